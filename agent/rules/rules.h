@@ -1,0 +1,50 @@
+/*
+ * agent/rules - flags from facts. Pure: rows and a date in, flags out; the same on every machine.
+ *
+ * A flag is a reason for a person to look. No flag is a judgement, and none leads to a sanction by itself. An unrecorded
+ * session is the host's gap and never counts against the person; an absence that overlaps JCP's own appointment is excused.
+ *
+ * Limits: at most FLAGS_MAX flags for one subject set; the rest are dropped, oldest kept (there are never that many rows).
+ * Layer:  agent. Uses store/rows.h and the programme pack; no SQL, no clock, no loop.
+ */
+#ifndef AGENT_RULES_RULES_H
+#define AGENT_RULES_RULES_H
+
+#include "store/rows.h"
+
+#define FLAGS_MAX 512
+
+struct flag_list {
+    struct flag_row *flags; /* sorted by key */
+    size_t count;
+    size_t capacity;
+};
+
+void flag_list_init(struct flag_list *list);
+void flag_list_fini(struct flag_list *list);
+
+/* Flags of one placement on `today`: unexplained_absence, repeat_absence, register_gap, clash_with_jcp, disputed_record. */
+MUST_USE enum err_code rules_placement(const struct programme *programme, const struct placement_facts *facts,
+                                       int32_t today, struct flag_list *out, struct error *err);
+
+/* Flags of the site on `today`: near_capacity, over_capacity, capacity_forecast, acknowledgement_due. */
+MUST_USE enum err_code rules_site(const struct programme *programme, const struct site_facts *facts, int32_t today,
+                                  struct flag_list *out, struct error *err);
+
+/* The model behind capacity_forecast, for the command line too. */
+struct forecast {
+    bool possible;           /* a capacity is stated */
+    int places;
+    int taken_now;
+    int waiting;
+    double inflow_per_week;  /* mean of the history */
+    int weeks_until_full;    /* 0: full now; ROW_NONE: not within FORECAST_WEEKS_MAX weeks */
+    int weeks_earliest;      /* with the inflow one standard error higher (Poisson), ROW_NONE as above */
+    int weeks_latest;
+    int expected[FORECAST_WEEKS_MAX]; /* places taken at the end of each week, rounded up */
+};
+
+void rules_forecast(const struct programme *programme, const struct site_facts *facts, int32_t today,
+                    struct forecast *ret_forecast);
+
+#endif

@@ -1,0 +1,183 @@
+/*
+ * store/rows - what the tables hold, as plain values: read by queries, judged by the rules.
+ *
+ * Texts are NUL-terminated UTF-8, cut never (the log's limits are the sizes here). Optional days and times are ROW_NONE.
+ */
+#ifndef STORE_ROWS_H
+#define STORE_ROWS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "store/programme/programme.h"
+
+#define ROW_NONE INT32_MIN
+#define ROW_ID_BYTES 16
+#define ROW_REF_SIZE 65
+#define ROW_CODE_SIZE 41
+#define ROW_NAME_SIZE 161
+#define ROW_NOTE_SIZE 2001
+
+struct row_id {
+    uint8_t bytes[ROW_ID_BYTES];
+};
+
+enum basis { BASIS_UNKNOWN, BASIS_MANDATORY, BASIS_VOLUNTARY };
+
+/* In the order of domain words; the numbers are in the log and never change. */
+enum outcome {
+    OUTCOME_NONE = 0, /* unrecorded */
+    OUTCOME_ATTENDED = 1,
+    OUTCOME_LATE = 2,
+    OUTCOME_LEFT_EARLY = 3,
+    OUTCOME_ABSENT_WITH_NOTICE = 4,
+    OUTCOME_ABSENT = 5,
+    OUTCOME_HOST_CLOSED = 6,
+    OUTCOME_EXCUSED = 7,
+    OUTCOME_COUNT
+};
+
+/* How a session stands once its assertions and JCP's own appointments are looked at together. */
+enum standing {
+    STANDING_UNRECORDED = 0, /* the host's gap; never counts against the person */
+    STANDING_RECORDED = 1,   /* one head, or several that say the same */
+    STANDING_DISPUTED = 2,   /* different heads */
+    STANDING_EXCUSED = 3,    /* an absence that overlaps JCP's own appointment, or recorded as excused */
+};
+
+struct session_row {
+    struct row_id placement;
+    int32_t day;
+    int slot;
+    int starts_min; /* ROW_NONE when the session is not in the pattern (an extra one) */
+    int ends_min;
+    bool expected; /* in the placement's pattern, within its dates, not a bank holiday */
+    enum standing standing;
+    enum outcome outcome; /* of the head; for a dispute that of the newest head */
+    int minutes;          /* worked; ROW_NONE when not said */
+    char reason[ROW_CODE_SIZE];
+    int heads;               /* different heads */
+    bool overlaps_jcp;       /* JCP appointment or signing time of the person overlaps */
+    int jcp_starts_min;      /* of the first that overlaps; ROW_NONE */
+    int jcp_ends_min;
+    char jcp_purpose[ROW_CODE_SIZE];
+};
+
+struct placement_row {
+    struct row_id id;
+    struct row_id participant;
+    struct row_id referral; /* zero bytes when none */
+    char ref[ROW_REF_SIZE];
+    char participant_ref[ROW_REF_SIZE];
+    char participant_name[ROW_NAME_SIZE];
+    char host[ROW_NAME_SIZE];
+    char role[ROW_NAME_SIZE];
+    enum basis basis;
+    enum calendar calendar;
+    int32_t starts_on;
+    int32_t ends_on;
+    int weekly_minutes; /* agreed */
+    char pattern[PATTERN_TEXT_MAX + 1];
+    char note[ROW_NOTE_SIZE];
+};
+
+/* JCP's decision; only adverse ones that stand count towards exposure. */
+struct decision_row {
+    struct row_id id;
+    int32_t failure_on; /* the day of the failure that was decided on */
+    int32_t decided_on;
+    char outcome[ROW_CODE_SIZE]; /* adverse, non_adverse, reserved, cancelled */
+};
+
+struct notice_row {
+    struct row_id id;
+    struct row_id placement;
+    int32_t served_on;
+    int32_t received_on; /* as stated, or as deemed by the pack */
+    bool posted;
+    bool says_what, says_when, says_where, says_mandatory, says_evidence, says_consequences;
+};
+
+struct referral_row {
+    struct row_id id;
+    struct row_id participant;
+    char ref[ROW_REF_SIZE];
+    char participant_ref[ROW_REF_SIZE];
+    char participant_name[ROW_NAME_SIZE];
+    char route[ROW_CODE_SIZE]; /* mir, cwp, dwsr */
+    char status[ROW_CODE_SIZE]; /* domain words: received, acknowledged, accepted, declined, ... */
+    char source[ROW_NAME_SIZE];
+    enum basis basis;
+    int32_t received_on;
+    int32_t status_on;
+    int weekly_minutes; /* ROW_NONE when not said */
+    bool from_centre;   /* made by JCP's endpoint, not by an import */
+    char note[ROW_NOTE_SIZE];
+};
+
+struct capacity_row {
+    bool stated;        /* is there any statement? */
+    int32_t stated_on;
+    int places;
+    int supervisor_minutes; /* a week; ROW_NONE */
+};
+
+/* Everything that the rules look at for one placement. Arrays are sorted by day, then slot. */
+struct placement_facts {
+    struct placement_row placement;
+    const struct session_row *sessions;
+    size_t session_count;
+    const struct decision_row *decisions; /* of the participant */
+    size_t decision_count;
+    const struct notice_row *notices;
+    size_t notice_count;
+};
+
+#define FORECAST_WEEKS_MAX 26
+
+/* Everything that the rules look at for the whole site. */
+struct site_facts {
+    enum calendar calendar;
+    struct capacity_row capacity;
+    int placements_now;        /* running today */
+    int placements_to_come;    /* agreed, not yet started */
+    int waiting;               /* referrals received or acknowledged, not yet answered */
+    const int32_t *ends_on;    /* of running and coming placements, ascending */
+    size_t ends_count;
+    const int32_t *starts_on;  /* of coming placements, ascending */
+    size_t starts_count;
+    int started_in_week[FORECAST_WEEKS_MAX]; /* placements started: [0] the last 7 days up to today, [1] the 7 before, ... */
+    const struct referral_row *waiting_referrals;
+    size_t waiting_count;
+};
+
+#define FLAG_KEY_SIZE 121
+#define FLAG_CODE_SIZE 41
+#define FLAG_TEXT_SIZE 601
+
+enum severity { SEVERITY_INFO, SEVERITY_WATCH, SEVERITY_ACT };
+
+enum flag_subject { FLAG_SUBJECT_SITE, FLAG_SUBJECT_PLACEMENT, FLAG_SUBJECT_SESSION, FLAG_SUBJECT_REFERRAL };
+
+/* A reason for a person to look. `key` is stable and unique: the same facts have the same key on every machine. */
+struct flag_row {
+    char key[FLAG_KEY_SIZE]; /* code/subject, with the first day where one subject may have several */
+    char code[FLAG_CODE_SIZE];
+    enum severity severity;
+    enum flag_subject subject;
+    char subject_ref[ROW_REF_SIZE + 16]; /* as a person would name it: GDN-P014, GDN-P014@2026-11-20, R-1002, site */
+    struct row_id subject_id;            /* zero for the site; the placement for a session */
+    int32_t since;                       /* the day of the earliest fact */
+    char facts[FLAG_TEXT_SIZE];          /* one sentence or two */
+    char next_step[FLAG_TEXT_SIZE];
+    char rule[FLAG_TEXT_SIZE];           /* what was compared with what, and its source */
+};
+
+const char *outcome_name(enum outcome outcome);
+bool outcome_parse(const char *name, enum outcome *ret_outcome);
+const char *standing_name(enum standing standing);
+const char *severity_name(enum severity severity);
+const char *flag_subject_name(enum flag_subject subject);
+const char *basis_name(enum basis basis);
+
+#endif
