@@ -1,0 +1,21 @@
+/*
+ * crypto/digest - SHA-256 (FIPS 180-4) and HMAC-SHA-256 (RFC 2104) over slices, without a fetch or an allocation a call.
+ *
+ * Threads: any; each thread keeps its own context.
+ */
+#ifndef CRYPTO_DIGEST_H
+#define CRYPTO_DIGEST_H
+
+#include "base/bytes.h"
+
+#define SHA256_BYTES 32
+
+/* SHA-256 of the concatenation of `count` parts. A failure of the library ends the process: nothing useful can follow. */
+void sha256(const struct slice *parts, size_t count, uint8_t out[SHA256_BYTES]);
+
+void hmac_sha256(struct slice key, struct slice message, uint8_t out[SHA256_BYTES]);
+
+/* Random bytes that need not be secret (nonces, ids, salts). */
+MUST_USE enum err_code random_bytes(uint8_t *out, size_t len, struct error *err);
+
+#endif
