@@ -1,0 +1,101 @@
+/*
+ * sync/client - the agent's side of the exchange: when to try, what to send, what an answer means.
+ *
+ *             wake, timer                     nothing more to send or fetch
+ *   IDLE ──────────────────► EXCHANGING ─────────────────────────────────────► IDLE
+ *    ▲   timer, wake          │  │   ▲ more: the next batch at once
+ *    ├───────────── BACKOFF ◄─┘  │   └──┐
+ *    │   wake (new ops, network) │ a person has to act (certificate, revoked, history)
+ *    └───────────── STALLED ◄────┘   tried again slowly, and at once when woken by a person
+ *
+ * The machine does no I/O: it asks struct client_io for work and is told the outcome. It reads and applies through the store, which
+ * commits on both sides before the next batch.
+ *
+ * Backoff: full jitter, base 2 s doubling to 15 min (AWS Architecture Blog, "Exponential Backoff And Jitter", 2015); a wake by new ops, the network or a person
+ * tries at once, but never while a Retry-After of the centre runs (except when a person asks).
+ * Batches: segment size starts at CLIENT_BATCH_START bytes, doubles after a success, halves after a broken transfer, between
+ * CLIENT_BATCH_MIN and SEGMENT_BYTES_MAX, and never beyond what took about 5 s.
+ *
+ * Ownership: the caller owns client_io and the store for as long as the client lives; a send in flight is answered exactly once.
+ * Threads:   the loop's. A send never completes inside client_io.send.
+ * Layer:     sync. Never uv.h or curl.h.
+ */
+#ifndef SYNC_CLIENT_H
+#define SYNC_CLIENT_H
+
+#include "sync/exchange.h"
+
+#define CLIENT_BATCH_START (64 * 1024)
+#define CLIENT_BATCH_MIN (4 * 1024)
+#define CLIENT_INTERVAL_MS (15 * 60 * 1000) /* an idle exchange this often when nothing wakes it */
+
+enum client_state { CLIENT_IDLE, CLIENT_EXCHANGING, CLIENT_BACKOFF, CLIENT_STALLED, CLIENT_STOPPED };
+
+enum client_wake { CLIENT_WAKE_NEW_OPS, CLIENT_WAKE_NETWORK, CLIENT_WAKE_PERSON, CLIENT_WAKE_START };
+
+/* What became of a send. `outcome` ERR_OK: an HTTP answer came; otherwise NETWORK, TLS, CAPTIVE_PORTAL, ... with words in `error`. */
+struct client_answer {
+    enum err_code outcome;
+    struct error error;
+    long http_status;
+    const char *content_type; /* "" when none */
+    struct slice body;
+    int64_t retry_after_s; /* of the Retry-After header; 0: none */
+    uint64_t bytes_sent;   /* on the wire as far as the edge can count them, headers included */
+    uint64_t bytes_received;
+};
+
+struct client_io {
+    void *context;
+    int64_t (*wall_ms)(void *context);
+    int64_t (*monotonic_ms)(void *context);
+    uint32_t (*random_below)(void *context, uint32_t limit);
+    /* Posts `body` (borrowed until answered); client_answered is called later, exactly once. */
+    void (*send)(void *context, struct slice body);
+    /* One-shot; replaces the last; negative: off. Calls client_timer. */
+    void (*set_timer)(void *context, int64_t delay_ms);
+    /* New ops were applied (look at the dirty marks), or the status changed. */
+    void (*changed)(void *context, bool new_ops);
+};
+
+struct client_exchange { /* the last whole round */
+    bool happened;
+    int64_t at_ms;
+    enum err_code result;
+    struct error error;
+    uint64_t bytes_sent;
+    uint64_t bytes_received;
+    int64_t duration_ms;
+    uint64_t ops_sent;
+    uint64_t ops_received;
+    uint32_t requests;
+};
+
+struct client_status {
+    enum client_state state;
+    struct client_exchange last;
+    int64_t last_success_at_ms; /* OP_TIME_NONE */
+    int64_t next_try_at_ms;     /* wall clock; OP_TIME_NONE when exchanging or stopped */
+    int64_t clock_offset_ms;
+    bool clock_off;             /* more than CLIENT_CLOCK_OFF_MS from the centre's */
+    uint64_t to_fetch;          /* ops still to come in a catch-up, as last told */
+    bool behind_own_record;     /* the centre holds more of this device than this replica: an older copy was put back */
+    bool centre_lost_ops;       /* the centre holds less than it acknowledged */
+};
+
+#define CLIENT_CLOCK_OFF_MS (5 * 60 * 1000)
+
+struct client;
+
+/* `key` and `identity` are borrowed. */
+MUST_USE enum err_code client_new(struct store *store, const struct store_identity *identity,
+                                  const struct device_key *key, const struct client_io *io, struct client **ret_client,
+                                  struct error *err);
+void client_wake(struct client *client, enum client_wake why);
+void client_timer(struct client *client);
+void client_answered(struct client *client, const struct client_answer *answer);
+void client_status(const struct client *client, struct client_status *ret_status);
+void client_stop(struct client *client); /* no more sends; an answer in flight is dropped; idempotent */
+void client_free(struct client *client); /* stopped and nothing in flight */
+
+#endif

@@ -1,0 +1,69 @@
+/*
+ * sync/exchange - the two messages of an exchange, as CBOR: POST /v1/exchange, EXCHANGE_CONTENT_TYPE both ways.
+ *
+ * Idempotent: a request can be repeated, cut, duplicated or answered into the void. The receiver drops what it holds. An op is
+ * acknowledged only once it is durable at the centre, by a signed receipt.
+ *
+ * Members are map keys of small integers, drawn in sync/PROTOCOL.md; unknown keys are ignored.
+ */
+#ifndef SYNC_EXCHANGE_H
+#define SYNC_EXCHANGE_H
+
+#include "sync/segment.h"
+
+#define EXCHANGE_VERSION 1
+#define EXCHANGE_PATH "/v1/exchange"
+#define EXCHANGE_CONTENT_TYPE "application/vnd.holdfast.exchange"
+#define EXCHANGE_SEGMENTS_MAX 64
+#define EXCHANGE_REFUSALS_MAX 256
+#define EXCHANGE_REASON_MAX 200
+#define EXCHANGE_REQUEST_MAX (SEGMENT_BYTES_MAX + 65536)
+#define EXCHANGE_RESPONSE_MAX (2 * SEGMENT_BYTES_MAX)
+#define EXCHANGE_RECEIPT_CONTEXT "holdfast/receipt/v1"
+
+struct exchange_request {
+    uint8_t stream[STREAM_ID_BYTES];
+    uint32_t incarnation;
+    uint64_t cursor;
+    uint64_t acked_seq;   /* what the device believes the centre holds of its own */
+    uint64_t newest_seq;  /* its newest, sent or not */
+    int64_t sent_at_ms;   /* the device's clock */
+    uint32_t want_bytes;  /* of segments in the answer, about */
+    struct slice segment; /* own ops after acked_seq; empty when none */
+};
+
+struct exchange_refusal {
+    uint64_t seq;
+    struct slice reason; /* text, at most EXCHANGE_REASON_MAX bytes */
+};
+
+struct exchange_response {
+    uint64_t acked_seq; /* the centre holds this device's incarnation up to here, durably */
+    uint8_t acked_link[SHA256_BYTES];
+    uint8_t receipt[SIGNATURE_MAX]; /* by the centre's signing key over exchange_receipt_message */
+    size_t receipt_len;
+    int64_t answered_at_ms; /* the centre's clock */
+    uint64_t cursor;        /* after the segments below */
+    uint64_t head;          /* the stream's newest position: head - cursor ops are still to come */
+    bool more;
+    uint32_t retry_after_s; /* 0: none asked for */
+    struct exchange_refusal refusals[EXCHANGE_REFUSALS_MAX];
+    size_t refusal_count;
+    struct slice segments[EXCHANGE_SEGMENTS_MAX];
+    size_t segment_count;
+    struct slice centre_certificate; /* of the signing key, so that a receipt can be checked and kept */
+};
+
+MUST_USE enum err_code exchange_request_encode(const struct exchange_request *request, struct buf *out, struct error *err);
+/* Slices borrow from `bytes`. ERR_UNSUPPORTED for another version. */
+MUST_USE enum err_code exchange_request_decode(struct slice bytes, struct exchange_request *ret_request, struct error *err);
+MUST_USE enum err_code exchange_response_encode(const struct exchange_response *response, struct buf *out,
+                                                struct error *err);
+MUST_USE enum err_code exchange_response_decode(struct slice bytes, struct exchange_response *ret_response,
+                                                struct error *err);
+
+/* stream || device || incarnation(4) || acked_seq(8) || acked_link(32) */
+void exchange_receipt_message(const uint8_t stream[STREAM_ID_BYTES], const struct op_id *acked,
+                              const uint8_t link[SHA256_BYTES], uint8_t out[OP_LINK_MESSAGE_BYTES]);
+
+#endif
