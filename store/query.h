@@ -1,0 +1,123 @@
+/*
+ * store/query - reading a replica for people: lists, one record, the log.
+ *
+ * Ownership: a list owns its rows; list_fini releases them. Every list is bounded by its `limit`; `more` says that there are further rows.
+ */
+#ifndef STORE_QUERY_H
+#define STORE_QUERY_H
+
+#include "store/store.h"
+
+#define QUERY_LIMIT_MAX 200000
+
+/* X(list name, row type) */
+#define QUERY_LISTS(X)                                                                                                 \
+    X(session_list, struct roll_row)                                                                                   \
+    X(placement_list, struct placement_row)                                                                            \
+    X(referral_list, struct referral_row)                                                                              \
+    X(flag_list_rows, struct flag_state)                                                                               \
+    X(attendance_list, struct attendance_row)                                                                          \
+    X(log_list, struct log_row)
+
+/* A session with who and where, for the register of a day. */
+struct roll_row {
+    struct session_row session;
+    char placement_ref[ROW_REF_SIZE];
+    char participant_ref[ROW_REF_SIZE];
+    char participant_name[ROW_NAME_SIZE];
+    enum basis basis;
+};
+
+/* A current or (cleared_at_ms set) past flag. */
+struct flag_state {
+    struct flag_row flag;
+    int64_t raised_at_ms;  /* on this machine */
+    int64_t cleared_at_ms; /* OP_TIME_NONE while it stands */
+};
+
+/* One assertion about one session: both sides of a dispute, and every correction, stay. */
+struct attendance_row {
+    struct row_id placement;
+    char placement_ref[ROW_REF_SIZE];
+    int32_t day;
+    int slot;
+    struct op_id op;
+    bool head;
+    enum outcome outcome;
+    int minutes; /* ROW_NONE */
+    char reason[ROW_CODE_SIZE];
+    char note[ROW_NOTE_SIZE];
+    char actor[OP_ACTOR_MAX + 1];
+    int64_t recorded_at_ms;
+    int64_t happened_at_ms; /* OP_TIME_NONE: the same */
+    int64_t received_at_ms; /* here */
+};
+
+/* One op as the log has it. */
+struct log_row {
+    struct op_id op;
+    uint32_t kind;
+    char kind_name[ROW_CODE_SIZE]; /* "unknown-77" for one this version does not know */
+    uint8_t subject[OP_SUBJECT_MAX];
+    uint8_t subject_len;
+    char actor[OP_ACTOR_MAX + 1];
+    int64_t recorded_at_ms;
+    int64_t happened_at_ms;
+    int64_t received_at_ms;
+    bool own;          /* recorded on this machine */
+    bool acknowledged; /* own and durable at the centre, or came from there */
+    bool erased;
+    char quarantine[201]; /* "" unless quarantined: the reason */
+    struct slice body;    /* CBOR, owned by the list */
+};
+
+#define X(name, type)                                                                                                  \
+    struct name {                                                                                                      \
+        type *rows;                                                                                                    \
+        size_t count;                                                                                                  \
+        bool more;                                                                                                     \
+        void *owned;                                                                                                   \
+    };                                                                                                                 \
+    void name##_fini(struct name *list);
+QUERY_LISTS(X)
+#undef X
+
+/* Sessions from `from_day` to `to_day`, by day, start, placement ref. expected_only leaves extra and removed ones without a record out. */
+MUST_USE enum err_code query_roll(struct store *store, int32_t from_day, int32_t to_day, size_t limit,
+                                  struct session_list *ret_list, struct error *err);
+/* By ref. running_on: ROW_NONE for all, else only those with starts_on <= day <= ends_on. */
+MUST_USE enum err_code query_placements(struct store *store, int32_t running_on, size_t limit,
+                                        struct placement_list *ret_list, struct error *err);
+/* By received_on, ref. status NULL for all. */
+MUST_USE enum err_code query_referrals(struct store *store, const char *status, size_t limit,
+                                       struct referral_list *ret_list, struct error *err);
+/* Standing flags, worst first, then since, then key; with `all` the cleared ones too, newest first after them. */
+MUST_USE enum err_code query_flags(struct store *store, bool all, size_t limit, struct flag_list_rows *ret_list,
+                                   struct error *err);
+MUST_USE enum err_code query_flag(struct store *store, const char *key, struct flag_state *ret_flag, struct error *err);
+MUST_USE enum err_code query_session(struct store *store, const struct row_id *placement, int32_t day, int slot,
+                                     struct session_row *ret_session, struct error *err);
+/* Every assertion about a session, oldest first; of all sessions when placement is NULL (for export). */
+MUST_USE enum err_code query_attendance(struct store *store, const struct row_id *placement, int32_t day, int slot,
+                                        size_t limit, struct attendance_list *ret_list, struct error *err);
+/* Newest first; of one subject when subject_len is not 0; only quarantined ones on request. */
+MUST_USE enum err_code query_log(struct store *store, const uint8_t *subject, size_t subject_len, bool quarantined_only,
+                                 size_t limit, struct log_list *ret_list, struct error *err);
+
+/* An entity by its ref ("GDN-P014") or its 32 hex digits; kind KIND_PLACEMENT, KIND_REFERRAL or KIND_PARTICIPANT. ERR_NOT_FOUND; ERR_CONFLICT when two have the ref. */
+MUST_USE enum err_code query_find(struct store *store, uint32_t kind, const char *ref, struct row_id *ret_id,
+                                  struct error *err);
+
+struct store_counts {
+    uint64_t ops;
+    uint64_t pending_ops;
+    uint64_t participants, referrals, placements, sessions, attendance, notices, appointments, decisions;
+    uint64_t disputed_sessions;
+    uint64_t quarantined;
+    uint64_t flags[3]; /* by severity */
+    uint64_t replica_bytes; /* database, WAL and keys on disk */
+};
+
+MUST_USE enum err_code query_counts(struct store *store, struct store_counts *ret_counts, struct error *err);
+
+#endif

@@ -1,0 +1,69 @@
+/*
+ * sync/edge/http_server - libmicrohttpd on the libuv loop: a unix socket with peer credentials, or TLS with client certificates.
+ *
+ * Requests are gathered whole (bounded), handed over once, and answered once: inside the handler or later (long work, held
+ * exchanges). No thread of its own: MHD's epoll descriptor sits in a uv_poll and its timeout in a one-shot uv_timer.
+ *
+ * TLS: GnuTLS priority of at least TLS 1.3 only; the client's certificate is requested, and what it proved is in
+ * http_request.peer_certificate (empty when none was given or it did not verify against `ca`). Every handler decides.
+ *
+ * Threads: the loop's.
+ */
+#ifndef SYNC_EDGE_HTTP_SERVER_H
+#define SYNC_EDGE_HTTP_SERVER_H
+
+#include <sys/types.h>
+#include <uv.h>
+
+#include "base/bytes.h"
+
+#define HTTP_HEADER_VALUE_MAX 512
+
+struct http_server;
+struct http_exchange; /* one request being answered */
+
+struct http_request {
+    const char *method; /* GET, POST, ... */
+    const char *path;   /* without the query; decoded */
+    struct slice body;
+    const char *content_type;  /* "" when none */
+    const char *authorization; /* "" when none */
+    struct slice peer_certificate; /* DER; TLS only */
+    bool peer_known;               /* unix socket only: */
+    uid_t peer_uid;
+    gid_t peer_gid;
+    struct http_exchange *exchange;
+};
+
+/* A query argument, decoded, or NULL. Borrowed until the answer. */
+const char *http_query(const struct http_request *request, const char *name);
+
+typedef void (*http_handler)(void *context, const struct http_request *request);
+
+struct http_server_options {
+    const char *unix_path;  /* either this (made with mode unix_mode, an old socket nobody listens on is replaced) ... */
+    mode_t unix_mode;
+    const char *host;       /* ... or host and port over TLS (port 0: any free one) */
+    uint16_t port;
+    const char *certificate_pem;
+    const char *key_pem;
+    const char *ca_pem;     /* client certificates are checked against it */
+    size_t body_max;        /* a larger body is answered 413 */
+    unsigned connections_max;
+    unsigned idle_timeout_s;
+    http_handler handler;
+    void *context;
+};
+
+MUST_USE enum err_code http_server_start(uv_loop_t *loop, const struct http_server_options *options,
+                                         struct http_server **ret_server, struct error *err);
+uint16_t http_server_port(const struct http_server *server);
+
+/* Answers once; copies what it is given. `headers` is NULL or name, value, ..., NULL. */
+void http_answer(struct http_exchange *exchange, int status, const char *content_type, struct slice body,
+                 const char *const *headers);
+
+/* Stops and frees; unanswered requests are cut. `stopped` is called from the loop when the last handle is closed. */
+void http_server_stop(struct http_server *server, void (*stopped)(void *context), void *context);
+
+#endif
