@@ -1,5 +1,6 @@
 /*
- * crypto/digest - SHA-256 (FIPS 180-4) and HMAC-SHA-256 (RFC 2104) over slices, without a fetch or an allocation a call.
+ * crypto/digest - SHA-256 (FIPS 180-4) and HMAC-SHA-256 (RFC 2104) over slices. No call allocates or fetches but
+ * the first of a thread.
  *
  * Threads: any; each thread keeps its own context.
  */
@@ -10,7 +11,7 @@
 
 #define SHA256_BYTES 32
 
-/* SHA-256 of the concatenation of `count` parts. A failure of the library ends the process: nothing useful can follow. */
+/* SHA-256 of the `count` parts one behind the other. A failure of the library ends the process: nothing can go on. */
 void sha256(const struct slice *parts, size_t count, uint8_t out[SHA256_BYTES]);
 
 void hmac_sha256(struct slice key, struct slice message, uint8_t out[SHA256_BYTES]);

@@ -13,18 +13,35 @@
 
 enum { SECRET_LEN_MAX = 65536, SMALLEST_BLOCK = 32, OTHERS_MAY_READ = 0077 };
 
+#if defined(__has_feature)
+#if __has_feature(address_sanitizer)
+#define UNDER_ADDRESS_SANITIZER 1
+#endif
+#elif defined(__SANITIZE_ADDRESS__)
+#define UNDER_ADDRESS_SANITIZER 1
+#endif
+
+static void forbid_core_dumps(void)
+{
+    struct rlimit none = { 0, 0 };
+    (void)setrlimit(RLIMIT_CORE, &none);
+    /* the leak check attaches to this process, which the kernel refuses for one that is not dumpable */
+#ifndef UNDER_ADDRESS_SANITIZER
+    (void)prctl(PR_SET_DUMPABLE, 0);
+#endif
+}
+
 enum err_code secret_init(struct error *err)
 {
     if (CRYPTO_secure_malloc_initialized()) {
         return ERR_OK;
     }
-    struct rlimit none = { 0, 0 };
-    (void)setrlimit(RLIMIT_CORE, &none);
-    (void)prctl(PR_SET_DUMPABLE, 0);
+    forbid_core_dumps();
     /* 1: locked and guarded; 2: in place, but mlock or a guard page was refused */
     int rc = CRYPTO_secure_malloc_init(SECRET_HEAP_BYTES, SMALLEST_BLOCK);
     if (rc == 2) {
-        return FAIL(err, CONFIG, "lock %d KiB of key memory: raise RLIMIT_MEMLOCK (LimitMEMLOCK=, ulimit -l) to at least 2 MiB",
+        return FAIL(err, CONFIG,
+                    "lock %d KiB of key memory: raise RLIMIT_MEMLOCK (LimitMEMLOCK=, ulimit -l) to at least 2 MiB",
                     SECRET_HEAP_BYTES / 1024);
     }
     return rc == 1 ? ERR_OK : FAIL(err, NO_MEMORY, "set up %d KiB of key memory", SECRET_HEAP_BYTES / 1024);
@@ -91,10 +108,13 @@ static enum err_code read_into(int fd, struct secret *secret, const char *path, 
 
 enum err_code secret_read_file(const char *path, size_t max, struct secret *ret_secret, struct error *err)
 {
-    SCOPED(scoped_close) int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+    SCOPED(scoped_close) int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
     struct stat about;
     if (fd < 0 || fstat(fd, &about) != 0) {
         return error_errno(err, "open '%s'", path);
+    }
+    if (!S_ISREG(about.st_mode)) {
+        return FAIL(err, KEY, "read '%s': it is not a regular file", path);
     }
     if ((about.st_mode & OTHERS_MAY_READ) != 0) {
         return FAIL(err, KEY, "read '%s': others may read it; run chmod 600 on it", path);

@@ -1,8 +1,8 @@
 /*
  * crypto/secret - key material: in locked memory that is never dumped, wiped when released.
  *
- * secret_init() sets OpenSSL's secure heap up once a process (SECRET_HEAP_BYTES, mlocked, MADV_DONTDUMP) and turns core dumps
- * off. Without enough RLIMIT_MEMLOCK it fails with ERR_CONFIG and says which limit to raise.
+ * secret_init() sets OpenSSL's secure heap up once a process (SECRET_HEAP_BYTES, mlocked, MADV_DONTDUMP) and turns core
+ * dumps off. Without enough RLIMIT_MEMLOCK it fails with ERR_CONFIG and says which limit to raise.
  *
  * Ownership:  secret_new gives, secret_free wipes and releases; NULL is allowed.
  */
