@@ -104,7 +104,8 @@ void op_batch_clear(struct op_batch *batch);
 void *op_batch_take(struct op_batch *batch, size_t len);
 MUST_USE enum err_code op_batch_add(struct op_batch *batch, const struct op *op, struct error *err);
 
-/* Identity of what a natural key names: the same on every device of a stream. 16 bytes of HMAC-SHA-256(stream, kind || key). */
+/* Identity of what a natural key names, the same on every device of a stream: the first 16 bytes of
+ * HMAC-SHA-256(stream, SHA-256(kind, 0x00, key)). */
 void entity_id(const uint8_t stream[STREAM_ID_BYTES], const char *kind, const char *key, uint8_t out[OP_ENTITY_BYTES]);
 
 void session_subject(const uint8_t placement[OP_ENTITY_BYTES], int32_t day, int slot, uint8_t out[OP_SESSION_BYTES]);

@@ -9,6 +9,7 @@
 #define STORE_RECORD_H
 
 #include "store/op.h"
+#include "store/rows.h"
 
 enum record_kind {
     KIND_PARTICIPANT = 1,

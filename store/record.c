@@ -1,0 +1,451 @@
+#include "store/record.h"
+
+#include <string.h>
+
+#include "base/clock.h"
+
+#include "store/cbor.h"
+
+static const char *const route_codes[] = { "mir", "cwp", "dwsr", NULL };
+static const char *const basis_codes[] = { "mandatory", "voluntary", NULL };
+static const char *const calendar_codes[] = { "england_wales", "scotland", NULL };
+static const char *const served_codes[] = { "post", "hand", "email", NULL };
+static const char *const purpose_codes[] = { "jcp_appointment", "signing", "interview", NULL };
+static const char *const decision_codes[] = { "adverse", "non_adverse", "reserved", "cancelled", NULL };
+static const char *const referral_status_codes[] = { "received",  "acknowledged", "accepted",  "declined",
+                                                     "paused",    "started",      "did_not_start", "withdrawn",
+                                                     "completed", "ended_early",  NULL };
+
+#define TEXT(number, name, max) { (number), (name), FIELD_TEXT, (max), false, NULL }
+#define REF(number, name) { (number), (name), FIELD_TEXT, ROW_REF_SIZE - 1, true, NULL }
+#define CODE(number, name, required, codes) { (number), (name), FIELD_CODE, ROW_CODE_SIZE - 1, (required), (codes) }
+#define INT(number, name, max, required) { (number), (name), FIELD_INT, (max), (required), NULL }
+#define DATE(number, name, required) { (number), (name), FIELD_DATE, 0, (required), NULL }
+#define TIME(number, name, required) { (number), (name), FIELD_TIME, 0, (required), NULL }
+#define BOOL(number, name) { (number), (name), FIELD_BOOL, 0, false, NULL }
+#define ID(number, name, required) { (number), (name), FIELD_ID, 0, (required), NULL }
+
+enum { NAME_MAX_BYTES = ROW_NAME_SIZE - 1, NOTE_MAX_BYTES = ROW_NOTE_SIZE - 1, WEEK_MINUTES = 7 * 24 * 60, PLACES_MAX = 100000 };
+
+static const struct field participant_fields[] = {
+    REF(1, "ref"),
+    TEXT(2, "name", NAME_MAX_BYTES),
+    TEXT(3, "address", NOTE_MAX_BYTES), /* restricted cases have none */
+    TEXT(4, "phone", NAME_MAX_BYTES),
+    BOOL(5, "restricted"),
+    TEXT(6, "note", NOTE_MAX_BYTES),
+};
+
+static const struct field referral_fields[] = {
+    REF(1, "ref"),
+    ID(2, "participant", true),
+    CODE(3, "route", true, route_codes),
+    CODE(4, "basis", true, basis_codes),
+    DATE(5, "received_on", true),
+    TEXT(6, "source", NAME_MAX_BYTES),
+    INT(7, "weekly_minutes", WEEK_MINUTES, false),
+    TEXT(8, "note", NOTE_MAX_BYTES),
+};
+
+static const struct field referral_event_fields[] = {
+    CODE(1, "status", true, referral_status_codes),
+    DATE(2, "on", true),
+    CODE(3, "reason", false, NULL),
+    BOOL(4, "policy"), /* declined as a matter of policy: a first-class answer, never a failure */
+    TEXT(5, "note", NOTE_MAX_BYTES),
+};
+
+static const struct field placement_fields[] = {
+    REF(1, "ref"),
+    ID(2, "participant", true),
+    ID(3, "referral", false),
+    TEXT(4, "host", NAME_MAX_BYTES),
+    TEXT(5, "role", NAME_MAX_BYTES),
+    CODE(6, "basis", true, basis_codes),
+    CODE(7, "calendar", false, calendar_codes),
+    DATE(8, "starts_on", true),
+    DATE(9, "ends_on", true),
+    TEXT(10, "pattern", PATTERN_TEXT_MAX),
+    INT(11, "weekly_minutes", WEEK_MINUTES, true),
+    TEXT(12, "reduced_hours_reason", NOTE_MAX_BYTES),
+    INT(13, "sequence", 99, false),
+    TEXT(14, "note", NOTE_MAX_BYTES),
+};
+
+static const struct field attendance_fields[] = {
+    INT(1, "outcome", OUTCOME_COUNT - 1, true), /* enum outcome */
+    INT(2, "minutes", 24 * 60, false),
+    CODE(3, "reason", false, NULL),
+    TEXT(4, "note", NOTE_MAX_BYTES),
+};
+
+static const struct field notice_fields[] = {
+    ID(1, "placement", true),   DATE(2, "served_on", true),     CODE(3, "served_by", true, served_codes),
+    DATE(4, "received_on", false), BOOL(5, "says_what"),        BOOL(6, "says_when"),
+    BOOL(7, "says_where"),      BOOL(8, "says_mandatory"),      BOOL(9, "says_evidence"),
+    BOOL(10, "says_consequences"), TEXT(11, "note", NOTE_MAX_BYTES),
+};
+
+static const struct field capacity_fields[] = {
+    INT(1, "places", PLACES_MAX, true),
+    DATE(2, "stated_on", true),
+    INT(3, "supervisor_minutes", PLACES_MAX * 60, false),
+    TEXT(4, "note", NOTE_MAX_BYTES),
+};
+
+static const struct field appointment_fields[] = {
+    ID(1, "participant", true), DATE(2, "day", true),
+    TIME(3, "starts_min", true), TIME(4, "ends_min", true),
+    CODE(5, "purpose", true, purpose_codes), BOOL(6, "cancelled"),
+};
+
+static const struct field decision_fields[] = {
+    ID(1, "participant", true),
+    DATE(2, "failure_on", true),
+    DATE(3, "decided_on", true),
+    CODE(4, "outcome", true, decision_codes),
+    TEXT(5, "note", NOTE_MAX_BYTES),
+};
+
+#define KIND(number, name, writers, subject_len, fields) { (number), (name), (writers), (subject_len), (fields), ARRAY_LEN(fields) }
+
+static const struct kind kinds[] = {
+    KIND(KIND_PARTICIPANT, "participant", WRITER_ORGANISATION | WRITER_CENTRE, OP_ENTITY_BYTES, participant_fields),
+    KIND(KIND_REFERRAL, "referral", WRITER_ORGANISATION | WRITER_CENTRE, OP_ENTITY_BYTES, referral_fields),
+    KIND(KIND_REFERRAL_EVENT, "referral_event", WRITER_ORGANISATION | WRITER_CENTRE, OP_ENTITY_BYTES, referral_event_fields),
+    KIND(KIND_PLACEMENT, "placement", WRITER_ORGANISATION, OP_ENTITY_BYTES, placement_fields),
+    KIND(KIND_ATTENDANCE, "attendance", WRITER_ORGANISATION, OP_SESSION_BYTES, attendance_fields),
+    KIND(KIND_NOTICE, "notice", WRITER_ORGANISATION, OP_ENTITY_BYTES, notice_fields),
+    KIND(KIND_CAPACITY_STATEMENT, "capacity_statement", WRITER_ORGANISATION, OP_ENTITY_BYTES, capacity_fields),
+    KIND(KIND_APPOINTMENT, "appointment", WRITER_CENTRE, OP_ENTITY_BYTES, appointment_fields),
+    KIND(KIND_DECISION, "decision", WRITER_CENTRE, OP_ENTITY_BYTES, decision_fields),
+};
+
+const struct kind *kind_by_number(uint32_t number)
+{
+    return number >= 1 && number <= ARRAY_LEN(kinds) ? &kinds[number - 1] : NULL;
+}
+
+const struct kind *kind_by_name(const char *name)
+{
+    for (size_t i = 0; i < ARRAY_LEN(kinds); i++) {
+        if (strcmp(kinds[i].name, name) == 0) {
+            return &kinds[i];
+        }
+    }
+    return NULL;
+}
+
+const struct kind *kind_at(size_t index)
+{
+    return index < ARRAY_LEN(kinds) ? &kinds[index] : NULL;
+}
+
+int kind_field_index(const struct kind *kind, const char *name)
+{
+    for (size_t i = 0; i < kind->field_count; i++) {
+        if (strcmp(kind->fields[i].name, name) == 0) {
+            return (int)i;
+        }
+    }
+    return -1;
+}
+
+void record_init(struct record *record, const struct kind *kind)
+{
+    CHECK(kind != NULL && kind->field_count <= RECORD_FIELDS_MAX);
+    *record = (struct record){ .kind = kind };
+}
+
+struct value *record_value(struct record *record, const char *name)
+{
+    int index = kind_field_index(record->kind, name);
+    CHECK(index >= 0);
+    return &record->values[index];
+}
+
+void record_set_text(struct record *record, const char *name, const char *text)
+{
+    if (text != NULL) {
+        *record_value(record, name) = (struct value){ .present = true, .text = slice_of_text(text) };
+    }
+}
+
+void record_set_number(struct record *record, const char *name, int64_t number)
+{
+    *record_value(record, name) = (struct value){ .present = true, .number = number };
+}
+
+void record_set_id(struct record *record, const char *name, const uint8_t id[OP_ENTITY_BYTES])
+{
+    *record_value(record, name) = (struct value){ .present = true, .text = slice_of(id, OP_ENTITY_BYTES) };
+}
+
+/* ---- checking ---- */
+
+static bool code_shape(struct slice text)
+{
+    for (size_t i = 0; i < text.len; i++) {
+        uint8_t c = text.data[i];
+        if (!((c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '_')) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* Unknown codes of a newer pack are kept; only the shape is fixed. Closed lists are those that guard rails rest on. */
+static enum err_code check_code(const struct field *field, struct slice text, struct error *err)
+{
+    if (text.len == 0 || text.len > field->max || !code_shape(text)) {
+        return FAIL(err, INVALID, "field '%s': expected a code of 1 to %u lower-case letters, digits and underscores",
+                    field->name, field->max);
+    }
+    if (field->codes == NULL) {
+        return ERR_OK;
+    }
+    struct buf known;
+    buf_init(&known, 256);
+    for (const char *const *code = field->codes; *code != NULL; code++) {
+        if (slice_equal(text, slice_of_text(*code))) {
+            buf_fini(&known);
+            return ERR_OK;
+        }
+        (void)!buf_append_format(&known, err, "%s%s", known.len > 0 ? ", " : "", *code);
+    }
+    enum err_code rc =
+        FAIL(err, INVALID, "field '%s': expected one of %.*s", field->name, (int)known.len, (const char *)known.data);
+    buf_fini(&known);
+    return rc;
+}
+
+static enum err_code check_text(const struct field *field, struct slice text, struct error *err)
+{
+    if (text.len > field->max) {
+        return FAIL(err, INVALID, "field '%s': expected at most %u bytes", field->name, field->max);
+    }
+    if (text.len > 0 && (memchr(text.data, '\0', text.len) != NULL || !utf8_valid(text))) {
+        return FAIL(err, INVALID, "field '%s': expected utf-8 text", field->name);
+    }
+    return ERR_OK;
+}
+
+static enum err_code check_number(const struct field *field, int64_t number, int64_t min, int64_t max, struct error *err)
+{
+    if (number < min || number > max) {
+        return FAIL(err, INVALID, "field '%s': expected a number from %lld to %lld", field->name, (long long)min,
+                    (long long)max);
+    }
+    return ERR_OK;
+}
+
+static enum err_code check_value(const struct field *field, const struct value *value, struct error *err)
+{
+    switch (field->type) {
+    case FIELD_TEXT:
+        return check_text(field, value->text, err);
+    case FIELD_CODE:
+        return check_code(field, value->text, err);
+    case FIELD_INT:
+        return check_number(field, value->number, 0, field->max, err);
+    case FIELD_DATE:
+        return check_number(field, value->number, date_from_civil(1900, 1, 1), date_from_civil(2200, 12, 31), err);
+    case FIELD_TIME:
+        return check_number(field, value->number, 0, 24 * 60, err);
+    case FIELD_BOOL:
+        return check_number(field, value->number, 0, 1, err);
+    case FIELD_ID:
+        return value->text.len == OP_ENTITY_BYTES
+                   ? ERR_OK
+                   : FAIL(err, INVALID, "field '%s': expected an id of %d bytes", field->name, OP_ENTITY_BYTES);
+    }
+    CHECK(false);
+}
+
+static bool ref_is_empty(const struct field *field, const struct value *value)
+{
+    return field->required && field->type == FIELD_TEXT && value->text.len == 0;
+}
+
+static int64_t number_or(const struct record *record, const char *name, int64_t otherwise)
+{
+    const struct value *value = &record->values[kind_field_index(record->kind, name)];
+    return value->present ? value->number : otherwise;
+}
+
+/* What no single field shows. */
+static enum err_code check_together(const struct record *record, struct error *err)
+{
+    if (record->kind->number == KIND_ATTENDANCE && number_or(record, "outcome", OUTCOME_ATTENDED) == OUTCOME_NONE) {
+        return FAIL(err, INVALID, "field 'outcome': expected an outcome; to leave a session unrecorded, record nothing");
+    }
+    if (record->kind->number == KIND_PLACEMENT &&
+        number_or(record, "ends_on", INT32_MAX) < number_or(record, "starts_on", INT32_MIN)) {
+        return FAIL(err, INVALID, "field 'ends_on': expected a date not before 'starts_on'");
+    }
+    if (record->kind->number == KIND_APPOINTMENT &&
+        number_or(record, "ends_min", INT32_MAX) <= number_or(record, "starts_min", INT32_MIN)) {
+        return FAIL(err, INVALID, "field 'ends_min': expected a time after 'starts_min'");
+    }
+    return ERR_OK;
+}
+
+static enum err_code check_pattern(const struct record *record, struct error *err)
+{
+    int index = record->kind->number == KIND_PLACEMENT ? kind_field_index(record->kind, "pattern") : -1;
+    if (index < 0 || !record->values[index].present) {
+        return ERR_OK;
+    }
+    char text[PATTERN_TEXT_MAX + 1];
+    struct slice given = record->values[index].text;
+    memcpy(text, given.data, given.len);
+    text[given.len] = '\0';
+    struct pattern unused;
+    enum err_code rc = pattern_parse(text, &unused, err);
+    return rc == ERR_OK ? ERR_OK : error_wrap(err, ERR_INVALID, "field 'pattern'");
+}
+
+enum err_code record_check(const struct record *record, bool complete, struct error *err)
+{
+    for (size_t i = 0; i < record->kind->field_count; i++) {
+        const struct field *field = &record->kind->fields[i];
+        const struct value *value = &record->values[i];
+        if (complete && field->required && !value->present) {
+            return FAIL(err, INVALID, "field '%s': missing", field->name);
+        }
+        if (!value->present) {
+            continue;
+        }
+        TRY(check_value(field, value, err));
+        if (ref_is_empty(field, value)) {
+            return FAIL(err, INVALID, "field '%s': must not be empty", field->name);
+        }
+    }
+    TRY(check_together(record, err));
+    return check_pattern(record, err);
+}
+
+/* ---- body ---- */
+
+static void put_value(struct dcbor_writer *w, const struct field *field, const struct value *value)
+{
+    switch (field->type) {
+    case FIELD_TEXT:
+    case FIELD_CODE:
+        dcbor_put_text(w, value->text);
+        return;
+    case FIELD_INT:
+    case FIELD_DATE:
+    case FIELD_TIME:
+        dcbor_put_int(w, value->number);
+        return;
+    case FIELD_BOOL:
+        dcbor_put_bool(w, value->number != 0);
+        return;
+    case FIELD_ID:
+        dcbor_put_bytes(w, value->text.data, value->text.len);
+        return;
+    }
+}
+
+enum err_code record_encode(const struct record *record, struct buf *out, struct error *err)
+{
+    size_t present = 0;
+    for (size_t i = 0; i < record->kind->field_count; i++) {
+        present += record->values[i].present;
+    }
+    struct dcbor_writer w = dcbor_writer_begin(out, err);
+    dcbor_put_map(&w, present);
+    for (size_t i = 0; i < record->kind->field_count; i++) { /* the table is in ascending field numbers */
+        if (record->values[i].present) {
+            dcbor_put_uint(&w, record->kind->fields[i].number);
+            put_value(&w, &record->kind->fields[i], &record->values[i]);
+        }
+    }
+    return dcbor_writer_end(&w);
+}
+
+static struct value get_value(struct dcbor_reader *r, const struct field *field)
+{
+    struct value value = { .present = true };
+    switch (field->type) {
+    case FIELD_TEXT:
+    case FIELD_CODE:
+        value.text = dcbor_get_text(r, field->max);
+        break;
+    case FIELD_INT:
+    case FIELD_DATE:
+    case FIELD_TIME:
+        value.number = dcbor_get_int(r, INT32_MIN + 1, INT32_MAX);
+        break;
+    case FIELD_BOOL:
+        value.number = dcbor_get_bool(r);
+        break;
+    case FIELD_ID:
+        value.text = dcbor_get_bytes(r, OP_ENTITY_BYTES, OP_ENTITY_BYTES);
+        break;
+    }
+    return value;
+}
+
+static const struct field *field_by_number(const struct kind *kind, uint64_t number, size_t *ret_index)
+{
+    for (size_t i = 0; i < kind->field_count; i++) {
+        if (kind->fields[i].number == number) {
+            *ret_index = i;
+            return &kind->fields[i];
+        }
+    }
+    return NULL;
+}
+
+enum err_code record_decode(const struct kind *kind, struct slice body, struct record *ret_record, struct error *err)
+{
+    struct record record;
+    record_init(&record, kind);
+    struct dcbor_reader r = dcbor_reader_begin(body, err);
+    size_t pairs = dcbor_get_map(&r, 256);
+    uint64_t last = 0;
+    for (size_t i = 0; i < pairs && dcbor_ok(&r); i++) {
+        uint64_t number = dcbor_get_uint(&r, UINT32_MAX);
+        if (i > 0 && number <= last) {
+            dcbor_reject(&r, "fields are not in ascending order");
+        }
+        last = number;
+        size_t index;
+        const struct field *field = field_by_number(kind, number, &index);
+        if (field != NULL) {
+            record.values[index] = get_value(&r, field);
+        } else {
+            (void)dcbor_skip(&r);
+        }
+    }
+    TRY(dcbor_reader_end(&r));
+    *ret_record = record;
+    return ERR_OK;
+}
+
+enum err_code record_admit(const struct op *op, enum record_writer writer, struct error *err)
+{
+    const struct kind *kind = kind_by_number(op->kind);
+    if (kind == NULL) {
+        return FAIL(err, UNSUPPORTED, "take a record of kind %u: this version does not know it", op->kind);
+    }
+    if ((kind->writers & (unsigned)writer) == 0) {
+        return FAIL(err, REFUSED, "take a %s written by %s: only %s may write it", kind->name,
+                    writer == WRITER_CENTRE ? "the centre" : "an organisation",
+                    writer == WRITER_CENTRE ? "the organisation" : "the centre");
+    }
+    if (op->subject_len != kind->subject_len) {
+        return FAIL(err, INVALID, "take a %s: its subject has %u bytes, expected %u", kind->name, op->subject_len,
+                    kind->subject_len);
+    }
+    if (op->erased) {
+        return ERR_OK;
+    }
+    struct record record;
+    if (record_decode(kind, op->body, &record, err) != ERR_OK || record_check(&record, false, err) != ERR_OK) {
+        return error_wrap(err, ERR_INVALID, "take a %s", kind->name);
+    }
+    return ERR_OK;
+}
