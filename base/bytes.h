@@ -2,7 +2,8 @@
  * base/bytes - borrowed and growing bytes, big-endian numbers, hexadecimal.
  *
  * Ownership:  a slice borrows; a buf owns. buf_fini releases and may be called twice.
- * Limits:     a buf never grows past the maximum given at buf_init; reaching it is ERR_LIMIT with the content unchanged.
+ * Limits:     a buf never grows past the maximum given at buf_init; reaching it is ERR_LIMIT with the content
+ * unchanged.
  */
 #ifndef BASE_BYTES_H
 #define BASE_BYTES_H

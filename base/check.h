@@ -1,8 +1,8 @@
 /*
  * base/check - assertions that stay on, scoped release, and the attributes of the house.
  *
- * CHECK is for our own bugs only. Bytes from a disk, a peer or a person are never checked with it: they are validated and
- * refused with an error.
+ * CHECK is for our own bugs only. Bytes from a disk, a peer or a person are never checked with it: they are validated
+ * and refused with an error.
  */
 #ifndef BASE_CHECK_H
 #define BASE_CHECK_H

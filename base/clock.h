@@ -2,8 +2,9 @@
  * base/clock - instants, civil dates and times of day.
  *
  * An instant is milliseconds since 1970-01-01T00:00:00Z (int64_t, suffix _ms or _at_ms). A civil date is a day number
- * since 1970-01-01 in the proleptic Gregorian calendar (int32_t, called `day` or `..._on`). A time of day is minutes since
- * midnight, local civil time (int, suffix _min). Sessions and appointments are civil: no time zone enters the rules.
+ * since 1970-01-01 in the proleptic Gregorian calendar (int32_t, called `day` or `..._on`). A time of day is minutes
+ * since midnight, local civil time (int, suffix _min). Sessions and appointments are civil: no time zone enters the
+ * rules.
  *
  * Limits: years 1900 to 2200; anything outside does not parse.
  */
@@ -37,8 +38,8 @@ bool time_of_day_parse(const char *text, int *ret_min);
 #define DATE_TEXT_SIZE 11
 #define TIME_OF_DAY_TEXT_SIZE 6
 #define INSTANT_TEXT_SIZE 25
-void date_format(int32_t day, char out[DATE_TEXT_SIZE]);             /* 2014-04-28 */
+void date_format(int32_t day, char out[DATE_TEXT_SIZE]);               /* 2014-04-28 */
 void time_of_day_format(int minutes, char out[TIME_OF_DAY_TEXT_SIZE]); /* 09:30 */
-void instant_format(int64_t at_ms, char out[INSTANT_TEXT_SIZE]);      /* 2014-04-28T09:30:00.000Z */
+void instant_format(int64_t at_ms, char out[INSTANT_TEXT_SIZE]);       /* 2014-04-28T09:30:00.000Z */
 
 #endif

@@ -55,7 +55,8 @@ static enum err_code sync_parent(const char *path, struct error *err)
 {
     char folder[PATH_MAX];
     const char *slash = strrchr(path, '/');
-    (void)snprintf(folder, sizeof(folder), "%.*s", slash == NULL ? 1 : (int)(slash - path) + 1, slash == NULL ? "." : path);
+    (void)snprintf(folder, sizeof(folder), "%.*s", slash == NULL ? 1 : (int)(slash - path) + 1,
+                   slash == NULL ? "." : path);
     SCOPED(scoped_close) int fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (fd < 0 || fsync(fd) != 0) {
         return error_errno(err, "fsync folder '%s'", folder);

@@ -9,7 +9,8 @@
 
 #include "base/bytes.h"
 
-/* Appends the file's bytes to `out`; a file larger than the buffer's limit is ERR_LIMIT. Symbolic links are followed. */
+/* Appends the file's bytes to `out`; a file larger than the buffer's limit is ERR_LIMIT. Symbolic links are followed.
+ */
 MUST_USE enum err_code file_read(const char *path, struct buf *out, struct error *err);
 
 /*

@@ -17,7 +17,8 @@ void log_set_level(enum log_level level)
     level_max = level;
 }
 
-/* One write a line, so that lines of several processes never mix; control characters cannot start a line of their own. */
+/* One write a line, so that lines of several processes never mix; control characters cannot start a line of their own.
+ */
 static void emit(enum log_level level, const char *event, const char *pairs)
 {
     char line[LINE_MAX_BYTES + 64];

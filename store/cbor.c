@@ -5,7 +5,15 @@
 #include <cbor.h>
 
 /* RFC 8949 section 3.1: the major types in the top three bits of a head. */
-enum { MAJOR_UINT = 0, MAJOR_NEGATIVE = 1, MAJOR_BYTES = 2, MAJOR_TEXT = 3, MAJOR_ARRAY = 4, MAJOR_MAP = 5, HEAD_MAX = 9 };
+enum {
+    MAJOR_UINT = 0,
+    MAJOR_NEGATIVE = 1,
+    MAJOR_BYTES = 2,
+    MAJOR_TEXT = 3,
+    MAJOR_ARRAY = 4,
+    MAJOR_MAP = 5,
+    HEAD_MAX = 9
+};
 enum { SIMPLE_FALSE = 0xf4, SIMPLE_TRUE = 0xf5, SIMPLE_NULL = 0xf6 };
 
 /* The shortest head (RFC 8949 section 4.2.1); returns its length. */
@@ -269,8 +277,7 @@ static struct token look(const struct dcbor_reader *r, size_t *ret_read)
     if (r->rc != ERR_OK || r->at >= r->in.len) {
         return token;
     }
-    struct cbor_decoder_result result =
-        cbor_stream_decode(r->in.data + r->at, r->in.len - r->at, &callbacks, &token);
+    struct cbor_decoder_result result = cbor_stream_decode(r->in.data + r->at, r->in.len - r->at, &callbacks, &token);
     if (result.status != CBOR_DECODER_FINISHED || token.type == DCBOR_END || !head_is_shortest(&token, result.read)) {
         return (struct token){ .type = DCBOR_END };
     }

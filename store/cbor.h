@@ -1,13 +1,14 @@
 /*
  * store/cbor - deterministic CBOR (RFC 8949 section 4.2.1), written and read with limits.
  *
- * Only what the log uses: integers, byte and text strings, arrays, maps, booleans and null; definite lengths, shortest heads.
- * Anything else, and any head that is not the shortest, does not read. The reader is libcbor's streaming decoder behind
- * a cursor that never allocates; names begin with dcbor_ (deterministic CBOR) because libcbor has the shorter ones.
+ * Only what the log uses: integers, byte and text strings, arrays, maps, booleans and null; definite lengths, shortest
+ * heads. Anything else, and any head that is not the shortest, does not read. The reader is libcbor's streaming decoder
+ * behind a cursor that never allocates; names begin with dcbor_ (deterministic CBOR) because libcbor has the shorter
+ * ones.
  *
  * Both sides are sticky: after the first failure every further call does nothing (the reader gives zeros) and
- * dcbor_writer_end / dcbor_reader_end return the failure. So a codec reads top to bottom without a check a line; loops must
- * still be bounded by the counts that the reader has checked.
+ * dcbor_writer_end / dcbor_reader_end return the failure. So a codec reads top to bottom without a check a line; loops
+ * must still be bounded by the counts that the reader has checked.
  */
 #ifndef STORE_CBOR_H
 #define STORE_CBOR_H
@@ -34,7 +35,17 @@ void dcbor_put_null(struct dcbor_writer *w);
 void dcbor_put_encoded(struct dcbor_writer *w, struct slice item); /* one item that is already deterministic CBOR */
 MUST_USE enum err_code dcbor_writer_end(struct dcbor_writer *w);
 
-enum dcbor_type { DCBOR_END, DCBOR_UINT, DCBOR_NEGATIVE, DCBOR_BYTES, DCBOR_TEXT, DCBOR_ARRAY, DCBOR_MAP, DCBOR_BOOL, DCBOR_NULL };
+enum dcbor_type {
+    DCBOR_END,
+    DCBOR_UINT,
+    DCBOR_NEGATIVE,
+    DCBOR_BYTES,
+    DCBOR_TEXT,
+    DCBOR_ARRAY,
+    DCBOR_MAP,
+    DCBOR_BOOL,
+    DCBOR_NULL
+};
 
 struct dcbor_reader {
     struct slice in;

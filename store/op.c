@@ -151,8 +151,8 @@ void op_link_next(const uint8_t link[SHA256_BYTES], struct slice header, uint8_t
     sha256(parts, ARRAY_LEN(parts), out);
 }
 
-void op_link_message(const uint8_t stream[STREAM_ID_BYTES], const struct op_id *newest, const uint8_t link[SHA256_BYTES],
-                     uint8_t out[OP_LINK_MESSAGE_BYTES])
+void op_link_message(const uint8_t stream[STREAM_ID_BYTES], const struct op_id *newest,
+                     const uint8_t link[SHA256_BYTES], uint8_t out[OP_LINK_MESSAGE_BYTES])
 {
     memcpy(out, stream, STREAM_ID_BYTES);
     out += STREAM_ID_BYTES;

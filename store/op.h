@@ -6,10 +6,10 @@
  *     [ 1, stream(16), device(16), incarnation, seq, kind, subject(16 or 20), actor text, recorded_at ms, offset ms,
  *       hlc, happened_at ms | null, [ [device(16), incarnation, seq], ... ], body_hash(32) ]
  *
- * Body, deterministic CBOR map of field number to value (store/record.h). body_hash = SHA-256(salt(16) || body), so that a
- * body can be erased while the chain still verifies. Salts come from a seed for each OP_SALT_BLOCK seqs of a device's
- * incarnation: salt = the first 16 bytes of HMAC-SHA-256(seed(16), seq as 8 bytes big-endian); erasing a body replaces its block's seed by the
- * other salts.
+ * Body, deterministic CBOR map of field number to value (store/record.h). body_hash = SHA-256(salt(16) || body), so
+ * that a body can be erased while the chain still verifies. Salts come from a seed for each OP_SALT_BLOCK seqs of a
+ * device's incarnation: salt = the first 16 bytes of HMAC-SHA-256(seed(16), seq as 8 bytes big-endian); erasing a body
+ * replaces its block's seed by the other salts.
  *
  *     link(0) = SHA-256("holdfast/chain/v1" || stream || device || incarnation as 4 bytes)
  *     link(n) = SHA-256(link(n-1) || header(n))
@@ -81,8 +81,8 @@ void op_body_hash(const uint8_t salt[OP_SALT_BYTES], struct slice body, uint8_t 
 void op_link_first(const uint8_t stream[STREAM_ID_BYTES], const uint8_t device[DEVICE_ID_BYTES], uint32_t incarnation,
                    uint8_t out[SHA256_BYTES]);
 void op_link_next(const uint8_t link[SHA256_BYTES], struct slice header, uint8_t out[SHA256_BYTES]);
-void op_link_message(const uint8_t stream[STREAM_ID_BYTES], const struct op_id *newest, const uint8_t link[SHA256_BYTES],
-                     uint8_t out[OP_LINK_MESSAGE_BYTES]);
+void op_link_message(const uint8_t stream[STREAM_ID_BYTES], const struct op_id *newest,
+                     const uint8_t link[SHA256_BYTES], uint8_t out[OP_LINK_MESSAGE_BYTES]);
 
 /* A batch owns its ops and every byte they borrow; op_batch_add copies. At most OP_BATCH_OPS_MAX ops. */
 #define OP_BATCH_OPS_MAX 16384
@@ -100,7 +100,8 @@ struct op_batch {
 void op_batch_init(struct op_batch *batch);
 void op_batch_fini(struct op_batch *batch);
 void op_batch_clear(struct op_batch *batch);
-/* Memory that lives as long as the batch's content, aligned for any object; NULL past OP_BATCH_BYTES_MAX or without memory. */
+/* Memory that lives as long as the batch's content, aligned for any object; NULL past OP_BATCH_BYTES_MAX or without
+ * memory. */
 void *op_batch_take(struct op_batch *batch, size_t len);
 MUST_USE enum err_code op_batch_add(struct op_batch *batch, const struct op *op, struct error *err);
 

@@ -1,7 +1,8 @@
 /*
  * store/query - reading a replica for people: lists, one record, the log.
  *
- * Ownership: a list owns its rows; list_fini releases them. Every list is bounded by its `limit`; `more` says that there are further rows.
+ * Ownership: a list owns its rows; list_fini releases them. Every list is bounded by its `limit`; `more` says that
+ * there are further rows.
  */
 #ifndef STORE_QUERY_H
 #define STORE_QUERY_H
@@ -82,7 +83,8 @@ struct log_row {
 QUERY_LISTS(X)
 #undef X
 
-/* Sessions from `from_day` to `to_day`, by day, start, placement ref. expected_only leaves extra and removed ones without a record out. */
+/* Sessions from `from_day` to `to_day`, by day, start, placement ref. expected_only leaves extra and removed ones
+ * without a record out. */
 MUST_USE enum err_code query_roll(struct store *store, int32_t from_day, int32_t to_day, size_t limit,
                                   struct session_list *ret_list, struct error *err);
 /* By ref. running_on: ROW_NONE for all, else only those with starts_on <= day <= ends_on. */
@@ -104,7 +106,8 @@ MUST_USE enum err_code query_attendance(struct store *store, const struct row_id
 MUST_USE enum err_code query_log(struct store *store, const uint8_t *subject, size_t subject_len, bool quarantined_only,
                                  size_t limit, struct log_list *ret_list, struct error *err);
 
-/* An entity by its ref ("GDN-P014") or its 32 hex digits; kind KIND_PLACEMENT, KIND_REFERRAL or KIND_PARTICIPANT. ERR_NOT_FOUND; ERR_CONFLICT when two have the ref. */
+/* An entity by its ref ("GDN-P014") or its 32 hex digits; kind KIND_PLACEMENT, KIND_REFERRAL or KIND_PARTICIPANT.
+ * ERR_NOT_FOUND; ERR_CONFLICT when two have the ref. */
 MUST_USE enum err_code query_find(struct store *store, uint32_t kind, const char *ref, struct row_id *ret_id,
                                   struct error *err);
 
@@ -114,7 +117,7 @@ struct store_counts {
     uint64_t participants, referrals, placements, sessions, attendance, notices, appointments, decisions;
     uint64_t disputed_sessions;
     uint64_t quarantined;
-    uint64_t flags[3]; /* by severity */
+    uint64_t flags[3];      /* by severity */
     uint64_t replica_bytes; /* database, WAL and keys on disk */
 };
 

@@ -12,20 +12,50 @@ static const char *const calendar_codes[] = { "england_wales", "scotland", NULL 
 static const char *const served_codes[] = { "post", "hand", "email", NULL };
 static const char *const purpose_codes[] = { "jcp_appointment", "signing", "interview", NULL };
 static const char *const decision_codes[] = { "adverse", "non_adverse", "reserved", "cancelled", NULL };
-static const char *const referral_status_codes[] = { "received",  "acknowledged", "accepted",  "declined",
-                                                     "paused",    "started",      "did_not_start", "withdrawn",
-                                                     "completed", "ended_early",  NULL };
+static const char *const referral_status_codes[] = {
+    "received",      "acknowledged", "accepted",  "declined",    "paused", "started",
+    "did_not_start", "withdrawn",    "completed", "ended_early", NULL
+};
 
-#define TEXT(number, name, max) { (number), (name), FIELD_TEXT, (max), false, NULL }
-#define REF(number, name) { (number), (name), FIELD_TEXT, ROW_REF_SIZE - 1, true, NULL }
-#define CODE(number, name, required, codes) { (number), (name), FIELD_CODE, ROW_CODE_SIZE - 1, (required), (codes) }
-#define INT(number, name, max, required) { (number), (name), FIELD_INT, (max), (required), NULL }
-#define DATE(number, name, required) { (number), (name), FIELD_DATE, 0, (required), NULL }
-#define TIME(number, name, required) { (number), (name), FIELD_TIME, 0, (required), NULL }
-#define BOOL(number, name) { (number), (name), FIELD_BOOL, 0, false, NULL }
-#define ID(number, name, required) { (number), (name), FIELD_ID, 0, (required), NULL }
+#define TEXT(number, name, max)                                                                                        \
+    {                                                                                                                  \
+        (number), (name), FIELD_TEXT, (max), false, NULL                                                               \
+    }
+#define REF(number, name)                                                                                              \
+    {                                                                                                                  \
+        (number), (name), FIELD_TEXT, ROW_REF_SIZE - 1, true, NULL                                                     \
+    }
+#define CODE(number, name, required, codes)                                                                            \
+    {                                                                                                                  \
+        (number), (name), FIELD_CODE, ROW_CODE_SIZE - 1, (required), (codes)                                           \
+    }
+#define INT(number, name, max, required)                                                                               \
+    {                                                                                                                  \
+        (number), (name), FIELD_INT, (max), (required), NULL                                                           \
+    }
+#define DATE(number, name, required)                                                                                   \
+    {                                                                                                                  \
+        (number), (name), FIELD_DATE, 0, (required), NULL                                                              \
+    }
+#define TIME(number, name, required)                                                                                   \
+    {                                                                                                                  \
+        (number), (name), FIELD_TIME, 0, (required), NULL                                                              \
+    }
+#define BOOL(number, name)                                                                                             \
+    {                                                                                                                  \
+        (number), (name), FIELD_BOOL, 0, false, NULL                                                                   \
+    }
+#define ID(number, name, required)                                                                                     \
+    {                                                                                                                  \
+        (number), (name), FIELD_ID, 0, (required), NULL                                                                \
+    }
 
-enum { NAME_MAX_BYTES = ROW_NAME_SIZE - 1, NOTE_MAX_BYTES = ROW_NOTE_SIZE - 1, WEEK_MINUTES = 7 * 24 * 60, PLACES_MAX = 100000 };
+enum {
+    NAME_MAX_BYTES = ROW_NAME_SIZE - 1,
+    NOTE_MAX_BYTES = ROW_NOTE_SIZE - 1,
+    WEEK_MINUTES = 7 * 24 * 60,
+    PLACES_MAX = 100000
+};
 
 static const struct field participant_fields[] = {
     REF(1, "ref"),
@@ -80,10 +110,17 @@ static const struct field attendance_fields[] = {
 };
 
 static const struct field notice_fields[] = {
-    ID(1, "placement", true),   DATE(2, "served_on", true),     CODE(3, "served_by", true, served_codes),
-    DATE(4, "received_on", false), BOOL(5, "says_what"),        BOOL(6, "says_when"),
-    BOOL(7, "says_where"),      BOOL(8, "says_mandatory"),      BOOL(9, "says_evidence"),
-    BOOL(10, "says_consequences"), TEXT(11, "note", NOTE_MAX_BYTES),
+    ID(1, "placement", true),
+    DATE(2, "served_on", true),
+    CODE(3, "served_by", true, served_codes),
+    DATE(4, "received_on", false),
+    BOOL(5, "says_what"),
+    BOOL(6, "says_when"),
+    BOOL(7, "says_where"),
+    BOOL(8, "says_mandatory"),
+    BOOL(9, "says_evidence"),
+    BOOL(10, "says_consequences"),
+    TEXT(11, "note", NOTE_MAX_BYTES),
 };
 
 static const struct field capacity_fields[] = {
@@ -94,25 +131,30 @@ static const struct field capacity_fields[] = {
 };
 
 static const struct field appointment_fields[] = {
-    ID(1, "participant", true), DATE(2, "day", true),
-    TIME(3, "starts_min", true), TIME(4, "ends_min", true),
-    CODE(5, "purpose", true, purpose_codes), BOOL(6, "cancelled"),
+    ID(1, "participant", true),
+    DATE(2, "day", true),
+    TIME(3, "starts_min", true),
+    TIME(4, "ends_min", true),
+    CODE(5, "purpose", true, purpose_codes),
+    BOOL(6, "cancelled"),
 };
 
 static const struct field decision_fields[] = {
-    ID(1, "participant", true),
-    DATE(2, "failure_on", true),
-    DATE(3, "decided_on", true),
-    CODE(4, "outcome", true, decision_codes),
+    ID(1, "participant", true),      DATE(2, "failure_on", true),
+    DATE(3, "decided_on", true),     CODE(4, "outcome", true, decision_codes),
     TEXT(5, "note", NOTE_MAX_BYTES),
 };
 
-#define KIND(number, name, writers, subject_len, fields) { (number), (name), (writers), (subject_len), (fields), ARRAY_LEN(fields) }
+#define KIND(number, name, writers, subject_len, fields)                                                               \
+    {                                                                                                                  \
+        (number), (name), (writers), (subject_len), (fields), ARRAY_LEN(fields)                                        \
+    }
 
 static const struct kind kinds[] = {
     KIND(KIND_PARTICIPANT, "participant", WRITER_ORGANISATION | WRITER_CENTRE, OP_ENTITY_BYTES, participant_fields),
     KIND(KIND_REFERRAL, "referral", WRITER_ORGANISATION | WRITER_CENTRE, OP_ENTITY_BYTES, referral_fields),
-    KIND(KIND_REFERRAL_EVENT, "referral_event", WRITER_ORGANISATION | WRITER_CENTRE, OP_ENTITY_BYTES, referral_event_fields),
+    KIND(KIND_REFERRAL_EVENT, "referral_event", WRITER_ORGANISATION | WRITER_CENTRE, OP_ENTITY_BYTES,
+         referral_event_fields),
     KIND(KIND_PLACEMENT, "placement", WRITER_ORGANISATION, OP_ENTITY_BYTES, placement_fields),
     KIND(KIND_ATTENDANCE, "attendance", WRITER_ORGANISATION, OP_SESSION_BYTES, attendance_fields),
     KIND(KIND_NOTICE, "notice", WRITER_ORGANISATION, OP_ENTITY_BYTES, notice_fields),
@@ -230,7 +272,8 @@ static enum err_code check_text(const struct field *field, struct slice text, st
     return ERR_OK;
 }
 
-static enum err_code check_number(const struct field *field, int64_t number, int64_t min, int64_t max, struct error *err)
+static enum err_code check_number(const struct field *field, int64_t number, int64_t min, int64_t max,
+                                  struct error *err)
 {
     if (number < min || number > max) {
         return FAIL(err, INVALID, "field '%s': expected a number from %lld to %lld", field->name, (long long)min,
@@ -277,7 +320,8 @@ static int64_t number_or(const struct record *record, const char *name, int64_t 
 static enum err_code check_together(const struct record *record, struct error *err)
 {
     if (record->kind->number == KIND_ATTENDANCE && number_or(record, "outcome", OUTCOME_ATTENDED) == OUTCOME_NONE) {
-        return FAIL(err, INVALID, "field 'outcome': expected an outcome; to leave a session unrecorded, record nothing");
+        return FAIL(err, INVALID,
+                    "field 'outcome': expected an outcome; to leave a session unrecorded, record nothing");
     }
     if (record->kind->number == KIND_PLACEMENT &&
         number_or(record, "ends_on", INT32_MAX) < number_or(record, "starts_on", INT32_MIN)) {

@@ -1,9 +1,10 @@
 /*
- * store/record - the kinds of records and their fields: one table that the log, the tables, the exchange and the API share.
+ * store/record - the kinds of records and their fields: one table that the log, the tables, the exchange and the API
+ * share.
  *
- * Kind and field numbers are in signed history and never change or get used again. Unknown kinds and fields are kept, passed
- * on and shown as such. Who may write a kind is decided here and nowhere else (guard rails 3 and 5): volunteers have no kind,
- * so that their records cannot enter the log.
+ * Kind and field numbers are in signed history and never change or get used again. Unknown kinds and fields are kept,
+ * passed on and shown as such. Who may write a kind is decided here and nowhere else (guard rails 3 and 5): volunteers
+ * have no kind, so that their records cannot enter the log.
  */
 #ifndef STORE_RECORD_H
 #define STORE_RECORD_H
@@ -26,13 +27,13 @@ enum record_kind {
 enum record_writer { WRITER_ORGANISATION = 1, WRITER_CENTRE = 2 };
 
 enum field_type {
-    FIELD_TEXT,  /* UTF-8, at most `max` bytes */
-    FIELD_CODE,  /* lower-case snake text of at most ROW_CODE_SIZE - 1 bytes; `codes` lists the known ones (NULL: any) */
-    FIELD_INT,   /* 0 to `max` */
-    FIELD_DATE,  /* day number, 1900 to 2200 */
-    FIELD_TIME,  /* minutes since midnight, 0 to 1440 */
+    FIELD_TEXT, /* UTF-8, at most `max` bytes */
+    FIELD_CODE, /* lower-case snake text of at most ROW_CODE_SIZE - 1 bytes; `codes` lists the known ones (NULL: any) */
+    FIELD_INT,  /* 0 to `max` */
+    FIELD_DATE, /* day number, 1900 to 2200 */
+    FIELD_TIME, /* minutes since midnight, 0 to 1440 */
     FIELD_BOOL,
-    FIELD_ID,    /* entity, 16 bytes */
+    FIELD_ID, /* entity, 16 bytes */
 };
 
 struct field {
@@ -40,7 +41,7 @@ struct field {
     const char *name; /* also the column and the JSON member */
     enum field_type type;
     uint32_t max;
-    bool required; /* in the first op of a subject that makes sense of it; see record_check */
+    bool required;            /* in the first op of a subject that makes sense of it; see record_check */
     const char *const *codes; /* NULL-terminated */
 };
 
@@ -49,15 +50,15 @@ struct field {
 struct kind {
     uint32_t number;
     const char *name;
-    unsigned writers;       /* enum record_writer, or'ed */
-    uint8_t subject_len;    /* OP_ENTITY_BYTES or OP_SESSION_BYTES */
+    unsigned writers;    /* enum record_writer, or'ed */
+    uint8_t subject_len; /* OP_ENTITY_BYTES or OP_SESSION_BYTES */
     const struct field *fields;
     size_t field_count;
 };
 
 const struct kind *kind_by_number(uint32_t number); /* NULL: unknown */
 const struct kind *kind_by_name(const char *name);
-const struct kind *kind_at(size_t index); /* NULL past the end */
+const struct kind *kind_at(size_t index);                        /* NULL past the end */
 int kind_field_index(const struct kind *kind, const char *name); /* -1: unknown */
 
 struct value {
@@ -78,7 +79,8 @@ void record_set_text(struct record *record, const char *name, const char *text);
 void record_set_number(struct record *record, const char *name, int64_t number);
 void record_set_id(struct record *record, const char *name, const uint8_t id[OP_ENTITY_BYTES]);
 
-/* Types, limits and known codes. ERR_INVALID names the field and what is expected. `complete`: required fields must be there. */
+/* Types, limits and known codes. ERR_INVALID names the field and what is expected. `complete`: required fields must be
+ * there. */
 MUST_USE enum err_code record_check(const struct record *record, bool complete, struct error *err);
 
 MUST_USE enum err_code record_encode(const struct record *record, struct buf *out, struct error *err);
@@ -87,9 +89,9 @@ MUST_USE enum err_code record_decode(const struct kind *kind, struct slice body,
                                      struct error *err);
 
 /*
- * May a writer of this role put this op into the log? Pure in the op and the role, so that every replica and the centre answer the
- * same. ERR_REFUSED: not allowed; ERR_UNSUPPORTED: a kind this version does not know (kept, passed on, not folded);
- * ERR_INVALID: the body is not as specified. An erased body of a known kind is allowed.
+ * May a writer of this role put this op into the log? Pure in the op and the role, so that every replica and the centre
+ * answer the same. ERR_REFUSED: not allowed; ERR_UNSUPPORTED: a kind this version does not know (kept, passed on, not
+ * folded); ERR_INVALID: the body is not as specified. An erased body of a known kind is allowed.
  */
 MUST_USE enum err_code record_admit(const struct op *op, enum record_writer writer, struct error *err);
 

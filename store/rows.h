@@ -1,7 +1,8 @@
 /*
  * store/rows - what the tables hold, as plain values: read by queries, judged by the rules.
  *
- * Texts are NUL-terminated UTF-8, cut never (the log's limits are the sizes here). Optional days and times are ROW_NONE.
+ * Texts are NUL-terminated UTF-8, cut never (the log's limits are the sizes here). Optional days and times are
+ * ROW_NONE.
  */
 #ifndef STORE_ROWS_H
 #define STORE_ROWS_H
@@ -56,9 +57,9 @@ struct session_row {
     enum outcome outcome; /* of the head; for a dispute that of the newest head */
     int minutes;          /* worked; ROW_NONE when not said */
     char reason[ROW_CODE_SIZE];
-    int heads;               /* different heads */
-    bool overlaps_jcp;       /* JCP appointment or signing time of the person overlaps */
-    int jcp_starts_min;      /* of the first that overlaps; ROW_NONE */
+    int heads;          /* different heads */
+    bool overlaps_jcp;  /* JCP appointment or signing time of the person overlaps */
+    int jcp_starts_min; /* of the first that overlaps; ROW_NONE */
     int jcp_ends_min;
     char jcp_purpose[ROW_CODE_SIZE];
 };
@@ -104,7 +105,7 @@ struct referral_row {
     char ref[ROW_REF_SIZE];
     char participant_ref[ROW_REF_SIZE];
     char participant_name[ROW_NAME_SIZE];
-    char route[ROW_CODE_SIZE]; /* mir, cwp, dwsr */
+    char route[ROW_CODE_SIZE];  /* mir, cwp, dwsr */
     char status[ROW_CODE_SIZE]; /* domain words: received, acknowledged, accepted, declined, ... */
     char source[ROW_NAME_SIZE];
     enum basis basis;
@@ -116,7 +117,7 @@ struct referral_row {
 };
 
 struct capacity_row {
-    bool stated;        /* is there any statement? */
+    bool stated; /* is there any statement? */
     int32_t stated_on;
     int places;
     int supervisor_minutes; /* a week; ROW_NONE */
@@ -139,14 +140,15 @@ struct placement_facts {
 struct site_facts {
     enum calendar calendar;
     struct capacity_row capacity;
-    int placements_now;        /* running today */
-    int placements_to_come;    /* agreed, not yet started */
-    int waiting;               /* referrals received or acknowledged, not yet answered */
-    const int32_t *ends_on;    /* of running and coming placements, ascending */
+    int placements_now;     /* running today */
+    int placements_to_come; /* agreed, not yet started */
+    int waiting;            /* referrals received or acknowledged, not yet answered */
+    const int32_t *ends_on; /* of running and coming placements, ascending */
     size_t ends_count;
-    const int32_t *starts_on;  /* of coming placements, ascending */
+    const int32_t *starts_on; /* of coming placements, ascending */
     size_t starts_count;
-    int started_in_week[FORECAST_WEEKS_MAX]; /* placements started: [0] the last 7 days up to today, [1] the 7 before, ... */
+    int started_in_week[FORECAST_WEEKS_MAX]; /* placements started: [0] the last 7 days up to today, [1] the 7 before,
+                                                ... */
     const struct referral_row *waiting_referrals;
     size_t waiting_count;
 };
@@ -170,7 +172,7 @@ struct flag_row {
     int32_t since;                       /* the day of the earliest fact */
     char facts[FLAG_TEXT_SIZE];          /* one sentence or two */
     char next_step[FLAG_TEXT_SIZE];
-    char rule[FLAG_TEXT_SIZE];           /* what was compared with what, and its source */
+    char rule[FLAG_TEXT_SIZE]; /* what was compared with what, and its source */
 };
 
 const char *outcome_name(enum outcome outcome);

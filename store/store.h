@@ -2,14 +2,15 @@
  * store/store - a site's replica: the log, and the tables folded from it in the same transaction.
  *
  *   record locally ─► store_write ──┐
- *                                   ├─► op appended, chain extended, tables folded, dirty marks set ─► COMMIT ─► acknowledged
- *   from the centre ─► store_apply ─┘
+ *                                   ├─► op appended, chain extended, tables folded, dirty marks set ─► COMMIT ─►
+ * acknowledged from the centre ─► store_apply ─┘
  *
- * A table's row is a pure function of the set of ops about it, whatever order they came in; store_rebuild makes the same
- * tables from the log, and store_digest proves it. What the rules must look at again is marked in the same transaction.
+ * A table's row is a pure function of the set of ops about it, whatever order they came in; store_rebuild makes the
+ * same tables from the log, and store_digest proves it. What the rules must look at again is marked in the same
+ * transaction.
  *
- * Durable: every function that changes anything returns ERR_OK only after the commit is on disk (WAL, synchronous FULL).
- * After a failure nothing of the call has happened.
+ * Durable: every function that changes anything returns ERR_OK only after the commit is on disk (WAL, synchronous
+ * FULL). After a failure nothing of the call has happened.
  *
  * Threads: one; the loop's.
  * Layer:   store. Knows no network and no loop.
@@ -54,53 +55,57 @@ struct store_identity {
 void store_identity_fini(struct store_identity *identity);
 MUST_USE enum err_code store_identity_read(struct store *store, struct store_identity *ret_identity, struct error *err);
 /* ERR_CONFLICT when already enrolled with another stream. */
-MUST_USE enum err_code store_identity_write(struct store *store, const struct store_identity *identity, struct error *err);
+MUST_USE enum err_code store_identity_write(struct store *store, const struct store_identity *identity,
+                                            struct error *err);
 
 /* ---- recording ---- */
 
 struct store_entry {
     uint32_t kind;
     uint8_t subject[OP_SUBJECT_MAX];
-    struct record record; /* the fields that change; of a new subject all that are required */
+    struct record record;   /* the fields that change; of a new subject all that are required */
     int64_t happened_at_ms; /* OP_TIME_NONE: now */
 };
 
 struct store_written {
-    size_t added;     /* ops appended */
-    size_t unchanged; /* entries that said what already stands */
+    size_t added;      /* ops appended */
+    size_t unchanged;  /* entries that said what already stands */
     struct op_id last; /* of the last op appended */
 };
 
 /*
- * Appends what is new in `entries` as one transaction: all or nothing. An attendance supersedes every head that stands here;
- * one that says the same as the head adds nothing. A correction of attendance without a note is ERR_REFUSED (guard rail 6).
- * ERR_NOT_ENROLLED before enrolment.
+ * Appends what is new in `entries` as one transaction: all or nothing. An attendance supersedes every head that stands
+ * here; one that says the same as the head adds nothing. A correction of attendance without a note is ERR_REFUSED
+ * (guard rail 6). ERR_NOT_ENROLLED before enrolment.
  */
 MUST_USE enum err_code store_write(struct store *store, const char *actor, const struct store_entry *entries,
                                    size_t count, int64_t now_ms, struct store_written *ret_written, struct error *err);
 
 /* The same without keeping anything: what would happen. */
 MUST_USE enum err_code store_write_dry(struct store *store, const char *actor, const struct store_entry *entries,
-                                       size_t count, int64_t now_ms, struct store_written *ret_written, struct error *err);
+                                       size_t count, int64_t now_ms, struct store_written *ret_written,
+                                       struct error *err);
 
 /* ---- exchange ---- */
 
 struct store_sync {
-    uint64_t cursor;          /* the centre's position up to which this replica holds the stream */
-    uint64_t newest_seq;      /* of this device's incarnation; 0: none yet */
-    uint64_t acked_seq;       /* durable at the centre */
+    uint64_t cursor;           /* the centre's position up to which this replica holds the stream */
+    uint64_t newest_seq;       /* of this device's incarnation; 0: none yet */
+    uint64_t acked_seq;        /* durable at the centre */
     int64_t oldest_pending_ms; /* recorded_at of the oldest op not acknowledged; OP_TIME_NONE */
-    int64_t clock_offset_ms;  /* this clock minus the centre's, as last measured */
+    int64_t clock_offset_ms;   /* this clock minus the centre's, as last measured */
     bool clock_known;
 };
 
 MUST_USE enum err_code store_sync_read(struct store *store, struct store_sync *ret_sync, struct error *err);
 
-/* Own ops after `after_seq`, oldest first, until `max_ops` or about `max_bytes` of headers and bodies; at least one if there is one. */
+/* Own ops after `after_seq`, oldest first, until `max_ops` or about `max_bytes` of headers and bodies; at least one if
+ * there is one. */
 MUST_USE enum err_code store_own_ops(struct store *store, uint64_t after_seq, size_t max_ops, size_t max_bytes,
                                      struct op_batch *out, struct error *err);
 
-/* The seed of one salt block of an author's ops. ERR_NOT_FOUND once a body of the block is erased (salts are then explicit). */
+/* The seed of one salt block of an author's ops. ERR_NOT_FOUND once a body of the block is erased (salts are then
+ * explicit). */
 MUST_USE enum err_code store_salt_seed(struct store *store, const uint8_t device[DEVICE_ID_BYTES], uint32_t incarnation,
                                        uint64_t block, uint8_t ret_seed[OP_SEED_BYTES], struct error *err);
 
@@ -118,8 +123,8 @@ struct store_run {
     struct op_batch ops;
     const struct store_seed *seeds; /* blocks whose salts come from a seed */
     size_t seed_count;
-    struct slice certificate;       /* DER; empty when not sent */
-    uint64_t signed_seq;            /* 0: no signature in this run */
+    struct slice certificate; /* DER; empty when not sent */
+    uint64_t signed_seq;      /* 0: no signature in this run */
     uint8_t signature[SIGNATURE_MAX];
     size_t signature_len;
 };
@@ -146,9 +151,10 @@ struct store_applied {
 };
 
 /*
- * Checks each run against the chain held: a gap or a fork is ERR_HISTORY and nothing is kept; ops already held are compared and skipped.
- * A run that begins at seq 1 must carry its author's certificate, issued by the CA of enrolment and for this stream. A signature in a run must fit.
- * Ops that record_admit does not allow are kept as quarantined with the reason and not folded.
+ * Checks each run against the chain held: a gap or a fork is ERR_HISTORY and nothing is kept; ops already held are
+ * compared and skipped. A run that begins at seq 1 must carry its author's certificate, issued by the CA of enrolment
+ * and for this stream. A signature in a run must fit. Ops that record_admit does not allow are kept as quarantined with
+ * the reason and not folded.
  */
 MUST_USE enum err_code store_apply(struct store *store, const struct store_exchange *exchange,
                                    struct store_applied *ret_applied, struct error *err);
@@ -166,7 +172,8 @@ struct store_dirty {
 
 void store_dirty_fini(struct store_dirty *dirty);
 /* At most `max` placements, in id order. */
-MUST_USE enum err_code store_dirty_read(struct store *store, size_t max, struct store_dirty *ret_dirty, struct error *err);
+MUST_USE enum err_code store_dirty_read(struct store *store, size_t max, struct store_dirty *ret_dirty,
+                                        struct error *err);
 /* Marks every placement and the site: a new day has begun, or the pack has changed. */
 MUST_USE enum err_code store_dirty_all(struct store *store, struct error *err);
 
@@ -189,12 +196,13 @@ MUST_USE enum err_code store_site_facts(struct store *store, int32_t today, stru
 void store_site_facts_fini(struct store_site_facts *facts);
 
 /*
- * Replaces the flags of one placement (or of the site: placement NULL), keeps the history of what was raised and cleared,
- * and takes the dirty mark away, as one transaction per store_flags_begin .. store_flags_commit.
+ * Replaces the flags of one placement (or of the site: placement NULL), keeps the history of what was raised and
+ * cleared, and takes the dirty mark away, as one transaction per store_flags_begin .. store_flags_commit.
  */
 MUST_USE enum err_code store_flags_begin(struct store *store, struct error *err);
 MUST_USE enum err_code store_flags_replace(struct store *store, const struct row_id *placement,
-                                           const struct flag_row *flags, size_t count, int64_t now_ms, struct error *err);
+                                           const struct flag_row *flags, size_t count, int64_t now_ms,
+                                           struct error *err);
 MUST_USE enum err_code store_flags_commit(struct store *store, struct error *err);
 void store_flags_abandon(struct store *store);
 
@@ -215,7 +223,8 @@ struct store_verified {
     uint64_t quarantined;
 };
 
-/* Every header, body hash, link and signature of the log; SQLite's own integrity check; the tables against a rebuild. */
+/* Every header, body hash, link and signature of the log; SQLite's own integrity check; the tables against a rebuild.
+ */
 MUST_USE enum err_code store_verify(struct store *store, struct store_verified *ret_verified, struct error *err);
 
 #endif

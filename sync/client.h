@@ -8,17 +8,17 @@
  *    │   wake (new ops, network) │ a person has to act (certificate, revoked, history)
  *    └───────────── STALLED ◄────┘   tried again slowly, and at once when woken by a person
  *
- * The machine does no I/O: it asks struct client_io for work and is told the outcome. It reads and applies through the store, which
- * commits on both sides before the next batch.
+ * The machine does no I/O: it asks struct client_io for work and is told the outcome. It reads and applies through the
+ * store, which commits on both sides before the next batch.
  *
- * Backoff: full jitter, base 2 s doubling to 15 min (AWS Architecture Blog, "Exponential Backoff And Jitter", 2015); a wake by new ops, the network or a person
- * tries at once, but never while a Retry-After of the centre runs (except when a person asks).
- * Batches: segment size starts at CLIENT_BATCH_START bytes, doubles after a success, halves after a broken transfer, between
- * CLIENT_BATCH_MIN and SEGMENT_BYTES_MAX, and never beyond what took about 5 s.
+ * Backoff: full jitter, base 2 s doubling to 15 min (AWS Architecture Blog, "Exponential Backoff And Jitter", 2015); a
+ * wake by new ops, the network or a person tries at once, but never while a Retry-After of the centre runs (except when
+ * a person asks). Batches: segment size starts at CLIENT_BATCH_START bytes, doubles after a success, halves after a
+ * broken transfer, between CLIENT_BATCH_MIN and SEGMENT_BYTES_MAX, and never beyond what took about 5 s.
  *
- * Ownership: the caller owns client_io and the store for as long as the client lives; a send in flight is answered exactly once.
- * Threads:   the loop's. A send never completes inside client_io.send.
- * Layer:     sync. Never uv.h or curl.h.
+ * Ownership: the caller owns client_io and the store for as long as the client lives; a send in flight is answered
+ * exactly once. Threads:   the loop's. A send never completes inside client_io.send. Layer:     sync. Never uv.h or
+ * curl.h.
  */
 #ifndef SYNC_CLIENT_H
 #define SYNC_CLIENT_H
@@ -33,7 +33,8 @@ enum client_state { CLIENT_IDLE, CLIENT_EXCHANGING, CLIENT_BACKOFF, CLIENT_STALL
 
 enum client_wake { CLIENT_WAKE_NEW_OPS, CLIENT_WAKE_NETWORK, CLIENT_WAKE_PERSON, CLIENT_WAKE_START };
 
-/* What became of a send. `outcome` ERR_OK: an HTTP answer came; otherwise NETWORK, TLS, CAPTIVE_PORTAL, ... with words in `error`. */
+/* What became of a send. `outcome` ERR_OK: an HTTP answer came; otherwise NETWORK, TLS, CAPTIVE_PORTAL, ... with words
+ * in `error`. */
 struct client_answer {
     enum err_code outcome;
     struct error error;
@@ -77,10 +78,10 @@ struct client_status {
     int64_t last_success_at_ms; /* OP_TIME_NONE */
     int64_t next_try_at_ms;     /* wall clock; OP_TIME_NONE when exchanging or stopped */
     int64_t clock_offset_ms;
-    bool clock_off;             /* more than CLIENT_CLOCK_OFF_MS from the centre's */
-    uint64_t to_fetch;          /* ops still to come in a catch-up, as last told */
-    bool behind_own_record;     /* the centre holds more of this device than this replica: an older copy was put back */
-    bool centre_lost_ops;       /* the centre holds less than it acknowledged */
+    bool clock_off;         /* more than CLIENT_CLOCK_OFF_MS from the centre's */
+    uint64_t to_fetch;      /* ops still to come in a catch-up, as last told */
+    bool behind_own_record; /* the centre holds more of this device than this replica: an older copy was put back */
+    bool centre_lost_ops;   /* the centre holds less than it acknowledged */
 };
 
 #define CLIENT_CLOCK_OFF_MS (5 * 60 * 1000)

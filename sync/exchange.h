@@ -1,8 +1,8 @@
 /*
  * sync/exchange - the two messages of an exchange, as CBOR: POST /v1/exchange, EXCHANGE_CONTENT_TYPE both ways.
  *
- * Idempotent: a request can be repeated, cut, duplicated or answered into the void. The receiver drops what it holds. An op is
- * acknowledged only once it is durable at the centre, by a signed receipt.
+ * Idempotent: a request can be repeated, cut, duplicated or answered into the void. The receiver drops what it holds.
+ * An op is acknowledged only once it is durable at the centre, by a signed receipt.
  *
  * Members are map keys of small integers, drawn in sync/PROTOCOL.md; unknown keys are ignored.
  */
@@ -54,9 +54,11 @@ struct exchange_response {
     struct slice centre_certificate; /* of the signing key, so that a receipt can be checked and kept */
 };
 
-MUST_USE enum err_code exchange_request_encode(const struct exchange_request *request, struct buf *out, struct error *err);
+MUST_USE enum err_code exchange_request_encode(const struct exchange_request *request, struct buf *out,
+                                               struct error *err);
 /* Slices borrow from `bytes`. ERR_UNSUPPORTED for another version. */
-MUST_USE enum err_code exchange_request_decode(struct slice bytes, struct exchange_request *ret_request, struct error *err);
+MUST_USE enum err_code exchange_request_decode(struct slice bytes, struct exchange_request *ret_request,
+                                               struct error *err);
 MUST_USE enum err_code exchange_response_encode(const struct exchange_response *response, struct buf *out,
                                                 struct error *err);
 MUST_USE enum err_code exchange_response_decode(struct slice bytes, struct exchange_response *ret_response,

@@ -14,8 +14,8 @@ enum calendar { CALENDAR_ENGLAND_WALES, CALENDAR_SCOTLAND, CALENDAR_COUNT };
 /* Every member is read from the pack; the pack's text names the source of each number. */
 struct programme_rules {
     int cwp_weekly_minutes_max;           /* 30 hours */
-    int repeat_window_days;               /* 52 weeks: a decision older than this no longer counts */
-    int repeat_gap_days;                  /* 2 weeks: a failure within this of the earlier one is the same failure */
+    int repeat_window_days;               /* 52 weeks: a later failure counts on or before this many days after the earlier */
+    int repeat_gap_days;                  /* 2 weeks: on or before this many days after the earlier one it does not count */
     int first_sanction_weeks;             /* 4 */
     int later_sanction_weeks;             /* 13 */
     int acknowledge_working_days;         /* 2 */
@@ -32,7 +32,10 @@ struct programme;
 /* The built-in pack, loaded once. Never fails: a broken built-in pack is our own bug. */
 const struct programme *programme_default(void);
 
-/* `json` at most 1 MiB. ERR_INVALID names the member and what is expected. */
+/*
+ * `json` at most 1 MiB. ERR_INVALID names the member and what is expected. Members that this version does not know are
+ * ignored; codes that it does not know are kept with their labels.
+ */
 MUST_USE enum err_code programme_load(struct slice json, struct programme **ret_programme, struct error *err);
 void programme_free(struct programme *programme);
 
@@ -40,8 +43,24 @@ const char *programme_id(const struct programme *programme); /* "help-to-work-20
 int programme_version(const struct programme *programme);
 const struct programme_rules *programme_rules_of(const struct programme *programme);
 
+/* Where the number comes from, by the name of its member (repeat_gap_days): "briefing", "our default"... NULL if unknown. */
+const char *programme_rule_source(const struct programme *programme, const char *rule);
+
+enum label_set { LABEL_ROUTE, LABEL_OUTCOME, LABEL_REASON, LABEL_SET_COUNT };
+enum language { LANGUAGE_ENGLISH, LANGUAGE_WELSH, LANGUAGE_COUNT };
+
+/* What people read for a code. NULL for a code that the pack does not have: the caller shows the code itself. */
+const char *programme_label(const struct programme *programme, enum label_set set, const char *code,
+                            enum language language);
+
+/* The codes of a set in the pack's order; NULL at and after the end. */
+const char *programme_code_at(const struct programme *programme, enum label_set set, size_t index);
+
 const char *calendar_name(enum calendar calendar); /* "england_wales", "scotland" */
 bool calendar_parse(const char *name, enum calendar *ret_calendar);
+
+/* The name of the bank holiday (or Christmas Day at a weekend) in English; NULL on any other day. */
+const char *calendar_holiday_name(const struct programme *programme, enum calendar calendar, int32_t day);
 
 /* Neither Saturday, Sunday nor a bank holiday. Outside the years the pack covers only weekends are left out. */
 bool calendar_working_day(const struct programme *programme, enum calendar calendar, int32_t day);
@@ -58,6 +77,10 @@ int32_t notice_received_on(const struct programme *programme, enum calendar cale
 /*
  * Weekly pattern: `Mon Wed Fri 09:30-15:30; Thu 13:00-17:00`. Days in any case, separated by spaces or commas, then one time
  * range; groups separated by `;`. At most 4 ranges a day, not overlapping; slots are numbered 0 to 3 by start.
+ *
+ * A day is its English name or the first three letters or more of it (Mon, Tues, thursday), or Weds. `Mon-Fri` is every day
+ * from the first to the last. Hours may lack the leading zero. A range may end at 24:00 and ends after it begins. Ranges
+ * that only touch do not overlap. The hyphen may be the en dash that word processors make of it.
  */
 #define PATTERN_SLOTS_MAX 4
 #define PATTERN_TEXT_MAX 200
@@ -72,7 +95,22 @@ struct pattern {
     struct pattern_range range[8][PATTERN_SLOTS_MAX];
 };
 
+/* ERR_INVALID says at which character and what is expected; it never repeats the text, which may be anything. */
 MUST_USE enum err_code pattern_parse(const char *text, struct pattern *ret_pattern, struct error *err);
 int pattern_weekly_minutes(const struct pattern *pattern);
+
+struct pattern_session {
+    int32_t day;
+    uint8_t slot;
+    int16_t starts_min;
+    int16_t ends_min;
+};
+
+/*
+ * The sessions from `from` to `to`, both included, by day and then slot. Bank holidays (and Christmas Day at a weekend) are
+ * left out and nothing else. Returns how many were written: `max` means that there may be more, from out[max - 1].day on.
+ */
+size_t pattern_expand(const struct programme *programme, enum calendar calendar, const struct pattern *pattern,
+                      int32_t from, int32_t to, struct pattern_session *out, size_t max);
 
 #endif

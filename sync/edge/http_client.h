@@ -1,9 +1,9 @@
 /*
  * sync/edge/http_client - libcurl's multi interface on the libuv loop: one POST or GET at a time over TLS 1.3.
  *
- * The key and the certificates come from memory. The connection is kept for the next request. Progress is watched: fewer
- * than HTTP_CLIENT_STALL_BYTES in HTTP_CLIENT_STALL_S seconds is a dead link. Redirects are not followed: a redirect, an HTML page or a certificate
- * of somebody else is ERR_CAPTIVE_PORTAL or ERR_TLS with words for a person.
+ * The key and the certificates come from memory. The connection is kept for the next request. Progress is watched:
+ * fewer than HTTP_CLIENT_STALL_BYTES in HTTP_CLIENT_STALL_S seconds is a dead link. Redirects are not followed: a
+ * redirect, an HTML page or a certificate of somebody else is ERR_CAPTIVE_PORTAL or ERR_TLS with words for a person.
  *
  * Threads: the loop's.
  */
@@ -35,7 +35,7 @@ struct http_result {
     const char *content_type;
     struct slice body;
     int64_t retry_after_s;
-    uint64_t bytes_sent;     /* request line, headers, body and TLS records as far as libcurl tells */
+    uint64_t bytes_sent; /* request line, headers, body and TLS records as far as libcurl tells */
     uint64_t bytes_received;
 };
 

@@ -1,8 +1,10 @@
 /*
- * sync/edge/http_server - libmicrohttpd on the libuv loop: a unix socket with peer credentials, or TLS with client certificates.
+ * sync/edge/http_server - libmicrohttpd on the libuv loop: a unix socket with peer credentials, or TLS with client
+ * certificates.
  *
- * Requests are gathered whole (bounded), handed over once, and answered once: inside the handler or later (long work, held
- * exchanges). No thread of its own: MHD's epoll descriptor sits in a uv_poll and its timeout in a one-shot uv_timer.
+ * Requests are gathered whole (bounded), handed over once, and answered once: inside the handler or later (long work,
+ * held exchanges). No thread of its own: MHD's epoll descriptor sits in a uv_poll and its timeout in a one-shot
+ * uv_timer.
  *
  * TLS: GnuTLS priority of at least TLS 1.3 only; the client's certificate is requested, and what it proved is in
  * http_request.peer_certificate (empty when none was given or it did not verify against `ca`). Every handler decides.
@@ -26,8 +28,8 @@ struct http_request {
     const char *method; /* GET, POST, ... */
     const char *path;   /* without the query; decoded */
     struct slice body;
-    const char *content_type;  /* "" when none */
-    const char *authorization; /* "" when none */
+    const char *content_type;      /* "" when none */
+    const char *authorization;     /* "" when none */
     struct slice peer_certificate; /* DER; TLS only */
     bool peer_known;               /* unix socket only: */
     uid_t peer_uid;
@@ -41,14 +43,14 @@ const char *http_query(const struct http_request *request, const char *name);
 typedef void (*http_handler)(void *context, const struct http_request *request);
 
 struct http_server_options {
-    const char *unix_path;  /* either this (made with mode unix_mode, an old socket nobody listens on is replaced) ... */
+    const char *unix_path; /* either this (made with mode unix_mode, an old socket nobody listens on is replaced) ... */
     mode_t unix_mode;
-    const char *host;       /* ... or host and port over TLS (port 0: any free one) */
+    const char *host; /* ... or host and port over TLS (port 0: any free one) */
     uint16_t port;
     const char *certificate_pem;
     const char *key_pem;
-    const char *ca_pem;     /* client certificates are checked against it */
-    size_t body_max;        /* a larger body is answered 413 */
+    const char *ca_pem; /* client certificates are checked against it */
+    size_t body_max;    /* a larger body is answered 413 */
     unsigned connections_max;
     unsigned idle_timeout_s;
     http_handler handler;
