@@ -1,8 +1,8 @@
 /*
  * store/programme - the programme pack: every number, deadline, code and holiday of the programme, as data.
  *
- * The built-in pack is store/programme/help-to-work-2014.json, checked by the same loader as any other. A new programme is a
- * new pack and no new code. Nothing here is ever changed after loading, so it may be read from any thread.
+ * The built-in pack is store/programme/help-to-work-2014.json, checked by the same loader as any other. A new programme
+ * is a new pack and no new code. Nothing here is ever changed after loading, so it may be read from any thread.
  */
 #ifndef STORE_PROGRAMME_PROGRAMME_H
 #define STORE_PROGRAMME_PROGRAMME_H
@@ -13,18 +13,18 @@ enum calendar { CALENDAR_ENGLAND_WALES, CALENDAR_SCOTLAND, CALENDAR_COUNT };
 
 /* Every member is read from the pack; the pack's text names the source of each number. */
 struct programme_rules {
-    int cwp_weekly_minutes_max;           /* 30 hours */
-    int repeat_window_days;               /* 52 weeks: a later failure counts on or before this many days after the earlier */
-    int repeat_gap_days;                  /* 2 weeks: on or before this many days after the earlier one it does not count */
-    int first_sanction_weeks;             /* 4 */
-    int later_sanction_weeks;             /* 13 */
-    int acknowledge_working_days;         /* 2 */
-    int start_working_days;               /* 15 */
-    int register_gap_after_working_days;  /* a session unrecorded for longer than this is a gap */
-    int near_capacity_percent;            /* of the stated places */
-    int forecast_inflow_weeks;            /* weeks of history that the inflow is taken from */
-    int forecast_warn_weeks;              /* full within this many weeks is `watch` */
-    int notice_posted_working_days;       /* posted counts as received on the second working day after */
+    int cwp_weekly_minutes_max;   /* 30 hours */
+    int repeat_window_days;       /* 52 weeks: a later failure counts on or before this many days after the earlier */
+    int repeat_gap_days;          /* 2 weeks: on or before this many days after the earlier one it does not count */
+    int first_sanction_weeks;     /* 4 */
+    int later_sanction_weeks;     /* 13 */
+    int acknowledge_working_days; /* 2 */
+    int start_working_days;       /* 15 */
+    int register_gap_after_working_days; /* a session unrecorded for longer than this is a gap */
+    int near_capacity_percent;           /* of the stated places */
+    int forecast_inflow_weeks;           /* weeks of history that the inflow is taken from */
+    int forecast_warn_weeks;             /* full within this many weeks is `watch` */
+    int notice_posted_working_days;      /* posted counts as received on the second working day after */
 };
 
 struct programme;
@@ -43,7 +43,8 @@ const char *programme_id(const struct programme *programme); /* "help-to-work-20
 int programme_version(const struct programme *programme);
 const struct programme_rules *programme_rules_of(const struct programme *programme);
 
-/* Where the number comes from, by the name of its member (repeat_gap_days): "briefing", "our default"... NULL if unknown. */
+/* Where the number comes from, by the name of its member (repeat_gap_days): "briefing", "our default"... NULL if
+ * unknown. */
 const char *programme_rule_source(const struct programme *programme, const char *rule);
 
 enum label_set { LABEL_ROUTE, LABEL_OUTCOME, LABEL_REASON, LABEL_SET_COUNT };
@@ -75,12 +76,12 @@ int calendar_working_days_between(const struct programme *programme, enum calend
 int32_t notice_received_on(const struct programme *programme, enum calendar calendar, int32_t posted_on);
 
 /*
- * Weekly pattern: `Mon Wed Fri 09:30-15:30; Thu 13:00-17:00`. Days in any case, separated by spaces or commas, then one time
- * range; groups separated by `;`. At most 4 ranges a day, not overlapping; slots are numbered 0 to 3 by start.
+ * Weekly pattern: `Mon Wed Fri 09:30-15:30; Thu 13:00-17:00`. Days in any case, separated by spaces or commas, then one
+ * time range; groups separated by `;`. At most 4 ranges a day, not overlapping; slots are numbered 0 to 3 by start.
  *
- * A day is its English name or the first three letters or more of it (Mon, Tues, thursday), or Weds. `Mon-Fri` is every day
- * from the first to the last. Hours may lack the leading zero. A range may end at 24:00 and ends after it begins. Ranges
- * that only touch do not overlap. The hyphen may be the en dash that word processors make of it.
+ * A day is its English name or the first three letters or more of it (Mon, Tues, thursday), or Weds. `Mon-Fri` is every
+ * day from the first to the last. Hours may lack the leading zero. A range may end at 24:00 and ends after it begins.
+ * Ranges that only touch do not overlap. The hyphen may be the en dash that word processors make of it.
  */
 #define PATTERN_SLOTS_MAX 4
 #define PATTERN_TEXT_MAX 200
@@ -107,8 +108,9 @@ struct pattern_session {
 };
 
 /*
- * The sessions from `from` to `to`, both included, by day and then slot. Bank holidays (and Christmas Day at a weekend) are
- * left out and nothing else. Returns how many were written: `max` means that there may be more, from out[max - 1].day on.
+ * The sessions from `from` to `to`, both included, by day and then slot. Bank holidays (and Christmas Day at a weekend)
+ * are left out and nothing else. Returns how many were written: `max` means that there may be more, from out[max -
+ * 1].day on.
  */
 size_t pattern_expand(const struct programme *programme, enum calendar calendar, const struct pattern *pattern,
                       int32_t from, int32_t to, struct pattern_session *out, size_t max);

@@ -1,0 +1,204 @@
+#include <jansson.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "store/programme/pack.h"
+
+#define MEMBER_PATH_SIZE 128
+
+static void release_json(json_t **json)
+{
+    json_decref(*json);
+}
+
+static void release_programme(struct programme **programme)
+{
+    programme_free(*programme);
+}
+
+/* Copies the text of `parent`.`name`; `path` is where parent is, for the message. */
+static enum err_code read_text(const json_t *parent, const char *path, const char *name, char *out, size_t size,
+                               struct error *err)
+{
+    const char *text = json_string_value(json_object_get(parent, name));
+    if (text == NULL || *text == '\0' || strlen(text) >= size) {
+        return FAIL(err, INVALID, "read programme pack: '%s%s' has to be a text of 1 to %zu bytes", path, name,
+                    size - 1);
+    }
+    memcpy(out, text, strlen(text) + 1);
+    return ERR_OK;
+}
+
+static enum err_code read_number(const json_t *parent, const char *path, const char *name, int least, int most,
+                                 int *ret_value, struct error *err)
+{
+    const json_t *member = json_object_get(parent, name);
+    json_int_t value = json_integer_value(member);
+    if (!json_is_integer(member) || value < least || value > most) {
+        return FAIL(err, INVALID, "read programme pack: '%s%s' has to be a whole number from %d to %d", path, name,
+                    least, most);
+    }
+    *ret_value = (int)value;
+    return ERR_OK;
+}
+
+/* An array of at most `most` entries; an absent one is empty if `optional`. */
+static enum err_code read_array(const json_t *parent, const char *path, const char *name, bool optional, size_t most,
+                                const json_t **ret_array, struct error *err)
+{
+    const json_t *member = json_object_get(parent, name);
+    bool absent = member == NULL && optional;
+    if (!absent && (!json_is_array(member) || json_array_size(member) > most)) {
+        return FAIL(err, INVALID, "read programme pack: '%s%s' has to be a list of at most %zu entries", path, name,
+                    most);
+    }
+    *ret_array = member;
+    return ERR_OK;
+}
+
+static enum err_code read_rule(const json_t *rules, const char *name, int least, int most, int *ret_value,
+                               char source[PACK_TEXT_SIZE], struct error *err)
+{
+    char path[MEMBER_PATH_SIZE];
+    (void)snprintf(path, sizeof(path), "rules.%s.", name);
+    const json_t *rule = json_object_get(rules, name);
+    TRY(read_number(rule, path, "value", least, most, ret_value, err));
+    return read_text(rule, path, "source", source, PACK_TEXT_SIZE, err);
+}
+
+static enum err_code read_rules(const json_t *root, struct programme *programme, struct error *err)
+{
+    const json_t *rules = json_object_get(root, "rules");
+#define X(name, least, most)                                                                                           \
+    TRY(read_rule(rules, #name, least, most, &programme->rules.name, programme->sources[PACK_RULE_##name], err));
+    PACK_RULES(X)
+#undef X
+    if (programme->rules.repeat_gap_days > programme->rules.repeat_window_days) {
+        return FAIL(err, INVALID,
+                    "read programme pack: 'rules.repeat_gap_days' has to be at most 'rules.repeat_window_days'");
+    }
+    return ERR_OK;
+}
+
+static enum err_code read_labels(const json_t *root, const char *name, struct label_list *list, struct error *err)
+{
+    const json_t *entries;
+    TRY(read_array(root, "", name, false, PACK_LABELS_MAX, &entries, err));
+    list->items = calloc(json_array_size(entries) + 1, sizeof(*list->items));
+    if (list->items == NULL) {
+        return FAIL(err, NO_MEMORY, "read programme pack: no memory for '%s'", name);
+    }
+    for (size_t i = 0; i < json_array_size(entries); i++) {
+        char path[MEMBER_PATH_SIZE];
+        (void)snprintf(path, sizeof(path), "%s[%zu].", name, i);
+        const json_t *entry = json_array_get(entries, i);
+        struct label *label = &list->items[i];
+        TRY(read_text(entry, path, "code", label->code, sizeof(label->code), err));
+        TRY(read_text(entry, path, "en", label->text[LANGUAGE_ENGLISH], PACK_TEXT_SIZE, err));
+        TRY(read_text(entry, path, "cy", label->text[LANGUAGE_WELSH], PACK_TEXT_SIZE, err));
+        for (size_t before = 0; before < i; before++) {
+            if (strcmp(list->items[before].code, label->code) == 0) {
+                return FAIL(err, INVALID, "read programme pack: '%scode' is there twice", path);
+            }
+        }
+        list->count++;
+    }
+    return ERR_OK;
+}
+
+static int compare_holidays(const void *a, const void *b)
+{
+    int32_t day_a = ((const struct holiday *)a)->day;
+    int32_t day_b = ((const struct holiday *)b)->day;
+    return (day_a > day_b) - (day_a < day_b);
+}
+
+static enum err_code append_holidays(const json_t *entries, const char *path, struct holiday_list *list,
+                                     struct error *err)
+{
+    for (size_t i = 0; i < json_array_size(entries); i++) {
+        char at[MEMBER_PATH_SIZE];
+        (void)snprintf(at, sizeof(at), "%s[%zu].", path, i);
+        const json_t *entry = json_array_get(entries, i);
+        struct holiday *holiday = &list->items[list->count];
+        const char *date = json_string_value(json_object_get(entry, "date"));
+        if (date == NULL || !date_parse(date, &holiday->day)) {
+            return FAIL(err, INVALID, "read programme pack: '%sdate' has to be a date such as 2014-12-25", at);
+        }
+        TRY(read_text(entry, at, "name", holiday->name, sizeof(holiday->name), err));
+        list->count++;
+    }
+    return ERR_OK;
+}
+
+static enum err_code read_calendar(const json_t *root, enum calendar calendar, struct holiday_list *list,
+                                   struct error *err)
+{
+    char path[MEMBER_PATH_SIZE];
+    (void)snprintf(path, sizeof(path), "calendars.%s.", calendar_name(calendar));
+    const json_t *member = json_object_get(json_object_get(root, "calendars"), calendar_name(calendar));
+    const json_t *holidays;
+    const json_t *closed;
+    TRY(read_array(member, path, "bank_holidays", false, PACK_HOLIDAYS_MAX, &holidays, err));
+    TRY(read_array(member, path, "also_closed", true, PACK_HOLIDAYS_MAX, &closed, err));
+    list->items = calloc(json_array_size(holidays) + json_array_size(closed) + 1, sizeof(*list->items));
+    if (list->items == NULL) {
+        return FAIL(err, NO_MEMORY, "read programme pack: no memory for '%s'", path);
+    }
+    char at[2 * MEMBER_PATH_SIZE];
+    (void)snprintf(at, sizeof(at), "%sbank_holidays", path);
+    TRY(append_holidays(holidays, at, list, err));
+    (void)snprintf(at, sizeof(at), "%salso_closed", path);
+    TRY(append_holidays(closed, at, list, err));
+    qsort(list->items, list->count, sizeof(*list->items), compare_holidays);
+    for (size_t i = 1; i < list->count; i++) {
+        if (list->items[i].day == list->items[i - 1].day) {
+            char date[DATE_TEXT_SIZE];
+            date_format(list->items[i].day, date);
+            return FAIL(err, INVALID, "read programme pack: '%s' has %s twice", path, date);
+        }
+    }
+    return ERR_OK;
+}
+
+static enum err_code read_pack(const json_t *root, struct programme *programme, struct error *err)
+{
+    static const char *const sets[LABEL_SET_COUNT] = { "routes", "outcomes", "reasons" };
+    TRY(read_text(root, "", "id", programme->id, sizeof(programme->id), err));
+    TRY(read_number(root, "", "version", 1, INT_MAX, &programme->version, err));
+    TRY(read_rules(root, programme, err));
+    for (size_t i = 0; i < LABEL_SET_COUNT; i++) {
+        TRY(read_labels(root, sets[i], &programme->labels[i], err));
+    }
+    for (int i = 0; i < CALENDAR_COUNT; i++) {
+        TRY(read_calendar(root, (enum calendar)i, &programme->holidays[i], err));
+    }
+    return ERR_OK;
+}
+
+enum err_code programme_load(struct slice json, struct programme **ret_programme, struct error *err)
+{
+    if (json.len > PACK_JSON_MAX) {
+        return FAIL(err, INVALID, "read programme pack: more than %zu bytes", PACK_JSON_MAX);
+    }
+    json_error_t where;
+    SCOPED(release_json)
+    json_t *root = json_loadb(json.len == 0 ? "" : (const char *)json.data, json.len, JSON_REJECT_DUPLICATES, &where);
+    if (root == NULL && json_error_code(&where) == json_error_out_of_memory) {
+        return FAIL(err, NO_MEMORY, "read programme pack: no memory");
+    }
+    if (root == NULL) {
+        return FAIL(err, INVALID, "read programme pack: not JSON at line %d, column %d", where.line, where.column);
+    }
+    SCOPED(release_programme) struct programme *programme = calloc(1, sizeof(*programme));
+    if (programme == NULL) {
+        return FAIL(err, NO_MEMORY, "read programme pack: no memory");
+    }
+    TRY(read_pack(root, programme, err));
+    *ret_programme = programme;
+    programme = NULL;
+    return ERR_OK;
+}

@@ -1,0 +1,66 @@
+/*
+ * store/programme/pack - what a loaded pack is made of. Private to this folder.
+ */
+#ifndef STORE_PROGRAMME_PACK_H
+#define STORE_PROGRAMME_PACK_H
+
+#include "store/programme/programme.h"
+
+#define PACK_JSON_MAX ((size_t)1024 * 1024)
+#define PACK_CODE_SIZE 41
+#define PACK_TEXT_SIZE 161
+#define PACK_HOLIDAYS_MAX 2000
+#define PACK_LABELS_MAX 200
+
+/* X(member of struct programme_rules and of "rules" in the pack, least, most) */
+#define PACK_RULES(X)                                                                                                  \
+    X(cwp_weekly_minutes_max, 1, 10080)                                                                                \
+    X(repeat_window_days, 0, 3660)                                                                                     \
+    X(repeat_gap_days, 0, 3660)                                                                                        \
+    X(first_sanction_weeks, 0, 520)                                                                                    \
+    X(later_sanction_weeks, 0, 520)                                                                                    \
+    X(acknowledge_working_days, 0, 260)                                                                                \
+    X(start_working_days, 0, 260)                                                                                      \
+    X(register_gap_after_working_days, 0, 260)                                                                         \
+    X(near_capacity_percent, 1, 100)                                                                                   \
+    X(forecast_inflow_weeks, 1, 26)                                                                                    \
+    X(forecast_warn_weeks, 0, 26)                                                                                      \
+    X(notice_posted_working_days, 0, 260)
+
+enum pack_rule {
+#define X(name, least, most) PACK_RULE_##name,
+    PACK_RULES(X)
+#undef X
+        PACK_RULE_COUNT
+};
+
+struct holiday {
+    int32_t day;
+    char name[PACK_TEXT_SIZE];
+};
+
+struct holiday_list {
+    struct holiday *items; /* ascending, each day once */
+    size_t count;
+};
+
+struct label {
+    char code[PACK_CODE_SIZE];
+    char text[LANGUAGE_COUNT][PACK_TEXT_SIZE];
+};
+
+struct label_list {
+    struct label *items; /* each code once */
+    size_t count;
+};
+
+struct programme {
+    char id[PACK_CODE_SIZE];
+    int version;
+    struct programme_rules rules;
+    char sources[PACK_RULE_COUNT][PACK_TEXT_SIZE];
+    struct label_list labels[LABEL_SET_COUNT];
+    struct holiday_list holidays[CALENDAR_COUNT];
+};
+
+#endif

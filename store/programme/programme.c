@@ -1,0 +1,92 @@
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "store/programme/pack.h"
+
+extern const unsigned char programme_builtin[];
+extern const size_t programme_builtin_size;
+
+static struct programme *builtin;
+static pthread_once_t builtin_once = PTHREAD_ONCE_INIT;
+
+static void load_builtin(void)
+{
+    struct error err;
+    enum err_code rc = programme_load(slice_of(programme_builtin, programme_builtin_size), &builtin, &err);
+    if (rc != ERR_OK) {
+        (void)fprintf(stderr, "built-in programme pack: %s\n", err.message);
+    }
+    CHECK(rc == ERR_OK);
+}
+
+const struct programme *programme_default(void)
+{
+    CHECK(pthread_once(&builtin_once, load_builtin) == 0);
+    return builtin;
+}
+
+void programme_free(struct programme *programme)
+{
+    if (programme == NULL) {
+        return;
+    }
+    for (size_t i = 0; i < LABEL_SET_COUNT; i++) {
+        free(programme->labels[i].items);
+    }
+    for (size_t i = 0; i < CALENDAR_COUNT; i++) {
+        free(programme->holidays[i].items);
+    }
+    free(programme);
+}
+
+const char *programme_id(const struct programme *programme)
+{
+    return programme->id;
+}
+
+int programme_version(const struct programme *programme)
+{
+    return programme->version;
+}
+
+const struct programme_rules *programme_rules_of(const struct programme *programme)
+{
+    return &programme->rules;
+}
+
+const char *programme_rule_source(const struct programme *programme, const char *rule)
+{
+    static const char *const names[PACK_RULE_COUNT] = {
+#define X(name, least, most) #name,
+        PACK_RULES(X)
+#undef X
+    };
+    for (size_t i = 0; i < PACK_RULE_COUNT; i++) {
+        if (strcmp(names[i], rule) == 0) {
+            return programme->sources[i];
+        }
+    }
+    return NULL;
+}
+
+const char *programme_label(const struct programme *programme, enum label_set set, const char *code,
+                            enum language language)
+{
+    CHECK(set < LABEL_SET_COUNT && language < LANGUAGE_COUNT);
+    const struct label_list *list = &programme->labels[set];
+    for (size_t i = 0; i < list->count; i++) {
+        if (strcmp(list->items[i].code, code) == 0) {
+            return list->items[i].text[language];
+        }
+    }
+    return NULL;
+}
+
+const char *programme_code_at(const struct programme *programme, enum label_set set, size_t index)
+{
+    CHECK(set < LABEL_SET_COUNT);
+    const struct label_list *list = &programme->labels[set];
+    return index < list->count ? list->items[index].code : NULL;
+}
