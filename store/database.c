@@ -1,0 +1,258 @@
+#include "store/database.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static enum err_code system_code(struct database *db)
+{
+    int saved = sqlite3_system_errno(db->handle);
+    return saved == ENOSPC || saved == EDQUOT || saved == EROFS ? err_code_from_errno(saved) : ERR_IO;
+}
+
+enum err_code db_fail(struct database *db, struct error *err)
+{
+    int code = sqlite3_extended_errcode(db->handle);
+    struct error damage;
+    switch (code & 0xff) {
+    case SQLITE_FULL:
+        return FAIL(err, DISK_FULL, "write the replica: no space left on the disk");
+    case SQLITE_READONLY:
+    case SQLITE_PERM:
+    case SQLITE_CANTOPEN:
+        return FAIL(err, READ_ONLY, "write the replica: the disk or its folder cannot be written (%s)",
+                    sqlite3_errstr(code));
+    case SQLITE_BUSY:
+    case SQLITE_LOCKED:
+        return FAIL(err, BUSY, "use the replica: another process has it open");
+    case SQLITE_CONSTRAINT:
+        return FAIL(err, REFUSED, "%s", sqlite3_errmsg(db->handle));
+    case SQLITE_NOMEM:
+        return FAIL(err, NO_MEMORY, "use the replica: out of memory");
+    case SQLITE_IOERR:
+    case SQLITE_CORRUPT:
+    case SQLITE_NOTADB:
+        if (vault_last_damage(db->vault, &damage)) {
+            return error_set(err, damage.code, "%s", damage.message);
+        }
+        if ((code & 0xff) == SQLITE_IOERR) {
+            return error_set(err, system_code(db), "read or write the replica: %s", sqlite3_errstr(code));
+        }
+        return FAIL(err, DAMAGED, "read the replica: %s", sqlite3_errstr(code));
+    default:
+        return FAIL(err, DATABASE, "use the replica: %s", sqlite3_errmsg(db->handle));
+    }
+}
+
+static enum err_code apply_schema(struct database *db, struct slice schema, int version, struct error *err)
+{
+    SCOPED(scoped_free) char *text = malloc(schema.len + 64);
+    if (text == NULL) {
+        return FAIL(err, NO_MEMORY, "make the tables");
+    }
+    memcpy(text, schema.data, schema.len);
+    (void)snprintf(text + schema.len, 64, "\nPRAGMA user_version = %d;", version);
+    TRY(db_begin(db, err));
+    return db_end(db, db_exec(db, text, err), err);
+}
+
+static enum err_code ensure_schema(struct database *db, struct slice schema, int version, struct error *err)
+{
+    sqlite3_stmt *statement;
+    bool row;
+    TRY(db_statement(db, "PRAGMA user_version", &statement, err));
+    TRY(db_step(db, statement, &row, err));
+    int found = row ? (int)column_int(statement, 0) : 0;
+    sqlite3_reset(statement);
+    if (found == 0) {
+        return apply_schema(db, schema, version, err);
+    }
+    return found == version ? ERR_OK
+                            : FAIL(err, UNSUPPORTED, "open tables of version %d: this program knows version %d; update it",
+                                   found, version);
+}
+
+enum err_code db_open(struct database *db, struct vault *vault, int cache_kib, struct slice schema, int version,
+                      struct error *err)
+{
+    *db = (struct database){ .vault = vault };
+    TRY(vault_open_database(vault, cache_kib, &db->handle, err));
+    enum err_code rc = ensure_schema(db, schema, version, err);
+    if (rc != ERR_OK) {
+        db_close(db);
+    }
+    return rc;
+}
+
+void db_close(struct database *db)
+{
+    for (size_t i = 0; i < DATABASE_STATEMENTS_MAX; i++) {
+        sqlite3_finalize(db->kept[i].statement);
+    }
+    if (db->handle != NULL) {
+        CHECK(sqlite3_close(db->handle) == SQLITE_OK);
+    }
+    *db = (struct database){ 0 };
+}
+
+enum err_code db_exec(struct database *db, const char *sql, struct error *err)
+{
+    return sqlite3_exec(db->handle, sql, NULL, NULL, NULL) == SQLITE_OK ? ERR_OK : db_fail(db, err);
+}
+
+enum err_code db_statement(struct database *db, const char *sql, sqlite3_stmt **ret, struct error *err)
+{
+    size_t start = ((uintptr_t)sql >> 3) % DATABASE_STATEMENTS_MAX;
+    for (size_t i = 0; i < DATABASE_STATEMENTS_MAX; i++) {
+        size_t at = (start + i) % DATABASE_STATEMENTS_MAX;
+        if (db->kept[at].sql == sql) {
+            sqlite3_reset(db->kept[at].statement);
+            *ret = db->kept[at].statement;
+            return ERR_OK;
+        }
+        if (db->kept[at].sql != NULL) {
+            continue;
+        }
+        sqlite3_stmt *made;
+        if (sqlite3_prepare_v3(db->handle, sql, -1, SQLITE_PREPARE_PERSISTENT, &made, NULL) != SQLITE_OK) {
+            return db_fail(db, err);
+        }
+        db->kept[at].sql = sql;
+        db->kept[at].statement = made;
+        *ret = made;
+        return ERR_OK;
+    }
+    CHECK(!"more statements than DATABASE_STATEMENTS_MAX");
+}
+
+enum err_code db_step(struct database *db, sqlite3_stmt *statement, bool *ret_row, struct error *err)
+{
+    int code = sqlite3_step(statement);
+    if (code == SQLITE_ROW) {
+        *ret_row = true;
+        return ERR_OK;
+    }
+    enum err_code rc = code == SQLITE_DONE ? ERR_OK : db_fail(db, err);
+    sqlite3_reset(statement);
+    if (rc == ERR_OK) {
+        *ret_row = false;
+    }
+    return rc;
+}
+
+enum err_code db_run(struct database *db, sqlite3_stmt *statement, struct error *err)
+{
+    bool row = true;
+    while (row) {
+        TRY(db_step(db, statement, &row, err));
+    }
+    return ERR_OK;
+}
+
+enum err_code db_begin(struct database *db, struct error *err)
+{
+    CHECK(db->depth == 0);
+    sqlite3_stmt *statement;
+    TRY(db_statement(db, "BEGIN IMMEDIATE", &statement, err));
+    TRY(db_run(db, statement, err));
+    db->depth = 1;
+    return ERR_OK;
+}
+
+void db_rollback(struct database *db)
+{
+    db->depth = 0;
+    /* a failed statement may have ended the transaction already */
+    if (!sqlite3_get_autocommit(db->handle)) {
+        (void)sqlite3_exec(db->handle, "ROLLBACK", NULL, NULL, NULL);
+    }
+}
+
+enum err_code db_end(struct database *db, enum err_code rc, struct error *err)
+{
+    CHECK(db->depth == 1);
+    if (rc == ERR_OK) {
+        sqlite3_stmt *statement;
+        rc = db_statement(db, "COMMIT", &statement, err);
+        if (rc == ERR_OK) {
+            rc = db_run(db, statement, err);
+        }
+    }
+    if (rc != ERR_OK) {
+        db_rollback(db);
+    }
+    db->depth = 0;
+    return rc;
+}
+
+void bind_int(sqlite3_stmt *statement, int index, int64_t value)
+{
+    (void)sqlite3_bind_int64(statement, index, value);
+}
+
+void bind_blob(sqlite3_stmt *statement, int index, const void *data, size_t len)
+{
+    (void)sqlite3_bind_blob64(statement, index, len > 0 ? data : "", len, SQLITE_STATIC);
+}
+
+void bind_slice(sqlite3_stmt *statement, int index, struct slice bytes)
+{
+    bind_blob(statement, index, bytes.data, bytes.len);
+}
+
+void bind_text(sqlite3_stmt *statement, int index, const char *text)
+{
+    (void)sqlite3_bind_text(statement, index, text, -1, SQLITE_STATIC);
+}
+
+void bind_text_slice(sqlite3_stmt *statement, int index, struct slice text)
+{
+    (void)sqlite3_bind_text64(statement, index, text.len > 0 ? (const char *)text.data : "", text.len, SQLITE_STATIC,
+                              SQLITE_UTF8);
+}
+
+void bind_null(sqlite3_stmt *statement, int index)
+{
+    (void)sqlite3_bind_null(statement, index);
+}
+
+int64_t column_int(sqlite3_stmt *statement, int index)
+{
+    return sqlite3_column_int64(statement, index);
+}
+
+int64_t column_int_or(sqlite3_stmt *statement, int index, int64_t otherwise)
+{
+    return sqlite3_column_type(statement, index) == SQLITE_NULL ? otherwise : sqlite3_column_int64(statement, index);
+}
+
+struct slice column_slice(sqlite3_stmt *statement, int index)
+{
+    const void *data = sqlite3_column_blob(statement, index);
+    return slice_of(data, (size_t)sqlite3_column_bytes(statement, index));
+}
+
+bool column_fixed(sqlite3_stmt *statement, int index, uint8_t *out, size_t len)
+{
+    struct slice bytes = column_slice(statement, index);
+    if (bytes.len != len || bytes.data == NULL) {
+        memset(out, 0, len);
+        return false;
+    }
+    memcpy(out, bytes.data, len);
+    return true;
+}
+
+void column_text(sqlite3_stmt *statement, int index, char *out, size_t size)
+{
+    struct slice text = column_slice(statement, index);
+    size_t len = text.len < size - 1 ? text.len : size - 1;
+    while (len < text.len && len > 0 && (text.data[len] & 0xc0) == 0x80) {
+        len--;
+    }
+    if (len > 0) {
+        memcpy(out, text.data, len);
+    }
+    out[len] = '\0';
+}

@@ -1,0 +1,67 @@
+/*
+ * store/database - one SQLite connection over the vault: statements kept prepared, failures named.
+ *
+ * For the files of store/ only (and store/centre/). A statement's SQL must be a string literal: the text's address is its key.
+ * db_run steps to the end; db_step gives row after row and resets by itself after the last.
+ */
+#ifndef STORE_DATABASE_H
+#define STORE_DATABASE_H
+
+#include <sqlite3.h>
+
+#include "base/bytes.h"
+#include "crypto/vault/vault.h"
+
+#define DATABASE_STATEMENTS_MAX 256
+
+struct database {
+    sqlite3 *handle;
+    struct vault *vault;
+    struct {
+        const char *sql;
+        sqlite3_stmt *statement;
+    } kept[DATABASE_STATEMENTS_MAX];
+    int depth; /* of db_begin */
+};
+
+/*
+ * Opens, and brings the schema up to `version` by running `schema` on an empty database. ERR_UNSUPPORTED for a newer one. `schema` needs no closing NUL.
+ */
+MUST_USE enum err_code db_open(struct database *db, struct vault *vault, int cache_kib, struct slice schema, int version,
+                               struct error *err);
+void db_close(struct database *db);
+
+/* The failure of the last call on this connection: full disk, read-only, damage (with the page), a guard rail's refusal, or DATABASE. */
+enum err_code db_fail(struct database *db, struct error *err);
+
+MUST_USE enum err_code db_exec(struct database *db, const char *sql, struct error *err);
+
+/* A fresh (reset, unbound) statement, owned by the connection. */
+MUST_USE enum err_code db_statement(struct database *db, const char *sql, sqlite3_stmt **ret, struct error *err);
+MUST_USE enum err_code db_run(struct database *db, sqlite3_stmt *statement, struct error *err);
+MUST_USE enum err_code db_step(struct database *db, sqlite3_stmt *statement, bool *ret_row, struct error *err);
+
+/* One transaction: BEGIN IMMEDIATE .. COMMIT (durable) or ROLLBACK. */
+MUST_USE enum err_code db_begin(struct database *db, struct error *err);
+/* Commits when rc is ERR_OK, else rolls back; returns rc or the commit's own failure. */
+MUST_USE enum err_code db_end(struct database *db, enum err_code rc, struct error *err);
+void db_rollback(struct database *db);
+
+/* Binding never fails but for memory, which the step then reports. Blobs and texts are borrowed until the step. */
+void bind_int(sqlite3_stmt *statement, int index, int64_t value);
+void bind_blob(sqlite3_stmt *statement, int index, const void *data, size_t len);
+void bind_slice(sqlite3_stmt *statement, int index, struct slice bytes);
+void bind_text(sqlite3_stmt *statement, int index, const char *text);
+void bind_text_slice(sqlite3_stmt *statement, int index, struct slice text);
+void bind_null(sqlite3_stmt *statement, int index);
+
+int64_t column_int(sqlite3_stmt *statement, int index);
+/* `otherwise` for NULL. */
+int64_t column_int_or(sqlite3_stmt *statement, int index, int64_t otherwise);
+struct slice column_slice(sqlite3_stmt *statement, int index); /* until the next step */
+/* Exactly `len` bytes, or zeros (and false) for anything else. */
+bool column_fixed(sqlite3_stmt *statement, int index, uint8_t *out, size_t len);
+/* NUL-terminated, cut to `size` at a whole character; "" for NULL. */
+void column_text(sqlite3_stmt *statement, int index, char *out, size_t size);
+
+#endif

@@ -1,0 +1,188 @@
+-- A site's replica. The first part is the log and what this device is; the second is folded from the log and can be made again.
+
+CREATE TABLE identity (
+    only          INTEGER PRIMARY KEY CHECK (only = 1),
+    device        BLOB NOT NULL CHECK (length(device) = 16),
+    incarnation   INTEGER NOT NULL,
+    stream        BLOB NOT NULL CHECK (length(stream) = 16),
+    organisation  BLOB NOT NULL CHECK (length(organisation) = 16),
+    endpoint      TEXT NOT NULL,
+    site_name     TEXT NOT NULL,
+    key           BLOB NOT NULL,             -- PKCS#8; readable only through the vault
+    certificate   BLOB NOT NULL,
+    ca            BLOB NOT NULL
+) STRICT;
+
+-- Who writes: one row a device's incarnation, with the newest link of its chain and the newest one it signed.
+CREATE TABLE author (
+    id           INTEGER PRIMARY KEY,        -- local number; never leaves this replica
+    device       BLOB NOT NULL CHECK (length(device) = 16),
+    incarnation  INTEGER NOT NULL,
+    writer       INTEGER NOT NULL CHECK (writer IN (1, 2)), -- 1 organisation, 2 centre
+    certificate  BLOB NOT NULL,
+    newest_seq   INTEGER NOT NULL,
+    newest_link  BLOB NOT NULL CHECK (length(newest_link) = 32),
+    signed_seq   INTEGER NOT NULL DEFAULT 0,
+    signature    BLOB,
+    UNIQUE (device, incarnation)
+) STRICT;
+
+CREATE TABLE salt_seed (
+    author  INTEGER NOT NULL,
+    block   INTEGER NOT NULL,
+    seed    BLOB NOT NULL CHECK (length(seed) = 16),
+    PRIMARY KEY (author, block)
+) STRICT, WITHOUT ROWID;
+
+-- The log. id = author << 40 | seq. salt NULL: from the block's seed. body NULL: erased.
+-- Guard rails 3 and 5: what only the centre may write (appointments 8, decisions 9) and what only the organisation may write
+-- (placements 4 to capacity 7) cannot stand in the log unless it is quarantined; volunteers have no kind at all.
+CREATE TABLE op (
+    id           INTEGER PRIMARY KEY,
+    kind         INTEGER NOT NULL,
+    writer       INTEGER NOT NULL,
+    subject      BLOB NOT NULL,
+    header       BLOB NOT NULL,
+    salt         BLOB,
+    body         BLOB,
+    quarantine   TEXT,
+    received_at  INTEGER NOT NULL,
+    CHECK (quarantine IS NOT NULL OR NOT ((kind IN (8, 9) AND writer <> 2) OR (kind BETWEEN 4 AND 7 AND writer <> 1)))
+) STRICT;
+CREATE INDEX op_subject ON op (subject) WHERE kind <> 5;
+CREATE INDEX op_quarantined ON op (id) WHERE quarantine IS NOT NULL;
+
+-- Guard rail 6: evidence is append-only. A body may be erased; nothing else of an op changes, and no op goes.
+CREATE TRIGGER op_is_append_only BEFORE DELETE ON op
+BEGIN SELECT RAISE(ABORT, 'evidence is append-only: a record cannot be deleted'); END;
+CREATE TRIGGER op_never_changes BEFORE UPDATE OF id, kind, writer, subject, header, received_at ON op
+BEGIN SELECT RAISE(ABORT, 'evidence is append-only: a record cannot be changed'); END;
+CREATE TRIGGER op_body_is_only_erased BEFORE UPDATE OF body ON op WHEN NEW.body IS NOT NULL
+BEGIN SELECT RAISE(ABORT, 'evidence is append-only: a body can only be erased'); END;
+
+CREATE TABLE sync_state (
+    only          INTEGER PRIMARY KEY CHECK (only = 1),
+    cursor        INTEGER NOT NULL,
+    acked_seq     INTEGER NOT NULL,
+    acked_link    BLOB,
+    receipt       BLOB,
+    clock_offset  INTEGER,                   -- ms, NULL: never measured
+    newest_hlc    INTEGER NOT NULL,
+    dirty_site    INTEGER NOT NULL
+) STRICT;
+INSERT INTO sync_state VALUES (1, 0, 0, NULL, NULL, NULL, 0, 1);
+
+CREATE TABLE dirty_placement (placement BLOB PRIMARY KEY) STRICT, WITHOUT ROWID;
+
+-- Raised by the rules; a cleared one stays as history.
+CREATE TABLE flag (
+    id           INTEGER PRIMARY KEY,
+    key          TEXT NOT NULL,
+    code         TEXT NOT NULL,
+    severity     INTEGER NOT NULL,
+    subject      INTEGER NOT NULL,
+    subject_ref  TEXT NOT NULL,
+    subject_id   BLOB NOT NULL,
+    since        INTEGER NOT NULL,
+    facts        TEXT NOT NULL,
+    next_step    TEXT NOT NULL,
+    rule         TEXT NOT NULL,
+    raised_at    INTEGER NOT NULL,
+    cleared_at   INTEGER
+) STRICT;
+CREATE UNIQUE INDEX flag_standing ON flag (key) WHERE cleared_at IS NULL;
+CREATE INDEX flag_of_subject ON flag (subject_id) WHERE cleared_at IS NULL;
+
+-- ---- folded from the log ----
+
+CREATE TABLE participant (
+    id BLOB PRIMARY KEY, ref TEXT, name TEXT, address TEXT, phone TEXT, restricted INTEGER, note TEXT
+) STRICT, WITHOUT ROWID;
+CREATE INDEX participant_ref ON participant (ref);
+
+CREATE TABLE referral (
+    id BLOB PRIMARY KEY, ref TEXT, participant BLOB, route TEXT, basis TEXT, received_on INTEGER, source TEXT,
+    weekly_minutes INTEGER, note TEXT, from_centre INTEGER NOT NULL, status TEXT NOT NULL, status_on INTEGER
+) STRICT, WITHOUT ROWID;
+CREATE INDEX referral_ref ON referral (ref);
+CREATE INDEX referral_status ON referral (status, received_on);
+
+CREATE TABLE placement (
+    id BLOB PRIMARY KEY, ref TEXT, participant BLOB, referral BLOB, host TEXT, role TEXT, basis TEXT, calendar TEXT,
+    starts_on INTEGER, ends_on INTEGER, pattern TEXT, weekly_minutes INTEGER, reduced_hours_reason TEXT,
+    sequence INTEGER, note TEXT
+) STRICT, WITHOUT ROWID;
+CREATE INDEX placement_ref ON placement (ref);
+CREATE INDEX placement_participant ON placement (participant);
+CREATE INDEX placement_ends ON placement (ends_on, starts_on);
+
+-- Every assertion about a session. `op` is this replica's number of it.
+CREATE TABLE attendance (
+    placement BLOB NOT NULL, day INTEGER NOT NULL, slot INTEGER NOT NULL, op INTEGER NOT NULL,
+    outcome INTEGER NOT NULL CHECK (outcome BETWEEN 1 AND 7), minutes INTEGER, reason TEXT, hlc INTEGER NOT NULL,
+    head INTEGER NOT NULL,
+    PRIMARY KEY (placement, day, slot, op)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE attendance_supersedes (
+    placement BLOB NOT NULL, day INTEGER NOT NULL, slot INTEGER NOT NULL,
+    device BLOB NOT NULL, incarnation INTEGER NOT NULL, seq INTEGER NOT NULL, by_op INTEGER NOT NULL,
+    PRIMARY KEY (placement, day, slot, device, incarnation, seq, by_op)
+) STRICT, WITHOUT ROWID;
+
+-- standing: 0 unrecorded, 1 recorded, 2 disputed, 3 excused (store/rows.h)
+CREATE TABLE session (
+    placement BLOB NOT NULL, day INTEGER NOT NULL, slot INTEGER NOT NULL,
+    starts_min INTEGER, ends_min INTEGER, expected INTEGER NOT NULL,
+    standing INTEGER NOT NULL, outcome INTEGER NOT NULL, minutes INTEGER, reason TEXT, heads INTEGER NOT NULL,
+    jcp_starts_min INTEGER, jcp_ends_min INTEGER, jcp_purpose TEXT,
+    PRIMARY KEY (placement, day, slot)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX session_day ON session (day);
+
+CREATE TABLE notice (
+    id BLOB PRIMARY KEY, placement BLOB, served_on INTEGER, served_by TEXT, received_on INTEGER, says_what INTEGER,
+    says_when INTEGER, says_where INTEGER, says_mandatory INTEGER, says_evidence INTEGER, says_consequences INTEGER,
+    note TEXT, deemed_received_on INTEGER
+) STRICT, WITHOUT ROWID;
+CREATE INDEX notice_placement ON notice (placement);
+
+CREATE TABLE capacity_statement (
+    id BLOB PRIMARY KEY, places INTEGER, stated_on INTEGER, supervisor_minutes INTEGER, note TEXT, hlc INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+CREATE INDEX capacity_newest ON capacity_statement (stated_on, hlc);
+
+CREATE TABLE appointment (
+    id BLOB PRIMARY KEY, participant BLOB, day INTEGER, starts_min INTEGER, ends_min INTEGER, purpose TEXT,
+    cancelled INTEGER
+) STRICT, WITHOUT ROWID;
+CREATE INDEX appointment_day ON appointment (participant, day);
+
+CREATE TABLE decision (
+    id BLOB PRIMARY KEY, participant BLOB, failure_on INTEGER, decided_on INTEGER, outcome TEXT, note TEXT
+) STRICT, WITHOUT ROWID;
+CREATE INDEX decision_participant ON decision (participant);
+
+-- Guard rails 1, 2 and 3 for the only way into the sanction path. A doubt names its reviewer and stands on one session that is
+-- recorded as an absence (not unrecorded, disputed or excused, not on top of JCP's own appointment), in a mandatory placement,
+-- after a complete written notice was received.
+CREATE TABLE compliance_doubt (
+    id BLOB PRIMARY KEY, placement BLOB NOT NULL, day INTEGER NOT NULL, slot INTEGER NOT NULL,
+    reviewer TEXT NOT NULL CHECK (length(reviewer) > 0)
+) STRICT, WITHOUT ROWID;
+CREATE TRIGGER doubt_needs_a_mandatory_placement BEFORE INSERT ON compliance_doubt
+WHEN NOT EXISTS (SELECT 1 FROM placement p WHERE p.id = NEW.placement AND p.basis = 'mandatory')
+BEGIN SELECT RAISE(ABORT, 'no compliance doubt: the placement is not mandatory'); END;
+CREATE TRIGGER doubt_needs_a_recorded_absence BEFORE INSERT ON compliance_doubt
+WHEN NOT EXISTS (SELECT 1 FROM session s WHERE s.placement = NEW.placement AND s.day = NEW.day AND s.slot = NEW.slot
+                 AND s.standing = 1 AND s.outcome = 5)
+BEGIN SELECT RAISE(ABORT, 'no compliance doubt: the session is not recorded as an unexcused absence'); END;
+CREATE TRIGGER doubt_never_over_jcps_own_appointment BEFORE INSERT ON compliance_doubt
+WHEN EXISTS (SELECT 1 FROM session s WHERE s.placement = NEW.placement AND s.day = NEW.day AND s.slot = NEW.slot
+             AND s.jcp_purpose IS NOT NULL)
+BEGIN SELECT RAISE(ABORT, 'no compliance doubt: the session overlaps an appointment of the Jobcentre'); END;
+CREATE TRIGGER doubt_needs_a_complete_notice BEFORE INSERT ON compliance_doubt
+WHEN NOT EXISTS (SELECT 1 FROM notice n WHERE n.placement = NEW.placement AND n.deemed_received_on < NEW.day
+                 AND n.says_what = 1 AND n.says_when = 1 AND n.says_where = 1 AND n.says_mandatory = 1
+                 AND n.says_evidence = 1 AND n.says_consequences = 1)
+BEGIN SELECT RAISE(ABORT, 'no compliance doubt: no complete written notice was received before the day'); END;
