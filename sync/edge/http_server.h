@@ -31,6 +31,7 @@ struct http_request {
     const char *content_type;      /* "" when none */
     const char *authorization;     /* "" when none */
     struct slice peer_certificate; /* DER; TLS only */
+    const char *peer_problem;      /* "", or why the certificate that the client sent was not accepted */
     bool peer_known;               /* unix socket only: */
     uid_t peer_uid;
     gid_t peer_gid;
@@ -65,7 +66,10 @@ uint16_t http_server_port(const struct http_server *server);
 void http_answer(struct http_exchange *exchange, int status, const char *content_type, struct slice body,
                  const char *const *headers);
 
-/* Stops and frees; unanswered requests are cut. `stopped` is called from the loop when the last handle is closed. */
+/*
+ * Stops and frees; unanswered requests are cut and must not be answered any more. `stopped` is called from the loop
+ * when the last handle is closed; NULL is allowed.
+ */
 void http_server_stop(struct http_server *server, void (*stopped)(void *context), void *context);
 
 #endif

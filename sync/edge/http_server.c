@@ -1,0 +1,483 @@
+#include "sync/edge/http_server.h"
+
+#include <gnutls/gnutls.h>
+#include <gnutls/x509.h>
+#include <microhttpd.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/log.h"
+#include "sync/edge/listen.h"
+
+#define TLS_PRIORITIES "NORMAL:-VERS-ALL:+VERS-TLS1.3"
+#define JSON "application/json"
+#define TOO_LARGE_ANSWER "{\"error\": {\"code\": \"limit\", \"message\": \"send a smaller body\"}}"
+
+/*
+ *  RECEIVING ──── body whole ────► HANDED ── returned without an answer ──► WAITING
+ *      │                              │                                        │ http_answer
+ *      └─► TOO_LARGE ─ body over ─┐   └───────────── http_answer ─────────► ANSWERED ── queued ──► (freed by MHD)
+ *                                 └──────────────────────────────────────────▲
+ */
+enum exchange_state { RECEIVING, TOO_LARGE, HANDED, WAITING, ANSWERED };
+
+struct http_exchange {
+    struct http_server *server;
+    struct MHD_Connection *connection;
+    struct http_exchange *previous;
+    struct http_exchange *next;
+    enum exchange_state state;
+    uint64_t swallowed; /* of a body that is too large */
+    struct buf body;
+    struct http_request request;
+    char peer_problem[160];
+    struct MHD_Response *response;
+    unsigned status;
+};
+
+struct http_server {
+    uv_loop_t *loop;
+    struct MHD_Daemon *daemon;
+    uv_poll_t poll;
+    uv_timer_t timer;
+    int open_handles;
+    bool kicked; /* a connection was resumed: MHD has to run again at once */
+    bool stopping;
+    bool tls;
+    uint16_t port;
+    char *unix_path;
+    dev_t unix_device;
+    ino_t unix_inode;
+    size_t body_max;
+    http_handler handler;
+    void *context;
+    struct http_exchange *exchanges;
+    void (*stopped)(void *context);
+    void *stopped_context;
+};
+
+/* ---- one request ---- */
+
+static struct http_exchange *exchange_new(struct http_server *server, struct MHD_Connection *connection)
+{
+    struct http_exchange *exchange = calloc(1, sizeof(*exchange));
+    if (exchange == NULL) {
+        return NULL;
+    }
+    exchange->server = server;
+    exchange->connection = connection;
+    exchange->next = server->exchanges;
+    if (exchange->next != NULL) {
+        exchange->next->previous = exchange;
+    }
+    server->exchanges = exchange;
+    buf_init(&exchange->body, server->body_max);
+    return exchange;
+}
+
+static void exchange_free(struct http_exchange *exchange)
+{
+    if (exchange->next != NULL) {
+        exchange->next->previous = exchange->previous;
+    }
+    if (exchange->previous != NULL) {
+        exchange->previous->next = exchange->next;
+    } else {
+        exchange->server->exchanges = exchange->next;
+    }
+    if (exchange->response != NULL) {
+        MHD_destroy_response(exchange->response);
+    }
+    buf_fini(&exchange->body);
+    free(exchange);
+}
+
+static const char *header(const struct http_exchange *exchange, const char *name)
+{
+    const char *value = MHD_lookup_connection_value(exchange->connection, MHD_HEADER_KIND, name);
+    return value != NULL ? value : "";
+}
+
+/* What the client proved about itself in the handshake; leaves the certificate empty when that is nothing. */
+static void read_peer_certificate(struct http_exchange *exchange)
+{
+    const union MHD_ConnectionInfo *info =
+        MHD_get_connection_info(exchange->connection, MHD_CONNECTION_INFO_GNUTLS_SESSION);
+    if (info == NULL || info->tls_session == NULL) {
+        return;
+    }
+    gnutls_session_t session = info->tls_session;
+    unsigned count = 0;
+    const gnutls_datum_t *chain = gnutls_certificate_get_peers(session, &count);
+    if (chain == NULL || count == 0) {
+        return;
+    }
+    char purpose[] = GNUTLS_KP_TLS_WWW_CLIENT;
+    gnutls_typed_vdata_st wanted = { .type = GNUTLS_DT_KEY_PURPOSE_OID, .data = (unsigned char *)purpose };
+    unsigned status = 0;
+    int rc = gnutls_certificate_verify_peers(session, &wanted, 1, &status);
+    if (rc == GNUTLS_E_SUCCESS && status == 0) {
+        exchange->request.peer_certificate = slice_of(chain[0].data, chain[0].size);
+        return;
+    }
+    gnutls_datum_t text = { 0 };
+    if (rc == GNUTLS_E_SUCCESS &&
+        gnutls_certificate_verification_status_print(status, GNUTLS_CRT_X509, &text, 0) == GNUTLS_E_SUCCESS) {
+        (void)snprintf(exchange->peer_problem, sizeof(exchange->peer_problem), "%s", (const char *)text.data);
+        gnutls_free(text.data);
+    } else {
+        (void)snprintf(exchange->peer_problem, sizeof(exchange->peer_problem), "%s", gnutls_strerror(rc));
+    }
+}
+
+static void read_peer_credentials(struct http_exchange *exchange)
+{
+    const union MHD_ConnectionInfo *info =
+        MHD_get_connection_info(exchange->connection, MHD_CONNECTION_INFO_CONNECTION_FD);
+    struct ucred peer;
+    socklen_t len = sizeof(peer);
+    if (info != NULL && getsockopt(info->connect_fd, SOL_SOCKET, SO_PEERCRED, &peer, &len) == 0) {
+        exchange->request.peer_known = true;
+        exchange->request.peer_uid = peer.uid;
+        exchange->request.peer_gid = peer.gid;
+    }
+}
+
+static enum MHD_Result queue(struct http_exchange *exchange)
+{
+    if (exchange->response == NULL) {
+        return MHD_NO; /* no memory for an answer: the connection is cut */
+    }
+    return MHD_queue_response(exchange->connection, exchange->status, exchange->response);
+}
+
+static void make_answer(struct http_exchange *exchange, int status, const char *content_type, struct slice body)
+{
+    static char nothing[] = "";
+    exchange->state = ANSWERED;
+    exchange->status = (unsigned)status;
+    exchange->response =
+        body.len == 0 ? MHD_create_response_from_buffer(0, nothing, MHD_RESPMEM_PERSISTENT)
+                      : MHD_create_response_from_buffer(body.len, (void *)(uintptr_t)body.data, MHD_RESPMEM_MUST_COPY);
+    if (exchange->response != NULL && content_type != NULL) {
+        (void)MHD_add_response_header(exchange->response, MHD_HTTP_HEADER_CONTENT_TYPE, content_type);
+    }
+}
+
+static enum MHD_Result answer_too_large(struct http_exchange *exchange)
+{
+    make_answer(exchange, MHD_HTTP_CONTENT_TOO_LARGE, JSON, slice_of_text(TOO_LARGE_ANSWER));
+    return queue(exchange);
+}
+
+static enum MHD_Result hand_over(struct http_exchange *exchange, const char *method, const char *path)
+{
+    struct http_server *server = exchange->server;
+    exchange->state = HANDED;
+    exchange->request = (struct http_request){
+        .method = method,
+        .path = path,
+        .body = buf_slice(&exchange->body),
+        .content_type = header(exchange, MHD_HTTP_HEADER_CONTENT_TYPE),
+        .authorization = header(exchange, MHD_HTTP_HEADER_AUTHORIZATION),
+        .peer_problem = exchange->peer_problem,
+        .exchange = exchange,
+    };
+    if (server->tls) {
+        read_peer_certificate(exchange);
+    } else {
+        read_peer_credentials(exchange);
+    }
+    server->handler(server->context, &exchange->request);
+    if (exchange->state == ANSWERED) {
+        return queue(exchange);
+    }
+    exchange->state = WAITING;
+    MHD_suspend_connection(exchange->connection);
+    return MHD_YES;
+}
+
+/*
+ * A body that is declared far too large is answered at once, which ends the connection; one that is not much too large
+ * is swallowed first, because a client in the middle of sending would lose the answer.
+ */
+static enum MHD_Result begin(struct http_server *server, struct MHD_Connection *connection, void **ret_exchange)
+{
+    struct http_exchange *exchange = exchange_new(server, connection);
+    if (exchange == NULL) {
+        return MHD_NO;
+    }
+    *ret_exchange = exchange;
+    const char *length = header(exchange, MHD_HTTP_HEADER_CONTENT_LENGTH);
+    unsigned long long declared = strtoull(length, NULL, 10);
+    if (declared > server->body_max) {
+        exchange->state = TOO_LARGE;
+    }
+    return declared / 2 > server->body_max ? answer_too_large(exchange) : MHD_YES;
+}
+
+static enum MHD_Result receive(struct http_exchange *exchange, const char *data, size_t len)
+{
+    if (exchange->state == RECEIVING && buf_append(&exchange->body, data, len, NULL) != ERR_OK) {
+        exchange->state = TOO_LARGE;
+        buf_fini(&exchange->body);
+    }
+    if (exchange->state == TOO_LARGE) {
+        exchange->swallowed += len;
+    }
+    return exchange->swallowed / 2 > exchange->server->body_max ? MHD_NO : MHD_YES;
+}
+
+static enum MHD_Result on_request(void *cls, struct MHD_Connection *connection, const char *url, const char *method,
+                                  const char *version, const char *upload, size_t *upload_size, void **ret_exchange)
+{
+    (void)version;
+    struct http_server *server = cls;
+    struct http_exchange *exchange = *ret_exchange;
+    if (server->stopping) {
+        return MHD_NO;
+    }
+    if (exchange == NULL) {
+        return begin(server, connection, ret_exchange);
+    }
+    if (*upload_size > 0) {
+        size_t len = *upload_size;
+        *upload_size = 0;
+        return receive(exchange, upload, len);
+    }
+    switch (exchange->state) {
+    case RECEIVING:
+        return hand_over(exchange, method, url);
+    case TOO_LARGE:
+        return answer_too_large(exchange);
+    case ANSWERED:
+        return queue(exchange);
+    case HANDED:
+    case WAITING:
+        break;
+    }
+    return MHD_NO;
+}
+
+static void on_completed(void *cls, struct MHD_Connection *connection, void **ret_exchange,
+                         enum MHD_RequestTerminationCode code)
+{
+    (void)cls;
+    (void)connection;
+    (void)code;
+    if (*ret_exchange != NULL) {
+        exchange_free(*ret_exchange);
+        *ret_exchange = NULL;
+    }
+}
+
+const char *http_query(const struct http_request *request, const char *name)
+{
+    return MHD_lookup_connection_value(request->exchange->connection, MHD_GET_ARGUMENT_KIND, name);
+}
+
+void http_answer(struct http_exchange *exchange, int status, const char *content_type, struct slice body,
+                 const char *const *headers)
+{
+    CHECK(exchange->state == HANDED || exchange->state == WAITING);
+    bool resume = exchange->state == WAITING;
+    make_answer(exchange, status, content_type, body);
+    for (; exchange->response != NULL && headers != NULL && headers[0] != NULL; headers += 2) {
+        (void)MHD_add_response_header(exchange->response, headers[0], headers[1]);
+    }
+    if (resume) {
+        MHD_resume_connection(exchange->connection);
+        exchange->server->kicked = true;
+        CHECK(uv_timer_start(&exchange->server->timer, exchange->server->timer.timer_cb, 0, 0) == 0);
+    }
+}
+
+/* ---- the daemon on the loop ---- */
+
+static void on_timer(uv_timer_t *timer);
+
+static void run(struct http_server *server)
+{
+    if (server->stopping) {
+        return;
+    }
+    server->kicked = false;
+    (void)MHD_run(server->daemon);
+    MHD_UNSIGNED_LONG_LONG delay_ms = 0;
+    if (server->stopping) {
+        return; /* the handler has stopped us */
+    }
+    if (server->kicked) {
+        CHECK(uv_timer_start(&server->timer, on_timer, 0, 0) == 0);
+    } else if (MHD_get_timeout(server->daemon, &delay_ms) == MHD_YES) {
+        CHECK(uv_timer_start(&server->timer, on_timer, delay_ms, 0) == 0);
+    } else {
+        CHECK(uv_timer_stop(&server->timer) == 0);
+    }
+}
+
+static void on_timer(uv_timer_t *timer)
+{
+    run(timer->data);
+}
+
+static void on_poll(uv_poll_t *poll, int status, int events)
+{
+    (void)status;
+    (void)events;
+    run(poll->data);
+}
+
+static void PRINTF_LIKE(2, 0) on_log(void *cls, const char *format, va_list args)
+{
+    (void)cls;
+    char text[256];
+    (void)vsnprintf(text, sizeof(text), format, args);
+    LOG_DEBUG("http_server_noticed", "text=\"%s\"", text);
+}
+
+static enum err_code listen_where_asked(struct http_server *server, const struct http_server_options *options,
+                                        int *ret_fd, struct error *err)
+{
+    if (options->unix_path == NULL) {
+        server->tls = true;
+        return listen_tcp(options->host, options->port, ret_fd, &server->port, err);
+    }
+    server->unix_path = strdup(options->unix_path);
+    if (server->unix_path == NULL) {
+        return FAIL(err, NO_MEMORY, "start to listen");
+    }
+    TRY(listen_unix(options->unix_path, options->unix_mode, ret_fd, err));
+    struct stat status;
+    if (lstat(options->unix_path, &status) == 0) {
+        server->unix_device = status.st_dev;
+        server->unix_inode = status.st_ino;
+    }
+    return ERR_OK;
+}
+
+static enum err_code start_daemon(struct http_server *server, const struct http_server_options *options, int fd,
+                                  struct error *err)
+{
+    struct MHD_OptionItem tls[] = {
+        { MHD_OPTION_HTTPS_PRIORITIES, 0, (void *)(uintptr_t)TLS_PRIORITIES },
+        { MHD_OPTION_HTTPS_MEM_KEY, 0, (void *)(uintptr_t)options->key_pem },
+        { MHD_OPTION_HTTPS_MEM_CERT, 0, (void *)(uintptr_t)options->certificate_pem },
+        { MHD_OPTION_HTTPS_MEM_TRUST, 0, (void *)(uintptr_t)options->ca_pem },
+        { MHD_OPTION_END, 0, NULL },
+    };
+    struct MHD_OptionItem plain[] = { { MHD_OPTION_END, 0, NULL } };
+    unsigned flags = MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ERROR_LOG | (server->tls ? MHD_USE_TLS : 0U);
+    server->daemon = MHD_start_daemon(flags, 0, NULL, NULL, on_request, server, MHD_OPTION_EXTERNAL_LOGGER, on_log,
+                                      NULL, MHD_OPTION_LISTEN_SOCKET, fd, MHD_OPTION_CONNECTION_LIMIT,
+                                      options->connections_max, MHD_OPTION_CONNECTION_TIMEOUT, options->idle_timeout_s,
+                                      MHD_OPTION_NOTIFY_COMPLETED, on_completed, NULL, MHD_OPTION_STRICT_FOR_CLIENT, 1,
+                                      MHD_OPTION_ARRAY, server->tls ? tls : plain, MHD_OPTION_END);
+    if (server->daemon == NULL) {
+        (void)close(fd);
+        return FAIL(err, CONFIG, "start the http server: its certificate, key or authority is not usable");
+    }
+    return ERR_OK;
+}
+
+static enum err_code start_polling(struct http_server *server, struct error *err)
+{
+    const union MHD_DaemonInfo *info = MHD_get_daemon_info(server->daemon, MHD_DAEMON_INFO_EPOLL_FD);
+    CHECK(info != NULL);
+    CHECK(uv_timer_init(server->loop, &server->timer) == 0);
+    server->timer.data = server;
+    server->timer.timer_cb = on_timer;
+    server->open_handles = 1;
+    int rc = uv_poll_init(server->loop, &server->poll, info->epoll_fd);
+    if (rc != 0) {
+        return FAIL(err, IO, "watch the http server: %s", uv_strerror(rc));
+    }
+    server->poll.data = server;
+    server->open_handles = 2;
+    rc = uv_poll_start(&server->poll, UV_READABLE, on_poll);
+    return rc == 0 ? ERR_OK : FAIL(err, IO, "watch the http server: %s", uv_strerror(rc));
+}
+
+enum err_code http_server_start(uv_loop_t *loop, const struct http_server_options *options,
+                                struct http_server **ret_server, struct error *err)
+{
+    (void)signal(SIGPIPE, SIG_IGN); /* a peer that has gone is an error of write, not the end of the process */
+    struct http_server *server = calloc(1, sizeof(*server));
+    if (server == NULL) {
+        return FAIL(err, NO_MEMORY, "start the http server");
+    }
+    server->loop = loop;
+    server->body_max = options->body_max;
+    server->handler = options->handler;
+    server->context = options->context;
+    int fd = -1;
+    enum err_code rc = listen_where_asked(server, options, &fd, err);
+    if (rc == ERR_OK) {
+        rc = start_daemon(server, options, fd, err);
+    }
+    if (rc != ERR_OK) {
+        free(server->unix_path);
+        free(server);
+        return rc;
+    }
+    rc = start_polling(server, err);
+    if (rc != ERR_OK) {
+        http_server_stop(server, NULL, NULL);
+        return rc;
+    }
+    *ret_server = server;
+    return ERR_OK;
+}
+
+uint16_t http_server_port(const struct http_server *server)
+{
+    return server->port;
+}
+
+/* ---- the end ---- */
+
+static void remove_socket_file(const struct http_server *server)
+{
+    struct stat status;
+    if (server->unix_path != NULL && lstat(server->unix_path, &status) == 0 && status.st_dev == server->unix_device &&
+        status.st_ino == server->unix_inode) {
+        (void)unlink(server->unix_path);
+    }
+}
+
+static void on_closed(uv_handle_t *handle)
+{
+    struct http_server *server = handle->data;
+    if (--server->open_handles > 0) {
+        return;
+    }
+    for (struct http_exchange *exchange = server->exchanges; exchange != NULL; exchange = exchange->next) {
+        if (exchange->state == WAITING) {
+            MHD_resume_connection(exchange->connection); /* MHD does not stop with suspended connections */
+        }
+    }
+    MHD_stop_daemon(server->daemon);
+    remove_socket_file(server);
+    if (server->stopped != NULL) {
+        server->stopped(server->stopped_context);
+    }
+    free(server->unix_path);
+    free(server);
+}
+
+void http_server_stop(struct http_server *server, void (*stopped)(void *context), void *context)
+{
+    CHECK(!server->stopping);
+    server->stopping = true;
+    server->stopped = stopped;
+    server->stopped_context = context;
+    if (server->open_handles == 2) {
+        uv_close((uv_handle_t *)&server->poll, on_closed);
+    }
+    uv_close((uv_handle_t *)&server->timer, on_closed);
+}
