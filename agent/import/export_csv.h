@@ -12,7 +12,7 @@
  *      =1+1       '=1+1              '=1+1      ''=1+1
  *      -3.5       -3.5               'tis       'tis
  *
- * Layer: agent. Uses base and libcsv; no I/O.
+ * Layer: agent. Uses base only; no I/O.
  */
 #ifndef AGENT_IMPORT_EXPORT_CSV_H
 #define AGENT_IMPORT_EXPORT_CSV_H

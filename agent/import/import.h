@@ -1,7 +1,7 @@
 /*
  * agent/import/import - the spreadsheets that charities have, as checked rows of referrals, placements or a register.
  *
- * Columns are found by the header's words: any order, any of the aliases in kinds.c; capitals, spaces and punctuation
+ * Columns are found by the header's words: any order, any of the aliases in sheet.c; capitals, spaces and punctuation
  * do not matter; other columns are ignored and listed. Every cell is checked against its column's type. Nothing is
  * guessed: a word that is not in the alias table is a problem with line, column, what was found and what is expected.
  *
@@ -12,7 +12,7 @@
  * Rows with the same key (ref; placement, date and slot in a register): same content counts as a duplicate and is taken
  * once; different content is a problem of each of them that names the line of the other.
  *
- * Values of a good row, by the column's stable name (import_columns tells them):
+ * Values of a good row, by the column's stable name (import_column_at tells them):
  *
  *   type      import_text                                        import_int
  *   text      the text                                           -
@@ -117,6 +117,7 @@ struct import_column {
     bool required;
     const char *help; /* what belongs into it */
 };
-const struct import_column *import_columns(enum import_kind kind, size_t *ret_count);
+size_t import_column_count(enum import_kind kind);
+const struct import_column *import_column_at(enum import_kind kind, size_t index);
 
 #endif

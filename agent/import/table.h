@@ -22,8 +22,8 @@
 #include "agent/import/encoding.h"
 
 #define TABLE_FILE_BYTES_MAX ((size_t)32 * 1024 * 1024)
-#define TABLE_ROWS_MAX 100000 /* without the header */
-#define TABLE_COLUMNS_MAX 64
+#define TABLE_ROWS_MAX 100000     /* without the header */
+#define TABLE_COLUMNS_MAX 65      /* 64 of the person's own and the importer's reject column */
 #define TABLE_CELL_BYTES_MAX 4096 /* as UTF-8 */
 
 struct table;
