@@ -1,11 +1,12 @@
 /*
  * agent/rules - flags from facts. Pure: rows and a date in, flags out; the same on every machine.
  *
- * A flag is a reason for a person to look. No flag is a judgement, and none leads to a sanction by itself. An unrecorded
- * session is the host's gap and never counts against the person; an absence that overlaps JCP's own appointment is excused.
+ * A flag is a reason for a person to look. No flag is a judgement, and none leads to a sanction by itself. An
+ * unrecorded session is the host's gap and never counts against the person; an absence that overlaps JCP's own
+ * appointment is excused.
  *
- * Limits: at most FLAGS_MAX flags for one subject set; the rest are dropped, oldest kept (there are never that many rows).
- * Layer:  agent. Uses store/rows.h and the programme pack; no SQL, no clock, no loop.
+ * Limits: at most FLAGS_MAX flags for one subject set; the rest are dropped, oldest kept (there are never that many
+ * rows). Layer:  agent. Uses store/rows.h and the programme pack; no SQL, no clock, no loop.
  */
 #ifndef AGENT_RULES_RULES_H
 #define AGENT_RULES_RULES_H
@@ -23,24 +24,45 @@ struct flag_list {
 void flag_list_init(struct flag_list *list);
 void flag_list_fini(struct flag_list *list);
 
-/* Flags of one placement on `today`: unexplained_absence, repeat_absence, register_gap, clash_with_jcp, disputed_record. */
+/* Flags of one placement on `today`: unexplained_absence, repeat_absence, register_gap, clash_with_jcp,
+ * disputed_record. */
 MUST_USE enum err_code rules_placement(const struct programme *programme, const struct placement_facts *facts,
                                        int32_t today, struct flag_list *out, struct error *err);
 
-/* Flags of the site on `today`: near_capacity, over_capacity, capacity_forecast, acknowledgement_due. */
+/*
+ * Flags of the site on `today`; the first three only where a capacity is stated:
+ *   near_capacity        watch  from the pack's share of the stated places up to all of them
+ *   over_capacity        act    more placements run than places are stated
+ *   capacity_forecast    watch  full within the pack's weeks, info within FORECAST_WEEKS_MAX, none when full already
+ *   acknowledgement_due  act    a referral not acknowledged by its last day; watch when that is today or the next
+ * working day
+ */
 MUST_USE enum err_code rules_site(const struct programme *programme, const struct site_facts *facts, int32_t today,
                                   struct flag_list *out, struct error *err);
 
-/* The model behind capacity_forecast, for the command line too. */
+/*
+ * The model behind capacity_forecast, for the command line too. At the end of the day T = today + 7w, for w = 1, 2,
+ * ...:
+ *
+ *   expected(w) = running now - ended before T + the larger of
+ *                    trend:  inflow a week x w
+ *                    known:  agreed placements that start by T, and from the week in which a referral of today has to
+ * have started (the pack's start_working_days, five a week) everybody who waits
+ *
+ * `inflow` is the mean of the placements started in the pack's weeks of history. The earliest and the latest week take
+ * it one standard error higher and lower (starts as a Poisson count: the square root of the number seen). Nobody who
+ * starts now is expected to end within the horizon. Whole numbers throughout, so that every machine has the same
+ * answer.
+ */
 struct forecast {
-    bool possible;           /* a capacity is stated */
+    bool possible; /* a capacity is stated; everything else is 0, or ROW_NONE for weeks, if not */
     int places;
     int taken_now;
     int waiting;
-    double inflow_per_week;  /* mean of the history */
-    int weeks_until_full;    /* 0: full now; ROW_NONE: not within FORECAST_WEEKS_MAX weeks */
-    int weeks_earliest;      /* with the inflow one standard error higher (Poisson), ROW_NONE as above */
-    int weeks_latest;
+    double inflow_per_week;           /* mean of the history */
+    int weeks_until_full;             /* 0: full now; ROW_NONE: not within FORECAST_WEEKS_MAX weeks */
+    int weeks_earliest;               /* with the higher inflow, ROW_NONE as above */
+    int weeks_latest;                 /* with the lower */
     int expected[FORECAST_WEEKS_MAX]; /* places taken at the end of each week, rounded up */
 };
 

@@ -1,0 +1,27 @@
+#include "agent/rules/rules.h"
+
+#include "agent/rules/flags.h"
+
+enum err_code rules_placement(const struct programme *programme, const struct placement_facts *facts, int32_t today,
+                              struct flag_list *out, struct error *err)
+{
+    const struct placement_case c = { .programme = programme, .facts = facts, .today = today };
+    SCOPED(flag_list_fini) struct flag_list found;
+    flag_list_init(&found);
+    TRY(rules_absence(&c, &found, err));
+    TRY(rules_register(&c, &found, err));
+    TRY(rules_appointment(&c, &found, err));
+    return flag_list_merge(out, &found, err);
+}
+
+enum err_code rules_site(const struct programme *programme, const struct site_facts *facts, int32_t today,
+                         struct flag_list *out, struct error *err)
+{
+    const struct site_case c = { .programme = programme, .facts = facts, .today = today };
+    SCOPED(flag_list_fini) struct flag_list found;
+    flag_list_init(&found);
+    TRY(rules_capacity(&c, &found, err));
+    TRY(rules_forecast_flag(&c, &found, err));
+    TRY(rules_referral(&c, &found, err));
+    return flag_list_merge(out, &found, err);
+}
