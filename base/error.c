@@ -62,6 +62,7 @@ static void mark_if_cut(char *message, int written)
     }
 }
 
+PRINTF_LIKE(3, 0)
 static void set_v(struct error *err, enum err_code code, const char *format, va_list args)
 {
     if (err == NULL) {
