@@ -1,9 +1,11 @@
 /*
  * sync/edge/http_client - libcurl's multi interface on the libuv loop: one POST or GET at a time over TLS 1.3.
  *
- * The key and the certificates come from memory. The connection is kept for the next request. Progress is watched:
- * fewer than HTTP_CLIENT_STALL_BYTES in HTTP_CLIENT_STALL_S seconds is a dead link. Redirects are not followed: a
- * redirect, an HTML page or a certificate of somebody else is ERR_CAPTIVE_PORTAL or ERR_TLS with words for a person.
+ * The key and the certificates come from memory; the system's own authorities are not trusted. The connection is kept
+ * for the next request. Progress is watched: fewer than HTTP_CLIENT_STALL_BYTES in HTTP_CLIENT_STALL_S seconds is a
+ * dead link. Redirects are not followed: a redirect or an HTML page is ERR_CAPTIVE_PORTAL, a certificate of somebody
+ * else ERR_TLS, each with words that say what to do. An answer over response_max is ERR_LIMIT. A proxy is taken from
+ * the environment as libcurl documents it.
  *
  * Threads: the loop's.
  */
@@ -52,6 +54,7 @@ MUST_USE enum err_code http_client_start(uv_loop_t *loop, const struct http_clie
                                          struct http_client **ret_client, struct error *err);
 /* One at a time (a second is our own bug). `done` is called later, once, from the loop; not after http_client_stop. */
 void http_client_post(struct http_client *client, const struct http_post *post, http_done done, void *context);
+/* A request in flight is dropped. `stopped` is called from the loop when everything is closed; NULL is allowed. */
 void http_client_stop(struct http_client *client, void (*stopped)(void *context), void *context);
 
 #endif

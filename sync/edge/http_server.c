@@ -403,6 +403,15 @@ static enum err_code start_polling(struct http_server *server, struct error *err
     return rc == 0 ? ERR_OK : FAIL(err, IO, "watch the http server: %s", uv_strerror(rc));
 }
 
+static void remove_socket_file(const struct http_server *server)
+{
+    struct stat status;
+    if (server->unix_path != NULL && lstat(server->unix_path, &status) == 0 && status.st_dev == server->unix_device &&
+        status.st_ino == server->unix_inode) {
+        (void)unlink(server->unix_path);
+    }
+}
+
 enum err_code http_server_start(uv_loop_t *loop, const struct http_server_options *options,
                                 struct http_server **ret_server, struct error *err)
 {
@@ -421,6 +430,7 @@ enum err_code http_server_start(uv_loop_t *loop, const struct http_server_option
         rc = start_daemon(server, options, fd, err);
     }
     if (rc != ERR_OK) {
+        remove_socket_file(server);
         free(server->unix_path);
         free(server);
         return rc;
@@ -440,15 +450,6 @@ uint16_t http_server_port(const struct http_server *server)
 }
 
 /* ---- the end ---- */
-
-static void remove_socket_file(const struct http_server *server)
-{
-    struct stat status;
-    if (server->unix_path != NULL && lstat(server->unix_path, &status) == 0 && status.st_dev == server->unix_device &&
-        status.st_ino == server->unix_inode) {
-        (void)unlink(server->unix_path);
-    }
-}
 
 static void on_closed(uv_handle_t *handle)
 {

@@ -1,0 +1,124 @@
+#include "sync/edge/http_failure.h"
+
+#include <openssl/x509_vfy.h>
+#include <string.h>
+#include <strings.h>
+
+#include "base/clock.h"
+
+static enum err_code certificate_refused(CURL *easy, struct error *err)
+{
+    long verdict = X509_V_OK;
+    (void)curl_easy_getinfo(easy, CURLINFO_SSL_VERIFYRESULT, &verdict);
+    char today[DATE_TEXT_SIZE];
+    date_format(clock_today(clock_wall_ms()), today);
+    switch (verdict) {
+    case X509_V_ERR_CERT_HAS_EXPIRED:
+        return FAIL(err, TLS,
+                    "trust the centre: its certificate has run out; this computer's date is %s: if that is wrong, set "
+                    "the clock, else tell the centre's operator",
+                    today);
+    case X509_V_ERR_CERT_NOT_YET_VALID:
+        return FAIL(err, TLS,
+                    "trust the centre: its certificate is not valid yet; this computer's date is %s: if that is wrong, "
+                    "set the clock, else tell the centre's operator",
+                    today);
+    case X509_V_OK:
+        return FAIL(err, TLS,
+                    "trust the centre: its certificate is for another name; check the address in the settings, or let "
+                    "the centre's operator add this name");
+    default:
+        return FAIL(err, TLS,
+                    "trust the centre: somebody else's certificate answered (%s); a sign-in page of the network or a "
+                    "filter may stand in between: open a web page to sign in, or ask who runs the network to let this "
+                    "address through",
+                    X509_verify_cert_error_string(verdict));
+    }
+}
+
+/* libcurl tells a cut during the handshake apart from a refusal only in its text. */
+static bool says_cut(const char *detail)
+{
+    static const char *const words[] = { "SSL_ERROR_SYSCALL", "unexpected eof", "reset by peer", "timed out",
+                                         "Broken pipe" };
+    for (size_t i = 0; i < ARRAY_LEN(words); i++) {
+        if (strcasestr(detail, words[i]) != NULL) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static enum err_code handshake_failed(const char *detail, struct error *err)
+{
+    if (says_cut(detail)) {
+        return FAIL(err, NETWORK, "connect to the centre: the connection was cut (%s)", detail);
+    }
+    if (strcasestr(detail, "wrong version number") != NULL || strcasestr(detail, "http request") != NULL) {
+        return FAIL(err, TLS,
+                    "connect to the centre: what answered does not speak TLS; check the address and the port in the "
+                    "settings");
+    }
+    return FAIL(err, TLS, "agree with the centre on TLS 1.3: %s", detail);
+}
+
+static enum err_code transfer_cut(const char *detail, struct error *err)
+{
+    /* With TLS 1.3 the server's refusal of our certificate comes as an alert after the handshake. */
+    if (strcasestr(detail, "alert") != NULL) {
+        return FAIL(err, TLS, "be accepted by the centre: it refused this device's certificate (%s)", detail);
+    }
+    return FAIL(err, NETWORK, "talk to the centre: the connection was cut (%s)", detail);
+}
+
+enum err_code http_failure_classify(CURL *easy, CURLcode code, const char *detail, struct error *err)
+{
+    if (detail[0] == '\0') {
+        detail = curl_easy_strerror(code);
+    }
+    switch ((unsigned)code) {
+    case CURLE_OK:
+        return ERR_OK;
+    case CURLE_COULDNT_RESOLVE_PROXY:
+    case CURLE_COULDNT_RESOLVE_HOST:
+    case CURLE_COULDNT_CONNECT:
+        return FAIL(err, NETWORK, "reach the centre: %s", detail);
+    case CURLE_OPERATION_TIMEDOUT:
+        return FAIL(err, NETWORK, "reach the centre: nothing came for too long (%s)", detail);
+    case CURLE_PEER_FAILED_VERIFICATION:
+        return certificate_refused(easy, err);
+    case CURLE_SSL_CONNECT_ERROR:
+        return handshake_failed(detail, err);
+    case CURLE_SSL_CERTPROBLEM:
+        return FAIL(err, TLS, "use this device's certificate and key: %s", detail);
+    case CURLE_SSL_CACERT_BADFILE:
+        return FAIL(err, TLS, "use the centre's authority as kept at enrolment: %s", detail);
+    case CURLE_SEND_ERROR:
+    case CURLE_RECV_ERROR:
+    case CURLE_GOT_NOTHING:
+    case CURLE_PARTIAL_FILE:
+        return transfer_cut(detail, err);
+    case CURLE_WRITE_ERROR:
+        return FAIL(err, LIMIT, "take the answer: it is larger than allowed");
+    case CURLE_URL_MALFORMAT:
+    case CURLE_UNSUPPORTED_PROTOCOL:
+        return FAIL(err, CONFIG, "use the centre's address: it has to begin with https://");
+    case CURLE_OUT_OF_MEMORY:
+        return FAIL(err, NO_MEMORY, "talk to the centre");
+    default:
+        return FAIL(err, NETWORK, "talk to the centre: %s", detail);
+    }
+}
+
+enum err_code http_failure_of_answer(long status, const char *content_type, struct error *err)
+{
+    bool html = strncasecmp(content_type, "text/html", strlen("text/html")) == 0;
+    bool of_a_gateway = status >= 500 && status != 511; /* a proxy in front of the centre answers so in HTML */
+    if (status == 511 || (status >= 300 && status < 400) || (html && !of_a_gateway)) {
+        return FAIL(err, CAPTIVE_PORTAL,
+                    "talk to the centre: a page of the network answered instead (status %ld); open a web page to sign "
+                    "in to the network",
+                    status);
+    }
+    return ERR_OK;
+}

@@ -1,0 +1,57 @@
+#include "sync/edge/wire_count.h"
+
+#include <linux/tcp.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
+
+/* Adds what went over the socket since the last look. */
+static void look(struct wire_count *count, struct wire_socket *wire)
+{
+    struct tcp_info info = { 0 };
+    socklen_t len = sizeof(info);
+    if (getsockopt(wire->fd, IPPROTO_TCP, TCP_INFO, &info, &len) != 0 ||
+        len < offsetof(struct tcp_info, tcpi_bytes_received) + sizeof(info.tcpi_bytes_received)) {
+        count->incomplete = true;
+        return;
+    }
+    count->sent += info.tcpi_bytes_acked - wire->sent;
+    count->received += info.tcpi_bytes_received - wire->received;
+    wire->sent = info.tcpi_bytes_acked;
+    wire->received = info.tcpi_bytes_received;
+}
+
+void wire_count_opened(struct wire_count *count, int fd)
+{
+    if (count->socket_count == WIRE_SOCKETS_MAX) {
+        count->incomplete = true;
+        return;
+    }
+    count->sockets[count->socket_count++] = (struct wire_socket){ .fd = fd };
+}
+
+void wire_count_closed(struct wire_count *count, int fd)
+{
+    for (size_t i = 0; i < count->socket_count; i++) {
+        if (count->sockets[i].fd == fd) {
+            look(count, &count->sockets[i]);
+            count->sockets[i] = count->sockets[--count->socket_count];
+            return;
+        }
+    }
+}
+
+bool wire_count_take(struct wire_count *count, uint64_t *ret_sent, uint64_t *ret_received)
+{
+    for (size_t i = 0; i < count->socket_count; i++) {
+        look(count, &count->sockets[i]);
+    }
+    bool complete = !count->incomplete;
+    if (complete) {
+        *ret_sent = count->sent;
+        *ret_received = count->received;
+    }
+    count->sent = 0;
+    count->received = 0;
+    count->incomplete = false;
+    return complete;
+}

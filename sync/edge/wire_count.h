@@ -1,0 +1,40 @@
+/*
+ * sync/edge/wire_count - how many bytes a request costs on the wire, as the kernel counts them: TLS included,
+ * retransmits left out.
+ *
+ *     curl opens and closes sockets ──► wire_count_opened / wire_count_closed
+ *     a request ends ─────────────────► wire_count_take: what went over them since the last time
+ *
+ * Layer: edge.
+ */
+#ifndef SYNC_EDGE_WIRE_COUNT_H
+#define SYNC_EDGE_WIRE_COUNT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* libcurl tries an IPv6 and an IPv4 address at once, and a new connection may overlap the old one's end. */
+#define WIRE_SOCKETS_MAX 8
+
+struct wire_socket {
+    int fd;
+    uint64_t sent;
+    uint64_t received;
+};
+
+struct wire_count {
+    struct wire_socket sockets[WIRE_SOCKETS_MAX];
+    size_t socket_count;
+    uint64_t sent; /* not yet taken */
+    uint64_t received;
+    bool incomplete; /* a socket was not counted: the kernel does not tell, or there were too many */
+};
+
+void wire_count_opened(struct wire_count *count, int fd);
+/* Before the descriptor is closed. */
+void wire_count_closed(struct wire_count *count, int fd);
+/* False, and nothing set, when not every byte was counted. Begins anew either way. */
+bool wire_count_take(struct wire_count *count, uint64_t *ret_sent, uint64_t *ret_received);
+
+#endif
