@@ -15,13 +15,14 @@
 /*
  * Sends `body` (NULL: none) and parses the JSON answer. 2xx: ERR_OK and *ret_json (owned by the caller). Otherwise the
  * service's own error: its answer is {"error": {"code": name of base/error.h, "message": text, ...}} and becomes code
- * and message; *ret_json is then the whole answer when it was JSON, else NULL. ERR_NETWORK with "is the service
- * running?" words when nobody listens. `timeout_s` 0: none.
+ * and message; *ret_json is then the whole answer when it was JSON (owned by the caller too), else NULL. ERR_NETWORK
+ * with "is the service running?" words when nobody listens. `path` may carry a query, already encoded. `timeout_s` 0:
+ * none.
  */
 MUST_USE enum err_code local_request(const char *socket_path, const char *method, const char *path, const json_t *body,
                                      long timeout_s, json_t **ret_json, struct error *err);
 
-/* The same for a body or an answer that is not JSON. */
+/* The same for a body or an answer that is not JSON; the answer is appended to `ret_body`, whose limit holds. */
 MUST_USE enum err_code local_request_bytes(const char *socket_path, const char *method, const char *path,
                                            struct slice body, const char *content_type, long timeout_s,
                                            struct buf *ret_body, struct error *err);
