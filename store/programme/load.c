@@ -187,7 +187,8 @@ enum err_code programme_load(struct slice json, struct programme **ret_programme
     json_error_t where;
     SCOPED(release_json)
     json_t *root = json_loadb(json.len == 0 ? "" : (const char *)json.data, json.len, JSON_REJECT_DUPLICATES, &where);
-    if (root == NULL && json_error_code(&where) == json_error_out_of_memory) {
+    /* jansson mostly says nothing when it could not allocate; within a string it says "invalid token" */
+    if (root == NULL && (where.text[0] == '\0' || json_error_code(&where) == json_error_out_of_memory)) {
         return FAIL(err, NO_MEMORY, "read programme pack: no memory");
     }
     if (root == NULL) {
