@@ -128,6 +128,9 @@ static enum err_code authority_empty(struct authority **ret_authority, struct er
 
 enum err_code authority_new(const char *name, int64_t now_ms, struct authority **ret_authority, struct error *err)
 {
+    if (now_ms < 0 || now_ms > INSTANT_MAX_MS - AUTHORITY_LIFE_MS) {
+        return FAIL(err, INVALID, "found an authority: its 20 years must lie between 1970 and 9999");
+    }
     SCOPED(scoped_authority) struct authority *made = NULL;
     TRY(authority_empty(&made, err));
     TRY(device_key_generate(&made->key, err));
@@ -193,10 +196,7 @@ static enum err_code request_check(struct slice der, X509_REQ **ret_request, str
         return openssl_failed(err, ERR_INVALID, "read a request: it is not one PKCS#10 request in DER");
     }
     uint8_t spki[P256_SPKI_BYTES];
-    enum err_code rc = p256_spki_read(X509_REQ_get_X509_PUBKEY(request), spki, err);
-    if (rc != ERR_OK) {
-        return error_wrap(err, rc == ERR_TLS ? ERR_INVALID : rc, "read a request");
-    }
+    TRY(p256_spki_read(X509_REQ_get_X509_PUBKEY(request), ERR_INVALID, spki, err));
     if (X509_REQ_verify(request, X509_REQ_get0_pubkey(request)) != 1) {
         return openssl_failed(err, ERR_INVALID, "read a request: its own signature does not fit");
     }

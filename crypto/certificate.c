@@ -65,7 +65,7 @@ static enum err_code parsed(X509 *certificate, struct certificate *ret_certifica
     struct certificate made = { 0 };
     uint8_t digest[SHA256_BYTES];
     TRY(shape_check(certificate, err));
-    TRY(p256_spki_read(X509_get_X509_PUBKEY(certificate), made.public_key, err));
+    TRY(p256_spki_read(X509_get_X509_PUBKEY(certificate), ERR_TLS, made.public_key, err));
     made.public_key_len = P256_SPKI_BYTES;
     sha256(&(struct slice){ made.public_key, made.public_key_len }, 1, digest);
     memcpy(made.device, digest, sizeof(made.device));

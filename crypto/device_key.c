@@ -2,8 +2,9 @@
 #include <string.h>
 
 #include <openssl/bio.h>
+#include <openssl/core_names.h>
 #include <openssl/encoder.h>
-#include <openssl/err.h>
+#include <openssl/params.h>
 
 #include "crypto/openssl_glue.h"
 
@@ -35,9 +36,13 @@ static enum err_code wrap_pkey(EVP_PKEY *given, struct device_key **ret_key, str
     SCOPED(scoped_pkey) EVP_PKEY *pkey = given;
     uint8_t spki[P256_SPKI_BYTES];
     uint8_t *end = spki;
-    if (i2d_PUBKEY(pkey, NULL) != P256_SPKI_BYTES || i2d_PUBKEY(pkey, &end) != P256_SPKI_BYTES ||
-        !p256_spki_shape(slice_of(spki, sizeof(spki)))) {
-        return openssl_failed(err, ERR_KEY, "use a device key that is not on P-256");
+    int len = i2d_PUBKEY(pkey, NULL);
+    bool other = len > 0 && len != P256_SPKI_BYTES;
+    if (!other && (len <= 0 || i2d_PUBKEY(pkey, &end) != len)) {
+        return openssl_failed(err, ERR_CRYPTO, "hold a device key");
+    }
+    if (other || !p256_spki_shape(slice_of(spki, sizeof(spki)))) {
+        return FAIL(err, KEY, "use a device key that is not on P-256");
     }
     struct device_key *key = calloc(1, sizeof(*key));
     if (key == NULL) {
@@ -123,17 +128,24 @@ void device_key_id(const struct device_key *key, uint8_t ret_id[DEVICE_ID_BYTES]
     memcpy(ret_id, digest, DEVICE_ID_BYTES);
 }
 
+/* Of context || 0x00 || message. */
+static void digest_in_context(const char *context, struct slice message, uint8_t digest[SHA256_BYTES])
+{
+    CHECK(context[0] != '\0');
+    sha256((struct slice[]){ slice_of(context, strlen(context) + 1), message }, 2, digest);
+}
+
 enum err_code device_key_sign(const struct device_key *key, const char *context, struct slice message,
                               uint8_t out[SIGNATURE_MAX], size_t *ret_len, struct error *err)
 {
-    CHECK(context[0] != '\0');
-    SCOPED(scoped_md_ctx) EVP_MD_CTX *ctx = EVP_MD_CTX_new();
+    uint8_t digest[SHA256_BYTES];
     uint8_t signature[SIGNATURE_MAX];
     size_t len = sizeof(signature);
-    /* the context's closing NUL separates it from the message */
-    if (ctx == NULL || EVP_DigestSignInit_ex(ctx, NULL, "SHA256", NULL, NULL, key->pkey, NULL) != 1 ||
-        EVP_DigestSignUpdate(ctx, context, strlen(context) + 1) != 1 ||
-        EVP_DigestSignUpdate(ctx, message.data, message.len) != 1 || EVP_DigestSignFinal(ctx, signature, &len) != 1) {
+    digest_in_context(context, message, digest);
+    SCOPED(scoped_pkey_ctx) EVP_PKEY_CTX *ctx = EVP_PKEY_CTX_new_from_pkey(NULL, key->pkey, NULL);
+    if (ctx == NULL || EVP_PKEY_sign_init(ctx) != 1 ||
+        EVP_PKEY_sign(ctx, signature, &len, digest, sizeof(digest)) != 1 || len == 0 ||
+        len > sizeof(signature) /* SIZE_MAX when OpenSSL 3.0 runs out of memory while encoding */) {
         return openssl_failed(err, ERR_CRYPTO, "sign with the device key");
     }
     memcpy(out, signature, len);
@@ -141,33 +153,41 @@ enum err_code device_key_sign(const struct device_key *key, const char *context,
     return ERR_OK;
 }
 
-static enum err_code decode_public_key(struct slice der, EVP_PKEY **ret_pkey, struct error *err)
+/* Straight from the point, which takes a fifth of the time of the general decoder. */
+static enum err_code public_key_from(struct slice spki, EVP_PKEY **ret_pkey, struct error *err)
 {
-    const uint8_t *end = der.data;
-    EVP_PKEY *pkey = p256_spki_shape(der) ? d2i_PUBKEY(NULL, &end, (long)der.len) : NULL;
-    if (pkey == NULL) {
-        return openssl_failed(err, ERR_HISTORY, "check a signature: the public key is not on P-256");
+    TRY(p256_spki_check(spki, ERR_HISTORY, err));
+    uint8_t point[P256_POINT_BYTES];
+    memcpy(point, spki.data + P256_SPKI_BYTES - P256_POINT_BYTES, sizeof(point));
+    char group[] = "prime256v1";
+    OSSL_PARAM params[] = {
+        OSSL_PARAM_construct_utf8_string(OSSL_PKEY_PARAM_GROUP_NAME, group, 0),
+        OSSL_PARAM_construct_octet_string(OSSL_PKEY_PARAM_PUB_KEY, point, sizeof(point)),
+        OSSL_PARAM_construct_end(),
+    };
+    SCOPED(scoped_pkey_ctx) EVP_PKEY_CTX *ctx = EVP_PKEY_CTX_new_from_name(NULL, "EC", NULL);
+    if (ctx == NULL || EVP_PKEY_fromdata_init(ctx) != 1 ||
+        EVP_PKEY_fromdata(ctx, ret_pkey, EVP_PKEY_PUBLIC_KEY, params) != 1) {
+        return openssl_failed(err, ERR_CRYPTO, "check a signature");
     }
-    *ret_pkey = pkey;
     return ERR_OK;
 }
 
 enum err_code signature_verify(struct slice public_key_der, const char *context, struct slice message,
                                struct slice signature, struct error *err)
 {
-    CHECK(context[0] != '\0');
-    SCOPED(scoped_pkey) EVP_PKEY *pkey = NULL;
-    TRY(decode_public_key(public_key_der, &pkey, err));
+    uint8_t digest[SHA256_BYTES];
+    digest_in_context(context, message, digest);
     if (signature.len == 0 || signature.len > SIGNATURE_MAX) {
         return FAIL(err, HISTORY, "check a signature of %zu bytes: 1 to %d are possible", signature.len, SIGNATURE_MAX);
     }
-    SCOPED(scoped_md_ctx) EVP_MD_CTX *ctx = EVP_MD_CTX_new();
-    if (ctx == NULL || EVP_DigestVerifyInit_ex(ctx, NULL, "SHA256", NULL, NULL, pkey, NULL) != 1 ||
-        EVP_DigestVerifyUpdate(ctx, context, strlen(context) + 1) != 1 ||
-        EVP_DigestVerifyUpdate(ctx, message.data, message.len) != 1) {
+    SCOPED(scoped_pkey) EVP_PKEY *pkey = NULL;
+    TRY(public_key_from(public_key_der, &pkey, err));
+    SCOPED(scoped_pkey_ctx) EVP_PKEY_CTX *ctx = EVP_PKEY_CTX_new_from_pkey(NULL, pkey, NULL);
+    if (ctx == NULL || EVP_PKEY_verify_init(ctx) != 1) {
         return openssl_failed(err, ERR_CRYPTO, "check a signature");
     }
-    if (EVP_DigestVerifyFinal(ctx, signature.data, signature.len) != 1) {
+    if (EVP_PKEY_verify(ctx, signature.data, signature.len, digest, sizeof(digest)) != 1) {
         return openssl_failed(err, ERR_HISTORY, "check a signature: it does not fit");
     }
     return ERR_OK;

@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include <openssl/ec.h>
 #include <openssl/err.h>
 
 enum { COMMON_NAME_BYTES_MAX = 256 };
@@ -32,19 +33,50 @@ bool p256_spki_shape(struct slice spki)
     return spki.len == P256_SPKI_BYTES && memcmp(spki.data, head, sizeof(head)) == 0;
 }
 
-enum err_code p256_spki_read(X509_PUBKEY *key, uint8_t ret_spki[P256_SPKI_BYTES], struct error *err)
+static enum err_code point_check(const EC_GROUP *group, EC_POINT *point, struct slice octets, enum err_code refusal,
+                                 struct error *err)
 {
-    if (i2d_X509_PUBKEY(key, NULL) != P256_SPKI_BYTES) {
-        return openssl_failed(err, ERR_TLS, "read a public key: it is not on P-256");
+    if (group == NULL || point == NULL) {
+        return openssl_failed(err, ERR_CRYPTO, "read a public key");
     }
+    if (EC_POINT_oct2point(group, point, octets.data, octets.len, NULL) != 1) {
+        int reason = ERR_GET_REASON(ERR_peek_last_error());
+        bool off_the_curve = reason == EC_R_POINT_IS_NOT_ON_CURVE || reason == EC_R_INVALID_ENCODING;
+        return openssl_failed(err, off_the_curve ? refusal : ERR_CRYPTO, "read a public key");
+    }
+    return ERR_OK;
+}
+
+enum err_code p256_spki_check(struct slice spki, enum err_code refusal, struct error *err)
+{
+    if (!p256_spki_shape(spki)) {
+        return error_set(err, refusal, "read a public key: it is not on P-256");
+    }
+    EC_GROUP *group = EC_GROUP_new_by_curve_name(NID_X9_62_prime256v1);
+    EC_POINT *point = group == NULL ? NULL : EC_POINT_new(group);
+    struct slice octets = slice_of(spki.data + P256_SPKI_BYTES - P256_POINT_BYTES, P256_POINT_BYTES);
+    enum err_code rc = point_check(group, point, octets, refusal, err);
+    EC_POINT_free(point);
+    EC_GROUP_free(group);
+    return rc;
+}
+
+enum err_code p256_spki_read(X509_PUBKEY *key, enum err_code refusal, uint8_t ret_spki[P256_SPKI_BYTES],
+                             struct error *err)
+{
     uint8_t spki[P256_SPKI_BYTES];
     uint8_t *end = spki;
-    if (i2d_X509_PUBKEY(key, &end) != P256_SPKI_BYTES || !p256_spki_shape(slice_of(spki, sizeof(spki)))) {
-        return openssl_failed(err, ERR_TLS, "read a public key: it is not on P-256");
+    int len = i2d_X509_PUBKEY(key, NULL);
+    if (len > 0 && len != P256_SPKI_BYTES) {
+        return error_set(err, refusal, "read a public key: it is not on P-256");
     }
-    /* the decoder refuses a point that is not on the curve, and leaves no key then */
+    if (len <= 0 || i2d_X509_PUBKEY(key, &end) != len) {
+        return openssl_failed(err, ERR_CRYPTO, "read a public key");
+    }
+    TRY(p256_spki_check(slice_of(spki, sizeof(spki)), refusal, err));
+    /* a key as good as this one is missing only when the decoder itself failed */
     if (X509_PUBKEY_get0(key) == NULL) {
-        return openssl_failed(err, ERR_TLS, "read a public key: it is not a point of P-256");
+        return openssl_failed(err, ERR_CRYPTO, "read a public key");
     }
     memcpy(ret_spki, spki, sizeof(spki));
     return ERR_OK;

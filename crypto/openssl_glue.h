@@ -13,6 +13,7 @@
 
 /* SubjectPublicKeyInfo (RFC 5480) of a P-256 key: 27 bytes that are the same for all, then the point's x and y. */
 #define P256_SPKI_BYTES 91
+#define P256_POINT_BYTES 65 /* 04 || x || y */
 
 struct device_key {
     EVP_PKEY *pkey;
@@ -22,11 +23,6 @@ struct device_key {
 static inline void scoped_pkey(EVP_PKEY **pkey)
 {
     EVP_PKEY_free(*pkey);
-}
-
-static inline void scoped_md_ctx(EVP_MD_CTX **ctx)
-{
-    EVP_MD_CTX_free(*ctx);
 }
 
 static inline void scoped_x509(X509 **certificate)
@@ -45,8 +41,12 @@ MUST_USE enum err_code openssl_failed(struct error *err, enum err_code code, con
 /* Exactly the named-curve, uncompressed form; every other key and encoding is false. */
 bool p256_spki_shape(struct slice spki);
 
-/* The key of a certificate or request as it stands there; ERR_TLS unless it is a point on P-256. */
-MUST_USE enum err_code p256_spki_read(X509_PUBKEY *key, uint8_t ret_spki[P256_SPKI_BYTES], struct error *err);
+/* `refusal` unless it has that form and its point is on the curve. Another failure is never said to be a wrong key. */
+MUST_USE enum err_code p256_spki_check(struct slice spki, enum err_code refusal, struct error *err);
+
+/* The key of a certificate or request as it stands there, checked so. */
+MUST_USE enum err_code p256_spki_read(X509_PUBKEY *key, enum err_code refusal, uint8_t ret_spki[P256_SPKI_BYTES],
+                                      struct error *err);
 
 /* One DER certificate at the start of *der, which moves past it. No other encoding of the same content is taken. */
 MUST_USE enum err_code x509_take(struct slice *der, X509 **ret_certificate, struct error *err);

@@ -40,6 +40,7 @@ enum err_code secret_init(struct error *err)
     /* 1: locked and guarded; 2: in place, but mlock or a guard page was refused */
     int rc = CRYPTO_secure_malloc_init(SECRET_HEAP_BYTES, SMALLEST_BLOCK);
     if (rc == 2) {
+        (void)CRYPTO_secure_malloc_done();
         return FAIL(err, CONFIG,
                     "lock %d KiB of key memory: raise RLIMIT_MEMLOCK (LimitMEMLOCK=, ulimit -l) to at least 2 MiB",
                     SECRET_HEAP_BYTES / 1024);
