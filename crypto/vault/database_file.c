@@ -1,0 +1,267 @@
+#include <string.h>
+
+#include "crypto/vault/vault_internal.h"
+
+struct database_state {
+    struct seal seal;
+    uint8_t scratch[PAGE_BYTES];
+};
+
+/* What SQLite reads of page 1 before it holds a lock. */
+enum { FIRST_LOOK_BYTES = 100 };
+
+/* Offsets in SQLite's header on page 1. */
+enum { AT_PAGE_SIZE = 16, AT_WRITE_VERSION = 18, AT_READ_VERSION = 19, AT_RESERVE = 20, VERSION_WAL = 2 };
+
+static struct database_state *state_of(const struct vault_file *file)
+{
+    return (struct database_state *)file->state;
+}
+
+static bool page_one_may_be_cut(const struct vault_file *file, uint32_t number)
+{
+    return number == 1 && !atomic_load(&file->vault->made);
+}
+
+/* The file ends before the end of this page. */
+static int page_missing(struct vault_file *file, uint32_t number, uint8_t out[PAGE_BYTES], struct error *err)
+{
+    memset(out, 0, PAGE_BYTES);
+    if (page_one_may_be_cut(file, number)) {
+        return SQLITE_IOERR_SHORT_READ;
+    }
+    (void)FAIL(err, DAMAGED, "the file ends before the page's end");
+    return SQLITE_IOERR_DATA;
+}
+
+/*
+ * SQLITE_IOERR_DATA: refused, and `err` says why. Before the database has been made, a first page that was cut by a
+ * crash counts as not written: nobody was told that it was.
+ */
+static int page_read(struct vault_file *file, uint32_t number, uint8_t out[PAGE_BYTES], struct error *err)
+{
+    sqlite3_int64 at = (sqlite3_int64)(number - 1) * PAGE_BYTES;
+    int rc = file->below->pMethods->xRead(file->below, out, PAGE_BYTES, at);
+    if (rc == SQLITE_IOERR_SHORT_READ) {
+        return page_missing(file, number, out, err);
+    }
+    if (rc != SQLITE_OK) {
+        return rc;
+    }
+    if (get_be32(out + PAGE_BYTES - 4) == 0 && page_all_zero(out)) {
+        if (number == PAGE_LOCK_BYTE) {
+            return SQLITE_OK;
+        }
+        if (page_one_may_be_cut(file, number)) {
+            return SQLITE_IOERR_SHORT_READ;
+        }
+        (void)FAIL(err, DAMAGED, "it is all zero");
+        return SQLITE_IOERR_DATA;
+    }
+    enum err_code opened = seal_open_page(&state_of(file)->seal, number, out, out, err);
+    if (opened == ERR_OK) {
+        return SQLITE_OK;
+    }
+    sqlite3_int64 size = 0;
+    if (opened == ERR_DAMAGED && page_one_may_be_cut(file, number) &&
+        file->below->pMethods->xFileSize(file->below, &size) == SQLITE_OK && size <= PAGE_BYTES) {
+        return SQLITE_IOERR_SHORT_READ;
+    }
+    return opened == ERR_DAMAGED ? SQLITE_IOERR_DATA : SQLITE_IOERR;
+}
+
+static int page_read_or_refuse(struct vault_file *file, uint32_t number, uint8_t out[PAGE_BYTES])
+{
+    struct error err;
+    int rc = page_read(file, number, out, &err);
+    return rc == SQLITE_IOERR_DATA ? vault_refused(file->vault, &err, "read page %u of '%s'", number, file->vault->path)
+                                   : rc;
+}
+
+/*
+ * Without a lock, so perhaps while a checkpoint writes it or after a crash in the middle of one, when the log still has
+ * the whole page. What cannot be opened is answered with the header that every vault has; the page itself is read, and
+ * refused, under the lock.
+ */
+static int first_look(struct vault_file *file, uint8_t *out)
+{
+    static const uint8_t HEADER[] = { 'S',  'Q',  'L',         'i',         't',          'e', ' ', 'f',
+                                      'o',  'r',  'm',         'a',         't',          ' ', '3', 0,
+                                      0x10, 0x00, VERSION_WAL, VERSION_WAL, PAGE_RESERVE, 64,  32,  32 };
+    struct error unused;
+    uint8_t *scratch = state_of(file)->scratch;
+    int rc = page_read(file, 1, scratch, &unused);
+    if (rc == SQLITE_IOERR_DATA) {
+        memset(out, 0, FIRST_LOOK_BYTES);
+        memcpy(out, HEADER, sizeof(HEADER));
+        return SQLITE_OK;
+    }
+    memcpy(out, scratch, FIRST_LOOK_BYTES);
+    return rc;
+}
+
+static int database_read(sqlite3_file *handle, void *out, int amount, sqlite3_int64 at)
+{
+    struct vault_file *file = vault_file_of(handle);
+    uint32_t number = (uint32_t)(at / PAGE_BYTES) + 1;
+    sqlite3_int64 within = at % PAGE_BYTES;
+    if (amount == PAGE_BYTES && within == 0) {
+        return page_read_or_refuse(file, number, out);
+    }
+    if (amount == FIRST_LOOK_BYTES && at == 0) {
+        return first_look(file, out);
+    }
+    if (amount < 0 || within + amount > PAGE_BYTES) {
+        struct error why;
+        (void)FAIL(&why, DAMAGED, "%d bytes at %lld are not a page of %d", amount, at, PAGE_BYTES);
+        return vault_refused(file->vault, &why, "read '%s'", file->vault->path);
+    }
+    uint8_t *scratch = state_of(file)->scratch;
+    int rc = page_read_or_refuse(file, number, scratch);
+    memcpy(out, scratch + within, (size_t)amount);
+    return rc;
+}
+
+/* What must never be written, whatever asks for it: it could not be read again, or would not be protected. */
+static enum err_code page_check(const struct vault_file *file, uint32_t number, const uint8_t *page, struct error *err)
+{
+    static const uint8_t ZERO[PAGE_RESERVE] = { 0 };
+    if (memcmp(page + PAGE_BODY, ZERO, PAGE_RESERVE) != 0) {
+        return FAIL(err, REFUSED, "its reserved bytes are in use");
+    }
+    if (number != 1) {
+        return ERR_OK;
+    }
+    if (page[AT_PAGE_SIZE] != PAGE_BYTES >> 8 || page[AT_PAGE_SIZE + 1] != 0 || page[AT_RESERVE] != PAGE_RESERVE) {
+        return FAIL(err, REFUSED, "it says %u reserved bytes, or a page size other than %d", page[AT_RESERVE],
+                    PAGE_BYTES);
+    }
+    if (atomic_load(&file->vault->made) &&
+        (page[AT_WRITE_VERSION] != VERSION_WAL || page[AT_READ_VERSION] != VERSION_WAL)) {
+        return FAIL(err, REFUSED, "it would leave the write-ahead log");
+    }
+    return ERR_OK;
+}
+
+static int database_write(sqlite3_file *handle, const void *page, int amount, sqlite3_int64 at)
+{
+    struct vault_file *file = vault_file_of(handle);
+    struct error err;
+    if (amount != PAGE_BYTES || at % PAGE_BYTES != 0) {
+        (void)FAIL(&err, REFUSED, "%d bytes at %lld are not a page of %d", amount, at, PAGE_BYTES);
+        return vault_refused(file->vault, &err, "write '%s'", file->vault->path);
+    }
+    uint32_t number = (uint32_t)(at / PAGE_BYTES) + 1;
+    if (page_check(file, number, page, &err) != ERR_OK) {
+        return vault_refused(file->vault, &err, "write page %u of '%s'", number, file->vault->path);
+    }
+    struct database_state *state = state_of(file);
+    if (seal_close_page(&state->seal, number, page, state->scratch, &err) != ERR_OK) {
+        return SQLITE_IOERR_WRITE;
+    }
+    return file->below->pMethods->xWrite(file->below, state->scratch, PAGE_BYTES, at);
+}
+
+static int database_truncate(sqlite3_file *handle, sqlite3_int64 size)
+{
+    struct vault_file *file = vault_file_of(handle);
+    if (size % PAGE_BYTES != 0 || (size == 0 && atomic_load(&file->vault->made))) {
+        struct error why;
+        (void)FAIL(&why, REFUSED, "%lld bytes are not whole pages", size);
+        return vault_refused(file->vault, &why, "cut '%s'", file->vault->path);
+    }
+    return below_truncate(handle, size);
+}
+
+/* SQLite takes a file of size 0 for a new database and deletes its log. */
+static int database_file_size(sqlite3_file *handle, sqlite3_int64 *ret_size)
+{
+    struct vault_file *file = vault_file_of(handle);
+    int rc = below_file_size(handle, ret_size);
+    if (rc != SQLITE_OK || *ret_size > PAGE_BYTES) {
+        return rc;
+    }
+    if (!atomic_load(&file->vault->made)) {
+        struct error unused;
+        if (page_read(file, 1, state_of(file)->scratch, &unused) == SQLITE_IOERR_SHORT_READ) {
+            *ret_size = 0;
+        }
+    } else if (*ret_size == 0) {
+        struct error why;
+        (void)FAIL(&why, DAMAGED, "it is empty, and it was not");
+        return vault_refused(file->vault, &why, "open '%s'", file->vault->path);
+    }
+    return SQLITE_OK;
+}
+
+static int database_close(sqlite3_file *handle)
+{
+    struct vault_file *file = vault_file_of(handle);
+    struct database_state *state = state_of(file);
+    seal_fini(&state->seal);
+    secret_wipe(state->scratch, sizeof(state->scratch));
+    sqlite3_free(state);
+    file->state = NULL;
+    return below_close(handle);
+}
+
+static int database_shm_map(sqlite3_file *handle, int region, int size, int extend, void volatile **ret_memory)
+{
+    sqlite3_file *below = vault_file_of(handle)->below;
+    return below->pMethods->xShmMap(below, region, size, extend, ret_memory);
+}
+
+static int database_shm_lock(sqlite3_file *handle, int offset, int count, int flags)
+{
+    sqlite3_file *below = vault_file_of(handle)->below;
+    return below->pMethods->xShmLock(below, offset, count, flags);
+}
+
+static void database_shm_barrier(sqlite3_file *handle)
+{
+    sqlite3_file *below = vault_file_of(handle)->below;
+    below->pMethods->xShmBarrier(below);
+}
+
+static int database_shm_unmap(sqlite3_file *handle, int delete_flag)
+{
+    sqlite3_file *below = vault_file_of(handle)->below;
+    return below->pMethods->xShmUnmap(below, delete_flag);
+}
+
+/* Version 2: without xFetch there is no memory map, which would show ciphertext. */
+static const sqlite3_io_methods METHODS = {
+    .iVersion = 2,
+    .xClose = database_close,
+    .xRead = database_read,
+    .xWrite = database_write,
+    .xTruncate = database_truncate,
+    .xSync = below_sync,
+    .xFileSize = database_file_size,
+    .xLock = below_lock,
+    .xUnlock = below_unlock,
+    .xCheckReservedLock = below_check_reserved_lock,
+    .xFileControl = below_file_control,
+    .xSectorSize = below_sector_size,
+    .xDeviceCharacteristics = below_device_characteristics,
+    .xShmMap = database_shm_map,
+    .xShmLock = database_shm_lock,
+    .xShmBarrier = database_shm_barrier,
+    .xShmUnmap = database_shm_unmap,
+};
+
+int database_file_start(struct vault_file *file)
+{
+    struct database_state *state = sqlite3_malloc(sizeof(*state));
+    if (state == NULL) {
+        return SQLITE_NOMEM;
+    }
+    struct error err;
+    if (seal_init(&state->seal, &file->vault->page_key, keys_file_id(&file->vault->keys), &err) != ERR_OK) {
+        sqlite3_free(state);
+        return SQLITE_CANTOPEN;
+    }
+    file->state = state;
+    file->handle.pMethods = &METHODS;
+    return SQLITE_OK;
+}

@@ -1,0 +1,92 @@
+/*
+ * crypto/vault/keys - the keys file: slots that hold the vault key, and the vault key's data keys.
+ *
+ * All numbers big-endian, all reserved bytes zero, 5120 bytes:
+ *
+ *        0    8  "HFVAULT\0"
+ *        8    4  version, 1
+ *       12    4  length of this file, 5120
+ *       16   16  file id: random, names the database
+ *       32    8  generation, counts the writes of this file
+ *       40    4  flags: bit 0 the database has been made (from then on an absent or empty one is damage)
+ *       44    4  page size, 4096
+ *       48    4  suite, 1: AES-256-GCM pages, AES-256-XTS headers, HKDF-SHA256
+ *       52   12  reserved
+ *       64  512  slot 0 ... slot 7 (8 * 512)
+ *     4160   96  epoch 0 ... epoch 7 (8 * 96)
+ *     4928  128  reserved (freshness, recovery)
+ *     5056   32  HMAC-SHA256 over bytes 0 to 5055, by a key derived from the vault key: nobody else changed it
+ *     5088   32  SHA-256 over bytes 0 to 5087: it is not damaged (checked before any secret is at hand)
+ *
+ *     slot     0   4  kind: 0 empty, 1 passphrase, 2 key file; 3 recovery, 4 credential, 5 escrow are kept as they are
+ *              4   4  derivation: 1 none (the secret has full strength), 2 scrypt
+ *              8  12  scrypt log2 N, r, p
+ *             20   4  reserved
+ *             24  32  salt
+ *             56  32  commitment: what only the right secret derives
+ *             88  60  the vault key wrapped (crypto/vault/wrap.h), associated data: file id, slot number, kind
+ *            148 364  reserved (an escrow slot's larger wrap)
+ *
+ *     epoch    0   4  number, from 1; 0 is an empty entry
+ *              4   4  state, 1: seals new pages
+ *              8  60  the data key wrapped by the vault key, associated data: file id, number
+ *             68  28  reserved
+ *
+ * Ownership:  keys_fini wipes; a struct keys is zeroed before its first use.
+ * Layer:      crypto; no SQLite.
+ */
+#ifndef CRYPTO_VAULT_KEYS_H
+#define CRYPTO_VAULT_KEYS_H
+
+#include "crypto/secret.h"
+#include "crypto/vault/vault.h"
+
+#define KEYS_FILE_BYTES 5120
+#define KEYS_SLOTS 8
+#define KEYS_FILE_ID_BYTES 16
+#define KEYS_FIRST_EPOCH 1
+
+struct keys {
+    uint8_t image[KEYS_FILE_BYTES];
+    struct secret vault_key; /* empty while locked */
+};
+
+/* A new vault key, data key and file id, with one slot; unlocked. Nothing is written. */
+MUST_USE enum err_code keys_make(const struct vault_unlock *first_slot, struct keys *ret_keys, struct error *err);
+
+/* The bytes of a keys file: ERR_DAMAGED, or ERR_UNSUPPORTED for what a later version wrote. Still locked. */
+MUST_USE enum err_code keys_parse(struct slice file, struct keys *ret_keys, struct error *err);
+
+/* ERR_KEY: no slot takes the secret. ERR_DAMAGED: one does, and the rest does not authenticate under it. */
+MUST_USE enum err_code keys_unlock(struct keys *keys, const struct vault_unlock *unlock, struct error *err);
+
+/* Of unlocked keys. They change the image only; keys_write makes it last. */
+MUST_USE enum err_code keys_add_slot(struct keys *keys, const struct vault_unlock *slot, struct error *err);
+MUST_USE enum err_code keys_remove_slot(struct keys *keys, const struct vault_unlock *slot, struct error *err);
+MUST_USE enum err_code keys_mark_made(struct keys *keys, struct error *err);
+bool keys_made(const struct keys *keys);
+
+const uint8_t *keys_file_id(const struct keys *keys);
+
+/* A key of the first epoch for one purpose. */
+MUST_USE enum err_code keys_derive(const struct keys *keys, const char *purpose, size_t len, struct secret *ret_key,
+                                   struct error *err);
+
+void keys_fini(struct keys *keys);
+
+/* `path` is the database's; ".keys" and ".keys.prev" are put behind it. */
+MUST_USE enum err_code keys_read(const char *path, bool previous, struct keys *ret_keys, struct error *err);
+
+enum keys_previous {
+    KEYS_KEEP_PREVIOUS,    /* what the file held before becomes the previous copy */
+    KEYS_REPLACE_PREVIOUS, /* the previous copy becomes the same: what was taken away must not come back */
+};
+
+/* Atomic, durable. After a failure the file is the old or the new one, whole. */
+MUST_USE enum err_code keys_write(const char *path, const struct keys *keys, const struct keys *before,
+                                  enum keys_previous previous, struct error *err);
+
+/* For tests: the scrypt cost of slots made from now on, instead of N=2^17. */
+void keys_test_set_scrypt_log2n(uint32_t log2n);
+
+#endif

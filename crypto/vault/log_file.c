@@ -1,0 +1,461 @@
+/*
+ * The write-ahead log, with SQLite's positions:
+ *
+ *        0    32  header, hidden with tweak 0
+ *       32    24  header of frame 1, hidden with tweak 1
+ *       56  4096  page of frame 1, sealed
+ *     4152    24  header of frame 2, hidden with tweak 2
+ *      ...
+ *
+ * How SQLite uses it decides what each access means:
+ *   - A frame's header, then its page: held back and put together, one write. A header that follows the read of the
+ * whole frame is SQLite correcting checksums: written at once.
+ *   - A page alone: the frame exists and its content is replaced before the transaction ends; its page number stays.
+ *   - The header, then whole frames: recovery looking for the end. There a frame that does not open is the end.
+ *   - Every other read of a frame is of one that was committed: it opens, or the read fails.
+ * A frame's own header is final only at the commit, so the salts that a page is bound to come from the header of the
+ * file.
+ */
+#include <string.h>
+
+#include "base/log.h"
+#include "crypto/vault/vault_internal.h"
+
+enum { HEADER_BYTES = 32, FRAME_HEADER_BYTES = 24, FRAME_BYTES = FRAME_HEADER_BYTES + PAGE_BYTES };
+
+/* Offsets in the log's header and in a frame's. */
+enum { AT_SALTS = 16, AT_CHECKSUM = 24, AT_FRAME_SALTS = 8, AT_FRAME_CHECKSUM = 16, CHECKSUM_BYTES = 8 };
+
+enum { WAL_MAGIC = 0x377f0682, WAL_VERSION = 3007000 };
+
+struct log_state {
+    struct seal seal;
+    struct hide hide;
+    bool salts_known;
+    bool recovering;
+    unsigned headers_written; /* what the vault's count was when the salts were taken */
+    uint8_t salts[SALTS_BYTES];
+    uint32_t held_frame; /* 0: none */
+    uint32_t whole_read; /* the frame that the last call read whole; 0: none */
+    uint8_t held[FRAME_HEADER_BYTES];
+    uint8_t scratch[FRAME_BYTES];
+};
+
+static struct log_state *state_of(const struct vault_file *file)
+{
+    return (struct log_state *)file->state;
+}
+
+static sqlite3_int64 frame_at(uint32_t frame)
+{
+    return HEADER_BYTES + (sqlite3_int64)(frame - 1) * FRAME_BYTES;
+}
+
+static int read_below(const struct vault_file *file, void *out, int amount, sqlite3_int64 at)
+{
+    return file->below->pMethods->xRead(file->below, out, amount, at);
+}
+
+static int write_below(const struct vault_file *file, const void *bytes, int amount, sqlite3_int64 at)
+{
+    return file->below->pMethods->xWrite(file->below, bytes, amount, at);
+}
+
+static int refused(struct vault_file *file, const struct error *why, uint32_t frame)
+{
+    return vault_refused(file->vault, why, "read frame %u of '%s-wal'", frame, file->vault->path);
+}
+
+/* The log's header
+ * ------------------------------------------------------------------------------------------------------ */
+
+/* SQLite's own checksum, in the byte order that the magic number names. */
+static bool header_valid(const uint8_t header[HEADER_BYTES])
+{
+    uint32_t magic = get_be32(header);
+    if ((magic & ~1u) != WAL_MAGIC || get_be32(header + 4) != WAL_VERSION || get_be32(header + 8) != PAGE_BYTES) {
+        return false;
+    }
+    bool big_endian = (magic & 1) != 0;
+    uint32_t first = 0;
+    uint32_t second = 0;
+    for (size_t i = 0; i < AT_CHECKSUM; i += 8) {
+        uint32_t a = get_be32(header + i);
+        uint32_t b = get_be32(header + i + 4);
+        first += (big_endian ? a : __builtin_bswap32(a)) + second;
+        second += (big_endian ? b : __builtin_bswap32(b)) + first;
+    }
+    return first == get_be32(header + AT_CHECKSUM) && second == get_be32(header + AT_CHECKSUM + 4);
+}
+
+static void salts_take(struct vault_file *file, const uint8_t header[HEADER_BYTES], unsigned headers_written)
+{
+    struct log_state *state = state_of(file);
+    memcpy(state->salts, header + AT_SALTS, SALTS_BYTES);
+    state->headers_written = headers_written;
+    state->salts_known = true;
+}
+
+/*
+ * Reads and shows the header. A header that was never written whole (absent, zero, or nothing behind it) is given as
+ * zeros: SQLite takes the log for empty, and so it is, because the header is made durable before the first frame. Any
+ * other that is not valid is damage.
+ */
+static int header_read(struct vault_file *file, uint8_t header[HEADER_BYTES])
+{
+    static const uint8_t ZERO[HEADER_BYTES] = { 0 };
+    struct log_state *state = state_of(file);
+    unsigned headers_written = atomic_load(&file->vault->log_headers_written);
+    uint8_t hidden[HEADER_BYTES];
+    state->salts_known = false;
+    memset(header, 0, HEADER_BYTES);
+    int rc = read_below(file, hidden, HEADER_BYTES, 0);
+    if (rc != SQLITE_OK || memcmp(hidden, ZERO, HEADER_BYTES) == 0) {
+        return rc;
+    }
+    struct error err;
+    if (show_bytes(&state->hide, 0, hidden, HEADER_BYTES, header, &err) != ERR_OK) {
+        return SQLITE_IOERR_READ;
+    }
+    if (header_valid(header)) {
+        salts_take(file, header, headers_written);
+        return SQLITE_OK;
+    }
+    memset(header, 0, HEADER_BYTES);
+    sqlite3_int64 size = 0;
+    rc = file->below->pMethods->xFileSize(file->below, &size);
+    if (rc != SQLITE_OK || size <= HEADER_BYTES) {
+        return rc;
+    }
+    (void)FAIL(&err, DAMAGED, "it is not a header of this vault, and frames follow it");
+    return vault_refused(file->vault, &err, "read the header of '%s-wal'", file->vault->path);
+}
+
+static int salts_ensure(struct vault_file *file)
+{
+    struct log_state *state = state_of(file);
+    if (state->salts_known && state->headers_written == atomic_load(&file->vault->log_headers_written)) {
+        return SQLITE_OK;
+    }
+    uint8_t header[HEADER_BYTES];
+    int rc = header_read(file, header);
+    if (rc != SQLITE_OK || state->salts_known) {
+        return rc;
+    }
+    struct error why;
+    (void)FAIL(&why, DAMAGED, "the header is gone");
+    return vault_refused(file->vault, &why, "read '%s-wal'", file->vault->path);
+}
+
+static int header_write(struct vault_file *file, const uint8_t header[HEADER_BYTES])
+{
+    struct log_state *state = state_of(file);
+    struct error err;
+    state->salts_known = false;
+    if (hide_bytes(&state->hide, 0, header, HEADER_BYTES, state->scratch, &err) != ERR_OK) {
+        return SQLITE_IOERR_WRITE;
+    }
+    int rc = write_below(file, state->scratch, HEADER_BYTES, 0);
+    unsigned headers_written = atomic_fetch_add(&file->vault->log_headers_written, 1) + 1;
+    if (rc == SQLITE_OK) {
+        salts_take(file, header, headers_written);
+    }
+    return rc;
+}
+
+/* Frames
+ * ----------------------------------------------------------------------------------------------------------------- */
+
+static int frame_header_write(struct vault_file *file, uint32_t frame, const uint8_t header[FRAME_HEADER_BYTES])
+{
+    struct log_state *state = state_of(file);
+    struct error err;
+    if (hide_bytes(&state->hide, frame, header, FRAME_HEADER_BYTES, state->scratch, &err) != ERR_OK) {
+        return SQLITE_IOERR_WRITE;
+    }
+    return write_below(file, state->scratch, FRAME_HEADER_BYTES, frame_at(frame));
+}
+
+static int held_flush(struct vault_file *file)
+{
+    struct log_state *state = state_of(file);
+    uint32_t frame = state->held_frame;
+    state->held_frame = 0;
+    return frame == 0 ? SQLITE_OK : frame_header_write(file, frame, state->held);
+}
+
+static int frame_header_read(struct vault_file *file, uint32_t frame, uint8_t header[FRAME_HEADER_BYTES])
+{
+    struct log_state *state = state_of(file);
+    int rc = read_below(file, state->scratch, FRAME_HEADER_BYTES, frame_at(frame));
+    struct error err;
+    if (rc == SQLITE_OK &&
+        show_bytes(&state->hide, frame, state->scratch, FRAME_HEADER_BYTES, header, &err) != ERR_OK) {
+        return SQLITE_IOERR_READ;
+    }
+    return rc;
+}
+
+/* With the header that was held back, or into the frame that is there. */
+static int page_write(struct vault_file *file, uint32_t frame, const uint8_t *page)
+{
+    struct log_state *state = state_of(file);
+    bool together = state->held_frame == frame;
+    uint8_t header[FRAME_HEADER_BYTES];
+    int rc = SQLITE_OK;
+    if (together) {
+        memcpy(header, state->held, sizeof(header));
+        state->held_frame = 0;
+    } else {
+        rc = held_flush(file);
+        rc = rc == SQLITE_OK ? frame_header_read(file, frame, header) : rc;
+    }
+    rc = rc == SQLITE_OK ? salts_ensure(file) : rc;
+    if (rc != SQLITE_OK) {
+        return rc;
+    }
+    struct frame_place place = { .page_number = get_be32(header), .frame_number = frame };
+    memcpy(place.salts, state->salts, SALTS_BYTES);
+    struct error err;
+    if (seal_close_frame(&state->seal, &place, page, state->scratch + FRAME_HEADER_BYTES, &err) != ERR_OK ||
+        hide_bytes(&state->hide, frame, header, FRAME_HEADER_BYTES, state->scratch, &err) != ERR_OK) {
+        return SQLITE_IOERR_WRITE;
+    }
+    return together ? write_below(file, state->scratch, FRAME_BYTES, frame_at(frame))
+                    : write_below(file, state->scratch + FRAME_HEADER_BYTES, PAGE_BYTES,
+                                  frame_at(frame) + FRAME_HEADER_BYTES);
+}
+
+/* Reads a frame and shows its header; the sealed page stays in the scratch. */
+static int frame_read(struct vault_file *file, uint32_t frame, uint8_t header[FRAME_HEADER_BYTES])
+{
+    struct log_state *state = state_of(file);
+    struct error err;
+    int rc = read_below(file, state->scratch, FRAME_BYTES, frame_at(frame));
+    if (rc == SQLITE_IOERR_SHORT_READ) {
+        (void)FAIL(&err, DAMAGED, "the file ends before the frame's end");
+        return refused(file, &err, frame);
+    }
+    if (rc == SQLITE_OK &&
+        show_bytes(&state->hide, frame, state->scratch, FRAME_HEADER_BYTES, header, &err) != ERR_OK) {
+        return SQLITE_IOERR_READ;
+    }
+    return rc;
+}
+
+static enum err_code frame_open(struct log_state *state, uint32_t frame, const uint8_t header[FRAME_HEADER_BYTES],
+                                uint8_t *page, struct error *err)
+{
+    struct frame_place place = { .page_number = get_be32(header), .frame_number = frame };
+    memcpy(place.salts, state->salts, SALTS_BYTES);
+    return seal_open_frame(&state->seal, &place, state->scratch + FRAME_HEADER_BYTES, page, err);
+}
+
+static int page_read(struct vault_file *file, uint32_t frame, uint8_t *page)
+{
+    struct log_state *state = state_of(file);
+    uint8_t header[FRAME_HEADER_BYTES];
+    int rc = salts_ensure(file);
+    rc = rc == SQLITE_OK ? frame_read(file, frame, header) : rc;
+    if (rc != SQLITE_OK) {
+        return rc;
+    }
+    struct error err;
+    enum err_code opened = frame_open(state, frame, header, page, &err);
+    if (opened == ERR_DAMAGED) {
+        state->salts_known = false;
+        rc = salts_ensure(file);
+        opened = rc == SQLITE_OK ? frame_open(state, frame, header, page, &err) : opened;
+    }
+    if (opened == ERR_OK) {
+        return SQLITE_OK;
+    }
+    return opened == ERR_DAMAGED ? refused(file, &err, frame) : SQLITE_IOERR_READ;
+}
+
+static int whole_frame_read(struct vault_file *file, uint32_t frame, uint8_t *out)
+{
+    struct log_state *state = state_of(file);
+    int rc = salts_ensure(file);
+    rc = rc == SQLITE_OK ? frame_read(file, frame, out) : rc;
+    if (rc != SQLITE_OK) {
+        return rc;
+    }
+    struct error err;
+    enum err_code opened = frame_open(state, frame, out, out + FRAME_HEADER_BYTES, &err);
+    if (opened == ERR_DAMAGED && state->recovering) {
+        /* Frames of an earlier round carry its salts and are expected here; a frame of this round was cut or changed.
+         */
+        if (memcmp(out + AT_FRAME_SALTS, state->salts, SALTS_BYTES) == 0) {
+            LOG_WARNING("vault_log_ended_at_unauthentic_frame", "frame=%u", frame);
+        }
+        memset(out, 0, FRAME_BYTES);
+        return SQLITE_OK;
+    }
+    if (opened == ERR_DAMAGED) {
+        return refused(file, &err, frame);
+    }
+    return opened == ERR_OK ? SQLITE_OK : SQLITE_IOERR_READ;
+}
+
+/* Methods
+ * ----------------------------------------------------------------------------------------------------------------- */
+
+struct log_place {
+    uint32_t frame; /* 0: the log's header */
+    uint32_t within;
+};
+
+static struct log_place place_of(sqlite3_int64 at)
+{
+    if (at < HEADER_BYTES) {
+        return (struct log_place){ .frame = 0, .within = (uint32_t)at };
+    }
+    sqlite3_int64 behind = at - HEADER_BYTES;
+    return (struct log_place){ .frame = (uint32_t)(behind / FRAME_BYTES) + 1,
+                               .within = (uint32_t)(behind % FRAME_BYTES) };
+}
+
+static int shape_unknown(struct vault_file *file, int amount, sqlite3_int64 at)
+{
+    struct error why;
+    (void)FAIL(&why, REFUSED, "%d bytes at %lld are no part of a log with pages of %d", amount, at, PAGE_BYTES);
+    return vault_refused(file->vault, &why, "use '%s-wal'", file->vault->path);
+}
+
+/* SQLite reads back the running checksum in front of a frame that it corrects. */
+static int checksum_read(struct vault_file *file, struct log_place place, uint8_t out[CHECKSUM_BYTES])
+{
+    uint8_t header[HEADER_BYTES] = { 0 };
+    int rc = place.frame == 0 ? header_read(file, header) : frame_header_read(file, place.frame, header);
+    memcpy(out, header + place.within, CHECKSUM_BYTES);
+    return rc;
+}
+
+static int log_read(sqlite3_file *handle, void *out, int amount, sqlite3_int64 at)
+{
+    struct vault_file *file = vault_file_of(handle);
+    struct log_state *state = state_of(file);
+    struct log_place place = place_of(at);
+    state->whole_read = 0;
+    int rc = held_flush(file);
+    if (rc != SQLITE_OK) {
+        return rc;
+    }
+    if (place.frame == 0 && place.within == 0 && amount == HEADER_BYTES) {
+        state->recovering = true;
+        return header_read(file, out);
+    }
+    if (place.frame > 0 && place.within == 0 && amount == FRAME_BYTES) {
+        state->whole_read = place.frame;
+        return whole_frame_read(file, place.frame, out);
+    }
+    state->recovering = false;
+    if (place.frame > 0 && place.within == FRAME_HEADER_BYTES && amount == PAGE_BYTES) {
+        return page_read(file, place.frame, out);
+    }
+    uint32_t checksum_at = place.frame == 0 ? AT_CHECKSUM : AT_FRAME_CHECKSUM;
+    if (place.within == checksum_at && amount == CHECKSUM_BYTES) {
+        return checksum_read(file, place, out);
+    }
+    return shape_unknown(file, amount, at);
+}
+
+static int log_write(sqlite3_file *handle, const void *bytes, int amount, sqlite3_int64 at)
+{
+    struct vault_file *file = vault_file_of(handle);
+    struct log_state *state = state_of(file);
+    struct log_place place = place_of(at);
+    bool correcting = state->whole_read != 0 && state->whole_read == place.frame;
+    state->recovering = false;
+    state->whole_read = 0;
+    if (place.frame > 0 && place.within == FRAME_HEADER_BYTES && amount == PAGE_BYTES) {
+        return page_write(file, place.frame, bytes);
+    }
+    int rc = held_flush(file);
+    if (rc != SQLITE_OK) {
+        return rc;
+    }
+    if (place.frame == 0 && place.within == 0 && amount == HEADER_BYTES) {
+        return header_write(file, bytes);
+    }
+    if (place.frame > 0 && place.within == 0 && amount == FRAME_HEADER_BYTES) {
+        if (correcting) {
+            return frame_header_write(file, place.frame, bytes);
+        }
+        memcpy(state->held, bytes, FRAME_HEADER_BYTES);
+        state->held_frame = place.frame;
+        return SQLITE_OK;
+    }
+    return shape_unknown(file, amount, at);
+}
+
+static int log_truncate(sqlite3_file *handle, sqlite3_int64 size)
+{
+    struct vault_file *file = vault_file_of(handle);
+    state_of(file)->held_frame = 0;
+    state_of(file)->salts_known = false;
+    int rc = below_truncate(handle, size);
+    atomic_fetch_add(&file->vault->log_headers_written, 1);
+    return rc;
+}
+
+static int log_sync(sqlite3_file *handle, int flags)
+{
+    int rc = held_flush(vault_file_of(handle));
+    return rc == SQLITE_OK ? below_sync(handle, flags) : rc;
+}
+
+static int log_file_size(sqlite3_file *handle, sqlite3_int64 *ret_size)
+{
+    int rc = held_flush(vault_file_of(handle));
+    return rc == SQLITE_OK ? below_file_size(handle, ret_size) : rc;
+}
+
+static int log_close(sqlite3_file *handle)
+{
+    struct vault_file *file = vault_file_of(handle);
+    struct log_state *state = state_of(file);
+    seal_fini(&state->seal);
+    hide_fini(&state->hide);
+    secret_wipe(state, sizeof(*state));
+    sqlite3_free(state);
+    file->state = NULL;
+    return below_close(handle);
+}
+
+static const sqlite3_io_methods METHODS = {
+    .iVersion = 1,
+    .xClose = log_close,
+    .xRead = log_read,
+    .xWrite = log_write,
+    .xTruncate = log_truncate,
+    .xSync = log_sync,
+    .xFileSize = log_file_size,
+    .xLock = below_lock,
+    .xUnlock = below_unlock,
+    .xCheckReservedLock = below_check_reserved_lock,
+    .xFileControl = below_file_control,
+    .xSectorSize = below_sector_size,
+    .xDeviceCharacteristics = below_device_characteristics,
+};
+
+int log_file_start(struct vault_file *file)
+{
+    struct log_state *state = sqlite3_malloc(sizeof(*state));
+    if (state == NULL) {
+        return SQLITE_NOMEM;
+    }
+    *state = (struct log_state){ 0 };
+    struct vault *vault = file->vault;
+    struct error err;
+    if (seal_init(&state->seal, &vault->frame_key, keys_file_id(&vault->keys), &err) != ERR_OK ||
+        hide_init(&state->hide, &vault->header_key, &err) != ERR_OK) {
+        seal_fini(&state->seal);
+        sqlite3_free(state);
+        return SQLITE_CANTOPEN;
+    }
+    file->state = state;
+    file->handle.pMethods = &METHODS;
+    return SQLITE_OK;
+}

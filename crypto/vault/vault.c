@@ -1,0 +1,249 @@
+#include "crypto/vault/vault.h"
+
+#include <limits.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "base/file.h"
+#include "base/log.h"
+#include "crypto/vault/kdf.h"
+#include "crypto/vault/vault_internal.h"
+
+static const char *base_vfs_name = "unix-excl";
+
+void vault_test_set_base_vfs(const char *name)
+{
+    base_vfs_name = name == NULL ? "unix-excl" : name;
+}
+
+void vault_test_set_scrypt_log2n(uint32_t log2n)
+{
+    keys_test_set_scrypt_log2n(log2n);
+}
+
+/* Damage
+ * ----------------------------------------------------------------------------------------------------------------- */
+
+int vault_refused(struct vault *vault, const struct error *why, const char *format, ...)
+{
+    char what[ERROR_MESSAGE_MAX];
+    va_list arguments;
+    va_start(arguments, format);
+    (void)vsnprintf(what, sizeof(what), format, arguments);
+    va_end(arguments);
+    pthread_mutex_lock(&vault->damage_lock);
+    vault->damage = *why;
+    (void)error_wrap(&vault->damage, why->code, "%s", what);
+    vault->has_damage = true;
+    pthread_mutex_unlock(&vault->damage_lock);
+    return SQLITE_IOERR_DATA;
+}
+
+void vault_forget_damage(struct vault *vault)
+{
+    pthread_mutex_lock(&vault->damage_lock);
+    vault->has_damage = false;
+    pthread_mutex_unlock(&vault->damage_lock);
+}
+
+bool vault_last_damage(const struct vault *vault, struct error *ret_damage)
+{
+    union {
+        const struct vault *from;
+        struct vault *to;
+    } lockable = { .from = vault };
+    pthread_mutex_lock(&lockable.to->damage_lock);
+    bool has = vault->has_damage;
+    if (has) {
+        *ret_damage = vault->damage;
+    }
+    pthread_mutex_unlock(&lockable.to->damage_lock);
+    return has;
+}
+
+/* Making and unlocking
+ * --------------------------------------------------------------------------------------------------- */
+
+static bool part_exists(const char *path, const char *suffix)
+{
+    char name[PATH_MAX];
+    return snprintf(name, sizeof(name), "%s%s", path, suffix) < (int)sizeof(name) && file_exists(name);
+}
+
+bool vault_exists(const char *path)
+{
+    return part_exists(path, ".keys") || part_exists(path, "") || part_exists(path, "-wal") ||
+           part_exists(path, ".keys.prev");
+}
+
+enum err_code vault_create(const char *path, const struct vault_unlock *first_slot, struct error *err)
+{
+    if (vault_exists(path)) {
+        return FAIL(err, CONFLICT, "make a vault at '%s': there is one", path);
+    }
+    TRY(secret_init(err));
+    SCOPED(keys_fini) struct keys keys = { 0 };
+    TRY(keys_make(first_slot, &keys, err));
+    return keys_write(path, &keys, NULL, KEYS_REPLACE_PREVIOUS, err);
+}
+
+static enum err_code copy_unlock(const char *path, bool previous, const struct vault_unlock *unlock,
+                                 struct keys *ret_keys, struct error *err)
+{
+    TRY(keys_read(path, previous, ret_keys, err));
+    enum err_code rc = keys_unlock(ret_keys, unlock, err);
+    if (rc != ERR_OK) {
+        keys_fini(ret_keys);
+        return error_wrap(err, rc, "open '%s%s'", path, previous ? ".keys.prev" : ".keys");
+    }
+    return ERR_OK;
+}
+
+/* The keys file, or when it is damaged or gone the previous copy, which is then put in its place. */
+static enum err_code keys_open(const char *path, const struct vault_unlock *unlock, struct keys *ret_keys,
+                               struct error *err)
+{
+    struct error first;
+    enum err_code rc = copy_unlock(path, false, unlock, ret_keys, &first);
+    if (rc == ERR_OK) {
+        return ERR_OK;
+    }
+    struct error second;
+    if ((rc == ERR_DAMAGED || rc == ERR_NOT_FOUND) && part_exists(path, ".keys.prev")) {
+        enum err_code previous = copy_unlock(path, true, unlock, ret_keys, &second);
+        if (previous == ERR_OK) {
+            log_error("vault_keys_file_damaged", &first);
+            enum err_code put_back = keys_write(path, ret_keys, ret_keys, KEYS_REPLACE_PREVIOUS, &second);
+            LOG_WARNING("vault_keys_previous_used", "put_back=%s", err_code_name(put_back));
+            return ERR_OK;
+        }
+        if (previous == ERR_KEY) {
+            return error_set(err, previous, "%s", second.message);
+        }
+    }
+    if (rc == ERR_NOT_FOUND && vault_exists(path)) {
+        return FAIL(err, DAMAGED, "open the vault '%s': its keys file '%s.keys' is gone", path, path);
+    }
+    return error_set(err, rc, "%s", first.message);
+}
+
+/* Never an empty database in place of the old. */
+static enum err_code database_check(const struct vault *vault, struct error *err)
+{
+    struct stat about;
+    if (!keys_made(&vault->keys)) {
+        return ERR_OK;
+    }
+    if (stat(vault->path, &about) != 0) {
+        enum err_code rc = error_errno(err, "open the database '%s'", vault->path);
+        return rc == ERR_NOT_FOUND ? FAIL(err, DAMAGED, "open the database '%s': it is gone", vault->path) : rc;
+    }
+    return about.st_size > 0 ? ERR_OK
+                             : FAIL(err, DAMAGED, "open the database '%s': it is empty, and it was not", vault->path);
+}
+
+static enum err_code paths_set(struct vault *vault, const char *path, struct error *err)
+{
+    vault->base = sqlite3_vfs_find(base_vfs_name);
+    if (vault->base == NULL) {
+        return FAIL(err, DATABASE, "find SQLite's VFS '%s'", base_vfs_name);
+    }
+    size_t size = (size_t)vault->base->mxPathname + 1;
+    vault->path = strdup(path);
+    vault->full_path = calloc(1, size);
+    if (vault->path == NULL || vault->full_path == NULL) {
+        return FAIL(err, NO_MEMORY, "open the vault '%s'", path);
+    }
+    int rc = vault->base->xFullPathname(vault->base, path, (int)size, vault->full_path);
+    /* SQLITE_OK_SYMLINK: a symbolic link was followed */
+    return rc == SQLITE_OK || rc == SQLITE_OK_SYMLINK ? ERR_OK : FAIL(err, IO, "resolve the path '%s'", path);
+}
+
+static enum err_code vault_set_up(struct vault *vault, const char *path, const struct vault_unlock *unlock,
+                                  struct error *err)
+{
+    TRY(paths_set(vault, path, err));
+    TRY(keys_open(path, unlock, &vault->keys, err));
+    TRY(database_check(vault, err));
+    atomic_store(&vault->made, keys_made(&vault->keys));
+    TRY(keys_derive(&vault->keys, "holdfast vault 1 page", KDF_KEY_BYTES, &vault->page_key, err));
+    TRY(keys_derive(&vault->keys, "holdfast vault 1 log frame", KDF_KEY_BYTES, &vault->frame_key, err));
+    TRY(keys_derive(&vault->keys, "holdfast vault 1 log header", XTS_KEY_BYTES, &vault->header_key, err));
+    return vfs_register(vault, err);
+}
+
+static void vault_release(struct vault *vault)
+{
+    secret_free(&vault->page_key);
+    secret_free(&vault->frame_key);
+    secret_free(&vault->header_key);
+    keys_fini(&vault->keys);
+    pthread_mutex_destroy(&vault->damage_lock);
+    free(vault->path);
+    free(vault->full_path);
+    free(vault);
+}
+
+enum err_code vault_open(const char *path, const struct vault_unlock *unlock, struct vault **ret_vault,
+                         struct error *err)
+{
+    TRY(secret_init(err));
+    if (sqlite3_initialize() != SQLITE_OK) {
+        return FAIL(err, DATABASE, "start SQLite");
+    }
+    struct vault *vault = calloc(1, sizeof(*vault));
+    if (vault == NULL) {
+        return FAIL(err, NO_MEMORY, "open the vault '%s'", path);
+    }
+    CHECK(pthread_mutex_init(&vault->damage_lock, NULL) == 0);
+    enum err_code rc = vault_set_up(vault, path, unlock, err);
+    if (rc != ERR_OK) {
+        vault_release(vault);
+        return rc;
+    }
+    *ret_vault = vault;
+    return ERR_OK;
+}
+
+void vault_close(struct vault *vault)
+{
+    if (vault != NULL) {
+        vfs_unregister(vault);
+        vault_release(vault);
+    }
+}
+
+const char *vault_vfs_name(const struct vault *vault)
+{
+    return vault->name;
+}
+
+/* Slots
+ * -------------------------------------------------------------------------------------------------------------------
+ */
+
+/* Takes `changed` over as the vault's keys once it is on disk. */
+static enum err_code keys_replace(struct vault *vault, const struct keys *changed, enum keys_previous previous,
+                                  struct error *err)
+{
+    TRY(keys_write(vault->path, changed, &vault->keys, previous, err));
+    memcpy(vault->keys.image, changed->image, sizeof(changed->image));
+    return ERR_OK;
+}
+
+enum err_code vault_add_slot(struct vault *vault, const struct vault_unlock *slot, struct error *err)
+{
+    struct keys changed = vault->keys;
+    TRY(keys_add_slot(&changed, slot, err));
+    return keys_replace(vault, &changed, KEYS_KEEP_PREVIOUS, err);
+}
+
+enum err_code vault_remove_slot(struct vault *vault, const struct vault_unlock *slot, struct error *err)
+{
+    struct keys changed = vault->keys;
+    TRY(keys_remove_slot(&changed, slot, err));
+    return keys_replace(vault, &changed, KEYS_REPLACE_PREVIOUS, err);
+}

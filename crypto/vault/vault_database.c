@@ -1,0 +1,165 @@
+#include <limits.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/log.h"
+#include "crypto/vault/vault_internal.h"
+
+enum { ANSWER_MAX = 16 };
+
+static enum err_code code_of(int rc)
+{
+    if (rc == SQLITE_IOERR_DATA) {
+        return ERR_DAMAGED;
+    }
+    switch (rc & 0xff) {
+    case SQLITE_BUSY:
+    case SQLITE_LOCKED:
+        return ERR_BUSY;
+    case SQLITE_CORRUPT:
+    case SQLITE_NOTADB:
+        return ERR_DAMAGED;
+    case SQLITE_FULL:
+        return ERR_DISK_FULL;
+    case SQLITE_READONLY:
+        return ERR_READ_ONLY;
+    case SQLITE_NOMEM:
+        return ERR_NO_MEMORY;
+    case SQLITE_IOERR:
+    case SQLITE_CANTOPEN:
+        return ERR_IO;
+    default:
+        return ERR_DATABASE;
+    }
+}
+
+static enum err_code sql_failed(const struct vault *vault, sqlite3 *db, const char *sql, struct error *err)
+{
+    int rc = sqlite3_extended_errcode(db);
+    struct error damage;
+    if (vault_last_damage(vault, &damage)) {
+        return error_set(err, ERR_DAMAGED, "%s", damage.message);
+    }
+    if ((rc & 0xff) == SQLITE_BUSY) {
+        return FAIL(err, BUSY, "open the database '%s': another process has it", vault->path);
+    }
+    return error_set(err, code_of(rc), "open the database '%s': '%s': %s", vault->path, sql, sqlite3_errmsg(db));
+}
+
+/* Runs one statement; `answer` takes the first column of the first row, cut. */
+static enum err_code sql_run(const struct vault *vault, sqlite3 *db, const char *sql, char answer[ANSWER_MAX],
+                             struct error *err)
+{
+    sqlite3_stmt *statement = NULL;
+    int rc = sqlite3_prepare_v2(db, sql, -1, &statement, NULL);
+    if (rc == SQLITE_OK) {
+        rc = sqlite3_step(statement);
+    }
+    if (rc == SQLITE_ROW) {
+        const unsigned char *text = sqlite3_column_text(statement, 0);
+        (void)snprintf(answer, ANSWER_MAX, "%s", text == NULL ? "" : (const char *)text);
+        rc = sqlite3_step(statement);
+    }
+    enum err_code result = rc == SQLITE_DONE ? ERR_OK : sql_failed(vault, db, sql, err);
+    (void)sqlite3_finalize(statement);
+    return result;
+}
+
+/* ATTACH of a file could go through any VFS and so in the clear. VACUUM attaches "", a temporary database. */
+static int attach_refuse(void *unused, int action, const char *file, const char *b, const char *c, const char *d)
+{
+    (void)unused;
+    (void)b;
+    (void)c;
+    (void)d;
+    return action == SQLITE_ATTACH && (file == NULL || file[0] != '\0') ? SQLITE_DENY : SQLITE_OK;
+}
+
+static enum err_code settings_apply(const struct vault *vault, sqlite3 *db, int cache_kib, struct error *err)
+{
+    static const char *const SETTINGS[] = {
+        "PRAGMA mmap_size=0",     "PRAGMA synchronous=FULL",   "PRAGMA foreign_keys=ON",
+        "PRAGMA temp_store=FILE", "PRAGMA cell_size_check=ON", "PRAGMA secure_delete=OFF",
+    };
+    char answer[ANSWER_MAX];
+    for (size_t i = 0; i < ARRAY_LEN(SETTINGS); i++) {
+        TRY(sql_run(vault, db, SETTINGS[i], answer, err));
+    }
+    char cache[48];
+    (void)snprintf(cache, sizeof(cache), "PRAGMA cache_size=-%d", cache_kib);
+    return sql_run(vault, db, cache, answer, err);
+}
+
+/* What must be set before SQLite looks at the file. */
+static enum err_code connection_prepare(const struct vault *vault, sqlite3 *db, struct error *err)
+{
+    int reserve = PAGE_RESERVE;
+    if (sqlite3_file_control(db, "main", SQLITE_FCNTL_RESERVE_BYTES, &reserve) != SQLITE_OK ||
+        sqlite3_extended_result_codes(db, 1) != SQLITE_OK ||
+        sqlite3_db_config(db, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL) != SQLITE_OK ||
+        sqlite3_db_config(db, SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0, NULL) != SQLITE_OK ||
+        sqlite3_set_authorizer(db, attach_refuse, NULL) != SQLITE_OK) {
+        return sql_failed(vault, db, "settings", err);
+    }
+    return ERR_OK;
+}
+
+/*
+ * A new file: its first page goes through no rollback journal on disk, because there is nothing to roll back to. From
+ * the moment that the keys file says so, the database is expected to be there.
+ */
+static enum err_code database_make(struct vault *vault, sqlite3 *db, struct error *err)
+{
+    char answer[ANSWER_MAX] = "";
+    TRY(sql_run(vault, db, "PRAGMA page_size=4096", answer, err));
+    TRY(sql_run(vault, db, "PRAGMA journal_mode", answer, err));
+    if (strcmp(answer, "wal") != 0) {
+        TRY(sql_run(vault, db, "PRAGMA journal_mode=MEMORY", answer, err));
+    }
+    return ERR_OK;
+}
+
+static enum err_code made_mark(struct vault *vault, struct error *err)
+{
+    struct keys changed = vault->keys;
+    TRY(keys_mark_made(&changed, err));
+    TRY(keys_write(vault->path, &changed, &vault->keys, KEYS_REPLACE_PREVIOUS, err));
+    memcpy(vault->keys.image, changed.image, sizeof(changed.image));
+    atomic_store(&vault->made, true);
+    return ERR_OK;
+}
+
+static enum err_code database_set_up(struct vault *vault, sqlite3 *db, int cache_kib, struct error *err)
+{
+    char answer[ANSWER_MAX] = "";
+    TRY(connection_prepare(vault, db, err));
+    TRY(settings_apply(vault, db, cache_kib, err));
+    if (!atomic_load(&vault->made)) {
+        TRY(database_make(vault, db, err));
+    }
+    TRY(sql_run(vault, db, "PRAGMA journal_mode=WAL", answer, err));
+    if (strcmp(answer, "wal") != 0) {
+        return FAIL(err, DATABASE, "open the database '%s': the write-ahead log is not possible ('%s')", vault->path,
+                    answer);
+    }
+    TRY(sql_run(vault, db, "SELECT count(*) FROM sqlite_schema", answer, err));
+    return atomic_load(&vault->made) ? ERR_OK : made_mark(vault, err);
+}
+
+enum err_code vault_open_database(struct vault *vault, int cache_kib, sqlite3 **ret_db, struct error *err)
+{
+    CHECK(cache_kib > 0);
+    vault_forget_damage(vault);
+    sqlite3 *db = NULL;
+    int flags = SQLITE_OPEN_READWRITE | (atomic_load(&vault->made) ? 0 : SQLITE_OPEN_CREATE);
+    int rc = sqlite3_open_v2(vault->full_path, &db, flags, vault->name);
+    enum err_code result = rc == SQLITE_OK ? database_set_up(vault, db, cache_kib, err)
+                           : db == NULL    ? FAIL(err, NO_MEMORY, "open the database '%s'", vault->path)
+                                           : sql_failed(vault, db, "open", err);
+    if (result != ERR_OK) {
+        (void)sqlite3_close(db);
+        return result;
+    }
+    *ret_db = db;
+    return ERR_OK;
+}
