@@ -1,0 +1,144 @@
+#include "agent/cli/call.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "agent/cli/answer.h"
+#include "agent/cli/memory.h"
+#include "agent/cli/text.h"
+#include "sync/edge/local_client.h"
+
+/* On a terminal everything outside ASCII is escaped: JSON leaves C1 controls as they are. */
+static void print_json(const struct screen *screen, const json_t *json)
+{
+    int fd = fileno(screen->out);
+    bool terminal = fd >= 0 && isatty(fd) == 1;
+    (void)json_dumpf(json, screen->out, JSON_INDENT(2) | (terminal ? JSON_ENSURE_ASCII : 0U));
+    screen_print(screen, "\n");
+}
+
+bool call_printed(struct cli *cli, json_t *answer)
+{
+    if (cli->json) {
+        print_json(&cli->screen, answer);
+        return true;
+    }
+    answer_clean(answer);
+    return false;
+}
+
+static const char *next_step(enum err_code code)
+{
+    switch (code) {
+    case ERR_LOCKED:
+        return "open the vault with `holdfast unlock'";
+    case ERR_NOT_ENROLLED:
+        return "join a centre with `holdfast enrol --endpoint URL --code CODE'";
+    case ERR_NETWORK:
+    case ERR_CAPTIVE_PORTAL:
+        return "try again when there is a connection; what is recorded here is safe meanwhile";
+    case ERR_DISK_FULL:
+        return "make space on the disk, then try again; nothing was lost";
+    case ERR_BUSY:
+        return "try again in a moment";
+    case ERR_HISTORY:
+    case ERR_DAMAGED:
+        return "keep the state folder as it is and tell whoever looks after this machine";
+    default:
+        return NULL;
+    }
+}
+
+static void say(struct cli *cli, const char *message, const char *next)
+{
+    char *visible = text_visible(message, false);
+    screen_print(&cli->notes, "holdfast %s: %s\n", cli->command->name, visible);
+    free(visible);
+    if (next != NULL) {
+        screen_print(&cli->notes, "next: %s\n", next);
+    }
+}
+
+static void say_json(struct cli *cli, json_t *answer, const struct error *err)
+{
+    if (!cli->json) {
+        return;
+    }
+    SCOPED(answer_free) json_t *made = NULL;
+    if (answer == NULL) {
+        made = json_pack("{s:{s:s, s:s}}", "error", "code", err_code_name(err->code), "message", err->message);
+        answer = made;
+    }
+    print_json(&cli->screen, answer);
+}
+
+enum exit_code call_refused(struct cli *cli, const struct error *err)
+{
+    say_json(cli, NULL, err);
+    say(cli, err->message, next_step(err->code));
+    return EXIT_REFUSED;
+}
+
+/* Did anybody answer? Errors of the agent itself about the centre's network come with its answer. */
+static bool unreachable(const json_t *answer, const struct error *err)
+{
+    return answer == NULL && (err->code == ERR_NETWORK || err->code == ERR_PROTOCOL);
+}
+
+static enum exit_code failed(struct cli *cli, json_t *answer, const struct error *err)
+{
+    say_json(cli, answer, err);
+    if (unreachable(answer, err)) {
+        say(cli, err->message, NULL);
+        char *visible = text_visible(cli->socket_path, false);
+        screen_print(
+            &cli->notes,
+            "next: if the agent is not running, start it (`systemctl start holdfastd'); if it listens elsewhere than\n"
+            "      at '%s', say where with --socket PATH, --state-dir DIR or $HOLDFAST_SOCKET\n",
+            visible);
+        free(visible);
+        return EXIT_UNREACHABLE;
+    }
+    say(cli, err->message, next_step(err->code));
+    return err->code == ERR_LOCKED ? EXIT_LOCKED : EXIT_REFUSED;
+}
+
+enum exit_code call(struct cli *cli, const char *method, char *path, json_t *body, long timeout_s, json_t **ret_answer)
+{
+    SCOPED(scoped_free) char *owned_path = path;
+    SCOPED(answer_free) json_t *owned_body = body;
+    SCOPED(answer_free) json_t *answer = NULL;
+    struct error err = { .code = ERR_OK };
+    if (local_request(cli->socket_path, method, owned_path, owned_body, timeout_s, &answer, &err) != ERR_OK) {
+        return failed(cli, answer, &err);
+    }
+    *ret_answer = answer;
+    answer = NULL;
+    return EXIT_DONE;
+}
+
+enum exit_code call_bytes(struct cli *cli, const char *method, char *path, struct slice body, const char *content_type,
+                          struct buf *ret_body)
+{
+    SCOPED(scoped_free) char *owned_path = path;
+    struct error err = { .code = ERR_OK };
+    if (local_request_bytes(cli->socket_path, method, owned_path, body, content_type, CALL_NO_TIMEOUT, ret_body,
+                            &err) != ERR_OK) {
+        return failed(cli, NULL, &err);
+    }
+    return EXIT_DONE;
+}
+
+enum exit_code call_json_of(struct cli *cli, const struct buf *bytes, json_t **ret_answer)
+{
+    json_error_t problem;
+    json_t *answer = json_loadb((const char *)bytes->data, bytes->len, JSON_REJECT_DUPLICATES, &problem);
+    if (answer == NULL) {
+        struct error err;
+        (void)FAIL(&err, PROTOCOL, "read the agent's answer: not JSON at byte %d", problem.position);
+        return failed(cli, NULL, &err);
+    }
+    *ret_answer = answer;
+    return EXIT_DONE;
+}

@@ -1,0 +1,97 @@
+/*
+ * agent/cli/command - the program `holdfast`: one table of commands, what all of them share, and how they end.
+ *
+ *   words ──► cli_main: options of all ──► command_find ──► run: argp of the command ──► call ──► agent's socket
+ *                                                            └─ prints for a person, or the agent's JSON with --json
+ *
+ * A command never opens the database: it asks the agent. Which agent: --socket, else --state-dir, else
+ * $HOLDFAST_SOCKET, else where the agent listens by default (see socket_default).
+ *
+ * Ends with: enum exit_code. Wrong usage ends the program inside argp, with EXIT_USAGE.
+ * Layer:     agent. Uses base, crypto/secret and sync/edge/local_client.
+ */
+#ifndef AGENT_CLI_COMMAND_H
+#define AGENT_CLI_COMMAND_H
+
+#include <argp.h>
+
+#include "agent/cli/screen.h"
+
+enum exit_code {
+    EXIT_DONE = 0,
+    EXIT_REFUSED = 1, /* understood, and the reason is on standard error */
+    EXIT_USAGE = 2,
+    EXIT_UNREACHABLE = 3, /* no agent answers on the socket */
+    EXIT_LOCKED = 4,
+};
+
+#define SOCKET_PATH_SIZE 512
+
+struct command;
+
+struct cli {
+    const struct command *command;
+    char socket_path[SOCKET_PATH_SIZE];
+    bool json;
+    struct screen screen; /* answers */
+    struct screen notes;  /* standard error: refusals, progress, what to do next */
+};
+
+struct command {
+    const char *name;
+    const char *summary;
+    const struct argp *argp;
+    enum exit_code (*run)(struct cli *cli, int argc, char **argv);
+};
+
+/* X(name, summary), in the order in which they are listed */
+#define COMMANDS(X)                                                                                                    \
+    X(status, "what state the agent is in, what waits, and what to do next")                                           \
+    X(sync, "exchange with the centre now")                                                                            \
+    X(roll, "the register of a day")                                                                                   \
+    X(attend, "record how a session went")                                                                             \
+    X(session, "everything recorded about one session, both sides of a dispute")                                       \
+    X(flags, "what somebody should look at")                                                                           \
+    X(flag, "one flag: its facts, its rule, the next step")                                                            \
+    X(referrals, "who was referred here, and where each referral stands")                                              \
+    X(referral, "answer a referral, or record what became of it")                                                      \
+    X(placements, "who is placed where, and when")                                                                     \
+    X(notice, "record a written notice that was served")                                                               \
+    X(capacity, "places stated, taken and forecast")                                                                   \
+    X(import, "take a spreadsheet of referrals, placements or a register")                                             \
+    X(export, "write records to a spreadsheet or JSON")                                                                \
+    X(log, "the signed log, newest first")                                                                             \
+    X(verify, "check every record's hash, link and signature")                                                         \
+    X(rebuild, "make the tables again from the log")                                                                   \
+    X(enrol, "join this device to a centre with a one-time code")                                                      \
+    X(unlock, "open the vault with its passphrase")                                                                    \
+    X(lock, "close the vault and wipe its keys")                                                                       \
+    X(version, "versions of this program and of the agent")                                                            \
+    X(help, "this list, or what a command takes")
+
+#define X(name, summary)                                                                                               \
+    extern const struct argp name##_argp;                                                                              \
+    enum exit_code name##_run(struct cli *cli, int argc, char **argv);
+COMMANDS(X)
+#undef X
+
+const struct command *command_find(const char *name); /* NULL: unknown */
+const struct command *command_at(size_t index);       /* NULL past the end */
+
+/* Parses argv[1..] with the command's options and the ones of all; `input` reaches the command's parser. */
+void command_parse(struct cli *cli, int argc, char **argv, void *input);
+
+void command_help(const struct command *command, FILE *out);
+void command_usage(const struct screen *screen); /* all commands, a line each */
+
+/* Says what is wrong and how to get help, for what argp cannot see. Returns EXIT_USAGE. */
+MUST_USE enum exit_code command_misused(const struct cli *cli, const char *format, ...) PRINTF_LIKE(2, 3);
+
+/* Where the agent of `state_dir` listens; NULL: of this user, or of this machine. False: longer than SOCKET_PATH_SIZE.
+ */
+bool socket_default(const char *state_dir, char ret_path[SOCKET_PATH_SIZE]);
+
+/* The whole program but for the process: `out` and `err` are where it prints. */
+enum exit_code cli_main(int argc, char **argv, FILE *out, FILE *err);
+
+#endif

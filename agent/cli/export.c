@@ -1,0 +1,130 @@
+/* export: records as a spreadsheet or JSON, to a file of the person or to standard output. */
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "agent/cli/argument.h"
+#include "agent/cli/call.h"
+#include "agent/cli/human.h"
+#include "agent/cli/memory.h"
+#include "agent/cli/outfile.h"
+#include "agent/cli/text.h"
+
+enum { OPTION_FORMAT = 0x7001, OPTION_FROM, OPTION_TO };
+
+#define ANSWER_BYTES_MAX ((size_t)256 * 1024 * 1024)
+
+static const char *const kinds[] = { "referrals", "placements", "register", "attendance", "flags", "log", NULL };
+static const char *const formats[] = { "csv", "json", NULL };
+
+struct export_input {
+    const char *kind;
+    const char *format;
+    const char *output;
+    const char *from;
+    const char *to;
+};
+
+static error_t export_end(const struct export_input *input, const struct argp_state *state)
+{
+    if (input->kind == NULL) {
+        argp_error(state, "say what to export: referrals, placements, register, attendance, flags or log");
+    }
+    if ((input->from != NULL || input->to != NULL) && strcmp(input->kind, "register") != 0) {
+        argp_error(state, "--from and --to go with register only");
+    }
+    return 0;
+}
+
+static error_t parse_export(int key, char *arg, struct argp_state *state)
+{
+    struct export_input *input = state->input;
+    switch (key) {
+    case OPTION_FORMAT:
+        input->format = argument_word(state, "--format", arg, formats);
+        return 0;
+    case 'o':
+        input->output = arg;
+        return 0;
+    case OPTION_FROM:
+        input->from = argument_day(state, "--from", arg);
+        return 0;
+    case OPTION_TO:
+        input->to = argument_day(state, "--to", arg);
+        return 0;
+    case ARGP_KEY_ARG:
+        if (state->arg_num > 0) {
+            argument_surplus(state, arg);
+        }
+        input->kind = argument_word(state, "what to export", arg, kinds);
+        return 0;
+    case ARGP_KEY_END:
+        return export_end(input, state);
+    default:
+        return ARGP_ERR_UNKNOWN;
+    }
+}
+
+static const struct argp_option options[] = {
+    { "format", OPTION_FORMAT, "FORMAT", 0, "csv (default) or json; --json means json", 0 },
+    { "output", 'o', "FILE", 0, "write to this file, readable by its owner only", 0 },
+    { "from", OPTION_FROM, "DAY", 0, "register: from this day (yyyy-mm-dd)", 0 },
+    { "to", OPTION_TO, "DAY", 0, "register: up to and with this day", 0 },
+    { 0 },
+};
+
+const struct argp export_argp = {
+    .options = options,
+    .parser = parse_export,
+    .args_doc = "KIND",
+    .doc = "Writes records to standard output or a file. KIND is referrals, placements, register (in the columns that "
+           "import takes), attendance (every entry, both sides of every dispute), flags or log."
+           "\vCells that a spreadsheet would run as a formula get an apostrophe in front; import takes it off again.",
+};
+
+/* On a terminal nothing in the data may steer it; in a file or pipe the bytes are what they are. */
+static void print_out(const struct screen *screen, const struct buf *content)
+{
+    if (screen->width == 0) {
+        (void)fwrite(content->data, 1, content->len, screen->out);
+        return;
+    }
+    char *text = must_have(strndup((const char *)content->data, content->len));
+    for (char *line_end = strchr(text, '\r'); line_end != NULL; line_end = strchr(line_end + 1, '\r')) {
+        if (line_end[1] == '\n') {
+            *line_end = ' ';
+        }
+    }
+    char *visible = text_visible(text, true);
+    screen_print(screen, "%s", visible);
+    free(visible);
+    free(text);
+}
+
+enum exit_code export_run(struct cli *cli, int argc, char **argv)
+{
+    struct export_input input = { 0 };
+    command_parse(cli, argc, argv, &input);
+    char *path = path_of("/v1/export/%s", input.kind);
+    path_add(&path, "format", input.format != NULL ? input.format : cli->json ? "json" : "csv");
+    path_add(&path, "from", input.from);
+    path_add(&path, "to", input.to);
+    SCOPED(buf_fini) struct buf content;
+    buf_init(&content, ANSWER_BYTES_MAX);
+    enum exit_code code = call_bytes(cli, "GET", path, (struct slice){ 0 }, "text/csv", &content);
+    if (code != EXIT_DONE) {
+        return code;
+    }
+    if (input.output == NULL || strcmp(input.output, "-") == 0) {
+        print_out(&cli->screen, &content);
+        return EXIT_DONE;
+    }
+    struct error err = { .code = ERR_OK };
+    if (outfile_write(input.output, buf_slice(&content), &err) != ERR_OK) {
+        return call_refused(cli, &err);
+    }
+    struct human size = human_bytes(content.len);
+    SCOPED(scoped_free) char *visible = text_visible(input.output, false);
+    screen_print(&cli->notes, "wrote %s to '%s'\n", size.text, visible);
+    return EXIT_DONE;
+}

@@ -1,0 +1,218 @@
+/* referrals, referral: who was referred here, and the answers given. */
+#include <inttypes.h>
+#include <string.h>
+
+#include "agent/cli/answer.h"
+#include "agent/cli/argument.h"
+#include "agent/cli/call.h"
+#include "agent/cli/human.h"
+#include "agent/cli/sheet.h"
+#include "base/clock.h"
+
+struct referrals_input {
+    const char *status;
+};
+
+static error_t parse_referrals(int key, char *arg, struct argp_state *state)
+{
+    struct referrals_input *input = state->input;
+    switch (key) {
+    case 's':
+        input->status = argument_text(state, "--status", arg);
+        return 0;
+    case ARGP_KEY_ARG:
+        argument_surplus(state, arg);
+        return 0;
+    default:
+        return ARGP_ERR_UNKNOWN;
+    }
+}
+
+static const struct argp_option referrals_options[] = {
+    { "status", 's', "STATUS", 0, "only received, acknowledged, accepted, declined, paused, started, ...", 0 },
+    { 0 },
+};
+
+const struct argp referrals_argp = {
+    .options = referrals_options,
+    .parser = parse_referrals,
+    .doc =
+        "Lists referrals by the day they were received, and where each stands."
+        "\vROUTE is mir (one adviser manages the case), cwp (a placement of six months) or dwsr (daily signing at the "
+        "Jobcentre).",
+};
+
+static const struct sheet_column columns[] = {
+    { .title = "REFERRAL" },
+    { .title = "PERSON", .flexible = true },
+    { .title = "ROUTE" },
+    { .title = "BASIS" },
+    { .title = "STATUS", .marked = true },
+    { .title = "RECEIVED" },
+    { .title = "FROM", .flexible = true },
+    { 0 },
+};
+
+static void add_to_sheet(struct sheet *sheet, const struct screen *screen, const json_t *referral)
+{
+    char person[240];
+    (void)snprintf(person, sizeof(person), "%s (%s)", answer_text(referral, "participant_name"),
+                   answer_text(referral, "participant_ref"));
+    const char *status = answer_text(referral, "status");
+    char received[96] = "";
+    int32_t day;
+    if (answer_day(referral, "received_on", &day)) {
+        struct human ago = human_day_ago(day, screen->today);
+        (void)snprintf(received, sizeof(received), "%s, %s", answer_text(referral, "received_on"), ago.text);
+    }
+    bool unanswered = strcmp(status, "received") == 0 || strcmp(status, "acknowledged") == 0;
+    const char *source = answer_text(referral, "source");
+    const char *cells[] = {
+        answer_text(referral, "ref"),
+        person,
+        answer_text(referral, "route"),
+        answer_text(referral, "basis"),
+        status,
+        received,
+        source[0] == '\0' && answer_true(referral, "from_centre") ? "JCP" : source,
+    };
+    sheet_add(sheet, unanswered ? MARK_WARNING : MARK_PLAIN, cells);
+}
+
+enum exit_code referrals_run(struct cli *cli, int argc, char **argv)
+{
+    struct referrals_input input = { 0 };
+    command_parse(cli, argc, argv, &input);
+    char *path = path_of("/v1/referrals");
+    path_add(&path, "status", input.status);
+    SCOPED(answer_free) json_t *answer = NULL;
+    enum exit_code code = call(cli, "GET", path, NULL, CALL_TIMEOUT_S, &answer);
+    if (code != EXIT_DONE || call_printed(cli, answer)) {
+        return code;
+    }
+    struct sheet *sheet = sheet_new(columns);
+    size_t index;
+    const json_t *referral;
+    json_array_foreach(answer_member(answer, "referrals"), index, referral)
+    {
+        add_to_sheet(sheet, &cli->screen, referral);
+    }
+    if (sheet_rows(sheet) == 0) {
+        screen_print(&cli->screen, "No referrals%s%s.\n", input.status == NULL ? "" : " with status ",
+                     input.status == NULL ? "" : input.status);
+    } else {
+        sheet_print(sheet, &cli->screen);
+    }
+    if (answer_true(answer, "more")) {
+        screen_print(&cli->screen,
+                     "\nThere are more; narrow them with --status, or use `holdfast export referrals'.\n");
+    }
+    sheet_free(sheet);
+    return EXIT_DONE;
+}
+
+static const char *const events[] = { "accept",        "decline",  "acknowledge", "pause",     "start",
+                                      "did_not_start", "withdraw", "complete",    "end_early", NULL };
+
+struct referral_input {
+    const char *event;
+    const char *ref;
+    const char *on;
+    const char *reason;
+    const char *note;
+    bool policy;
+};
+
+static error_t referral_word(struct referral_input *input, char *arg, const struct argp_state *state)
+{
+    if (state->arg_num == 0) {
+        input->event = argument_word(state, "the answer", arg, events);
+    } else if (state->arg_num == 1) {
+        input->ref = arg;
+    } else {
+        argument_surplus(state, arg);
+    }
+    return 0;
+}
+
+static error_t parse_referral(int key, char *arg, struct argp_state *state)
+{
+    struct referral_input *input = state->input;
+    switch (key) {
+    case 'r':
+        input->reason = argument_text(state, "--reason", arg);
+        return 0;
+    case 'n':
+        input->note = argument_text(state, "--note", arg);
+        return 0;
+    case 'p':
+        input->policy = true;
+        return 0;
+    case 'o':
+        input->on = argument_day(state, "--on", arg);
+        return 0;
+    case ARGP_KEY_ARG:
+        return referral_word(input, arg, state);
+    case ARGP_KEY_END:
+        if (state->arg_num < 2) {
+            argp_error(state, "say what is answered and which referral; `holdfast referrals' lists them");
+        }
+        if (input->policy && strcmp(input->event, "decline") != 0) {
+            argp_error(state, "--policy goes with decline only");
+        }
+        return 0;
+    default:
+        return ARGP_ERR_UNKNOWN;
+    }
+}
+
+static const struct argp_option referral_options[] = {
+    { "reason", 'r', "CODE", 0, "why, as a code", 0 },
+    { "note", 'n', "TEXT", 0, "why, in words", 0 },
+    { "policy", 'p', NULL, 0, "decline as a matter of policy: recorded, and never counted as a failure", 0 },
+    { "on", 'o', "DAY", 0, "yyyy-mm-dd; today when left out", 0 },
+    { 0 },
+};
+
+const struct argp referral_argp = {
+    .options = referral_options,
+    .parser = parse_referral,
+    .args_doc = "accept ID\ndecline ID\nacknowledge ID\npause|start|did_not_start|withdraw|complete|end_early ID",
+    .doc = "Answers a referral, or records what became of it. ID is what `holdfast referrals' shows.",
+};
+
+static json_t *referral_body(const struct referral_input *input)
+{
+    json_t *body = json_object();
+    const struct {
+        const char *name;
+        const char *text;
+    } texts[] = { { "on", input->on }, { "reason", input->reason }, { "note", input->note } };
+    for (size_t i = 0; i < ARRAY_LEN(texts); i++) {
+        if (texts[i].text != NULL) {
+            (void)json_object_set_new(body, texts[i].name, json_string(texts[i].text));
+        }
+    }
+    if (input->policy) {
+        (void)json_object_set_new(body, "policy", json_true());
+    }
+    return body;
+}
+
+enum exit_code referral_run(struct cli *cli, int argc, char **argv)
+{
+    struct referral_input input = { 0 };
+    command_parse(cli, argc, argv, &input);
+    SCOPED(answer_free) json_t *answer = NULL;
+    enum exit_code code = call(cli, "POST", path_of("/v1/referrals/%s/%s", input.ref, input.event),
+                               referral_body(&input), CALL_TIMEOUT_S, &answer);
+    if (code != EXIT_DONE || call_printed(cli, answer)) {
+        return code;
+    }
+    const json_t *referral = answer_member(answer, "referral");
+    screen_print(&cli->screen, "%s: %s, %s (%s): %s\n",
+                 answer_int(answer, "added") > 0 ? "recorded" : "nothing new: it stands so already",
+                 answer_text(referral, "ref"), answer_text(referral, "participant_name"),
+                 answer_text(referral, "participant_ref"), answer_text(referral, "status"));
+    return EXIT_DONE;
+}

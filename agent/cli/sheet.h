@@ -1,0 +1,35 @@
+/*
+ * agent/cli/sheet - rows under titles, as wide as what is in them and no wider than the terminal.
+ *
+ * Too wide: flexible columns are narrowed, the widest first, and what does not fit ends in "…". Not a terminal: nothing
+ * is cut.
+ *
+ * Ownership: cells are copied; sheet_free releases all.
+ */
+#ifndef AGENT_CLI_SHEET_H
+#define AGENT_CLI_SHEET_H
+
+#include "agent/cli/screen.h"
+
+#define SHEET_COLUMNS_MAX 10
+
+struct sheet_column {
+    const char *title;
+    bool right;    /* numbers */
+    bool flexible; /* may be narrowed */
+    bool marked;   /* shows the row's mark */
+};
+
+struct sheet;
+
+/* `columns` ends with a NULL title and is borrowed. */
+struct sheet *sheet_new(const struct sheet_column *columns);
+void sheet_free(struct sheet *sheet);
+
+/* As many cells as columns; NULL is empty. */
+void sheet_add(struct sheet *sheet, enum mark mark, const char *const *cells);
+
+size_t sheet_rows(const struct sheet *sheet);
+void sheet_print(const struct sheet *sheet, const struct screen *screen);
+
+#endif

@@ -1,0 +1,224 @@
+/* status: in plain words what state the agent is in, what waits since when, and what a person should do. */
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "agent/cli/answer.h"
+#include "agent/cli/call.h"
+#include "agent/cli/human.h"
+#include "agent/cli/status.h"
+
+const struct argp status_argp = {
+    .doc =
+        "Says what state the agent is in, how many records wait to be sent and since when, how the last exchange went, "
+        "what is flagged, and what to do next."
+        "\vStates: locked, offline, synchronising, synchronised, attention. "
+        "Exits 0 in every state: the question was answered.",
+};
+
+static const struct {
+    const char *state;
+    enum mark mark;
+    const char *words;
+} states[] = {
+    { "locked", MARK_WARNING, "locked: nothing can be read or recorded until the vault is opened" },
+    { "offline", MARK_WARNING, "offline: recording works, and everything is kept until the centre can be reached" },
+    { "synchronising", MARK_GOOD, "synchronising: an exchange with the centre is running" },
+    { "synchronised", MARK_GOOD, "synchronised" },
+    { "attention", MARK_BAD, "attention: somebody has to act" },
+};
+
+static void print_headline(const struct screen *screen, const json_t *status)
+{
+    const char *state = answer_text(status, "state");
+    enum mark mark = MARK_PLAIN;
+    const char *words = state;
+    for (size_t i = 0; i < ARRAY_LEN(states); i++) {
+        if (strcmp(states[i].state, state) == 0) {
+            mark = states[i].mark;
+            words = states[i].words;
+        }
+    }
+    const char *site = answer_text(answer_member(status, "site"), "name");
+    screen_print(screen, "%s%s%s", screen_mark(screen, MARK_STRONG), site, screen_unmark(screen));
+    screen_print(screen, "%s%s%s%s\n", site[0] != '\0' ? " - " : "", screen_mark(screen, mark), words,
+                 screen_unmark(screen));
+    if (answer_text(status, "message")[0] != '\0') {
+        screen_paragraph(screen, 2, answer_text(status, "message"));
+    }
+    screen_print(screen, "\n");
+}
+
+void status_print_waiting(const struct screen *screen, const json_t *status)
+{
+    int64_t pending = answer_int(status, "pending_ops");
+    if (pending == 0) {
+        screen_fact(screen, "Waiting", "nothing: %s",
+                    answer_true(status, "enrolled") ? "the centre holds every record made here"
+                                                    : "nothing was recorded here yet");
+    } else {
+        int64_t oldest_ms;
+        struct human number = human_number((uint64_t)pending);
+        if (answer_instant(status, "oldest_pending_at", &oldest_ms)) {
+            struct human since = human_instant(oldest_ms, screen->now_ms);
+            screen_fact(screen, "Waiting", "%s record%s to send, the oldest made %s", number.text,
+                        pending == 1 ? "" : "s", since.text);
+        } else {
+            screen_fact(screen, "Waiting", "%s record%s to send", number.text, pending == 1 ? "" : "s");
+        }
+    }
+    int64_t to_fetch = answer_int(status, "to_fetch");
+    if (to_fetch > 0) {
+        struct human number = human_number((uint64_t)to_fetch);
+        screen_fact(screen, "To fetch", "%s record%s still at the centre", number.text, to_fetch == 1 ? "" : "s");
+    }
+}
+
+void status_print_exchange(const struct screen *screen, const json_t *status)
+{
+    const json_t *last = answer_member(status, "last_exchange");
+    int64_t at_ms;
+    if (last == NULL || !answer_instant(last, "at", &at_ms)) {
+        screen_fact(screen, "Last exchange", "none yet");
+        return;
+    }
+    struct human when = human_instant(at_ms, screen->now_ms);
+    struct human sent = human_bytes((uint64_t)answer_int(last, "bytes_sent"));
+    struct human received = human_bytes((uint64_t)answer_int(last, "bytes_received"));
+    struct human took = human_duration(answer_int(last, "duration_ms"));
+    if (strcmp(answer_text(last, "result"), "ok") == 0) {
+        screen_fact(screen, "Last exchange", "%s: %" PRId64 " records sent, %" PRId64 " received; %s out, %s in, %s",
+                    when.text, answer_int(last, "ops_sent"), answer_int(last, "ops_received"), sent.text, received.text,
+                    took.text);
+        return;
+    }
+    screen_fact(screen, "Last exchange", "%s: failed (%s): %s; %s out, %s in, %s", when.text,
+                answer_text(last, "result"), answer_text(last, "message"), sent.text, received.text, took.text);
+    if (answer_instant(status, "last_success_at", &at_ms)) {
+        when = human_instant(at_ms, screen->now_ms);
+        screen_fact(screen, "Last success", "%s", when.text);
+    }
+}
+
+static void print_link(const struct screen *screen, const json_t *status)
+{
+    status_print_exchange(screen, status);
+    int64_t next_ms;
+    if (answer_instant(status, "next_try_at", &next_ms)) {
+        struct human next = human_ago(next_ms, screen->now_ms);
+        screen_fact(screen, "Next exchange", "%s, or as soon as something is recorded", next.text);
+    }
+    if (answer_has(status, "endpoint")) {
+        screen_fact(screen, "Centre", "%s", answer_text(status, "endpoint"));
+    }
+    if (answer_true(status, "clock_off")) {
+        int64_t offset_ms = answer_int(status, "clock_offset_ms");
+        struct human offset = human_duration(offset_ms < 0 ? -offset_ms : offset_ms);
+        screen_fact(screen, "Clock", "this machine's clock is %s %s the centre's: set it right", offset.text,
+                    offset_ms < 0 ? "behind" : "ahead of");
+    }
+}
+
+static void print_records(const struct screen *screen, const json_t *status)
+{
+    static const struct {
+        const char *name;
+        const char *words;
+    } kinds[] = {
+        { "participant", "people" },     { "referral", "referrals" }, { "placement", "placements" },
+        { "attendance", "attendances" }, { "notice", "notices" },     { "appointment", "JCP appointments" },
+        { "decision", "JCP decisions" },
+    };
+    const json_t *records = answer_member(status, "records");
+    char words[320] = "none yet";
+    size_t at = 0;
+    for (size_t i = 0; i < ARRAY_LEN(kinds) && at < sizeof(words) - 1; i++) {
+        int64_t count = answer_int(records, kinds[i].name);
+        if (count > 0) {
+            struct human number = human_number((uint64_t)count);
+            at += (size_t)snprintf(words + at, sizeof(words) - at, "%s%s %s", at > 0 ? ", " : "", number.text,
+                                   kinds[i].words);
+        }
+    }
+    screen_fact(screen, "Records", "%s", words);
+    if (answer_int(status, "disputed_sessions") > 0) {
+        screen_fact(screen, "Disputed", "%" PRId64 " sessions where two devices disagree",
+                    answer_int(status, "disputed_sessions"));
+    }
+    if (answer_int(status, "quarantined") > 0) {
+        screen_fact(screen, "Not accepted", "%" PRId64 " records kept aside; `holdfast log --quarantined' says why",
+                    answer_int(status, "quarantined"));
+    }
+}
+
+static void print_flags(const struct screen *screen, const json_t *status)
+{
+    const json_t *flags = answer_member(status, "flags");
+    int64_t act = answer_int(flags, "act");
+    int64_t watch = answer_int(flags, "watch");
+    int64_t info = answer_int(flags, "info");
+    const char *still = answer_true(status, "flags_pending") ? " (the rules are still looking at what changed)" : "";
+    if (act + watch + info == 0) {
+        screen_fact(screen, "Flags", "none%s", still);
+        return;
+    }
+    screen_fact(screen, "Flags", "%" PRId64 " to act on, %" PRId64 " to watch, %" PRId64 " for information%s", act,
+                watch, info, still);
+}
+
+static void print_size(const struct screen *screen, const json_t *status)
+{
+    struct human disk = human_bytes((uint64_t)answer_int(status, "replica_bytes"));
+    struct human memory = human_bytes((uint64_t)answer_int(status, "memory_bytes"));
+    screen_fact(screen, "Size", "%s on disk, %s of memory", disk.text, memory.text);
+}
+
+static const char *next_step(const json_t *status)
+{
+    const char *vault = answer_text(status, "vault");
+    if (answer_true(status, "unlocking")) {
+        return "wait a moment: a passphrase is being tried";
+    }
+    if (strcmp(vault, "absent") == 0) {
+        return "`holdfast unlock --new' makes the vault and asks for its passphrase";
+    }
+    if (strcmp(answer_text(status, "state"), "locked") == 0) {
+        return "`holdfast unlock' asks for the passphrase";
+    }
+    if (!answer_true(status, "enrolled")) {
+        return "`holdfast enrol --endpoint URL --code CODE' joins a centre; recording works without";
+    }
+    if (answer_int(status, "quarantined") > 0) {
+        return "`holdfast log --quarantined' shows what was not accepted, and why";
+    }
+    const json_t *flags = answer_member(status, "flags");
+    if (answer_int(flags, "act") + answer_int(flags, "watch") > 0) {
+        return "`holdfast flags' shows what somebody should look at";
+    }
+    return "`holdfast roll' shows today's register";
+}
+
+void status_print(const struct screen *screen, const json_t *status)
+{
+    print_headline(screen, status);
+    if (strcmp(answer_text(status, "state"), "locked") != 0) {
+        status_print_waiting(screen, status);
+        print_link(screen, status);
+        print_records(screen, status);
+        print_flags(screen, status);
+        print_size(screen, status);
+    }
+    screen_fact(screen, "Next", "%s", next_step(status));
+}
+
+enum exit_code status_run(struct cli *cli, int argc, char **argv)
+{
+    command_parse(cli, argc, argv, NULL);
+    SCOPED(answer_free) json_t *status = NULL;
+    enum exit_code code = call(cli, "GET", path_of("/v1/status"), NULL, CALL_TIMEOUT_S, &status);
+    if (code != EXIT_DONE || call_printed(cli, status)) {
+        return code;
+    }
+    status_print(&cli->screen, status);
+    return EXIT_DONE;
+}
