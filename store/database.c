@@ -68,9 +68,10 @@ static enum err_code ensure_schema(struct database *db, struct slice schema, int
     if (found == 0) {
         return apply_schema(db, schema, version, err);
     }
-    return found == version ? ERR_OK
-                            : FAIL(err, UNSUPPORTED, "open tables of version %d: this program knows version %d; update it",
-                                   found, version);
+    return found == version
+               ? ERR_OK
+               : FAIL(err, UNSUPPORTED, "open tables of version %d: this program knows version %d; update it", found,
+                      version);
 }
 
 enum err_code db_open(struct database *db, struct vault *vault, int cache_kib, struct slice schema, int version,

@@ -1,8 +1,8 @@
 /*
  * store/database - one SQLite connection over the vault: statements kept prepared, failures named.
  *
- * For the files of store/ only (and store/centre/). A statement's SQL must be a string literal: the text's address is its key.
- * db_run steps to the end; db_step gives row after row and resets by itself after the last.
+ * For the files of store/ only (and store/centre/). A statement's SQL must be a string literal: the text's address is
+ * its key. db_run steps to the end; db_step gives row after row and resets by itself after the last.
  */
 #ifndef STORE_DATABASE_H
 #define STORE_DATABASE_H
@@ -25,13 +25,15 @@ struct database {
 };
 
 /*
- * Opens, and brings the schema up to `version` by running `schema` on an empty database. ERR_UNSUPPORTED for a newer one. `schema` needs no closing NUL.
+ * Opens, and brings the schema up to `version` by running `schema` on an empty database. ERR_UNSUPPORTED for a newer
+ * one. `schema` needs no closing NUL.
  */
-MUST_USE enum err_code db_open(struct database *db, struct vault *vault, int cache_kib, struct slice schema, int version,
-                               struct error *err);
+MUST_USE enum err_code db_open(struct database *db, struct vault *vault, int cache_kib, struct slice schema,
+                               int version, struct error *err);
 void db_close(struct database *db);
 
-/* The failure of the last call on this connection: full disk, read-only, damage (with the page), a guard rail's refusal, or DATABASE. */
+/* The failure of the last call on this connection: full disk, read-only, damage (with the page), a guard rail's
+ * refusal, or DATABASE. */
 enum err_code db_fail(struct database *db, struct error *err);
 
 MUST_USE enum err_code db_exec(struct database *db, const char *sql, struct error *err);

@@ -100,7 +100,7 @@ enum err_code op_header_decode(struct slice header, struct op *ret_op, struct op
     op.actor = dcbor_get_text(&r, OP_ACTOR_MAX);
     op.recorded_at_ms = get_time(&r);
     op.offset_ms = dcbor_get_int(&r, -OP_TIME_MAX_MS, OP_TIME_MAX_MS);
-    op.hlc = dcbor_get_uint(&r, UINT64_MAX);
+    op.hlc = dcbor_get_uint(&r, INT64_MAX);
     op.happened_at_ms = OP_TIME_NONE;
     if (dcbor_peek(&r) == DCBOR_NULL) {
         dcbor_get_null(&r);

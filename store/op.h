@@ -17,7 +17,7 @@
  * A device signs link(n) as device_key_sign(OP_LINK_CONTEXT, stream || device || incarnation(4) || n(8) || link(n)).
  *
  * subject: an entity (16 bytes) or a session (placement id || 4 bytes big-endian of day * 4 + slot).
- * hlc: hybrid logical clock, ms << 16 | counter; orders descriptive fields, never evidence.
+ * hlc: hybrid logical clock, ms << 16 | counter, below 2^63; orders descriptive fields, never evidence.
  */
 #ifndef STORE_OP_H
 #define STORE_OP_H

@@ -65,12 +65,14 @@ struct store_entry {
     uint8_t subject[OP_SUBJECT_MAX];
     struct record record;   /* the fields that change; of a new subject all that are required */
     int64_t happened_at_ms; /* OP_TIME_NONE: now */
+    bool imported; /* from a file that may come again: what was ever said in the same words is not said again */
 };
 
 struct store_written {
     size_t added;      /* ops appended */
     size_t unchanged;  /* entries that said what already stands */
     struct op_id last; /* of the last op appended */
+    size_t failed_at;  /* the entry that the failure is about; `count` when it is about none. Set on failure too */
 };
 
 /*

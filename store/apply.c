@@ -1,0 +1,275 @@
+/*
+ * What an exchange brought: runs of other devices' ops (or our own, given back), checked against their chains, kept and
+ * folded.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "store/replica.h"
+
+/* A clock ahead of ours by more than this does not pull our logical clock along. */
+enum { HLC_AHEAD_MAX_MS = 48 * 3600 * 1000 };
+
+/* ---- the author of a run ---- */
+
+static enum err_code trusted_author(struct store *store, const struct store_run *run, struct author *author,
+                                    struct error *err)
+{
+    struct store_identity identity;
+    TRY(store_identity_read(store, &identity, err));
+    struct certificate certificate;
+    enum err_code rc = run->certificate.len == 0
+                           ? FAIL(err, HISTORY, "take records of an unknown device without its certificate")
+                           : certificate_verify(run->certificate, buf_slice(&identity.ca), -1, &certificate, err);
+    store_identity_fini(&identity);
+    TRY(rc);
+    if (memcmp(certificate.device, author->device, DEVICE_ID_BYTES) != 0) {
+        return FAIL(err, HISTORY, "take records with the certificate of another device");
+    }
+    bool ours = certificate.role == CERTIFICATE_ROLE_CENTRE;
+    for (size_t i = 0; i < certificate.stream_count; i++) {
+        ours |= memcmp(certificate.streams[i], store->stream, STREAM_ID_BYTES) == 0;
+    }
+    if (!ours || certificate.role == CERTIFICATE_ROLE_SERVER) {
+        return FAIL(err, HISTORY, "take records of a device that does not belong to this site");
+    }
+    author->writer = certificate.role == CERTIFICATE_ROLE_CENTRE ? WRITER_CENTRE : WRITER_ORGANISATION;
+    return ERR_OK;
+}
+
+static enum err_code author_of_run(struct store *store, const struct store_run *run, struct author *author,
+                                   struct error *err)
+{
+    const struct op *first = &run->ops.ops[0];
+    bool found;
+    TRY(oplog_author_find(store, first->id.device, first->id.incarnation, author, &found, err));
+    if (found) {
+        return ERR_OK;
+    }
+    *author = (struct author){ .incarnation = first->id.incarnation };
+    memcpy(author->device, first->id.device, DEVICE_ID_BYTES);
+    TRY(trusted_author(store, run, author, err));
+    return oplog_author_add(store, author, run->certificate, err);
+}
+
+/* ---- seeds ---- */
+
+/* The seeds of the run that are (now) the held ones; an op of any other block keeps its own salt. */
+struct run_seeds {
+    uint64_t *blocks;
+    size_t count;
+};
+
+static void run_seeds_fini(struct run_seeds *seeds)
+{
+    free(seeds->blocks);
+}
+
+static enum err_code keep_seeds(struct store *store, const struct author *author, const struct store_run *run,
+                                struct run_seeds *seeds, struct error *err)
+{
+    seeds->blocks = calloc(run->seed_count + 1, sizeof(*seeds->blocks));
+    if (seeds->blocks == NULL) {
+        return FAIL(err, NO_MEMORY, "keep the seeds of %zu blocks", run->seed_count);
+    }
+    for (size_t i = 0; i < run->seed_count; i++) {
+        bool same;
+        TRY(oplog_seed_keep(store, author->id, run->seeds[i].block, run->seeds[i].seed, &same, err));
+        if (same) {
+            seeds->blocks[seeds->count++] = run->seeds[i].block;
+        }
+    }
+    return ERR_OK;
+}
+
+static bool seeded(const struct run_seeds *seeds, uint64_t seq)
+{
+    uint64_t block = op_salt_block(seq);
+    for (size_t i = 0; i < seeds->count; i++) {
+        if (seeds->blocks[i] == block) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* ---- one op ---- */
+
+static enum err_code same_as_held(struct store *store, const struct author *author, uint64_t seq, struct error *err)
+{
+    sqlite3_stmt *s;
+    bool row;
+    TRY(db_statement(&store->db, "SELECT header FROM op WHERE id = ?1", &s, err));
+    bind_int(s, 1, op_key(author->id, seq));
+    TRY(db_step(&store->db, s, &row, err));
+    bool same = row && slice_equal(column_slice(s, 0), buf_slice(&store->header));
+    sqlite3_reset(s);
+    return same ? ERR_OK
+                : FAIL(err, HISTORY, "take record %llu of a device: another one with this number is held already",
+                       (unsigned long long)seq);
+}
+
+static void follow_clock(struct store *store, uint64_t hlc, int64_t now_ms)
+{
+    if (hlc > store->newest_hlc && (int64_t)(hlc >> 16) <= now_ms + HLC_AHEAD_MAX_MS) {
+        store->newest_hlc = hlc;
+    }
+}
+
+static enum err_code take_op(struct store *store, struct author *author, const struct op *op, bool salted,
+                             int64_t received_at_ms, struct store_applied *applied, struct error *err)
+{
+    if (memcmp(op->stream, store->stream, STREAM_ID_BYTES) != 0 || op->id.seq > author->newest_seq + 1) {
+        return FAIL(err, HISTORY, "take record %llu of a device: %llu comes next", (unsigned long long)op->id.seq,
+                    (unsigned long long)author->newest_seq + 1);
+    }
+    buf_clear(&store->header);
+    TRY(op_header_encode(op, &store->header, err));
+    if (op->id.seq <= author->newest_seq) {
+        return same_as_held(store, author, op->id.seq, err);
+    }
+    struct error reason;
+    enum err_code admitted = record_admit(op, author->writer, &reason);
+    const char *quarantine = admitted == ERR_OK ? NULL : reason.message;
+    TRY(oplog_insert(store, author, op, buf_slice(&store->header), salted, quarantine, received_at_ms, err));
+    author->newest_seq = op->id.seq;
+    op_link_next(author->newest_link, buf_slice(&store->header), author->newest_link);
+    follow_clock(store, op->hlc, received_at_ms);
+    applied->new_ops++;
+    if (admitted != ERR_OK) {
+        applied->quarantined++;
+        return ERR_OK;
+    }
+    return fold_op(store, op_key(author->id, op->id.seq), op, err);
+}
+
+/* ---- one run ---- */
+
+static enum err_code author_key(struct store *store, const struct author *author, struct certificate *certificate,
+                                struct error *err)
+{
+    sqlite3_stmt *s;
+    bool row;
+    TRY(db_statement(&store->db, "SELECT certificate FROM author WHERE id = ?1", &s, err));
+    bind_int(s, 1, author->id);
+    TRY(db_step(&store->db, s, &row, err));
+    enum err_code rc = row ? certificate_parse(column_slice(s, 0), certificate, err)
+                           : FAIL(err, DAMAGED, "find the certificate of an author");
+    sqlite3_reset(s);
+    return rc;
+}
+
+static enum err_code check_signature(struct store *store, const struct author *author, const struct store_run *run,
+                                     const uint8_t link[SHA256_BYTES], struct error *err)
+{
+    struct certificate certificate;
+    TRY(author_key(store, author, &certificate, err));
+    struct op_id signed_op = run->ops.ops[0].id;
+    signed_op.seq = run->signed_seq;
+    uint8_t message[OP_LINK_MESSAGE_BYTES];
+    op_link_message(store->stream, &signed_op, link, message);
+    struct slice signature = slice_of(run->signature, run->signature_len);
+    TRY(signature_verify(slice_of(certificate.public_key, certificate.public_key_len), OP_LINK_CONTEXT,
+                         slice_of(message, sizeof(message)), signature, err));
+    return oplog_author_sign(store, author, run->signed_seq, signature, err);
+}
+
+static enum err_code take_run(struct store *store, const struct store_run *run, int64_t received_at_ms,
+                              struct store_applied *applied, struct error *err)
+{
+    if (run->ops.count == 0) {
+        return FAIL(err, PROTOCOL, "take a run without records");
+    }
+    struct author author;
+    SCOPED(run_seeds_fini) struct run_seeds seeds = { 0 };
+    TRY(author_of_run(store, run, &author, err));
+    TRY(keep_seeds(store, &author, run, &seeds, err));
+    uint64_t held = author.newest_seq;
+    for (size_t i = 0; i < run->ops.count; i++) {
+        const struct op *op = &run->ops.ops[i];
+        TRY(take_op(store, &author, op, seeded(&seeds, op->id.seq), received_at_ms, applied, err));
+        /* A signature over what was held before adds nothing: its link is not at hand, and a newer one will cover it.
+         */
+        if (op->id.seq == run->signed_seq && op->id.seq > held) {
+            TRY(check_signature(store, &author, run, author.newest_link, err));
+        }
+    }
+    return author.newest_seq > held ? oplog_author_save(store, &author, err) : ERR_OK;
+}
+
+/* ---- the exchange ---- */
+
+static enum err_code save_sync(struct store *store, const struct store_exchange *exchange, struct error *err)
+{
+    const struct store_receipt *receipt = &exchange->receipt;
+    uint64_t acked = receipt->acked_seq < store->self.newest_seq ? receipt->acked_seq : store->self.newest_seq;
+    uint8_t link[SHA256_BYTES];
+    TRY(store_own_link(store, acked, link, err));
+    sqlite3_stmt *s;
+    TRY(db_statement(
+        &store->db,
+        "UPDATE sync_state SET cursor = ?1, acked_seq = ?2, acked_link = ?3, receipt = ?4, clock_offset = ?5, "
+        "newest_hlc = ?6",
+        &s, err));
+    bind_int(s, 1, (int64_t)exchange->cursor);
+    bind_int(s, 2, (int64_t)acked);
+    bind_blob(s, 3, link, SHA256_BYTES);
+    bind_blob(s, 4, receipt->signature, receipt->signature_len);
+    bind_int(s, 5, exchange->clock_offset_ms);
+    bind_int(s, 6, (int64_t)store->newest_hlc);
+    return db_run(&store->db, s, err);
+}
+
+static enum err_code take_all(struct store *store, const struct store_exchange *exchange, struct store_applied *applied,
+                              struct error *err)
+{
+    for (size_t i = 0; i < exchange->run_count; i++) {
+        TRY(take_run(store, &exchange->runs[i], exchange->received_at_ms, applied, err));
+    }
+    /* our own ops may have come back */
+    bool found;
+    TRY(oplog_author_find(store, store->self.device, store->self.incarnation, &store->self, &found, err));
+    return save_sync(store, exchange, err);
+}
+
+enum err_code store_apply(struct store *store, const struct store_exchange *exchange, struct store_applied *ret_applied,
+                          struct error *err)
+{
+    if (!store->enrolled) {
+        return FAIL(err, NOT_ENROLLED, "take records: this machine is not enrolled");
+    }
+    struct store_applied applied = { 0 };
+    TRY(replica_begin(store, err));
+    TRY(replica_end(store, take_all(store, exchange, &applied, err), err));
+    *ret_applied = applied;
+    return ERR_OK;
+}
+
+static enum err_code refuse(struct store *store, uint64_t seq, const char *reason, struct error *err)
+{
+    sqlite3_stmt *s;
+    bool row;
+    int64_t key = op_key(store->self.id, seq);
+    TRY(db_statement(&store->db, "SELECT header, salt, body FROM op WHERE id = ?1 AND quarantine IS NULL", &s, err));
+    bind_int(s, 1, key);
+    TRY(db_step(&store->db, s, &row, err));
+    if (!row) {
+        return ERR_OK; /* known already */
+    }
+    struct op op;
+    struct op_id supersedes[OP_SUPERSEDES_MAX];
+    enum err_code rc = oplog_row(store, s, 0, key, &op, supersedes, err);
+    sqlite3_reset(s);
+    TRY(rc);
+    TRY(db_statement(&store->db, "UPDATE op SET quarantine = ?2 WHERE id = ?1", &s, err));
+    bind_int(s, 1, key);
+    bind_text(s, 2, reason);
+    TRY(db_run(&store->db, s, err));
+    return fold_out(store, key, &op, err);
+}
+
+enum err_code store_mark_refused(struct store *store, uint64_t seq, const char *reason, struct error *err)
+{
+    TRY(replica_begin(store, err));
+    return replica_end(store, refuse(store, seq, reason, err), err);
+}

@@ -1,0 +1,91 @@
+#include <stdlib.h>
+#include <string.h>
+
+#include "store/replica.h"
+
+enum err_code dirty_placement(struct store *store, const uint8_t placement[OP_ENTITY_BYTES], struct error *err)
+{
+    if (store->last_dirty_set && memcmp(store->last_dirty, placement, OP_ENTITY_BYTES) == 0) {
+        return ERR_OK;
+    }
+    sqlite3_stmt *s;
+    TRY(db_statement(&store->db, "INSERT OR IGNORE INTO dirty_placement VALUES (?1)", &s, err));
+    bind_blob(s, 1, placement, OP_ENTITY_BYTES);
+    TRY(db_run(&store->db, s, err));
+    memcpy(store->last_dirty, placement, OP_ENTITY_BYTES);
+    store->last_dirty_set = true;
+    return ERR_OK;
+}
+
+enum err_code dirty_participant(struct store *store, struct slice participant, struct error *err)
+{
+    sqlite3_stmt *s;
+    TRY(db_statement(&store->db,
+                     "INSERT OR IGNORE INTO dirty_placement SELECT id FROM placement WHERE participant = ?1", &s, err));
+    bind_slice(s, 1, participant);
+    return db_run(&store->db, s, err);
+}
+
+enum err_code dirty_site(struct store *store, struct error *err)
+{
+    sqlite3_stmt *s;
+    TRY(db_statement(&store->db, "UPDATE sync_state SET dirty_site = 1 WHERE dirty_site = 0", &s, err));
+    return db_run(&store->db, s, err);
+}
+
+void store_dirty_fini(struct store_dirty *dirty)
+{
+    free(dirty->placements);
+    *dirty = (struct store_dirty){ 0 };
+}
+
+static enum err_code read_site(struct store *store, bool *ret_site, struct error *err)
+{
+    sqlite3_stmt *s;
+    bool row;
+    TRY(db_statement(&store->db, "SELECT dirty_site FROM sync_state", &s, err));
+    TRY(db_step(&store->db, s, &row, err));
+    *ret_site = row && column_int(s, 0) != 0;
+    sqlite3_reset(s);
+    return ERR_OK;
+}
+
+enum err_code store_dirty_read(struct store *store, size_t max, struct store_dirty *ret_dirty, struct error *err)
+{
+    struct store_dirty dirty = { .placements = calloc(max, sizeof(struct row_id)) };
+    if (dirty.placements == NULL) {
+        return FAIL(err, NO_MEMORY, "list what changed");
+    }
+    sqlite3_stmt *s;
+    enum err_code rc =
+        db_statement(&store->db, "SELECT placement FROM dirty_placement ORDER BY placement LIMIT ?1", &s, err);
+    if (rc == ERR_OK) {
+        bind_int(s, 1, (int64_t)max);
+    }
+    bool row = true;
+    while (rc == ERR_OK && row) {
+        rc = db_step(&store->db, s, &row, err);
+        if (rc == ERR_OK && row && column_fixed(s, 0, dirty.placements[dirty.placement_count].bytes, ROW_ID_BYTES)) {
+            dirty.placement_count++;
+        }
+    }
+    if (rc == ERR_OK) {
+        rc = read_site(store, &dirty.site, err);
+    }
+    if (rc != ERR_OK) {
+        store_dirty_fini(&dirty);
+        return rc;
+    }
+    *ret_dirty = dirty;
+    return ERR_OK;
+}
+
+enum err_code store_dirty_all(struct store *store, struct error *err)
+{
+    TRY(replica_begin(store, err));
+    enum err_code rc = db_exec(&store->db, "INSERT OR IGNORE INTO dirty_placement SELECT id FROM placement", err);
+    if (rc == ERR_OK) {
+        rc = dirty_site(store, err);
+    }
+    return replica_end(store, rc, err);
+}

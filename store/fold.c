@@ -1,0 +1,522 @@
+/*
+ * Folding: a row is a pure function of the set of ops about it.
+ *
+ * For descriptive records the ops of the subject are read from the log, put in order of (hlc, device, incarnation, seq)
+ * and merged field by field, the later value standing. So arrival order cannot matter, and a rebuild is the same code.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "store/replica.h"
+
+enum { MERGE_OPS_MAX = 100000 };
+
+/* ---- the ops of one subject and kind ---- */
+
+struct version {
+    uint64_t hlc;
+    struct op_id id;
+    enum record_writer writer;
+    struct slice body; /* into merged.bytes, as an offset until all are read */
+};
+
+struct merged {
+    struct version *versions;
+    size_t count;
+    size_t capacity;
+    struct buf bytes;
+    struct record record; /* borrows from bytes */
+};
+
+static void merged_fini(struct merged *merged)
+{
+    free(merged->versions);
+    buf_fini(&merged->bytes);
+}
+
+static enum err_code add_version(struct merged *merged, const struct op *op, enum record_writer writer,
+                                 struct error *err)
+{
+    if (merged->count == merged->capacity) {
+        size_t capacity = merged->capacity == 0 ? 8 : 2 * merged->capacity;
+        struct version *versions = realloc(merged->versions, capacity * sizeof(*versions));
+        if (versions == NULL || capacity > MERGE_OPS_MAX) {
+            return FAIL(err, LIMIT, "merge more than %d records about one subject", MERGE_OPS_MAX);
+        }
+        merged->versions = versions;
+        merged->capacity = capacity;
+    }
+    struct version *version = &merged->versions[merged->count++];
+    *version = (struct version){ .hlc = op->hlc, .id = op->id, .writer = writer };
+    version->body = slice_of((const void *)merged->bytes.len, op->body.len);
+    return buf_append(&merged->bytes, op->body.data, op->body.len, err);
+}
+
+static enum err_code read_versions(struct store *store, uint32_t kind, struct slice subject, struct merged *merged,
+                                   struct error *err)
+{
+    sqlite3_stmt *s;
+    TRY(db_statement(
+        &store->db,
+        "SELECT id, writer, header, salt, body FROM op INDEXED BY op_subject WHERE subject = ?1 AND kind = ?2 "
+        "AND kind <> 5 AND quarantine IS NULL AND body IS NOT NULL",
+        &s, err));
+    bind_slice(s, 1, subject);
+    bind_int(s, 2, kind);
+    for (;;) {
+        bool row;
+        TRY(db_step(&store->db, s, &row, err));
+        if (!row) {
+            return ERR_OK;
+        }
+        struct op op;
+        struct op_id supersedes[OP_SUPERSEDES_MAX];
+        enum err_code rc = op_header_decode(column_slice(s, 2), &op, supersedes, err);
+        op.body = column_slice(s, 4);
+        if (rc == ERR_OK) {
+            rc = add_version(merged, &op, (enum record_writer)column_int(s, 1), err);
+        }
+        if (rc != ERR_OK) {
+            sqlite3_reset(s);
+            return rc;
+        }
+    }
+}
+
+static int version_compare(const void *a, const void *b)
+{
+    const struct version *left = a;
+    const struct version *right = b;
+    if (left->hlc != right->hlc) {
+        return left->hlc < right->hlc ? -1 : 1;
+    }
+    return op_id_compare(&left->id, &right->id);
+}
+
+/* Later values stand, field by field. */
+static enum err_code merge_fields(const struct kind *kind, struct merged *merged, struct error *err)
+{
+    record_init(&merged->record, kind);
+    for (size_t i = 0; i < merged->count; i++) {
+        struct version *version = &merged->versions[i];
+        version->body.data = merged->bytes.data + (uintptr_t)version->body.data;
+        struct record one;
+        TRY(record_decode(kind, version->body, &one, err));
+        for (size_t f = 0; f < kind->field_count; f++) {
+            if (one.values[f].present) {
+                merged->record.values[f] = one.values[f];
+            }
+        }
+    }
+    return ERR_OK;
+}
+
+static enum err_code merge(struct store *store, const struct kind *kind, struct slice subject, struct merged *merged,
+                           struct error *err)
+{
+    *merged = (struct merged){ 0 };
+    buf_init(&merged->bytes, SIZE_MAX / 2);
+    TRY(read_versions(store, kind->number, subject, merged, err));
+    if (merged->count > 1) {
+        qsort(merged->versions, merged->count, sizeof(*merged->versions), version_compare);
+    }
+    return merge_fields(kind, merged, err);
+}
+
+/* ---- rows ---- */
+
+static void bind_value(sqlite3_stmt *s, int at, const struct field *field, const struct value *value)
+{
+    if (!value->present) {
+        bind_null(s, at);
+    } else if (field->type == FIELD_TEXT || field->type == FIELD_CODE) {
+        bind_text_slice(s, at, value->text);
+    } else if (field->type == FIELD_ID) {
+        bind_slice(s, at, value->text);
+    } else {
+        bind_int(s, at, value->number);
+    }
+}
+
+/* Binds the id and then every field in the order of its kind; returns the next index. */
+static int bind_record(sqlite3_stmt *s, struct slice subject, const struct record *record)
+{
+    bind_slice(s, 1, subject);
+    int at = 2;
+    for (size_t i = 0; i < record->kind->field_count; i++) {
+        bind_value(s, at++, &record->kind->fields[i], &record->values[i]);
+    }
+    return at;
+}
+
+static enum err_code delete_row(struct store *store, const char *sql, struct slice subject, struct error *err)
+{
+    sqlite3_stmt *s;
+    TRY(db_statement(&store->db, sql, &s, err));
+    bind_slice(s, 1, subject);
+    return db_run(&store->db, s, err);
+}
+
+static struct value *merged_value(struct merged *merged, const char *name)
+{
+    return record_value(&merged->record, name);
+}
+
+static enum err_code fold_participant(struct store *store, struct slice subject, struct merged *merged,
+                                      struct error *err)
+{
+    if (merged->count == 0) {
+        TRY(delete_row(store, "DELETE FROM participant WHERE id = ?1", subject, err));
+        return dirty_participant(store, subject, err);
+    }
+    sqlite3_stmt *s;
+    TRY(db_statement(&store->db, "INSERT OR REPLACE INTO participant VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)", &s, err));
+    (void)bind_record(s, subject, &merged->record);
+    TRY(db_run(&store->db, s, err));
+    return dirty_participant(store, subject, err);
+}
+
+/* The newest event says where a referral stands; without one it is `received`. */
+static enum err_code referral_status(struct store *store, struct slice subject, struct merged *events,
+                                     struct buf *status, int64_t *ret_on, struct error *err)
+{
+    TRY(merge(store, kind_by_number(KIND_REFERRAL_EVENT), subject, events, err));
+    if (events->count == 0) {
+        return buf_append_text(status, "received", err);
+    }
+    struct record newest;
+    TRY(record_decode(events->record.kind, events->versions[events->count - 1].body, &newest, err));
+    struct value *name = record_value(&newest, "status");
+    struct value *on = record_value(&newest, "on");
+    *ret_on = on->present ? on->number : INT64_MIN;
+    return name->present ? buf_append(status, name->text.data, name->text.len, err)
+                         : buf_append_text(status, "received", err);
+}
+
+static bool any_from_centre(const struct merged *merged)
+{
+    for (size_t i = 0; i < merged->count; i++) {
+        if (merged->versions[i].writer == WRITER_CENTRE) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static enum err_code put_referral(struct store *store, struct slice subject, struct merged *merged, struct slice status,
+                                  int64_t status_on, struct error *err)
+{
+    sqlite3_stmt *s;
+    TRY(db_statement(&store->db,
+                     "INSERT OR REPLACE INTO referral VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)", &s,
+                     err));
+    int at = bind_record(s, subject, &merged->record);
+    bind_int(s, at, any_from_centre(merged));
+    bind_text_slice(s, at + 1, status);
+    struct value *received = merged_value(merged, "received_on");
+    if (status_on == INT64_MIN && received->present) {
+        status_on = received->number;
+    }
+    if (status_on == INT64_MIN) {
+        bind_null(s, at + 2);
+    } else {
+        bind_int(s, at + 2, status_on);
+    }
+    return db_run(&store->db, s, err);
+}
+
+static enum err_code fold_referral(struct store *store, struct slice subject, struct merged *merged, struct error *err)
+{
+    SCOPED(merged_fini) struct merged events = { 0 };
+    SCOPED(buf_fini) struct buf status;
+    buf_init(&status, ROW_CODE_SIZE);
+    int64_t status_on = INT64_MIN;
+    TRY(referral_status(store, subject, &events, &status, &status_on, err));
+    if (merged->count == 0 && events.count == 0) {
+        TRY(delete_row(store, "DELETE FROM referral WHERE id = ?1", subject, err));
+    } else {
+        TRY(put_referral(store, subject, merged, buf_slice(&status), status_on, err));
+    }
+    return dirty_site(store, err);
+}
+
+/* A notice counts as received when stated, or as the pack deems it, by the calendar of its placement. */
+static enum err_code deem_received(struct store *store, struct merged *merged, bool *ret_known, int64_t *ret_day,
+                                   struct error *err)
+{
+    const struct value *received = merged_value(merged, "received_on");
+    const struct value *served = merged_value(merged, "served_on");
+    const struct value *by = merged_value(merged, "served_by");
+    const struct value *placement = merged_value(merged, "placement");
+    *ret_known = received->present || (served->present && by->present);
+    *ret_day = received->present ? received->number : served->number;
+    if (received->present || !*ret_known || !slice_equal(by->text, slice_of_text("post"))) {
+        return ERR_OK;
+    }
+    sqlite3_stmt *s;
+    bool row;
+    TRY(db_statement(&store->db, "SELECT calendar FROM placement WHERE id = ?1", &s, err));
+    bind_slice(s, 1, placement->text);
+    TRY(db_step(&store->db, s, &row, err));
+    char name[ROW_CODE_SIZE] = "";
+    if (row) {
+        column_text(s, 0, name, sizeof(name));
+        sqlite3_reset(s);
+    }
+    enum calendar calendar = CALENDAR_ENGLAND_WALES;
+    (void)calendar_parse(name, &calendar);
+    *ret_day = notice_received_on(store->programme, calendar, (int32_t)served->number);
+    return ERR_OK;
+}
+
+static enum err_code fold_notice(struct store *store, struct slice subject, struct merged *merged, struct error *err)
+{
+    if (merged->count == 0) {
+        return delete_row(store, "DELETE FROM notice WHERE id = ?1", subject, err);
+    }
+    bool known;
+    int64_t received_on;
+    TRY(deem_received(store, merged, &known, &received_on, err));
+    sqlite3_stmt *s;
+    TRY(db_statement(&store->db,
+                     "INSERT OR REPLACE INTO notice VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)",
+                     &s, err));
+    int at = bind_record(s, subject, &merged->record);
+    if (known) {
+        bind_int(s, at, received_on);
+    } else {
+        bind_null(s, at);
+    }
+    TRY(db_run(&store->db, s, err));
+    const struct value *placement = merged_value(merged, "placement");
+    return placement->present ? dirty_placement(store, placement->text.data, err) : ERR_OK;
+}
+
+/* Notices of a placement hang on its calendar. */
+static enum err_code fold_notices_of(struct store *store, const uint8_t placement[OP_ENTITY_BYTES], struct error *err);
+
+static enum err_code fold_placement(struct store *store, struct slice subject, struct merged *merged, struct error *err)
+{
+    if (merged->count == 0) {
+        TRY(delete_row(store, "DELETE FROM placement WHERE id = ?1", subject, err));
+    } else {
+        sqlite3_stmt *s;
+        TRY(db_statement(&store->db,
+                         "INSERT OR REPLACE INTO placement VALUES "
+                         "(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15)",
+                         &s, err));
+        (void)bind_record(s, subject, &merged->record);
+        TRY(db_run(&store->db, s, err));
+    }
+    TRY(fold_placement_sessions(store, subject.data, err));
+    TRY(fold_notices_of(store, subject.data, err));
+    TRY(dirty_placement(store, subject.data, err));
+    return dirty_site(store, err);
+}
+
+static enum err_code fold_capacity(struct store *store, struct slice subject, struct merged *merged, struct error *err)
+{
+    if (merged->count == 0) {
+        TRY(delete_row(store, "DELETE FROM capacity_statement WHERE id = ?1", subject, err));
+        return dirty_site(store, err);
+    }
+    sqlite3_stmt *s;
+    TRY(db_statement(&store->db, "INSERT OR REPLACE INTO capacity_statement VALUES (?1, ?2, ?3, ?4, ?5, ?6)", &s, err));
+    int at = bind_record(s, subject, &merged->record);
+    bind_int(s, at, (int64_t)(merged->versions[merged->count - 1].hlc & INT64_MAX));
+    TRY(db_run(&store->db, s, err));
+    return dirty_site(store, err);
+}
+
+/* Where an appointment stood before this fold: the sessions there are looked at again too. */
+struct appointment_place {
+    bool known;
+    uint8_t participant[OP_ENTITY_BYTES];
+    int32_t day;
+};
+
+static enum err_code appointment_before(struct store *store, struct slice subject, struct appointment_place *ret,
+                                        struct error *err)
+{
+    sqlite3_stmt *s;
+    bool row;
+    *ret = (struct appointment_place){ 0 };
+    TRY(db_statement(&store->db, "SELECT participant, day FROM appointment WHERE id = ?1", &s, err));
+    bind_slice(s, 1, subject);
+    TRY(db_step(&store->db, s, &row, err));
+    if (row) {
+        ret->known = column_fixed(s, 0, ret->participant, OP_ENTITY_BYTES) && sqlite3_column_type(s, 1) != SQLITE_NULL;
+        ret->day = (int32_t)column_int(s, 1);
+        sqlite3_reset(s);
+    }
+    return ERR_OK;
+}
+
+static enum err_code fold_appointment(struct store *store, struct slice subject, struct merged *merged,
+                                      struct error *err)
+{
+    struct appointment_place before;
+    TRY(appointment_before(store, subject, &before, err));
+    if (merged->count == 0) {
+        TRY(delete_row(store, "DELETE FROM appointment WHERE id = ?1", subject, err));
+    } else {
+        sqlite3_stmt *s;
+        TRY(db_statement(&store->db, "INSERT OR REPLACE INTO appointment VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)", &s,
+                         err));
+        (void)bind_record(s, subject, &merged->record);
+        TRY(db_run(&store->db, s, err));
+    }
+    if (before.known) {
+        TRY(fold_sessions_of_day(store, slice_of(before.participant, OP_ENTITY_BYTES), before.day, err));
+    }
+    const struct value *participant = merged_value(merged, "participant");
+    const struct value *day = merged_value(merged, "day");
+    return participant->present && day->present
+               ? fold_sessions_of_day(store, participant->text, (int32_t)day->number, err)
+               : ERR_OK;
+}
+
+static enum err_code fold_decision(struct store *store, struct slice subject, struct merged *merged, struct error *err)
+{
+    /* of the person it was about before, too */
+    sqlite3_stmt *s;
+    TRY(db_statement(&store->db,
+                     "INSERT OR IGNORE INTO dirty_placement SELECT p.id FROM decision d JOIN placement p "
+                     "ON p.participant = d.participant WHERE d.id = ?1",
+                     &s, err));
+    bind_slice(s, 1, subject);
+    TRY(db_run(&store->db, s, err));
+    if (merged->count == 0) {
+        return delete_row(store, "DELETE FROM decision WHERE id = ?1", subject, err);
+    }
+    TRY(db_statement(&store->db, "INSERT OR REPLACE INTO decision VALUES (?1, ?2, ?3, ?4, ?5, ?6)", &s, err));
+    (void)bind_record(s, subject, &merged->record);
+    TRY(db_run(&store->db, s, err));
+    const struct value *participant = merged_value(merged, "participant");
+    return participant->present ? dirty_participant(store, participant->text, err) : ERR_OK;
+}
+
+/* ---- one subject ---- */
+
+typedef enum err_code (*fold_fn)(struct store *store, struct slice subject, struct merged *merged, struct error *err);
+
+static const struct {
+    uint32_t merged_kind; /* whose fields make the row */
+    fold_fn fold;
+} folds[] = {
+    [KIND_PARTICIPANT] = { KIND_PARTICIPANT, fold_participant },
+    [KIND_REFERRAL] = { KIND_REFERRAL, fold_referral },
+    [KIND_REFERRAL_EVENT] = { KIND_REFERRAL, fold_referral },
+    [KIND_PLACEMENT] = { KIND_PLACEMENT, fold_placement },
+    [KIND_NOTICE] = { KIND_NOTICE, fold_notice },
+    [KIND_CAPACITY_STATEMENT] = { KIND_CAPACITY_STATEMENT, fold_capacity },
+    [KIND_APPOINTMENT] = { KIND_APPOINTMENT, fold_appointment },
+    [KIND_DECISION] = { KIND_DECISION, fold_decision },
+};
+
+static enum err_code fold_subject(struct store *store, uint32_t kind, struct slice subject, struct error *err)
+{
+    CHECK(kind < ARRAY_LEN(folds) && folds[kind].fold != NULL);
+    SCOPED(merged_fini) struct merged merged;
+    TRY(merge(store, kind_by_number(folds[kind].merged_kind), subject, &merged, err));
+    return folds[kind].fold(store, subject, &merged, err);
+}
+
+static enum err_code fold_notices_of(struct store *store, const uint8_t placement[OP_ENTITY_BYTES], struct error *err)
+{
+    SCOPED(buf_fini) struct buf ids;
+    buf_init(&ids, SIZE_MAX / 2);
+    sqlite3_stmt *s;
+    TRY(db_statement(&store->db, "SELECT id FROM notice WHERE placement = ?1", &s, err));
+    bind_blob(s, 1, placement, OP_ENTITY_BYTES);
+    for (;;) {
+        bool row;
+        TRY(db_step(&store->db, s, &row, err));
+        if (!row) {
+            break;
+        }
+        struct slice id = column_slice(s, 0);
+        TRY(buf_append(&ids, id.data, id.len, err));
+    }
+    for (size_t at = 0; at < ids.len; at += OP_ENTITY_BYTES) {
+        TRY(fold_subject(store, KIND_NOTICE, slice_of(ids.data + at, OP_ENTITY_BYTES), err));
+    }
+    return ERR_OK;
+}
+
+enum err_code fold_op(struct store *store, int64_t key, const struct op *op, struct error *err)
+{
+    if (op->kind == KIND_ATTENDANCE) {
+        return fold_attendance(store, key, op, err);
+    }
+    return fold_subject(store, op->kind, slice_of(op->subject, op->subject_len), err);
+}
+
+enum err_code fold_out(struct store *store, int64_t key, const struct op *op, struct error *err)
+{
+    if (op->kind == KIND_ATTENDANCE) {
+        return fold_attendance_out(store, key, op, err);
+    }
+    return fold_subject(store, op->kind, slice_of(op->subject, op->subject_len), err);
+}
+
+/* ---- everything ---- */
+
+static enum err_code clear_tables(struct store *store, struct error *err)
+{
+    for (size_t i = 0; folded_tables[i] != NULL; i++) {
+        char sql[96];
+        (void)snprintf(sql, sizeof(sql), "DELETE FROM %s", folded_tables[i]);
+        TRY(db_exec(&store->db, sql, err));
+    }
+    return db_exec(&store->db, "DELETE FROM dirty_placement; UPDATE sync_state SET dirty_site = 1", err);
+}
+
+static enum err_code next_folded(struct store *store, int64_t after, int64_t *ret_key, struct op_batch *one,
+                                 struct error *err)
+{
+    sqlite3_stmt *s;
+    bool row;
+    op_batch_clear(one);
+    TRY(db_statement(&store->db,
+                     "SELECT id, header, salt, body FROM op WHERE id > ?1 AND quarantine IS NULL ORDER BY id LIMIT 1",
+                     &s, err));
+    bind_int(s, 1, after);
+    TRY(db_step(&store->db, s, &row, err));
+    if (!row) {
+        return ERR_OK;
+    }
+    struct op op;
+    struct op_id supersedes[OP_SUPERSEDES_MAX];
+    *ret_key = column_int(s, 0);
+    enum err_code rc = oplog_row(store, s, 1, *ret_key, &op, supersedes, err);
+    if (rc == ERR_OK) {
+        rc = op_batch_add(one, &op, err);
+    }
+    sqlite3_reset(s);
+    return rc;
+}
+
+static enum err_code fold_each(struct store *store, struct op_batch *one, struct error *err)
+{
+    int64_t key = 0;
+    for (;;) {
+        TRY(next_folded(store, key, &key, one, err));
+        if (one->count == 0) {
+            return ERR_OK;
+        }
+        TRY(fold_op(store, key, &one->ops[0], err));
+    }
+}
+
+enum err_code fold_all(struct store *store, struct error *err)
+{
+    store->last_dirty_set = false;
+    TRY(clear_tables(store, err));
+    struct op_batch one;
+    op_batch_init(&one);
+    enum err_code rc = fold_each(store, &one, err);
+    op_batch_fini(&one);
+    return rc;
+}

@@ -1,0 +1,531 @@
+/*
+ * Sessions. A session's row is a pure function of
+ *   - the placement's pattern, dates and calendar: is it expected, from when to when;
+ *   - JCP's own appointments of the person on that day: what overlaps;
+ *   - its assertions: those that no other assertion of the session supersedes are the heads.
+ *
+ *   heads say the same ──► recorded, or excused (said so, or an absence over JCP's own appointment)
+ *   heads differ       ──► disputed, until an assertion supersedes them all
+ *   no assertion       ──► unrecorded, and gone when it is not expected either
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "store/replica.h"
+
+enum { SESSIONS_MAX = 4000, HEADS_MAX = 64 };
+
+struct session_key {
+    uint8_t placement[OP_ENTITY_BYTES];
+    int32_t day;
+    int slot;
+};
+
+/* What the placement and JCP say of a session, before anybody recorded anything. */
+struct session_frame {
+    bool expected;
+    int starts_min; /* ROW_NONE: hours not known */
+    int ends_min;
+    bool overlaps;
+    int jcp_starts_min;
+    int jcp_ends_min;
+    char jcp_purpose[ROW_CODE_SIZE];
+};
+
+static void bind_key(sqlite3_stmt *s, const struct session_key *key)
+{
+    bind_blob(s, 1, key->placement, OP_ENTITY_BYTES);
+    bind_int(s, 2, key->day);
+    bind_int(s, 3, key->slot);
+}
+
+static void bind_int_or_null(sqlite3_stmt *s, int at, int value)
+{
+    if (value == ROW_NONE) {
+        bind_null(s, at);
+    } else {
+        bind_int(s, at, value);
+    }
+}
+
+/* ---- JCP's appointments ---- */
+
+/*
+ * The first appointment that overlaps. A session whose hours are not known overlaps any appointment of its day: in
+ * doubt for the person.
+ */
+static enum err_code find_overlap(struct store *store, struct slice participant, int32_t day,
+                                  struct session_frame *frame, struct error *err)
+{
+    frame->overlaps = false;
+    frame->jcp_starts_min = ROW_NONE;
+    frame->jcp_ends_min = ROW_NONE;
+    frame->jcp_purpose[0] = '\0';
+    if (participant.len == 0) {
+        return ERR_OK;
+    }
+    sqlite3_stmt *s;
+    bool row;
+    TRY(db_statement(
+        &store->db,
+        "SELECT starts_min, ends_min, purpose FROM appointment WHERE participant = ?1 AND day = ?2 "
+        "AND ifnull(cancelled, 0) = 0 AND starts_min < ?4 AND ends_min > ?3 ORDER BY starts_min, ends_min, id",
+        &s, err));
+    bool known = frame->starts_min != ROW_NONE && frame->ends_min != ROW_NONE;
+    bind_slice(s, 1, participant);
+    bind_int(s, 2, day);
+    bind_int(s, 3, known ? frame->starts_min : -1);
+    bind_int(s, 4, known ? frame->ends_min : 24 * 60 + 1);
+    TRY(db_step(&store->db, s, &row, err));
+    if (row) {
+        frame->overlaps = true;
+        frame->jcp_starts_min = (int)column_int(s, 0);
+        frame->jcp_ends_min = (int)column_int(s, 1);
+        column_text(s, 2, frame->jcp_purpose, sizeof(frame->jcp_purpose));
+        sqlite3_reset(s);
+    }
+    return ERR_OK;
+}
+
+/* ---- heads ---- */
+
+struct head {
+    enum outcome outcome;
+    int minutes;
+    char reason[ROW_CODE_SIZE];
+    uint64_t hlc;
+    struct op_id id;
+};
+
+struct heads {
+    size_t assertions;
+    size_t count;     /* heads */
+    size_t different; /* heads that say different things */
+    struct head newest;
+    struct head seen[HEADS_MAX]; /* one of each that differs */
+};
+
+static bool head_newer(const struct head *a, const struct head *b)
+{
+    return a->hlc != b->hlc ? a->hlc > b->hlc : op_id_compare(&a->id, &b->id) > 0;
+}
+
+static bool head_same(const struct head *a, const struct head *b)
+{
+    return a->outcome == b->outcome && a->minutes == b->minutes && strcmp(a->reason, b->reason) == 0;
+}
+
+static void heads_add(struct heads *heads, const struct head *head)
+{
+    if (heads->count++ == 0 || head_newer(head, &heads->newest)) {
+        heads->newest = *head;
+    }
+    for (size_t i = 0; i < heads->different; i++) {
+        if (head_same(&heads->seen[i], head)) {
+            return;
+        }
+    }
+    if (heads->different < HEADS_MAX) {
+        heads->seen[heads->different++] = *head;
+    }
+}
+
+/* An assertion is a head unless another of the same session supersedes it. */
+static enum err_code read_heads(struct store *store, const struct session_key *key, struct heads *heads,
+                                struct error *err)
+{
+    *heads = (struct heads){ 0 };
+    sqlite3_stmt *s;
+    TRY(db_statement(&store->db,
+                     "SELECT a.op, a.outcome, a.minutes, a.reason, a.hlc, w.device, w.incarnation, "
+                     "EXISTS (SELECT 1 FROM attendance_supersedes x WHERE x.placement = a.placement AND x.day = a.day "
+                     "AND x.slot = a.slot AND x.device = w.device AND x.incarnation = w.incarnation "
+                     "AND x.seq = (a.op & 1099511627775)) "
+                     "FROM attendance a JOIN author w ON w.id = (a.op >> 40) "
+                     "WHERE a.placement = ?1 AND a.day = ?2 AND a.slot = ?3",
+                     &s, err));
+    bind_key(s, key);
+    for (;;) {
+        bool row;
+        TRY(db_step(&store->db, s, &row, err));
+        if (!row) {
+            return ERR_OK;
+        }
+        heads->assertions++;
+        if (column_int(s, 7) != 0) {
+            continue;
+        }
+        struct head head = { .outcome = (enum outcome)column_int(s, 1),
+                             .minutes = (int)column_int_or(s, 2, ROW_NONE),
+                             .hlc = (uint64_t)column_int(s, 4) };
+        column_text(s, 3, head.reason, sizeof(head.reason));
+        (void)column_fixed(s, 5, head.id.device, DEVICE_ID_BYTES);
+        head.id.incarnation = (uint32_t)column_int(s, 6);
+        head.id.seq = op_key_seq(column_int(s, 0));
+        heads_add(heads, &head);
+    }
+}
+
+/* `head` in the rows follows, for lists of both sides of a dispute. */
+static enum err_code mark_heads(struct store *store, const struct session_key *key, struct error *err)
+{
+    sqlite3_stmt *s;
+    TRY(db_statement(&store->db,
+                     "UPDATE attendance AS a SET head = NOT EXISTS (SELECT 1 FROM attendance_supersedes x, author w "
+                     "WHERE w.id = (a.op >> 40) AND x.placement = a.placement AND x.day = a.day AND x.slot = a.slot "
+                     "AND x.device = w.device AND x.incarnation = w.incarnation AND x.seq = (a.op & 1099511627775)) "
+                     "WHERE a.placement = ?1 AND a.day = ?2 AND a.slot = ?3",
+                     &s, err));
+    bind_key(s, key);
+    return db_run(&store->db, s, err);
+}
+
+static enum standing standing_of(const struct heads *heads, const struct session_frame *frame)
+{
+    if (heads->count == 0) {
+        return STANDING_UNRECORDED;
+    }
+    if (heads->different > 1) {
+        return STANDING_DISPUTED;
+    }
+    enum outcome outcome = heads->newest.outcome;
+    bool absence = outcome == OUTCOME_ABSENT || outcome == OUTCOME_ABSENT_WITH_NOTICE;
+    return outcome == OUTCOME_EXCUSED || (absence && frame->overlaps) ? STANDING_EXCUSED : STANDING_RECORDED;
+}
+
+/* ---- the row ---- */
+
+static enum err_code delete_session(struct store *store, const struct session_key *key, struct error *err)
+{
+    sqlite3_stmt *s;
+    TRY(db_statement(&store->db, "DELETE FROM session WHERE placement = ?1 AND day = ?2 AND slot = ?3", &s, err));
+    bind_key(s, key);
+    return db_run(&store->db, s, err);
+}
+
+static enum err_code put_session(struct store *store, const struct session_key *key, const struct session_frame *frame,
+                                 const struct heads *heads, struct error *err)
+{
+    if (heads->count == 0 && !frame->expected) {
+        return delete_session(store, key, err);
+    }
+    sqlite3_stmt *s;
+    TRY(db_statement(
+        &store->db,
+        "INSERT INTO session VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14) "
+        "ON CONFLICT DO UPDATE SET starts_min = ?4, ends_min = ?5, expected = ?6, standing = ?7, outcome = ?8, "
+        "minutes = ?9, reason = ?10, heads = ?11, jcp_starts_min = ?12, jcp_ends_min = ?13, jcp_purpose = ?14",
+        &s, err));
+    bind_key(s, key);
+    bind_int_or_null(s, 4, frame->starts_min);
+    bind_int_or_null(s, 5, frame->ends_min);
+    bind_int(s, 6, frame->expected);
+    bind_int(s, 7, standing_of(heads, frame));
+    bind_int(s, 8, heads->count > 0 ? heads->newest.outcome : OUTCOME_NONE);
+    bind_int_or_null(s, 9, heads->count > 0 ? heads->newest.minutes : ROW_NONE);
+    bind_text(s, 10, heads->newest.reason);
+    bind_int(s, 11, (int64_t)heads->different);
+    bind_int_or_null(s, 12, frame->jcp_starts_min);
+    bind_int_or_null(s, 13, frame->jcp_ends_min);
+    if (frame->overlaps) {
+        bind_text(s, 14, frame->jcp_purpose);
+    } else {
+        bind_null(s, 14);
+    }
+    return db_run(&store->db, s, err);
+}
+
+static enum err_code participant_of(struct store *store, const uint8_t placement[OP_ENTITY_BYTES],
+                                    uint8_t out[OP_ENTITY_BYTES], struct slice *ret_participant, struct error *err)
+{
+    sqlite3_stmt *s;
+    bool row;
+    TRY(db_statement(&store->db, "SELECT participant FROM placement WHERE id = ?1", &s, err));
+    bind_blob(s, 1, placement, OP_ENTITY_BYTES);
+    TRY(db_step(&store->db, s, &row, err));
+    *ret_participant = slice_of(out, row && column_fixed(s, 0, out, OP_ENTITY_BYTES) ? OP_ENTITY_BYTES : 0);
+    sqlite3_reset(s);
+    return ERR_OK;
+}
+
+/* The frame as the row holds it, or that of a session nobody expects. */
+static enum err_code frame_of_row(struct store *store, const struct session_key *key, struct session_frame *frame,
+                                  struct error *err)
+{
+    sqlite3_stmt *s;
+    bool row;
+    TRY(db_statement(&store->db,
+                     "SELECT starts_min, ends_min, expected, jcp_starts_min, jcp_ends_min, jcp_purpose FROM session "
+                     "WHERE placement = ?1 AND day = ?2 AND slot = ?3",
+                     &s, err));
+    bind_key(s, key);
+    TRY(db_step(&store->db, s, &row, err));
+    *frame = (struct session_frame){ .starts_min = ROW_NONE, .ends_min = ROW_NONE };
+    if (row) {
+        frame->starts_min = (int)column_int_or(s, 0, ROW_NONE);
+        frame->ends_min = (int)column_int_or(s, 1, ROW_NONE);
+        frame->expected = column_int(s, 2) != 0;
+        frame->jcp_starts_min = (int)column_int_or(s, 3, ROW_NONE);
+        frame->jcp_ends_min = (int)column_int_or(s, 4, ROW_NONE);
+        frame->overlaps = sqlite3_column_type(s, 5) != SQLITE_NULL;
+        column_text(s, 5, frame->jcp_purpose, sizeof(frame->jcp_purpose));
+        sqlite3_reset(s);
+        return ERR_OK;
+    }
+    uint8_t id[OP_ENTITY_BYTES];
+    struct slice participant;
+    TRY(participant_of(store, key->placement, id, &participant, err));
+    return find_overlap(store, participant, key->day, frame, err);
+}
+
+/* ---- attendance ---- */
+
+static struct session_key key_of(const struct op *op)
+{
+    struct session_key key;
+    memcpy(key.placement, op->subject, OP_ENTITY_BYTES);
+    session_of_subject(op->subject, &key.day, &key.slot);
+    return key;
+}
+
+static enum err_code insert_attendance(struct store *store, const struct session_key *key, int64_t op_number,
+                                       const struct op *op, struct record *record, struct error *err)
+{
+    sqlite3_stmt *s;
+    TRY(db_statement(&store->db, "INSERT OR REPLACE INTO attendance VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, 1)", &s,
+                     err));
+    bind_key(s, key);
+    bind_int(s, 4, op_number);
+    bind_int(s, 5, record_value(record, "outcome")->number);
+    const struct value *minutes = record_value(record, "minutes");
+    const struct value *reason = record_value(record, "reason");
+    bind_int_or_null(s, 6, minutes->present ? (int)minutes->number : ROW_NONE);
+    bind_text_slice(s, 7, reason->text);
+    bind_int(s, 8, (int64_t)(op->hlc & INT64_MAX));
+    return db_run(&store->db, s, err);
+}
+
+static enum err_code insert_supersedes(struct store *store, const struct session_key *key, int64_t op_number,
+                                       const struct op *op, struct error *err)
+{
+    sqlite3_stmt *s;
+    for (size_t i = 0; i < op->supersedes_count; i++) {
+        if (op_id_compare(&op->supersedes[i], &op->id) == 0) {
+            continue; /* an assertion cannot take itself away */
+        }
+        TRY(db_statement(&store->db, "INSERT OR IGNORE INTO attendance_supersedes VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+                         &s, err));
+        bind_key(s, key);
+        bind_blob(s, 4, op->supersedes[i].device, DEVICE_ID_BYTES);
+        bind_int(s, 5, op->supersedes[i].incarnation);
+        bind_int(s, 6, (int64_t)op->supersedes[i].seq);
+        bind_int(s, 7, op_number);
+        TRY(db_run(&store->db, s, err));
+    }
+    return ERR_OK;
+}
+
+static enum err_code session_again(struct store *store, const struct session_key *key, struct error *err)
+{
+    struct session_frame frame;
+    struct heads heads;
+    TRY(frame_of_row(store, key, &frame, err));
+    TRY(read_heads(store, key, &heads, err));
+    if (heads.assertions > 1 || heads.assertions != heads.count) {
+        TRY(mark_heads(store, key, err));
+    }
+    TRY(put_session(store, key, &frame, &heads, err));
+    return dirty_placement(store, key->placement, err);
+}
+
+enum err_code fold_attendance(struct store *store, int64_t op_number, const struct op *op, struct error *err)
+{
+    struct session_key key = key_of(op);
+    if (!op->erased) {
+        struct record record;
+        TRY(record_decode(kind_by_number(KIND_ATTENDANCE), op->body, &record, err));
+        if (!record_value(&record, "outcome")->present) {
+            return ERR_OK; /* says nothing */
+        }
+        TRY(insert_attendance(store, &key, op_number, op, &record, err));
+    }
+    TRY(insert_supersedes(store, &key, op_number, op, err));
+    return session_again(store, &key, err);
+}
+
+enum err_code fold_attendance_out(struct store *store, int64_t op_number, const struct op *op, struct error *err)
+{
+    struct session_key key = key_of(op);
+    sqlite3_stmt *s;
+    TRY(db_statement(&store->db, "DELETE FROM attendance WHERE placement = ?1 AND day = ?2 AND slot = ?3 AND op = ?4",
+                     &s, err));
+    bind_key(s, &key);
+    bind_int(s, 4, op_number);
+    TRY(db_run(&store->db, s, err));
+    TRY(db_statement(&store->db,
+                     "DELETE FROM attendance_supersedes WHERE placement = ?1 AND day = ?2 AND slot = ?3 AND by_op = ?4",
+                     &s, err));
+    bind_key(s, &key);
+    bind_int(s, 4, op_number);
+    TRY(db_run(&store->db, s, err));
+    return session_again(store, &key, err);
+}
+
+/* ---- a placement's sessions ---- */
+
+struct layout {
+    struct slice participant;
+    uint8_t participant_id[OP_ENTITY_BYTES];
+    struct pattern_session *sessions; /* sorted by day, slot */
+    size_t count;
+};
+
+static void layout_fini(struct layout *layout)
+{
+    free(layout->sessions);
+}
+
+static enum err_code expand(struct store *store, sqlite3_stmt *s, struct layout *layout, struct error *err)
+{
+    char text[PATTERN_TEXT_MAX + 1];
+    char calendar_text[ROW_CODE_SIZE];
+    struct pattern pattern;
+    column_text(s, 1, text, sizeof(text));
+    column_text(s, 2, calendar_text, sizeof(calendar_text));
+    enum calendar calendar = CALENDAR_ENGLAND_WALES;
+    (void)calendar_parse(calendar_text, &calendar);
+    bool dated = sqlite3_column_type(s, 3) != SQLITE_NULL && sqlite3_column_type(s, 4) != SQLITE_NULL;
+    if (!dated || text[0] == '\0' || pattern_parse(text, &pattern, NULL) != ERR_OK) {
+        return ERR_OK; /* nothing is expected until the placement says when */
+    }
+    layout->sessions = calloc(SESSIONS_MAX, sizeof(*layout->sessions));
+    if (layout->sessions == NULL) {
+        return FAIL(err, NO_MEMORY, "lay out the sessions of a placement");
+    }
+    layout->count = pattern_expand(store->programme, calendar, &pattern, (int32_t)column_int(s, 3),
+                                   (int32_t)column_int(s, 4), layout->sessions, SESSIONS_MAX);
+    return ERR_OK;
+}
+
+static enum err_code read_layout(struct store *store, const uint8_t placement[OP_ENTITY_BYTES], struct layout *layout,
+                                 struct error *err)
+{
+    sqlite3_stmt *s;
+    bool row;
+    TRY(db_statement(
+        &store->db, "SELECT participant, pattern, calendar, starts_on, ends_on FROM placement WHERE id = ?1", &s, err));
+    bind_blob(s, 1, placement, OP_ENTITY_BYTES);
+    TRY(db_step(&store->db, s, &row, err));
+    if (!row) {
+        return ERR_OK;
+    }
+    bool known = column_fixed(s, 0, layout->participant_id, OP_ENTITY_BYTES);
+    layout->participant = slice_of(layout->participant_id, known ? OP_ENTITY_BYTES : 0);
+    enum err_code rc = expand(store, s, layout, err);
+    sqlite3_reset(s);
+    return rc;
+}
+
+static enum err_code put_framed(struct store *store, const struct session_key *key, struct session_frame *frame,
+                                struct slice participant, struct error *err)
+{
+    struct heads heads;
+    TRY(find_overlap(store, participant, key->day, frame, err));
+    TRY(read_heads(store, key, &heads, err));
+    return put_session(store, key, frame, &heads, err);
+}
+
+/* Sessions with a record that the pattern no longer holds stay, unexpected and without hours. */
+static enum err_code put_recorded(struct store *store, const uint8_t placement[OP_ENTITY_BYTES],
+                                  const struct layout *layout, struct error *err)
+{
+    SCOPED(buf_fini) struct buf keys;
+    buf_init(&keys, SIZE_MAX / 2);
+    sqlite3_stmt *s;
+    TRY(db_statement(&store->db, "SELECT DISTINCT day, slot FROM attendance WHERE placement = ?1", &s, err));
+    bind_blob(s, 1, placement, OP_ENTITY_BYTES);
+    for (;;) {
+        bool row;
+        TRY(db_step(&store->db, s, &row, err));
+        if (!row) {
+            break;
+        }
+        struct session_key key = { .day = (int32_t)column_int(s, 0), .slot = (int)column_int(s, 1) };
+        memcpy(key.placement, placement, OP_ENTITY_BYTES);
+        TRY(buf_append(&keys, &key, sizeof(key), err));
+    }
+    for (size_t at = 0; at < keys.len; at += sizeof(struct session_key)) {
+        struct session_key key;
+        struct session_frame frame = { .starts_min = ROW_NONE, .ends_min = ROW_NONE };
+        memcpy(&key, keys.data + at, sizeof(key));
+        TRY(put_framed(store, &key, &frame, layout->participant, err));
+    }
+    return ERR_OK;
+}
+
+static enum err_code put_expected(struct store *store, const uint8_t placement[OP_ENTITY_BYTES],
+                                  const struct layout *layout, struct error *err)
+{
+    for (size_t i = 0; i < layout->count; i++) {
+        const struct pattern_session *expected = &layout->sessions[i];
+        struct session_key key = { .day = expected->day, .slot = expected->slot };
+        memcpy(key.placement, placement, OP_ENTITY_BYTES);
+        struct session_frame frame = { .expected = true,
+                                       .starts_min = expected->starts_min,
+                                       .ends_min = expected->ends_min };
+        TRY(put_framed(store, &key, &frame, layout->participant, err));
+    }
+    return ERR_OK;
+}
+
+enum err_code fold_placement_sessions(struct store *store, const uint8_t placement[OP_ENTITY_BYTES], struct error *err)
+{
+    SCOPED(layout_fini) struct layout layout = { 0 };
+    TRY(read_layout(store, placement, &layout, err));
+    sqlite3_stmt *s;
+    TRY(db_statement(&store->db, "DELETE FROM session WHERE placement = ?1", &s, err));
+    bind_blob(s, 1, placement, OP_ENTITY_BYTES);
+    TRY(db_run(&store->db, s, err));
+    TRY(put_recorded(store, placement, &layout, err));
+    return put_expected(store, placement, &layout, err);
+}
+
+/* ---- a person's day ---- */
+
+static enum err_code sessions_of_day(struct store *store, struct slice participant, int32_t day, struct buf *keys,
+                                     struct error *err)
+{
+    sqlite3_stmt *s;
+    TRY(db_statement(&store->db,
+                     "SELECT s.placement, s.slot FROM placement p JOIN session s ON s.placement = p.id AND s.day = ?2 "
+                     "WHERE p.participant = ?1",
+                     &s, err));
+    bind_slice(s, 1, participant);
+    bind_int(s, 2, day);
+    for (;;) {
+        bool row;
+        TRY(db_step(&store->db, s, &row, err));
+        if (!row) {
+            return ERR_OK;
+        }
+        struct session_key key = { .day = day, .slot = (int)column_int(s, 1) };
+        (void)column_fixed(s, 0, key.placement, OP_ENTITY_BYTES);
+        TRY(buf_append(keys, &key, sizeof(key), err));
+    }
+}
+
+enum err_code fold_sessions_of_day(struct store *store, struct slice participant, int32_t day, struct error *err)
+{
+    SCOPED(buf_fini) struct buf keys;
+    buf_init(&keys, SIZE_MAX / 2);
+    TRY(sessions_of_day(store, participant, day, &keys, err));
+    for (size_t at = 0; at < keys.len; at += sizeof(struct session_key)) {
+        struct session_key key;
+        struct session_frame frame;
+        memcpy(&key, keys.data + at, sizeof(key));
+        TRY(frame_of_row(store, &key, &frame, err));
+        TRY(put_framed(store, &key, &frame, participant, err));
+        TRY(dirty_placement(store, key.placement, err));
+    }
+    return ERR_OK;
+}

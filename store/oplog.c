@@ -1,0 +1,315 @@
+#include <string.h>
+
+#include "store/replica.h"
+
+int64_t op_key(int64_t author, uint64_t seq)
+{
+    CHECK(seq <= OP_SEQ_MAX);
+    return author << OP_KEY_SEQ_BITS | (int64_t)seq;
+}
+
+uint64_t op_key_seq(int64_t key)
+{
+    return (uint64_t)key & OP_SEQ_MAX;
+}
+
+int64_t op_key_author(int64_t key)
+{
+    return key >> OP_KEY_SEQ_BITS;
+}
+
+/* ---- authors ---- */
+
+enum err_code oplog_author_find(struct store *store, const uint8_t device[DEVICE_ID_BYTES], uint32_t incarnation,
+                                struct author *ret_author, bool *ret_found, struct error *err)
+{
+    sqlite3_stmt *s;
+    TRY(db_statement(
+        &store->db,
+        "SELECT id, writer, newest_seq, newest_link, signed_seq FROM author WHERE device = ?1 AND incarnation = ?2", &s,
+        err));
+    bind_blob(s, 1, device, DEVICE_ID_BYTES);
+    bind_int(s, 2, incarnation);
+    bool row;
+    TRY(db_step(&store->db, s, &row, err));
+    *ret_found = row;
+    if (!row) {
+        return ERR_OK;
+    }
+    struct author author = { .id = column_int(s, 0),
+                             .incarnation = incarnation,
+                             .writer = (enum record_writer)column_int(s, 1),
+                             .newest_seq = (uint64_t)column_int(s, 2),
+                             .signed_seq = (uint64_t)column_int(s, 4) };
+    memcpy(author.device, device, DEVICE_ID_BYTES);
+    (void)column_fixed(s, 3, author.newest_link, SHA256_BYTES);
+    sqlite3_reset(s);
+    *ret_author = author;
+    return ERR_OK;
+}
+
+enum err_code oplog_author_add(struct store *store, struct author *author, struct slice certificate, struct error *err)
+{
+    sqlite3_stmt *s;
+    op_link_first(store->stream, author->device, author->incarnation, author->newest_link);
+    TRY(db_statement(&store->db,
+                     "INSERT INTO author (device, incarnation, writer, certificate, newest_seq, newest_link) "
+                     "VALUES (?1, ?2, ?3, ?4, 0, ?5)",
+                     &s, err));
+    bind_blob(s, 1, author->device, DEVICE_ID_BYTES);
+    bind_int(s, 2, author->incarnation);
+    bind_int(s, 3, author->writer);
+    bind_slice(s, 4, certificate);
+    bind_blob(s, 5, author->newest_link, SHA256_BYTES);
+    TRY(db_run(&store->db, s, err));
+    author->id = sqlite3_last_insert_rowid(store->db.handle);
+    author->newest_seq = 0;
+    return ERR_OK;
+}
+
+enum err_code oplog_author_save(struct store *store, const struct author *author, struct error *err)
+{
+    sqlite3_stmt *s;
+    TRY(db_statement(&store->db, "UPDATE author SET newest_seq = ?2, newest_link = ?3 WHERE id = ?1", &s, err));
+    bind_int(s, 1, author->id);
+    bind_int(s, 2, (int64_t)author->newest_seq);
+    bind_blob(s, 3, author->newest_link, SHA256_BYTES);
+    return db_run(&store->db, s, err);
+}
+
+enum err_code oplog_author_sign(struct store *store, const struct author *author, uint64_t seq, struct slice signature,
+                                struct error *err)
+{
+    sqlite3_stmt *s;
+    TRY(db_statement(&store->db, "UPDATE author SET signed_seq = ?2, signature = ?3 WHERE id = ?1 AND signed_seq < ?2",
+                     &s, err));
+    bind_int(s, 1, author->id);
+    bind_int(s, 2, (int64_t)seq);
+    bind_slice(s, 3, signature);
+    return db_run(&store->db, s, err);
+}
+
+/* ---- ops ---- */
+
+enum err_code oplog_insert(struct store *store, const struct author *author, const struct op *op, struct slice header,
+                           bool salted, const char *quarantine, int64_t received_at_ms, struct error *err)
+{
+    sqlite3_stmt *s;
+    TRY(db_statement(&store->db, "INSERT INTO op VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)", &s, err));
+    bind_int(s, 1, op_key(author->id, op->id.seq));
+    bind_int(s, 2, op->kind);
+    bind_int(s, 3, author->writer);
+    bind_blob(s, 4, op->subject, op->subject_len);
+    bind_slice(s, 5, header);
+    if (salted || op->erased) {
+        bind_null(s, 6);
+    } else {
+        bind_blob(s, 6, op->salt, OP_SALT_BYTES);
+    }
+    if (op->erased) {
+        bind_null(s, 7);
+    } else {
+        bind_slice(s, 7, op->body);
+    }
+    if (quarantine == NULL) {
+        bind_null(s, 8);
+    } else {
+        bind_text(s, 8, quarantine);
+    }
+    bind_int(s, 9, received_at_ms);
+    return db_run(&store->db, s, err);
+}
+
+static enum err_code seed_find(struct store *store, int64_t author, uint64_t block, uint8_t ret_seed[OP_SEED_BYTES],
+                               bool *ret_found, struct error *err)
+{
+    sqlite3_stmt *s;
+    TRY(db_statement(&store->db, "SELECT seed FROM salt_seed WHERE author = ?1 AND block = ?2", &s, err));
+    bind_int(s, 1, author);
+    bind_int(s, 2, (int64_t)block);
+    TRY(db_step(&store->db, s, ret_found, err));
+    if (*ret_found) {
+        (void)column_fixed(s, 0, ret_seed, OP_SEED_BYTES);
+        sqlite3_reset(s);
+    }
+    return ERR_OK;
+}
+
+static enum err_code seed_insert(struct store *store, int64_t author, uint64_t block, const uint8_t seed[OP_SEED_BYTES],
+                                 struct error *err)
+{
+    sqlite3_stmt *s;
+    TRY(db_statement(&store->db, "INSERT INTO salt_seed VALUES (?1, ?2, ?3)", &s, err));
+    bind_int(s, 1, author);
+    bind_int(s, 2, (int64_t)block);
+    bind_blob(s, 3, seed, OP_SEED_BYTES);
+    return db_run(&store->db, s, err);
+}
+
+enum err_code oplog_seed_keep(struct store *store, int64_t author, uint64_t block, const uint8_t seed[OP_SEED_BYTES],
+                              bool *ret_same, struct error *err)
+{
+    uint8_t held[OP_SEED_BYTES];
+    bool found;
+    TRY(seed_find(store, author, block, held, &found, err));
+    if (!found) {
+        TRY(seed_insert(store, author, block, seed, err));
+    }
+    *ret_same = !found || memcmp(held, seed, OP_SEED_BYTES) == 0;
+    return ERR_OK;
+}
+
+enum err_code oplog_seed_own(struct store *store, uint64_t block, uint8_t ret_seed[OP_SEED_BYTES], struct error *err)
+{
+    bool found;
+    TRY(seed_find(store, store->self.id, block, ret_seed, &found, err));
+    if (found) {
+        return ERR_OK;
+    }
+    TRY(random_bytes(ret_seed, OP_SEED_BYTES, err));
+    return seed_insert(store, store->self.id, block, ret_seed, err);
+}
+
+enum err_code store_salt_seed(struct store *store, const uint8_t device[DEVICE_ID_BYTES], uint32_t incarnation,
+                              uint64_t block, uint8_t ret_seed[OP_SEED_BYTES], struct error *err)
+{
+    struct author author;
+    bool found;
+    TRY(oplog_author_find(store, device, incarnation, &author, &found, err));
+    if (found) {
+        TRY(seed_find(store, author.id, block, ret_seed, &found, err));
+    }
+    return found ? ERR_OK : FAIL(err, NOT_FOUND, "find the seed of salt block %llu", (unsigned long long)block);
+}
+
+static enum err_code damaged_row(int64_t key, struct error *err)
+{
+    return FAIL(err, DAMAGED, "read record %llu of author %lld: it is not as it was written",
+                (unsigned long long)op_key_seq(key), (long long)op_key_author(key));
+}
+
+static enum err_code row_salt(struct store *store, int64_t key, struct op *op, struct error *err)
+{
+    uint8_t seed[OP_SEED_BYTES];
+    bool found;
+    TRY(seed_find(store, op_key_author(key), op_salt_block(op->id.seq), seed, &found, err));
+    if (!found) {
+        return damaged_row(key, err);
+    }
+    op_salt(seed, op->id.seq, op->salt);
+    return ERR_OK;
+}
+
+enum err_code oplog_row(struct store *store, sqlite3_stmt *statement, int at, int64_t key, struct op *ret_op,
+                        struct op_id supersedes[OP_SUPERSEDES_MAX], struct error *err)
+{
+    if (op_header_decode(column_slice(statement, at), ret_op, supersedes, err) != ERR_OK ||
+        ret_op->id.seq != op_key_seq(key)) {
+        return damaged_row(key, err);
+    }
+    ret_op->erased = sqlite3_column_type(statement, at + 2) == SQLITE_NULL;
+    if (ret_op->erased) {
+        return ERR_OK;
+    }
+    ret_op->body = column_slice(statement, at + 2);
+    return column_fixed(statement, at + 1, ret_op->salt, OP_SALT_BYTES) ? ERR_OK : row_salt(store, key, ret_op, err);
+}
+
+/* ---- our own ops, for sending ---- */
+
+enum err_code store_own_ops(struct store *store, uint64_t after_seq, size_t max_ops, size_t max_bytes,
+                            struct op_batch *out, struct error *err)
+{
+    sqlite3_stmt *s;
+    TRY(db_statement(&store->db, "SELECT id, header, salt, body FROM op WHERE id > ?1 AND id <= ?2 ORDER BY id", &s,
+                     err));
+    bind_int(s, 1, op_key(store->self.id, after_seq));
+    bind_int(s, 2, op_key(store->self.id, OP_SEQ_MAX));
+    size_t bytes = 0;
+    bool row = true;
+    enum err_code rc = ERR_OK;
+    while (rc == ERR_OK && out->count < max_ops && out->count < OP_BATCH_OPS_MAX && bytes < max_bytes) {
+        rc = db_step(&store->db, s, &row, err);
+        if (rc != ERR_OK || !row) {
+            break;
+        }
+        struct op op;
+        struct op_id supersedes[OP_SUPERSEDES_MAX];
+        rc = oplog_row(store, s, 1, column_int(s, 0), &op, supersedes, err);
+        bytes += column_slice(s, 1).len + column_slice(s, 3).len;
+        if (rc == ERR_OK) {
+            rc = op_batch_add(out, &op, err);
+        }
+        if (rc == ERR_LIMIT && out->count > 0) {
+            rc = ERR_OK; /* the batch is full by bytes: the rest goes with the next */
+            break;
+        }
+    }
+    sqlite3_reset(s);
+    return rc;
+}
+
+/* Hashes the headers after `from` up to `to` onto `link`. */
+static enum err_code extend_link(struct store *store, uint64_t from, uint64_t to, uint8_t link[SHA256_BYTES],
+                                 struct error *err)
+{
+    sqlite3_stmt *s;
+    TRY(db_statement(&store->db, "SELECT header FROM op WHERE id > ?1 AND id <= ?2 ORDER BY id", &s, err));
+    bind_int(s, 1, op_key(store->self.id, from));
+    bind_int(s, 2, op_key(store->self.id, to));
+    for (uint64_t seq = from; seq < to; seq++) {
+        bool row;
+        TRY(db_step(&store->db, s, &row, err));
+        if (!row) {
+            return damaged_row(op_key(store->self.id, seq + 1), err);
+        }
+        op_link_next(link, column_slice(s, 0), link);
+    }
+    sqlite3_reset(s);
+    return ERR_OK;
+}
+
+/* The nearest link at or before `seq` that is known without hashing: the last asked for, the acknowledged one, the
+ * first. */
+static enum err_code nearest_link(struct store *store, uint64_t seq, uint64_t *ret_from, uint8_t link[SHA256_BYTES],
+                                  struct error *err)
+{
+    if (store->known_link_set && store->known_link_seq <= seq) {
+        *ret_from = store->known_link_seq;
+        memcpy(link, store->known_link, SHA256_BYTES);
+        return ERR_OK;
+    }
+    sqlite3_stmt *s;
+    bool row;
+    TRY(db_statement(&store->db, "SELECT acked_seq, acked_link FROM sync_state WHERE acked_seq <= ?1", &s, err));
+    bind_int(s, 1, (int64_t)seq);
+    TRY(db_step(&store->db, s, &row, err));
+    if (row && column_fixed(s, 1, link, SHA256_BYTES)) {
+        *ret_from = (uint64_t)column_int(s, 0);
+    } else {
+        *ret_from = 0;
+        op_link_first(store->stream, store->self.device, store->self.incarnation, link);
+    }
+    sqlite3_reset(s);
+    return ERR_OK;
+}
+
+enum err_code store_own_link(struct store *store, uint64_t seq, uint8_t ret_link[SHA256_BYTES], struct error *err)
+{
+    if (!store->enrolled) {
+        return FAIL(err, NOT_ENROLLED, "find a link: this machine is not enrolled");
+    }
+    if (seq > store->self.newest_seq) {
+        return FAIL(err, NOT_FOUND, "find link %llu: the newest is %llu", (unsigned long long)seq,
+                    (unsigned long long)store->self.newest_seq);
+    }
+    uint8_t link[SHA256_BYTES];
+    uint64_t from;
+    TRY(nearest_link(store, seq, &from, link, err));
+    TRY(extend_link(store, from, seq, link, err));
+    store->known_link_set = true;
+    store->known_link_seq = seq;
+    memcpy(store->known_link, link, SHA256_BYTES);
+    memcpy(ret_link, link, SHA256_BYTES);
+    return ERR_OK;
+}

@@ -1,0 +1,109 @@
+/*
+ * store/replica - what the files of store/ share: the open replica, the log's rows and the fold. Not for other rooms.
+ *
+ * Everything here runs inside a transaction that the public function began.
+ */
+#ifndef STORE_REPLICA_H
+#define STORE_REPLICA_H
+
+#include "store/database.h"
+#include "store/store.h"
+
+/* One device's incarnation as the log knows it. */
+struct author {
+    int64_t id; /* local number; 0: not in the log yet */
+    uint8_t device[DEVICE_ID_BYTES];
+    uint32_t incarnation;
+    enum record_writer writer;
+    uint64_t newest_seq;
+    uint8_t newest_link[SHA256_BYTES];
+    uint64_t signed_seq;
+};
+
+struct store {
+    struct database db;
+    const struct programme *programme;
+    bool enrolled;
+    uint8_t stream[STREAM_ID_BYTES];
+    struct author self;
+    uint64_t newest_hlc;
+    /* a link of our own chain that was asked for last, so that a backlog is hashed once */
+    uint64_t known_link_seq;
+    uint8_t known_link[SHA256_BYTES];
+    bool known_link_set;
+    struct buf header;                   /* scratch */
+    struct buf body;                     /* scratch */
+    uint8_t last_dirty[OP_ENTITY_BYTES]; /* marked in this transaction already */
+    bool last_dirty_set;
+};
+
+/* store/store.c: after a rollback, what memory holds is read again from disk. */
+MUST_USE enum err_code replica_reload(struct store *store, struct error *err);
+MUST_USE enum err_code replica_begin(struct store *store, struct error *err);
+/* Commits or rolls back and reloads; returns rc or the commit's failure. */
+MUST_USE enum err_code replica_end(struct store *store, enum err_code rc, struct error *err);
+
+/* ---- store/oplog.c ---- */
+
+#define OP_KEY_SEQ_BITS 40
+int64_t op_key(int64_t author, uint64_t seq);
+uint64_t op_key_seq(int64_t key);
+int64_t op_key_author(int64_t key);
+
+MUST_USE enum err_code oplog_author_find(struct store *store, const uint8_t device[DEVICE_ID_BYTES],
+                                         uint32_t incarnation, struct author *ret_author, bool *ret_found,
+                                         struct error *err);
+MUST_USE enum err_code oplog_author_add(struct store *store, struct author *author, struct slice certificate,
+                                        struct error *err);
+/* Writes newest_seq and newest_link. */
+MUST_USE enum err_code oplog_author_save(struct store *store, const struct author *author, struct error *err);
+MUST_USE enum err_code oplog_author_sign(struct store *store, const struct author *author, uint64_t seq,
+                                         struct slice signature, struct error *err);
+
+/* `header` is the op's encoded header. `salted`: the salt comes from the block's seed. quarantine NULL: folded. */
+MUST_USE enum err_code oplog_insert(struct store *store, const struct author *author, const struct op *op,
+                                    struct slice header, bool salted, const char *quarantine, int64_t received_at_ms,
+                                    struct error *err);
+/* Keeps a block's seed; false when another is held already. */
+MUST_USE enum err_code oplog_seed_keep(struct store *store, int64_t author, uint64_t block,
+                                       const uint8_t seed[OP_SEED_BYTES], bool *ret_same, struct error *err);
+/* Of our own next op: the held seed, or a new one kept. */
+MUST_USE enum err_code oplog_seed_own(struct store *store, uint64_t block, uint8_t ret_seed[OP_SEED_BYTES],
+                                      struct error *err);
+
+/* Reads one row of `op` (header, salt, body at column `at`, at + 1, at + 2) into an op that borrows from the statement.
+ */
+MUST_USE enum err_code oplog_row(struct store *store, sqlite3_stmt *statement, int at, int64_t key, struct op *ret_op,
+                                 struct op_id supersedes[OP_SUPERSEDES_MAX], struct error *err);
+
+/* ---- store/fold.c: from an op to the tables ---- */
+
+/* The op is in the log; brings every row that depends on it up to date. */
+MUST_USE enum err_code fold_op(struct store *store, int64_t key, const struct op *op, struct error *err);
+/* An op was taken out of what counts (quarantined): the same, without it. */
+MUST_USE enum err_code fold_out(struct store *store, int64_t key, const struct op *op, struct error *err);
+MUST_USE enum err_code fold_all(struct store *store, struct error *err);
+
+/* ---- store/fold_session.c ---- */
+
+MUST_USE enum err_code fold_attendance(struct store *store, int64_t key, const struct op *op, struct error *err);
+MUST_USE enum err_code fold_attendance_out(struct store *store, int64_t key, const struct op *op, struct error *err);
+/* The pattern, dates, calendar or person of a placement changed: its sessions are laid out again. */
+MUST_USE enum err_code fold_placement_sessions(struct store *store, const uint8_t placement[OP_ENTITY_BYTES],
+                                               struct error *err);
+/* Sessions of every placement of a person on one day. */
+MUST_USE enum err_code fold_sessions_of_day(struct store *store, struct slice participant, int32_t day,
+                                            struct error *err);
+
+/* ---- store/dirty.c ---- */
+
+MUST_USE enum err_code dirty_placement(struct store *store, const uint8_t placement[OP_ENTITY_BYTES],
+                                       struct error *err);
+MUST_USE enum err_code dirty_participant(struct store *store, struct slice participant, struct error *err);
+MUST_USE enum err_code dirty_site(struct store *store, struct error *err);
+
+/* ---- store/verify.c ---- */
+
+extern const char *const folded_tables[]; /* NULL-terminated */
+
+#endif

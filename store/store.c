@@ -1,0 +1,225 @@
+#include "store/store.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "store/replica.h"
+
+enum { SCHEMA_VERSION = 1 };
+
+extern const unsigned char store_schema[];
+extern const size_t store_schema_size;
+
+static enum err_code read_hlc(struct store *store, struct error *err)
+{
+    sqlite3_stmt *s;
+    bool row;
+    TRY(db_statement(&store->db, "SELECT newest_hlc FROM sync_state", &s, err));
+    TRY(db_step(&store->db, s, &row, err));
+    store->newest_hlc = row ? (uint64_t)column_int(s, 0) : 0;
+    sqlite3_reset(s);
+    return ERR_OK;
+}
+
+enum err_code replica_reload(struct store *store, struct error *err)
+{
+    store->last_dirty_set = false;
+    store->known_link_set = false;
+    TRY(read_hlc(store, err));
+    sqlite3_stmt *s;
+    bool row;
+    TRY(db_statement(&store->db, "SELECT stream, device, incarnation FROM identity", &s, err));
+    TRY(db_step(&store->db, s, &row, err));
+    store->enrolled = row;
+    if (!row) {
+        return ERR_OK;
+    }
+    uint8_t device[DEVICE_ID_BYTES];
+    (void)column_fixed(s, 0, store->stream, STREAM_ID_BYTES);
+    (void)column_fixed(s, 1, device, DEVICE_ID_BYTES);
+    uint32_t incarnation = (uint32_t)column_int(s, 2);
+    sqlite3_reset(s);
+    bool found;
+    TRY(oplog_author_find(store, device, incarnation, &store->self, &found, err));
+    return found ? ERR_OK : FAIL(err, DAMAGED, "open the replica: its own author is missing");
+}
+
+enum err_code replica_begin(struct store *store, struct error *err)
+{
+    store->last_dirty_set = false;
+    return db_begin(&store->db, err);
+}
+
+enum err_code replica_end(struct store *store, enum err_code rc, struct error *err)
+{
+    rc = db_end(&store->db, rc, err);
+    if (rc != ERR_OK) {
+        /* What failed is what the caller hears of; a disk that cannot even be read shows at the next call. */
+        (void)!replica_reload(store, NULL);
+    }
+    return rc;
+}
+
+enum err_code store_open(struct vault *vault, const struct store_options *options, struct store **ret_store,
+                         struct error *err)
+{
+    struct store *store = calloc(1, sizeof(*store));
+    if (store == NULL) {
+        return FAIL(err, NO_MEMORY, "open the replica");
+    }
+    store->programme = options->programme;
+    buf_init(&store->header, OP_HEADER_MAX);
+    buf_init(&store->body, OP_BODY_MAX);
+    enum err_code rc =
+        db_open(&store->db, vault, options->cache_kib, slice_of(store_schema, store_schema_size), SCHEMA_VERSION, err);
+    if (rc == ERR_OK) {
+        rc = replica_reload(store, err);
+    }
+    if (rc != ERR_OK) {
+        store_close(store);
+        return error_wrap(err, rc, "open the replica");
+    }
+    *ret_store = store;
+    return ERR_OK;
+}
+
+void store_close(struct store *store)
+{
+    if (store == NULL) {
+        return;
+    }
+    db_close(&store->db);
+    buf_fini(&store->header);
+    buf_fini(&store->body);
+    free(store);
+}
+
+/* ---- identity ---- */
+
+void store_identity_fini(struct store_identity *identity)
+{
+    secret_free(&identity->key_pkcs8);
+    buf_fini(&identity->certificate);
+    buf_fini(&identity->ca);
+}
+
+static enum err_code read_identity_row(sqlite3_stmt *s, struct store_identity *identity, struct error *err)
+{
+    (void)column_fixed(s, 0, identity->device, DEVICE_ID_BYTES);
+    identity->incarnation = (uint32_t)column_int(s, 1);
+    (void)column_fixed(s, 2, identity->stream, STREAM_ID_BYTES);
+    (void)column_fixed(s, 3, identity->organisation, ORGANISATION_ID_BYTES);
+    column_text(s, 4, identity->endpoint, sizeof(identity->endpoint));
+    column_text(s, 5, identity->site_name, sizeof(identity->site_name));
+    TRY(secret_copy(column_slice(s, 6), &identity->key_pkcs8, err));
+    struct slice certificate = column_slice(s, 7);
+    TRY(buf_append(&identity->certificate, certificate.data, certificate.len, err));
+    struct slice ca = column_slice(s, 8);
+    return buf_append(&identity->ca, ca.data, ca.len, err);
+}
+
+enum err_code store_identity_read(struct store *store, struct store_identity *ret_identity, struct error *err)
+{
+    struct store_identity identity = { 0 };
+    buf_init(&identity.certificate, CERTIFICATE_DER_MAX);
+    buf_init(&identity.ca, CERTIFICATE_DER_MAX);
+    sqlite3_stmt *s;
+    TRY(db_statement(
+        &store->db,
+        "SELECT device, incarnation, stream, organisation, endpoint, site_name, key, certificate, ca FROM identity", &s,
+        err));
+    TRY(db_step(&store->db, s, &identity.enrolled, err));
+    if (identity.enrolled) {
+        enum err_code rc = read_identity_row(s, &identity, err);
+        sqlite3_reset(s);
+        if (rc != ERR_OK) {
+            store_identity_fini(&identity);
+            return error_wrap(err, rc, "read this device's identity");
+        }
+    }
+    *ret_identity = identity;
+    return ERR_OK;
+}
+
+static enum err_code write_identity_row(struct store *store, const struct store_identity *identity, struct error *err)
+{
+    sqlite3_stmt *s;
+    TRY(db_statement(&store->db, "INSERT OR REPLACE INTO identity VALUES (1, ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)", &s,
+                     err));
+    bind_blob(s, 1, identity->device, DEVICE_ID_BYTES);
+    bind_int(s, 2, identity->incarnation);
+    bind_blob(s, 3, identity->stream, STREAM_ID_BYTES);
+    bind_blob(s, 4, identity->organisation, ORGANISATION_ID_BYTES);
+    bind_text(s, 5, identity->endpoint);
+    bind_text(s, 6, identity->site_name);
+    bind_blob(s, 7, identity->key_pkcs8.bytes, identity->key_pkcs8.len);
+    bind_slice(s, 8, buf_slice(&identity->certificate));
+    bind_slice(s, 9, buf_slice(&identity->ca));
+    TRY(db_run(&store->db, s, err));
+    memcpy(store->stream, identity->stream, STREAM_ID_BYTES);
+    struct author self = { .incarnation = identity->incarnation, .writer = WRITER_ORGANISATION };
+    memcpy(self.device, identity->device, DEVICE_ID_BYTES);
+    struct author held;
+    bool found;
+    TRY(oplog_author_find(store, self.device, self.incarnation, &held, &found, err));
+    return found ? ERR_OK : oplog_author_add(store, &self, buf_slice(&identity->certificate), err);
+}
+
+enum err_code store_identity_write(struct store *store, const struct store_identity *identity, struct error *err)
+{
+    if (store->enrolled && memcmp(store->stream, identity->stream, STREAM_ID_BYTES) != 0) {
+        return FAIL(err, CONFLICT, "enrol: this replica belongs to another site; use another state directory");
+    }
+    if (store->enrolled && memcmp(store->self.device, identity->device, DEVICE_ID_BYTES) != 0) {
+        return FAIL(err, CONFLICT, "enrol: this replica is enrolled already");
+    }
+    TRY(replica_begin(store, err));
+    TRY(replica_end(store, write_identity_row(store, identity, err), err));
+    return replica_reload(store, err);
+}
+
+/* ---- state of the exchange ---- */
+
+static enum err_code oldest_pending(struct store *store, uint64_t acked, int64_t *ret_at_ms, struct error *err)
+{
+    sqlite3_stmt *s;
+    bool row;
+    *ret_at_ms = OP_TIME_NONE;
+    TRY(db_statement(&store->db, "SELECT header FROM op WHERE id = ?1", &s, err));
+    bind_int(s, 1, op_key(store->self.id, acked + 1));
+    TRY(db_step(&store->db, s, &row, err));
+    if (!row) {
+        return ERR_OK;
+    }
+    struct op op;
+    struct op_id unused[OP_SUPERSEDES_MAX];
+    enum err_code rc = op_header_decode(column_slice(s, 0), &op, unused, err);
+    sqlite3_reset(s);
+    if (rc == ERR_OK) {
+        *ret_at_ms = op.recorded_at_ms;
+    }
+    return rc;
+}
+
+enum err_code store_sync_read(struct store *store, struct store_sync *ret_sync, struct error *err)
+{
+    sqlite3_stmt *s;
+    bool row;
+    TRY(db_statement(&store->db, "SELECT cursor, acked_seq, clock_offset FROM sync_state", &s, err));
+    TRY(db_step(&store->db, s, &row, err));
+    if (!row) {
+        return FAIL(err, DAMAGED, "read the state of the exchange: it is missing");
+    }
+    struct store_sync sync = { .cursor = (uint64_t)column_int(s, 0),
+                               .newest_seq = store->enrolled ? store->self.newest_seq : 0,
+                               .acked_seq = (uint64_t)column_int(s, 1),
+                               .oldest_pending_ms = OP_TIME_NONE,
+                               .clock_known = sqlite3_column_type(s, 2) != SQLITE_NULL,
+                               .clock_offset_ms = column_int_or(s, 2, 0) };
+    sqlite3_reset(s);
+    if (store->enrolled && sync.newest_seq > sync.acked_seq) {
+        TRY(oldest_pending(store, sync.acked_seq, &sync.oldest_pending_ms, err));
+    }
+    *ret_sync = sync;
+    return ERR_OK;
+}

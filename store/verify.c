@@ -1,0 +1,281 @@
+/*
+ * Looking at the whole replica: tables made again, digests, and the proof that nothing was altered.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "store/replica.h"
+
+const char *const folded_tables[] = { "participant",           "referral", "placement", "attendance",
+                                      "attendance_supersedes", "session",  "notice",    "capacity_statement",
+                                      "appointment",           "decision", NULL };
+
+enum err_code store_rebuild(struct store *store, struct error *err)
+{
+    TRY(replica_begin(store, err));
+    return replica_end(store, fold_all(store, err), err);
+}
+
+/* ---- digest ---- */
+
+/*
+ * Every folded table in key order. A local author number stands for a device, so assertions are read with the device
+ * instead. Standing flags follow from the tables and the date; they have a digest of their own in the tests.
+ */
+static const char *const digest_queries[] = {
+    "SELECT * FROM participant ORDER BY id",
+    "SELECT * FROM referral ORDER BY id",
+    "SELECT * FROM placement ORDER BY id",
+    "SELECT a.placement, a.day, a.slot, w.device, w.incarnation, a.op & 1099511627775, a.outcome, a.minutes, a.reason, "
+    "a.hlc, "
+    "a.head FROM attendance a JOIN author w ON w.id = (a.op >> 40) "
+    "ORDER BY a.placement, a.day, a.slot, w.device, w.incarnation, a.op & 1099511627775",
+    "SELECT x.placement, x.day, x.slot, x.device, x.incarnation, x.seq, w.device, w.incarnation, x.by_op & "
+    "1099511627775 "
+    "FROM attendance_supersedes x JOIN author w ON w.id = (x.by_op >> 40) "
+    "ORDER BY x.placement, x.day, x.slot, x.device, x.incarnation, x.seq, w.device, w.incarnation, x.by_op & "
+    "1099511627775",
+    "SELECT * FROM session ORDER BY placement, day, slot",
+    "SELECT * FROM notice ORDER BY id",
+    "SELECT * FROM capacity_statement ORDER BY id",
+    "SELECT * FROM appointment ORDER BY id",
+    "SELECT * FROM decision ORDER BY id",
+};
+
+/* Each value as its type, its length and its bytes. */
+static enum err_code append_row(sqlite3_stmt *s, struct buf *row, struct error *err)
+{
+    buf_clear(row);
+    for (int i = 0; i < sqlite3_column_count(s); i++) {
+        uint8_t head[9];
+        head[0] = (uint8_t)sqlite3_column_type(s, i);
+        if (head[0] == SQLITE_INTEGER) {
+            put_be64(head + 1, (uint64_t)column_int(s, i));
+            TRY(buf_append(row, head, sizeof(head), err));
+            continue;
+        }
+        struct slice bytes = column_slice(s, i);
+        put_be64(head + 1, bytes.len);
+        TRY(buf_append(row, head, sizeof(head), err));
+        TRY(buf_append(row, bytes.data, bytes.len, err));
+    }
+    return ERR_OK;
+}
+
+static enum err_code digest_query(struct store *store, const char *sql, struct buf *row, uint8_t digest[SHA256_BYTES],
+                                  struct error *err)
+{
+    sqlite3_stmt *s;
+    TRY(db_statement(&store->db, sql, &s, err));
+    for (;;) {
+        bool more;
+        TRY(db_step(&store->db, s, &more, err));
+        if (!more) {
+            return ERR_OK;
+        }
+        TRY(append_row(s, row, err));
+        struct slice parts[] = { slice_of(digest, SHA256_BYTES), buf_slice(row) };
+        sha256(parts, ARRAY_LEN(parts), digest);
+    }
+}
+
+enum err_code store_digest(struct store *store, uint8_t ret_digest[SHA256_BYTES], struct error *err)
+{
+    SCOPED(buf_fini) struct buf row;
+    buf_init(&row, 1024 * 1024);
+    uint8_t digest[SHA256_BYTES] = { 0 };
+    for (size_t i = 0; i < ARRAY_LEN(digest_queries); i++) {
+        struct slice parts[] = { slice_of(digest, SHA256_BYTES), slice_of_text(digest_queries[i]) };
+        sha256(parts, ARRAY_LEN(parts), digest);
+        TRY(digest_query(store, digest_queries[i], &row, digest, err));
+    }
+    memcpy(ret_digest, digest, SHA256_BYTES);
+    return ERR_OK;
+}
+
+/* ---- verify ---- */
+
+static enum err_code wrong(const struct author *author, uint64_t seq, const char *what, struct error *err)
+{
+    char device[2 * DEVICE_ID_BYTES + 1];
+    hex_encode(author->device, DEVICE_ID_BYTES, device);
+    return FAIL(err, HISTORY, "verify record %llu of device %.8s: %s", (unsigned long long)seq, device, what);
+}
+
+static enum err_code verify_op(struct store *store, const struct author *author, sqlite3_stmt *s, int64_t key,
+                               struct error *err)
+{
+    struct op op;
+    struct op_id supersedes[OP_SUPERSEDES_MAX];
+    TRY(oplog_row(store, s, 1, key, &op, supersedes, err));
+    if (memcmp(op.id.device, author->device, DEVICE_ID_BYTES) != 0 || op.id.incarnation != author->incarnation ||
+        memcmp(op.stream, store->stream, STREAM_ID_BYTES) != 0) {
+        return wrong(author, op_key_seq(key), "it belongs to another device or site", err);
+    }
+    if (op.erased) {
+        return ERR_OK;
+    }
+    uint8_t hash[SHA256_BYTES];
+    op_body_hash(op.salt, op.body, hash);
+    return memcmp(hash, op.body_hash, SHA256_BYTES) == 0 ? ERR_OK
+                                                         : wrong(author, op.id.seq, "its content was altered", err);
+}
+
+/* An author's newest signature, with the link it stands over found on the way. */
+struct signed_link {
+    uint64_t seq;
+    uint8_t signature[SIGNATURE_MAX];
+    size_t signature_len;
+    struct certificate certificate;
+};
+
+static enum err_code verify_signed(const struct store *store, const struct author *author,
+                                   const struct signed_link *signed_link, const uint8_t link[SHA256_BYTES],
+                                   struct error *err)
+{
+    struct op_id id = { .incarnation = author->incarnation, .seq = signed_link->seq };
+    memcpy(id.device, author->device, DEVICE_ID_BYTES);
+    uint8_t message[OP_LINK_MESSAGE_BYTES];
+    op_link_message(store->stream, &id, link, message);
+    const struct certificate *certificate = &signed_link->certificate;
+    enum err_code rc = signature_verify(slice_of(certificate->public_key, certificate->public_key_len), OP_LINK_CONTEXT,
+                                        slice_of(message, sizeof(message)),
+                                        slice_of(signed_link->signature, signed_link->signature_len), err);
+    return rc == ERR_OK ? ERR_OK : wrong(author, signed_link->seq, "its device's signature does not fit", err);
+}
+
+static enum err_code verify_chain(struct store *store, const struct author *author,
+                                  const struct signed_link *signed_link, struct error *err)
+{
+    uint8_t link[SHA256_BYTES];
+    op_link_first(store->stream, author->device, author->incarnation, link);
+    uint64_t seq = 0;
+    int64_t key = op_key(author->id, 0);
+    for (;;) {
+        sqlite3_stmt *s;
+        bool row;
+        TRY(db_statement(&store->db,
+                         "SELECT id, header, salt, body FROM op WHERE id > ?1 AND id <= ?2 ORDER BY id LIMIT 1", &s,
+                         err));
+        bind_int(s, 1, key);
+        bind_int(s, 2, op_key(author->id, OP_SEQ_MAX));
+        TRY(db_step(&store->db, s, &row, err));
+        if (!row) {
+            break;
+        }
+        key = column_int(s, 0);
+        if (op_key_seq(key) != ++seq) {
+            return wrong(author, seq, "it is missing", err);
+        }
+        TRY(verify_op(store, author, s, key, err));
+        op_link_next(link, column_slice(s, 1), link);
+        sqlite3_reset(s);
+        if (seq == signed_link->seq) {
+            TRY(verify_signed(store, author, signed_link, link, err));
+        }
+    }
+    if (seq != author->newest_seq || memcmp(link, author->newest_link, SHA256_BYTES) != 0) {
+        return wrong(author, seq, "the chain does not end where it was left", err);
+    }
+    return ERR_OK;
+}
+
+static enum err_code read_author(sqlite3_stmt *s, struct author *author, struct signed_link *signed_link,
+                                 struct error *err)
+{
+    *author = (struct author){ .id = column_int(s, 0),
+                               .incarnation = (uint32_t)column_int(s, 2),
+                               .newest_seq = (uint64_t)column_int(s, 3) };
+    (void)column_fixed(s, 1, author->device, DEVICE_ID_BYTES);
+    (void)column_fixed(s, 4, author->newest_link, SHA256_BYTES);
+    signed_link->seq = (uint64_t)column_int(s, 5);
+    struct slice signature = column_slice(s, 6);
+    signed_link->signature_len = signature.len <= SIGNATURE_MAX ? signature.len : 0;
+    if (signed_link->signature_len > 0) {
+        memcpy(signed_link->signature, signature.data, signature.len);
+    }
+    return certificate_parse(column_slice(s, 7), &signed_link->certificate, err);
+}
+
+static enum err_code verify_authors(struct store *store, struct store_verified *verified, struct error *err)
+{
+    int64_t id = 0;
+    for (;;) {
+        sqlite3_stmt *s;
+        bool row;
+        struct author author;
+        struct signed_link signed_link;
+        TRY(db_statement(&store->db,
+                         "SELECT id, device, incarnation, newest_seq, newest_link, signed_seq, signature, certificate "
+                         "FROM author WHERE id > ?1 ORDER BY id LIMIT 1",
+                         &s, err));
+        bind_int(s, 1, id);
+        TRY(db_step(&store->db, s, &row, err));
+        if (!row) {
+            return ERR_OK;
+        }
+        enum err_code rc = read_author(s, &author, &signed_link, err);
+        sqlite3_reset(s);
+        TRY(rc);
+        TRY(verify_chain(store, &author, &signed_link, err));
+        id = author.id;
+        verified->authors++;
+        verified->ops += author.newest_seq;
+        verified->signed_ops += signed_link.seq;
+    }
+}
+
+static enum err_code verify_pages(struct store *store, struct error *err)
+{
+    sqlite3_stmt *s;
+    bool row;
+    TRY(db_statement(&store->db, "PRAGMA integrity_check(1)", &s, err));
+    TRY(db_step(&store->db, s, &row, err));
+    char answer[200] = "";
+    if (row) {
+        column_text(s, 0, answer, sizeof(answer));
+        sqlite3_reset(s);
+    }
+    return strcmp(answer, "ok") == 0 ? ERR_OK : FAIL(err, DAMAGED, "verify the replica: %s", answer);
+}
+
+/* In a transaction that is rolled back: nothing changes. */
+static enum err_code verify_tables(struct store *store, struct error *err)
+{
+    uint8_t held[SHA256_BYTES];
+    uint8_t made[SHA256_BYTES];
+    TRY(store_digest(store, held, err));
+    TRY(replica_begin(store, err));
+    enum err_code rc = fold_all(store, err);
+    if (rc == ERR_OK) {
+        rc = store_digest(store, made, err);
+    }
+    db_rollback(&store->db);
+    TRY(rc);
+    TRY(replica_reload(store, err));
+    return memcmp(held, made, SHA256_BYTES) == 0
+               ? ERR_OK
+               : FAIL(err, DAMAGED, "verify the replica: its tables are not what its log says; run 'holdfast rebuild'");
+}
+
+static enum err_code count_quarantined(struct store *store, uint64_t *ret_count, struct error *err)
+{
+    sqlite3_stmt *s;
+    bool row;
+    TRY(db_statement(&store->db, "SELECT count(*) FROM op WHERE quarantine IS NOT NULL", &s, err));
+    TRY(db_step(&store->db, s, &row, err));
+    *ret_count = row ? (uint64_t)column_int(s, 0) : 0;
+    sqlite3_reset(s);
+    return ERR_OK;
+}
+
+enum err_code store_verify(struct store *store, struct store_verified *ret_verified, struct error *err)
+{
+    struct store_verified verified = { 0 };
+    TRY(verify_pages(store, err));
+    TRY(verify_authors(store, &verified, err));
+    TRY(verify_tables(store, err));
+    TRY(count_quarantined(store, &verified.quarantined, err));
+    *ret_verified = verified;
+    return ERR_OK;
+}

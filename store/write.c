@@ -1,0 +1,250 @@
+/*
+ * Recording on this machine: entries become ops of our own chain, folded in the same transaction.
+ */
+#include <string.h>
+
+#include "store/replica.h"
+
+/* Physical milliseconds above a counter; never goes back, whatever the wall clock does. */
+static uint64_t next_hlc(struct store *store, int64_t now_ms)
+{
+    uint64_t physical = now_ms > 0 ? (uint64_t)now_ms << 16 : 0;
+    store->newest_hlc = physical > store->newest_hlc ? physical : store->newest_hlc + 1;
+    return store->newest_hlc;
+}
+
+static enum err_code save_state(struct store *store, struct error *err)
+{
+    sqlite3_stmt *s;
+    TRY(db_statement(&store->db, "UPDATE sync_state SET newest_hlc = ?1", &s, err));
+    bind_int(s, 1, (int64_t)store->newest_hlc);
+    TRY(db_run(&store->db, s, err));
+    return oplog_author_save(store, &store->self, err);
+}
+
+/* ---- does it say anything new? ---- */
+
+/* Was this very body ever written about the subject? */
+static enum err_code said_before(struct store *store, const struct store_entry *entry, struct slice body,
+                                 bool *ret_said, struct error *err)
+{
+    sqlite3_stmt *s;
+    TRY(db_statement(&store->db,
+                     "SELECT 1 FROM op INDEXED BY op_subject WHERE subject = ?1 AND kind = ?2 AND kind <> 5 "
+                     "AND quarantine IS NULL AND body = ?3",
+                     &s, err));
+    bind_blob(s, 1, entry->subject, entry->record.kind->subject_len);
+    bind_int(s, 2, entry->kind);
+    bind_slice(s, 3, body);
+    TRY(db_step(&store->db, s, ret_said, err));
+    sqlite3_reset(s);
+    return ERR_OK;
+}
+
+static enum err_code subject_known(struct store *store, const struct store_entry *entry, bool *ret_known,
+                                   struct error *err)
+{
+    sqlite3_stmt *s;
+    TRY(db_statement(&store->db,
+                     "SELECT 1 FROM op INDEXED BY op_subject WHERE subject = ?1 AND kind = ?2 AND kind <> 5 "
+                     "AND quarantine IS NULL",
+                     &s, err));
+    bind_blob(s, 1, entry->subject, entry->record.kind->subject_len);
+    bind_int(s, 2, entry->kind);
+    TRY(db_step(&store->db, s, ret_known, err));
+    sqlite3_reset(s);
+    return ERR_OK;
+}
+
+/* What the assertions of a session say about a new one. */
+struct session_view {
+    struct op_id heads[OP_SUPERSEDES_MAX];
+    size_t head_count;
+    bool head_says_same;
+    bool ever_said_same;
+};
+
+static enum err_code view_session(struct store *store, const uint8_t *subject, struct slice body,
+                                  struct session_view *view, struct error *err)
+{
+    *view = (struct session_view){ 0 };
+    int32_t day;
+    int slot;
+    session_of_subject(subject, &day, &slot);
+    sqlite3_stmt *s;
+    TRY(db_statement(&store->db,
+                     "SELECT a.op, a.head, w.device, w.incarnation, o.body = ?4 FROM attendance a "
+                     "JOIN author w ON w.id = (a.op >> 40) JOIN op o ON o.id = a.op "
+                     "WHERE a.placement = ?1 AND a.day = ?2 AND a.slot = ?3",
+                     &s, err));
+    bind_blob(s, 1, subject, OP_ENTITY_BYTES);
+    bind_int(s, 2, day);
+    bind_int(s, 3, slot);
+    bind_slice(s, 4, body);
+    for (;;) {
+        bool row;
+        TRY(db_step(&store->db, s, &row, err));
+        if (!row) {
+            return ERR_OK;
+        }
+        bool same = column_int_or(s, 4, 0) != 0;
+        view->ever_said_same |= same;
+        if (column_int(s, 1) == 0) {
+            continue;
+        }
+        view->head_says_same |= same;
+        if (view->head_count == OP_SUPERSEDES_MAX) {
+            sqlite3_reset(s);
+            return FAIL(err, LIMIT, "correct a session with more than %d standing versions", OP_SUPERSEDES_MAX);
+        }
+        struct op_id *head = &view->heads[view->head_count++];
+        (void)column_fixed(s, 2, head->device, DEVICE_ID_BYTES);
+        head->incarnation = (uint32_t)column_int(s, 3);
+        head->seq = op_key_seq(column_int(s, 0));
+    }
+}
+
+/* ---- one op ---- */
+
+static enum err_code append(struct store *store, struct op *op, int64_t now_ms, struct error *err)
+{
+    struct author *self = &store->self;
+    if (self->newest_seq == OP_SEQ_MAX) {
+        return FAIL(err, LIMIT, "record: this device's log is full");
+    }
+    uint8_t seed[OP_SEED_BYTES];
+    op->id = (struct op_id){ .incarnation = self->incarnation, .seq = self->newest_seq + 1 };
+    memcpy(op->id.device, self->device, DEVICE_ID_BYTES);
+    memcpy(op->stream, store->stream, STREAM_ID_BYTES);
+    TRY(oplog_seed_own(store, op_salt_block(op->id.seq), seed, err));
+    op_salt(seed, op->id.seq, op->salt);
+    op_body_hash(op->salt, op->body, op->body_hash);
+    op->hlc = next_hlc(store, now_ms);
+    buf_clear(&store->header);
+    TRY(op_header_encode(op, &store->header, err));
+    TRY(record_admit(op, WRITER_ORGANISATION, err));
+    TRY(oplog_insert(store, self, op, buf_slice(&store->header), true, NULL, now_ms, err));
+    self->newest_seq = op->id.seq;
+    op_link_next(self->newest_link, buf_slice(&store->header), self->newest_link);
+    return fold_op(store, op_key(self->id, op->id.seq), op, err);
+}
+
+static enum err_code plan_attendance(struct store *store, const struct store_entry *entry, struct op *op,
+                                     struct session_view *view, bool *ret_new, struct error *err)
+{
+    TRY(view_session(store, entry->subject, op->body, view, err));
+    *ret_new = entry->imported ? !view->ever_said_same : !(view->head_says_same && view->head_count == 1);
+    if (!*ret_new) {
+        return ERR_OK;
+    }
+    const struct value *note = &entry->record.values[kind_field_index(entry->record.kind, "note")];
+    if (view->head_count > 0 && (!note->present || note->text.len == 0)) {
+        return FAIL(err, REFUSED,
+                    "correct a record without a reason: both versions stay, so say why in a note (guard rail 6)");
+    }
+    op->supersedes = view->heads;
+    op->supersedes_count = view->head_count;
+    return ERR_OK;
+}
+
+static enum err_code plan_entity(struct store *store, const struct store_entry *entry, struct op *op, bool *ret_new,
+                                 struct error *err)
+{
+    bool known;
+    TRY(subject_known(store, entry, &known, err));
+    TRY(record_check(&entry->record, !known, err));
+    bool said = false;
+    if (known && (entry->imported || entry->kind == KIND_REFERRAL_EVENT)) {
+        TRY(said_before(store, entry, op->body, &said, err));
+    }
+    *ret_new = !said;
+    return ERR_OK;
+}
+
+static enum err_code write_entry(struct store *store, const char *actor, const struct store_entry *entry,
+                                 int64_t now_ms, int64_t offset_ms, struct store_written *written, struct error *err)
+{
+    struct op op = { .kind = entry->kind,
+                     .subject_len = entry->record.kind->subject_len,
+                     .actor = slice_of_text(actor),
+                     .recorded_at_ms = now_ms,
+                     .offset_ms = offset_ms,
+                     .happened_at_ms = entry->happened_at_ms };
+    memcpy(op.subject, entry->subject, op.subject_len);
+    buf_clear(&store->body);
+    TRY(record_check(&entry->record, entry->kind == KIND_ATTENDANCE, err));
+    TRY(record_encode(&entry->record, &store->body, err));
+    op.body = buf_slice(&store->body);
+    struct session_view view;
+    bool is_new;
+    if (entry->kind == KIND_ATTENDANCE) {
+        TRY(plan_attendance(store, entry, &op, &view, &is_new, err));
+    } else {
+        TRY(plan_entity(store, entry, &op, &is_new, err));
+    }
+    if (!is_new) {
+        written->unchanged++;
+        return ERR_OK;
+    }
+    TRY(append(store, &op, now_ms, err));
+    written->added++;
+    written->last = op.id;
+    return ERR_OK;
+}
+
+/* ---- the transaction ---- */
+
+static enum err_code write_all(struct store *store, const char *actor, const struct store_entry *entries, size_t count,
+                               int64_t now_ms, struct store_written *written, struct error *err)
+{
+    struct store_sync sync;
+    TRY(store_sync_read(store, &sync, err));
+    for (size_t i = 0; i < count; i++) {
+        enum err_code rc = write_entry(store, actor, &entries[i], now_ms, sync.clock_offset_ms, written, err);
+        if (rc != ERR_OK) {
+            written->failed_at = i;
+            return rc;
+        }
+    }
+    return written->added > 0 ? save_state(store, err) : ERR_OK;
+}
+
+static enum err_code check_call(const struct store *store, const char *actor, struct error *err)
+{
+    if (!store->enrolled) {
+        return FAIL(err, NOT_ENROLLED,
+                    "record: this machine is not enrolled; run 'holdfast enrol' with the code you were given");
+    }
+    size_t len = strlen(actor);
+    return len > 0 && len <= OP_ACTOR_MAX
+               ? ERR_OK
+               : FAIL(err, INVALID, "record: the actor's name must have 1 to %d bytes", OP_ACTOR_MAX);
+}
+
+enum err_code store_write(struct store *store, const char *actor, const struct store_entry *entries, size_t count,
+                          int64_t now_ms, struct store_written *ret_written, struct error *err)
+{
+    struct store_written written = { .failed_at = count };
+    TRY(check_call(store, actor, err));
+    TRY(replica_begin(store, err));
+    enum err_code rc = replica_end(store, write_all(store, actor, entries, count, now_ms, &written, err), err);
+    if (rc != ERR_OK) {
+        written.added = 0;
+        written.unchanged = 0;
+    }
+    *ret_written = written;
+    return rc;
+}
+
+enum err_code store_write_dry(struct store *store, const char *actor, const struct store_entry *entries, size_t count,
+                              int64_t now_ms, struct store_written *ret_written, struct error *err)
+{
+    struct store_written written = { .failed_at = count };
+    TRY(check_call(store, actor, err));
+    TRY(replica_begin(store, err));
+    enum err_code rc = write_all(store, actor, entries, count, now_ms, &written, err);
+    db_rollback(&store->db);
+    enum err_code reloaded = replica_reload(store, rc == ERR_OK ? err : NULL);
+    *ret_written = written;
+    return rc == ERR_OK ? reloaded : rc;
+}
