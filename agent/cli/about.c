@@ -61,7 +61,7 @@ static error_t parse_help(int key, char *arg, struct argp_state *state)
     if (topic != NULL) {
         *topic = command_find(arg);
         if (*topic == NULL) {
-            argp_error(state, "there is no command '%s'; `holdfast help' lists them", arg);
+            argp_error(state, "there is no command '%s'; 'holdfast help' lists them", arg);
         }
     }
     return 0;
@@ -90,7 +90,9 @@ enum exit_code help_run(struct cli *cli, int argc, char **argv)
     const struct command *topic = NULL;
     command_parse(cli, argc, argv, &topic);
     if (topic != NULL) {
-        command_help(topic, cli->screen.out);
+        char *help[] = { argv[0], (char[]){ "--help" }, NULL };
+        cli->command = topic;
+        command_parse(cli, 2, help, NULL);
     } else if (cli->json) {
         print_commands_json(cli);
     } else {

@@ -32,9 +32,9 @@ static const char *next_step(enum err_code code)
 {
     switch (code) {
     case ERR_LOCKED:
-        return "open the vault with `holdfast unlock'";
+        return "open the vault with 'holdfast unlock'";
     case ERR_NOT_ENROLLED:
-        return "join a centre with `holdfast enrol --endpoint URL --code CODE'";
+        return "join a centre with 'holdfast enrol --endpoint URL --code CODE'";
     case ERR_NETWORK:
     case ERR_CAPTIVE_PORTAL:
         return "try again when there is a connection; what is recorded here is safe meanwhile";
@@ -94,7 +94,7 @@ static enum exit_code failed(struct cli *cli, json_t *answer, const struct error
         char *visible = text_visible(cli->socket_path, false);
         screen_print(
             &cli->notes,
-            "next: if the agent is not running, start it (`systemctl start holdfastd'); if it listens elsewhere than\n"
+            "next: if the agent is not running, start it ('systemctl start holdfastd'); if it listens elsewhere than\n"
             "      at '%s', say where with --socket PATH, --state-dir DIR or $HOLDFAST_SOCKET\n",
             visible);
         free(visible);

@@ -27,7 +27,7 @@ static error_t capacity_end(const struct capacity_input *input, const struct arg
         argp_error(state, "say how many places there are: capacity set --places N");
     }
     if (!set && (input->places >= 0 || input->hours >= 0 || input->note != NULL)) {
-        argp_error(state, "--places, --supervisor-hours and --note go with `capacity set'");
+        argp_error(state, "--places, --supervisor-hours and --note go with 'capacity set'");
     }
     return 0;
 }
@@ -77,7 +77,7 @@ static void print_statement(const struct screen *screen, const json_t *statement
 {
     int32_t day;
     if (statement == NULL) {
-        screen_fact(screen, "Stated", "nothing yet; `holdfast capacity set --places N' states it");
+        screen_fact(screen, "Stated", "nothing yet; 'holdfast capacity set --places N' states it");
         return;
     }
     struct human ago = { "" };
@@ -173,7 +173,7 @@ static enum exit_code forecast(struct cli *cli)
     const struct screen *screen = &cli->screen;
     if (!answer_true(answer, "possible")) {
         screen_print(screen, "No forecast yet: the places are not stated.\n");
-        screen_fact(screen, "Next", "`holdfast capacity set --places N'");
+        screen_fact(screen, "Next", "'holdfast capacity set --places N'");
         return EXIT_DONE;
     }
     screen_fact(screen, "Taken now", "%" PRId64 " of %" PRId64 " places", answer_int(answer, "taken_now"),

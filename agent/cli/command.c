@@ -1,7 +1,5 @@
 #include "agent/cli/command.h"
 
-#include <inttypes.h>
-#include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -37,7 +35,8 @@ void command_usage(const struct screen *screen)
         screen_print(screen, "  %-12s%s\n", commands[i].name, commands[i].summary);
     }
     screen_print(screen,
-                 "\n`holdfast help COMMAND' says what a command takes. Each takes --json for the agent's own answer.\n"
+                 "\n'holdfast help COMMAND' says what a command takes.\n"
+                 "Each takes --json (the agent's own answer), --socket PATH and --state-dir DIR (which agent).\n"
                  "Ends with 0 done, 1 refused with a reason, 2 wrong usage, 3 agent not reachable, 4 locked.\n");
 }
 
@@ -76,10 +75,9 @@ bool socket_default(const char *state_dir, char ret_path[SOCKET_PATH_SIZE])
 enum { OPTION_SOCKET = 0x1001, OPTION_STATE_DIR };
 
 static const struct argp_option common_options[] = {
-    { NULL, 0, NULL, 0, "With every command:", -2 },
-    { "json", 'j', NULL, 0, "print the agent's JSON instead of words for people", -2 },
-    { "socket", OPTION_SOCKET, "PATH", 0, "the agent's socket (also $HOLDFAST_SOCKET)", -2 },
-    { "state-dir", OPTION_STATE_DIR, "DIR", 0, "the agent's state folder, with holdfast.sock in it", -2 },
+    { "json", 'j', NULL, 0, "the agent's own JSON instead of words", 0 },
+    { "socket", OPTION_SOCKET, "PATH", 0, "the agent's socket (else $HOLDFAST_SOCKET)", 0 },
+    { "state-dir", OPTION_STATE_DIR, "DIR", 0, "its state folder, with holdfast.sock in it", 0 },
     { 0 },
 };
 
@@ -119,14 +117,20 @@ static error_t parse_whole(int key, char *arg UNUSED, struct argp_state *state)
         return ARGP_ERR_UNKNOWN;
     }
     const struct parse_inputs *inputs = state->input;
-    state->child_inputs[0] = inputs == NULL ? NULL : inputs->command;
-    state->child_inputs[1] = inputs == NULL ? NULL : inputs->cli;
+    state->child_inputs[0] = inputs->command;
+    state->child_inputs[1] = inputs->cli;
+    state->out_stream = inputs->cli->screen.out;
+    state->err_stream = inputs->cli->notes.out;
     return 0;
 }
 
 void command_parse(struct cli *cli, int argc, char **argv, void *input)
 {
-    const struct argp_child children[] = { { cli->command->argp, 0, NULL, 0 }, { &common_argp, 0, NULL, 0 }, { 0 } };
+    const struct argp_child children[] = {
+        { cli->command->argp, 0, NULL, 0 },
+        { &common_argp, 0, "With every command:", 1 },
+        { 0 },
+    };
     const struct argp whole = { .parser = parse_whole, .children = children };
     char name[64];
     (void)snprintf(name, sizeof(name), "holdfast %s", cli->command->name);
@@ -136,30 +140,9 @@ void command_parse(struct cli *cli, int argc, char **argv, void *input)
     error_t rc = argp_parse(&whole, argc, argv, 0, NULL, &inputs);
     argv[0] = program;
     if (rc != 0) {
-        (void)fprintf(stderr, "holdfast: read the command line: %s\n", strerror(rc));
+        screen_print(&cli->notes, "holdfast %s: read the command line: %s\n", cli->command->name, strerror(rc));
         exit(EXIT_REFUSED);
     }
-}
-
-void command_help(const struct command *command, FILE *out)
-{
-    const struct argp_child children[] = { { command->argp, 0, NULL, 0 }, { &common_argp, 0, NULL, 0 }, { 0 } };
-    const struct argp whole = { .parser = parse_whole, .children = children };
-    char name[64];
-    (void)snprintf(name, sizeof(name), "holdfast %s", command->name);
-    argp_help(&whole, out, ARGP_HELP_STD_HELP & ~(unsigned)ARGP_HELP_EXIT_OK, name);
-}
-
-enum exit_code command_misused(const struct cli *cli, const char *format, ...)
-{
-    FILE *err = cli->notes.out;
-    (void)fprintf(err, "holdfast %s: ", cli->command->name);
-    va_list args;
-    va_start(args, format);
-    (void)vfprintf(err, format, args);
-    va_end(args);
-    (void)fprintf(err, "\nTry `holdfast %s --help' for more information.\n", cli->command->name);
-    return EXIT_USAGE;
 }
 
 /* The words up to and with the command's name. */
@@ -181,6 +164,8 @@ static error_t parse_front(int key, char *arg, struct argp_state *state)
     switch (key) {
     case ARGP_KEY_INIT:
         state->child_inputs[0] = front->cli;
+        state->out_stream = front->cli->screen.out;
+        state->err_stream = front->cli->notes.out;
         return 0;
     case 'V':
         front->cli->command = command_find("version");
@@ -192,7 +177,7 @@ static error_t parse_front(int key, char *arg, struct argp_state *state)
         front->command_at = state->next - 1;
         front->cli->command = command_find(arg);
         if (front->cli->command == NULL) {
-            argp_error(state, "there is no command '%s'; `holdfast help' lists them", arg);
+            argp_error(state, "there is no command '%s'; 'holdfast help' lists them", arg);
         }
         state->next = state->argc;
         return 0;
@@ -227,6 +212,7 @@ enum exit_code cli_main(int argc, char **argv, FILE *out, FILE *err)
         return EXIT_USAGE;
     }
     argp_err_exit_status = EXIT_USAGE;
+    (void)setenv("ARGP_HELP_FMT", "no-dup-args-note", 0);
     struct front front = { .cli = &cli };
     error_t rc = argp_parse(&front_argp, argc, argv, ARGP_IN_ORDER | ARGP_NO_HELP, NULL, &front);
     if (rc != 0) {

@@ -78,14 +78,13 @@ COMMANDS(X)
 const struct command *command_find(const char *name); /* NULL: unknown */
 const struct command *command_at(size_t index);       /* NULL past the end */
 
-/* Parses argv[1..] with the command's options and the ones of all; `input` reaches the command's parser. */
+/*
+ * Parses argv[1..] with the command's options and the ones of all; `input` reaches the command's parser. --help and
+ * wrong usage end the program.
+ */
 void command_parse(struct cli *cli, int argc, char **argv, void *input);
 
-void command_help(const struct command *command, FILE *out);
 void command_usage(const struct screen *screen); /* all commands, a line each */
-
-/* Says what is wrong and how to get help, for what argp cannot see. Returns EXIT_USAGE. */
-MUST_USE enum exit_code command_misused(const struct cli *cli, const char *format, ...) PRINTF_LIKE(2, 3);
 
 /* Where the agent of `state_dir` listens; NULL: of this user, or of this machine. False: longer than SOCKET_PATH_SIZE.
  */

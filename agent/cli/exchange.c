@@ -131,14 +131,14 @@ static void print_sync(struct cli *cli, json_t *status, const char *before, enum
     status_print_exchange(screen, status);
     status_print_waiting(screen, status);
     if (code == EXIT_LOCKED) {
-        screen_print(&cli->notes, "holdfast sync: the vault was locked meanwhile\nnext: `holdfast unlock'\n");
+        screen_print(&cli->notes, "holdfast sync: the vault was locked meanwhile\nnext: 'holdfast unlock'\n");
     } else if (code == EXIT_REFUSED && !round_ended(status, before)) {
         screen_print(&cli->notes, "holdfast sync: the time is over and the exchange has not ended\n"
-                                  "next: `holdfast status' shows how it goes on\n");
+                                  "next: 'holdfast status' shows how it goes on\n");
     } else if (code == EXIT_REFUSED) {
         const char *message = answer_text(answer_member(status, "last_exchange"), "message");
         screen_print(&cli->notes, "holdfast sync: %s\nnext: %s\n", message[0] != '\0' ? message : "the exchange failed",
-                     "nothing is lost; the agent tries again by itself, `holdfast status' says when");
+                     "nothing is lost; the agent tries again by itself, 'holdfast status' says when");
     }
 }
 
@@ -169,7 +169,7 @@ enum exit_code sync_run(struct cli *cli, int argc, char **argv)
     }
     if (!input.wait) {
         if (!call_printed(cli, started)) {
-            screen_print(&cli->screen, "An exchange was asked for; `holdfast status' shows how it went.\n");
+            screen_print(&cli->screen, "An exchange was asked for; 'holdfast status' shows how it went.\n");
             status_print_waiting(&cli->screen, started);
         }
         return EXIT_DONE;
@@ -244,6 +244,6 @@ enum exit_code enrol_run(struct cli *cli, int argc, char **argv)
     screen_fact(screen, "Organisation", "%s", answer_text(answer_member(answer, "organisation"), "name"));
     screen_fact(screen, "Device", "%s", answer_text(answer, "device"));
     screen_fact(screen, "Centre", "%s", answer_text(answer, "endpoint"));
-    screen_fact(screen, "Next", "`holdfast import' takes your registers, `holdfast sync --wait' fetches what is there");
+    screen_fact(screen, "Next", "'holdfast import' takes your registers, 'holdfast sync --wait' fetches what is there");
     return EXIT_DONE;
 }

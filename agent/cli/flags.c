@@ -36,7 +36,7 @@ const struct argp flags_argp = {
     .doc =
         "Lists what somebody should look at, the most urgent first, with the facts in a sentence."
         "\vA flag is a reason to look. It is not a judgement, it leads to nothing by itself, and it clears by itself "
-        "when its facts change. The eight digits at the end are its ID for `holdfast flag ID'.",
+        "when its facts change. The eight digits at the end are its ID for 'holdfast flag ID'.",
 };
 
 static enum mark mark_of(const json_t *flag)
@@ -96,7 +96,7 @@ enum exit_code flags_run(struct cli *cli, int argc, char **argv)
         screen_print(&cli->screen, "No flags: nothing needs a look.\n");
     }
     if (answer_true(answer, "more")) {
-        screen_print(&cli->screen, "There are more; `holdfast export flags' writes all of them.\n");
+        screen_print(&cli->screen, "There are more; 'holdfast export flags' writes all of them.\n");
     }
     return EXIT_DONE;
 }
@@ -112,7 +112,7 @@ static error_t parse_flag(int key, char *arg, struct argp_state *state)
         *id = arg;
         return 0;
     case ARGP_KEY_NO_ARGS:
-        argp_error(state, "name the flag; `holdfast flags' shows the IDs");
+        argp_error(state, "name the flag; 'holdfast flags' shows the IDs");
         return 0;
     default:
         return ARGP_ERR_UNKNOWN;

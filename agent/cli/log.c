@@ -197,7 +197,7 @@ enum exit_code verify_run(struct cli *cli, int argc, char **argv)
     screen_fact(screen, "Records", "%s, of %" PRId64 " device%s; %s under a signature", ops.text,
                 answer_int(answer, "authors"), answer_int(answer, "authors") == 1 ? "" : "s", covered.text);
     if (answer_int(answer, "quarantined") > 0) {
-        screen_fact(screen, "Not accepted", "%" PRId64 " kept aside; `holdfast log --quarantined' says why",
+        screen_fact(screen, "Not accepted", "%" PRId64 " kept aside; 'holdfast log --quarantined' says why",
                     answer_int(answer, "quarantined"));
     }
     screen_fact(screen, "Tables", "%s", answer_text(answer, "digest"));

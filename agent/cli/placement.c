@@ -106,7 +106,7 @@ enum exit_code placements_run(struct cli *cli, int argc, char **argv)
         sheet_print(sheet, &cli->screen);
     }
     if (answer_true(answer, "more")) {
-        screen_print(&cli->screen, "\nThere are more; use --on DAY, or `holdfast export placements'.\n");
+        screen_print(&cli->screen, "\nThere are more; use --on DAY, or 'holdfast export placements'.\n");
     }
     sheet_free(sheet);
     return EXIT_DONE;

@@ -105,7 +105,7 @@ enum exit_code referrals_run(struct cli *cli, int argc, char **argv)
     }
     if (answer_true(answer, "more")) {
         screen_print(&cli->screen,
-                     "\nThere are more; narrow them with --status, or use `holdfast export referrals'.\n");
+                     "\nThere are more; narrow them with --status, or use 'holdfast export referrals'.\n");
     }
     sheet_free(sheet);
     return EXIT_DONE;
@@ -155,7 +155,7 @@ static error_t parse_referral(int key, char *arg, struct argp_state *state)
         return referral_word(input, arg, state);
     case ARGP_KEY_END:
         if (state->arg_num < 2) {
-            argp_error(state, "say what is answered and which referral; `holdfast referrals' lists them");
+            argp_error(state, "say what is answered and which referral; 'holdfast referrals' lists them");
         }
         if (input->policy && strcmp(input->event, "decline") != 0) {
             argp_error(state, "--policy goes with decline only");
@@ -178,7 +178,7 @@ const struct argp referral_argp = {
     .options = referral_options,
     .parser = parse_referral,
     .args_doc = "accept ID\ndecline ID\nacknowledge ID\npause|start|did_not_start|withdraw|complete|end_early ID",
-    .doc = "Answers a referral, or records what became of it. ID is what `holdfast referrals' shows.",
+    .doc = "Answers a referral, or records what became of it. ID is what 'holdfast referrals' shows.",
 };
 
 static json_t *referral_body(const struct referral_input *input)

@@ -48,7 +48,7 @@ const struct argp roll_argp = {
     .options = roll_options,
     .parser = parse_roll,
     .doc = "Shows the register of a day: who is expected when, and how each session went."
-           "\vThe names under SESSION are what `holdfast attend' takes. A session without an entry is a gap in the "
+           "\vThe names under SESSION are what 'holdfast attend' takes. A session without an entry is a gap in the "
            "register; it never counts against the person.",
 };
 
@@ -189,7 +189,7 @@ static void print_roll(const struct screen *screen, const json_t *roll)
     }
     if (gaps > 0) {
         screen_paragraph(screen, 0,
-                         "Record with `holdfast attend SESSION OUTCOME'; OUTCOME is attended, late, left_early, "
+                         "Record with 'holdfast attend SESSION OUTCOME'; OUTCOME is attended, late, left_early, "
                          "absent_with_notice, absent, host_closed or excused.");
     }
 }
@@ -242,7 +242,7 @@ static error_t parse_attend(int key, char *arg, struct argp_state *state)
         return 0;
     case ARGP_KEY_END:
         if (state->arg_num < 2) {
-            argp_error(state, "name the session and the outcome; `holdfast roll' shows the names of today's sessions");
+            argp_error(state, "name the session and the outcome; 'holdfast roll' shows the names of today's sessions");
         }
         return 0;
     default:
@@ -319,7 +319,7 @@ static error_t parse_session(int key, char *arg, struct argp_state *state)
         *session = arg;
         return 0;
     case ARGP_KEY_NO_ARGS:
-        argp_error(state, "name the session; `holdfast roll' shows the names");
+        argp_error(state, "name the session; 'holdfast roll' shows the names");
         return 0;
     default:
         return ARGP_ERR_UNKNOWN;

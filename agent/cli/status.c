@@ -146,7 +146,7 @@ static void print_records(const struct screen *screen, const json_t *status)
                     answer_int(status, "disputed_sessions"));
     }
     if (answer_int(status, "quarantined") > 0) {
-        screen_fact(screen, "Not accepted", "%" PRId64 " records kept aside; `holdfast log --quarantined' says why",
+        screen_fact(screen, "Not accepted", "%" PRId64 " records kept aside; 'holdfast log --quarantined' says why",
                     answer_int(status, "quarantined"));
     }
 }
@@ -180,22 +180,22 @@ static const char *next_step(const json_t *status)
         return "wait a moment: a passphrase is being tried";
     }
     if (strcmp(vault, "absent") == 0) {
-        return "`holdfast unlock --new' makes the vault and asks for its passphrase";
+        return "'holdfast unlock --new' makes the vault and asks for its passphrase";
     }
     if (strcmp(answer_text(status, "state"), "locked") == 0) {
-        return "`holdfast unlock' asks for the passphrase";
+        return "'holdfast unlock' asks for the passphrase";
     }
     if (!answer_true(status, "enrolled")) {
-        return "`holdfast enrol --endpoint URL --code CODE' joins a centre; recording works without";
+        return "'holdfast enrol --endpoint URL --code CODE' joins a centre; recording works without";
     }
     if (answer_int(status, "quarantined") > 0) {
-        return "`holdfast log --quarantined' shows what was not accepted, and why";
+        return "'holdfast log --quarantined' shows what was not accepted, and why";
     }
     const json_t *flags = answer_member(status, "flags");
     if (answer_int(flags, "act") + answer_int(flags, "watch") > 0) {
-        return "`holdfast flags' shows what somebody should look at";
+        return "'holdfast flags' shows what somebody should look at";
     }
-    return "`holdfast roll' shows today's register";
+    return "'holdfast roll' shows today's register";
 }
 
 void status_print(const struct screen *screen, const json_t *status)

@@ -88,11 +88,11 @@ static enum exit_code look_first(struct cli *cli, const struct unlock_input *inp
     struct error err = { .code = ERR_OK };
     *ret_ask = false;
     if (strcmp(vault, "absent") == 0 && !input->create) {
-        (void)FAIL(&err, NOT_FOUND, "open the vault: there is none yet; `holdfast unlock --new' makes it");
+        (void)FAIL(&err, NOT_FOUND, "open the vault: there is none yet; 'holdfast unlock --new' makes it");
         return call_refused(cli, &err);
     }
     if (strcmp(vault, "absent") != 0 && input->create) {
-        (void)FAIL(&err, CONFLICT, "make the vault: there is one already; `holdfast unlock' opens it");
+        (void)FAIL(&err, CONFLICT, "make the vault: there is one already; 'holdfast unlock' opens it");
         return call_refused(cli, &err);
     }
     if (strcmp(vault, "open") == 0) {
@@ -160,7 +160,7 @@ const struct argp lock_argp = {
     .parser = parse_lock,
     .doc =
         "Closes the vault and wipes its keys from memory. What was recorded stays on the disk, unreadable; nothing is "
-        "sent or received until `holdfast unlock'.",
+        "sent or received until 'holdfast unlock'.",
 };
 
 enum exit_code lock_run(struct cli *cli, int argc, char **argv)
