@@ -1,0 +1,163 @@
+#include "agent/api.h"
+
+#include <string.h>
+
+#include "agent/api_handlers.h"
+#include "agent/import/table.h"
+
+enum tail { TAIL_NONE, TAIL_SOME }; /* TAIL_SOME: the path goes on behind the prefix */
+enum body { BODY_NONE, BODY_OBJECT, BODY_RAW };
+
+struct route {
+    const char *method;
+    const char *prefix;
+    enum tail tail;
+    enum body body;
+    api_handler handle;
+};
+
+static const struct route routes[] = {
+    { "GET", "/v1/roll", TAIL_NONE, BODY_NONE, api_roll },
+    { "POST", "/v1/attendance", TAIL_NONE, BODY_OBJECT, api_attendance_record },
+    { "GET", "/v1/sessions/", TAIL_SOME, BODY_NONE, api_session },
+    { "GET", "/v1/referrals", TAIL_NONE, BODY_NONE, api_referrals },
+    { "POST", "/v1/referrals/", TAIL_SOME, BODY_OBJECT, api_referral_event },
+    { "GET", "/v1/placements", TAIL_NONE, BODY_NONE, api_placements },
+    { "POST", "/v1/records", TAIL_NONE, BODY_OBJECT, api_record },
+    { "GET", "/v1/capacity", TAIL_NONE, BODY_NONE, api_capacity },
+    { "POST", "/v1/capacity", TAIL_NONE, BODY_OBJECT, api_capacity_state },
+    { "GET", "/v1/capacity/forecast", TAIL_NONE, BODY_NONE, api_capacity_forecast },
+    { "GET", "/v1/flags", TAIL_NONE, BODY_NONE, api_flags },
+    { "GET", "/v1/flags/", TAIL_SOME, BODY_NONE, api_flag },
+    { "GET", "/v1/log", TAIL_NONE, BODY_NONE, api_log },
+    { "POST", "/v1/import", TAIL_NONE, BODY_RAW, api_import },
+    { "GET", "/v1/export/", TAIL_SOME, BODY_NONE, api_export },
+    { "POST", "/v1/verify", TAIL_NONE, BODY_OBJECT, api_verify },
+    { "POST", "/v1/rebuild", TAIL_NONE, BODY_OBJECT, api_rebuild },
+};
+
+void api_answer_init(struct api_answer *answer)
+{
+    *answer = (struct api_answer){ .status = 200, .content_type = "application/json" };
+    buf_init(&answer->body, API_ANSWER_MAX);
+}
+
+void api_answer_fini(struct api_answer *answer)
+{
+    buf_fini(&answer->body);
+}
+
+int api_status_of(enum err_code code)
+{
+    switch (code) {
+    case ERR_OK:
+        return 200;
+    case ERR_INVALID:
+        return 400;
+    case ERR_KEY:
+        return 403;
+    case ERR_NOT_FOUND:
+        return 404;
+    case ERR_REFUSED:
+    case ERR_CONFLICT:
+    case ERR_NOT_ENROLLED:
+    case ERR_REVOKED:
+    case ERR_HISTORY:
+    case ERR_CONFIG:
+    case ERR_UNSUPPORTED:
+    case ERR_TLS:
+        return 409;
+    case ERR_LIMIT:
+        return 413;
+    case ERR_LOCKED:
+        return 423;
+    case ERR_NETWORK:
+    case ERR_CAPTIVE_PORTAL:
+    case ERR_PROTOCOL:
+        return 502;
+    case ERR_BUSY:
+        return 503;
+    case ERR_DISK_FULL:
+    case ERR_READ_ONLY:
+        return 507;
+    default:
+        return 500;
+    }
+}
+
+void api_answer_error(struct api_answer *answer, const struct error *err)
+{
+    answer->status = api_status_of(err->code);
+    answer->content_type = "application/json";
+    json_t *message = json_string(err->message);
+    json_t *object = json_pack("{s:{s:s,s:o}}", "error", "code", err_code_name(err->code), "message",
+                               message != NULL ? message : json_string("(the message is not text)"));
+    if (answer_object(answer, object, NULL) != ERR_OK) {
+        buf_clear(&answer->body); /* out of memory: the status alone must do */
+    }
+}
+
+static bool route_matches(const struct route *route, const char *path, const char **ret_tail)
+{
+    size_t len = strlen(route->prefix);
+    if (route->tail == TAIL_NONE) {
+        *ret_tail = "";
+        return strcmp(path, route->prefix) == 0;
+    }
+    *ret_tail = path + (strlen(path) < len ? 0 : len);
+    return strncmp(path, route->prefix, len) == 0 && path[len] != '\0';
+}
+
+bool api_knows(const char *path)
+{
+    const char *tail;
+    for (size_t i = 0; i < ARRAY_LEN(routes); i++) {
+        if (route_matches(&routes[i], path, &tail)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static enum err_code call_route(const struct route *route, struct api_call *call, struct error *err)
+{
+    if (route->body == BODY_RAW) {
+        if (call->request->body.len > TABLE_FILE_BYTES_MAX) {
+            return FAIL(err, LIMIT, "read the file: larger than %zu bytes", TABLE_FILE_BYTES_MAX);
+        }
+        return route->handle(call, err);
+    }
+    if (route->body == BODY_NONE) {
+        return route->handle(call, err);
+    }
+    TRY(body_parse(call->request->body, &call->body, err));
+    enum err_code rc = route->handle(call, err);
+    json_decref(call->body);
+    return rc;
+}
+
+void api_call_data(const struct api_world *world, const struct api_request *request, struct api_answer *answer)
+{
+    struct api_call call = { .world = world, .request = request, .answer = answer };
+    struct error err = { .code = ERR_OK };
+    bool path_known = false;
+    for (size_t i = 0; i < ARRAY_LEN(routes); i++) {
+        if (!route_matches(&routes[i], request->path, &call.tail)) {
+            continue;
+        }
+        path_known = true;
+        if (strcmp(routes[i].method, request->method) != 0) {
+            continue;
+        }
+        enum err_code rc = call_route(&routes[i], &call, &err);
+        if (rc != ERR_OK) {
+            err.code = rc;
+            api_answer_error(answer, &err);
+        }
+        return;
+    }
+    (void)(path_known ? FAIL(&err, INVALID, "call the path: not with this method")
+                      : FAIL(&err, NOT_FOUND, "find the path: there is no such call"));
+    api_answer_error(answer, &err);
+    answer->status = path_known ? 405 : 404;
+}

@@ -1,0 +1,63 @@
+/*
+ * agent/api - the calls of API.md that ask the replica or record in it: a request and the replica in, an answer out.
+ *
+ * No socket, no clock and no loop in here: who asks, what time it is and what day are given, so that tests and fuzzers
+ * drive the very code that answers the page. Calls about the running service (status, unlock, enrol, sync) are in
+ * agent/api_service.c.
+ *
+ *   api_call_data ── route ── read the body strictly ── handler ──► answer: one object, or a list written row by row
+ *
+ * Ownership:  the caller owns world, request and answer; api_answer_fini releases the answer's body.
+ * Limits:     API_BODY_MAX (import: TABLE_FILE_BYTES_MAX), API_DEPTH_MAX, API_ANSWER_MAX.
+ * Layer:      agent. No uv.h.
+ */
+#ifndef AGENT_API_H
+#define AGENT_API_H
+
+#include <jansson.h>
+
+#include "base/clock.h"
+#include "store/query.h"
+
+#define API_BODY_MAX ((size_t)1024 * 1024)
+#define API_DEPTH_MAX 16
+#define API_ANSWER_MAX ((size_t)256 * 1024 * 1024)
+
+/* What a call works on. */
+struct api_world {
+    struct store *store;
+    const struct programme *programme;
+    const uint8_t *stream; /* STREAM_ID_BYTES; NULL before enrolment */
+    const char *actor;
+    int64_t now_ms;
+    int32_t today;
+};
+
+struct api_request {
+    const char *method;
+    const char *path; /* decoded, without the query */
+    struct slice body;
+    const char *(*query)(const void *context, const char *name); /* decoded argument or NULL */
+    const void *query_context;
+};
+
+struct api_answer {
+    int status;
+    const char *content_type;
+    struct buf body;
+    bool wrote; /* something was recorded: the rules and the exchange have work */
+};
+
+void api_answer_init(struct api_answer *answer);
+void api_answer_fini(struct api_answer *answer);
+/* The error as the answer, in place of whatever was there. */
+void api_answer_error(struct api_answer *answer, const struct error *err);
+int api_status_of(enum err_code code);
+
+/* Is it the path of a data call, whatever the method? */
+bool api_knows(const char *path);
+
+/* Answers always: a failure is the answer. */
+void api_call_data(const struct api_world *world, const struct api_request *request, struct api_answer *answer);
+
+#endif

@@ -1,0 +1,350 @@
+/* Records out: rows of text under column names, as CSV that import takes again, or as JSON. */
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "agent/api_handlers.h"
+#include "agent/import/export_csv.h"
+#include "agent/log_json.h"
+#include "agent/names.h"
+
+#define EXPORT_COLUMNS_MAX 20
+#define ROLL_WINDOW_DAYS 31 /* read at a time, so that a long register never stands in memory as rows */
+
+struct export
+{
+    struct api_call *call;
+    bool json;
+    const char *const *columns;
+    size_t column_count;
+};
+
+static json_t *row_value(const struct export *export, const char *const *cells)
+{
+    json_t *row = json_object();
+    for (size_t i = 0; i < export->column_count; i++) {
+        if (json_object_set_new(row, export->columns[i], value_text(cells[i])) != 0) {
+            json_decref(row);
+            return NULL;
+        }
+    }
+    return row;
+}
+
+static enum err_code export_row(const struct export *export, const char *const *cells, struct error *err)
+{
+    struct api_answer *answer = export->call->answer;
+    return export->json ? answer_list_row(answer, row_value(export, cells), err)
+                        : export_csv_row(&answer->body, ',', cells, export->column_count, err);
+}
+
+static enum err_code export_begin(struct export *export, const char *const *columns, size_t count, struct error *err)
+{
+    struct api_answer *answer = export->call->answer;
+    CHECK(count <= EXPORT_COLUMNS_MAX);
+    export->columns = columns;
+    export->column_count = count;
+    if (export->json) {
+        return answer_list_begin(answer, NULL, "rows", err);
+    }
+    answer->content_type = "text/csv; charset=utf-8";
+    return export_csv_row(&answer->body, ',', columns, count, err);
+}
+
+static enum err_code export_end(const struct export *export, struct error *err)
+{
+    return export->json ? answer_list_end(export->call->answer, false, err) : ERR_OK;
+}
+
+/* ---- cells ---- */
+
+#define NUMBER_SIZE 24
+
+static const char *number_cell(int number, char out[NUMBER_SIZE])
+{
+    (void)snprintf(out, NUMBER_SIZE, "%d", number);
+    return number == ROW_NONE ? "" : out;
+}
+
+static const char *hours_cell(int minutes, char out[NUMBER_SIZE])
+{
+    (void)snprintf(out, NUMBER_SIZE, "%d:%02d", minutes / 60, minutes % 60);
+    return minutes == ROW_NONE ? "" : out;
+}
+
+static const char *day_cell(int32_t day, char out[DATE_TEXT_SIZE])
+{
+    if (day == ROW_NONE) {
+        return "";
+    }
+    date_format(day, out);
+    return out;
+}
+
+static const char *instant_cell(int64_t at_ms, char out[INSTANT_TEXT_SIZE])
+{
+    if (at_ms == OP_TIME_NONE) {
+        return "";
+    }
+    instant_format(at_ms, out);
+    return out;
+}
+
+#define OP_CELL_SIZE (2 * DEVICE_ID_BYTES + 36)
+
+static const char *op_cell(const struct op_id *op, char out[OP_CELL_SIZE])
+{
+    char device[2 * DEVICE_ID_BYTES + 1];
+    hex_encode(op->device, DEVICE_ID_BYTES, device);
+    (void)snprintf(out, OP_CELL_SIZE, "%s/%" PRIu32 "/%" PRIu64, device, op->incarnation, op->seq);
+    return out;
+}
+
+/* ---- kinds ---- */
+
+static enum err_code export_referrals(struct export *export, struct error *err)
+{
+    static const char *const columns[] = { "ref",  "participant", "name",   "route",     "basis", "received_on",
+                                           "from", "hours",       "status", "status_on", "note" };
+    SCOPED(referral_list_fini) struct referral_list list = { 0 };
+    TRY(query_referrals(export->call->world->store, NULL, QUERY_LIMIT_MAX, &list, err));
+    TRY(export_begin(export, columns, ARRAY_LEN(columns), err));
+    for (size_t i = 0; i < list.count; i++) {
+        const struct referral_row *row = &list.rows[i];
+        char received[DATE_TEXT_SIZE];
+        char status[DATE_TEXT_SIZE];
+        char hours[NUMBER_SIZE];
+        const char *const cells[] = { row->ref,
+                                      row->participant_ref,
+                                      row->participant_name,
+                                      row->route,
+                                      basis_name(row->basis),
+                                      day_cell(row->received_on, received),
+                                      row->source,
+                                      hours_cell(row->weekly_minutes, hours),
+                                      row->status,
+                                      day_cell(row->status_on, status),
+                                      row->note };
+        TRY(export_row(export, cells, err));
+    }
+    return export_end(export, err);
+}
+
+static enum err_code export_placements(struct export *export, struct error *err)
+{
+    static const char *const columns[] = { "ref",       "participant", "name",    "basis", "host",     "role",
+                                           "starts_on", "ends_on",     "pattern", "hours", "calendar", "note" };
+    SCOPED(placement_list_fini) struct placement_list list = { 0 };
+    TRY(query_placements(export->call->world->store, ROW_NONE, QUERY_LIMIT_MAX, &list, err));
+    TRY(export_begin(export, columns, ARRAY_LEN(columns), err));
+    for (size_t i = 0; i < list.count; i++) {
+        const struct placement_row *row = &list.rows[i];
+        char starts[DATE_TEXT_SIZE];
+        char ends[DATE_TEXT_SIZE];
+        char hours[NUMBER_SIZE];
+        const char *const cells[] = { row->ref,
+                                      row->participant_ref,
+                                      row->participant_name,
+                                      basis_name(row->basis),
+                                      row->host,
+                                      row->role,
+                                      day_cell(row->starts_on, starts),
+                                      day_cell(row->ends_on, ends),
+                                      row->pattern,
+                                      hours_cell(row->weekly_minutes, hours),
+                                      calendar_name(row->calendar),
+                                      row->note };
+        TRY(export_row(export, cells, err));
+    }
+    return export_end(export, err);
+}
+
+static enum err_code register_row(const struct export *export, const struct roll_row *row, struct error *err)
+{
+    char day[DATE_TEXT_SIZE];
+    char slot[NUMBER_SIZE];
+    char minutes[NUMBER_SIZE];
+    const struct session_row *session = &row->session;
+    const char *const cells[] = { row->placement_ref,
+                                  day_cell(session->day, day),
+                                  number_cell(session->slot + 1, slot),
+                                  outcome_name(session->outcome),
+                                  number_cell(session->minutes, minutes),
+                                  session->reason,
+                                  standing_name(session->standing) };
+    return export_row(export, cells, err);
+}
+
+static enum err_code register_window(const struct export *export, int32_t from, int32_t to, struct error *err)
+{
+    SCOPED(session_list_fini) struct session_list list = { 0 };
+    TRY(query_roll(export->call->world->store, from, to, QUERY_LIMIT_MAX, &list, err));
+    for (size_t i = 0; i < list.count; i++) {
+        if (list.rows[i].session.heads > 0) {
+            TRY(register_row(export, &list.rows[i], err));
+        }
+    }
+    return ERR_OK;
+}
+
+/* From the first placement's start, unless told otherwise. */
+static enum err_code register_begins(const struct api_call *call, int32_t *ret_day, struct error *err)
+{
+    SCOPED(placement_list_fini) struct placement_list list = { 0 };
+    TRY(query_placements(call->world->store, ROW_NONE, QUERY_LIMIT_MAX, &list, err));
+    int32_t first = call->world->today;
+    for (size_t i = 0; i < list.count; i++) {
+        if (list.rows[i].starts_on != ROW_NONE && list.rows[i].starts_on < first) {
+            first = list.rows[i].starts_on;
+        }
+    }
+    return query_day(call, "from", first - ROLL_WINDOW_DAYS, ret_day, err);
+}
+
+/* What was recorded, in the columns that import takes. */
+static enum err_code export_register(struct export *export, struct error *err)
+{
+    static const char *const columns[] = { "placement", "date", "slot", "outcome", "minutes", "reason", "standing" };
+    int32_t from;
+    int32_t to;
+    TRY(register_begins(export->call, &from, err));
+    TRY(query_day(export->call, "to", export->call->world->today, &to, err));
+    TRY(export_begin(export, columns, ARRAY_LEN(columns), err));
+    for (int32_t day = from; day <= to; day += ROLL_WINDOW_DAYS) {
+        int32_t last = to - day < ROLL_WINDOW_DAYS ? to : day + ROLL_WINDOW_DAYS - 1;
+        TRY(register_window(export, day, last, err));
+    }
+    return export_end(export, err);
+}
+
+static enum err_code export_attendance(struct export *export, struct error *err)
+{
+    static const char *const columns[] = { "session", "outcome",     "minutes",     "reason",      "note", "actor",
+                                           "head",    "recorded_at", "happened_at", "received_at", "op" };
+    SCOPED(attendance_list_fini) struct attendance_list list = { 0 };
+    TRY(query_attendance(export->call->world->store, NULL, 0, 0, QUERY_LIMIT_MAX, &list, err));
+    TRY(export_begin(export, columns, ARRAY_LEN(columns), err));
+    for (size_t i = 0; i < list.count; i++) {
+        const struct attendance_row *row = &list.rows[i];
+        char session[SESSION_NAME_SIZE];
+        char minutes[NUMBER_SIZE];
+        char recorded[INSTANT_TEXT_SIZE];
+        char happened[INSTANT_TEXT_SIZE];
+        char received[INSTANT_TEXT_SIZE];
+        char op[OP_CELL_SIZE];
+        session_name_format(row->placement_ref, row->day, row->slot, session);
+        const char *const cells[] = { session,
+                                      outcome_name(row->outcome),
+                                      number_cell(row->minutes, minutes),
+                                      row->reason,
+                                      row->note,
+                                      row->actor,
+                                      row->head ? "yes" : "no",
+                                      instant_cell(row->recorded_at_ms, recorded),
+                                      instant_cell(row->happened_at_ms, happened),
+                                      instant_cell(row->received_at_ms, received),
+                                      op_cell(&row->op, op) };
+        TRY(export_row(export, cells, err));
+    }
+    return export_end(export, err);
+}
+
+static enum err_code export_flags(struct export *export, struct error *err)
+{
+    static const char *const columns[] = { "id",    "code",      "severity", "subject",   "subject_ref", "since",
+                                           "facts", "next_step", "rule",     "raised_at", "cleared_at" };
+    SCOPED(flag_list_rows_fini) struct flag_list_rows list = { 0 };
+    TRY(query_flags(export->call->world->store, true, QUERY_LIMIT_MAX, &list, err));
+    TRY(export_begin(export, columns, ARRAY_LEN(columns), err));
+    for (size_t i = 0; i < list.count; i++) {
+        const struct flag_row *flag = &list.rows[i].flag;
+        char id[FLAG_ID_SIZE];
+        char since[DATE_TEXT_SIZE];
+        char raised[INSTANT_TEXT_SIZE];
+        char cleared[INSTANT_TEXT_SIZE];
+        flag_id(flag->key, id);
+        const char *const cells[] = { id,
+                                      flag->code,
+                                      severity_name(flag->severity),
+                                      flag_subject_name(flag->subject),
+                                      flag->subject_ref,
+                                      day_cell(flag->since, since),
+                                      flag->facts,
+                                      flag->next_step,
+                                      flag->rule,
+                                      instant_cell(list.rows[i].raised_at_ms, raised),
+                                      instant_cell(list.rows[i].cleared_at_ms, cleared) };
+        TRY(export_row(export, cells, err));
+    }
+    return export_end(export, err);
+}
+
+static enum err_code log_row_out(const struct export *export, const struct log_row *row,
+                                 const struct placement_list *placements, struct error *err)
+{
+    char op[OP_CELL_SIZE];
+    char subject[SESSION_NAME_SIZE];
+    char recorded[INSTANT_TEXT_SIZE];
+    char happened[INSTANT_TEXT_SIZE];
+    char received[INSTANT_TEXT_SIZE];
+    if (!log_session_name(row, placements, subject)) {
+        hex_encode(row->subject, row->subject_len, subject);
+    }
+    json_t *fields = log_fields_value(row);
+    SCOPED(scoped_free) char *body = fields != NULL ? json_dumps(fields, JSON_COMPACT) : NULL;
+    json_decref(fields);
+    if (body == NULL) {
+        return FAIL(err, NO_MEMORY, "export the log: out of memory");
+    }
+    const char *const cells[] = { op_cell(&row->op, op),
+                                  row->kind_name,
+                                  subject,
+                                  row->actor,
+                                  instant_cell(row->recorded_at_ms, recorded),
+                                  instant_cell(row->happened_at_ms, happened),
+                                  instant_cell(row->received_at_ms, received),
+                                  row->acknowledged ? "yes" : "no",
+                                  row->quarantine,
+                                  body };
+    return export_row(export, cells, err);
+}
+
+static enum err_code export_log(struct export *export, struct error *err)
+{
+    static const char *const columns[] = { "op",          "kind",        "subject",      "actor",      "recorded_at",
+                                           "happened_at", "received_at", "acknowledged", "quarantine", "fields" };
+    struct store *store = export->call->world->store;
+    SCOPED(log_list_fini) struct log_list list = { 0 };
+    TRY(query_log(store, NULL, 0, false, QUERY_LIMIT_MAX, &list, err));
+    SCOPED(placement_list_fini) struct placement_list placements = { 0 };
+    TRY(log_placements(store, &list, &placements, err));
+    TRY(export_begin(export, columns, ARRAY_LEN(columns), err));
+    for (size_t i = 0; i < list.count; i++) {
+        TRY(log_row_out(export, &list.rows[i], &placements, err));
+    }
+    return export_end(export, err);
+}
+
+static const struct {
+    const char *name;
+    enum err_code (*write)(struct export *export, struct error *err);
+} exports[] = {
+    { "referrals", export_referrals },   { "placements", export_placements }, { "register", export_register },
+    { "attendance", export_attendance }, { "flags", export_flags },           { "log", export_log },
+};
+
+enum err_code api_export(struct api_call *call, struct error *err)
+{
+    struct export export = { .call = call };
+    const char *format = query_text(call, "format");
+    export.json = format != NULL && strcmp(format, "json") == 0;
+    if (format != NULL && !export.json && strcmp(format, "csv") != 0) {
+        return FAIL(err, INVALID, "read argument 'format': expected csv or json");
+    }
+    for (size_t i = 0; i < ARRAY_LEN(exports); i++) {
+        if (strcmp(exports[i].name, call->tail) == 0) {
+            return exports[i].write(&export, err);
+        }
+    }
+    return FAIL(err, NOT_FOUND, "find the path: expected referrals, placements, register, attendance, flags or log");
+}

@@ -1,0 +1,68 @@
+/* Flags: reasons for a person to look, with their facts and their rule. */
+#include <string.h>
+
+#include "agent/api_handlers.h"
+#include "agent/names.h"
+
+#define FLAGS_LIMIT 1000
+#define FLAG_PREFIX_MIN 4
+
+static json_t *flag_value(const struct flag_state *state)
+{
+    const struct flag_row *flag = &state->flag;
+    char id[FLAG_ID_SIZE];
+    flag_id(flag->key, id);
+    return json_pack("{s:s,s:s,s:s,s:s,s:s,s:o,s:o,s:o,s:o,s:o,s:o,s:o,s:o}", "id", id, "key", flag->key, "code",
+                     flag->code, "severity", severity_name(flag->severity), "subject", flag_subject_name(flag->subject),
+                     "subject_ref", value_text(flag->subject_ref), "subject_id", value_id_or_null(&flag->subject_id),
+                     "since", value_day(flag->since), "facts", value_text(flag->facts), "next_step",
+                     value_text(flag->next_step), "rule", value_text(flag->rule), "raised_at",
+                     value_instant(state->raised_at_ms), "cleared_at", value_instant(state->cleared_at_ms));
+}
+
+enum err_code api_flags(struct api_call *call, struct error *err)
+{
+    bool all;
+    size_t limit;
+    TRY(query_switch(call, "all", &all, err));
+    TRY(query_number(call, "limit", FLAGS_LIMIT, QUERY_LIMIT_MAX, &limit, err));
+    SCOPED(flag_list_rows_fini) struct flag_list_rows list = { 0 };
+    TRY(query_flags(call->world->store, all, limit, &list, err));
+    TRY(answer_list_begin(call->answer, NULL, "flags", err));
+    for (size_t i = 0; i < list.count; i++) {
+        TRY(answer_list_row(call->answer, flag_value(&list.rows[i]), err));
+    }
+    return answer_list_end(call->answer, list.more, err);
+}
+
+static bool flag_named(const struct flag_state *state, const char *text)
+{
+    char id[FLAG_ID_SIZE];
+    flag_id(state->flag.key, id);
+    size_t len = strlen(text);
+    return strcmp(state->flag.key, text) == 0 ||
+           (len >= FLAG_PREFIX_MIN && len < FLAG_ID_SIZE && strncasecmp(id, text, len) == 0);
+}
+
+/* Standing flags come first, so a past one of the same key never hides one that stands. */
+enum err_code api_flag(struct api_call *call, struct error *err)
+{
+    SCOPED(flag_list_rows_fini) struct flag_list_rows list = { 0 };
+    TRY(query_flags(call->world->store, true, QUERY_LIMIT_MAX, &list, err));
+    const struct flag_state *found = NULL;
+    for (size_t i = 0; i < list.count; i++) {
+        const struct flag_state *state = &list.rows[i];
+        if (!flag_named(state, call->tail) || (found != NULL && strcmp(found->flag.key, state->flag.key) == 0)) {
+            continue;
+        }
+        if (found != NULL) {
+            return FAIL(err, CONFLICT, "find the flag: several begin so; give more digits");
+        }
+        found = state;
+    }
+    if (found == NULL) {
+        return FAIL(err, NOT_FOUND, "find the flag: none has this id (at least %d digits of it) or key",
+                    FLAG_PREFIX_MIN);
+    }
+    return answer_object(call->answer, json_pack("{s:o}", "flag", flag_value(found)), err);
+}

@@ -1,0 +1,44 @@
+/*
+ * agent/api_handlers - every data call of API.md, one function each, by resource.
+ *
+ * Each writes its whole answer or fails; nothing is recorded by a call that fails.
+ *
+ * Layer: agent, inside the API.
+ */
+#ifndef AGENT_API_HANDLERS_H
+#define AGENT_API_HANDLERS_H
+
+#include "agent/api_call.h"
+
+/* api_register.c */
+MUST_USE enum err_code api_roll(struct api_call *call, struct error *err);
+MUST_USE enum err_code api_attendance_record(struct api_call *call, struct error *err);
+MUST_USE enum err_code api_session(struct api_call *call, struct error *err);
+
+/* api_referrals.c */
+MUST_USE enum err_code api_referrals(struct api_call *call, struct error *err);
+MUST_USE enum err_code api_referral_event(struct api_call *call, struct error *err);
+
+/* api_records.c */
+MUST_USE enum err_code api_placements(struct api_call *call, struct error *err);
+MUST_USE enum err_code api_record(struct api_call *call, struct error *err);
+
+/* api_capacity.c */
+MUST_USE enum err_code api_capacity(struct api_call *call, struct error *err);
+MUST_USE enum err_code api_capacity_state(struct api_call *call, struct error *err);
+MUST_USE enum err_code api_capacity_forecast(struct api_call *call, struct error *err);
+
+/* api_flags.c */
+MUST_USE enum err_code api_flags(struct api_call *call, struct error *err);
+MUST_USE enum err_code api_flag(struct api_call *call, struct error *err);
+
+/* api_log.c */
+MUST_USE enum err_code api_log(struct api_call *call, struct error *err);
+MUST_USE enum err_code api_verify(struct api_call *call, struct error *err);
+MUST_USE enum err_code api_rebuild(struct api_call *call, struct error *err);
+
+/* api_import.c, api_export.c */
+MUST_USE enum err_code api_import(struct api_call *call, struct error *err);
+MUST_USE enum err_code api_export(struct api_call *call, struct error *err);
+
+#endif

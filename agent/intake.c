@@ -1,0 +1,305 @@
+#include "agent/intake.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define IDS_PER_ROW 2
+
+/* ---- the placements that a register may name ---- */
+
+void intake_placements_fini(struct intake_placements *placements)
+{
+    placement_list_fini(&placements->list);
+}
+
+static int by_ref(const void *left, const void *right)
+{
+    return strcmp(((const struct placement_row *)left)->ref, ((const struct placement_row *)right)->ref);
+}
+
+enum err_code intake_placements_read(struct store *store, struct intake_placements *ret_placements, struct error *err)
+{
+    struct intake_placements placements = { 0 };
+    TRY(query_placements(store, ROW_NONE, QUERY_LIMIT_MAX, &placements.list, err));
+    if (placements.list.count > 1) {
+        qsort(placements.list.rows, placements.list.count, sizeof(*placements.list.rows), by_ref);
+    }
+    *ret_placements = placements;
+    return ERR_OK;
+}
+
+static const struct placement_row *placement_by_ref(const struct intake_placements *placements, const char *ref)
+{
+    size_t low = 0;
+    size_t high = placements->list.count;
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        int order = strcmp(placements->list.rows[middle].ref, ref);
+        if (order == 0) {
+            return &placements->list.rows[middle];
+        }
+        if (order < 0) {
+            low = middle + 1;
+        } else {
+            high = middle;
+        }
+    }
+    return NULL;
+}
+
+bool intake_placement_known(const char *ref, void *context)
+{
+    return placement_by_ref(context, ref) != NULL;
+}
+
+bool intake_pattern_valid(const char *text, void *context)
+{
+    (void)context;
+    struct pattern unused;
+    return pattern_parse(text, &unused, NULL) == ERR_OK;
+}
+
+/* ---- entries ---- */
+
+struct making {
+    struct store *store;
+    const uint8_t *stream;
+    const struct import_result *rows;
+    const struct intake_placements *placements;
+    struct intake intake;
+};
+
+void intake_fini(struct intake *intake)
+{
+    free(intake->entries);
+    free(intake->warnings);
+    free(intake->ids);
+    *intake = (struct intake){ 0 };
+}
+
+static void warn(struct making *making, size_t row, const char *column_name, const char *what)
+{
+    struct intake *intake = &making->intake;
+    if (intake->warning_count < INTAKE_WARNINGS_KEPT) {
+        intake->warnings[intake->warning_count] = (struct intake_warning){ .line = import_line(making->rows, row),
+                                                                           .column_name = column_name,
+                                                                           .expected = what };
+    }
+    intake->warning_count++;
+}
+
+static struct store_entry *entry_add(struct making *making, uint32_t kind)
+{
+    CHECK(making->intake.count < making->intake.capacity);
+    struct store_entry *entry = &making->intake.entries[making->intake.count++];
+    *entry = (struct store_entry){ .kind = kind, .happened_at_ms = OP_TIME_NONE };
+    record_init(&entry->record, kind_by_number(kind));
+    return entry;
+}
+
+/* The id that `ref` names, kept for as long as the intake. */
+static const uint8_t *ref_id(struct making *making, const char *kind, const char *ref)
+{
+    uint8_t *id = making->intake.ids[making->intake.id_count++];
+    entity_id(making->stream, kind, ref, id);
+    return id;
+}
+
+static void take_text(struct making *making, size_t row, const char *column, struct record *record, const char *field)
+{
+    record_set_text(record, field, import_text(making->rows, row, column));
+}
+
+static void take_number(struct making *making, size_t row, const char *column, struct record *record, const char *field)
+{
+    int64_t number;
+    if (import_int(making->rows, row, column, &number)) {
+        record_set_number(record, field, number);
+    }
+}
+
+/* ---- people: one record each, however many rows name them ---- */
+
+struct person {
+    const char *ref;
+    const char *name; /* NULL when the row has none */
+    size_t row;
+};
+
+static int by_person_then_row(const void *left, const void *right)
+{
+    const struct person *a = left;
+    const struct person *b = right;
+    int order = strcmp(a->ref, b->ref);
+    return order != 0 ? order : (a->row > b->row) - (a->row < b->row);
+}
+
+static void person_put(struct making *making, const char *ref, const char *name)
+{
+    struct store_entry *entry = entry_add(making, KIND_PARTICIPANT);
+    entity_id(making->stream, "participant", ref, entry->subject);
+    record_set_text(&entry->record, "ref", ref);
+    record_set_text(&entry->record, "name", name);
+}
+
+static enum err_code people_make(struct making *making, struct error *err)
+{
+    size_t rows = import_row_count(making->rows);
+    SCOPED(scoped_free) struct person *people = calloc(rows + 1, sizeof(*people));
+    if (people == NULL) {
+        return FAIL(err, NO_MEMORY, "take the people of %zu rows", rows);
+    }
+    for (size_t row = 0; row < rows; row++) {
+        people[row] = (struct person){ .ref = import_text(making->rows, row, "participant"),
+                                       .name = import_text(making->rows, row, "name"),
+                                       .row = row };
+    }
+    qsort(people, rows, sizeof(*people), by_person_then_row);
+    const char *name = NULL;
+    for (size_t i = 0; i < rows; i++) {
+        if (i == 0 || strcmp(people[i].ref, people[i - 1].ref) != 0) {
+            name = NULL;
+        }
+        if (people[i].name != NULL) {
+            if (name != NULL && strcmp(name, people[i].name) != 0) {
+                warn(making, people[i].row, "name",
+                     "the same name as in an earlier row about this participant; this one is taken");
+            }
+            name = people[i].name;
+        }
+        if (i + 1 == rows || strcmp(people[i].ref, people[i + 1].ref) != 0) {
+            person_put(making, people[i].ref, name);
+        }
+    }
+    return ERR_OK;
+}
+
+/* ---- rows ---- */
+
+static enum err_code referral_make(struct making *making, size_t row, struct error *err)
+{
+    (void)err;
+    struct store_entry *entry = entry_add(making, KIND_REFERRAL);
+    struct record *record = &entry->record;
+    entity_id(making->stream, "referral", import_text(making->rows, row, "ref"), entry->subject);
+    record_set_id(record, "participant", ref_id(making, "participant", import_text(making->rows, row, "participant")));
+    take_text(making, row, "ref", record, "ref");
+    take_text(making, row, "route", record, "route");
+    take_text(making, row, "basis", record, "basis");
+    take_number(making, row, "received_on", record, "received_on");
+    take_text(making, row, "from", record, "source");
+    take_number(making, row, "hours", record, "weekly_minutes");
+    take_text(making, row, "note", record, "note");
+    return ERR_OK;
+}
+
+static enum err_code placement_make(struct making *making, size_t row, struct error *err)
+{
+    (void)err;
+    struct store_entry *entry = entry_add(making, KIND_PLACEMENT);
+    struct record *record = &entry->record;
+    entity_id(making->stream, "placement", import_text(making->rows, row, "ref"), entry->subject);
+    record_set_id(record, "participant", ref_id(making, "participant", import_text(making->rows, row, "participant")));
+    const char *referral = import_text(making->rows, row, "referral");
+    if (referral != NULL) {
+        record_set_id(record, "referral", ref_id(making, "referral", referral));
+    }
+    take_text(making, row, "ref", record, "ref");
+    take_text(making, row, "basis", record, "basis");
+    take_text(making, row, "host", record, "host");
+    take_text(making, row, "role", record, "role");
+    take_number(making, row, "starts_on", record, "starts_on");
+    take_number(making, row, "ends_on", record, "ends_on");
+    take_text(making, row, "pattern", record, "pattern");
+    take_number(making, row, "hours", record, "weekly_minutes");
+    take_text(making, row, "calendar", record, "calendar");
+    take_text(making, row, "note", record, "note");
+    return ERR_OK;
+}
+
+static bool stands_already(const struct session_row *session, enum outcome outcome, bool has_minutes, int64_t minutes,
+                           const char *reason)
+{
+    return session->heads > 0 && session->standing != STANDING_DISPUTED && session->outcome == outcome &&
+           session->minutes == (has_minutes ? (int)minutes : ROW_NONE) &&
+           strcmp(session->reason, reason != NULL ? reason : "") == 0;
+}
+
+static enum err_code attendance_make(struct making *making, size_t row, struct error *err)
+{
+    const struct placement_row *placement =
+        placement_by_ref(making->placements, import_text(making->rows, row, "placement"));
+    int64_t day = 0;
+    int64_t slot = 1;
+    int64_t minutes = 0;
+    enum outcome outcome = OUTCOME_NONE;
+    CHECK(placement != NULL && import_int(making->rows, row, "date", &day));
+    (void)import_int(making->rows, row, "slot", &slot);
+    bool has_minutes = import_int(making->rows, row, "minutes", &minutes);
+    const char *reason = import_text(making->rows, row, "reason");
+    const char *note = import_text(making->rows, row, "note");
+    CHECK(outcome_parse(import_text(making->rows, row, "outcome"), &outcome));
+
+    struct session_row session = { 0 };
+    enum err_code rc = query_session(making->store, &placement->id, (int32_t)day, (int)slot - 1, &session, err);
+    if (rc != ERR_OK && rc != ERR_NOT_FOUND) {
+        return rc;
+    }
+    bool recorded = rc == ERR_OK && session.heads > 0;
+    if (recorded && session.standing == STANDING_DISPUTED) {
+        warn(making, row, "", "a session that is not disputed: left out, two devices disagree; settle it by hand");
+        return ERR_OK;
+    }
+    if (recorded && stands_already(&session, outcome, has_minutes, minutes, reason)) {
+        making->intake.unchanged++;
+        return ERR_OK;
+    }
+    struct store_entry *entry = entry_add(making, KIND_ATTENDANCE);
+    session_subject(placement->id.bytes, (int32_t)day, (int)slot - 1, entry->subject);
+    record_set_number(&entry->record, "outcome", outcome);
+    if (has_minutes) {
+        record_set_number(&entry->record, "minutes", minutes);
+    }
+    record_set_text(&entry->record, "reason", reason);
+    record_set_text(&entry->record, "note", note == NULL && recorded ? INTAKE_NOTE : note);
+    return ERR_OK;
+}
+
+static enum err_code make_all(struct making *making, enum import_kind kind, struct error *err)
+{
+    static enum err_code (*const makers[])(struct making *, size_t, struct error *) = {
+        [IMPORT_REFERRALS] = referral_make,
+        [IMPORT_PLACEMENTS] = placement_make,
+        [IMPORT_REGISTER] = attendance_make,
+    };
+    size_t rows = import_row_count(making->rows);
+    struct intake *intake = &making->intake;
+    intake->capacity = kind == IMPORT_REGISTER ? rows : 2 * rows;
+    intake->entries = calloc(intake->capacity + 1, sizeof(*intake->entries));
+    intake->warnings = calloc(INTAKE_WARNINGS_KEPT, sizeof(*intake->warnings));
+    intake->ids = calloc(IDS_PER_ROW * rows + 1, sizeof(*intake->ids));
+    if (intake->entries == NULL || intake->warnings == NULL || intake->ids == NULL) {
+        return FAIL(err, NO_MEMORY, "take %zu rows", rows);
+    }
+    if (kind != IMPORT_REGISTER) {
+        TRY(people_make(making, err));
+    }
+    for (size_t row = 0; row < rows; row++) {
+        TRY(makers[kind](making, row, err));
+    }
+    return ERR_OK;
+}
+
+enum err_code intake_make(struct store *store, const uint8_t stream[STREAM_ID_BYTES], enum import_kind kind,
+                          const struct import_result *rows, const struct intake_placements *placements,
+                          struct intake *ret_intake, struct error *err)
+{
+    struct making making = { .store = store, .stream = stream, .rows = rows, .placements = placements };
+    enum err_code rc = make_all(&making, kind, err);
+    if (rc != ERR_OK) {
+        intake_fini(&making.intake);
+        return rc;
+    }
+    *ret_intake = making.intake;
+    return ERR_OK;
+}

@@ -1,0 +1,83 @@
+#include "agent/log_json.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "agent/api_call.h"
+#include "agent/names.h"
+#include "agent/record_json.h"
+
+static int by_id(const void *left, const void *right)
+{
+    const struct placement_row *a = left;
+    const struct placement_row *b = right;
+    return memcmp(&a->id, &b->id, sizeof(a->id));
+}
+
+enum err_code log_placements(struct store *store, const struct log_list *list, struct placement_list *ret_placements,
+                             struct error *err)
+{
+    bool sessions = false;
+    for (size_t i = 0; i < list->count && !sessions; i++) {
+        sessions = list->rows[i].subject_len == OP_SESSION_BYTES;
+    }
+    if (!sessions) {
+        return ERR_OK;
+    }
+    TRY(query_placements(store, ROW_NONE, QUERY_LIMIT_MAX, ret_placements, err));
+    if (ret_placements->count > 0) {
+        qsort(ret_placements->rows, ret_placements->count, sizeof(*ret_placements->rows), by_id);
+    }
+    return ERR_OK;
+}
+
+bool log_session_name(const struct log_row *row, const struct placement_list *placements, char *out)
+{
+    if (row->subject_len != OP_SESSION_BYTES || placements->count == 0) {
+        return false;
+    }
+    struct row_id id;
+    memcpy(id.bytes, row->subject, ROW_ID_BYTES);
+    size_t low = 0;
+    size_t high = placements->count;
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        int order = memcmp(&placements->rows[middle].id, &id, sizeof(id));
+        if (order == 0) {
+            int32_t day;
+            int slot;
+            session_of_subject(row->subject, &day, &slot);
+            session_name_format(placements->rows[middle].ref, day, slot, out);
+            return true;
+        }
+        if (order < 0) {
+            low = middle + 1;
+        } else {
+            high = middle;
+        }
+    }
+    return false;
+}
+
+json_t *log_fields_value(const struct log_row *row)
+{
+    const struct kind *kind = kind_by_number(row->kind);
+    struct record record;
+    if (kind == NULL || row->erased || record_decode(kind, row->body, &record, NULL) != ERR_OK) {
+        return json_object();
+    }
+    return record_to_json(&record);
+}
+
+json_t *log_value(const struct log_row *row, const struct placement_list *placements)
+{
+    char session[SESSION_NAME_SIZE];
+    bool named = log_session_name(row, placements, session);
+    return json_pack("{s:o,s:s,s:o,s:o,s:o,s:o,s:o,s:o,s:b,s:b,s:b,s:o,s:o}", "op", value_op(&row->op), "kind",
+                     row->kind_name, "subject", value_id(row->subject, row->subject_len), "subject_name",
+                     named ? json_string(session) : json_null(), "actor", value_text(row->actor), "recorded_at",
+                     value_instant(row->recorded_at_ms), "happened_at", value_instant(row->happened_at_ms),
+                     "received_at", value_instant(row->received_at_ms), "own", row->own, "acknowledged",
+                     row->acknowledged, "erased", row->erased, "quarantine", value_text(row->quarantine), "fields",
+                     log_fields_value(row));
+}
