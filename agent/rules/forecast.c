@@ -59,22 +59,21 @@ static struct outlook look(const struct programme *programme, const struct site_
     return outlook;
 }
 
-/* `errors` standard errors above the mean inflow. */
-static int expected_after(const struct outlook *outlook, int week, int errors)
+/* Thousandths of places taken at the end of the week, with the inflow `errors` standard errors above the mean. */
+static int64_t taken_after(const struct outlook *outlook, int week, int errors)
 {
     const struct site_facts *facts = outlook->facts;
     int64_t end = (int64_t)outlook->today + (int64_t)week * DAYS_A_WEEK;
-    int64_t started_milli = outlook->started * MILLI + errors * square_root(outlook->started * MILLI * MILLI);
-    int64_t trend_milli = started_milli < 0 ? 0 : started_milli * week / outlook->history_weeks;
+    int64_t started = outlook->started * MILLI + errors * square_root(outlook->started * MILLI * MILLI);
+    int64_t trend = started < 0 ? 0 : started * week / outlook->history_weeks;
     int64_t known = count_until(facts->starts_on, facts->starts_count, end);
     if (week >= outlook->wait_weeks) {
         known += people(facts->waiting);
     }
-    int64_t arrivals = (trend_milli + MILLI - 1) / MILLI;
-    arrivals = known > arrivals ? known : arrivals;
+    int64_t arrived = known * MILLI > trend ? known * MILLI : trend;
     int64_t ended = count_until(facts->ends_on, facts->ends_count, end - 1);
-    int64_t taken = people(facts->placements_now) + arrivals - ended;
-    return taken < 0 ? 0 : (int)taken;
+    int64_t taken = (people(facts->placements_now) - ended) * MILLI + arrived;
+    return taken < 0 ? 0 : taken;
 }
 
 static int weeks_until_full(const struct outlook *outlook, int64_t places, int errors)
@@ -83,7 +82,7 @@ static int weeks_until_full(const struct outlook *outlook, int64_t places, int e
         return 0;
     }
     for (int week = 1; week <= FORECAST_WEEKS_MAX; week++) {
-        if (expected_after(outlook, week, errors) >= places) {
+        if (taken_after(outlook, week, errors) >= places * MILLI) {
             return week;
         }
     }
@@ -106,7 +105,7 @@ void rules_forecast(const struct programme *programme, const struct site_facts *
         forecast.weeks_earliest = weeks_until_full(&outlook, places, 1);
         forecast.weeks_latest = weeks_until_full(&outlook, places, -1);
         for (int week = 1; week <= FORECAST_WEEKS_MAX; week++) {
-            forecast.expected[week - 1] = expected_after(&outlook, week, 0);
+            forecast.expected[week - 1] = (int)((taken_after(&outlook, week, 0) + MILLI - 1) / MILLI);
         }
     }
     *ret_forecast = forecast;

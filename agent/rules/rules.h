@@ -51,8 +51,8 @@ MUST_USE enum err_code rules_site(const struct programme *programme, const struc
  *
  * `inflow` is the mean of the placements started in the pack's weeks of history. The earliest and the latest week take
  * it one standard error higher and lower (starts as a Poisson count: the square root of the number seen). Nobody who
- * starts now is expected to end within the horizon. Whole numbers throughout, so that every machine has the same
- * answer.
+ * starts now is expected to end within the horizon. The weeks are found before rounding. Whole numbers throughout, so
+ * that every machine has the same answer.
  */
 struct forecast {
     bool possible; /* a capacity is stated; everything else is 0, or ROW_NONE for weeks, if not */

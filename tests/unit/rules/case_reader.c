@@ -1,0 +1,336 @@
+#include "case_reader.h"
+
+#include <criterion/criterion.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+
+#define NOBODY "Name Nobodysays"
+
+struct words {
+    char *at[CASE_ROWS_MAX];
+    int count;
+    int next;
+    int line;
+};
+
+static const char *next_word(struct words *words)
+{
+    cr_assert(words->next < words->count, "line %d: a word is missing", words->line);
+    return words->at[words->next++];
+}
+
+static bool more(const struct words *words)
+{
+    return words->next < words->count;
+}
+
+static void expect_word(struct words *words, const char *word)
+{
+    const char *found = next_word(words);
+    cr_assert_str_eq(found, word, "line %d: '%s' instead of '%s'", words->line, found, word);
+}
+
+static int32_t next_day(struct words *words)
+{
+    const char *text = next_word(words);
+    int32_t day;
+    cr_assert(date_parse(text, &day), "line %d: '%s' is no day", words->line, text);
+    return day;
+}
+
+static int next_number(struct words *words)
+{
+    const char *text = next_word(words);
+    char *end;
+    long value = strtol(text, &end, 10);
+    cr_assert(*text != '\0' && *end == '\0', "line %d: '%s' is no number", words->line, text);
+    return (int)value;
+}
+
+static void next_hours(struct words *words, int *starts_min, int *ends_min)
+{
+    const char *text = next_word(words);
+    if (strcmp(text, "-") == 0) {
+        *starts_min = *ends_min = ROW_NONE;
+        return;
+    }
+    char starts[6] = "";
+    cr_assert_eq(strlen(text), 11, "line %d: '%s' are no hours", words->line, text);
+    memcpy(starts, text, 5);
+    cr_assert(time_of_day_parse(starts, starts_min) && time_of_day_parse(text + 6, ends_min), "line %d", words->line);
+}
+
+struct row_id id_of(const char *text)
+{
+    struct row_id id = { { 0 } };
+    for (size_t i = 0; text[i] != '\0'; i++) {
+        id.bytes[i % ROW_ID_BYTES] = (uint8_t)(id.bytes[i % ROW_ID_BYTES] * 31 + text[i]);
+    }
+    return id;
+}
+
+static enum calendar next_calendar(struct words *words)
+{
+    enum calendar calendar;
+    cr_assert(calendar_parse(next_word(words), &calendar), "line %d: no such calendar", words->line);
+    return calendar;
+}
+
+static void read_placement(struct words *words, struct rule_case *c)
+{
+    struct placement_row *row = &c->placement.placement;
+    c->about_placement = true;
+    snprintf(row->ref, sizeof(row->ref), "%s", next_word(words));
+    row->id = id_of(row->ref);
+    row->participant = id_of(NOBODY);
+    snprintf(row->participant_name, sizeof(row->participant_name), "%s", NOBODY);
+    snprintf(row->participant_ref, sizeof(row->participant_ref), "PERSON-7");
+    const char *basis = next_word(words);
+    row->basis = strcmp(basis, "mandatory") == 0   ? BASIS_MANDATORY
+                 : strcmp(basis, "voluntary") == 0 ? BASIS_VOLUNTARY
+                                                   : BASIS_UNKNOWN;
+    cr_assert_str_eq(basis_name(row->basis), basis, "line %d", words->line);
+    row->calendar = next_calendar(words);
+    row->starts_on = date_from_civil(2014, 1, 1);
+    row->ends_on = date_from_civil(2020, 1, 1);
+}
+
+static void read_session(struct words *words, struct rule_case *c, bool expected)
+{
+    cr_assert_lt(c->placement.session_count, CASE_ROWS_MAX);
+    struct session_row *row = &c->sessions[c->placement.session_count++];
+    char *day = words->at[words->next];
+    if (more(words) && strlen(day) == 12 && day[10] == '/') {
+        row->slot = day[11] - '1';
+        day[10] = '\0';
+    }
+    row->day = next_day(words);
+    next_hours(words, &row->starts_min, &row->ends_min);
+    const char *outcome = next_word(words);
+    row->expected = expected;
+    row->minutes = row->jcp_starts_min = row->jcp_ends_min = ROW_NONE;
+    bool recorded = outcome_parse(outcome, &row->outcome);
+    cr_assert(recorded || strcmp(outcome, "unrecorded") == 0, "line %d: no outcome '%s'", words->line, outcome);
+    row->heads = recorded ? 1 : 0;
+    row->standing = !recorded                         ? STANDING_UNRECORDED
+                    : row->outcome == OUTCOME_EXCUSED ? STANDING_EXCUSED
+                                                      : STANDING_RECORDED;
+    while (more(words)) {
+        const char *word = next_word(words);
+        if (strcmp(word, "because") == 0) {
+            snprintf(row->reason, sizeof(row->reason), "%s", next_word(words));
+        } else if (strcmp(word, "disputed") == 0) {
+            row->standing = STANDING_DISPUTED;
+            row->heads = 2;
+        } else if (strcmp(word, "jcp") == 0) {
+            row->overlaps_jcp = true;
+            snprintf(row->jcp_purpose, sizeof(row->jcp_purpose), "%s", next_word(words));
+            next_hours(words, &row->jcp_starts_min, &row->jcp_ends_min);
+            bool absent = row->outcome == OUTCOME_ABSENT || row->outcome == OUTCOME_ABSENT_WITH_NOTICE;
+            row->standing = absent && row->standing == STANDING_RECORDED ? STANDING_EXCUSED : row->standing;
+        } else {
+            cr_assert_fail("line %d: '%s' is not understood", words->line, word);
+        }
+    }
+}
+
+static void read_decision(struct words *words, struct rule_case *c)
+{
+    cr_assert_lt(c->placement.decision_count, CASE_ROWS_MAX);
+    struct decision_row *row = &c->decisions[c->placement.decision_count++];
+    row->failure_on = next_day(words);
+    expect_word(words, "decided");
+    row->decided_on = next_day(words);
+    snprintf(row->outcome, sizeof(row->outcome), "%s", next_word(words));
+}
+
+static void read_notice(struct words *words, struct rule_case *c)
+{
+    cr_assert_lt(c->placement.notice_count, CASE_ROWS_MAX);
+    struct notice_row *row = &c->notices[c->placement.notice_count++];
+    row->received_on = next_day(words);
+    row->served_on = row->received_on;
+    const char *word = next_word(words);
+    bool complete = strcmp(word, "complete") == 0;
+    cr_assert(complete || strcmp(word, "incomplete") == 0, "line %d", words->line);
+    row->says_what = row->says_when = row->says_where = row->says_mandatory = row->says_evidence = true;
+    row->says_consequences = complete;
+}
+
+static void read_coming(struct words *words, struct rule_case *c)
+{
+    while (more(words)) {
+        char *text = words->at[words->next++];
+        char *to = strstr(text, "-TO-");
+        cr_assert(to != NULL, "line %d: '%s'", words->line, text);
+        *to = '\0';
+        bool days = date_parse(text, &c->starts_on[c->site.starts_count]) &&
+                    date_parse(to + 4, &c->ends_on[c->site.ends_count]);
+        cr_assert(days, "line %d: '%s'", words->line, text);
+        c->site.starts_count++;
+        c->site.ends_count++;
+    }
+    c->site.placements_to_come = (int)c->site.starts_count;
+}
+
+static void read_running(struct words *words, struct rule_case *c)
+{
+    c->site.placements_now = next_number(words);
+    if (more(words)) {
+        expect_word(words, "until");
+    }
+    while (more(words)) {
+        c->ends_on[c->site.ends_count++] = next_day(words);
+    }
+}
+
+static void read_referral(struct words *words, struct rule_case *c)
+{
+    cr_assert_lt(c->site.waiting_count, CASE_ROWS_MAX);
+    struct referral_row *row = &c->referrals[c->site.waiting_count++];
+    snprintf(row->ref, sizeof(row->ref), "%s", next_word(words));
+    row->id = id_of(row->ref);
+    snprintf(row->participant_name, sizeof(row->participant_name), "%s", NOBODY);
+    snprintf(row->route, sizeof(row->route), "cwp");
+    snprintf(row->status, sizeof(row->status), "%s", next_word(words));
+    expect_word(words, "received");
+    row->received_on = next_day(words);
+}
+
+static void read_places(struct words *words, struct rule_case *c)
+{
+    c->site.capacity.stated = true;
+    c->site.capacity.places = next_number(words);
+    expect_word(words, "stated");
+    c->site.capacity.stated_on = next_day(words);
+}
+
+static void read_started(struct words *words, struct rule_case *c)
+{
+    for (int week = 0; more(words); week++) {
+        cr_assert_lt(week, FORECAST_WEEKS_MAX);
+        c->site.started_in_week[week] = next_number(words);
+    }
+}
+
+static void read_flag(struct words *words, struct rule_case *c)
+{
+    struct expected_flag *flag = &c->flags[c->flag_count++];
+    snprintf(flag->severity, sizeof(flag->severity), "%s", next_word(words));
+    snprintf(flag->code, sizeof(flag->code), "%s", next_word(words));
+    snprintf(flag->subject, sizeof(flag->subject), "%s", next_word(words));
+    expect_word(words, "since");
+    flag->since = next_day(words);
+}
+
+static void read_text(struct rule_case *c, const char *kind, const char *text, int line)
+{
+    if (strcmp(kind, "silent") == 0) {
+        cr_assert_lt(c->silent_count, 8);
+        snprintf(c->silent[c->silent_count++], CASE_TEXT_SIZE, "%s", text);
+        return;
+    }
+    cr_assert_gt(c->flag_count, 0, "line %d: no flag above", line);
+    struct expected_flag *flag = &c->flags[c->flag_count - 1];
+    cr_assert_lt(flag->says_count, 8);
+    snprintf(flag->says[flag->says_count++], CASE_TEXT_SIZE, "%s", text);
+}
+
+static void read_site(struct words *words, struct rule_case *c)
+{
+    c->about_site = true;
+    c->site.calendar = next_calendar(words);
+}
+
+static void read_line(struct rule_case *c, const char *kind, struct words *words)
+{
+    if (strcmp(kind, "today") == 0) {
+        c->today = next_day(words);
+    } else if (strcmp(kind, "placement") == 0) {
+        read_placement(words, c);
+    } else if (strcmp(kind, "expected") == 0 || strcmp(kind, "extra") == 0) {
+        read_session(words, c, kind[2] == 'p');
+    } else if (strcmp(kind, "decision") == 0) {
+        read_decision(words, c);
+    } else if (strcmp(kind, "notice") == 0) {
+        read_notice(words, c);
+    } else if (strcmp(kind, "site") == 0) {
+        read_site(words, c);
+    } else if (strcmp(kind, "places") == 0) {
+        read_places(words, c);
+    } else if (strcmp(kind, "running") == 0) {
+        read_running(words, c);
+    } else if (strcmp(kind, "coming") == 0) {
+        read_coming(words, c);
+    } else if (strcmp(kind, "started") == 0) {
+        read_started(words, c);
+    } else if (strcmp(kind, "waiting") == 0) {
+        c->site.waiting = next_number(words);
+    } else if (strcmp(kind, "referral") == 0) {
+        read_referral(words, c);
+    } else if (strcmp(kind, "flag") == 0) {
+        read_flag(words, c);
+    } else {
+        cr_assert_fail("line %d: '%s' is not understood", words->line, kind);
+    }
+    cr_assert_not(more(words), "line %d: too many words", words->line);
+}
+
+static void point_at_rows(struct rule_case *c)
+{
+    c->placement.sessions = c->sessions;
+    c->placement.decisions = c->decisions;
+    c->placement.notices = c->notices;
+    c->site.ends_on = c->ends_on;
+    c->site.starts_on = c->starts_on;
+    c->site.waiting_referrals = c->referrals;
+}
+
+size_t cases_read(const char *path, struct rule_case **ret_cases)
+{
+    FILE *file = fopen(path, "re");
+    cr_assert_not_null(file, "%s", path);
+    struct rule_case *cases = calloc(CASES_MAX, sizeof(*cases));
+    cr_assert_not_null(cases);
+    size_t count = 0;
+    char line[512];
+    for (int number = 1; fgets(line, sizeof(line), file) != NULL; number++) {
+        line[strcspn(line, "\n")] = '\0';
+        char *kind = line;
+        if (*kind == '\0' || *kind == '#') {
+            continue;
+        }
+        char *rest = line + strcspn(line, " ");
+        rest += *rest == '\0' ? 0 : strspn(rest, " ");
+        char *end = line + strcspn(line, " ");
+        *end = '\0';
+        if (strcmp(kind, "case") == 0) {
+            cr_assert_lt(count, CASES_MAX);
+            cases[count].line = number;
+            snprintf(cases[count++].name, CASE_TEXT_SIZE, "%s", rest);
+            continue;
+        }
+        cr_assert_gt(count, 0, "line %d: no case above", number);
+        struct rule_case *c = &cases[count - 1];
+        if (strcmp(kind, "says") == 0 || strcmp(kind, "silent") == 0) {
+            read_text(c, kind, rest, number);
+            continue;
+        }
+        struct words words = { .line = number };
+        char *state;
+        for (char *word = strtok_r(rest, " ", &state); word != NULL; word = strtok_r(NULL, " ", &state)) {
+            cr_assert_lt(words.count, CASE_ROWS_MAX);
+            words.at[words.count++] = word;
+        }
+        read_line(c, kind, &words);
+    }
+    fclose(file);
+    for (size_t i = 0; i < count; i++) {
+        point_at_rows(&cases[i]);
+    }
+    *ret_cases = cases;
+    return count;
+}
