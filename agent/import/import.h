@@ -51,6 +51,7 @@ struct import_options {
     bool partial;
     int32_t today; /* later register and received dates are problems; IMPORT_NO_DATE leaves that out */
     bool (*pattern_valid)(const char *text, void *context); /* NULL takes any text */
+    bool (*placement_known)(const char *ref, void *context); /* for a register; NULL takes any ref */
     void *context;
 };
 
