@@ -1,8 +1,7 @@
 /*
- * crypto/digest - SHA-256 (FIPS 180-4) and HMAC-SHA-256 (RFC 2104) over slices, fast for a few bytes: each thread keeps one
- * context ready.
+ * crypto/digest - SHA-256 (FIPS 180-4) and HMAC-SHA-256 (RFC 2104) over slices, quick also for a few bytes.
  *
- * Threads: any; each thread keeps its own context.
+ * Threads: any; each keeps one context ready.
  */
 #ifndef CRYPTO_DIGEST_H
 #define CRYPTO_DIGEST_H
