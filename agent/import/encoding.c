@@ -71,7 +71,7 @@ static size_t ascii_run(struct slice rest)
 
 static struct slice slice_from(struct slice all, size_t at)
 {
-    return slice_of(all.data + at, all.len - at);
+    return at == 0 ? all : slice_of(all.data + at, all.len - at); /* nothing may be added to a NULL pointer */
 }
 
 struct utf8_count {

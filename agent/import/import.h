@@ -50,7 +50,7 @@ enum import_kind { IMPORT_REFERRALS, IMPORT_PLACEMENTS, IMPORT_REGISTER };
 struct import_options {
     bool partial;
     int32_t today; /* later register and received dates are problems; IMPORT_NO_DATE leaves that out */
-    bool (*pattern_valid)(const char *text, void *context); /* NULL takes any text */
+    bool (*pattern_valid)(const char *text, void *context);  /* NULL takes any text */
     bool (*placement_known)(const char *ref, void *context); /* for a register; NULL takes any ref */
     void *context;
 };

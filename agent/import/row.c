@@ -79,7 +79,8 @@ static void check_text(struct checked_row *out, const struct cell *cell)
         refuse(out, cell);
     } else if (cell->result->sheet == sheet_of(IMPORT_REGISTER) && column->type == COLUMN_REF &&
                options->placement_known != NULL && !options->placement_known(cell->text, options->context)) {
-        note(out, cell->column, cell->text, "the reference of a placement that is recorded here; import placements first");
+        note(out, cell->column, cell->text,
+             "the reference of a placement that is recorded here; import placements first");
     } else {
         put_text(out, cell->column, cell->text);
     }

@@ -2,7 +2,7 @@
  * agent/import/sheet - the columns of each kind of file, and the words that people write for codes.
  *
  * This table is the whole vocabulary: a column or a word that should be understood is added here and nowhere else,
- * together with its line in packaging/sample/README.md.
+ * together with its words in packaging/sample/README.md.
  *
  * Layer: agent, inside import. Uses base only.
  */

@@ -63,22 +63,33 @@ static bool is_blank(char c)
     return c == ' ' || c == '\t' || c == '\r' || c == '\n';
 }
 
-static bool is_no_break_space(const char *text)
+/* Blanks are also the no-break space and a stray byte order mark, which files stuck together have. */
+static const struct slice blanks[] = {
+    { (const uint8_t *)" ", 1 },  { (const uint8_t *)"\t", 1 },       { (const uint8_t *)"\r", 1 },
+    { (const uint8_t *)"\n", 1 }, { (const uint8_t *)"\xc2\xa0", 2 }, { (const uint8_t *)"\xef\xbb\xbf", 3 },
+};
+
+/* Bytes of the blank that `text` begins or ends with, or 0. */
+static size_t blank_len(struct slice text, bool at_end)
 {
-    return memcmp(text, "\xc2\xa0", 2) == 0;
+    for (size_t i = 0; i < ARRAY_LEN(blanks); i++) {
+        size_t len = blanks[i].len;
+        if (len <= text.len && memcmp(text.data + (at_end ? text.len - len : 0), blanks[i].data, len) == 0) {
+            return len;
+        }
+    }
+    return 0;
 }
 
 static struct slice trimmed(struct slice cell)
 {
-    const char *text = (const char *)cell.data;
-    const char *end = text + cell.len;
-    while (text < end && (is_blank(*text) || (end - text > 1 && is_no_break_space(text)))) {
-        text += is_blank(*text) ? 1 : 2;
+    for (size_t len; (len = blank_len(cell, false)) > 0; cell.len -= len) {
+        cell.data += len;
     }
-    while (text < end && (is_blank(end[-1]) || (end - text > 1 && is_no_break_space(end - 2)))) {
-        end -= is_blank(end[-1]) ? 1 : 2;
+    for (size_t len; (len = blank_len(cell, true)) > 0;) {
+        cell.len -= len;
     }
-    return slice_of(text, (size_t)(end - text));
+    return cell;
 }
 
 /* Appends `cell` and its NUL with every line break as LF. */
@@ -243,8 +254,12 @@ static char delimiter_of(struct slice text)
     static const char delimiters[] = { '\t', ';', ',' };
     size_t counts[ARRAY_LEN(delimiters)] = { 0 };
     size_t at = 0;
-    while (at < text.len && line_blank(slice_of(text.data + at, 1))) {
-        at += 1;
+    for (size_t len; at < text.len; at += len) {
+        struct slice rest = slice_of(text.data + at, text.len - at);
+        len = line_len(rest);
+        if (!line_blank(slice_of(rest.data, len))) {
+            break;
+        }
     }
     bool quoted = false;
     for (; at < text.len && (quoted || (text.data[at] != '\n' && text.data[at] != '\r')); at++) {

@@ -224,6 +224,15 @@ Test(table, the_header_decides_the_delimiter_outside_quotes)
     refused(FILE_OF("sep=|\na|b\n"), ERR_INVALID, "'sep='");
 }
 
+Test(table, a_header_may_begin_with_an_empty_cell)
+{
+    struct table *table = read_ok(FILE_OF("\n\ta\n1\t2\n"));
+    cr_expect_eq(table_delimiter(table), '\t');
+    cr_expect_eq(table_columns(table), 2);
+    cr_expect_str_eq(table_header(table, 1), "a");
+    table_free(table);
+}
+
 Test(table, a_separator_line_counts_as_a_line)
 {
     struct table *table = read_ok(FILE_OF("sep=;\na;b\n1;2\n"));
