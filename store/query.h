@@ -118,7 +118,7 @@ struct store_counts {
     uint64_t disputed_sessions;
     uint64_t quarantined;
     uint64_t flags[3];      /* by severity */
-    uint64_t replica_bytes; /* database, WAL and keys on disk */
+    uint64_t replica_bytes; /* the database; its WAL comes on top until the next checkpoint */
 };
 
 MUST_USE enum err_code query_counts(struct store *store, struct store_counts *ret_counts, struct error *err);

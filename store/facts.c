@@ -1,0 +1,291 @@
+/*
+ * What the rules look at: one placement, or the site, as plain rows.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "store/read.h"
+
+/* ---- one placement ---- */
+
+struct placement_owned {
+    struct row_array sessions;
+    struct row_array decisions;
+    struct row_array notices;
+};
+
+void store_placement_facts_fini(struct store_placement_facts *facts)
+{
+    struct placement_owned *owned = facts->owned;
+    if (owned != NULL) {
+        row_array_fini(&owned->sessions);
+        row_array_fini(&owned->decisions);
+        row_array_fini(&owned->notices);
+        free(owned);
+    }
+    *facts = (struct store_placement_facts){ 0 };
+}
+
+static enum err_code find_placement(struct store *store, const struct row_id *id, struct placement_row *row,
+                                    struct error *err)
+{
+    sqlite3_stmt *s;
+    bool found;
+    TRY(db_statement(&store->db,
+                     "SELECT " READ_PLACEMENT
+                     " FROM placement p LEFT JOIN participant q ON q.id = p.participant WHERE p.id = ?1",
+                     &s, err));
+    bind_blob(s, 1, id->bytes, ROW_ID_BYTES);
+    TRY(db_step(&store->db, s, &found, err));
+    if (!found) {
+        return FAIL(err, NOT_FOUND, "find the placement");
+    }
+    read_placement(s, row);
+    sqlite3_reset(s);
+    return ERR_OK;
+}
+
+/* Steps `s` to its end, giving `read` a fresh row each time. */
+static enum err_code read_rows(struct store *store, sqlite3_stmt *s, struct row_array *array,
+                               void (*read)(sqlite3_stmt *s, void *row), struct error *err)
+{
+    for (;;) {
+        bool found;
+        TRY(db_step(&store->db, s, &found, err));
+        if (!found) {
+            return ERR_OK;
+        }
+        void *row;
+        enum err_code rc = row_array_next(array, &row, err);
+        if (rc != ERR_OK) {
+            sqlite3_reset(s);
+            return rc;
+        }
+        read(s, row);
+    }
+}
+
+static void read_session_row(sqlite3_stmt *s, void *row)
+{
+    read_session(s, row);
+}
+
+static void read_decision_row(sqlite3_stmt *s, void *out)
+{
+    struct decision_row *row = out;
+    (void)column_fixed(s, 0, row->id.bytes, ROW_ID_BYTES);
+    row->failure_on = (int32_t)column_int_or(s, 1, ROW_NONE);
+    row->decided_on = (int32_t)column_int_or(s, 2, ROW_NONE);
+    column_text(s, 3, row->outcome, sizeof(row->outcome));
+}
+
+static void read_notice_row(sqlite3_stmt *s, void *out)
+{
+    struct notice_row *row = out;
+    char by[ROW_CODE_SIZE];
+    (void)column_fixed(s, 0, row->id.bytes, ROW_ID_BYTES);
+    (void)column_fixed(s, 1, row->placement.bytes, ROW_ID_BYTES);
+    row->served_on = (int32_t)column_int_or(s, 2, ROW_NONE);
+    row->received_on = (int32_t)column_int_or(s, 3, ROW_NONE);
+    column_text(s, 4, by, sizeof(by));
+    row->posted = strcmp(by, "post") == 0;
+    row->says_what = column_int(s, 5) != 0;
+    row->says_when = column_int(s, 6) != 0;
+    row->says_where = column_int(s, 7) != 0;
+    row->says_mandatory = column_int(s, 8) != 0;
+    row->says_evidence = column_int(s, 9) != 0;
+    row->says_consequences = column_int(s, 10) != 0;
+}
+
+static enum err_code fill_placement(struct store *store, const struct row_id *id, struct placement_row *placement,
+                                    struct placement_owned *owned, struct error *err)
+{
+    sqlite3_stmt *s;
+    TRY(find_placement(store, id, placement, err));
+    TRY(db_statement(&store->db, "SELECT " READ_SESSION " FROM session s WHERE s.placement = ?1 ORDER BY s.day, s.slot",
+                     &s, err));
+    bind_blob(s, 1, id->bytes, ROW_ID_BYTES);
+    TRY(read_rows(store, s, &owned->sessions, read_session_row, err));
+    TRY(db_statement(
+        &store->db,
+        "SELECT id, failure_on, decided_on, outcome FROM decision WHERE participant = ?1 ORDER BY failure_on, id", &s,
+        err));
+    bind_blob(s, 1, placement->participant.bytes, ROW_ID_BYTES);
+    TRY(read_rows(store, s, &owned->decisions, read_decision_row, err));
+    TRY(db_statement(
+        &store->db,
+        "SELECT id, placement, served_on, deemed_received_on, served_by, says_what, says_when, says_where, "
+        "says_mandatory, says_evidence, says_consequences FROM notice WHERE placement = ?1 "
+        "ORDER BY deemed_received_on, id",
+        &s, err));
+    bind_blob(s, 1, id->bytes, ROW_ID_BYTES);
+    return read_rows(store, s, &owned->notices, read_notice_row, err);
+}
+
+enum err_code store_placement_facts(struct store *store, const struct row_id *placement,
+                                    struct store_placement_facts *ret_facts, struct error *err)
+{
+    struct placement_owned *owned = calloc(1, sizeof(*owned));
+    if (owned == NULL) {
+        return FAIL(err, NO_MEMORY, "look at a placement");
+    }
+    owned->sessions.size = sizeof(struct session_row);
+    owned->decisions.size = sizeof(struct decision_row);
+    owned->notices.size = sizeof(struct notice_row);
+    struct store_placement_facts facts = { .owned = owned };
+    enum err_code rc = fill_placement(store, placement, &facts.facts.placement, owned, err);
+    if (rc != ERR_OK) {
+        store_placement_facts_fini(&facts);
+        return rc;
+    }
+    facts.facts.sessions = owned->sessions.rows;
+    facts.facts.session_count = owned->sessions.count;
+    facts.facts.decisions = owned->decisions.rows;
+    facts.facts.decision_count = owned->decisions.count;
+    facts.facts.notices = owned->notices.rows;
+    facts.facts.notice_count = owned->notices.count;
+    *ret_facts = facts;
+    return ERR_OK;
+}
+
+/* ---- the site ---- */
+
+struct site_owned {
+    struct row_array ends;
+    struct row_array starts;
+    struct row_array waiting;
+};
+
+void store_site_facts_fini(struct store_site_facts *facts)
+{
+    struct site_owned *owned = facts->owned;
+    if (owned != NULL) {
+        row_array_fini(&owned->ends);
+        row_array_fini(&owned->starts);
+        row_array_fini(&owned->waiting);
+        free(owned);
+    }
+    *facts = (struct store_site_facts){ 0 };
+}
+
+static enum err_code read_capacity(struct store *store, int32_t today, struct capacity_row *row, struct error *err)
+{
+    sqlite3_stmt *s;
+    bool found;
+    *row = (struct capacity_row){ .supervisor_minutes = ROW_NONE, .stated_on = ROW_NONE };
+    TRY(db_statement(&store->db,
+                     "SELECT places, stated_on, supervisor_minutes FROM capacity_statement WHERE stated_on <= ?1 "
+                     "AND places IS NOT NULL ORDER BY stated_on DESC, hlc DESC, id DESC LIMIT 1",
+                     &s, err));
+    bind_int(s, 1, today);
+    TRY(db_step(&store->db, s, &found, err));
+    if (found) {
+        row->stated = true;
+        row->places = (int)column_int(s, 0);
+        row->stated_on = (int32_t)column_int(s, 1);
+        row->supervisor_minutes = (int)column_int_or(s, 2, ROW_NONE);
+        sqlite3_reset(s);
+    }
+    return ERR_OK;
+}
+
+static void read_day(sqlite3_stmt *s, void *row)
+{
+    *(int32_t *)row = (int32_t)column_int(s, 0);
+}
+
+static void read_referral_row(sqlite3_stmt *s, void *row)
+{
+    read_referral(s, row);
+}
+
+static enum err_code count_started(struct store *store, int32_t today, struct site_facts *facts, struct error *err)
+{
+    sqlite3_stmt *s;
+    TRY(db_statement(
+        &store->db,
+        "SELECT (?1 - starts_on) / 7, count(*) FROM placement WHERE starts_on <= ?1 AND starts_on > ?1 - ?2 "
+        "GROUP BY 1",
+        &s, err));
+    bind_int(s, 1, today);
+    bind_int(s, 2, 7 * FORECAST_WEEKS_MAX);
+    for (;;) {
+        bool row;
+        TRY(db_step(&store->db, s, &row, err));
+        if (!row) {
+            return ERR_OK;
+        }
+        facts->started_in_week[column_int(s, 0)] = (int)column_int(s, 1);
+    }
+}
+
+/* The calendar of most placements: where the site is. */
+static enum err_code site_calendar(struct store *store, enum calendar *ret_calendar, struct error *err)
+{
+    sqlite3_stmt *s;
+    bool row;
+    char name[ROW_CODE_SIZE] = "";
+    TRY(db_statement(&store->db,
+                     "SELECT ifnull(calendar, 'england_wales') AS name, count(*) AS n FROM placement GROUP BY name "
+                     "ORDER BY n DESC, name LIMIT 1",
+                     &s, err));
+    TRY(db_step(&store->db, s, &row, err));
+    if (row) {
+        column_text(s, 0, name, sizeof(name));
+        sqlite3_reset(s);
+    }
+    *ret_calendar = CALENDAR_ENGLAND_WALES;
+    (void)calendar_parse(name, ret_calendar);
+    return ERR_OK;
+}
+
+static enum err_code fill_site(struct store *store, int32_t today, struct site_facts *facts, struct site_owned *owned,
+                               struct error *err)
+{
+    sqlite3_stmt *s;
+    TRY(site_calendar(store, &facts->calendar, err));
+    TRY(read_capacity(store, today, &facts->capacity, err));
+    TRY(db_statement(&store->db, "SELECT ends_on FROM placement WHERE ends_on >= ?1 ORDER BY ends_on", &s, err));
+    bind_int(s, 1, today);
+    TRY(read_rows(store, s, &owned->ends, read_day, err));
+    TRY(db_statement(&store->db,
+                     "SELECT starts_on FROM placement WHERE starts_on > ?1 AND ends_on >= ?1 ORDER BY starts_on", &s,
+                     err));
+    bind_int(s, 1, today);
+    TRY(read_rows(store, s, &owned->starts, read_day, err));
+    TRY(db_statement(&store->db,
+                     "SELECT " READ_REFERRAL " FROM referral r LEFT JOIN participant q ON q.id = r.participant "
+                     "WHERE r.status IN ('received', 'acknowledged') ORDER BY r.received_on, r.ref, r.id",
+                     &s, err));
+    TRY(read_rows(store, s, &owned->waiting, read_referral_row, err));
+    facts->placements_to_come = (int)owned->starts.count;
+    facts->placements_now = (int)(owned->ends.count - owned->starts.count);
+    facts->waiting = (int)owned->waiting.count;
+    return count_started(store, today, facts, err);
+}
+
+enum err_code store_site_facts(struct store *store, int32_t today, struct store_site_facts *ret_facts,
+                               struct error *err)
+{
+    struct site_owned *owned = calloc(1, sizeof(*owned));
+    if (owned == NULL) {
+        return FAIL(err, NO_MEMORY, "look at the site");
+    }
+    owned->ends.size = sizeof(int32_t);
+    owned->starts.size = sizeof(int32_t);
+    owned->waiting.size = sizeof(struct referral_row);
+    struct store_site_facts facts = { .owned = owned };
+    enum err_code rc = fill_site(store, today, &facts.facts, owned, err);
+    if (rc != ERR_OK) {
+        store_site_facts_fini(&facts);
+        return rc;
+    }
+    facts.facts.ends_on = owned->ends.rows;
+    facts.facts.ends_count = owned->ends.count;
+    facts.facts.starts_on = owned->starts.rows;
+    facts.facts.starts_count = owned->starts.count;
+    facts.facts.waiting_referrals = owned->waiting.rows;
+    facts.facts.waiting_count = owned->waiting.count;
+    *ret_facts = facts;
+    return ERR_OK;
+}

@@ -1,0 +1,178 @@
+/*
+ * The log as people see it, and how much there is of everything.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "store/query.h"
+#include "store/read.h"
+
+struct log_collect {
+    struct store *store;
+    uint64_t acked;
+    struct row_array rows;
+    struct buf bodies; /* rows hold offsets until the end */
+};
+
+static enum err_code read_log_row(struct log_collect *c, sqlite3_stmt *s, struct error *err)
+{
+    void *out;
+    TRY(row_array_next(&c->rows, &out, err));
+    struct log_row *row = out;
+    int64_t key = column_int(s, 0);
+    struct op op;
+    struct op_id supersedes[OP_SUPERSEDES_MAX];
+    TRY(op_header_decode(column_slice(s, 1), &op, supersedes, err));
+    const struct kind *kind = kind_by_number(op.kind);
+    row->op = op.id;
+    row->kind = op.kind;
+    if (kind != NULL) {
+        (void)snprintf(row->kind_name, sizeof(row->kind_name), "%s", kind->name);
+    } else {
+        (void)snprintf(row->kind_name, sizeof(row->kind_name), "unknown-%u", op.kind);
+    }
+    memcpy(row->subject, op.subject, op.subject_len);
+    row->subject_len = op.subject_len;
+    memcpy(row->actor, op.actor.data, op.actor.len);
+    row->recorded_at_ms = op.recorded_at_ms;
+    row->happened_at_ms = op.happened_at_ms;
+    row->received_at_ms = column_int(s, 4);
+    row->own = op_key_author(key) == c->store->self.id;
+    row->acknowledged = !row->own || op.id.seq <= c->acked;
+    row->erased = sqlite3_column_type(s, 2) == SQLITE_NULL;
+    column_text(s, 3, row->quarantine, sizeof(row->quarantine));
+    struct slice body = column_slice(s, 2);
+    row->body = slice_of((const void *)c->bodies.len, body.len);
+    return buf_append(&c->bodies, body.data, body.len, err);
+}
+
+static enum err_code collect_log(struct log_collect *c, sqlite3_stmt *s, size_t limit, bool *ret_more,
+                                 struct error *err)
+{
+    *ret_more = false;
+    for (;;) {
+        bool row;
+        TRY(db_step(&c->store->db, s, &row, err));
+        if (!row) {
+            return ERR_OK;
+        }
+        if (c->rows.count == limit) {
+            *ret_more = true;
+            sqlite3_reset(s);
+            return ERR_OK;
+        }
+        enum err_code rc = read_log_row(c, s, err);
+        if (rc != ERR_OK) {
+            sqlite3_reset(s);
+            return rc;
+        }
+    }
+}
+
+#define LOG_COLUMNS "SELECT o.id, o.header, o.body, o.quarantine, o.received_at FROM "
+
+/* A session's ops are found through its assertions, an entity's through the index by subject. */
+static enum err_code log_statement(struct store *store, const uint8_t *subject, size_t subject_len,
+                                   bool quarantined_only, sqlite3_stmt **ret, struct error *err)
+{
+    if (quarantined_only) {
+        return db_statement(&store->db,
+                            LOG_COLUMNS "op o WHERE o.quarantine IS NOT NULL ORDER BY o.received_at DESC, o.id DESC",
+                            ret, err);
+    }
+    if (subject_len == OP_SESSION_BYTES) {
+        int32_t day;
+        int slot;
+        session_of_subject(subject, &day, &slot);
+        TRY(db_statement(&store->db,
+                         LOG_COLUMNS "attendance a JOIN op o ON o.id = a.op WHERE a.placement = ?1 AND a.day = ?2 "
+                                     "AND a.slot = ?3 ORDER BY a.hlc DESC, o.id DESC",
+                         ret, err));
+        bind_blob(*ret, 1, subject, OP_ENTITY_BYTES);
+        bind_int(*ret, 2, day);
+        bind_int(*ret, 3, slot);
+        return ERR_OK;
+    }
+    if (subject_len == OP_ENTITY_BYTES) {
+        TRY(db_statement(&store->db,
+                         LOG_COLUMNS "op o WHERE o.id IN (SELECT id FROM op WHERE subject = ?1 AND kind <> 5 "
+                                     "UNION SELECT op FROM attendance WHERE placement = ?1) "
+                                     "ORDER BY o.received_at DESC, o.id DESC",
+                         ret, err));
+        bind_blob(*ret, 1, subject, OP_ENTITY_BYTES);
+        return ERR_OK;
+    }
+    return db_statement(&store->db, LOG_COLUMNS "op o ORDER BY o.received_at DESC, o.id DESC", ret, err);
+}
+
+enum err_code query_log(struct store *store, const uint8_t *subject, size_t subject_len, bool quarantined_only,
+                        size_t limit, struct log_list *ret_list, struct error *err)
+{
+    CHECK(subject_len == 0 || subject_len == OP_ENTITY_BYTES || subject_len == OP_SESSION_BYTES);
+    struct store_sync sync;
+    TRY(store_sync_read(store, &sync, err));
+    struct log_collect c = { .store = store, .acked = sync.acked_seq, .rows = { .size = sizeof(struct log_row) } };
+    buf_init(&c.bodies, SIZE_MAX / 2);
+    sqlite3_stmt *s;
+    bool more = false;
+    enum err_code rc = log_statement(store, subject, subject_len, quarantined_only, &s, err);
+    if (rc == ERR_OK) {
+        rc = collect_log(&c, s, limit, &more, err);
+    }
+    if (rc != ERR_OK) {
+        row_array_fini(&c.rows);
+        buf_fini(&c.bodies);
+        return rc;
+    }
+    struct log_row *rows = c.rows.rows;
+    for (size_t i = 0; i < c.rows.count; i++) {
+        rows[i].body.data = rows[i].body.len > 0 ? c.bodies.data + (uintptr_t)rows[i].body.data : NULL;
+    }
+    *ret_list = (struct log_list){ .rows = rows, .count = c.rows.count, .more = more, .owned = c.bodies.data };
+    return ERR_OK;
+}
+
+/* ---- counts ---- */
+
+static enum err_code count_tables(struct store *store, struct store_counts *counts, struct error *err)
+{
+    sqlite3_stmt *s;
+    bool row;
+    TRY(db_statement(
+        &store->db,
+        "SELECT (SELECT ifnull(sum(newest_seq), 0) FROM author), (SELECT count(*) FROM participant), "
+        "(SELECT count(*) FROM referral), (SELECT count(*) FROM placement), (SELECT count(*) FROM session), "
+        "(SELECT count(*) FROM attendance), (SELECT count(*) FROM notice), (SELECT count(*) FROM appointment), "
+        "(SELECT count(*) FROM decision), (SELECT count(*) FROM session WHERE standing = 2), "
+        "(SELECT count(*) FROM op WHERE quarantine IS NOT NULL), "
+        "(SELECT count(*) FROM flag WHERE cleared_at IS NULL AND severity = 0), "
+        "(SELECT count(*) FROM flag WHERE cleared_at IS NULL AND severity = 1), "
+        "(SELECT count(*) FROM flag WHERE cleared_at IS NULL AND severity = 2), "
+        "(SELECT page_count FROM pragma_page_count) * (SELECT page_size FROM pragma_page_size)",
+        &s, err));
+    TRY(db_step(&store->db, s, &row, err));
+    CHECK(row);
+    uint64_t *const out[] = {
+        &counts->ops,       &counts->participants,      &counts->referrals,    &counts->placements,
+        &counts->sessions,  &counts->attendance,        &counts->notices,      &counts->appointments,
+        &counts->decisions, &counts->disputed_sessions, &counts->quarantined,  &counts->flags[0],
+        &counts->flags[1],  &counts->flags[2],          &counts->replica_bytes
+    };
+    for (size_t i = 0; i < ARRAY_LEN(out); i++) {
+        *out[i] = (uint64_t)column_int(s, (int)i);
+    }
+    sqlite3_reset(s);
+    return ERR_OK;
+}
+
+enum err_code query_counts(struct store *store, struct store_counts *ret_counts, struct error *err)
+{
+    struct store_counts counts = { 0 };
+    struct store_sync sync;
+    TRY(count_tables(store, &counts, err));
+    TRY(store_sync_read(store, &sync, err));
+    counts.pending_ops = sync.newest_seq > sync.acked_seq ? sync.newest_seq - sync.acked_seq : 0;
+    *ret_counts = counts;
+    return ERR_OK;
+}

@@ -1,0 +1,105 @@
+#include "store/read.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "store/query.h"
+
+static int int_or_none(sqlite3_stmt *s, int at)
+{
+    return (int)column_int_or(s, at, ROW_NONE);
+}
+
+enum basis read_basis(sqlite3_stmt *s, int at)
+{
+    char text[ROW_CODE_SIZE];
+    column_text(s, at, text, sizeof(text));
+    return strcmp(text, "mandatory") == 0   ? BASIS_MANDATORY
+           : strcmp(text, "voluntary") == 0 ? BASIS_VOLUNTARY
+                                            : BASIS_UNKNOWN;
+}
+
+void read_session(sqlite3_stmt *s, struct session_row *row)
+{
+    *row = (struct session_row){ .day = (int32_t)column_int(s, 1),
+                                 .slot = (int)column_int(s, 2),
+                                 .starts_min = int_or_none(s, 3),
+                                 .ends_min = int_or_none(s, 4),
+                                 .expected = column_int(s, 5) != 0,
+                                 .standing = (enum standing)column_int(s, 6),
+                                 .outcome = (enum outcome)column_int(s, 7),
+                                 .minutes = int_or_none(s, 8),
+                                 .heads = (int)column_int(s, 10),
+                                 .overlaps_jcp = sqlite3_column_type(s, 13) != SQLITE_NULL,
+                                 .jcp_starts_min = int_or_none(s, 11),
+                                 .jcp_ends_min = int_or_none(s, 12) };
+    (void)column_fixed(s, 0, row->placement.bytes, ROW_ID_BYTES);
+    column_text(s, 9, row->reason, sizeof(row->reason));
+    column_text(s, 13, row->jcp_purpose, sizeof(row->jcp_purpose));
+}
+
+void read_placement(sqlite3_stmt *s, struct placement_row *row)
+{
+    char calendar[ROW_CODE_SIZE];
+    *row = (struct placement_row){ .basis = read_basis(s, 8),
+                                   .starts_on = int_or_none(s, 10),
+                                   .ends_on = int_or_none(s, 11),
+                                   .weekly_minutes = int_or_none(s, 12) };
+    (void)column_fixed(s, 0, row->id.bytes, ROW_ID_BYTES);
+    (void)column_fixed(s, 1, row->participant.bytes, ROW_ID_BYTES);
+    (void)column_fixed(s, 2, row->referral.bytes, ROW_ID_BYTES);
+    column_text(s, 3, row->ref, sizeof(row->ref));
+    column_text(s, 4, row->participant_ref, sizeof(row->participant_ref));
+    column_text(s, 5, row->participant_name, sizeof(row->participant_name));
+    column_text(s, 6, row->host, sizeof(row->host));
+    column_text(s, 7, row->role, sizeof(row->role));
+    column_text(s, 9, calendar, sizeof(calendar));
+    row->calendar = CALENDAR_ENGLAND_WALES;
+    (void)calendar_parse(calendar, &row->calendar);
+    column_text(s, 13, row->pattern, sizeof(row->pattern));
+    column_text(s, 14, row->note, sizeof(row->note));
+}
+
+void read_referral(sqlite3_stmt *s, struct referral_row *row)
+{
+    *row = (struct referral_row){ .basis = read_basis(s, 8),
+                                  .received_on = int_or_none(s, 9),
+                                  .status_on = int_or_none(s, 10),
+                                  .weekly_minutes = int_or_none(s, 11),
+                                  .from_centre = column_int(s, 12) != 0 };
+    (void)column_fixed(s, 0, row->id.bytes, ROW_ID_BYTES);
+    (void)column_fixed(s, 1, row->participant.bytes, ROW_ID_BYTES);
+    column_text(s, 2, row->ref, sizeof(row->ref));
+    column_text(s, 3, row->participant_ref, sizeof(row->participant_ref));
+    column_text(s, 4, row->participant_name, sizeof(row->participant_name));
+    column_text(s, 5, row->route, sizeof(row->route));
+    column_text(s, 6, row->status, sizeof(row->status));
+    column_text(s, 7, row->source, sizeof(row->source));
+    column_text(s, 13, row->note, sizeof(row->note));
+}
+
+enum err_code row_array_next(struct row_array *array, void **ret_row, struct error *err)
+{
+    if (array->count == QUERY_LIMIT_MAX) {
+        return FAIL(err, LIMIT, "list more than %d rows", QUERY_LIMIT_MAX);
+    }
+    if (array->count == array->capacity) {
+        size_t capacity = array->capacity == 0 ? 16 : 2 * array->capacity;
+        void *rows = realloc(array->rows, capacity * array->size);
+        if (rows == NULL) {
+            return FAIL(err, NO_MEMORY, "list %zu rows", capacity);
+        }
+        array->rows = rows;
+        array->capacity = capacity;
+    }
+    *ret_row = (uint8_t *)array->rows + array->count++ * array->size;
+    memset(*ret_row, 0, array->size);
+    return ERR_OK;
+}
+
+void row_array_fini(struct row_array *array)
+{
+    free(array->rows);
+    array->rows = NULL;
+    array->count = array->capacity = 0;
+}
