@@ -24,6 +24,7 @@ static enum err_code certificate_refused(CURL *easy, struct error *err)
                     "set the clock, else tell the centre's operator",
                     today);
     case X509_V_OK:
+    case X509_V_ERR_UNSPECIFIED: /* libcurl leaves this when the chain was never the question */
         return FAIL(err, TLS,
                     "trust the centre: its certificate is for another name; check the address in the settings, or let "
                     "the centre's operator add this name");

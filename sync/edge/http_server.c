@@ -16,6 +16,13 @@
 
 #define TLS_PRIORITIES "NORMAL:-VERS-ALL:+VERS-TLS1.3"
 #define JSON "application/json"
+
+/*
+ * libmicrohttpd 0.9.75 asks to be run at once all through a TLS handshake that waits for the client. Whatever really
+ * happens arrives by its epoll descriptor, so after this many runs at once it is asked less often.
+ */
+#define RUNS_AT_ONCE_MAX 512
+#define RUNS_LATER_MS 20
 #define TOO_LARGE_ANSWER "{\"error\": {\"code\": \"limit\", \"message\": \"send a smaller body\"}}"
 
 /*
@@ -45,8 +52,9 @@ struct http_server {
     struct MHD_Daemon *daemon;
     uv_poll_t poll;
     uv_timer_t timer;
+    uv_idle_t again; /* MHD has more to do at once */
     int open_handles;
-    bool kicked; /* a connection was resumed: MHD has to run again at once */
+    unsigned runs; /* at once, one after the other, without anything having happened */
     bool stopping;
     bool tls;
     uint16_t port;
@@ -60,6 +68,15 @@ struct http_server {
     void (*stopped)(void *context);
     void *stopped_context;
 };
+
+static void on_timer(uv_timer_t *timer);
+static void on_again(uv_idle_t *again);
+
+/* A timer of 0 ms that sets itself again would never let libuv 1.44 look at anything else; an idle handle does. */
+static void run_again(struct http_server *server)
+{
+    CHECK(uv_idle_start(&server->again, on_again) == 0);
+}
 
 /* ---- one request ---- */
 
@@ -239,6 +256,7 @@ static enum MHD_Result on_request(void *cls, struct MHD_Connection *connection, 
     (void)version;
     struct http_server *server = cls;
     struct http_exchange *exchange = *ret_exchange;
+    server->runs = 0;
     if (server->stopping) {
         return MHD_NO;
     }
@@ -292,32 +310,27 @@ void http_answer(struct http_exchange *exchange, int status, const char *content
     }
     if (resume) {
         MHD_resume_connection(exchange->connection);
-        exchange->server->kicked = true;
-        CHECK(uv_timer_start(&exchange->server->timer, exchange->server->timer.timer_cb, 0, 0) == 0);
+        run_again(exchange->server);
     }
 }
 
 /* ---- the daemon on the loop ---- */
-
-static void on_timer(uv_timer_t *timer);
 
 static void run(struct http_server *server)
 {
     if (server->stopping) {
         return;
     }
-    server->kicked = false;
-    (void)MHD_run(server->daemon);
     MHD_UNSIGNED_LONG_LONG delay_ms = 0;
-    if (server->stopping) {
-        return; /* the handler has stopped us */
+    CHECK(uv_timer_stop(&server->timer) == 0 && uv_idle_stop(&server->again) == 0);
+    (void)MHD_run(server->daemon);
+    if (server->stopping || MHD_get_timeout(server->daemon, &delay_ms) != MHD_YES) {
+        return;
     }
-    if (server->kicked) {
-        CHECK(uv_timer_start(&server->timer, on_timer, 0, 0) == 0);
-    } else if (MHD_get_timeout(server->daemon, &delay_ms) == MHD_YES) {
-        CHECK(uv_timer_start(&server->timer, on_timer, delay_ms, 0) == 0);
+    if (delay_ms == 0 && server->runs++ < RUNS_AT_ONCE_MAX) {
+        run_again(server);
     } else {
-        CHECK(uv_timer_stop(&server->timer) == 0);
+        CHECK(uv_timer_start(&server->timer, on_timer, delay_ms > 0 ? delay_ms : RUNS_LATER_MS, 0) == 0);
     }
 }
 
@@ -326,11 +339,18 @@ static void on_timer(uv_timer_t *timer)
     run(timer->data);
 }
 
+static void on_again(uv_idle_t *again)
+{
+    run(again->data);
+}
+
 static void on_poll(uv_poll_t *poll, int status, int events)
 {
     (void)status;
     (void)events;
-    run(poll->data);
+    struct http_server *server = poll->data;
+    server->runs = 0;
+    run(server);
 }
 
 static void PRINTF_LIKE(2, 0) on_log(void *cls, const char *format, va_list args)
@@ -390,15 +410,16 @@ static enum err_code start_polling(struct http_server *server, struct error *err
     const union MHD_DaemonInfo *info = MHD_get_daemon_info(server->daemon, MHD_DAEMON_INFO_EPOLL_FD);
     CHECK(info != NULL);
     CHECK(uv_timer_init(server->loop, &server->timer) == 0);
+    CHECK(uv_idle_init(server->loop, &server->again) == 0);
     server->timer.data = server;
-    server->timer.timer_cb = on_timer;
-    server->open_handles = 1;
+    server->again.data = server;
+    server->open_handles = 2;
     int rc = uv_poll_init(server->loop, &server->poll, info->epoll_fd);
     if (rc != 0) {
         return FAIL(err, IO, "watch the http server: %s", uv_strerror(rc));
     }
     server->poll.data = server;
-    server->open_handles = 2;
+    server->open_handles = 3;
     rc = uv_poll_start(&server->poll, UV_READABLE, on_poll);
     return rc == 0 ? ERR_OK : FAIL(err, IO, "watch the http server: %s", uv_strerror(rc));
 }
@@ -477,8 +498,9 @@ void http_server_stop(struct http_server *server, void (*stopped)(void *context)
     server->stopping = true;
     server->stopped = stopped;
     server->stopped_context = context;
-    if (server->open_handles == 2) {
+    if (server->open_handles == 3) {
         uv_close((uv_handle_t *)&server->poll, on_closed);
     }
     uv_close((uv_handle_t *)&server->timer, on_closed);
+    uv_close((uv_handle_t *)&server->again, on_closed);
 }

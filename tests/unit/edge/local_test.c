@@ -1,0 +1,233 @@
+#include <criterion/criterion.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "sync/edge/http_server.h"
+#include "sync/edge/local_client.h"
+
+static char folder[64];
+static char path[96];
+static uv_loop_t loop;
+static uv_async_t stop_signal;
+static uv_thread_t thread;
+static struct http_server *server;
+static bool serving;
+static uid_t peer_uid;
+static bool peer_known;
+
+static void serve(void *context, const struct http_request *request)
+{
+    (void)context;
+    peer_known = request->peer_known;
+    peer_uid = request->peer_uid;
+    if (strcmp(request->path, "/echo") == 0) {
+        http_answer(request->exchange, 200, "application/json", request->body, NULL);
+    } else if (strcmp(request->path, "/refuse") == 0) {
+        http_answer(request->exchange, 409, "application/json",
+                    slice_of_text("{\"error\": {\"code\": \"refused\", \"message\": \"no\", \"line\": 3}}"), NULL);
+    } else if (strcmp(request->path, "/text") == 0) {
+        http_answer(request->exchange, 500, "text/plain", slice_of_text("oops"), NULL);
+    } else if (strcmp(request->path, "/broken") == 0) {
+        http_answer(request->exchange, 200, "application/json", slice_of_text("{\"a\": "), NULL);
+    } else if (strcmp(request->path, "/liar") == 0) {
+        http_answer(request->exchange, 500, "application/json",
+                    slice_of_text("{\"error\": {\"code\": \"ok\", \"message\": \"fine\"}}"), NULL);
+    } else {
+        http_answer(request->exchange, 200, "application/json", slice_of_text(request->method), NULL);
+    }
+}
+
+static void on_stop(uv_async_t *async)
+{
+    http_server_stop(server, NULL, NULL);
+    uv_close((uv_handle_t *)async, NULL);
+}
+
+static void run_loop(void *arg)
+{
+    (void)arg;
+    (void)uv_run(&loop, UV_RUN_DEFAULT);
+}
+
+static void start(void)
+{
+    struct error err;
+    struct http_server_options options = { .unix_path = path,
+                                           .unix_mode = 0600,
+                                           .body_max = 65536,
+                                           .connections_max = 8,
+                                           .idle_timeout_s = 5,
+                                           .handler = serve };
+    cr_assert(uv_loop_init(&loop) == 0);
+    cr_assert(uv_async_init(&loop, &stop_signal, on_stop) == 0);
+    cr_assert(http_server_start(&loop, &options, &server, &err) == ERR_OK, "%s", err.message);
+    cr_assert(uv_thread_create(&thread, run_loop, NULL) == 0);
+    serving = true;
+}
+
+static void stop(void)
+{
+    cr_assert(uv_async_send(&stop_signal) == 0);
+    cr_assert(uv_thread_join(&thread) == 0);
+    cr_assert(uv_loop_close(&loop) == 0);
+    serving = false;
+}
+
+static void begin(void)
+{
+    (void)snprintf(folder, sizeof(folder), "/tmp/hf-edge-XXXXXX");
+    cr_assert_not_null(mkdtemp(folder));
+    (void)snprintf(path, sizeof(path), "%s/service.sock", folder);
+}
+
+static void end(void)
+{
+    if (serving) {
+        stop();
+    }
+    (void)unlink(path);
+    cr_assert(rmdir(folder) == 0);
+}
+
+TestSuite(local, .init = begin, .fini = end, .timeout = 60);
+
+Test(local, carries_json_both_ways_and_the_peers_user)
+{
+    start();
+    json_t *body = json_pack("{s:s}", "name", "caf\xc3\xa9");
+    json_t *answer = NULL;
+    struct error err;
+    cr_assert(local_request(path, "POST", "/echo", body, 5, &answer, &err) == ERR_OK, "%s", err.message);
+    cr_assert(json_equal(body, answer));
+    cr_assert(peer_known);
+    cr_assert_eq(peer_uid, geteuid());
+    json_decref(body);
+    json_decref(answer);
+}
+
+Test(local, passes_the_services_refusal_on_with_all_it_said)
+{
+    start();
+    json_t *answer = NULL;
+    struct error err;
+    cr_assert_eq(local_request(path, "POST", "/refuse", NULL, 5, &answer, &err), ERR_REFUSED);
+    cr_assert_str_eq(err.message, "no");
+    cr_assert_eq(json_integer_value(json_object_get(json_object_get(answer, "error"), "line")), 3);
+    json_decref(answer);
+}
+
+Test(local, does_not_take_a_failure_for_success_whatever_it_says)
+{
+    start();
+    json_t *answer = NULL;
+    struct error err;
+    cr_assert_eq(local_request(path, "GET", "/text", NULL, 5, &answer, &err), ERR_PROTOCOL);
+    cr_assert_null(answer);
+    cr_assert_eq(local_request(path, "GET", "/broken", NULL, 5, &answer, &err), ERR_PROTOCOL);
+    cr_assert_null(answer);
+    cr_assert_eq(local_request(path, "GET", "/liar", NULL, 5, &answer, &err), ERR_PROTOCOL);
+    json_decref(answer);
+}
+
+Test(local, carries_bytes_that_are_no_json)
+{
+    start();
+    struct buf answer;
+    struct error err;
+    buf_init(&answer, 1024);
+    cr_assert(local_request_bytes(path, "PUT", "/method", slice_of_text("a,b\n"), "text/csv", 5, &answer, &err) ==
+              ERR_OK);
+    cr_assert(slice_equal(buf_slice(&answer), slice_of_text("PUT")));
+    buf_fini(&answer);
+    buf_init(&answer, 2);
+    cr_assert_eq(local_request_bytes(path, "PUT", "/method", slice_of_text(""), "text/csv", 5, &answer, &err),
+                 ERR_LIMIT);
+    buf_fini(&answer);
+}
+
+Test(local, asks_whether_the_service_is_running)
+{
+    json_t *answer = NULL;
+    struct error err;
+    cr_assert_eq(local_request(path, "GET", "/", NULL, 5, &answer, &err), ERR_NETWORK);
+    cr_assert_not_null(strstr(err.message, "is the service running?"), "%s", err.message);
+}
+
+Test(local, ignores_a_proxy_of_the_environment)
+{
+    start();
+    (void)setenv("http_proxy", "http://127.0.0.1:1", 1);
+    (void)setenv("ALL_PROXY", "http://127.0.0.1:1", 1);
+    json_t *answer = NULL;
+    struct error err;
+    json_t *body = json_object();
+    cr_assert(local_request(path, "POST", "/echo", body, 5, &answer, &err) == ERR_OK, "%s", err.message);
+    json_decref(answer);
+    json_decref(body);
+}
+
+Test(local, makes_the_socket_for_its_owner_only_and_takes_it_away)
+{
+    struct stat status;
+    (void)umask(0);
+    start();
+    cr_assert(stat(path, &status) == 0);
+    cr_assert_eq(status.st_mode & 0777, 0600);
+    stop();
+    cr_assert(stat(path, &status) != 0);
+}
+
+static void leave_stale_socket(void)
+{
+    struct sockaddr_un address = { .sun_family = AF_UNIX };
+    (void)snprintf(address.sun_path, sizeof(address.sun_path), "%s", path);
+    int fd = socket(AF_UNIX, SOCK_STREAM, 0);
+    cr_assert(bind(fd, (const struct sockaddr *)&address, sizeof(address)) == 0);
+    (void)close(fd);
+}
+
+Test(local, replaces_a_socket_that_a_dead_service_left)
+{
+    leave_stale_socket();
+    start();
+    json_t *answer = NULL;
+    struct error err;
+    json_t *body = json_object();
+    cr_assert(local_request(path, "POST", "/echo", body, 5, &answer, &err) == ERR_OK, "%s", err.message);
+    json_decref(answer);
+    json_decref(body);
+}
+
+static enum err_code start_second(struct error *err)
+{
+    uv_loop_t other;
+    struct http_server *second = NULL;
+    struct http_server_options options = { .unix_path = path, .unix_mode = 0600, .handler = serve };
+    cr_assert(uv_loop_init(&other) == 0);
+    enum err_code rc = http_server_start(&other, &options, &second, err);
+    cr_assert(uv_loop_close(&other) == 0);
+    return rc;
+}
+
+Test(local, leaves_a_socket_alone_that_somebody_listens_on)
+{
+    start();
+    struct error err;
+    cr_assert_eq(start_second(&err), ERR_BUSY, "%s", err.message);
+    struct stat status;
+    cr_assert(stat(path, &status) == 0);
+}
+
+Test(local, leaves_a_file_alone_that_is_no_socket)
+{
+    FILE *file = fopen(path, "w");
+    (void)fclose(file);
+    struct error err;
+    cr_assert_eq(start_second(&err), ERR_CONFLICT);
+    cr_assert(access(path, F_OK) == 0);
+}
