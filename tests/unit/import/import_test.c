@@ -336,6 +336,26 @@ Test(import, days_that_have_not_come_are_problems_when_today_is_known)
     import_free(result);
 }
 
+static bool knows_first_placement(const char *ref, void *context)
+{
+    ++*(int *)context;
+    return strcmp(ref, "P-1") == 0;
+}
+
+Test(import, a_register_may_name_only_placements_that_are_known)
+{
+    int asked = 0;
+    struct import_options options = { .today = IMPORT_NO_DATE,
+                                      .placement_known = knows_first_placement,
+                                      .context = &asked };
+    struct import_result *result =
+        parse(IMPORT_REGISTER, "placement,date,outcome\nP-1,22/11/2026,P\nP-2,22/11/2026,P\n", options);
+    cr_expect_eq(asked, 2);
+    cr_expect_eq(import_problem_count(result), 1);
+    EXPECT_PROBLEM(result, 0, 3, 1, "placement", "P-2", "import placements first");
+    import_free(result);
+}
+
 Test(import, more_than_thirty_weeks_is_a_warning)
 {
     struct import_result *result = parse(IMPORT_PLACEMENTS,
