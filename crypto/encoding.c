@@ -46,12 +46,14 @@ static int sextet(uint8_t c)
 
 /* Four characters at a time; `pads` of the last four are '='. */
 struct decoder {
+    uint8_t *to;
+    size_t used;
     uint32_t group;
     int have;
     int pads;
 };
 
-static bool decoder_step(struct decoder *decoder, uint8_t c, uint8_t *to, size_t *used)
+static bool decoder_step(struct decoder *decoder, uint8_t c)
 {
     int value = sextet(c);
     if (c == '=' && decoder->have >= 2) {
@@ -67,7 +69,7 @@ static bool decoder_step(struct decoder *decoder, uint8_t c, uint8_t *to, size_t
     uint32_t group = decoder->group & 0xffffff;
     uint32_t left_over = decoder->pads == 2 ? group & 0xffff : decoder->pads == 1 ? group & 0xff : 0;
     for (int i = 0; i < 3 - decoder->pads; i++) {
-        to[(*used)++] = (uint8_t)(group >> (16 - 8 * i));
+        decoder->to[decoder->used++] = (uint8_t)(group >> (16 - 8 * i));
     }
     decoder->have = 0;
     return left_over == 0;
@@ -75,23 +77,23 @@ static bool decoder_step(struct decoder *decoder, uint8_t c, uint8_t *to, size_t
 
 enum err_code base64_decode(struct slice text, struct buf *out, struct error *err)
 {
-    struct decoder decoder = { 0 };
-    size_t used = 0;
     TRY(buf_reserve(out, text.len / 4 * 3, err));
+    /* a text too short for a byte leaves an empty buffer without memory */
+    struct decoder decoder = { .to = out->data == NULL ? NULL : out->data + out->len };
     for (size_t i = 0; i < text.len; i++) {
         uint8_t c = text.data[i];
         if (c == '\n' || c == '\r') {
             continue;
         }
         bool after_the_end = decoder.pads > 0 && decoder.have == 0;
-        if (after_the_end || !decoder_step(&decoder, c, out->data + out->len, &used)) {
+        if (after_the_end || !decoder_step(&decoder, c)) {
             return FAIL(err, INVALID, "decode base64: character %zu is out of place", i + 1);
         }
     }
     if (decoder.have != 0) {
         return FAIL(err, INVALID, "decode base64: it is cut short");
     }
-    out->len += used;
+    out->len += decoder.used;
     return ERR_OK;
 }
 

@@ -4,7 +4,8 @@
  *
  *     fuzz_NAME FOLDER [MUTATIONS]
  *
- * The input at hand when the program is killed or a sanitizer ends it is left in ./fuzz_NAME.failed.
+ * The input at hand when the program is killed or AddressSanitizer ends it is left in ./fuzz_NAME.failed (gcc's
+ * UndefinedBehaviorSanitizer ends it without asking; clang's does not).
  */
 #include <dirent.h>
 #include <fcntl.h>
@@ -41,10 +42,12 @@ static struct {
 /* Only calls that a signal handler may make. */
 static void keep_input(void)
 {
-    static const char said[] = "the input at hand is kept beside the program's working folder as fuzz_NAME.failed\n";
+    static const char said[] = "the input at hand is kept in this folder as ";
     int fd = open(at_hand.keep_as, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
     if (fd >= 0 && write(fd, at_hand.data, at_hand.len) == (ssize_t)at_hand.len) {
         (void)!write(STDERR_FILENO, said, sizeof(said) - 1);
+        (void)!write(STDERR_FILENO, at_hand.keep_as, strlen(at_hand.keep_as));
+        (void)!write(STDERR_FILENO, "\n", 1);
     }
 }
 

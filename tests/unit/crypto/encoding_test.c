@@ -81,6 +81,9 @@ Test(base64, anything_else_is_refused_and_adds_nothing)
     }
     assert_fails(base64_decode(slice_of("Zm9v\0", 5), &out, err), INVALID);
     buf_fini(&out);
+    assert_fails(base64_decode(slice_of_text("Zg"), &out, err), INVALID);
+    assert_ok(base64_decode(slice_of_text("\n"), &out, err));
+    cr_assert_eq(out.len, 0);
 }
 
 Test(base64, keeps_to_the_limit_of_its_buffer)

@@ -170,7 +170,7 @@ static void fail_each_allocation(const char *name, enum err_code (*call)(struct 
 {
     struct error err = { .message = "" };
     cr_assert_eq(call(&err), ERR_OK, "%s: %s", name, err.message);
-    for (long n = 0; n < ROUNDS_MAX; n += 1 + n / 500) { /* each of the first 500, then one in two, in three... */
+    for (long n = 0; n < ROUNDS_MAX; n += 1 + n / 100) { /* each of the first 100, then one in two, in three... */
         left = n;
         enum err_code rc = call(&err);
         bool through = left >= 0;
