@@ -36,8 +36,7 @@ enum err_code rules_referral(const struct site_case *c, struct flag_list *out, s
     int32_t next_working_day = calendar_add_working_days(c->programme, calendar, c->today, 1);
     for (size_t i = 0; i < c->facts->waiting_count; i++) {
         const struct referral_row *referral = &c->facts->waiting_referrals[i];
-        if (strcmp(referral->status, "received") != 0 || !day_known(referral->received_on) ||
-            referral->received_on > c->today) {
+        if (strcmp(referral->status, "received") != 0 || !day_known(referral->received_on)) {
             continue;
         }
         int32_t due_on = calendar_add_working_days(c->programme, calendar, referral->received_on, days);

@@ -12,7 +12,6 @@ static const char *calendar_title(enum calendar calendar)
 static bool is_gap(const struct placement_case *c, const struct session_row *session)
 {
     return session->expected && session->standing == STANDING_UNRECORDED && day_known(session->day) &&
-           session->day < c->today &&
            calendar_working_days_between(c->programme, c->facts->placement.calendar, session->day, c->today) >
                programme_rules_of(c->programme)->register_gap_after_working_days;
 }

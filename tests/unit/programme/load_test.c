@@ -101,12 +101,14 @@ Test(pack, has_a_label_in_both_languages_for_every_outcome_of_the_log)
 Test(pack, a_newer_one_keeps_its_unknown_codes_and_members_do_no_harm)
 {
     json_t *root = builtin_json();
+    json_object_set_new(root, "id", json_string("an-id-of-exactly-forty-bytes-is-accepted"));
     json_object_set_new(root, "travel_vouchers", json_string("new"));
     json_array_append_new(json_object_get(root, "reasons"),
                           json_pack("{ssssssss}", "code", "flood", "en", "Flood", "cy", "Llifogydd", "colour", "blue"));
     struct programme *programme;
     struct error err;
     cr_assert_eq(load(root, &programme, &err), ERR_OK, "%s", err.message);
+    cr_assert_str_eq(programme_id(programme), "an-id-of-exactly-forty-bytes-is-accepted");
     cr_assert_str_eq(programme_label(programme, LABEL_REASON, "flood", LANGUAGE_WELSH), "Llifogydd");
     programme_free(programme);
     json_decref(root);
@@ -139,6 +141,8 @@ Test(pack, a_wrong_member_is_refused_by_name)
     memset(long_text, 'a', sizeof(long_text) - 1);
     long_text[sizeof(long_text) - 1] = '\0';
     assert_refused(PATH("id"), NULL, "'id' has to be a text");
+    assert_refused(PATH("id"), json_string(long_text), "'id' has to be a text of 1 to 40 bytes");
+    long_text[41] = '\0';
     assert_refused(PATH("id"), json_string(long_text), "'id' has to be a text of 1 to 40 bytes");
     assert_refused(PATH("version"), json_integer(0), "'version' has to be a whole number from 1 to");
     assert_refused(PATH("rules"), json_array(), "'rules.cwp_weekly_minutes_max.value' has to be");

@@ -55,6 +55,7 @@ Test(pattern, takes_what_people_write)
     assert_same("Mon-Fri 09:00-15:00", plain);
     assert_same("MON - THURSDAY, fri 09:00 - 15:00;", plain);
     assert_same("  Monday Tues Weds Thurs Friday\t09:00 \xe2\x80\x93 15:00 ; ", plain);
+    assert_same("Mon-Mon 09:00-15:00", "Mon 09:00-15:00");
     assert_same("Fri 9:00-15:00; Mon\xe2\x80\x93Thu 09:00-15:00", plain);
 }
 
@@ -62,6 +63,7 @@ Test(pattern, orders_the_ranges_of_a_day_by_start)
 {
     assert_same("Sat 18:00-20:00; Sat 08:00-10:00; Sat 10:00-12:00",
                 "Sat 08:00-10:00; Sat 10:00-12:00; Sat 18:00-20:00");
+    assert_same("Sat 10:00-12:00; Sat 08:00-10:00", "Sat 08:00-10:00; Sat 10:00-12:00");
     struct pattern pattern = parsed("Sun 22:00-24:00; Sun 00:00-01:00");
     cr_assert_eq(pattern.range[7][0].starts_min, 0);
     cr_assert_eq(pattern.range[7][1].ends_min, 1440);
