@@ -1,0 +1,228 @@
+/* How commands end, what they ask, and where they look for the agent. */
+#include <criterion/criterion.h>
+#include <jansson.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "agent/cli/command.h"
+#include "service.h"
+
+#define REFUSAL(code) "{\"error\": {\"code\": \"" code "\", \"message\": \"do it: there is a reason\"}}"
+
+Test(command, ends_with_the_documented_code_and_says_the_reason)
+{
+    const struct {
+        int status;
+        const char *body;
+        int code;
+        const char *words;
+    } cases[] = {
+        { 400, REFUSAL("invalid"), EXIT_REFUSED, "do it: there is a reason" },
+        { 404, REFUSAL("not_found"), EXIT_REFUSED, "do it: there is a reason" },
+        { 409, REFUSAL("refused"), EXIT_REFUSED, "do it: there is a reason" },
+        { 409, REFUSAL("not_enrolled"), EXIT_REFUSED, "holdfast enrol --endpoint" },
+        { 423, REFUSAL("locked"), EXIT_LOCKED, "holdfast unlock" },
+        { 502, REFUSAL("network"), EXIT_REFUSED, "do it: there is a reason" },
+        { 507, REFUSAL("disk_full"), EXIT_REFUSED, "make space" },
+        { 500, "not json", EXIT_UNREACHABLE, "next: " },
+        { 200, "not json", EXIT_UNREACHABLE, "next: " },
+    };
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        struct service service;
+        struct outcome_of_run run = RUN_ONCE(&service, cases[i].status, cases[i].body, "capacity");
+        cr_expect_eq(run.code, cases[i].code, "%s: %d", cases[i].body, run.code);
+        cr_expect(has(run.err, cases[i].words), "%s", run.err);
+        cr_expect_str_empty(run.out);
+        run_free(&run);
+        service_stop(&service);
+    }
+}
+
+Test(command, ends_with_3_and_names_the_socket_when_no_agent_listens)
+{
+    struct service nobody = { .socket_path = "/tmp/cli-test-no-such-folder/agent.sock" };
+    struct outcome_of_run run = RUN(&nobody, "status");
+    cr_expect_eq(run.code, EXIT_UNREACHABLE);
+    cr_expect(has(run.err, "/tmp/cli-test-no-such-folder/agent.sock"));
+    cr_expect(has(run.err, "--socket"));
+    run_free(&run);
+}
+
+Test(command, prints_a_refusal_as_json_on_request)
+{
+    struct service service;
+    struct outcome_of_run run = RUN_ONCE(&service, 423, REFUSAL("locked"), "flags", "--json");
+    json_t *json = json_loads(run.out, 0, NULL);
+    cr_assert_not_null(json);
+    const json_t *error = json_object_get(json, "error");
+    cr_expect_str_eq(json_string_value(json_object_get(error, "code")), "locked");
+    cr_expect_eq(run.code, EXIT_LOCKED);
+    json_decref(json);
+    run_free(&run);
+    service_stop(&service);
+}
+
+Test(command, prints_the_agents_json_unchanged)
+{
+    const char *body = "{\"flags\": [{\"id\": \"12ab34cd\", \"facts\": \"tab\\there \\u001b[31m\"}], \"more\": false}";
+    struct service service;
+    struct outcome_of_run run = RUN_ONCE(&service, 200, body, "--json", "flags");
+    json_t *printed = json_loads(run.out, 0, NULL);
+    json_t *sent = json_loads(body, 0, NULL);
+    cr_assert(json_equal(printed, sent), "%s", run.out);
+    cr_expect_eq(run.code, EXIT_DONE);
+    json_decref(printed);
+    json_decref(sent);
+    run_free(&run);
+    service_stop(&service);
+}
+
+Test(command, never_passes_an_escape_sequence_of_the_data_on)
+{
+    const char *evil = "\\u001b]0;owned\\u0007\\u009b31m\\u202e\\r\\nSPOOF";
+    const char *lists[] = { "flags", "roll", "referrals", "placements", "log", "session", "status", "verify" };
+    char body[4000];
+    int len =
+        snprintf(body, sizeof(body),
+                 "{\"state\": \"%1$s\", \"message\": \"%1$s\", \"site\": {\"name\": \"%1$s\"}, \"date\": \"%1$s\", "
+                 "\"digest\": \"%1$s\","
+                 " \"flags\": [{\"code\": \"%1$s\", \"facts\": \"%1$s\", \"id\": \"%1$s\", \"severity\": \"%1$s\"}],"
+                 " \"sessions\": [{\"session\": \"%1$s\", \"participant_name\": \"%1$s\", \"standing\": \"%1$s\"}],"
+                 " \"referrals\": [{\"ref\": \"%1$s\", \"note\": \"%1$s\"}], \"placements\": [{\"ref\": \"%1$s\"}],"
+                 " \"session\": {\"session\": \"%1$s\"}, \"assertions\": [{\"actor\": \"%1$s\", \"note\": \"%1$s\"}],"
+                 " \"entries\": [{\"actor\": \"%1$s\", \"kind\": \"%1$s\", \"fields\": {\"%1$s\": \"%1$s\"}}]}",
+                 evil);
+    cr_assert_lt(len, (int)sizeof(body));
+    for (size_t i = 0; i < ARRAY_LEN(lists); i++) {
+        bool one = strcmp(lists[i], "session") == 0;
+        struct service service;
+        struct outcome_of_run run = RUN_ONCE(&service, 200, body, lists[i], one ? "X@2026-11-20" : NULL);
+        cr_assert_eq(run.code, EXIT_DONE, "%s: %s", lists[i], run.err);
+        cr_expect(has(run.out, "\\x1b]0;owned\\x07"), "%s: %s", lists[i], run.out);
+        cr_expect(!has(run.out, "\033") && !has(run.out, "\xc2\x9b") && !has(run.out, "\xe2\x80\xae"), "%s", lists[i]);
+        cr_expect(!has(run.out, "\nSPOOF") && !has(run.out, "\r"), "%s", lists[i]);
+        run_free(&run);
+        service_stop(&service);
+    }
+}
+
+Test(command, survives_answers_without_the_expected_members)
+{
+    const char *bodies[] = {
+        "{}", "[]", "{\"session\": 5, \"flags\": 7, \"statement\": [], \"entries\": [null, 3]}",
+        "{\"sessions\": [[], 1, {\"day\": 3}], \"flag\": \"x\", \"records\": \"y\", \"possible\": true}"
+    };
+    const char *const commands[][4] = {
+        { "status" },
+        { "roll" },
+        { "session", "X@2026-11-20" },
+        { "flags" },
+        { "flag", "1a" },
+        { "referrals" },
+        { "placements" },
+        { "capacity" },
+        { "log" },
+        { "verify" },
+        { "rebuild" },
+        { "capacity", "forecast" },
+        { "lock" },
+        { "version" },
+        { "referral", "accept", "R" },
+        { "attend", "X@2026-11-20", "late" },
+    };
+    for (size_t c = 0; c < ARRAY_LEN(commands); c++) {
+        for (size_t b = 0; b < ARRAY_LEN(bodies); b++) {
+            struct service service;
+            struct outcome_of_run run = run_once(&service, 200, bodies[b], commands[c]);
+            cr_expect_eq(run.code, EXIT_DONE, "%s on %s: %s", commands[c][0], bodies[b], run.err);
+            run_free(&run);
+            service_stop(&service);
+        }
+    }
+}
+
+#define MISUSE(name, ...)                                                                                              \
+    Test(usage, name, .exit_code = EXIT_USAGE)                                                                         \
+    {                                                                                                                  \
+        struct service nobody = { .socket_path = "/tmp/cli-test-no-such-folder/agent.sock" };                          \
+        struct outcome_of_run run = RUN(&nobody, __VA_ARGS__);                                                         \
+        exit(run.code);                                                                                                \
+    }
+
+MISUSE(no_such_command, "atend")
+MISUSE(attend_without_an_outcome, "attend", "GDN-P014@2026-11-20")
+MISUSE(attend_with_an_unknown_outcome, "attend", "GDN-P014@2026-11-20", "ill")
+MISUSE(attend_with_too_many_minutes, "attend", "GDN-P014@2026-11-20", "late", "--minutes", "1441")
+MISUSE(attend_with_a_note_that_is_not_text, "attend", "GDN-P014@2026-11-20", "late", "--note", "\xff")
+MISUSE(roll_of_a_day_that_does_not_exist, "roll", "--date", "2026-02-30")
+MISUSE(policy_without_decline, "referral", "accept", "R-1", "--policy")
+MISUSE(capacity_set_without_places, "capacity", "set")
+MISUSE(import_without_a_kind, "import", "file.csv")
+MISUSE(rejects_without_partial, "import", "--kind", "register", "--rejects", "x.csv", "file.csv")
+MISUSE(export_of_nothing, "export")
+MISUSE(export_in_no_format, "export", "register", "--format", "xlsx")
+MISUSE(enrol_without_tls, "enrol", "--endpoint", "http://centre", "--code", "c")
+MISUSE(unlock_with_the_passphrase_as_a_word, "unlock", "secret")
+MISUSE(a_word_too_many, "status", "please")
+
+Test(command, lists_itself_and_explains_each_command)
+{
+    struct service nobody = { .socket_path = "/tmp/cli-test-no-such-folder/agent.sock" };
+    struct outcome_of_run run = RUN(&nobody, "help", "--json");
+    json_t *json = json_loads(run.out, 0, NULL);
+    const json_t *list = json_object_get(json, "commands");
+    size_t count = 0;
+    while (command_at(count) != NULL) {
+        const struct command *command = command_at(count);
+        cr_expect_eq(command_find(command->name), command);
+        cr_expect_str_eq(json_string_value(json_object_get(json_array_get(list, count), "name")), command->name);
+        cr_expect_not_null(command->argp->doc, "%s", command->name);
+        count++;
+    }
+    cr_expect_eq(json_array_size(list), count);
+    cr_expect_null(command_find("statu"));
+    json_decref(json);
+    run_free(&run);
+}
+
+Test(socket, is_the_one_of_the_state_folder)
+{
+    char path[SOCKET_PATH_SIZE];
+    cr_assert(socket_default("/srv/garden", path));
+    cr_expect_str_eq(path, "/srv/garden/holdfast.sock");
+    setenv("STATE_DIRECTORY", "/var/lib/other", 1);
+    cr_assert(socket_default(NULL, path));
+    cr_expect_str_eq(path, "/var/lib/other/holdfast.sock");
+    char longest[SOCKET_PATH_SIZE];
+    memset(longest, 'a', sizeof(longest) - 1);
+    longest[sizeof(longest) - 1] = '\0';
+    cr_expect_not(socket_default(longest, path));
+}
+
+Test(socket, is_the_one_of_the_environment_unless_an_option_names_another)
+{
+    setenv("HOLDFAST_SOCKET", "/tmp/cli-test-of-environment", 1);
+    char *argv[] = { strdup("holdfast"), strdup("flags"), NULL };
+    char *out_text = NULL;
+    char *err_text = NULL;
+    size_t size;
+    FILE *out = open_memstream(&out_text, &size);
+    FILE *err = open_memstream(&err_text, &size);
+    cr_expect_eq(cli_main(2, argv, out, err), EXIT_UNREACHABLE);
+    fclose(out);
+    fclose(err);
+    cr_expect(has(err_text, "/tmp/cli-test-of-environment"));
+    free(argv[0]);
+    free(argv[1]);
+    free(out_text);
+    free(err_text);
+
+    struct service nobody = { .socket_path = "/tmp/cli-test-of-option" };
+    struct outcome_of_run run = RUN(&nobody, "flags");
+    cr_expect(has(run.err, "/tmp/cli-test-of-option") && !has(run.err, "of-environment"));
+    run_free(&run);
+}

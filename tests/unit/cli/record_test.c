@@ -1,0 +1,285 @@
+/* What commands send for what a person typed, and what they say about the answer. */
+#include <criterion/criterion.h>
+#include <jansson.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "agent/cli/command.h"
+#include "service.h"
+
+static void assert_asked(const struct service *service, size_t index, const char *line, const char *body)
+{
+    cr_assert_gt(service->asked_count, index);
+    cr_expect_str_eq(service->asked[index].line, line);
+    json_t *expected = json_loads(body, 0, NULL);
+    json_t *sent = json_loads(service->asked[index].body, 0, NULL);
+    cr_expect(json_equal(expected, sent), "%s", service->asked[index].body);
+    json_decref(expected);
+    json_decref(sent);
+}
+
+#define SESSION                                                                                                        \
+    "{\"session\": \"GDN-P014@2026-11-20\", \"day\": \"2026-11-20\", \"slot\": 1, \"participant_ref\": \"P014\", "     \
+    "\"participant_name\": \"Ann Example\", \"starts\": \"09:30\", \"ends\": \"13:30\", \"expected\": true, "          \
+    "\"standing\": \"recorded\", \"outcome\": \"late\", \"minutes\": 200, \"reason\": \"travel\", \"heads\": 1, "      \
+    "\"jcp\": null}"
+
+Test(attend, sends_what_was_typed_and_says_that_it_is_recorded)
+{
+    struct service service;
+    struct outcome_of_run run =
+        RUN_ONCE(&service, 200, "{\"added\": 1, \"session\": " SESSION "}", "attend", "GDN-P014@2026-11-20", "late",
+                 "--minutes", "200", "--reason", "travel", "--note", "bus – \"late\"");
+    assert_asked(
+        &service, 0, "POST /v1/attendance",
+        "{\"session\": \"GDN-P014@2026-11-20\", \"outcome\": \"late\", \"minutes\": 200, \"reason\": \"travel\","
+        " \"note\": \"bus – \\\"late\\\"\"}");
+    cr_expect_str_eq(run.out, "recorded: GDN-P014@2026-11-20, Ann Example: late, 3 h 20 min (travel)\n");
+    cr_expect_eq(run.code, EXIT_DONE);
+    run_free(&run);
+    service_stop(&service);
+}
+
+Test(attend, says_when_nothing_is_new_and_leaves_out_what_was_not_typed)
+{
+    struct service service;
+    struct outcome_of_run run =
+        RUN_ONCE(&service, 200, "{\"added\": 0, \"session\": " SESSION "}", "attend", "GDN-P014@2026-11-20", "late");
+    assert_asked(&service, 0, "POST /v1/attendance", "{\"session\": \"GDN-P014@2026-11-20\", \"outcome\": \"late\"}");
+    cr_expect(has(run.out, "nothing new"));
+    run_free(&run);
+    service_stop(&service);
+}
+
+Test(roll, shows_who_when_how_and_the_name_to_record_with)
+{
+    const char *body =
+        "{\"date\": \"2026-11-20\", \"to\": \"2026-11-20\", \"more\": false, \"sessions\": [" SESSION ","
+        "{\"session\": \"GDN-P015@2026-11-20/2\", \"day\": \"2026-11-20\", \"participant_name\": \"Bob Sample\", "
+        "\"participant_ref\": \"P015\", \"starts\": \"14:00\", \"ends\": \"16:00\", \"expected\": true, "
+        "\"standing\": \"unrecorded\", \"outcome\": null, \"jcp\": {\"purpose\": \"jcp_appointment\", "
+        "\"starts\": \"15:00\", \"ends\": \"15:30\"}},"
+        "{\"session\": \"GDN-P016@2026-11-20\", \"day\": \"2026-11-20\", \"participant_name\": \"Cy Test\", "
+        "\"participant_ref\": \"P016\", \"expected\": false, \"standing\": \"disputed\", \"heads\": 2, "
+        "\"outcome\": \"absent\"}]}";
+    struct service service;
+    struct outcome_of_run run = RUN_ONCE(&service, 200, body, "roll", "--date", "2026-11-20");
+    cr_expect_str_eq(service.asked[0].line, "GET /v1/roll?date=2026-11-20");
+    cr_expect(has(run.out, "Fri 20 Nov 2026: 3 sessions, 1 not recorded"), "%s", run.out);
+    cr_expect(has(run.out, "09:30-13:30  GDN-P014@2026-11-20    Ann Example (P014)  late, 3 h 20 min (travel)"), "%s",
+              run.out);
+    cr_expect(has(run.out, "GDN-P015@2026-11-20/2  Bob Sample (P015)   not recorded"), "%s", run.out);
+    cr_expect(has(run.out, "JCP appointment 15:00-15:30"), "%s", run.out);
+    cr_expect(has(run.out, "disputed: 2 sides, the newest says absent"), "%s", run.out);
+    cr_expect(has(run.out, "holdfast attend SESSION OUTCOME"), "%s", run.out);
+    run_free(&run);
+    service_stop(&service);
+}
+
+Test(session, shows_both_sides_of_a_dispute)
+{
+    const char *body =
+        "{\"session\": {\"session\": \"GDN-P016@2026-11-20\", \"participant_name\": \"Cy Test\", \"participant_ref\": "
+        "\"P016\", \"expected\": true, \"standing\": \"disputed\", \"heads\": 2, \"outcome\": \"absent\"}, "
+        "\"assertions\": ["
+        "{\"op\": {\"device\": \"aaaaaaaabbbb\", \"seq\": 4}, \"head\": true, \"outcome\": \"attended\", \"minutes\": "
+        "240, "
+        "\"actor\": \"sue\", \"recorded_at\": \"2026-11-20T13:31:00.000Z\", \"note\": null},"
+        "{\"op\": {\"device\": \"ccccccccdddd\", \"seq\": 9}, \"head\": true, \"outcome\": \"absent\", \"actor\": "
+        "\"tom\", "
+        "\"recorded_at\": \"2026-11-20T13:40:00.000Z\", \"note\": \"not seen all day\"}]}";
+    struct service service;
+    struct outcome_of_run run = RUN_ONCE(&service, 200, body, "session", "GDN-P016@2026-11-20");
+    cr_expect_str_eq(service.asked[0].line, "GET /v1/sessions/GDN-P016@2026-11-20");
+    const char *first =
+        strstr(run.out, "  attended, 4 h\n      one side of the dispute; recorded by sue on device aaaaaaaa");
+    const char *second = strstr(run.out, "  absent\n      one side of the dispute; recorded by tom on device cccccccc");
+    cr_expect(first != NULL && second != NULL && first < second, "%s", run.out);
+    cr_expect(has(run.out, "not seen all day"), "%s", run.out);
+    run_free(&run);
+    service_stop(&service);
+}
+
+Test(referral, sends_the_answer_with_its_reason)
+{
+    const char *body = "{\"added\": 1, \"referral\": {\"ref\": \"R/1 2\", \"participant_name\": \"Ann\", "
+                       "\"participant_ref\": \"P1\", \"status\": \"declined\"}}";
+    struct service service;
+    struct outcome_of_run run = RUN_ONCE(&service, 200, body, "referral", "decline", "R/1 2", "--policy", "--note",
+                                         "trustees, 3 March", "--on", "2026-11-20");
+    assert_asked(&service, 0, "POST /v1/referrals/R%2F1%202/decline",
+                 "{\"on\": \"2026-11-20\", \"note\": \"trustees, 3 March\", \"policy\": true}");
+    cr_expect_str_eq(run.out, "recorded: R/1 2, Ann (P1): declined\n");
+    run_free(&run);
+    service_stop(&service);
+}
+
+Test(notice, says_which_parts_are_missing)
+{
+    struct service service;
+    struct outcome_of_run run =
+        RUN_ONCE(&service, 200, "{\"kind\": \"notice\", \"id\": \"0123456789abcdef\", \"added\": 1}", "notice", "add",
+                 "GDN-P014", "--served", "2026-11-02", "--by", "post", "--says", "what,when,where,mandatory");
+    assert_asked(&service, 0, "POST /v1/records",
+                 "{\"kind\": \"notice\", \"fields\": {\"placement\": \"GDN-P014\", \"served_on\": \"2026-11-02\", "
+                 "\"served_by\": \"post\", \"says_what\": true, \"says_when\": true, \"says_where\": true, "
+                 "\"says_mandatory\": true, \"says_evidence\": false, \"says_consequences\": false}}");
+    cr_expect(has(run.out, "not said in it: evidence\n") && has(run.out, "not said in it: consequences\n"), "%s",
+              run.out);
+    cr_expect(!has(run.out, "not said in it: what\n"));
+    run_free(&run);
+    service_stop(&service);
+}
+
+Test(capacity, states_places_and_supervision_in_minutes)
+{
+    struct service service;
+    struct outcome_of_run run = RUN_ONCE(
+        &service, 200,
+        "{\"added\": 1, \"statement\": {\"places\": 12, \"supervisor_minutes\": 1800, \"stated_on\": \"2026-11-20\"}}",
+        "capacity", "set", "--places", "12", "--supervisor-hours", "30");
+    assert_asked(&service, 0, "POST /v1/capacity", "{\"places\": 12, \"supervisor_minutes\": 1800}");
+    cr_expect(has(run.out, "12 places, on 2026-11-20") && has(run.out, "30 h a week"), "%s", run.out);
+    run_free(&run);
+    service_stop(&service);
+}
+
+Test(capacity, forecast_says_in_how_many_weeks_it_is_full)
+{
+    const char *body =
+        "{\"possible\": true, \"places\": 4, \"taken_now\": 3, \"waiting\": 1, \"inflow_per_week\": 0.5, "
+        "\"weeks_until_full\": 2, \"weeks_earliest\": 1, \"weeks_latest\": null, \"weeks\": ["
+        "{\"ends_on\": \"2026-11-27\", \"expected\": 3}, {\"ends_on\": \"2026-12-04\", \"expected\": 4}]}";
+    struct service service;
+    struct outcome_of_run run = RUN_ONCE(&service, 200, body, "capacity", "forecast");
+    cr_expect(has(run.out, "in 2 weeks at this inflow") && has(run.out, "0.5 a week"), "%s", run.out);
+    cr_expect(has(run.out, "2026-12-04           4 of 4    ##############################  full"), "%s", run.out);
+    run_free(&run);
+    service_stop(&service);
+}
+
+Test(flags, says_severity_code_subject_since_and_facts)
+{
+    const char *body =
+        "{\"flags\": [{\"id\": \"12ab34cd\", \"code\": \"repeat_absence\", \"severity\": \"act\", \"subject\": "
+        "\"placement\", "
+        "\"subject_ref\": \"GDN-P014\", \"since\": \"2026-11-16\", \"facts\": \"Absent on 16 and 18 November without a "
+        "reason.\", \"cleared_at\": null}], \"more\": false}";
+    struct service service;
+    struct outcome_of_run run = RUN_ONCE(&service, 200, body, "flags", "--all");
+    cr_expect_str_eq(service.asked[0].line, "GET /v1/flags?all=1");
+    cr_expect(has(run.out, "act   repeat_absence  GDN-P014  since Mon 16 Nov 2026 ("), "%s", run.out);
+    cr_expect(has(run.out, "  12ab34cd\n      Absent on 16 and 18 November without a reason.\n"), "%s", run.out);
+    run_free(&run);
+    service_stop(&service);
+}
+
+#define STATUS(state, pending, last)                                                                                   \
+    "{\"state\": \"" state                                                                                             \
+    "\", \"message\": \"\", \"vault\": \"open\", \"enrolled\": true, \"site\": {\"name\": \"Green "                    \
+    "Lane\"}, \"pending_ops\": " pending ", \"oldest_pending_at\": \"2026-11-16T09:00:00.000Z\", \"to_fetch\": 0, "    \
+    "\"last_exchange\": " last                                                                                         \
+    ", \"flags\": {\"act\": 1, \"watch\": 2, \"info\": 0}, \"records\": {\"participant\": 1234}, "                     \
+    "\"replica_bytes\": 1258291, \"memory_bytes\": 8808038}"
+#define EXCHANGE(at, result)                                                                                           \
+    "{\"at\": \"" at "\", \"result\": \"" result "\", \"message\": \"reach the centre: no connection\", "              \
+    "\"bytes_sent\": 4301, \"bytes_received\": 512, \"duration_ms\": 312, \"ops_sent\": 37, \"ops_received\": 2}"
+
+Test(status, says_in_words_what_waits_since_when_and_how_the_last_exchange_went)
+{
+    struct service service;
+    struct outcome_of_run run =
+        RUN_ONCE(&service, 200, STATUS("offline", "37", EXCHANGE("2026-11-20T09:00:00.000Z", "ok")), "status");
+    cr_expect(has(run.out, "Green Lane - offline: recording works"), "%s", run.out);
+    cr_expect(has(run.out, "37 records to send, the oldest made ") && has(run.out, "Mon 16 Nov 2026, 09:00"), "%s",
+              run.out);
+    cr_expect(has(run.out, "37 records sent, 2 received; 4.2 KiB out, 512 bytes in, 0.31 s"), "%s", run.out);
+    cr_expect(has(run.out, "1 to act on, 2 to watch, 0 for information"), "%s", run.out);
+    cr_expect(has(run.out, "1,234 people") && has(run.out, "1.2 MiB on disk, 8.4 MiB of memory"), "%s", run.out);
+    cr_expect(has(run.out, "'holdfast flags' shows"), "%s", run.out);
+    cr_expect_eq(run.code, EXIT_DONE);
+    run_free(&run);
+    service_stop(&service);
+}
+
+Test(status, says_how_to_open_the_vault_and_to_make_one)
+{
+    struct service service;
+    struct outcome_of_run run =
+        RUN_ONCE(&service, 200, "{\"state\": \"locked\", \"vault\": \"locked\", \"records\": null}", "status");
+    cr_expect(has(run.out, "'holdfast unlock' asks"), "%s", run.out);
+    cr_expect_eq(run.code, EXIT_DONE);
+    run_free(&run);
+    service_stop(&service);
+    run = RUN_ONCE(&service, 200, "{\"state\": \"locked\", \"vault\": \"absent\"}", "status");
+    cr_expect(has(run.out, "'holdfast unlock --new'"), "%s", run.out);
+    run_free(&run);
+    service_stop(&service);
+}
+
+static struct outcome_of_run run_sync(struct service *service, const struct canned *canned, size_t count)
+{
+    service_start(service, canned, count);
+    return RUN(service, "sync", "--wait", "--timeout", "20");
+}
+
+Test(sync, waits_until_nothing_waits_on_either_side)
+{
+    const struct canned canned[] = {
+        { 200, STATUS("offline", "37", EXCHANGE("2026-11-20T09:00:00.000Z", "network")) },
+        { 200, STATUS("synchronising", "37", EXCHANGE("2026-11-20T09:00:00.000Z", "network")) },
+        { 200, STATUS("synchronising", "20", EXCHANGE("2026-11-20T09:00:00.000Z", "network")) },
+        { 200, STATUS("synchronised", "1", EXCHANGE("2026-11-20T10:00:00.000Z", "ok")) },
+        { 200, STATUS("synchronised", "0", EXCHANGE("2026-11-20T10:00:01.000Z", "ok")) },
+    };
+    struct service service;
+    struct outcome_of_run run = run_sync(&service, canned, ARRAY_LEN(canned));
+    cr_expect_eq(run.code, EXIT_DONE, "%s", run.err);
+    cr_expect_eq(service.asked_count, 5);
+    cr_expect_str_eq(service.asked[1].line, "POST /v1/sync");
+    cr_expect(has(run.out, "nothing: the centre holds every record made here"), "%s", run.out);
+    run_free(&run);
+    service_stop(&service);
+}
+
+Test(sync, ends_with_1_and_the_reason_when_the_exchange_failed)
+{
+    const struct canned canned[] = {
+        { 200, STATUS("offline", "37", "null") },
+        { 200, STATUS("synchronising", "37", "null") },
+        { 200, STATUS("offline", "37", EXCHANGE("2026-11-20T10:00:00.000Z", "network")) },
+    };
+    struct service service;
+    struct outcome_of_run run = run_sync(&service, canned, ARRAY_LEN(canned));
+    cr_expect_eq(run.code, EXIT_REFUSED);
+    cr_expect(has(run.err, "reach the centre: no connection") && has(run.err, "nothing is lost"), "%s", run.err);
+    run_free(&run);
+    service_stop(&service);
+}
+
+Test(sync, ends_when_the_time_is_over)
+{
+    const struct canned canned[] = { { 200, STATUS("synchronising", "37", "null") } };
+    struct service service;
+    service_start(&service, canned, 1);
+    struct outcome_of_run run = RUN(&service, "sync", "--wait", "--timeout", "1");
+    cr_expect_eq(run.code, EXIT_REFUSED);
+    cr_expect(has(run.err, "the time is over"), "%s", run.err);
+    run_free(&run);
+    service_stop(&service);
+}
+
+Test(sync, ends_with_4_when_the_vault_is_locked_meanwhile)
+{
+    const struct canned canned[] = {
+        { 200, STATUS("synchronising", "37", "null") },
+        { 200, STATUS("synchronising", "37", "null") },
+        { 200, "{\"state\": \"locked\", \"vault\": \"locked\"}" },
+    };
+    struct service service;
+    struct outcome_of_run run = run_sync(&service, canned, ARRAY_LEN(canned));
+    cr_expect_eq(run.code, EXIT_LOCKED);
+    run_free(&run);
+    service_stop(&service);
+}
