@@ -1,0 +1,208 @@
+/* The guard rails hold in the store itself, whoever writes: these tests go round every function above it. */
+#include <criterion/criterion.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "store/replica.h"
+#include "world.h"
+
+static struct world world;
+static struct replica site;
+static int64_t now;
+
+static void write_one(struct store_entry *entry)
+{
+    replica_write(&site, entry, now += 1000);
+}
+
+static void start(void)
+{
+    world_init(&world);
+    replica_start(&world, &site, CERTIFICATE_ROLE_AGENT);
+    now = clock_wall_ms();
+    struct store_entry entry;
+    entry_participant(&world, &entry, "GDN-001", "Test Alder");
+    write_one(&entry);
+    entry_placement(&world, &entry, "P-1", "GDN-001", "mandatory", "2026-06-01", "2026-11-27", "Mon Wed 09:30-15:30");
+    write_one(&entry);
+    entry_placement(&world, &entry, "P-V", "GDN-001", "voluntary", "2026-06-01", "2026-11-27", "Mon Wed 09:30-15:30");
+    write_one(&entry);
+    entry_notice(&world, &entry, "N-1", "P-1", "2026-05-20", "hand");
+    write_one(&entry);
+    entry_notice(&world, &entry, "N-V", "P-V", "2026-05-20", "hand");
+    write_one(&entry);
+}
+
+static void stop(void)
+{
+    replica_stop(&site);
+    world_fini(&world);
+}
+
+static void attend(const char *placement, const char *day, enum outcome outcome)
+{
+    struct store_entry entry;
+    entry_attendance(&world, &entry, placement, day, 0, outcome, -1, NULL);
+    write_one(&entry);
+}
+
+/* What a program with the database open would try. */
+static enum err_code doubt(const char *placement, const char *day, struct error *err)
+{
+    sqlite3_stmt *s;
+    uint8_t id[OP_ENTITY_BYTES];
+    entity_id(world.stream, "placement", placement, id);
+    TRY(db_statement(&site.store->db, "INSERT INTO compliance_doubt VALUES (?1, ?2, ?3, 0, 'a reviewer')", &s, err));
+    uint8_t doubt_id[OP_ENTITY_BYTES];
+    entity_id(world.stream, "doubt", day, doubt_id);
+    bind_blob(s, 1, doubt_id, sizeof(doubt_id));
+    bind_blob(s, 2, id, sizeof(id));
+    bind_int(s, 3, day_of(day));
+    return db_run(&site.store->db, s, err);
+}
+
+static void assert_refused(const char *placement, const char *day, const char *word)
+{
+    struct error err;
+    cr_assert_eq(doubt(placement, day, &err), ERR_REFUSED);
+    cr_assert_not_null(strstr(err.message, word), "%s", err.message);
+}
+
+TestSuite(guard_rail, .init = start, .fini = stop);
+
+Test(guard_rail, a_doubt_stands_on_a_recorded_absence_after_a_complete_notice)
+{
+    struct error err = { 0 };
+    attend("P-1", "2026-06-03", OUTCOME_ABSENT);
+    cr_assert_eq(doubt("P-1", "2026-06-03", &err), ERR_OK, "%s", err.message);
+}
+
+Test(guard_rail, no_doubt_about_voluntary_people)
+{
+    attend("P-V", "2026-06-03", OUTCOME_ABSENT);
+    assert_refused("P-V", "2026-06-03", "not mandatory");
+}
+
+Test(guard_rail, no_doubt_about_an_unrecorded_or_excused_session)
+{
+    assert_refused("P-1", "2026-06-03", "not recorded");
+    attend("P-1", "2026-06-08", OUTCOME_EXCUSED);
+    assert_refused("P-1", "2026-06-08", "not recorded");
+    attend("P-1", "2026-06-10", OUTCOME_HOST_CLOSED);
+    assert_refused("P-1", "2026-06-10", "not recorded");
+}
+
+Test(guard_rail, no_doubt_while_the_record_is_disputed)
+{
+    struct replica other;
+    struct error err = { 0 };
+    replica_start(&world, &other, CERTIFICATE_ROLE_AGENT);
+    cr_assert_eq(replica_carry(&site, 0, SIZE_MAX, &other, &err), ERR_OK, "%s", err.message);
+    attend("P-1", "2026-06-03", OUTCOME_ABSENT);
+    struct store_entry entry;
+    entry_attendance(&world, &entry, "P-1", "2026-06-03", 0, OUTCOME_ATTENDED, -1, NULL);
+    replica_write(&other, &entry, now);
+    cr_assert_eq(replica_carry(&other, 0, SIZE_MAX, &site, &err), ERR_OK, "%s", err.message);
+    assert_refused("P-1", "2026-06-03", "not recorded");
+    replica_stop(&other);
+}
+
+Test(guard_rail, no_doubt_before_a_notice_was_received)
+{
+    struct store_entry entry;
+    entry_placement(&world, &entry, "P-2", "GDN-001", "mandatory", "2026-06-01", "2026-11-27", "Mon Wed 09:30-15:30");
+    write_one(&entry);
+    attend("P-2", "2026-06-03", OUTCOME_ABSENT);
+    assert_refused("P-2", "2026-06-03", "notice");
+    /* posted on Monday the 1st: received on Wednesday the 3rd, so not before the failure of that day */
+    entry_notice(&world, &entry, "N-2", "P-2", "2026-06-01", "post");
+    write_one(&entry);
+    assert_refused("P-2", "2026-06-03", "notice");
+    attend("P-2", "2026-06-08", OUTCOME_ABSENT);
+    struct error err = { 0 };
+    cr_assert_eq(doubt("P-2", "2026-06-08", &err), ERR_OK, "%s", err.message);
+}
+
+Test(guard_rail, an_incomplete_notice_is_no_notice)
+{
+    struct store_entry entry;
+    entry_placement(&world, &entry, "P-3", "GDN-001", "mandatory", "2026-06-01", "2026-11-27", "Mon Wed 09:30-15:30");
+    write_one(&entry);
+    entry_notice(&world, &entry, "N-3", "P-3", "2026-05-20", "hand");
+    record_set_number(&entry.record, "says_consequences", 0);
+    write_one(&entry);
+    attend("P-3", "2026-06-03", OUTCOME_ABSENT);
+    assert_refused("P-3", "2026-06-03", "notice");
+}
+
+Test(guard_rail, evidence_cannot_be_deleted_or_changed)
+{
+    struct error err;
+    static const char *const attacks[] = {
+        "DELETE FROM op WHERE id = (SELECT max(id) FROM op)",
+        "UPDATE op SET header = x'00'",
+        "UPDATE op SET kind = 1",
+        "UPDATE op SET received_at = 0",
+        "UPDATE op SET body = x'a0'",
+    };
+    for (size_t i = 0; i < ARRAY_LEN(attacks); i++) {
+        cr_assert_eq(db_exec(&site.store->db, attacks[i], &err), ERR_REFUSED, "%s", attacks[i]);
+        cr_assert_not_null(strstr(err.message, "append-only"));
+    }
+}
+
+Test(guard_rail, a_decision_written_by_an_organisation_is_quarantined_and_never_folded)
+{
+    struct replica hostile;
+    replica_start(&world, &hostile, CERTIFICATE_ROLE_AGENT);
+    struct record decision;
+    uint8_t participant[OP_ENTITY_BYTES];
+    uint8_t id[OP_ENTITY_BYTES] = { 9 };
+    entity_id(world.stream, "participant", "GDN-001", participant);
+    record_init(&decision, kind_by_number(KIND_DECISION));
+    record_set_id(&decision, "participant", participant);
+    record_set_number(&decision, "failure_on", day_of("2026-06-03"));
+    record_set_number(&decision, "decided_on", day_of("2026-06-20"));
+    record_set_text(&decision, "outcome", "adverse");
+    struct forged_run run;
+    uint8_t first[SHA256_BYTES];
+    op_link_first(world.stream, hostile.identity.device, 0, first);
+    forge(&world, &hostile, 1, KIND_DECISION, id, &decision, first, &run);
+    struct store_exchange exchange = { .runs = &run.run, .run_count = 1, .received_at_ms = now };
+    struct store_applied applied;
+    struct error err = { 0 };
+    cr_assert_eq(store_apply(site.store, &exchange, &applied, &err), ERR_OK, "%s", err.message);
+    cr_assert_eq(applied.quarantined, 1);
+    struct store_counts counts;
+    cr_assert_eq(query_counts(site.store, &counts, &err), ERR_OK);
+    cr_assert_eq(counts.decisions, 0);
+    cr_assert_eq(counts.quarantined, 1);
+    /* and taking it out of quarantine by hand is refused by the table itself */
+    cr_assert_eq(db_exec(&site.store->db, "UPDATE op SET quarantine = NULL", &err), ERR_REFUSED);
+    struct store_verified verified;
+    cr_assert_eq(store_verify(site.store, &verified, &err), ERR_OK, "%s", err.message);
+    forged_fini(&run);
+    replica_stop(&hostile);
+}
+
+Test(guard_rail, our_own_store_refuses_to_write_for_the_centre)
+{
+    struct store_entry entry;
+    struct store_written written;
+    struct error err;
+    entry_appointment(&world, &entry, "A-1", "GDN-001", "2026-06-03", 600, 660);
+    cr_assert_eq(store_write(site.store, "tester", &entry, 1, now, &written, &err), ERR_REFUSED);
+}
+
+Test(guard_rail, an_altered_body_is_found_by_verify)
+{
+    struct error err;
+    attend("P-1", "2026-06-03", OUTCOME_ATTENDED);
+    /* an attacker with the key and the database open, who drops the trigger first */
+    cr_assert_eq(db_exec(&site.store->db,
+                         "DROP TRIGGER op_body_is_only_erased; UPDATE op SET body = x'a10105' WHERE kind = 5", &err),
+                 ERR_OK, "%s", err.message);
+    struct store_verified verified;
+    cr_assert_eq(store_verify(site.store, &verified, &err), ERR_HISTORY);
+    cr_assert_not_null(strstr(err.message, "altered"), "%s", err.message);
+}

@@ -1,0 +1,156 @@
+#include <criterion/criterion.h>
+#include <string.h>
+
+#include "store/record.h"
+
+Test(kinds, tables_are_consistent)
+{
+    for (size_t k = 0; kind_at(k) != NULL; k++) {
+        const struct kind *kind = kind_at(k);
+        cr_assert_eq(kind_by_number(kind->number), kind);
+        cr_assert_eq(kind_by_name(kind->name), kind);
+        cr_assert_leq(kind->field_count, RECORD_FIELDS_MAX);
+        for (size_t f = 1; f < kind->field_count; f++) {
+            cr_assert_gt(kind->fields[f].number, kind->fields[f - 1].number, "%s", kind->name);
+        }
+    }
+    cr_assert_null(kind_by_name("volunteer"), "volunteers' records have no kind: they never enter the log");
+    cr_assert_null(kind_by_name("volunteer_shift"));
+}
+
+static struct record attendance(int64_t outcome)
+{
+    struct record record;
+    record_init(&record, kind_by_number(KIND_ATTENDANCE));
+    record_set_number(&record, "outcome", outcome);
+    return record;
+}
+
+Test(record, body_round_trip_keeps_every_value)
+{
+    struct record record = attendance(OUTCOME_LATE);
+    record_set_number(&record, "minutes", 95);
+    record_set_text(&record, "reason", "bus_strike");
+    record_set_text(&record, "note", "came at ten \xe2\x80\x93 told us before");
+    struct buf body;
+    buf_init(&body, OP_BODY_MAX);
+    cr_assert_eq(record_encode(&record, &body, NULL), ERR_OK);
+    struct record back;
+    cr_assert_eq(record_decode(record.kind, buf_slice(&body), &back, NULL), ERR_OK);
+    cr_assert_eq(record_value(&back, "outcome")->number, OUTCOME_LATE);
+    cr_assert_eq(record_value(&back, "minutes")->number, 95);
+    cr_assert(slice_equal(record_value(&back, "note")->text, record_value(&record, "note")->text));
+    buf_fini(&body);
+}
+
+Test(record, unknown_fields_are_skipped_and_disorder_is_refused)
+{
+    static const uint8_t unknown[] = { 0xa2, 0x01, 0x05, 0x18, 0x63, 0x82, 0x01, 0x02 }; /* {1: 5, 99: [1, 2]} */
+    static const uint8_t twice[] = { 0xa2, 0x01, 0x05, 0x01, 0x05 };
+    struct record record;
+    const struct kind *kind = kind_by_number(KIND_ATTENDANCE);
+    cr_assert_eq(record_decode(kind, slice_of(unknown, sizeof(unknown)), &record, NULL), ERR_OK);
+    cr_assert_eq(record_value(&record, "outcome")->number, OUTCOME_ABSENT);
+    cr_assert_eq(record_decode(kind, slice_of(twice, sizeof(twice)), &record, NULL), ERR_PROTOCOL);
+}
+
+Test(record, check_names_the_field_and_what_is_expected)
+{
+    struct error err;
+    struct record record = attendance(8);
+    cr_assert_eq(record_check(&record, true, &err), ERR_INVALID);
+    cr_assert_not_null(strstr(err.message, "'outcome'"));
+    record = attendance(OUTCOME_NONE);
+    cr_assert_eq(record_check(&record, true, &err), ERR_INVALID);
+    record = attendance(OUTCOME_ABSENT);
+    record_set_number(&record, "minutes", 1441);
+    cr_assert_eq(record_check(&record, true, &err), ERR_INVALID);
+    record = attendance(OUTCOME_ABSENT);
+    record_set_text(&record, "reason", "Not A Code");
+    cr_assert_eq(record_check(&record, true, &err), ERR_INVALID);
+    record = attendance(OUTCOME_ABSENT);
+    record_set_text(&record, "note", "\xff");
+    cr_assert_eq(record_check(&record, true, &err), ERR_INVALID);
+    cr_assert_null(strstr(err.message, "\xff"));
+}
+
+static enum err_code admit(uint32_t kind, uint8_t subject_len, enum record_writer writer, const char *body)
+{
+    struct op op = { .kind = kind, .subject_len = subject_len, .body = slice_of_text(body) };
+    return record_admit(&op, writer, NULL);
+}
+
+Test(admit, only_the_centre_decides_and_only_the_organisation_records)
+{
+    cr_assert_eq(admit(KIND_DECISION, 16, WRITER_ORGANISATION, "\xa0"), ERR_REFUSED);
+    cr_assert_eq(admit(KIND_APPOINTMENT, 16, WRITER_ORGANISATION, "\xa0"), ERR_REFUSED);
+    cr_assert_eq(admit(KIND_DECISION, 16, WRITER_CENTRE, "\xa0"), ERR_OK);
+    cr_assert_eq(admit(KIND_ATTENDANCE, 20, WRITER_CENTRE, "\xa1\x01\x05"), ERR_REFUSED);
+    cr_assert_eq(admit(KIND_ATTENDANCE, 20, WRITER_ORGANISATION, "\xa1\x01\x05"), ERR_OK);
+    cr_assert_eq(admit(KIND_ATTENDANCE, 16, WRITER_ORGANISATION, "\xa1\x01\x05"), ERR_INVALID);
+    cr_assert_eq(admit(77, 16, WRITER_ORGANISATION, "\xa0"), ERR_UNSUPPORTED);
+    cr_assert_eq(admit(KIND_ATTENDANCE, 20, WRITER_ORGANISATION, "rubbish"), ERR_INVALID);
+}
+
+Test(op, header_round_trip_keeps_every_member)
+{
+    struct op_id replaced[2] = { { .device = "0123456789abcde", .incarnation = 1, .seq = 9 },
+                                 { .device = "fedcba987654321", .incarnation = 0, .seq = OP_SEQ_MAX } };
+    struct op op = { .id = { .device = "device of a tes", .incarnation = 3, .seq = 77 },
+                     .stream = "stream of a tes",
+                     .kind = KIND_ATTENDANCE,
+                     .subject_len = OP_SESSION_BYTES,
+                     .actor = slice_of_text("anna"),
+                     .recorded_at_ms = 1400000000123,
+                     .offset_ms = -172800000,
+                     .hlc = UINT64_C(1400000000123) << 16 | 5,
+                     .happened_at_ms = 1399990000000,
+                     .supersedes = replaced,
+                     .supersedes_count = 2 };
+    struct buf header;
+    buf_init(&header, OP_HEADER_MAX);
+    cr_assert_eq(op_header_encode(&op, &header, NULL), ERR_OK);
+    struct op back;
+    struct op_id supersedes[OP_SUPERSEDES_MAX];
+    cr_assert_eq(op_header_decode(buf_slice(&header), &back, supersedes, NULL), ERR_OK);
+    struct buf again;
+    buf_init(&again, OP_HEADER_MAX);
+    cr_assert_eq(op_header_encode(&back, &again, NULL), ERR_OK);
+    cr_assert(slice_equal(buf_slice(&header), buf_slice(&again)));
+    for (size_t len = 0; len < header.len; len++) {
+        cr_assert_neq(op_header_decode(slice_of(header.data, len), &back, supersedes, NULL), ERR_OK, "cut at %zu", len);
+    }
+    buf_fini(&header);
+    buf_fini(&again);
+}
+
+Test(op, session_subject_round_trip_before_and_after_1970)
+{
+    static const int32_t days[] = { -25567, -1, 0, 1, 16188, 84371 };
+    uint8_t subject[OP_SESSION_BYTES];
+    for (size_t i = 0; i < ARRAY_LEN(days); i++) {
+        for (int slot = 0; slot < 4; slot++) {
+            int32_t day;
+            int back;
+            session_subject((const uint8_t *)"0123456789abcdef", days[i], slot, subject);
+            session_of_subject(subject, &day, &back);
+            cr_assert_eq(day, days[i]);
+            cr_assert_eq(back, slot);
+        }
+    }
+}
+
+Test(op, entity_ids_do_not_run_into_each_other)
+{
+    uint8_t a[OP_ENTITY_BYTES];
+    uint8_t b[OP_ENTITY_BYTES];
+    static const uint8_t stream[STREAM_ID_BYTES] = { 1 };
+    static const uint8_t other[STREAM_ID_BYTES] = { 2 };
+    entity_id(stream, "ab", "c", a);
+    entity_id(stream, "a", "bc", b);
+    cr_assert_neq(memcmp(a, b, sizeof(a)), 0);
+    entity_id(other, "ab", "c", b);
+    cr_assert_neq(memcmp(a, b, sizeof(a)), 0);
+    entity_id(stream, "ab", "c", b);
+    cr_assert_eq(memcmp(a, b, sizeof(a)), 0);
+}

@@ -1,0 +1,69 @@
+/*
+ * A small world for tests of the store: a CA, a site, and replicas in temporary folders, each with a real vault, key
+ * and certificate. What replicas exchange is carried by hand, in whatever order a test wants.
+ */
+#ifndef TESTS_UNIT_STORE_WORLD_H
+#define TESTS_UNIT_STORE_WORLD_H
+
+#include "store/query.h"
+#include "store/store.h"
+
+struct replica {
+    char folder[64];
+    char path[96];
+    struct vault *vault;
+    struct store *store;
+    struct device_key *key;
+    struct store_identity identity;
+};
+
+struct world {
+    struct authority *authority;
+    uint8_t stream[STREAM_ID_BYTES];
+    uint8_t organisation[ORGANISATION_ID_BYTES];
+};
+
+extern const uint8_t world_vault_key[VAULT_KEY_FILE_BYTES];
+
+void world_init(struct world *world);
+void world_fini(struct world *world);
+
+void replica_start(struct world *world, struct replica *replica, enum certificate_role role);
+void replica_stop(struct replica *replica); /* closes and removes everything */
+void replica_close_files(struct replica *replica);
+void replica_open_files(struct replica *replica);
+
+/* Cannot fail but by failing the test. */
+void replica_write(struct replica *replica, const struct store_entry *entry, int64_t now_ms);
+/* All ops of one replica after `after`, with its signature and certificate, applied to another. */
+enum err_code replica_carry(struct replica *from, uint64_t after, size_t max_ops, struct replica *to,
+                            struct error *err);
+/* One op of the given replica as a run of its own. */
+void replica_digest(struct replica *replica, char out[2 * SHA256_BYTES + 1]);
+
+/* Entries with plain contents. */
+void entry_participant(struct world *world, struct store_entry *entry, const char *ref, const char *name);
+void entry_placement(struct world *world, struct store_entry *entry, const char *ref, const char *participant,
+                     const char *basis, const char *starts_on, const char *ends_on, const char *pattern);
+void entry_attendance(struct world *world, struct store_entry *entry, const char *placement, const char *day, int slot,
+                      enum outcome outcome, int minutes, const char *note);
+void entry_appointment(struct world *world, struct store_entry *entry, const char *key, const char *participant,
+                       const char *day, int starts_min, int ends_min);
+void entry_notice(struct world *world, struct store_entry *entry, const char *key, const char *placement,
+                  const char *served_on, const char *served_by);
+
+/* Writes an op as the replica's own device would have if it had no rules: appended and signed by hand, for hostile
+ * cases. */
+struct forged_run {
+    struct store_run run;
+    struct buf body;
+    uint8_t seed[OP_SEED_BYTES];
+    struct store_seed store_seed;
+};
+void forge(struct world *world, struct replica *author, uint64_t seq, uint32_t kind, const uint8_t *subject,
+           const struct record *record, const uint8_t previous_link[SHA256_BYTES], struct forged_run *ret);
+void forged_fini(struct forged_run *forged);
+
+int32_t day_of(const char *iso);
+
+#endif
