@@ -72,6 +72,7 @@ struct making {
 void intake_fini(struct intake *intake)
 {
     free(intake->entries);
+    free(intake->lines);
     free(intake->warnings);
     free(intake->ids);
     *intake = (struct intake){ 0 };
@@ -88,11 +89,12 @@ static void warn(struct making *making, size_t row, const char *column_name, con
     intake->warning_count++;
 }
 
-static struct store_entry *entry_add(struct making *making, uint32_t kind)
+static struct store_entry *entry_add(struct making *making, size_t row, uint32_t kind)
 {
     CHECK(making->intake.count < making->intake.capacity);
+    making->intake.lines[making->intake.count] = import_line(making->rows, row);
     struct store_entry *entry = &making->intake.entries[making->intake.count++];
-    *entry = (struct store_entry){ .kind = kind, .happened_at_ms = OP_TIME_NONE };
+    *entry = (struct store_entry){ .kind = kind, .happened_at_ms = OP_TIME_NONE, .imported = true };
     record_init(&entry->record, kind_by_number(kind));
     return entry;
 }
@@ -134,9 +136,9 @@ static int by_person_then_row(const void *left, const void *right)
     return order != 0 ? order : (a->row > b->row) - (a->row < b->row);
 }
 
-static void person_put(struct making *making, const char *ref, const char *name)
+static void person_put(struct making *making, size_t row, const char *ref, const char *name)
 {
-    struct store_entry *entry = entry_add(making, KIND_PARTICIPANT);
+    struct store_entry *entry = entry_add(making, row, KIND_PARTICIPANT);
     entity_id(making->stream, "participant", ref, entry->subject);
     record_set_text(&entry->record, "ref", ref);
     record_set_text(&entry->record, "name", name);
@@ -168,7 +170,7 @@ static enum err_code people_make(struct making *making, struct error *err)
             name = people[i].name;
         }
         if (i + 1 == rows || strcmp(people[i].ref, people[i + 1].ref) != 0) {
-            person_put(making, people[i].ref, name);
+            person_put(making, people[i].row, people[i].ref, name);
         }
     }
     return ERR_OK;
@@ -179,7 +181,7 @@ static enum err_code people_make(struct making *making, struct error *err)
 static enum err_code referral_make(struct making *making, size_t row, struct error *err)
 {
     (void)err;
-    struct store_entry *entry = entry_add(making, KIND_REFERRAL);
+    struct store_entry *entry = entry_add(making, row, KIND_REFERRAL);
     struct record *record = &entry->record;
     entity_id(making->stream, "referral", import_text(making->rows, row, "ref"), entry->subject);
     record_set_id(record, "participant", ref_id(making, "participant", import_text(making->rows, row, "participant")));
@@ -196,7 +198,7 @@ static enum err_code referral_make(struct making *making, size_t row, struct err
 static enum err_code placement_make(struct making *making, size_t row, struct error *err)
 {
     (void)err;
-    struct store_entry *entry = entry_add(making, KIND_PLACEMENT);
+    struct store_entry *entry = entry_add(making, row, KIND_PLACEMENT);
     struct record *record = &entry->record;
     entity_id(making->stream, "placement", import_text(making->rows, row, "ref"), entry->subject);
     record_set_id(record, "participant", ref_id(making, "participant", import_text(making->rows, row, "participant")));
@@ -217,51 +219,91 @@ static enum err_code placement_make(struct making *making, size_t row, struct er
     return ERR_OK;
 }
 
-static bool stands_already(const struct session_row *session, enum outcome outcome, bool has_minutes, int64_t minutes,
-                           const char *reason)
-{
-    return session->heads > 0 && session->standing != STANDING_DISPUTED && session->outcome == outcome &&
-           session->minutes == (has_minutes ? (int)minutes : ROW_NONE) &&
-           strcmp(session->reason, reason != NULL ? reason : "") == 0;
-}
+/* One row of a register. */
+struct mark {
+    struct row_id placement;
+    int32_t day;
+    int slot;
+    enum outcome outcome;
+    int minutes; /* ROW_NONE */
+    const char *reason;
+    const char *note; /* NULL */
+};
 
-static enum err_code attendance_make(struct making *making, size_t row, struct error *err)
+static struct mark mark_read(const struct making *making, size_t row)
 {
     const struct placement_row *placement =
         placement_by_ref(making->placements, import_text(making->rows, row, "placement"));
     int64_t day = 0;
     int64_t slot = 1;
-    int64_t minutes = 0;
-    enum outcome outcome = OUTCOME_NONE;
+    int64_t minutes = ROW_NONE;
+    struct mark mark = { 0 };
     CHECK(placement != NULL && import_int(making->rows, row, "date", &day));
+    CHECK(outcome_parse(import_text(making->rows, row, "outcome"), &mark.outcome));
     (void)import_int(making->rows, row, "slot", &slot);
-    bool has_minutes = import_int(making->rows, row, "minutes", &minutes);
+    (void)import_int(making->rows, row, "minutes", &minutes);
     const char *reason = import_text(making->rows, row, "reason");
-    const char *note = import_text(making->rows, row, "note");
-    CHECK(outcome_parse(import_text(making->rows, row, "outcome"), &outcome));
+    mark.placement = placement->id;
+    mark.day = (int32_t)day;
+    mark.slot = (int)slot - 1;
+    mark.minutes = (int)minutes;
+    mark.reason = reason != NULL ? reason : "";
+    mark.note = import_text(making->rows, row, "note");
+    return mark;
+}
 
+/*
+ * Was this said before, by an import or by hand? Then a later correction stands over it, and the same file must not
+ * bring the old version back.
+ */
+static enum err_code said_before(struct store *store, const struct mark *mark, bool *ret_said, struct error *err)
+{
+    SCOPED(attendance_list_fini) struct attendance_list list = { 0 };
+    TRY(query_attendance(store, &mark->placement, mark->day, mark->slot, QUERY_LIMIT_MAX, &list, err));
+    bool said = false;
+    for (size_t i = 0; i < list.count && !said; i++) {
+        const struct attendance_row *row = &list.rows[i];
+        bool same_note = mark->note == NULL ? row->note[0] == '\0' || strcmp(row->note, INTAKE_NOTE) == 0
+                                            : strcmp(row->note, mark->note) == 0;
+        said = row->outcome == mark->outcome && row->minutes == mark->minutes &&
+               strcmp(row->reason, mark->reason) == 0 && same_note;
+    }
+    *ret_said = said;
+    return ERR_OK;
+}
+
+static void mark_put(struct making *making, size_t row, const struct mark *mark, bool recorded)
+{
+    struct store_entry *entry = entry_add(making, row, KIND_ATTENDANCE);
+    session_subject(mark->placement.bytes, mark->day, mark->slot, entry->subject);
+    record_set_number(&entry->record, "outcome", mark->outcome);
+    if (mark->minutes != ROW_NONE) {
+        record_set_number(&entry->record, "minutes", mark->minutes);
+    }
+    record_set_text(&entry->record, "reason", mark->reason[0] != '\0' ? mark->reason : NULL);
+    record_set_text(&entry->record, "note", mark->note == NULL && recorded ? INTAKE_NOTE : mark->note);
+}
+
+static enum err_code attendance_make(struct making *making, size_t row, struct error *err)
+{
+    struct mark mark = mark_read(making, row);
     struct session_row session = { 0 };
-    enum err_code rc = query_session(making->store, &placement->id, (int32_t)day, (int)slot - 1, &session, err);
+    enum err_code rc = query_session(making->store, &mark.placement, mark.day, mark.slot, &session, err);
     if (rc != ERR_OK && rc != ERR_NOT_FOUND) {
         return rc;
     }
     bool recorded = rc == ERR_OK && session.heads > 0;
-    if (recorded && session.standing == STANDING_DISPUTED) {
-        warn(making, row, "", "a session that is not disputed: left out, two devices disagree; settle it by hand");
-        return ERR_OK;
+    bool said = false;
+    if (recorded) {
+        TRY(said_before(making->store, &mark, &said, err));
     }
-    if (recorded && stands_already(&session, outcome, has_minutes, minutes, reason)) {
+    if (said) {
         making->intake.unchanged++;
-        return ERR_OK;
+    } else if (recorded && session.standing == STANDING_DISPUTED) {
+        warn(making, row, "", "a session that is not disputed: left out, two devices disagree; settle it by hand");
+    } else {
+        mark_put(making, row, &mark, recorded);
     }
-    struct store_entry *entry = entry_add(making, KIND_ATTENDANCE);
-    session_subject(placement->id.bytes, (int32_t)day, (int)slot - 1, entry->subject);
-    record_set_number(&entry->record, "outcome", outcome);
-    if (has_minutes) {
-        record_set_number(&entry->record, "minutes", minutes);
-    }
-    record_set_text(&entry->record, "reason", reason);
-    record_set_text(&entry->record, "note", note == NULL && recorded ? INTAKE_NOTE : note);
     return ERR_OK;
 }
 
@@ -276,9 +318,10 @@ static enum err_code make_all(struct making *making, enum import_kind kind, stru
     struct intake *intake = &making->intake;
     intake->capacity = kind == IMPORT_REGISTER ? rows : 2 * rows;
     intake->entries = calloc(intake->capacity + 1, sizeof(*intake->entries));
+    intake->lines = calloc(intake->capacity + 1, sizeof(*intake->lines));
     intake->warnings = calloc(INTAKE_WARNINGS_KEPT, sizeof(*intake->warnings));
     intake->ids = calloc(IDS_PER_ROW * rows + 1, sizeof(*intake->ids));
-    if (intake->entries == NULL || intake->warnings == NULL || intake->ids == NULL) {
+    if (intake->entries == NULL || intake->lines == NULL || intake->warnings == NULL || intake->ids == NULL) {
         return FAIL(err, NO_MEMORY, "take %zu rows", rows);
     }
     if (kind != IMPORT_REGISTER) {

@@ -27,6 +27,7 @@ struct intake_warning {
 
 struct intake {
     struct store_entry *entries;
+    size_t *lines; /* of the file, for each entry */
     size_t count;
     size_t capacity;
     size_t unchanged; /* rows that stand already so, without an entry */

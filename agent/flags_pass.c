@@ -1,0 +1,155 @@
+#include "agent/flags_pass.h"
+
+#include "base/clock.h"
+#include "base/log.h"
+
+struct slice_world {
+    struct store *store;
+    const struct programme *programme;
+    int32_t today;
+    int64_t now_ms;
+    struct flag_list *scratch;
+};
+
+static enum err_code judge_placement(const struct slice_world *world, const struct row_id *placement, struct error *err)
+{
+    struct store_placement_facts facts;
+    TRY(store_placement_facts(world->store, placement, &facts, err));
+    world->scratch->count = 0;
+    enum err_code rc = rules_placement(world->programme, &facts.facts, world->today, world->scratch, err);
+    store_placement_facts_fini(&facts);
+    TRY(rc);
+    return store_flags_replace(world->store, placement, world->scratch->flags, world->scratch->count, world->now_ms,
+                               err);
+}
+
+static enum err_code judge_site(const struct slice_world *world, struct error *err)
+{
+    struct store_site_facts facts;
+    TRY(store_site_facts(world->store, world->today, &facts, err));
+    world->scratch->count = 0;
+    enum err_code rc = rules_site(world->programme, &facts.facts, world->today, world->scratch, err);
+    store_site_facts_fini(&facts);
+    TRY(rc);
+    return store_flags_replace(world->store, NULL, world->scratch->flags, world->scratch->count, world->now_ms, err);
+}
+
+static enum err_code judge(const struct slice_world *world, const struct store_dirty *dirty, bool site,
+                           struct error *err)
+{
+    for (size_t i = 0; i < dirty->placement_count; i++) {
+        enum err_code rc = judge_placement(world, &dirty->placements[i], err);
+        if (rc == ERR_NOT_FOUND) { /* attendance came before its placement: marked again when that comes */
+            rc = store_flags_replace(world->store, &dirty->placements[i], NULL, 0, world->now_ms, err);
+        }
+        TRY(rc);
+    }
+    return site ? judge_site(world, err) : ERR_OK;
+}
+
+enum err_code flags_slice(struct store *store, const struct programme *programme, int32_t today, int64_t now_ms,
+                          struct flag_list *scratch, bool *ret_more, struct error *err)
+{
+    struct slice_world world = {
+        .store = store, .programme = programme, .today = today, .now_ms = now_ms, .scratch = scratch
+    };
+    SCOPED(store_dirty_fini) struct store_dirty dirty = { 0 };
+    TRY(store_dirty_read(store, FLAGS_PASS_SLICE, &dirty, err));
+    bool last = dirty.placement_count < FLAGS_PASS_SLICE;
+    bool site = last && dirty.site;
+    if (dirty.placement_count == 0 && !site) {
+        *ret_more = false;
+        return ERR_OK;
+    }
+    TRY(store_flags_begin(store, err));
+    enum err_code rc = judge(&world, &dirty, site, err);
+    if (rc != ERR_OK) {
+        store_flags_abandon(store);
+        return rc;
+    }
+    TRY(store_flags_commit(store, err));
+    *ret_more = !last;
+    return ERR_OK;
+}
+
+/* ---- on the loop ---- */
+
+static void on_timer(uv_timer_t *timer);
+
+static void schedule(struct flags_pass *pass, uint64_t delay_ms)
+{
+    CHECK(uv_timer_start(&pass->timer, on_timer, delay_ms, 0) == 0);
+}
+
+static enum err_code turn(struct flags_pass *pass, bool *ret_more, struct error *err)
+{
+    int64_t now_ms = clock_wall_ms();
+    int32_t today = clock_today(now_ms);
+    if (pass->day != today) {
+        TRY(store_dirty_all(pass->store, err));
+        pass->day = today;
+    }
+    return flags_slice(pass->store, pass->programme, today, now_ms, &pass->flags, ret_more, err);
+}
+
+void flags_pass_slice(struct flags_pass *pass)
+{
+    if (pass->stopping || !pass->working) {
+        return;
+    }
+    struct error err;
+    bool more = false;
+    if (turn(pass, &more, &err) != ERR_OK) {
+        log_error("flags_pass_failed", &err);
+        schedule(pass, FLAGS_PASS_RETRY_MS);
+        return;
+    }
+    pass->working = more;
+    if (more) {
+        schedule(pass, 0);
+    } else {
+        CHECK(uv_timer_stop(&pass->timer) == 0);
+    }
+}
+
+static void on_timer(uv_timer_t *timer)
+{
+    flags_pass_slice(timer->data);
+}
+
+void flags_pass_init(struct flags_pass *pass, uv_loop_t *loop, struct store *store, const struct programme *programme)
+{
+    *pass = (struct flags_pass){ .store = store, .programme = programme, .day = ROW_NONE };
+    flag_list_init(&pass->flags);
+    CHECK(uv_timer_init(loop, &pass->timer) == 0);
+    pass->timer.data = pass;
+}
+
+void flags_pass_wake(struct flags_pass *pass)
+{
+    if (!pass->stopping && !pass->working) {
+        pass->working = true;
+        schedule(pass, 0);
+    }
+}
+
+bool flags_pass_pending(const struct flags_pass *pass)
+{
+    return pass->working;
+}
+
+static void on_closed(uv_handle_t *handle)
+{
+    struct flags_pass *pass = handle->data;
+    flag_list_fini(&pass->flags);
+    pass->stopped(pass->context);
+}
+
+void flags_pass_stop(struct flags_pass *pass, void (*stopped)(void *context), void *context)
+{
+    CHECK(!pass->stopping);
+    pass->stopping = true;
+    pass->stopped = stopped;
+    pass->context = context;
+    uv_close((uv_handle_t *)&pass->timer, on_closed);
+}

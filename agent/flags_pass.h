@@ -1,0 +1,52 @@
+/*
+ * agent/flags_pass - looks again at what changed, a slice a turn of the loop, so that the API is answered between.
+ *
+ *            wake                     a slice done, more is marked
+ *   IDLE ───────────► WORKING ───────────────────────────────────┐
+ *    ▲                 │   ▲ └───────────────────────────────────┘
+ *    └─ nothing marked ┘   └── timer ── RESTING (the store failed: tried again after FLAGS_PASS_RETRY_MS)
+ *
+ * A slice is FLAGS_PASS_SLICE placements, their flags and their marks in one transaction; the site comes last. A new
+ * day marks all.
+ *
+ * Ownership:  the caller owns the struct until `stopped` is called; the store outlives the pass.
+ * Threads:    the loop's.
+ */
+#ifndef AGENT_FLAGS_PASS_H
+#define AGENT_FLAGS_PASS_H
+
+#include <uv.h>
+
+#include "agent/rules/rules.h"
+#include "store/store.h"
+
+#define FLAGS_PASS_SLICE 64
+#define FLAGS_PASS_RETRY_MS 60000
+
+struct flags_pass {
+    uv_timer_t timer;
+    struct store *store;
+    const struct programme *programme;
+    struct flag_list flags; /* of one subject; kept so that its memory is used again */
+    int32_t day;            /* that the flags are as of */
+    bool working;
+    bool stopping;
+    void (*stopped)(void *context);
+    void *context;
+};
+
+void flags_pass_init(struct flags_pass *pass, uv_loop_t *loop, struct store *store, const struct programme *programme);
+/* Something was recorded or applied, or it is another day. */
+void flags_pass_wake(struct flags_pass *pass);
+/* Marks are left: the flags may not say yet what the records say. */
+bool flags_pass_pending(const struct flags_pass *pass);
+/* One slice now, in the caller's turn, so that an answer shows what was just recorded. */
+void flags_pass_slice(struct flags_pass *pass);
+/* No more slices; `stopped` is called from the loop. */
+void flags_pass_stop(struct flags_pass *pass, void (*stopped)(void *context), void *context);
+
+/* The slice itself, for tests: `*ret_more` is false once nothing is marked. */
+MUST_USE enum err_code flags_slice(struct store *store, const struct programme *programme, int32_t today,
+                                   int64_t now_ms, struct flag_list *scratch, bool *ret_more, struct error *err);
+
+#endif
