@@ -30,8 +30,7 @@ void session_ref_put(char out[SESSION_REF_SIZE], const char *placement_ref, cons
 /* A day that clock.h can write; rows with any other come from no calendar and are left out by the rules. */
 bool day_known(int32_t day);
 
-/* Code, severity, subject, since and key of a flag about a placement, one of its sessions, or the site; texts are
- * empty. */
+/* A flag with its code, severity, subject, since and key; its texts are empty. */
 struct flag_row flag_of_placement(const char *code, enum severity severity, const struct placement_row *placement,
                                   int32_t since);
 struct flag_row flag_of_session(const char *code, enum severity severity, const struct placement_row *placement,

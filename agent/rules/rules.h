@@ -5,8 +5,12 @@
  * unrecorded session is the host's gap and never counts against the person; an absence that overlaps JCP's own
  * appointment is excused.
  *
- * Limits: at most FLAGS_MAX flags for one subject set; the rest are dropped, oldest kept (there are never that many
- * rows). Layer:  agent. Uses store/rows.h and the programme pack; no SQL, no clock, no loop.
+ * A call adds its flags to `out` and leaves it sorted by key; on failure `out` is as it was. A flag clears by not being
+ * raised again when its subject is looked at anew.
+ *
+ * Limits: at most FLAGS_MAX flags of one call; of more, the oldest stay. Rows of a day outside clock.h's years are
+ *         left out.
+ * Layer:  agent. Uses store/rows.h and the programme pack; no SQL, no clock, no loop.
  */
 #ifndef AGENT_RULES_RULES_H
 #define AGENT_RULES_RULES_H
@@ -24,8 +28,15 @@ struct flag_list {
 void flag_list_init(struct flag_list *list);
 void flag_list_fini(struct flag_list *list);
 
-/* Flags of one placement on `today`: unexplained_absence, repeat_absence, register_gap, clash_with_jcp,
- * disputed_record. */
+/*
+ * Flags of one placement on `today`:
+ *   unexplained_absence  act    a session recorded absent by today without a reason; info for the voluntary, and for a
+ *                               session outside the agreed pattern
+ *   repeat_absence       act    the placement, mandatory only: a later failure by JCP's decisions, else a second day
+ *   register_gap         watch  the placement: expected sessions that nobody recorded
+ *   clash_with_jcp       info   a session missed for JCP's own appointment; watch for one still ahead, or today's
+ *   disputed_record      act    a session whose records contradict each other
+ */
 MUST_USE enum err_code rules_placement(const struct programme *programme, const struct placement_facts *facts,
                                        int32_t today, struct flag_list *out, struct error *err);
 
@@ -33,23 +44,22 @@ MUST_USE enum err_code rules_placement(const struct programme *programme, const 
  * Flags of the site on `today`; the first three only where a capacity is stated:
  *   near_capacity        watch  from the pack's share of the stated places up to all of them
  *   over_capacity        act    more placements run than places are stated
- *   capacity_forecast    watch  full within the pack's weeks, info within FORECAST_WEEKS_MAX, none when full already
- *   acknowledgement_due  act    a referral not acknowledged by its last day; watch when that is today or the next
- * working day
+ *   capacity_forecast    watch  full within the pack's weeks; info within FORECAST_WEEKS_MAX; none when full already
+ *   acknowledgement_due  act    a referral not acknowledged by its last day; watch when that day is today or the next
+ *                               working day
  */
 MUST_USE enum err_code rules_site(const struct programme *programme, const struct site_facts *facts, int32_t today,
                                   struct flag_list *out, struct error *err);
 
 /*
- * The model behind capacity_forecast, for the command line too. At the end of the day T = today + 7w, for w = 1, 2,
- * ...:
+ * The model behind capacity_forecast, for the command line too. At the end of the day T = today + 7w, w = 1, 2, ...:
  *
  *   expected(w) = running now - ended before T + the larger of
- *                    trend:  inflow a week x w
- *                    known:  agreed placements that start by T, and from the week in which a referral of today has to
- * have started (the pack's start_working_days, five a week) everybody who waits
+ *       trend   inflow a week x w
+ *       known   agreed placements that start by T, and everybody who waits, from the week in which a referral of today
+ *               has to have started (the pack's start_working_days, five a week)
  *
- * `inflow` is the mean of the placements started in the pack's weeks of history. The earliest and the latest week take
+ * Inflow is the mean of the placements started in the pack's weeks of history. The earliest and the latest week take
  * it one standard error higher and lower (starts as a Poisson count: the square root of the number seen). Nobody who
  * starts now is expected to end within the horizon. The weeks are found before rounding. Whole numbers throughout, so
  * that every machine has the same answer.

@@ -72,7 +72,7 @@ int32_t calendar_add_working_days(const struct programme *programme, enum calend
 /* Working days after `from`, up to and including `to`; 0 when to <= from. */
 int calendar_working_days_between(const struct programme *programme, enum calendar calendar, int32_t from, int32_t to);
 
-/* When a notice posted on `served_on` counts as received. */
+/* When a notice posted on `posted_on` counts as received. */
 int32_t notice_received_on(const struct programme *programme, enum calendar calendar, int32_t posted_on);
 
 /*
@@ -109,8 +109,8 @@ struct pattern_session {
 
 /*
  * The sessions from `from` to `to`, both included, by day and then slot. Bank holidays (and Christmas Day at a weekend)
- * are left out and nothing else. Returns how many were written: `max` means that there may be more, from out[max -
- * 1].day on.
+ * are left out and nothing else. Returns how many were written; `max` means that there may be more, from the day of
+ * the last one on.
  */
 size_t pattern_expand(const struct programme *programme, enum calendar calendar, const struct pattern *pattern,
                       int32_t from, int32_t to, struct pattern_session *out, size_t max);
