@@ -61,11 +61,12 @@ size_t sheet_rows(const struct sheet *sheet)
     return sheet->count;
 }
 
+/* Columns that are left out have no width. */
 static size_t total(const struct sheet *sheet, const size_t *widths)
 {
     size_t sum = INDENT;
     for (size_t c = 0; c < sheet->column_count; c++) {
-        sum += widths[c] + (c > 0 ? GAP : 0);
+        sum += widths[c] > 0 ? widths[c] + (sum > INDENT ? GAP : 0) : 0;
     }
     return sum;
 }
@@ -86,11 +87,13 @@ static size_t widest_flexible(const struct sheet *sheet, const size_t *widths)
 static void fit(const struct sheet *sheet, size_t screen_width, size_t *widths)
 {
     for (size_t c = 0; c < sheet->column_count; c++) {
-        widths[c] = text_width(sheet->columns[c].title);
+        widths[c] = 0;
         for (size_t i = 0; i < sheet->count; i++) {
             size_t width = text_width(sheet->rows[i].cells[c]);
             widths[c] = width > widths[c] ? width : widths[c];
         }
+        size_t title = text_width(sheet->columns[c].title);
+        widths[c] = widths[c] > 0 && title > widths[c] ? title : widths[c];
     }
     while (screen_width > 0 && total(sheet, widths) > screen_width) {
         size_t column = widest_flexible(sheet, widths);
@@ -126,10 +129,10 @@ static void print_cell(const struct screen *screen, const char *cell, size_t wid
     }
 }
 
-static bool rest_is_empty(const struct sheet *sheet, const char *const *cells, size_t from)
+static bool rest_is_empty(const struct sheet *sheet, const char *const *cells, const size_t *widths, size_t from)
 {
     for (size_t c = from; c < sheet->column_count; c++) {
-        if (cells[c][0] != '\0') {
+        if (widths[c] > 0 && cells[c][0] != '\0') {
             return false;
         }
     }
@@ -139,13 +142,18 @@ static bool rest_is_empty(const struct sheet *sheet, const char *const *cells, s
 static void print_row(const struct sheet *sheet, const struct screen *screen, const size_t *widths,
                       const char *const *cells, enum mark mark)
 {
-    print_spaces(screen, INDENT);
-    for (size_t c = 0; c < sheet->column_count && !rest_is_empty(sheet, cells, c); c++) {
+    size_t gap = INDENT;
+    for (size_t c = 0; c < sheet->column_count && !rest_is_empty(sheet, cells, widths, c); c++) {
         const struct sheet_column *column = &sheet->columns[c];
-        bool last = rest_is_empty(sheet, cells, c + 1);
-        screen_print(screen, "%s%s", c > 0 ? "  " : "", column->marked ? screen_mark(screen, mark) : "");
+        if (widths[c] == 0) {
+            continue;
+        }
+        bool last = rest_is_empty(sheet, cells, widths, c + 1);
+        print_spaces(screen, gap);
+        screen_print(screen, "%s", column->marked ? screen_mark(screen, mark) : "");
         print_cell(screen, cells[c], widths[c], column->right, last);
         screen_print(screen, "%s", column->marked ? screen_unmark(screen) : "");
+        gap = GAP;
     }
     screen_print(screen, "\n");
 }

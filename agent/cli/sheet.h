@@ -1,7 +1,7 @@
 /*
  * agent/cli/sheet - rows under titles, as wide as what is in them and no wider than the terminal.
  *
- * Too wide: flexible columns are narrowed, the widest first, and what does not fit ends in "…". Not a terminal: nothing
+ * A column without anything in it is left out. Too wide: flexible columns are narrowed, the widest first, and what does not fit ends in "…". Not a terminal: nothing
  * is cut.
  *
  * Ownership: cells are copied; sheet_free releases all.

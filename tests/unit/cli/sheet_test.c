@@ -58,6 +58,21 @@ Test(sheet, shows_that_a_cell_was_cut_and_keeps_the_columns_in_line, .init = tex
     free(text);
 }
 
+Test(sheet, leaves_out_a_column_without_anything_in_it, .init = text_init)
+{
+    char *text = NULL;
+    size_t size = 0;
+    struct screen screen = { .out = open_memstream(&text, &size) };
+    struct sheet *sheet = sheet_new(columns);
+    sheet_add(sheet, MARK_PLAIN, (const char *[]){ "", "Ann", "", "late" });
+    sheet_print(sheet, &screen);
+    sheet_free(sheet);
+    fclose(screen.out);
+    cr_assert_str_eq(text, "  PERSON  STATE\n"
+                           "  Ann     late\n");
+    free(text);
+}
+
 Test(sheet, says_the_same_words_with_and_without_colour, .init = text_init)
 {
     char *plain = printed(80, false);
