@@ -14,11 +14,14 @@
 #define EXCHANGE_VERSION 1
 #define EXCHANGE_PATH "/v1/exchange"
 #define EXCHANGE_CONTENT_TYPE "application/vnd.holdfast.exchange"
+#define EXCHANGE_ERROR_CONTENT_TYPE "application/vnd.holdfast.error"
 #define EXCHANGE_SEGMENTS_MAX 64
 #define EXCHANGE_REFUSALS_MAX 256
 #define EXCHANGE_REASON_MAX 200
 #define EXCHANGE_REQUEST_MAX (SEGMENT_BYTES_MAX + 65536)
 #define EXCHANGE_RESPONSE_MAX (2 * SEGMENT_BYTES_MAX)
+#define EXCHANGE_ERROR_TEXT_MAX 400
+#define EXCHANGE_CERTIFICATE_HASH_BYTES 8
 #define EXCHANGE_RECEIPT_CONTEXT "holdfast/receipt/v1"
 
 struct exchange_request {
@@ -30,6 +33,9 @@ struct exchange_request {
     int64_t sent_at_ms;   /* the device's clock */
     uint32_t want_bytes;  /* of segments in the answer, about */
     struct slice segment; /* own ops after acked_seq; empty when none */
+    /* exchange_certificate_hash of the centre's certificate that the device holds; it is sent when another one signs */
+    bool certificate_known;
+    uint8_t certificate_hash[EXCHANGE_CERTIFICATE_HASH_BYTES];
 };
 
 struct exchange_refusal {
@@ -51,7 +57,13 @@ struct exchange_response {
     size_t refusal_count;
     struct slice segments[EXCHANGE_SEGMENTS_MAX];
     size_t segment_count;
-    struct slice centre_certificate; /* of the signing key, so that a receipt can be checked and kept */
+    struct slice centre_certificate; /* of the signing key, empty when the device knows it */
+};
+
+/* The answer of any HTTP status but 200, of EXCHANGE_ERROR_CONTENT_TYPE. */
+struct exchange_error {
+    enum err_code code;
+    struct slice message; /* text, at most EXCHANGE_ERROR_TEXT_MAX bytes */
 };
 
 MUST_USE enum err_code exchange_request_encode(const struct exchange_request *request, struct buf *out,
@@ -63,6 +75,14 @@ MUST_USE enum err_code exchange_response_encode(const struct exchange_response *
                                                 struct error *err);
 MUST_USE enum err_code exchange_response_decode(struct slice bytes, struct exchange_response *ret_response,
                                                 struct error *err);
+
+/* A longer message is cut at a whole character. */
+MUST_USE enum err_code exchange_error_encode(enum err_code code, const char *message, struct buf *out,
+                                             struct error *err);
+/* A code of a later version reads as ERR_PROTOCOL; ERR_OK is no error and does not read. */
+MUST_USE enum err_code exchange_error_decode(struct slice bytes, struct exchange_error *ret_error, struct error *err);
+
+void exchange_certificate_hash(struct slice certificate_der, uint8_t out[EXCHANGE_CERTIFICATE_HASH_BYTES]);
 
 /* stream || device || incarnation(4) || acked_seq(8) || acked_link(32) */
 void exchange_receipt_message(const uint8_t stream[STREAM_ID_BYTES], const struct op_id *acked,
