@@ -59,11 +59,14 @@ static bool user_socket(char ret_path[SOCKET_PATH_SIZE])
 /* The agent's own order, but a user without an agent of their own means the one of the machine. */
 bool socket_default(const char *state_dir, char ret_path[SOCKET_PATH_SIZE])
 {
-    if (state_dir == NULL) {
-        state_dir = getenv("STATE_DIRECTORY"); /* of systemd */
-    }
-    if (state_dir != NULL && state_dir[0] != '\0') {
+    const char *given = getenv("STATE_DIRECTORY"); /* of systemd, which may name several, separated by colons */
+    if (state_dir != NULL) {
         return socket_path_set(ret_path, state_dir, "/holdfast.sock");
+    }
+    if (given != NULL && given[0] != '\0') {
+        char first[SOCKET_PATH_SIZE];
+        int len = snprintf(first, sizeof(first), "%.*s", (int)strcspn(given, ":"), given);
+        return len < SOCKET_PATH_SIZE && socket_path_set(ret_path, first, "/holdfast.sock");
     }
     char machine[] = "/var/lib/holdfast/holdfast.sock";
     if (geteuid() == 0 || !user_socket(ret_path) || (!file_exists(ret_path) && file_exists(machine))) {

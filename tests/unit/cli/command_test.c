@@ -194,7 +194,7 @@ Test(socket, is_the_one_of_the_state_folder)
     char path[SOCKET_PATH_SIZE];
     cr_assert(socket_default("/srv/garden", path));
     cr_expect_str_eq(path, "/srv/garden/holdfast.sock");
-    setenv("STATE_DIRECTORY", "/var/lib/other", 1);
+    setenv("STATE_DIRECTORY", "/var/lib/other:/var/lib/second", 1);
     cr_assert(socket_default(NULL, path));
     cr_expect_str_eq(path, "/var/lib/other/holdfast.sock");
     char longest[SOCKET_PATH_SIZE];
