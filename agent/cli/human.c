@@ -163,11 +163,27 @@ struct human human_day(int32_t day)
     return said;
 }
 
-struct human human_clock(int64_t at_ms)
+static struct tm local_time(int64_t at_ms)
 {
     time_t seconds = (time_t)(at_ms / MS_PER_S);
     struct tm local;
     CHECK(localtime_r(&seconds, &local) != NULL);
+    return local;
+}
+
+struct human human_stamp(int64_t at_ms)
+{
+    struct tm local = local_time(at_ms);
+    char date[DATE_TEXT_SIZE];
+    date_format(clock_today(at_ms), date);
+    struct human said;
+    (void)snprintf(said.text, sizeof(said.text), "%s %02d:%02d", date, local.tm_hour, local.tm_min);
+    return said;
+}
+
+struct human human_clock(int64_t at_ms)
+{
+    struct tm local = local_time(at_ms);
     struct human day = human_day(clock_today(at_ms));
     struct human said;
     (void)snprintf(said.text, sizeof(said.text), "%.40s, %02d:%02d", day.text, local.tm_hour, local.tm_min);

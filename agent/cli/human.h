@@ -27,6 +27,7 @@ bool instant_parse(const char *text, int64_t *ret_at_ms);
 struct human human_ago(int64_t at_ms, int64_t now_ms);     /* 3 days ago; in 5 minutes */
 struct human human_instant(int64_t at_ms, int64_t now_ms); /* the same with the date */
 struct human human_clock(int64_t at_ms);                   /* Thu 19 Nov 2026, 14:02 */
+struct human human_stamp(int64_t at_ms);                   /* 2026-11-19 14:02 */
 struct human human_day(int32_t day);                       /* Thu 19 Nov 2026 */
 struct human human_day_ago(int32_t day, int32_t today);    /* today; 3 days ago; in 2 days */
 struct human human_bytes(uint64_t bytes);

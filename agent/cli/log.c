@@ -108,7 +108,7 @@ static void add_to_sheet(struct sheet *sheet, const json_t *entry)
     struct human recorded = { "" };
     int64_t at_ms;
     if (answer_instant(entry, "recorded_at", &at_ms)) {
-        recorded = human_clock(at_ms);
+        recorded = human_stamp(at_ms);
     }
     const json_t *op = answer_member(entry, "op");
     char name[64];

@@ -64,24 +64,11 @@ void screen_print(const struct screen *screen, const char *format, ...)
     va_end(args);
 }
 
-/* Bytes of `text` that go on a line of `columns`; at least one word, however long. */
+/* A word that is wider than the line stays whole: it may be an address that somebody wants to copy. */
 static size_t line_length(const char *text, size_t columns)
 {
-    size_t len = strlen(text);
-    if (columns == 0) {
-        return len;
-    }
-    size_t fits = text_prefix(text, columns);
-    if (fits == len || text[fits] == ' ') {
-        return fits;
-    }
-    while (fits > 0 && text[fits - 1] != ' ') {
-        fits--;
-    }
-    while (fits > 0 && text[fits - 1] == ' ') {
-        fits--;
-    }
-    return fits > 0 ? fits : strcspn(text, " ");
+    size_t len = columns == 0 ? strlen(text) : text_words(text, columns);
+    return len > 0 ? len : strcspn(text, " ");
 }
 
 /* The first line goes where the caller has printed up to. */

@@ -6,7 +6,7 @@
 #include "agent/cli/memory.h"
 #include "agent/cli/text.h"
 
-enum { INDENT = 2, GAP = 2, FLEXIBLE_MIN = 8 };
+enum { INDENT = 2, GAP = 2, FLEXIBLE_MIN = 12 };
 
 struct row {
     enum mark mark;
@@ -109,24 +109,20 @@ static void print_spaces(const struct screen *screen, size_t count)
     screen_print(screen, "%*s", (int)count, "");
 }
 
-static void print_cell(const struct screen *screen, const char *cell, size_t width, bool right, bool last)
+/* What of `*cell` goes on this line, cut when there is no further one; moves `*cell` past it. Free it. */
+static char *take_line(const char **cell, size_t width, bool last_line)
 {
-    size_t wide = text_width(cell);
-    if (wide > width) {
-        size_t len = text_prefix(cell, width - 1);
-        screen_print(screen, "%.*s…", (int)len, cell);
-        char *kept = must_have(strndup(cell, len));
-        wide = text_width(kept) + 1;
-        free(kept);
-    } else {
-        if (right) {
-            print_spaces(screen, width - wide);
-        }
-        screen_print(screen, "%s", cell);
+    size_t len = strlen(*cell);
+    char *line = NULL;
+    if (text_width(*cell) > width) {
+        len = last_line ? text_prefix(*cell, width - 1) : text_words(*cell, width);
+        len = len > 0 ? len : text_prefix(*cell, width);
     }
-    if (!last && !right) {
-        print_spaces(screen, width - wide);
-    }
+    bool cut = last_line && (*cell)[len] != '\0';
+    int made = asprintf(&line, "%.*s%s", (int)len, *cell, cut ? "…" : "");
+    *cell += cut ? strlen(*cell) : len;
+    *cell += strspn(*cell, " ");
+    return must_have(made < 0 ? NULL : line);
 }
 
 static bool rest_is_empty(const struct sheet *sheet, const char *const *cells, const size_t *widths, size_t from)
@@ -139,8 +135,18 @@ static bool rest_is_empty(const struct sheet *sheet, const char *const *cells, c
     return true;
 }
 
-static void print_row(const struct sheet *sheet, const struct screen *screen, const size_t *widths,
-                      const char *const *cells, enum mark mark)
+static void print_cell(const struct screen *screen, const char *text, size_t width, bool right, bool last)
+{
+    size_t wide = text_width(text);
+    size_t room = wide < width ? width - wide : 0;
+    print_spaces(screen, right ? room : 0);
+    screen_print(screen, "%s", text);
+    print_spaces(screen, right || last ? 0 : room);
+}
+
+/* One line of a row; moves the cells past what it shows. `mark` shows in marked columns. */
+static void print_line(const struct sheet *sheet, const struct screen *screen, const size_t *widths, const char **cells,
+                       enum mark mark, bool last_line)
 {
     size_t gap = INDENT;
     for (size_t c = 0; c < sheet->column_count && !rest_is_empty(sheet, cells, widths, c); c++) {
@@ -149,30 +155,48 @@ static void print_row(const struct sheet *sheet, const struct screen *screen, co
             continue;
         }
         bool last = rest_is_empty(sheet, cells, widths, c + 1);
+        bool marked = column->marked && cells[c][0] != '\0';
+        char *text = take_line(&cells[c], widths[c], last_line);
         print_spaces(screen, gap);
-        screen_print(screen, "%s", column->marked ? screen_mark(screen, mark) : "");
-        print_cell(screen, cells[c], widths[c], column->right, last);
-        screen_print(screen, "%s", column->marked ? screen_unmark(screen) : "");
+        screen_print(screen, "%s", marked ? screen_mark(screen, mark) : "");
+        print_cell(screen, text, widths[c], column->right, last);
+        screen_print(screen, "%s", marked ? screen_unmark(screen) : "");
+        free(text);
         gap = GAP;
     }
     screen_print(screen, "\n");
+}
+
+static void print_titles(const struct sheet *sheet, const struct screen *screen, const size_t *widths)
+{
+    size_t gap = INDENT;
+    screen_print(screen, "%s", screen_mark(screen, MARK_STRONG));
+    size_t last = sheet->column_count;
+    while (last > 0 && widths[last - 1] == 0) {
+        last--;
+    }
+    for (size_t c = 0; c < last; c++) {
+        if (widths[c] > 0) {
+            print_spaces(screen, gap);
+            print_cell(screen, sheet->columns[c].title, widths[c], sheet->columns[c].right, c + 1 == last);
+            gap = GAP;
+        }
+    }
+    screen_print(screen, "%s\n", screen_unmark(screen));
 }
 
 void sheet_print(const struct sheet *sheet, const struct screen *screen)
 {
     size_t widths[SHEET_COLUMNS_MAX];
     fit(sheet, screen->width, widths);
-    const char *titles[SHEET_COLUMNS_MAX];
-    for (size_t c = 0; c < sheet->column_count; c++) {
-        titles[c] = sheet->columns[c].title;
-    }
-    screen_print(screen, "%s", screen_mark(screen, MARK_STRONG));
-    print_row(sheet, screen, widths, titles, MARK_PLAIN);
-    screen_print(screen, "%s", screen_unmark(screen));
+    print_titles(sheet, screen, widths);
     for (size_t i = 0; i < sheet->count; i++) {
-        const struct row *row = &sheet->rows[i];
         const char *cells[SHEET_COLUMNS_MAX];
-        memcpy(cells, row->cells, sizeof(row->cells));
-        print_row(sheet, screen, widths, cells, row->mark);
+        memcpy(cells, sheet->rows[i].cells, sizeof(cells));
+        int line = 0;
+        do {
+            line++;
+            print_line(sheet, screen, widths, cells, sheet->rows[i].mark, line == SHEET_LINES_MAX);
+        } while (!rest_is_empty(sheet, cells, widths, 0));
     }
 }

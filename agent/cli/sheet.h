@@ -1,8 +1,9 @@
 /*
  * agent/cli/sheet - rows under titles, as wide as what is in them and no wider than the terminal.
  *
- * A column without anything in it is left out. Too wide: flexible columns are narrowed, the widest first, and what does not fit ends in "…". Not a terminal: nothing
- * is cut.
+ * A column without anything in it is left out. Too wide: flexible columns are narrowed, the widest first, and their
+ * cells go on below in up to SHEET_LINES_MAX lines; what is left then ends in "…". Not a terminal: a row is a line,
+ * nothing is cut.
  *
  * Ownership: cells are copied; sheet_free releases all.
  */
@@ -12,6 +13,7 @@
 #include "agent/cli/screen.h"
 
 #define SHEET_COLUMNS_MAX 10
+#define SHEET_LINES_MAX 3
 
 struct sheet_column {
     const char *title;

@@ -142,8 +142,8 @@ static void print_records(const struct screen *screen, const json_t *status)
     }
     screen_fact(screen, "Records", "%s", words);
     if (answer_int(status, "disputed_sessions") > 0) {
-        screen_fact(screen, "Disputed", "%" PRId64 " sessions where two devices disagree",
-                    answer_int(status, "disputed_sessions"));
+        screen_fact(screen, "Disputed", "%" PRId64 " session%s where two devices disagree",
+                    answer_int(status, "disputed_sessions"), answer_int(status, "disputed_sessions") == 1 ? "" : "s");
     }
     if (answer_int(status, "quarantined") > 0) {
         screen_fact(screen, "Not accepted", "%" PRId64 " records kept aside; 'holdfast log --quarantined' says why",

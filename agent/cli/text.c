@@ -80,6 +80,21 @@ size_t text_prefix(const char *text, size_t columns)
     return at;
 }
 
+size_t text_words(const char *text, size_t columns)
+{
+    size_t fits = text_prefix(text, columns);
+    if (text[fits] == '\0' || text[fits] == ' ') {
+        return fits;
+    }
+    while (fits > 0 && text[fits - 1] != ' ') {
+        fits--;
+    }
+    while (fits > 0 && text[fits - 1] == ' ') {
+        fits--;
+    }
+    return fits;
+}
+
 /* First and last of each range that could steer or mislead a terminal or its reader. */
 static const int32_t hidden[][2] = {
     { 0x00, 0x1f },       /* C0 controls, ESC among them */

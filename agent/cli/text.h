@@ -21,6 +21,10 @@ size_t text_width(const char *text);
 /* Bytes of the longest beginning that is at most `columns` wide; combining characters stay with theirs. */
 size_t text_prefix(const char *text, size_t columns);
 
+/* Bytes of the most whole words that fit into `columns`, without the blanks after them; 0 when the first one is wider.
+ */
+size_t text_words(const char *text, size_t columns);
+
 /*
  * A copy (free it) in which every control character, direction override, invisible separator and byte that is not UTF-8
  * is written out as an escape of printable ASCII. With `keep_lines` line ends and tabs stay.

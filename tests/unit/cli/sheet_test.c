@@ -38,23 +38,50 @@ Test(sheet, cuts_nothing_when_it_is_not_a_terminal, .init = text_init)
     free(text);
 }
 
-Test(sheet, is_never_wider_than_the_terminal, .init = text_init)
+Test(sheet, is_never_wider_than_the_terminal_and_loses_no_word, .init = text_init)
 {
     for (size_t width = 40; width < 100; width++) {
         char *text = printed(width, false);
-        for (char *line = strtok(text, "\n"); line != NULL; line = strtok(NULL, "\n")) {
+        char *rest = NULL;
+        size_t seen = 0;
+        for (char *line = strtok_r(text, "\n", &rest); line != NULL; line = strtok_r(NULL, "\n", &rest)) {
             cr_assert_leq(text_width(line), width, "at %zu: '%s'", width, line);
+            for (const char *at = strstr(line, "on"); at != NULL; at = strstr(at + 1, "on")) {
+                seen++;
+            }
         }
+        cr_assert_eq(seen, 3, "at %zu: '%s'", width, text);
         free(text);
     }
 }
 
-Test(sheet, shows_that_a_cell_was_cut_and_keeps_the_columns_in_line, .init = text_init)
+Test(sheet, goes_on_below_in_the_same_column, .init = text_init)
 {
-    char *text = printed(40, false);
-    cr_assert_str_eq(text, "  REF  PERSON                   N  STATE\n"
-                           "  A1   Zoë Ünal                 7  late\n"
-                           "  A2   李小龍 with a name …  1200\n");
+    char *text = printed(44, false);
+    cr_assert_str_eq(text, "  REF  PERSON                       N  STATE\n"
+                           "  A1   Zoë Ünal                     7  late\n"
+                           "  A2   李小龍 with a name that   1200\n"
+                           "       goes on and on and on\n");
+    free(text);
+}
+
+Test(sheet, shows_that_a_cell_of_too_many_lines_was_cut, .init = text_init)
+{
+    char *text = NULL;
+    size_t size = 0;
+    struct screen screen = { .out = open_memstream(&text, &size), .width = 20 };
+    struct sheet *sheet = sheet_new(columns);
+    sheet_add(sheet, MARK_PLAIN, (const char *[]){ "A1", "one two three four five six averylongwordindeed", "", "" });
+    sheet_add(sheet, MARK_PLAIN, (const char *[]){ "A2", "averylongwordindeed", "", "" });
+    sheet_print(sheet, &screen);
+    sheet_free(sheet);
+    fclose(screen.out);
+    cr_assert_str_eq(text, "  REF  PERSON\n"
+                           "  A1   one two three\n"
+                           "       four five six\n"
+                           "       averylongwor…\n"
+                           "  A2   averylongword\n"
+                           "       indeed\n");
     free(text);
 }
 
