@@ -23,9 +23,10 @@ enum err_code keys_read(const char *path, bool previous, struct keys *ret_keys, 
     if (rc == ERR_LIMIT) {
         return FAIL(err, DAMAGED, "read '%s': longer than a keys file", name);
     }
-    if (rc == ERR_OK) {
-        rc = keys_parse(buf_slice(&content), ret_keys, err);
+    if (rc != ERR_OK) {
+        return rc;
     }
+    rc = keys_parse(buf_slice(&content), ret_keys, err);
     return rc == ERR_OK ? ERR_OK : error_wrap(err, rc, "open '%s'", name);
 }
 

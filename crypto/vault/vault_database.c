@@ -151,7 +151,8 @@ enum err_code vault_open_database(struct vault *vault, int cache_kib, sqlite3 **
     CHECK(cache_kib > 0);
     vault_forget_damage(vault);
     sqlite3 *db = NULL;
-    int flags = SQLITE_OPEN_READWRITE | (atomic_load(&vault->made) ? 0 : SQLITE_OPEN_CREATE);
+    /* one thread at a time uses a connection: its own mutex would be taken a thousand times a transaction for nothing */
+    int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX | (atomic_load(&vault->made) ? 0 : SQLITE_OPEN_CREATE);
     int rc = sqlite3_open_v2(vault->full_path, &db, flags, vault->name);
     enum err_code result = rc == SQLITE_OK ? database_set_up(vault, db, cache_kib, err)
                            : db == NULL    ? FAIL(err, NO_MEMORY, "open the database '%s'", vault->path)

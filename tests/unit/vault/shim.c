@@ -170,7 +170,7 @@ void shim_after_power_loss(const char *path, const char *to)
         disk_lose_power(disk);
         FILE *file = fopen(name, "wb");
         cr_assert_not_null(file);
-        cr_assert_eq(fwrite(disk->durable, 1, disk->size, file), disk->size);
+        cr_assert(disk->size == 0 || fwrite(disk->durable, 1, disk->size, file) == disk->size);
         cr_assert_eq(fclose(file), 0);
     }
 }
@@ -229,11 +229,11 @@ static int shim_sync(sqlite3_file *handle, int flags)
     if (rc != SQLITE_OK) {
         return rc;
     }
+    (void)flags;
     if (file->disk != NULL) {
         disk_sync(file->disk);
-        return SQLITE_OK;
     }
-    return file->below->pMethods->xSync(file->below, flags);
+    return SQLITE_OK; /* the real disk need not spin for a simulated one */
 }
 
 static int shim_file_size(sqlite3_file *handle, sqlite3_int64 *ret_size)

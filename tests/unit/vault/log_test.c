@@ -1,0 +1,193 @@
+#include "world.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+/* The write-ahead log: recovery finds its end, and what was committed opens or fails. */
+
+TestSuite(vault_log, .timeout = 300);
+
+enum { HEADER = 32, FRAME = 24 + 4096 };
+
+/* Ten commits in the log, none of them in the database file. */
+static void logged(struct world *world)
+{
+    world_make(world);
+    world_open(world);
+    sql(world->db, "PRAGMA wal_autocheckpoint=0; CREATE TABLE t(a INTEGER PRIMARY KEY, b TEXT)");
+    for (int i = 1; i <= 10; i++) {
+        sql(world->db, "INSERT INTO t(b) VALUES(hex(randomblob(1200)))");
+    }
+}
+
+static long frames_of(const struct world *world)
+{
+    long behind = size_of(world_file(world, "-wal")) - HEADER;
+    cr_assert_eq(behind % FRAME, 0);
+    return behind / FRAME;
+}
+
+Test(vault_log, recovers_every_commit_after_an_unclean_end)
+{
+    struct world world;
+    struct world copy;
+    logged(&world);
+    world_copy(&world, &copy);
+
+    world_open(&copy);
+
+    cr_assert_eq(sql_number(copy.db, "SELECT count(*) FROM t"), 10);
+    integrity_ok(copy.db);
+    world_fini(&copy);
+    world_fini(&world);
+}
+
+Test(vault_log, cut_or_damaged_at_its_tail_ends_there)
+{
+    static const long BACK[] = { 1, 100, 4080, 4100, 4119, 4120 };
+    for (size_t i = 0; i < ARRAY_LEN(BACK); i++) {
+        struct world world;
+        struct world copy;
+        logged(&world);
+        world_copy(&world, &copy);
+        long size = size_of(world_file(&copy, "-wal"));
+        if (i % 2 == 0) {
+            flip_byte(world_file(&copy, "-wal"), size - BACK[i]);
+        } else {
+            cr_assert_eq(truncate(world_file(&copy, "-wal"), size - BACK[i]), 0);
+        }
+
+        world_open(&copy);
+
+        cr_assert_eq(sql_number(copy.db, "SELECT count(*) FROM t"), 9, "the last commit only");
+        integrity_ok(copy.db);
+        sql(copy.db, "INSERT INTO t(b) VALUES('after')");
+        world_fini(&copy);
+        world_fini(&world);
+    }
+}
+
+Test(vault_log, with_a_damaged_header_is_refused_not_taken_for_empty)
+{
+    for (long at = 0; at < HEADER; at += 3) {
+        struct world world;
+        struct world copy;
+        logged(&world);
+        world_copy(&world, &copy);
+        flip_byte(world_file(&copy, "-wal"), at);
+        struct error err = { 0 };
+
+        enum err_code rc = world_try(&copy, &err);
+
+        cr_assert_eq(rc, ERR_DAMAGED, "%s", err.message);
+        cr_assert_not_null(strstr(err.message, "read the header of"));
+        world_fini(&copy);
+        world_fini(&world);
+    }
+}
+
+Test(vault_log, of_another_vault_is_refused)
+{
+    struct world world;
+    struct world other;
+    struct world copy;
+    logged(&world);
+    logged(&other);
+    world_copy(&world, &copy);
+    copy_file(world_file(&other, "-wal"), world_file(&copy, "-wal"));
+    struct error err = { 0 };
+
+    cr_assert_eq(world_try(&copy, &err), ERR_DAMAGED, "%s", err.message);
+    world_fini(&copy);
+    world_fini(&world);
+    world_fini(&other);
+}
+
+/* A committed frame that no longer opens is never skipped in favour of the older page in the database file. */
+Test(vault_log, fails_hard_on_a_committed_frame_that_was_changed)
+{
+    static const long WITHIN[] = { 0, 7, 24, 2000, 24 + 4064, 24 + 4076, 24 + 4095 };
+    for (size_t i = 0; i < ARRAY_LEN(WITHIN); i++) {
+        struct world world;
+        logged(&world);
+        long last = frames_of(&world) - 1;
+        sql(world.db, "PRAGMA shrink_memory");
+        flip_byte(world_file(&world, "-wal"), HEADER + last * FRAME + WITHIN[i]);
+        sqlite3 *second = NULL;
+        struct error err;
+
+        enum err_code rc = vault_open_database(world.vault, 64, &second, &err);
+        int read = rc == ERR_OK ? sql_code(second, "SELECT sum(length(b)) FROM t") : SQLITE_IOERR_DATA;
+
+        cr_assert_eq(read, SQLITE_IOERR_DATA);
+        cr_assert(vault_last_damage(world.vault, &err));
+        cr_assert_not_null(strstr(err.message, "read frame"), "%s", err.message);
+        (void)sqlite3_close(second);
+        (void)sqlite3_close(world.db);
+        vault_close(world.vault);
+        world.db = NULL;
+        world.vault = NULL;
+        world_fini(&world);
+    }
+}
+
+Test(vault_log, fails_hard_on_frames_that_changed_places)
+{
+    struct world world;
+    struct world copy;
+    logged(&world);
+    world_copy(&world, &copy);
+    long last = frames_of(&world) - 1;
+    copy_bytes(world_file(&copy, "-wal"), HEADER + (last - 1) * FRAME, world_file(&world, "-wal"),
+               HEADER + last * FRAME, FRAME);
+    sqlite3 *second = NULL;
+    struct error err;
+
+    enum err_code rc = vault_open_database(world.vault, 64, &second, &err);
+    int read = rc == ERR_OK ? sql_code(second, "SELECT sum(length(b)) FROM t") : SQLITE_IOERR_DATA;
+
+    cr_assert_eq(read, SQLITE_IOERR_DATA);
+    (void)sqlite3_close(second);
+    world_fini(&copy);
+    world_fini(&world);
+}
+
+Test(vault_log, does_not_take_frames_of_an_earlier_round)
+{
+    struct world world;
+    struct world copy;
+    logged(&world);
+    world_copy(&world, &copy);
+    sql(world.db, "PRAGMA wal_checkpoint(RESTART); UPDATE t SET b='new'");
+    long now = 2;
+    copy_bytes(world_file(&copy, "-wal"), HEADER + now * FRAME, world_file(&world, "-wal"), HEADER + now * FRAME,
+               FRAME);
+    struct world after;
+    world_copy(&world, &after);
+
+    world_open(&after);
+
+    integrity_ok(after.db);
+    cr_assert_eq(sql_number(after.db, "SELECT count(*) FROM t WHERE b<>'new'"), 10,
+                 "the transaction that lost a frame is gone whole");
+    world_fini(&after);
+    world_fini(&copy);
+    world_fini(&world);
+}
+
+Test(vault_log, shows_no_header_in_the_clear)
+{
+    struct world world;
+    logged(&world);
+    static const uint8_t MAGIC[] = { 0x37, 0x7f, 0x06, 0x82, 0x00, 0x2d, 0xe2, 0x18 };
+    uint8_t head[HEADER];
+    FILE *file = fopen(world_file(&world, "-wal"), "rb");
+    cr_assert_not_null(file);
+    cr_assert_eq(fread(head, 1, sizeof(head), file), sizeof(head));
+    cr_assert_eq(fclose(file), 0);
+
+    cr_assert_neq(memcmp(head, MAGIC, 3), 0);
+    cr_assert_neq(memcmp(head + 4, MAGIC + 4, 4), 0);
+    world_fini(&world);
+}
