@@ -124,7 +124,7 @@ enum err_code db_statement(struct database *db, const char *sql, sqlite3_stmt **
         *ret = made;
         return ERR_OK;
     }
-    CHECK(!"more statements than DATABASE_STATEMENTS_MAX");
+    CHECK(false); /* more literals than DATABASE_STATEMENTS_MAX: raise it */
 }
 
 enum err_code db_step(struct database *db, sqlite3_stmt *statement, bool *ret_row, struct error *err)

@@ -338,6 +338,50 @@ static enum err_code session_again(struct store *store, const struct session_key
     return dirty_placement(store, key->placement, err);
 }
 
+static enum err_code any_supersedes(struct store *store, const struct session_key *key, bool *ret_any,
+                                    struct error *err)
+{
+    sqlite3_stmt *s;
+    TRY(db_statement(&store->db,
+                     "SELECT 1 FROM attendance_supersedes WHERE placement = ?1 AND day = ?2 AND slot = ?3 LIMIT 1", &s,
+                     err));
+    bind_key(s, key);
+    TRY(db_step(&store->db, s, ret_any, err));
+    sqlite3_reset(s);
+    return ERR_OK;
+}
+
+/*
+ * Nearly every assertion is the first of a session that was expected: then it is the only head, and the row changes in
+ * place. *ret_done false: it is not so, look at everything.
+ */
+static enum err_code first_assertion(struct store *store, const struct session_key *key, struct record *record,
+                                     bool *ret_done, struct error *err)
+{
+    bool superseded;
+    *ret_done = false;
+    TRY(any_supersedes(store, key, &superseded, err));
+    if (superseded) {
+        return ERR_OK;
+    }
+    /* standing as in standing_of: 3 excused when said so (7), or for an absence (4, 5) over JCP's own appointment; else
+     * 1 */
+    sqlite3_stmt *s;
+    TRY(db_statement(&store->db,
+                     "UPDATE session SET standing = iif(?4 = 7 OR (?4 IN (4, 5) AND jcp_purpose IS NOT NULL), 3, 1), "
+                     "outcome = ?4, minutes = ?5, reason = ?6, heads = 1 "
+                     "WHERE placement = ?1 AND day = ?2 AND slot = ?3 AND heads = 0",
+                     &s, err));
+    bind_key(s, key);
+    bind_int(s, 4, record_value(record, "outcome")->number);
+    const struct value *minutes = record_value(record, "minutes");
+    bind_int_or_null(s, 5, minutes->present ? (int)minutes->number : ROW_NONE);
+    bind_text_slice(s, 6, record_value(record, "reason")->text);
+    TRY(db_run(&store->db, s, err));
+    *ret_done = sqlite3_changes(store->db.handle) > 0;
+    return *ret_done ? dirty_placement(store, key->placement, err) : ERR_OK;
+}
+
 enum err_code fold_attendance(struct store *store, int64_t op_number, const struct op *op, struct error *err)
 {
     struct session_key key = key_of(op);
@@ -348,6 +392,13 @@ enum err_code fold_attendance(struct store *store, int64_t op_number, const stru
             return ERR_OK; /* says nothing */
         }
         TRY(insert_attendance(store, &key, op_number, op, &record, err));
+        bool done = false;
+        if (op->supersedes_count == 0) {
+            TRY(first_assertion(store, &key, &record, &done, err));
+        }
+        if (done) {
+            return ERR_OK;
+        }
     }
     TRY(insert_supersedes(store, &key, op_number, op, err));
     return session_again(store, &key, err);

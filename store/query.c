@@ -286,7 +286,7 @@ static const char *find_sql(uint32_t kind)
     case KIND_PARTICIPANT:
         return "SELECT id FROM participant WHERE ref = ?1 LIMIT 2";
     default:
-        CHECK(!"a kind without refs");
+        CHECK(false); /* no other kind has refs */
     }
 }
 

@@ -1,0 +1,329 @@
+/*
+ * Taking a run of a device's ops: everything is checked before anything is kept.
+ *
+ *     ops held already ── the same? ──► skipped          another one ──► fork: incident
+ *     new ops ── headers made, links chained ── signature over the last link ──► rows, seeds, link, head: one
+ * transaction
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "store/centre/tables.h"
+
+/* A clock ahead of ours by more than this does not pull the site's logical clock along. */
+enum { HLC_AHEAD_MAX_MS = 48 * 3600 * 1000 };
+
+struct appending {
+    struct centre_store *store;
+    const struct centre_site *site;
+    const struct certificate *certificate;
+    const struct store_run *run;
+    int64_t now_ms;
+    struct centre_author author;
+    size_t first_new;    /* index in the run */
+    struct buf headers;  /* of the new ops, one behind the other */
+    size_t *header_ends; /* one a new op */
+    uint8_t *seeded;     /* one a seed of the run: it is the held one */
+    struct error *err;
+};
+
+static void appending_fini(struct appending *a)
+{
+    buf_fini(&a->headers);
+    free(a->header_ends);
+    free(a->seeded);
+}
+
+/* ---- what is offered ---- */
+
+static enum err_code check_shape(const struct appending *a)
+{
+    const struct op_batch *ops = &a->run->ops;
+    if (ops->count == 0) {
+        return FAIL(a->err, PROTOCOL, "take a run without records");
+    }
+    const struct op_id *first = &ops->ops[0].id;
+    for (size_t i = 0; i < ops->count; i++) {
+        const struct op *op = &ops->ops[i];
+        if (memcmp(op->stream, a->site->stream, STREAM_ID_BYTES) != 0 ||
+            memcmp(op->id.device, a->certificate->device, DEVICE_ID_BYTES) != 0) {
+            return FAIL(a->err, REFUSED, "take records of another device or site");
+        }
+        if (op->id.incarnation != first->incarnation || op->id.seq != first->seq + i || op->id.seq == 0 ||
+            op->id.seq > OP_SEQ_MAX) {
+            return FAIL(a->err, PROTOCOL, "take records that do not follow each other");
+        }
+    }
+    return ERR_OK;
+}
+
+static enum err_code check_body(const struct op *op, struct error *err)
+{
+    uint8_t hash[SHA256_BYTES];
+    if (op->erased) {
+        return ERR_OK;
+    }
+    op_body_hash(op->salt, op->body, hash);
+    return memcmp(hash, op->body_hash, SHA256_BYTES) == 0
+               ? ERR_OK
+               : FAIL(err, PROTOCOL, "take record %llu: its content does not fit its header",
+                      (unsigned long long)op->id.seq);
+}
+
+/* ---- what is held already ---- */
+
+static enum err_code record_incident(struct appending *a, uint64_t seq, const char *what, struct slice offered)
+{
+    sqlite3_stmt *s;
+    TRY(db_statement(&a->store->db,
+                     "INSERT OR IGNORE INTO incident (at, site, device, incarnation, seq, what, offered) "
+                     "VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+                     &s, a->err));
+    bind_int(s, 1, a->now_ms);
+    bind_int(s, 2, a->site->id);
+    bind_blob(s, 3, a->author.device, DEVICE_ID_BYTES);
+    bind_int(s, 4, a->author.incarnation);
+    bind_int(s, 5, (int64_t)seq);
+    bind_text(s, 6, what);
+    bind_slice(s, 7, offered);
+    return db_run(&a->store->db, s, a->err);
+}
+
+static enum err_code compare_held(struct appending *a, bool *ret_fork)
+{
+    struct buf *header = &a->store->header;
+    *ret_fork = false;
+    for (; a->first_new < a->run->ops.count; a->first_new++) {
+        const struct op *op = &a->run->ops.ops[a->first_new];
+        bool same = false;
+        if (op->id.seq > a->author.newest_seq) {
+            return ERR_OK;
+        }
+        buf_clear(header);
+        TRY(op_header_encode(op, header, a->err));
+        TRY(op_same(a->store, &a->author, op->id.seq, buf_slice(header), &same, a->err));
+        if (!same) {
+            *ret_fork = true;
+            return record_incident(a, op->id.seq, "another record with this number is held", buf_slice(header));
+        }
+    }
+    return ERR_OK;
+}
+
+/* ---- what is new ---- */
+
+/* Makes the new ops' headers and carries the author's link over them. */
+static enum err_code chain_new(struct appending *a)
+{
+    size_t count = a->run->ops.count - a->first_new;
+    buf_init(&a->headers, OP_BATCH_OPS_MAX * (size_t)OP_HEADER_MAX);
+    a->header_ends = calloc(count, sizeof(*a->header_ends));
+    if (a->header_ends == NULL) {
+        return FAIL(a->err, NO_MEMORY, "take %zu records", count);
+    }
+    for (size_t i = 0; i < count; i++) {
+        const struct op *op = &a->run->ops.ops[a->first_new + i];
+        size_t from = a->headers.len;
+        TRY(check_body(op, a->err));
+        TRY(op_header_encode(op, &a->headers, a->err));
+        struct slice header = slice_of(a->headers.data + from, a->headers.len - from);
+        op_link_next(a->author.newest_link, header, a->author.newest_link);
+        a->header_ends[i] = a->headers.len;
+        a->author.newest_seq = op->id.seq;
+    }
+    return ERR_OK;
+}
+
+static enum err_code check_signature(const struct appending *a)
+{
+    uint8_t message[OP_LINK_MESSAGE_BYTES];
+    struct op_id newest = { .incarnation = a->author.incarnation, .seq = a->author.newest_seq };
+    memcpy(newest.device, a->author.device, DEVICE_ID_BYTES);
+    if (a->run->signed_seq != newest.seq) {
+        return FAIL(a->err, HISTORY, "take records without a signature over the last of them");
+    }
+    op_link_message(a->site->stream, &newest, a->author.newest_link, message);
+    return signature_verify(slice_of(a->certificate->public_key, a->certificate->public_key_len), OP_LINK_CONTEXT,
+                            slice_of(message, sizeof(message)), slice_of(a->run->signature, a->run->signature_len),
+                            a->err);
+}
+
+/* A seed that differs from the held one is left out: its ops keep their own salts. */
+static enum err_code keep_seeds(struct appending *a)
+{
+    a->seeded = calloc(a->run->seed_count + 1, 1);
+    if (a->seeded == NULL) {
+        return FAIL(a->err, NO_MEMORY, "take %zu seeds", a->run->seed_count);
+    }
+    for (size_t i = 0; i < a->run->seed_count; i++) {
+        const struct store_seed *seed = &a->run->seeds[i];
+        uint8_t held[OP_SEED_BYTES];
+        bool found = false;
+        TRY(seed_find(a->store, a->author.id, seed->block, held, &found, a->err));
+        if (!found) {
+            TRY(seed_add(a->store, a->author.id, seed->block, seed->seed, a->err));
+        }
+        a->seeded[i] = !found || memcmp(held, seed->seed, OP_SEED_BYTES) == 0;
+    }
+    return ERR_OK;
+}
+
+static bool is_seeded(const struct appending *a, uint64_t seq)
+{
+    uint64_t block = op_salt_block(seq);
+    for (size_t i = 0; i < a->run->seed_count; i++) {
+        if (a->run->seeds[i].block == block) {
+            return a->seeded[i] != 0;
+        }
+    }
+    return false;
+}
+
+/* A kind of a later version is no offence: it is kept and passed on for those who know it. */
+static const char *reason_to_quarantine(const struct op *op, enum record_writer writer, struct error *reason)
+{
+    enum err_code admitted = record_admit(op, writer, reason);
+    if (admitted == ERR_OK || admitted == ERR_UNSUPPORTED) {
+        return NULL;
+    }
+    if (strlen(reason->message) >= CENTRE_REASON_SIZE) {
+        memcpy(reason->message + CENTRE_REASON_SIZE - 4, "...", 4);
+    }
+    return reason->message;
+}
+
+static enum err_code add_rows(struct appending *a, struct position_state *state, struct centre_appended *appended)
+{
+    size_t count = a->run->ops.count - a->first_new;
+    size_t from = 0;
+    for (size_t i = 0; i < count; i++) {
+        const struct op *op = &a->run->ops.ops[a->first_new + i];
+        struct error reason;
+        struct op_row row = { .position = ++state->head,
+                              .op = op,
+                              .header = slice_of(a->headers.data + from, a->header_ends[i] - from),
+                              .salted = is_seeded(a, op->id.seq),
+                              .quarantine = reason_to_quarantine(op, a->author.writer, &reason),
+                              .received_at_ms = a->now_ms };
+        TRY(op_add(a->store, &a->author, &row, a->err));
+        appended->quarantined += row.quarantine != NULL;
+        from = a->header_ends[i];
+        if (op->hlc > state->newest_hlc && (int64_t)(op->hlc >> 16) <= a->now_ms + HLC_AHEAD_MAX_MS) {
+            state->newest_hlc = op->hlc;
+        }
+    }
+    appended->new_ops = count;
+    return ERR_OK;
+}
+
+static enum err_code keep_new(struct appending *a, struct slice certificate, struct centre_appended *appended)
+{
+    struct position_state state;
+    uint64_t first_seq = a->run->ops.ops[a->first_new].id.seq;
+    TRY(positions_read(a->store, a->site->id, &state, a->err));
+    uint64_t first_position = state.head + 1;
+    a->author.writer = WRITER_ORGANISATION;
+    TRY(author_save(a->store, &a->author, certificate, a->err));
+    TRY(keep_seeds(a));
+    TRY(add_rows(a, &state, appended));
+    TRY(run_add(a->store, &a->author, first_seq, a->author.newest_seq, first_position, a->err));
+    TRY(author_signed(a->store, &a->author, slice_of(a->run->signature, a->run->signature_len), a->err));
+    return positions_save(a->store, a->site->id, &state, a->err);
+}
+
+/* ---- the transaction ---- */
+
+static void tell_held(const struct centre_author *author, struct centre_held *held)
+{
+    held->seq = author->newest_seq;
+    memcpy(held->link, author->newest_link, SHA256_BYTES);
+}
+
+static enum err_code append(struct appending *a, struct slice certificate, struct centre_appended *appended,
+                            bool *ret_forged)
+{
+    const struct op_id *first = &a->run->ops.ops[0].id;
+    bool fork;
+    TRY(author_find(a->store, a->site, first->device, first->incarnation, &a->author, a->err));
+    tell_held(&a->author, &appended->held);
+    if (first->seq > a->author.newest_seq + 1) {
+        appended->result = CENTRE_GAP;
+        return ERR_OK;
+    }
+    TRY(compare_held(a, &fork));
+    if (fork || a->first_new == a->run->ops.count) {
+        appended->result = fork ? CENTRE_FORK : CENTRE_APPENDED;
+        return ERR_OK;
+    }
+    TRY(chain_new(a));
+    enum err_code rc = check_signature(a);
+    *ret_forged = rc == ERR_HISTORY;
+    TRY(rc);
+    TRY(keep_new(a, certificate, appended));
+    tell_held(&a->author, &appended->held);
+    return ERR_OK;
+}
+
+/* The transaction of a forged run was rolled back; that it was tried is kept by one of its own. */
+static void note_forgery(struct appending *a)
+{
+    struct error ignored;
+    a->err = &ignored;
+    uint64_t seq = a->run->ops.ops[a->run->ops.count - 1].id.seq;
+    if (db_begin(&a->store->db, &ignored) == ERR_OK) {
+        (void)!db_end(&a->store->db,
+                      record_incident(a, seq, "the signature over these records does not fit", (struct slice){ 0 }),
+                      &ignored);
+    }
+}
+
+enum err_code centre_append(struct centre_store *store, const struct centre_site *site,
+                            const struct certificate *author, struct slice certificate, const struct store_run *run,
+                            int64_t now_ms, struct centre_appended *ret_appended, struct error *err)
+{
+    SCOPED(appending_fini)
+    struct appending a = {
+        .store = store, .site = site, .certificate = author, .run = run, .now_ms = now_ms, .err = err
+    };
+    struct centre_appended appended = { .result = CENTRE_APPENDED };
+    bool forged = false;
+    TRY(check_shape(&a));
+    TRY(db_begin(&store->db, err));
+    enum err_code rc = db_end(&store->db, append(&a, certificate, &appended, &forged), err);
+    if (forged) {
+        note_forgery(&a);
+    }
+    if (rc == ERR_OK) {
+        *ret_appended = appended;
+    }
+    return rc;
+}
+
+enum err_code centre_refusals(struct centre_store *store, const struct centre_site *site,
+                              const uint8_t device[DEVICE_ID_BYTES], uint32_t incarnation, uint64_t after_seq,
+                              struct centre_refused *ret_rows, size_t max, size_t *ret_count, struct error *err)
+{
+    struct centre_author author;
+    sqlite3_stmt *s;
+    bool row = true;
+    size_t count = 0;
+    TRY(author_find(store, site, device, incarnation, &author, err));
+    TRY(db_statement(&store->db,
+                     "SELECT seq, quarantine FROM op INDEXED BY op_quarantined "
+                     "WHERE author = ?1 AND seq > ?2 AND quarantine IS NOT NULL ORDER BY seq",
+                     &s, err));
+    bind_int(s, 1, author.id);
+    bind_int(s, 2, (int64_t)after_seq);
+    while (count < max) {
+        TRY(db_step(&store->db, s, &row, err));
+        if (!row) {
+            break;
+        }
+        ret_rows[count].seq = (uint64_t)column_int(s, 0);
+        column_text(s, 1, ret_rows[count].reason, CENTRE_REASON_SIZE);
+        count++;
+    }
+    sqlite3_reset(s);
+    *ret_count = count;
+    return ERR_OK;
+}

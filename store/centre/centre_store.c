@@ -1,0 +1,301 @@
+#include "store/centre/centre_store.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "store/centre/tables.h"
+
+enum { SCHEMA_VERSION = 1 };
+
+extern const unsigned char centre_schema[];
+extern const size_t centre_schema_size;
+
+enum err_code centre_store_open(struct vault *vault, int cache_kib, struct centre_store **ret_store, struct error *err)
+{
+    struct centre_store *store = calloc(1, sizeof(*store));
+    if (store == NULL) {
+        return FAIL(err, NO_MEMORY, "open the centre's database");
+    }
+    buf_init(&store->header, OP_HEADER_MAX);
+    buf_init(&store->body, OP_BODY_MAX);
+    enum err_code rc =
+        db_open(&store->db, vault, cache_kib, slice_of(centre_schema, centre_schema_size), SCHEMA_VERSION, err);
+    if (rc != ERR_OK) {
+        free(store);
+        return error_wrap(err, rc, "open the centre's database");
+    }
+    *ret_store = store;
+    return ERR_OK;
+}
+
+void centre_store_close(struct centre_store *store)
+{
+    if (store == NULL) {
+        return;
+    }
+    db_close(&store->db);
+    buf_fini(&store->header);
+    buf_fini(&store->body);
+    free(store);
+}
+
+/* ---- lists ---- */
+
+enum err_code rows_collect(struct database *db, sqlite3_stmt *s, size_t size, void (*read)(sqlite3_stmt *s, void *row),
+                           void **ret_rows, size_t *ret_count, struct error *err)
+{
+    SCOPED(buf_fini) struct buf rows;
+    buf_init(&rows, CENTRE_LIST_MAX * size);
+    for (size_t count = 0;; count++) {
+        bool row;
+        TRY(db_step(db, s, &row, err));
+        if (!row) {
+            *ret_rows = rows.data;
+            *ret_count = count;
+            buf_init(&rows, 0);
+            return ERR_OK;
+        }
+        enum err_code rc = buf_reserve(&rows, size, err);
+        if (rc != ERR_OK) {
+            sqlite3_reset(s);
+            return rc;
+        }
+        memset(rows.data + rows.len, 0, size);
+        read(s, rows.data + rows.len);
+        rows.len += size;
+    }
+}
+
+/* ---- keys and certificates ---- */
+
+static enum err_code material_put(struct centre_store *store, sqlite3_stmt *s, const struct centre_material *material,
+                                  struct error *err)
+{
+    bind_text(s, 1, material->name);
+    bind_slice(s, 2, material->value);
+    return db_run(&store->db, s, err);
+}
+
+static enum err_code material_write_all(struct centre_store *store, const struct centre_material *material,
+                                        size_t count, bool replace, struct error *err)
+{
+    for (size_t i = 0; i < count; i++) {
+        sqlite3_stmt *s;
+        if (replace) {
+            TRY(db_statement(&store->db, "INSERT OR REPLACE INTO material VALUES (?1, ?2)", &s, err));
+        } else {
+            TRY(db_statement(&store->db, "INSERT INTO material VALUES (?1, ?2)", &s, err));
+        }
+        enum err_code rc = material_put(store, s, &material[i], err);
+        if (rc != ERR_OK) {
+            return rc == ERR_REFUSED ? FAIL(err, CONFLICT, "keep '%s': it is there already", material[i].name) : rc;
+        }
+    }
+    return ERR_OK;
+}
+
+enum err_code centre_material_write(struct centre_store *store, const struct centre_material *material, size_t count,
+                                    struct error *err)
+{
+    TRY(db_begin(&store->db, err));
+    return db_end(&store->db, material_write_all(store, material, count, false, err), err);
+}
+
+enum err_code centre_material_replace(struct centre_store *store, const struct centre_material *material, size_t count,
+                                      struct error *err)
+{
+    TRY(db_begin(&store->db, err));
+    return db_end(&store->db, material_write_all(store, material, count, true, err), err);
+}
+
+enum err_code centre_material_read(struct centre_store *store, const char *name, struct secret *ret_value,
+                                   struct error *err)
+{
+    sqlite3_stmt *s;
+    bool row;
+    TRY(db_statement(&store->db, "SELECT value FROM material WHERE name = ?1", &s, err));
+    bind_text(s, 1, name);
+    TRY(db_step(&store->db, s, &row, err));
+    if (!row) {
+        return FAIL(err, NOT_FOUND, "find '%s' in the centre's database", name);
+    }
+    enum err_code rc = secret_copy(column_slice(s, 0), ret_value, err);
+    sqlite3_reset(s);
+    return rc;
+}
+
+/* ---- organisations ---- */
+
+static enum err_code check_name(const char *name, struct error *err)
+{
+    size_t len = strlen(name);
+    if (len == 0 || len > CENTRE_NAME_MAX || !utf8_valid(slice_of(name, len))) {
+        return FAIL(err, INVALID, "take a name: expected 1 to %d bytes of text", CENTRE_NAME_MAX);
+    }
+    for (size_t i = 0; i < len; i++) {
+        if ((unsigned char)name[i] < 0x20 || name[i] == 0x7f) {
+            return FAIL(err, INVALID, "take a name: it has a control character");
+        }
+    }
+    return ERR_OK;
+}
+
+static void organisation_read(sqlite3_stmt *s, void *row)
+{
+    struct centre_organisation *organisation = row;
+    organisation->id = column_int(s, 0);
+    (void)column_fixed(s, 1, organisation->public_id, ORGANISATION_ID_BYTES);
+    column_text(s, 2, organisation->name, sizeof(organisation->name));
+    organisation->created_at_ms = column_int(s, 3);
+    organisation->sites = column_int(s, 4);
+}
+
+#define ORGANISATION_SELECT                                                                                            \
+    "SELECT g.id, g.public_id, g.name, g.created_at, (SELECT count(*) FROM site s WHERE s.organisation = g.id) "       \
+    "FROM organisation g "
+
+/* 32 hexadecimal digits may stand for a name. */
+static void bind_name_or_id(sqlite3_stmt *s, const char *name_or_id, uint8_t id[ORGANISATION_ID_BYTES])
+{
+    bind_text(s, 1, name_or_id);
+    if (strlen(name_or_id) == 2 * ORGANISATION_ID_BYTES && hex_decode(name_or_id, id, ORGANISATION_ID_BYTES)) {
+        bind_blob(s, 2, id, ORGANISATION_ID_BYTES);
+    } else {
+        bind_null(s, 2);
+    }
+}
+
+enum err_code centre_organisation_find(struct centre_store *store, const char *name_or_id,
+                                       struct centre_organisation *ret_organisation, struct error *err)
+{
+    sqlite3_stmt *s;
+    bool row;
+    uint8_t id[ORGANISATION_ID_BYTES];
+    TRY(db_statement(&store->db, ORGANISATION_SELECT "WHERE g.name = ?1 OR g.public_id = ?2", &s, err));
+    bind_name_or_id(s, name_or_id, id);
+    TRY(db_step(&store->db, s, &row, err));
+    if (!row) {
+        return FAIL(err, NOT_FOUND, "find the organisation '%s'", name_or_id);
+    }
+    organisation_read(s, ret_organisation);
+    sqlite3_reset(s);
+    return ERR_OK;
+}
+
+static enum err_code organisation_insert(struct centre_store *store, const char *name, int64_t now_ms,
+                                         struct error *err)
+{
+    sqlite3_stmt *s;
+    uint8_t id[ORGANISATION_ID_BYTES];
+    TRY(random_bytes(id, sizeof(id), err));
+    TRY(db_statement(&store->db, "INSERT INTO organisation (public_id, name, created_at) VALUES (?1, ?2, ?3)", &s,
+                     err));
+    bind_blob(s, 1, id, sizeof(id));
+    bind_text(s, 2, name);
+    bind_int(s, 3, now_ms);
+    enum err_code rc = db_run(&store->db, s, err);
+    return rc == ERR_REFUSED ? FAIL(err, CONFLICT, "add the organisation '%s': there is one already", name) : rc;
+}
+
+enum err_code centre_organisation_add(struct centre_store *store, const char *name, int64_t now_ms,
+                                      struct centre_organisation *ret_organisation, struct error *err)
+{
+    TRY(check_name(name, err));
+    TRY(db_begin(&store->db, err));
+    TRY(db_end(&store->db, organisation_insert(store, name, now_ms, err), err));
+    return centre_organisation_find(store, name, ret_organisation, err);
+}
+
+enum err_code centre_organisations(struct centre_store *store, struct centre_organisation **ret_rows, size_t *ret_count,
+                                   struct error *err)
+{
+    sqlite3_stmt *s;
+    void *rows = NULL;
+    TRY(db_statement(&store->db, ORGANISATION_SELECT "ORDER BY g.name", &s, err));
+    TRY(rows_collect(&store->db, s, sizeof(**ret_rows), organisation_read, &rows, ret_count, err));
+    *ret_rows = rows;
+    return ERR_OK;
+}
+
+/* ---- sites ---- */
+
+void site_read(sqlite3_stmt *s, int at, struct centre_site *site)
+{
+    site->id = column_int(s, at);
+    (void)column_fixed(s, at + 1, site->stream, STREAM_ID_BYTES);
+    (void)column_fixed(s, at + 2, site->organisation, ORGANISATION_ID_BYTES);
+    column_text(s, at + 3, site->organisation_name, sizeof(site->organisation_name));
+    column_text(s, at + 4, site->name, sizeof(site->name));
+    site->head = (uint64_t)column_int(s, at + 5);
+    site->created_at_ms = column_int(s, at + 6);
+}
+
+static void site_read_row(sqlite3_stmt *s, void *row)
+{
+    site_read(s, 0, row);
+}
+
+enum err_code centre_site_find(struct centre_store *store, const char *name_or_id, struct centre_site *ret_site,
+                               struct error *err)
+{
+    sqlite3_stmt *s;
+    bool row;
+    uint8_t id[ORGANISATION_ID_BYTES];
+    TRY(db_statement(&store->db, "SELECT " SITE_COLUMNS " FROM " SITE_TABLES " WHERE s.name = ?1 OR s.stream = ?2", &s,
+                     err));
+    bind_name_or_id(s, name_or_id, id);
+    TRY(db_step(&store->db, s, &row, err));
+    if (!row) {
+        return FAIL(err, NOT_FOUND, "find the site '%s'", name_or_id);
+    }
+    struct centre_site site;
+    site_read(s, 0, &site);
+    TRY(db_step(&store->db, s, &row, err));
+    if (row) {
+        sqlite3_reset(s);
+        return FAIL(err, CONFLICT, "find the site '%s': several organisations have one; give its 32 hex digits",
+                    name_or_id);
+    }
+    *ret_site = site;
+    return ERR_OK;
+}
+
+static enum err_code site_insert(struct centre_store *store, int64_t organisation, const char *name, int64_t now_ms,
+                                 uint8_t ret_stream[STREAM_ID_BYTES], struct error *err)
+{
+    sqlite3_stmt *s;
+    TRY(random_bytes(ret_stream, STREAM_ID_BYTES, err));
+    TRY(db_statement(&store->db, "INSERT INTO site (stream, organisation, name, created_at) VALUES (?1, ?2, ?3, ?4)",
+                     &s, err));
+    bind_blob(s, 1, ret_stream, STREAM_ID_BYTES);
+    bind_int(s, 2, organisation);
+    bind_text(s, 3, name);
+    bind_int(s, 4, now_ms);
+    enum err_code rc = db_run(&store->db, s, err);
+    return rc == ERR_REFUSED ? FAIL(err, CONFLICT, "add the site '%s': the organisation has one already", name) : rc;
+}
+
+enum err_code centre_site_add(struct centre_store *store, const char *organisation, const char *name, int64_t now_ms,
+                              struct centre_site *ret_site, struct error *err)
+{
+    struct centre_organisation found;
+    uint8_t stream[STREAM_ID_BYTES] = { 0 };
+    char digits[2 * STREAM_ID_BYTES + 1];
+    TRY(check_name(name, err));
+    TRY(centre_organisation_find(store, organisation, &found, err));
+    TRY(db_begin(&store->db, err));
+    TRY(db_end(&store->db, site_insert(store, found.id, name, now_ms, stream, err), err));
+    hex_encode(stream, sizeof(stream), digits);
+    return centre_site_find(store, digits, ret_site, err);
+}
+
+enum err_code centre_sites(struct centre_store *store, struct centre_site **ret_rows, size_t *ret_count,
+                           struct error *err)
+{
+    sqlite3_stmt *s;
+    void *rows = NULL;
+    TRY(db_statement(&store->db, "SELECT " SITE_COLUMNS " FROM " SITE_TABLES " ORDER BY g.name, s.name", &s, err));
+    TRY(rows_collect(&store->db, s, sizeof(**ret_rows), site_read_row, &rows, ret_count, err));
+    *ret_rows = rows;
+    return ERR_OK;
+}

@@ -1,0 +1,270 @@
+/*
+ * store/centre/centre_store - the centre's database: organisations, sites, devices, and each site's log in the order it
+ * arrived.
+ *
+ *   a device's run ──► chain, signature, guard rails checked ──► one transaction ──► positions in the site's stream
+ *   a cursor ────────► page of runs after it, one an author ──► next cursor
+ *
+ * Durable: every function that changes anything returns ERR_OK only after the commit is on disk (WAL, synchronous
+ * FULL). After a failure nothing of the call has happened.
+ *
+ * Organisations are kept apart here: what a device reads and writes is bounded by the site in its row.
+ *
+ * Threads: one; the loop's.
+ * Layer:   store. Knows no network, no wire format and no loop.
+ */
+#ifndef STORE_CENTRE_CENTRE_STORE_H
+#define STORE_CENTRE_CENTRE_STORE_H
+
+#include "store/store.h"
+
+#define CENTRE_NAME_MAX 160
+#define CENTRE_LIST_MAX 100000
+#define CENTRE_MATERIAL_MAX 8192
+#define CENTRE_PAGE_AUTHORS_MAX 64
+#define CENTRE_REASON_SIZE 201
+
+struct centre_store;
+
+MUST_USE enum err_code centre_store_open(struct vault *vault, int cache_kib, struct centre_store **ret_store,
+                                         struct error *err);
+void centre_store_close(struct centre_store *store);
+
+/* ---- keys and certificates of the centre ---- */
+
+struct centre_material {
+    const char *name;
+    struct slice value;
+};
+
+/* All of them, as one transaction; ERR_CONFLICT when one is there already. */
+MUST_USE enum err_code centre_material_write(struct centre_store *store, const struct centre_material *material,
+                                             size_t count, struct error *err);
+/* Replaces one that there may be: the server's certificate is made anew. */
+MUST_USE enum err_code centre_material_replace(struct centre_store *store, const struct centre_material *material,
+                                               size_t count, struct error *err);
+/* Into key memory. ERR_NOT_FOUND. */
+MUST_USE enum err_code centre_material_read(struct centre_store *store, const char *name, struct secret *ret_value,
+                                            struct error *err);
+
+/* ---- organisations and sites ---- */
+
+struct centre_organisation {
+    int64_t id;
+    uint8_t public_id[ORGANISATION_ID_BYTES];
+    char name[CENTRE_NAME_MAX + 1];
+    int64_t sites;
+    int64_t created_at_ms;
+};
+
+struct centre_site {
+    int64_t id;
+    uint8_t stream[STREAM_ID_BYTES];
+    uint8_t organisation[ORGANISATION_ID_BYTES];
+    char organisation_name[CENTRE_NAME_MAX + 1];
+    char name[CENTRE_NAME_MAX + 1];
+    uint64_t head;
+    int64_t created_at_ms;
+};
+
+/* ERR_CONFLICT: the name is taken (a site's: within its organisation). ERR_INVALID: 1 to CENTRE_NAME_MAX bytes of text.
+ */
+MUST_USE enum err_code centre_organisation_add(struct centre_store *store, const char *name, int64_t now_ms,
+                                               struct centre_organisation *ret_organisation, struct error *err);
+MUST_USE enum err_code centre_site_add(struct centre_store *store, const char *organisation, const char *name,
+                                       int64_t now_ms, struct centre_site *ret_site, struct error *err);
+/* By the organisation's name or its 32 hex digits; by the site's name (ERR_CONFLICT when two have it) or its digits. */
+MUST_USE enum err_code centre_organisation_find(struct centre_store *store, const char *name_or_id,
+                                                struct centre_organisation *ret_organisation, struct error *err);
+MUST_USE enum err_code centre_site_find(struct centre_store *store, const char *name_or_id,
+                                        struct centre_site *ret_site, struct error *err);
+
+/* In the order of names; *ret_rows is malloc'd. */
+MUST_USE enum err_code centre_organisations(struct centre_store *store, struct centre_organisation **ret_rows,
+                                            size_t *ret_count, struct error *err);
+MUST_USE enum err_code centre_sites(struct centre_store *store, struct centre_site **ret_rows, size_t *ret_count,
+                                    struct error *err);
+
+/* ---- devices ---- */
+
+struct centre_device {
+    int64_t id;
+    uint8_t device[DEVICE_ID_BYTES];
+    char name[CENTRE_NAME_MAX + 1];
+    struct centre_site site;
+    int64_t valid_until_ms;
+    int64_t enrolled_at_ms;
+    int64_t last_seen_at_ms; /* OP_TIME_NONE; about: not written at every exchange */
+    int64_t revoked_at_ms;   /* OP_TIME_NONE */
+    uint64_t ops;            /* of its newest incarnation, held here */
+    uint64_t quarantined;
+};
+
+MUST_USE enum err_code centre_code_add(struct centre_store *store, int64_t site, const uint8_t hash[SHA256_BYTES],
+                                       int64_t now_ms, int64_t expires_at_ms, struct error *err);
+/* The site that the code admits to. ERR_REFUSED: unknown, run out or used. */
+MUST_USE enum err_code centre_code_check(struct centre_store *store, const uint8_t hash[SHA256_BYTES], int64_t now_ms,
+                                         struct centre_site *ret_site, struct error *err);
+/*
+ * Uses the code up and keeps the device, as one transaction. The same device may use the same code again (its answer
+ * was lost) until the code runs out. ERR_CONFLICT: the device belongs to another site. ERR_REVOKED: it was revoked.
+ */
+MUST_USE enum err_code centre_device_enrol(struct centre_store *store, const uint8_t hash[SHA256_BYTES],
+                                           const uint8_t device[DEVICE_ID_BYTES], const char *name,
+                                           struct slice certificate, int64_t valid_until_ms, int64_t now_ms,
+                                           struct error *err);
+MUST_USE enum err_code centre_device_renew(struct centre_store *store, int64_t device, struct slice certificate,
+                                           int64_t valid_until_ms, struct error *err);
+/* ERR_NOT_FOUND. */
+MUST_USE enum err_code centre_device_find(struct centre_store *store, const uint8_t device[DEVICE_ID_BYTES],
+                                          struct centre_device *ret_device, struct error *err);
+/* Its id from 8 or more hex digits that only it begins with. */
+MUST_USE enum err_code centre_device_named(struct centre_store *store, const char *digits,
+                                           uint8_t ret_device[DEVICE_ID_BYTES], struct error *err);
+MUST_USE enum err_code centre_device_seen(struct centre_store *store, int64_t device, int64_t now_ms,
+                                          struct error *err);
+/* From now on; a second time changes nothing. */
+MUST_USE enum err_code centre_device_revoke(struct centre_store *store, const uint8_t device[DEVICE_ID_BYTES],
+                                            int64_t now_ms, struct error *err);
+MUST_USE enum err_code centre_devices(struct centre_store *store, struct centre_device **ret_rows, size_t *ret_count,
+                                      struct error *err);
+
+/* ---- taking what a device sends ---- */
+
+/* What the centre holds of one author. */
+struct centre_held {
+    uint64_t seq;
+    uint8_t link[SHA256_BYTES];
+};
+
+MUST_USE enum err_code centre_held(struct centre_store *store, const struct centre_site *site,
+                                   const uint8_t device[DEVICE_ID_BYTES], uint32_t incarnation,
+                                   struct centre_held *ret_held, struct error *err);
+
+enum centre_append_result {
+    CENTRE_APPENDED, /* or nothing was new */
+    CENTRE_GAP,      /* the run begins after what is held: nothing kept */
+    CENTRE_FORK,     /* another op with a number that is held: nothing kept, an incident recorded */
+};
+
+struct centre_appended {
+    enum centre_append_result result;
+    size_t new_ops;
+    size_t quarantined;
+    struct centre_held held; /* after the call */
+};
+
+/*
+ * A run of one device's incarnation, as segment_decode gives it. The certificate is its author's, already checked.
+ * Every op has to be the device's and of this site, or ERR_REFUSED; new ops need a signature over the run's last link,
+ * checked before anything is kept, or ERR_HISTORY (with an incident). What record_admit does not allow is kept
+ * quarantined.
+ */
+MUST_USE enum err_code centre_append(struct centre_store *store, const struct centre_site *site,
+                                     const struct certificate *author, struct slice certificate,
+                                     const struct store_run *run, int64_t now_ms, struct centre_appended *ret_appended,
+                                     struct error *err);
+
+struct centre_refused {
+    uint64_t seq;
+    char reason[CENTRE_REASON_SIZE];
+};
+
+/* Quarantined ops of an author after `after_seq`, oldest first. */
+MUST_USE enum err_code centre_refusals(struct centre_store *store, const struct centre_site *site,
+                                       const uint8_t device[DEVICE_ID_BYTES], uint32_t incarnation, uint64_t after_seq,
+                                       struct centre_refused *ret_rows, size_t max, size_t *ret_count,
+                                       struct error *err);
+
+/* ---- the centre's own records ---- */
+
+struct centre_entry {
+    uint32_t kind;
+    uint8_t subject[OP_SUBJECT_MAX];
+    const struct record *record;
+};
+
+/* Appends to the centre's own chain in this site's stream and signs the newest link: all or nothing. */
+MUST_USE enum err_code centre_write(struct centre_store *store, const struct centre_site *site,
+                                    const struct device_key *key, struct slice certificate, const char *actor,
+                                    const struct centre_entry *entries, size_t count, int64_t now_ms,
+                                    struct op_id *ret_last, struct error *err);
+
+/* ---- giving a device what it does not have ---- */
+
+struct centre_page_request {
+    uint64_t cursor;
+    const uint8_t *device; /* whose own ops are left out ... */
+    uint32_t incarnation;
+    uint64_t own_seq; /* ... up to here: later ones it has lost and gets again */
+    size_t max_ops;
+    size_t max_bytes; /* of headers and bodies, about */
+};
+
+struct centre_page {
+    struct store_run runs[CENTRE_PAGE_AUTHORS_MAX]; /* each of one author, seqs consecutive */
+    size_t run_count;
+    size_t ops;
+    size_t bytes;
+    uint64_t cursor; /* after what is in the page */
+    uint64_t head;
+    void *owned;
+};
+
+MUST_USE enum err_code centre_page_read(struct centre_store *store, const struct centre_site *site,
+                                        const struct centre_page_request *request, struct centre_page *ret_page,
+                                        struct error *err);
+void centre_page_fini(struct centre_page *page);
+
+/* ---- looking ---- */
+
+struct centre_log_row {
+    const struct centre_site *site;
+    uint64_t position;
+    const struct op *op; /* borrowed, as the row is */
+    enum record_writer writer;
+    const char *quarantine; /* NULL: none */
+    int64_t received_at_ms;
+};
+
+struct centre_log_request {
+    const struct centre_site *site; /* NULL: every site */
+    uint32_t kind;                  /* 0: every kind */
+    size_t limit;
+};
+
+/* Newest first within a site; sites in the order of names. `each` may stop with a failure, which is passed on. */
+MUST_USE enum err_code centre_log(struct centre_store *store, const struct centre_log_request *request,
+                                  enum err_code (*each)(void *context, const struct centre_log_row *row,
+                                                        struct error *err),
+                                  void *context, struct error *err);
+
+struct centre_incident {
+    int64_t at_ms;
+    char site_name[CENTRE_NAME_MAX + 1];
+    struct op_id op;
+    char what[CENTRE_REASON_SIZE];
+};
+
+/* Newest first, at most `max`. */
+MUST_USE enum err_code centre_incidents(struct centre_store *store, struct centre_incident *ret_rows, size_t max,
+                                        size_t *ret_count, struct error *err);
+
+struct centre_verified {
+    uint64_t sites;
+    uint64_t authors;
+    uint64_t ops;
+    uint64_t signatures;
+    uint64_t signed_ops; /* covered by a checked signature */
+    uint64_t quarantined;
+    uint64_t incidents;
+};
+
+/*
+ * Every header, body hash, link, signature and certificate of every site, and SQLite's own check of the file.
+ * ERR_HISTORY or ERR_DAMAGED names the first that does not fit.
+ */
+MUST_USE enum err_code centre_verify(struct centre_store *store, struct slice ca, struct centre_verified *ret_verified,
+                                     struct error *err);
+
+#endif

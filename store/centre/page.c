@@ -1,0 +1,267 @@
+/*
+ * Giving a device what it does not have: the ops after its cursor, one run an author.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "store/centre/tables.h"
+
+#define BLOCKS_MAX (OP_BATCH_OPS_MAX / OP_SALT_BLOCK + 2)
+#define ROWS_SKIPPED_MAX 200000 /* own ops passed over in one page */
+
+/* One run in the making. */
+struct gathering {
+    int64_t author;
+    bool salted[OP_BATCH_OPS_MAX]; /* op i: the salt comes from its block's seed */
+    struct store_seed seeds[BLOCKS_MAX];
+    struct buf certificate;
+};
+
+struct owned {
+    struct gathering *runs[CENTRE_PAGE_AUTHORS_MAX];
+};
+
+struct reading {
+    struct centre_store *store;
+    const struct centre_page_request *request;
+    struct centre_page *page;
+    struct owned *owned;
+    int64_t own_author; /* 0: none */
+    struct error *err;
+};
+
+void centre_page_fini(struct centre_page *page)
+{
+    struct owned *owned = page->owned;
+    for (size_t i = 0; owned != NULL && i < page->run_count; i++) {
+        op_batch_fini(&page->runs[i].ops);
+        buf_fini(&owned->runs[i]->certificate);
+        free(owned->runs[i]);
+    }
+    free(owned);
+    *page = (struct centre_page){ 0 };
+}
+
+/* The run of this author, begun if need be; NULL when the page has no room for another one. */
+static enum err_code run_of(struct reading *r, int64_t author, size_t *ret_index, bool *ret_full)
+{
+    *ret_full = false;
+    for (size_t i = 0; i < r->page->run_count; i++) {
+        if (r->owned->runs[i]->author == author) {
+            *ret_index = i;
+            *ret_full = r->page->runs[i].ops.count == OP_BATCH_OPS_MAX;
+            return ERR_OK;
+        }
+    }
+    if (r->page->run_count == CENTRE_PAGE_AUTHORS_MAX) {
+        *ret_full = true;
+        return ERR_OK;
+    }
+    struct gathering *run = calloc(1, sizeof(*run));
+    if (run == NULL) {
+        return FAIL(r->err, NO_MEMORY, "read a page");
+    }
+    run->author = author;
+    buf_init(&run->certificate, CERTIFICATE_DER_MAX);
+    *ret_index = r->page->run_count++;
+    r->owned->runs[*ret_index] = run;
+    op_batch_init(&r->page->runs[*ret_index].ops);
+    return ERR_OK;
+}
+
+static enum err_code take_row(struct reading *r, sqlite3_stmt *s, bool *ret_full)
+{
+    struct op op;
+    struct op_id supersedes[OP_SUPERSEDES_MAX];
+    bool salted;
+    size_t index = 0;
+    size_t bytes = column_slice(s, 3).len + column_slice(s, 5).len;
+    TRY(run_of(r, column_int(s, 1), &index, ret_full));
+    if (*ret_full) {
+        return ERR_OK;
+    }
+    struct store_run *run = &r->page->runs[index];
+    TRY(op_read(s, &op, supersedes, &salted, r->err));
+    r->owned->runs[index]->salted[run->ops.count] = salted;
+    TRY(op_batch_add(&run->ops, &op, r->err));
+    r->page->ops++;
+    r->page->bytes += bytes;
+    return ERR_OK;
+}
+
+static bool has_room(const struct reading *r)
+{
+    return r->page->ops == 0 || (r->page->ops < r->request->max_ops && r->page->bytes < r->request->max_bytes);
+}
+
+static bool is_own(const struct reading *r, sqlite3_stmt *s)
+{
+    return r->own_author != 0 && column_int(s, 1) == r->own_author && (uint64_t)column_int(s, 2) <= r->request->own_seq;
+}
+
+static enum err_code take_rows(struct reading *r, sqlite3_stmt *s)
+{
+    bool row = true;
+    bool full = false;
+    size_t skipped = 0;
+    while (has_room(r) && skipped < ROWS_SKIPPED_MAX) {
+        TRY(db_step(&r->store->db, s, &row, r->err));
+        if (!row) {
+            r->page->cursor = r->page->head > r->page->cursor ? r->page->head : r->page->cursor;
+            return ERR_OK;
+        }
+        if (is_own(r, s)) {
+            skipped++;
+        } else {
+            TRY(take_row(r, s, &full));
+        }
+        if (full) {
+            return ERR_OK;
+        }
+        r->page->cursor = op_row_position(column_int(s, 0));
+    }
+    return ERR_OK;
+}
+
+/* ---- what goes with a run ---- */
+
+/* A block whose ops here all have their salts from its seed travels with the seed; of another one the salts are made.
+ */
+static enum err_code add_block(struct reading *r, size_t index, size_t from, size_t to)
+{
+    struct store_run *run = &r->page->runs[index];
+    struct gathering *gathering = r->owned->runs[index];
+    struct op *ops = run->ops.ops;
+    struct store_seed *seed = &gathering->seeds[run->seed_count];
+    size_t salted = 0;
+    size_t erased = 0;
+    for (size_t i = from; i < to; i++) {
+        salted += gathering->salted[i];
+        erased += ops[i].erased;
+    }
+    if (salted == 0) {
+        return ERR_OK;
+    }
+    bool found;
+    seed->block = op_salt_block(ops[from].id.seq);
+    TRY(seed_find(r->store, gathering->author, seed->block, seed->seed, &found, r->err));
+    if (!found) {
+        return FAIL(r->err, DAMAGED, "find the seed of a block of records");
+    }
+    for (size_t i = from; i < to; i++) {
+        if (gathering->salted[i]) {
+            op_salt(seed->seed, ops[i].id.seq, ops[i].salt);
+        }
+    }
+    run->seed_count += salted + erased == to - from;
+    return ERR_OK;
+}
+
+static enum err_code add_seeds(struct reading *r, size_t index)
+{
+    struct store_run *run = &r->page->runs[index];
+    size_t from = 0;
+    for (size_t i = 1; i <= run->ops.count; i++) {
+        if (i == run->ops.count || op_salt_block(run->ops.ops[i].id.seq) != op_salt_block(run->ops.ops[from].id.seq)) {
+            TRY(add_block(r, index, from, i));
+            from = i;
+        }
+    }
+    run->seeds = r->owned->runs[index]->seeds;
+    return ERR_OK;
+}
+
+static enum err_code add_signature(struct reading *r, size_t index)
+{
+    sqlite3_stmt *s;
+    bool row;
+    struct store_run *run = &r->page->runs[index];
+    TRY(db_statement(&r->store->db,
+                     "SELECT seq, signature FROM signed_link WHERE author = ?1 AND seq BETWEEN ?2 AND ?3 "
+                     "ORDER BY seq DESC LIMIT 1",
+                     &s, r->err));
+    bind_int(s, 1, r->owned->runs[index]->author);
+    bind_int(s, 2, (int64_t)run->ops.ops[0].id.seq);
+    bind_int(s, 3, (int64_t)run->ops.ops[run->ops.count - 1].id.seq);
+    TRY(db_step(&r->store->db, s, &row, r->err));
+    if (!row) {
+        return ERR_OK;
+    }
+    struct slice signature = column_slice(s, 1);
+    if (signature.len > 0 && signature.len <= SIGNATURE_MAX) {
+        run->signed_seq = (uint64_t)column_int(s, 0);
+        run->signature_len = signature.len;
+        memcpy(run->signature, signature.data, signature.len);
+    }
+    sqlite3_reset(s);
+    return ERR_OK;
+}
+
+static enum err_code add_certificate(struct reading *r, size_t index)
+{
+    sqlite3_stmt *s;
+    bool row;
+    struct store_run *run = &r->page->runs[index];
+    if (run->ops.ops[0].id.seq != 1) {
+        return ERR_OK;
+    }
+    TRY(db_statement(&r->store->db, "SELECT certificate FROM author WHERE id = ?1", &s, r->err));
+    bind_int(s, 1, r->owned->runs[index]->author);
+    TRY(db_step(&r->store->db, s, &row, r->err));
+    if (!row) {
+        return FAIL(r->err, DAMAGED, "find the certificate of an author");
+    }
+    struct buf *certificate = &r->owned->runs[index]->certificate;
+    struct slice der = column_slice(s, 0);
+    enum err_code rc = buf_append(certificate, der.data, der.len, r->err);
+    sqlite3_reset(s);
+    run->certificate = buf_slice(certificate);
+    return rc;
+}
+
+/* ---- the page ---- */
+
+static enum err_code read_page(struct reading *r, const struct centre_site *site)
+{
+    sqlite3_stmt *s;
+    struct centre_author own;
+    struct position_state state;
+    TRY(author_find(r->store, site, r->request->device, r->request->incarnation, &own, r->err));
+    r->own_author = own.id;
+    TRY(positions_read(r->store, site->id, &state, r->err));
+    r->page->head = state.head;
+    r->page->cursor = r->request->cursor;
+    if (r->request->cursor >= state.head) {
+        return ERR_OK;
+    }
+    TRY(db_statement(&r->store->db, "SELECT " OP_COLUMNS " FROM op o WHERE o.id > ?1 AND o.id <= ?2 ORDER BY o.id", &s,
+                     r->err));
+    bind_int(s, 1, op_row_id(site->id, r->request->cursor));
+    bind_int(s, 2, op_row_id(site->id, state.head));
+    enum err_code rc = take_rows(r, s);
+    sqlite3_reset(s);
+    for (size_t i = 0; rc == ERR_OK && i < r->page->run_count; i++) {
+        rc = add_seeds(r, i);
+        rc = rc != ERR_OK ? rc : add_signature(r, i);
+        rc = rc != ERR_OK ? rc : add_certificate(r, i);
+    }
+    return rc;
+}
+
+enum err_code centre_page_read(struct centre_store *store, const struct centre_site *site,
+                               const struct centre_page_request *request, struct centre_page *ret_page,
+                               struct error *err)
+{
+    struct centre_page page = { .owned = calloc(1, sizeof(struct owned)) };
+    if (page.owned == NULL) {
+        return FAIL(err, NO_MEMORY, "read a page");
+    }
+    struct reading r = { .store = store, .request = request, .page = &page, .owned = page.owned, .err = err };
+    enum err_code rc = read_page(&r, site);
+    if (rc != ERR_OK) {
+        centre_page_fini(&page);
+        return rc;
+    }
+    *ret_page = page;
+    return ERR_OK;
+}

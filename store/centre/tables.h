@@ -1,0 +1,93 @@
+/*
+ * store/centre/tables - what the files of store/centre share. Not for other rooms.
+ */
+#ifndef STORE_CENTRE_TABLES_H
+#define STORE_CENTRE_TABLES_H
+
+#include "store/centre/centre_store.h"
+#include "store/database.h"
+
+#define POSITION_BITS 40
+
+struct centre_store {
+    struct database db;
+    struct buf header; /* scratch */
+    struct buf body;   /* scratch */
+};
+
+struct centre_author {
+    int64_t id; /* 0: not kept yet */
+    int64_t site;
+    uint8_t device[DEVICE_ID_BYTES];
+    uint32_t incarnation;
+    enum record_writer writer;
+    uint64_t newest_seq;
+    uint8_t newest_link[SHA256_BYTES];
+};
+
+int64_t op_row_id(int64_t site, uint64_t position);
+uint64_t op_row_position(int64_t id);
+
+/* ---- centre_store.c ---- */
+
+#define SITE_COLUMNS "s.id, s.stream, g.public_id, g.name, s.name, s.head, s.created_at"
+#define SITE_COLUMN_COUNT 7
+#define SITE_TABLES "site s JOIN organisation g ON g.id = s.organisation"
+void site_read(sqlite3_stmt *s, int at, struct centre_site *site);
+
+/* The rows of a statement, at most CENTRE_LIST_MAX, each `size` bytes as `read` makes it. *ret_rows is malloc'd. */
+MUST_USE enum err_code rows_collect(struct database *db, sqlite3_stmt *s, size_t size,
+                                    void (*read)(sqlite3_stmt *s, void *row), void **ret_rows, size_t *ret_count,
+                                    struct error *err);
+
+/* ---- authors.c ---- */
+
+/* One that is not there: id 0, seq 0, the first link. */
+MUST_USE enum err_code author_find(struct centre_store *store, const struct centre_site *site,
+                                   const uint8_t device[DEVICE_ID_BYTES], uint32_t incarnation,
+                                   struct centre_author *ret_author, struct error *err);
+MUST_USE enum err_code author_save(struct centre_store *store, struct centre_author *author, struct slice certificate,
+                                   struct error *err);
+MUST_USE enum err_code author_signed(struct centre_store *store, const struct centre_author *author,
+                                     struct slice signature, struct error *err);
+MUST_USE enum err_code seed_find(struct centre_store *store, int64_t author, uint64_t block,
+                                 uint8_t ret_seed[OP_SEED_BYTES], bool *ret_found, struct error *err);
+MUST_USE enum err_code seed_add(struct centre_store *store, int64_t author, uint64_t block,
+                                const uint8_t seed[OP_SEED_BYTES], struct error *err);
+
+/* positions and rows of the log */
+
+struct position_state {
+    uint64_t head;
+    uint64_t newest_hlc;
+};
+
+MUST_USE enum err_code positions_read(struct centre_store *store, int64_t site, struct position_state *ret_state,
+                                      struct error *err);
+MUST_USE enum err_code positions_save(struct centre_store *store, int64_t site, const struct position_state *state,
+                                      struct error *err);
+MUST_USE enum err_code run_add(struct centre_store *store, const struct centre_author *author, uint64_t first_seq,
+                               uint64_t last_seq, uint64_t first_position, struct error *err);
+struct op_row {
+    uint64_t position;
+    const struct op *op;
+    struct slice header;
+    bool salted; /* the salt comes from the block's seed */
+    const char *quarantine;
+    int64_t received_at_ms;
+};
+MUST_USE enum err_code op_add(struct centre_store *store, const struct centre_author *author, const struct op_row *row,
+                              struct error *err);
+/* Is this the header of the author's op `seq` that is held? */
+MUST_USE enum err_code op_same(struct centre_store *store, const struct centre_author *author, uint64_t seq,
+                               struct slice header, bool *ret_same, struct error *err);
+
+#define OP_COLUMNS "o.id, o.author, o.seq, o.header, o.salt, o.body, o.quarantine, o.received_at, o.writer"
+/*
+ * Of a row of OP_COLUMNS. The op borrows from the statement until the next step; its salt is zero and *ret_salted true
+ * when it comes from a seed.
+ */
+MUST_USE enum err_code op_read(sqlite3_stmt *s, struct op *ret_op, struct op_id supersedes[OP_SUPERSEDES_MAX],
+                               bool *ret_salted, struct error *err);
+
+#endif
