@@ -76,7 +76,7 @@ static void say_outcome(const json_t *entry, char out[WORDS_SIZE])
                    reason[0] != '\0' ? " (" : "", reason, reason[0] != '\0' ? ")" : "");
 }
 
-/* How a session stands: "not recorded", "attended, 4 h", "disputed: 2 sides, the newest says absent". */
+/* How a session stands: "not recorded", "attended, 4 h", "disputed: 2 sides, newest: absent". */
 static enum mark say_standing(const json_t *session, char out[WORDS_SIZE])
 {
     const char *standing = answer_text(session, "standing");
@@ -87,8 +87,8 @@ static enum mark say_standing(const json_t *session, char out[WORDS_SIZE])
         return MARK_WARNING;
     }
     if (strcmp(standing, "disputed") == 0) {
-        (void)snprintf(out, WORDS_SIZE, "disputed: %" PRId64 " sides, the newest says %.100s",
-                       answer_int(session, "heads"), outcome);
+        (void)snprintf(out, WORDS_SIZE, "disputed: %" PRId64 " sides, newest: %.100s", answer_int(session, "heads"),
+                       outcome);
         return MARK_BAD;
     }
     if (strcmp(standing, "excused") == 0 && strcmp(answer_text(session, "outcome"), "excused") != 0) {

@@ -13,7 +13,7 @@
 #include "agent/cli/screen.h"
 
 #define SHEET_COLUMNS_MAX 10
-#define SHEET_LINES_MAX 3
+#define SHEET_LINES_MAX 4
 
 struct sheet_column {
     const char *title;

@@ -71,7 +71,7 @@ Test(roll, shows_who_when_how_and_the_name_to_record_with)
               run.out);
     cr_expect(has(run.out, "GDN-P015@2026-11-20/2  Bob Sample (P015)   not recorded"), "%s", run.out);
     cr_expect(has(run.out, "JCP appointment 15:00-15:30"), "%s", run.out);
-    cr_expect(has(run.out, "disputed: 2 sides, the newest says absent"), "%s", run.out);
+    cr_expect(has(run.out, "disputed: 2 sides, newest: absent"), "%s", run.out);
     cr_expect(has(run.out, "holdfast attend SESSION OUTCOME"), "%s", run.out);
     run_free(&run);
     service_stop(&service);

@@ -71,14 +71,15 @@ Test(sheet, shows_that_a_cell_of_too_many_lines_was_cut, .init = text_init)
     size_t size = 0;
     struct screen screen = { .out = open_memstream(&text, &size), .width = 20 };
     struct sheet *sheet = sheet_new(columns);
-    sheet_add(sheet, MARK_PLAIN, (const char *[]){ "A1", "one two three four five six averylongwordindeed", "", "" });
+    sheet_add(sheet, MARK_PLAIN,
+              (const char *[]){ "A1", "one two three four five six seven eight averylongwordindeed", "", "" });
     sheet_add(sheet, MARK_PLAIN, (const char *[]){ "A2", "averylongwordindeed", "", "" });
     sheet_print(sheet, &screen);
     sheet_free(sheet);
     fclose(screen.out);
     cr_assert_str_eq(text, "  REF  PERSON\n"
                            "  A1   one two three\n"
-                           "       four five six\n"
+                           "       four five six\n       seven eight\n"
                            "       averylongwor…\n"
                            "  A2   averylongword\n"
                            "       indeed\n");
