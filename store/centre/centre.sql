@@ -25,6 +25,7 @@ CREATE TABLE site (
 CREATE TABLE enrolment_code (
     hash        BLOB PRIMARY KEY CHECK (length(hash) = 32),
     site        INTEGER NOT NULL REFERENCES site (id),
+    label       TEXT NOT NULL,                     -- the operator's name for the device to come
     created_at  INTEGER NOT NULL,
     expires_at  INTEGER NOT NULL,
     used_at     INTEGER,
@@ -35,7 +36,7 @@ CREATE TABLE device (
     id            INTEGER PRIMARY KEY,
     device        BLOB NOT NULL UNIQUE CHECK (length(device) = 16),
     site          INTEGER NOT NULL REFERENCES site (id),
-    name          TEXT NOT NULL,
+    label         TEXT NOT NULL,
     certificate   BLOB NOT NULL,
     valid_until   INTEGER NOT NULL,
     enrolled_at   INTEGER NOT NULL,

@@ -90,7 +90,7 @@ MUST_USE enum err_code centre_sites(struct centre_store *store, struct centre_si
 struct centre_device {
     int64_t id;
     uint8_t device[DEVICE_ID_BYTES];
-    char name[CENTRE_NAME_MAX + 1];
+    char label[CENTRE_NAME_MAX + 1]; /* as the operator named it with its code; may be empty */
     struct centre_site site;
     int64_t valid_until_ms;
     int64_t enrolled_at_ms;
@@ -100,8 +100,9 @@ struct centre_device {
     uint64_t quarantined;
 };
 
-MUST_USE enum err_code centre_code_add(struct centre_store *store, int64_t site, const uint8_t hash[SHA256_BYTES],
-                                       int64_t now_ms, int64_t expires_at_ms, struct error *err);
+MUST_USE enum err_code centre_code_add(struct centre_store *store, int64_t site, const char *label,
+                                       const uint8_t hash[SHA256_BYTES], int64_t now_ms, int64_t expires_at_ms,
+                                       struct error *err);
 /* The site that the code admits to. ERR_REFUSED: unknown, run out or used. */
 MUST_USE enum err_code centre_code_check(struct centre_store *store, const uint8_t hash[SHA256_BYTES], int64_t now_ms,
                                          struct centre_site *ret_site, struct error *err);
@@ -110,9 +111,8 @@ MUST_USE enum err_code centre_code_check(struct centre_store *store, const uint8
  * was lost) until the code runs out. ERR_CONFLICT: the device belongs to another site. ERR_REVOKED: it was revoked.
  */
 MUST_USE enum err_code centre_device_enrol(struct centre_store *store, const uint8_t hash[SHA256_BYTES],
-                                           const uint8_t device[DEVICE_ID_BYTES], const char *name,
-                                           struct slice certificate, int64_t valid_until_ms, int64_t now_ms,
-                                           struct error *err);
+                                           const uint8_t device[DEVICE_ID_BYTES], struct slice certificate,
+                                           int64_t valid_until_ms, int64_t now_ms, struct error *err);
 MUST_USE enum err_code centre_device_renew(struct centre_store *store, int64_t device, struct slice certificate,
                                            int64_t valid_until_ms, struct error *err);
 /* ERR_NOT_FOUND. */

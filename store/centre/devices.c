@@ -12,21 +12,25 @@ struct code {
     int64_t site;
     int64_t expires_at_ms;
     bool used;
+    char label[CENTRE_NAME_MAX + 1];
     uint8_t device[DEVICE_ID_BYTES]; /* that used it */
 };
 
-enum err_code centre_code_add(struct centre_store *store, int64_t site, const uint8_t hash[SHA256_BYTES],
-                              int64_t now_ms, int64_t expires_at_ms, struct error *err)
+enum err_code centre_code_add(struct centre_store *store, int64_t site, const char *label,
+                              const uint8_t hash[SHA256_BYTES], int64_t now_ms, int64_t expires_at_ms,
+                              struct error *err)
 {
     sqlite3_stmt *s;
     TRY(db_begin(&store->db, err));
     enum err_code rc = db_statement(
-        &store->db, "INSERT INTO enrolment_code (hash, site, created_at, expires_at) VALUES (?1, ?2, ?3, ?4)", &s, err);
+        &store->db,
+        "INSERT INTO enrolment_code (hash, site, created_at, expires_at, label) VALUES (?1, ?2, ?3, ?4, ?5)", &s, err);
     if (rc == ERR_OK) {
         bind_blob(s, 1, hash, SHA256_BYTES);
         bind_int(s, 2, site);
         bind_int(s, 3, now_ms);
         bind_int(s, 4, expires_at_ms);
+        bind_text(s, 5, label);
         rc = db_run(&store->db, s, err);
     }
     return db_end(&store->db, rc, err);
@@ -42,8 +46,8 @@ static enum err_code code_find(struct centre_store *store, const uint8_t hash[SH
 {
     sqlite3_stmt *s;
     bool row;
-    TRY(db_statement(&store->db, "SELECT site, expires_at, used_at, device FROM enrolment_code WHERE hash = ?1", &s,
-                     err));
+    TRY(db_statement(&store->db, "SELECT site, expires_at, used_at, device, label FROM enrolment_code WHERE hash = ?1",
+                     &s, err));
     bind_blob(s, 1, hash, SHA256_BYTES);
     TRY(db_step(&store->db, s, &row, err));
     if (!row) {
@@ -53,6 +57,7 @@ static enum err_code code_find(struct centre_store *store, const uint8_t hash[SH
                          .expires_at_ms = column_int(s, 1),
                          .used = sqlite3_column_type(s, 2) != SQLITE_NULL };
     (void)column_fixed(s, 3, code.device, DEVICE_ID_BYTES);
+    column_text(s, 4, code.label, sizeof(code.label));
     sqlite3_reset(s);
     if (now_ms >= code.expires_at_ms) {
         return code_refused(err);
@@ -98,7 +103,7 @@ static enum err_code code_use(struct centre_store *store, const uint8_t hash[SHA
 /* ---- devices ---- */
 
 #define DEVICE_SELECT                                                                                                  \
-    "SELECT d.id, d.device, d.name, d.valid_until, d.enrolled_at, d.last_seen_at, d.revoked_at, "                      \
+    "SELECT d.id, d.device, d.label, d.valid_until, d.enrolled_at, d.last_seen_at, d.revoked_at, "                     \
     "(SELECT a.newest_seq FROM author a WHERE a.site = d.site AND a.device = d.device "                                \
     "ORDER BY a.incarnation DESC LIMIT 1), "                                                                           \
     "(SELECT count(*) FROM author a JOIN op o INDEXED BY op_quarantined ON o.author = a.id "                           \
@@ -110,7 +115,7 @@ static void device_read(sqlite3_stmt *s, void *row)
     struct centre_device *device = row;
     device->id = column_int(s, 0);
     (void)column_fixed(s, 1, device->device, DEVICE_ID_BYTES);
-    column_text(s, 2, device->name, sizeof(device->name));
+    column_text(s, 2, device->label, sizeof(device->label));
     device->valid_until_ms = column_int(s, 3);
     device->enrolled_at_ms = column_int(s, 4);
     device->last_seen_at_ms = column_int_or(s, 5, OP_TIME_NONE);
@@ -174,18 +179,18 @@ enum err_code centre_device_named(struct centre_store *store, const char *digits
     return ERR_OK;
 }
 
-static enum err_code device_insert(struct centre_store *store, int64_t site, const uint8_t device[DEVICE_ID_BYTES],
-                                   const char *name, struct slice certificate, int64_t valid_until_ms, int64_t now_ms,
-                                   struct error *err)
+static enum err_code device_insert(struct centre_store *store, const struct code *code,
+                                   const uint8_t device[DEVICE_ID_BYTES], struct slice certificate,
+                                   int64_t valid_until_ms, int64_t now_ms, struct error *err)
 {
     sqlite3_stmt *s;
     TRY(db_statement(&store->db,
-                     "INSERT INTO device (device, site, name, certificate, valid_until, enrolled_at) "
+                     "INSERT INTO device (device, site, label, certificate, valid_until, enrolled_at) "
                      "VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
                      &s, err));
     bind_blob(s, 1, device, DEVICE_ID_BYTES);
-    bind_int(s, 2, site);
-    bind_text(s, 3, name);
+    bind_int(s, 2, code->site);
+    bind_text(s, 3, code->label);
     bind_slice(s, 4, certificate);
     bind_int(s, 5, valid_until_ms);
     bind_int(s, 6, now_ms);
@@ -224,8 +229,8 @@ static enum err_code device_again(struct centre_store *store, const struct centr
 }
 
 static enum err_code enrol(struct centre_store *store, const uint8_t hash[SHA256_BYTES],
-                           const uint8_t device[DEVICE_ID_BYTES], const char *name, struct slice certificate,
-                           int64_t valid_until_ms, int64_t now_ms, struct error *err)
+                           const uint8_t device[DEVICE_ID_BYTES], struct slice certificate, int64_t valid_until_ms,
+                           int64_t now_ms, struct error *err)
 {
     struct code code;
     struct centre_device known;
@@ -238,17 +243,17 @@ static enum err_code enrol(struct centre_store *store, const uint8_t hash[SHA256
     }
     enum err_code rc = centre_device_find(store, device, &known, err);
     if (rc == ERR_NOT_FOUND) {
-        return device_insert(store, code.site, device, name, certificate, valid_until_ms, now_ms, err);
+        return device_insert(store, &code, device, certificate, valid_until_ms, now_ms, err);
     }
     return rc == ERR_OK ? device_again(store, &known, code.site, certificate, valid_until_ms, err) : rc;
 }
 
 enum err_code centre_device_enrol(struct centre_store *store, const uint8_t hash[SHA256_BYTES],
-                                  const uint8_t device[DEVICE_ID_BYTES], const char *name, struct slice certificate,
+                                  const uint8_t device[DEVICE_ID_BYTES], struct slice certificate,
                                   int64_t valid_until_ms, int64_t now_ms, struct error *err)
 {
     TRY(db_begin(&store->db, err));
-    return db_end(&store->db, enrol(store, hash, device, name, certificate, valid_until_ms, now_ms, err), err);
+    return db_end(&store->db, enrol(store, hash, device, certificate, valid_until_ms, now_ms, err), err);
 }
 
 enum err_code centre_device_seen(struct centre_store *store, int64_t device, int64_t now_ms, struct error *err)
