@@ -28,17 +28,28 @@ static const struct {
     { "attention", MARK_BAD, "attention: somebody has to act" },
 };
 
-static void print_headline(const struct screen *screen, const json_t *status)
+/* A device without a site is offline too, but cannot record yet. */
+static enum mark headline(const json_t *status, const char **ret_words)
 {
     const char *state = answer_text(status, "state");
-    enum mark mark = MARK_PLAIN;
-    const char *words = state;
+    if (strcmp(state, "offline") == 0 && !answer_true(status, "enrolled")) {
+        *ret_words = "not enrolled: this device belongs to no site yet";
+        return MARK_WARNING;
+    }
     for (size_t i = 0; i < ARRAY_LEN(states); i++) {
         if (strcmp(states[i].state, state) == 0) {
-            mark = states[i].mark;
-            words = states[i].words;
+            *ret_words = states[i].words;
+            return states[i].mark;
         }
     }
+    *ret_words = state;
+    return MARK_PLAIN;
+}
+
+static void print_headline(const struct screen *screen, const json_t *status)
+{
+    const char *words;
+    enum mark mark = headline(status, &words);
     const char *site = answer_text(answer_member(status, "site"), "name");
     screen_print(screen, "%s%s%s", screen_mark(screen, MARK_STRONG), site, screen_unmark(screen));
     screen_print(screen, "%s%s%s%s\n", site[0] != '\0' ? " - " : "", screen_mark(screen, mark), words,
@@ -186,7 +197,7 @@ static const char *next_step(const json_t *status)
         return "'holdfast unlock' asks for the passphrase";
     }
     if (!answer_true(status, "enrolled")) {
-        return "'holdfast enrol --endpoint URL --code CODE' joins a centre; recording works without";
+        return "'holdfast enrol --endpoint URL --code CODE' joins this device to its site, so that records can be made";
     }
     if (answer_int(status, "quarantined") > 0) {
         return "'holdfast log --quarantined' shows what was not accepted, and why";

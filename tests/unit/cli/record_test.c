@@ -218,6 +218,17 @@ Test(status, says_how_to_open_the_vault_and_to_make_one)
     service_stop(&service);
 }
 
+Test(status, does_not_promise_that_a_device_without_a_site_can_record)
+{
+    struct service service;
+    struct outcome_of_run run =
+        RUN_ONCE(&service, 200, "{\"state\": \"offline\", \"vault\": \"open\", \"enrolled\": false}", "status");
+    cr_expect(has(run.out, "not enrolled") && has(run.out, "'holdfast enrol"), "%s", run.out);
+    cr_expect(!has(run.out, "recording works"), "%s", run.out);
+    run_free(&run);
+    service_stop(&service);
+}
+
 static struct outcome_of_run run_sync(struct service *service, const struct canned *canned, size_t count)
 {
     service_start(service, canned, count);
