@@ -1,9 +1,12 @@
 #include "agent/api.h"
 
+#include <malloc.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "agent/api_handlers.h"
 #include "agent/import/table.h"
+#include "base/log.h"
 
 enum tail { TAIL_NONE, TAIL_SOME }; /* TAIL_SOME: the path goes on behind the prefix */
 enum body { BODY_NONE, BODY_OBJECT, BODY_RAW };
@@ -35,6 +38,19 @@ static const struct route routes[] = {
     { "POST", "/v1/verify", TAIL_NONE, BODY_OBJECT, api_verify },
     { "POST", "/v1/rebuild", TAIL_NONE, BODY_OBJECT, api_rebuild },
 };
+
+static void wipe_and_free(void *memory)
+{
+    if (memory != NULL) {
+        secret_wipe(memory, malloc_usable_size(memory));
+        free(memory);
+    }
+}
+
+void api_wipe_freed_json(void)
+{
+    json_set_alloc_funcs(malloc, wipe_and_free);
+}
 
 void api_answer_init(struct api_answer *answer)
 {
@@ -87,6 +103,8 @@ int api_status_of(enum err_code code)
 
 void api_answer_error(struct api_answer *answer, const struct error *err)
 {
+    answer->code = err->code;
+    answer->error = *err;
     answer->status = api_status_of(err->code);
     answer->content_type = "application/json";
     json_t *message = json_string(err->message);
@@ -153,6 +171,9 @@ void api_call_data(const struct api_world *world, const struct api_request *requ
         if (rc != ERR_OK) {
             err.code = rc;
             api_answer_error(answer, &err);
+            if (answer->status >= 500) {
+                log_error("call_failed", &err);
+            }
         }
         return;
     }

@@ -45,8 +45,13 @@ struct api_answer {
     int status;
     const char *content_type;
     struct buf body;
-    bool wrote; /* something was recorded: the rules and the exchange have work */
+    bool wrote;         /* something was recorded: the rules and the exchange have work */
+    enum err_code code; /* ERR_OK, or why it failed: */
+    struct error error;
 };
+
+/* Once a process: JSON's memory is wiped when it is freed, as passphrases and names pass through it. */
+void api_wipe_freed_json(void);
 
 void api_answer_init(struct api_answer *answer);
 void api_answer_fini(struct api_answer *answer);

@@ -1,0 +1,399 @@
+#include "agent/agent.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <systemd/sd-daemon.h>
+#include <unistd.h>
+
+#include "agent/agent_parts.h"
+#include "agent/import/table.h"
+#include "agent/peer.h"
+#include "base/clock.h"
+#include "base/file.h"
+
+#define DATABASE_NAME "replica.db"
+#define LOCK_NAME "holdfastd.lock"
+#define CONNECTIONS_MAX 64
+#define IDLE_TIMEOUT_S 30 /* of a connection that neither sends nor waits for an answer */
+#define PACK_MAX ((size_t)1024 * 1024)
+#define SOCKET_MODE 0660
+
+static void log_state(const struct agent *agent)
+{
+    static const char *const names[] = { "locked", "unlocking", "open", "closing", "stopping", "stopped" };
+    LOG_INFO("state_changed", "state=%s", names[agent->state]);
+    (void)sd_notifyf(0, "STATUS=%s", names[agent->state]);
+}
+
+static void enter(struct agent *agent, enum agent_state state)
+{
+    agent->state = state;
+    log_state(agent);
+}
+
+/* ---- OPEN ---- */
+
+void agent_data_changed(struct agent *agent, bool recorded_here)
+{
+    if (agent->state != AGENT_OPEN) {
+        return;
+    }
+    flags_pass_wake(&agent->flags);
+    if (recorded_here && agent->driver != NULL) {
+        exchange_driver_wake(agent->driver, CLIENT_WAKE_NEW_OPS);
+    }
+}
+
+static void on_exchange_changed(void *context, bool new_ops)
+{
+    struct agent *agent = context;
+    if (new_ops) {
+        agent_data_changed(agent, false);
+    }
+    waiters_wake(agent);
+}
+
+void agent_start_exchange(struct agent *agent)
+{
+    struct error *err = &agent->driver_error;
+    *err = (struct error){ 0 };
+    store_identity_fini(&agent->identity);
+    agent->identity = (struct store_identity){ 0 };
+    if (store_identity_read(agent->store, &agent->identity, err) != ERR_OK) {
+        log_error("identity_unreadable", err);
+        return;
+    }
+    secret_free(&agent->identity.key_pkcs8); /* the driver has its own */
+    if (agent->identity.enrolled &&
+        exchange_driver_start(&agent->loop, agent->store, on_exchange_changed, agent, &agent->driver, err) != ERR_OK) {
+        log_error("exchange_not_started", err);
+    }
+}
+
+static void on_unlocked(void *context, enum err_code rc, const struct error *failure)
+{
+    struct agent *agent = context;
+    struct store_options options = { .cache_kib = agent->options->cache_kib, .programme = agent->programme };
+    agent->lock_error = *failure;
+    if (rc == ERR_OK) {
+        rc = store_open(agent->lockbox.vault, &options, &agent->store, &agent->lock_error);
+        if (rc != ERR_OK) {
+            lockbox_close(&agent->lockbox);
+        }
+    }
+    if (rc != ERR_OK) {
+        log_error("unlock_failed", &agent->lock_error);
+        enter(agent, AGENT_LOCKED);
+        waiters_answer_error(agent, WAITING_UNLOCK, &agent->lock_error);
+        agent_step(agent);
+        return;
+    }
+    agent->lock_error = (struct error){ 0 };
+    agent->trouble = (struct error){ 0 };
+    enter(agent, AGENT_OPEN);
+    flags_pass_init(&agent->flags, &agent->loop, agent->store, agent->programme);
+    flags_pass_wake(&agent->flags);
+    agent_start_exchange(agent);
+    waiters_answer_status(agent, WAITING_UNLOCK);
+    agent_step(agent);
+}
+
+enum err_code agent_unlock(struct agent *agent, enum vault_slot_kind kind, struct secret *secret, bool create,
+                           struct error *err)
+{
+    TRY(lockbox_open(&agent->lockbox, kind, secret, create, on_unlocked, agent, err));
+    enter(agent, AGENT_UNLOCKING);
+    return ERR_OK;
+}
+
+/* ---- CLOSING ---- */
+
+static void on_part_stopped(void *context)
+{
+    struct agent *agent = context;
+    agent->stopping_parts--;
+    agent_step(agent);
+}
+
+static void on_driver_stopped(void *context)
+{
+    struct agent *agent = context;
+    agent->driver = NULL;
+    on_part_stopped(agent);
+}
+
+/* An enrolment that runs is cancelled; agent_step is called again when it has told so. */
+static void begin_closing(struct agent *agent)
+{
+    struct error locked;
+    (void)FAIL(&locked, LOCKED, "wait: the replica was locked meanwhile");
+    enter(agent, AGENT_CLOSING);
+    waiters_answer_error(agent, WAITING_SYNC, &locked);
+    agent->stopping_parts = 1;
+    flags_pass_stop(&agent->flags, on_part_stopped, agent);
+    if (agent->driver != NULL) {
+        agent->stopping_parts++;
+        exchange_driver_stop(agent->driver, on_driver_stopped, agent);
+    }
+    enrolment_cancel(&agent->enrolment);
+}
+
+static void finish_closing(struct agent *agent)
+{
+    store_close(agent->store);
+    agent->store = NULL;
+    store_identity_fini(&agent->identity);
+    agent->identity = (struct store_identity){ 0 };
+    lockbox_close(&agent->lockbox);
+    enter(agent, AGENT_LOCKED);
+}
+
+/* ---- STOPPING ---- */
+
+static void on_server_stopped(void *context)
+{
+    struct agent *agent = context;
+    agent->server = NULL;
+}
+
+static void on_day_stopped(void *context)
+{
+    struct agent *agent = context;
+    agent->day.fd = -1;
+}
+
+static void begin_stopping(struct agent *agent)
+{
+    struct error stopping;
+    (void)FAIL(&stopping, BUSY, "wait: the agent is stopping");
+    enter(agent, AGENT_STOPPING);
+    (void)sd_notify(0, "STOPPING=1");
+    for (int waiting = WAITING_UNLOCK; waiting <= WAITING_SYNC; waiting++) {
+        waiters_answer_error(agent, (enum waiting)waiting, &stopping);
+    }
+    if (agent->server != NULL) {
+        http_server_stop(agent->server, on_server_stopped, agent);
+    }
+    if (agent->day.fd >= 0) {
+        day_watch_stop(&agent->day, on_day_stopped);
+    }
+    link_sense_stop(agent->link);
+    uv_close((uv_handle_t *)&agent->terminate, NULL);
+    uv_close((uv_handle_t *)&agent->interrupt, NULL);
+    uv_close((uv_handle_t *)&agent->waiters_timer, NULL);
+    uv_close((uv_handle_t *)&agent->watchdog, NULL);
+    enter(agent, AGENT_STOPPED); /* uv_run returns when the last handle is closed */
+}
+
+void agent_step(struct agent *agent)
+{
+    bool leave = agent->stop_asked || agent->lock_asked;
+    if (agent->state == AGENT_OPEN && leave) {
+        begin_closing(agent);
+    }
+    if (agent->state == AGENT_CLOSING && agent->stopping_parts == 0 && !enrolment_running(&agent->enrolment)) {
+        finish_closing(agent);
+    }
+    if (agent->state != AGENT_LOCKED) {
+        return;
+    }
+    if (agent->lock_asked) {
+        agent->lock_asked = false;
+        waiters_answer_status(agent, WAITING_LOCK);
+    }
+    if (agent->stop_asked) {
+        begin_stopping(agent);
+    }
+}
+
+/* ---- what the loop tells ---- */
+
+static void on_signal(uv_signal_t *signal, int number)
+{
+    struct agent *agent = signal->data;
+    LOG_INFO("stop_asked", "signal=%d", number);
+    agent->stop_asked = true;
+    agent_step(agent);
+}
+
+/* Midnight, or somebody set the clock: flags depend on the day, and the next try on the time. */
+static void on_day_changed(void *context)
+{
+    struct agent *agent = context;
+    agent_data_changed(agent, false);
+    if (agent->state == AGENT_OPEN && agent->driver != NULL) {
+        exchange_driver_wake(agent->driver, CLIENT_WAKE_NETWORK);
+    }
+}
+
+static void on_network(void *context)
+{
+    struct agent *agent = context;
+    if (agent->state == AGENT_OPEN && agent->driver != NULL) {
+        exchange_driver_wake(agent->driver, CLIENT_WAKE_NETWORK);
+    }
+}
+
+static void on_watchdog(uv_timer_t *timer)
+{
+    (void)timer;
+    (void)sd_notify(0, "WATCHDOG=1");
+}
+
+/* ---- start ---- */
+
+/* flock(2) goes with the process, however it ends. */
+static enum err_code take_state_lock(struct agent *agent, struct error *err)
+{
+    char path[PATH_MAX + 32];
+    (void)snprintf(path, sizeof(path), "%s/" LOCK_NAME, agent->options->state_dir);
+    int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+    if (fd < 0) {
+        return error_errno(err, "open '%s'", path);
+    }
+    if (flock(fd, LOCK_EX | LOCK_NB) != 0) {
+        bool other = errno == EWOULDBLOCK;
+        enum err_code rc = other ? FAIL(err, BUSY,
+                                        "use state folder '%s': another holdfastd uses it already; stop that one or "
+                                        "give each its own --state-dir",
+                                        agent->options->state_dir)
+                                 : error_errno(err, "lock '%s'", path);
+        (void)close(fd);
+        return rc;
+    }
+    agent->lock_fd = fd;
+    return ERR_OK;
+}
+
+static enum err_code load_programme(struct agent *agent, struct error *err)
+{
+    if (agent->options->programme[0] == '\0') {
+        agent->programme = programme_default();
+        return ERR_OK;
+    }
+    SCOPED(buf_fini) struct buf text;
+    buf_init(&text, PACK_MAX);
+    enum err_code rc = file_read(agent->options->programme, &text, err);
+    if (rc == ERR_OK) {
+        rc = programme_load(buf_slice(&text), &agent->own_programme, err);
+    }
+    if (rc != ERR_OK) {
+        return error_wrap(err, ERR_CONFIG, "read programme pack '%s'", agent->options->programme);
+    }
+    agent->programme = agent->own_programme;
+    return ERR_OK;
+}
+
+static enum err_code prepare(struct agent *agent, struct error *err)
+{
+    TRY(peer_group(agent->options->group, &agent->group, err));
+    TRY(load_programme(agent, err));
+    TRY(folder_ensure(agent->options->state_dir, err));
+    TRY(take_state_lock(agent, err));
+    (void)snprintf(agent->vault_path, sizeof(agent->vault_path), "%s/" DATABASE_NAME, agent->options->state_dir);
+    return ERR_OK;
+}
+
+static enum err_code start_server(struct agent *agent, struct error *err)
+{
+    struct http_server_options options = { .unix_path = agent->options->socket,
+                                           .unix_mode = SOCKET_MODE,
+                                           .body_max = TABLE_FILE_BYTES_MAX,
+                                           .connections_max = CONNECTIONS_MAX,
+                                           .idle_timeout_s = IDLE_TIMEOUT_S,
+                                           .handler = api_server_handle,
+                                           .context = agent };
+    TRY(http_server_start(&agent->loop, &options, &agent->server, err));
+    if (agent->group != PEER_NO_GROUP && chown(agent->options->socket, (uid_t)-1, agent->group) != 0) {
+        return error_errno(err, "give the socket to group '%s'", agent->options->group);
+    }
+    return ERR_OK;
+}
+
+static void start_timers(struct agent *agent)
+{
+    waiters_init(agent);
+    CHECK(uv_signal_init(&agent->loop, &agent->terminate) == 0);
+    CHECK(uv_signal_init(&agent->loop, &agent->interrupt) == 0);
+    CHECK(uv_timer_init(&agent->loop, &agent->watchdog) == 0);
+    agent->terminate.data = agent;
+    agent->interrupt.data = agent;
+    CHECK(uv_signal_start(&agent->terminate, on_signal, SIGTERM) == 0);
+    CHECK(uv_signal_start(&agent->interrupt, on_signal, SIGINT) == 0);
+    uint64_t usec = 0;
+    if (sd_watchdog_enabled(0, &usec) > 0) {
+        uint64_t every_ms = usec / 2000;
+        CHECK(uv_timer_start(&agent->watchdog, on_watchdog, every_ms, every_ms) == 0);
+    }
+}
+
+static enum err_code start_parts(struct agent *agent, struct error *err)
+{
+    TRY(day_watch_start(&agent->day, &agent->loop, on_day_changed, agent, err));
+    TRY(link_sense_start(&agent->loop, on_network, agent, &agent->link, err));
+    return start_server(agent, err);
+}
+
+/* A key file that does not serve leaves the agent running and locked: status says why. */
+static void unlock_by_key_file(struct agent *agent)
+{
+    if (agent->options->key_file[0] == '\0') {
+        return;
+    }
+    SCOPED(secret_free) struct secret key = { 0 };
+    struct error *err = &agent->lock_error;
+    enum err_code rc =
+        lockbox_key_file(&agent->lockbox, agent->options->key_file, agent->options->may_make_key_file, &key, err);
+    if (rc == ERR_OK) {
+        rc = agent_unlock(agent, VAULT_SLOT_KEY_FILE, &key, !vault_exists(agent->vault_path), err);
+    }
+    if (rc != ERR_OK) {
+        log_error("unlock_failed", err);
+    }
+}
+
+static enum err_code run(struct agent *agent, struct error *err)
+{
+    CHECK(uv_loop_init(&agent->loop) == 0);
+    lockbox_init(&agent->lockbox, &agent->loop, agent->vault_path);
+    enrolment_init(&agent->enrolment, &agent->loop);
+    start_timers(agent);
+    enum err_code rc = start_parts(agent, err);
+    if (rc == ERR_OK) {
+        LOG_INFO("agent_started", "version=%s socket=\"%s\"", HOLDFAST_VERSION, agent->options->socket);
+        (void)sd_notify(0, "READY=1");
+        unlock_by_key_file(agent);
+    } else {
+        agent->stop_asked = true;
+        agent_step(agent);
+    }
+    (void)uv_run(&agent->loop, UV_RUN_DEFAULT);
+    CHECK(agent->state == AGENT_STOPPED);
+    enrolment_fini(&agent->enrolment);
+    CHECK(uv_loop_close(&agent->loop) == 0);
+    return rc;
+}
+
+enum err_code agent_run(const struct agent_options *options, struct error *err)
+{
+    struct agent *agent = calloc(1, sizeof(*agent));
+    if (agent == NULL) {
+        return FAIL(err, NO_MEMORY, "start the agent");
+    }
+    agent->options = options;
+    agent->lock_fd = -1;
+    agent->day.fd = -1;
+    enum err_code rc = prepare(agent, err);
+    if (rc == ERR_OK) {
+        rc = run(agent, err);
+    }
+    programme_free(agent->own_programme);
+    scoped_close(&agent->lock_fd);
+    free(agent);
+    return rc;
+}

@@ -1,0 +1,99 @@
+/*
+ * agent/agent_parts - what agent.c, the API server and the service calls share.
+ *
+ * Layer: agent, inside the composition.
+ */
+#ifndef AGENT_AGENT_PARTS_H
+#define AGENT_AGENT_PARTS_H
+
+#include <uv.h>
+
+#include "agent/agent.h"
+#include "agent/api.h"
+#include "agent/day_watch.h"
+#include "agent/enrolment.h"
+#include "agent/exchange_driver.h"
+#include "agent/flags_pass.h"
+#include "agent/lockbox.h"
+#include "sync/edge/http_server.h"
+#include "sync/edge/link_sense.h"
+
+#define WAITERS_MAX 32
+
+enum agent_state { AGENT_LOCKED, AGENT_UNLOCKING, AGENT_OPEN, AGENT_CLOSING, AGENT_STOPPING, AGENT_STOPPED };
+
+/* What an unanswered request waits for. */
+enum waiting { WAITING_NONE, WAITING_UNLOCK, WAITING_LOCK, WAITING_ENROL, WAITING_SYNC };
+
+struct waiter {
+    enum waiting waiting;
+    struct http_exchange *exchange;
+    int64_t deadline_ms; /* monotonic; of WAITING_SYNC */
+};
+
+struct agent {
+    uv_loop_t loop;
+    const struct agent_options *options;
+    const struct programme *programme;
+    struct programme *own_programme; /* NULL: the built-in one */
+    char vault_path[PATH_MAX + 16];
+    gid_t group;
+    int lock_fd;
+
+    enum agent_state state;
+    bool stop_asked;
+    bool lock_asked;
+    int stopping_parts; /* of CLOSING or STOPPING that are not closed yet */
+
+    struct lockbox lockbox;
+    struct error lock_error;        /* why the replica is locked; ERR_OK: only because nobody unlocked it */
+    struct store *store;            /* while OPEN and CLOSING */
+    struct store_identity identity; /* without its key: for status and for deriving ids */
+    struct flags_pass flags;
+    struct exchange_driver *driver; /* NULL before enrolment */
+    struct error driver_error;      /* why there is none though the device is enrolled */
+    struct enrolment enrolment;
+    struct error trouble; /* of the disk, when the last recording failed for it */
+
+    struct day_watch day;
+    struct link_sense *link;
+    struct http_server *server;
+    struct waiter waiters[WAITERS_MAX];
+    uv_timer_t waiters_timer;
+    uv_signal_t terminate;
+    uv_signal_t interrupt;
+    uv_timer_t watchdog;
+};
+
+/* agent.c */
+void agent_step(struct agent *agent);
+MUST_USE enum err_code agent_unlock(struct agent *agent, enum vault_slot_kind kind, struct secret *secret, bool create,
+                                    struct error *err);
+/* Once the device is enrolled; reads the identity again. */
+void agent_start_exchange(struct agent *agent);
+/* Something was recorded here or has come from the centre. */
+void agent_data_changed(struct agent *agent, bool recorded_here);
+
+/* api_server.c */
+void api_server_handle(void *context, const struct http_request *request);
+
+/* waiters.c: requests that are answered later */
+MUST_USE enum err_code waiters_add(struct agent *agent, enum waiting waiting, struct http_exchange *exchange,
+                                   int64_t timeout_ms, struct error *err);
+void waiters_answer_status(struct agent *agent, enum waiting waiting);
+void waiters_answer(struct agent *agent, enum waiting waiting, const struct api_answer *answer);
+void waiters_answer_error(struct agent *agent, enum waiting waiting, const struct error *err);
+void waiters_init(struct agent *agent);
+/* Looks at those who wait for an exchange, from the loop. */
+void waiters_wake(struct agent *agent);
+
+/* api_status.c: NULL without memory */
+json_t *status_value(struct agent *agent);
+
+/* api_service.c: true when the path is one of the service's own calls; it is then answered or waits */
+bool api_service_call(struct agent *agent, const struct http_request *request);
+void api_send(struct http_exchange *exchange, const struct api_answer *answer);
+void api_send_error(struct http_exchange *exchange, const struct error *err);
+void api_send_object(struct http_exchange *exchange, json_t *object);
+
+#endif

@@ -1,0 +1,113 @@
+/* From the socket to the calls and back: who asks, is the replica open, what became of it. */
+#include <malloc.h>
+#include <string.h>
+
+#include "agent/agent_parts.h"
+#include "agent/api_call.h"
+#include "agent/peer.h"
+#include "base/clock.h"
+
+#define TRIM_OVER ((size_t)1024 * 1024) /* after a request or an answer of this size, memory goes back to the system   \
+                                         */
+
+static const char *const no_store[] = { "Cache-Control", "no-store", NULL };
+
+void api_send(struct http_exchange *exchange, const struct api_answer *answer)
+{
+    http_answer(exchange, answer->status, answer->content_type, buf_slice(&answer->body), no_store);
+}
+
+void api_send_error(struct http_exchange *exchange, const struct error *err)
+{
+    struct api_answer answer;
+    api_answer_init(&answer);
+    api_answer_error(&answer, err);
+    api_send(exchange, &answer);
+    api_answer_fini(&answer);
+}
+
+void api_send_object(struct http_exchange *exchange, json_t *object)
+{
+    struct api_answer answer;
+    struct error err;
+    api_answer_init(&answer);
+    if (answer_object(&answer, object, &err) != ERR_OK) {
+        api_answer_error(&answer, &err);
+    }
+    api_send(exchange, &answer);
+    api_answer_fini(&answer);
+}
+
+static const char *query_of(const void *context, const char *name)
+{
+    return http_query(context, name);
+}
+
+/* A full or read-only disk is shown in the status until a record can be kept again. */
+static void note_trouble(struct agent *agent, const struct api_answer *answer)
+{
+    if (answer->code == ERR_DISK_FULL || answer->code == ERR_READ_ONLY) {
+        agent->trouble = answer->error;
+    } else if (answer->wrote) {
+        agent->trouble = (struct error){ 0 };
+    }
+}
+
+static void call_data(struct agent *agent, const struct http_request *request)
+{
+    char actor[OP_ACTOR_MAX + 1];
+    peer_actor(request->peer_uid, actor);
+    int64_t now_ms = clock_wall_ms();
+    struct api_world world = { .store = agent->store,
+                               .programme = agent->programme,
+                               .stream = agent->identity.enrolled ? agent->identity.stream : NULL,
+                               .actor = actor,
+                               .now_ms = now_ms,
+                               .today = clock_today(now_ms) };
+    struct api_request call = { .method = request->method,
+                                .path = request->path,
+                                .body = request->body,
+                                .query = query_of,
+                                .query_context = request };
+    if (strcmp(request->method, "GET") == 0) {
+        flags_pass_slice(&agent->flags); /* so that an answer shows what was just recorded */
+    }
+    struct api_answer answer;
+    api_answer_init(&answer);
+    api_call_data(&world, &call, &answer);
+    note_trouble(agent, &answer);
+    if (answer.wrote) {
+        agent_data_changed(agent, true);
+    }
+    api_send(request->exchange, &answer);
+    bool large = answer.body.capacity > TRIM_OVER || request->body.len > TRIM_OVER;
+    api_answer_fini(&answer);
+    if (large) {
+        (void)malloc_trim(0);
+    }
+}
+
+void api_server_handle(void *context, const struct http_request *request)
+{
+    struct agent *agent = context;
+    struct error err;
+    if (!request->peer_known || !peer_may_ask(request->peer_uid, request->peer_gid, agent->group)) {
+        (void)FAIL(&err, REFUSED, "ask this agent: only its own user, root and the members of its group may");
+        struct api_answer answer;
+        api_answer_init(&answer);
+        api_answer_error(&answer, &err);
+        answer.status = 403;
+        api_send(request->exchange, &answer);
+        api_answer_fini(&answer);
+        return;
+    }
+    if (api_service_call(agent, request)) {
+        return;
+    }
+    if (agent->state != AGENT_OPEN && api_knows(request->path)) {
+        (void)FAIL(&err, LOCKED, "use the replica: it is locked; unlock it with `holdfast unlock`");
+        api_send_error(request->exchange, &err);
+        return;
+    }
+    call_data(agent, request);
+}

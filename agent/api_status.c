@@ -1,0 +1,296 @@
+/* How things stand, for a person and for a health check. */
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "agent/agent_parts.h"
+#include "agent/api_call.h"
+#include "base/clock.h"
+
+#define MESSAGE_SIZE (ERROR_MESSAGE_MAX + 200)
+#define QUARANTINE_LOOK 200
+
+/* What the members are made of. */
+struct picture {
+    struct client_status client; /* CLIENT_STOPPED when there is no exchange */
+    struct store_counts counts;
+    struct store_sync sync;
+    bool own_quarantined;
+    const char *state;
+    char message[MESSAGE_SIZE];
+};
+
+static void PRINTF_LIKE(3, 4) say(struct picture *picture, const char *state, const char *format, ...)
+{
+    va_list args;
+    picture->state = state;
+    va_start(args, format);
+    (void)vsnprintf(picture->message, sizeof(picture->message), format, args);
+    va_end(args);
+}
+
+/* ---- the state ---- */
+
+static void describe_locked(const struct agent *agent, struct picture *picture)
+{
+    const char *reason = agent->lock_error.message;
+    if (agent->state == AGENT_UNLOCKING) {
+        say(picture, "locked", "being unlocked");
+    } else if (agent->lock_error.code != ERR_OK && reason[0] != '\0') {
+        say(picture, "locked", "%s", reason);
+    } else if (!vault_exists(agent->vault_path)) {
+        say(picture, "locked", "there is no replica here yet; make one with `holdfast unlock --new`");
+    } else {
+        say(picture, "locked", "unlock it with `holdfast unlock`");
+    }
+}
+
+static bool needs_a_person(const struct agent *agent, struct picture *picture)
+{
+    const struct client_status *client = &picture->client;
+    bool failed = client->last.happened && client->last.result != ERR_OK;
+    if (agent->trouble.code != ERR_OK) {
+        say(picture, "attention", "the last record could not be kept: %s; make room, or mend the disk",
+            agent->trouble.message);
+    } else if (agent->driver_error.code != ERR_OK) {
+        say(picture, "attention", "%s", agent->driver_error.message);
+    } else if (client->behind_own_record) {
+        say(picture, "attention",
+            "this replica is older than what the centre holds of it: was an old copy put back? the missing records are "
+            "being fetched");
+    } else if (client->centre_lost_ops) {
+        say(picture, "attention",
+            "the centre holds less than it had acknowledged; the missing records are being sent again; tell the "
+            "centre");
+    } else if (failed &&
+               (client->state == CLIENT_STALLED || err_code_class(client->last.result) == ERR_CLASS_OPERATOR)) {
+        say(picture, "attention", "%s", client->last.error.message);
+    } else if (picture->own_quarantined) {
+        say(picture, "attention",
+            "the centre refused records of this device; see `holdfast log` for which and why, and record them anew");
+    } else {
+        return false;
+    }
+    return true;
+}
+
+static void describe_open(const struct agent *agent, struct picture *picture)
+{
+    const struct client_exchange *last = &picture->client.last;
+    if (needs_a_person(agent, picture)) {
+        return;
+    }
+    if (!agent->identity.enrolled) {
+        say(picture, "offline",
+            "not enrolled with a centre yet; get a code from it, then `holdfast enrol --endpoint URL --code CODE`");
+    } else if (picture->client.state == CLIENT_EXCHANGING) {
+        say(picture, "synchronising", "%s", "");
+    } else if (!last->happened) {
+        say(picture, "offline", "no exchange with the centre has been tried yet");
+    } else if (last->result != ERR_OK) {
+        say(picture, "offline", "%s; it is tried again by itself, and everything can be recorded meanwhile",
+            last->error.message);
+    } else if (picture->client.clock_off) {
+        say(picture, "synchronised", "this machine's clock is more than 5 minutes from the centre's; set it");
+    } else {
+        say(picture, "synchronised", "%s", "");
+    }
+}
+
+/* ---- reading ---- */
+
+static bool any_own(const struct log_list *list)
+{
+    for (size_t i = 0; i < list->count; i++) {
+        if (list->rows[i].own) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static enum err_code look(struct agent *agent, struct picture *picture, struct error *err)
+{
+    TRY(query_counts(agent->store, &picture->counts, err));
+    TRY(store_sync_read(agent->store, &picture->sync, err));
+    if (picture->counts.quarantined > 0) {
+        SCOPED(log_list_fini) struct log_list list = { 0 };
+        TRY(query_log(agent->store, NULL, 0, true, QUARANTINE_LOOK, &list, err));
+        picture->own_quarantined = any_own(&list);
+    }
+    if (agent->driver != NULL) {
+        exchange_driver_status(agent->driver, &picture->client);
+    }
+    return ERR_OK;
+}
+
+/* Resident memory, of proc(5)'s statm. */
+static json_int_t memory_bytes(void)
+{
+    long pages = 0;
+    FILE *file = fopen("/proc/self/statm", "re");
+    if (file != NULL) {
+        if (fscanf(file, "%*s %ld", &pages) != 1) {
+            pages = 0;
+        }
+        (void)fclose(file);
+    }
+    return (json_int_t)pages * sysconf(_SC_PAGESIZE);
+}
+
+/* ---- the members ---- */
+
+static bool put(json_t *object, const char *name, json_t *value)
+{
+    return json_object_set_new(object, name, value) == 0;
+}
+
+static json_t *number(uint64_t value)
+{
+    return json_integer((json_int_t)value);
+}
+
+static json_t *last_exchange_value(const struct client_exchange *last)
+{
+    if (!last->happened) {
+        return json_null();
+    }
+    bool ok = last->result == ERR_OK;
+    json_t *message = json_string(ok ? "" : last->error.message);
+    return json_pack("{s:o,s:s,s:o,s:o,s:o,s:I,s:o,s:o,s:I}", "at", value_instant(last->at_ms), "result",
+                     err_code_name(last->result), "message", message != NULL ? message : json_string(""), "bytes_sent",
+                     number(last->bytes_sent), "bytes_received", number(last->bytes_received), "duration_ms",
+                     (json_int_t)last->duration_ms, "ops_sent", number(last->ops_sent), "ops_received",
+                     number(last->ops_received), "requests", (json_int_t)last->requests);
+}
+
+static json_t *records_value(const struct store_counts *counts)
+{
+    return json_pack("{s:o,s:o,s:o,s:o,s:o,s:o,s:o,s:o,s:o}", "participant", number(counts->participants), "referral",
+                     number(counts->referrals), "placement", number(counts->placements), "session",
+                     number(counts->sessions), "attendance", number(counts->attendance), "notice",
+                     number(counts->notices), "appointment", number(counts->appointments), "decision",
+                     number(counts->decisions), "op", number(counts->ops));
+}
+
+static bool put_identity(json_t *object, const struct store_identity *identity)
+{
+    if (!identity->enrolled) {
+        return put(object, "site", json_null()) && put(object, "device", json_null()) &&
+               put(object, "endpoint", json_null());
+    }
+    return put(object, "site",
+               json_pack("{s:s,s:o}", "name", identity->site_name, "stream",
+                         value_id(identity->stream, STREAM_ID_BYTES))) &&
+           put(object, "device",
+               json_pack("{s:o,s:I}", "id", value_id(identity->device, DEVICE_ID_BYTES), "incarnation",
+                         (json_int_t)identity->incarnation)) &&
+           put(object, "endpoint", json_string(identity->endpoint));
+}
+
+static bool put_exchange(json_t *object, const struct picture *picture)
+{
+    const struct client_status *client = &picture->client;
+    const struct store_sync *sync = &picture->sync;
+    bool clock_known = sync->clock_known;
+    return put(object, "pending_ops", number(picture->counts.pending_ops)) &&
+           put(object, "oldest_pending_at", value_instant(sync->oldest_pending_ms)) &&
+           put(object, "newest_seq", number(sync->newest_seq)) && put(object, "acked_seq", number(sync->acked_seq)) &&
+           put(object, "cursor", number(sync->cursor)) && put(object, "to_fetch", number(client->to_fetch)) &&
+           put(object, "last_exchange", last_exchange_value(&client->last)) &&
+           put(object, "last_success_at", value_instant(client->last_success_at_ms)) &&
+           put(object, "next_try_at", value_instant(client->next_try_at_ms)) &&
+           put(object, "clock_offset_ms", clock_known ? json_integer(sync->clock_offset_ms) : json_null()) &&
+           put(object, "clock_off", json_boolean(client->clock_off));
+}
+
+static bool put_replica(json_t *object, const struct agent *agent, const struct picture *picture)
+{
+    const struct store_counts *counts = &picture->counts;
+    return put(object, "records", records_value(counts)) &&
+           put(object, "disputed_sessions", number(counts->disputed_sessions)) &&
+           put(object, "quarantined", number(counts->quarantined)) &&
+           put(object, "flags",
+               json_pack("{s:o,s:o,s:o}", "info", number(counts->flags[SEVERITY_INFO]), "watch",
+                         number(counts->flags[SEVERITY_WATCH]), "act", number(counts->flags[SEVERITY_ACT]))) &&
+           put(object, "flags_pending", json_boolean(flags_pass_pending(&agent->flags))) &&
+           put(object, "replica_bytes", number(counts->replica_bytes));
+}
+
+static bool put_nulls(json_t *object)
+{
+    static const char *const names[] = { "enrolled",
+                                         "site",
+                                         "device",
+                                         "endpoint",
+                                         "pending_ops",
+                                         "newest_seq",
+                                         "acked_seq",
+                                         "oldest_pending_at",
+                                         "cursor",
+                                         "to_fetch",
+                                         "last_exchange",
+                                         "last_success_at",
+                                         "next_try_at",
+                                         "clock_off",
+                                         "clock_offset_ms",
+                                         "records",
+                                         "disputed_sessions",
+                                         "quarantined",
+                                         "flags",
+                                         "flags_pending",
+                                         "replica_bytes" };
+    bool ok = true;
+    for (size_t i = 0; i < ARRAY_LEN(names); i++) {
+        ok = ok && put(object, names[i], json_null());
+    }
+    return ok;
+}
+
+static bool put_common(json_t *object, const struct agent *agent, const struct picture *picture, bool open)
+{
+    const char *vault = open ? "open" : vault_exists(agent->vault_path) ? "locked" : "absent";
+    json_t *message = json_string(picture->message);
+    return put(object, "state", json_string(picture->state)) &&
+           put(object, "message", message != NULL ? message : json_string("")) &&
+           put(object, "vault", json_string(vault)) &&
+           put(object, "unlocking", json_boolean(agent->state == AGENT_UNLOCKING)) &&
+           put(object, "version", json_string(HOLDFAST_VERSION)) &&
+           put(object, "today", value_day(clock_today(clock_wall_ms()))) &&
+           put(object, "memory_bytes", json_integer(memory_bytes())) &&
+           put(object, "programme",
+               json_pack("{s:s,s:i}", "id", programme_id(agent->programme), "version",
+                         programme_version(agent->programme)));
+}
+
+json_t *status_value(struct agent *agent)
+{
+    struct error err;
+    struct picture picture = {
+        .client = { .state = CLIENT_STOPPED, .last_success_at_ms = OP_TIME_NONE, .next_try_at_ms = OP_TIME_NONE },
+        .sync = { .oldest_pending_ms = OP_TIME_NONE }
+    };
+    bool open = agent->state == AGENT_OPEN;
+    if (open && look(agent, &picture, &err) != ERR_OK) {
+        log_error("status_failed", &err);
+        say(&picture, "attention", "%s", err.message);
+    } else if (open) {
+        describe_open(agent, &picture);
+    } else {
+        describe_locked(agent, &picture);
+    }
+    json_t *object = json_object();
+    bool ok = put_common(object, agent, &picture, open);
+    if (open) {
+        ok = ok && put(object, "enrolled", json_boolean(agent->identity.enrolled)) &&
+             put_identity(object, &agent->identity) && put_exchange(object, &picture) &&
+             put_replica(object, agent, &picture);
+    } else {
+        ok = ok && put_nulls(object);
+    }
+    if (!ok) {
+        json_decref(object);
+        return NULL;
+    }
+    return object;
+}
