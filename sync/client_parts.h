@@ -1,0 +1,77 @@
+/*
+ * sync/client_parts - what the parts of the client share: the machine (client.c), what it sends (client_request.c) and
+ * what an answer means (client_answer.c).
+ *
+ * Private to sync/client*.c.
+ */
+#ifndef SYNC_CLIENT_PARTS_H
+#define SYNC_CLIENT_PARTS_H
+
+#include "sync/client.h"
+
+/* What was asked in the request under way, to judge its answer by. */
+struct client_sent {
+    uint64_t cursor;
+    uint64_t acked_seq;
+    uint64_t first_seq; /* of the segment; 0: none was sent */
+    size_t op_count;
+    size_t segment_len;
+    int64_t at_ms; /* monotonic */
+};
+
+/* What follows from an answer, or from a request that could not be made. */
+struct client_verdict {
+    enum err_code rc;
+    struct error error;
+    bool again;             /* more to send or to fetch: at once */
+    int64_t retry_after_ms; /* the centre asks for peace this long; 0: it does not */
+};
+
+/* The centre's signing certificate, as last proved. */
+struct client_centre {
+    struct buf certificate; /* empty: not known yet */
+    struct certificate parsed;
+};
+
+struct client {
+    struct store *store;
+    const struct store_identity *identity;
+    const struct device_key *key;
+    const struct client_io *io;
+
+    enum client_state state;
+    unsigned woken; /* bits of enum client_wake, not yet acted on */
+    bool timer_fired;
+    bool in_flight;
+    bool stepping;
+    bool changed; /* somebody has to be told, once the step is over */
+    bool new_ops;
+    struct client_verdict verdict;
+    enum err_code stalled_by;
+    unsigned failures;      /* in a row */
+    int64_t hold_until_ms;  /* monotonic: the centre's Retry-After */
+    int64_t next_try_at_ms; /* wall */
+
+    size_t batch_bytes;  /* of a segment as sent, about */
+    size_t packed_ratio; /* bytes of headers and bodies that became a byte of segment, as last seen */
+    struct buf body;
+    struct client_sent sent;
+    struct client_centre centre;
+
+    struct client_exchange round;
+    int64_t round_started_ms; /* monotonic */
+    struct client_exchange last;
+    int64_t last_success_at_ms;
+    int64_t clock_offset_ms;
+    uint64_t to_fetch;
+    bool behind_own_record;
+    uint64_t lost_up_to; /* the centre once acknowledged up to here and now holds less; 0: it does not */
+};
+
+/* Fills client->body and client->sent with what the store says is due. */
+MUST_USE enum err_code client_request_make(struct client *client, struct error *err);
+
+/* Takes an answer in: checks it, applies it, and says what follows. */
+struct client_verdict client_judge(struct client *client, const struct client_answer *answer);
+
+#endif
