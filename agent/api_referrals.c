@@ -110,7 +110,7 @@ enum err_code api_referral_event(struct api_call *call, struct error *err)
 {
     const struct api_world *world = call->world;
     char ref[ROW_REF_SIZE];
-    const char *status;
+    const char *status = NULL;
     TRY(tail_read(call->tail, ref, &status, err));
     struct store_entry entry = { .kind = KIND_REFERRAL_EVENT, .happened_at_ms = OP_TIME_NONE };
     TRY(event_read(call, status, &entry.record, err));

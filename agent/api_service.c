@@ -79,7 +79,7 @@ static enum err_code post_unlock(struct agent *agent, struct http_exchange *exch
         return FAIL(err, BUSY, "unlock: the agent is just unlocking or locking; try again in a moment");
     }
     SCOPED(secret_free) struct secret secret = { 0 };
-    enum vault_slot_kind kind;
+    enum vault_slot_kind kind = VAULT_SLOT_KEY_FILE;
     TRY(secret_of_request(agent, passphrase, &kind, &secret, err));
     TRY(agent_unlock(agent, kind, &secret, create, err));
     return waiters_add(agent, WAITING_UNLOCK, exchange, 0, err);

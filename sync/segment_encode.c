@@ -157,7 +157,7 @@ static enum err_code put_shape(struct encoder *e, const struct op *op, struct bo
     struct shape shape;
     shape_of(op, false, &shape, fields);
     uint8_t definition[DEFINITION_MAX];
-    uint32_t number;
+    uint32_t number = INTERN_NEW;
     TRY(shape_number(e, slice_of(definition, definition_write(&shape, definition)), &number));
     if (number == INTERN_NEW) {
         if (!layout_assign(&e->layout, &shape)) {

@@ -49,7 +49,7 @@ enum err_code pack(struct slice in, struct buf *out, uint8_t *ret_flags, struct 
     if (frame == NULL) {
         return FAIL(err, NO_MEMORY, "compress %zu bytes", in.len);
     }
-    size_t len;
+    size_t len = 0;
     TRY(compress(in, frame, capacity, &len, err));
     CHECK(len > sizeof(frame_magic) && memcmp(frame, frame_magic, sizeof(frame_magic)) == 0);
     bool smaller = len - sizeof(frame_magic) < in.len;

@@ -295,7 +295,7 @@ static enum err_code separator_line(struct slice text, size_t *ret_len, char *re
 
 static enum err_code text_read(struct table *table, struct slice text, struct error *err)
 {
-    size_t skip;
+    size_t skip = 0;
     TRY(separator_line(text, &skip, &table->delimiter, err));
     struct reader reader = { .table = table, .line = skip > 0 ? 2 : 1, .err = err };
     if (csv_init(&reader.csv, CSV_STRICT | CSV_STRICT_FINI) != 0) {
