@@ -199,7 +199,7 @@ enum err_code query_flag(struct store *store, const char *key, struct flag_state
     bind_text(s, 1, key);
     TRY(db_step(&store->db, s, &row, err));
     if (!row) {
-        return FAIL(err, NOT_FOUND, "find flag '%s'", key);
+        return FAIL(err, NOT_FOUND, "find flag '%s': none has this key", key);
     }
     read_flag(s, ret_flag);
     sqlite3_reset(s);
@@ -334,7 +334,7 @@ enum err_code query_find(struct store *store, uint32_t kind, const char *ref, st
     bind_text(s, 1, ref);
     TRY(db_step(&store->db, s, &found, err));
     if (!found) {
-        return FAIL(err, NOT_FOUND, "find %s '%.64s'", name, ref);
+        return FAIL(err, NOT_FOUND, "find %s '%.64s': none has this ref", name, ref);
     }
     struct row_id id;
     (void)column_fixed(s, 0, id.bytes, ROW_ID_BYTES);
