@@ -1,0 +1,33 @@
+/*
+ * tests/bench/common/site - an enrolled replica and a centre's store in this process, for benchmarks without a network.
+ */
+#ifndef BENCH_COMMON_SITE_H
+#define BENCH_COMMON_SITE_H
+
+#include "store/centre/centre_store.h"
+#include "tests/bench/common/week.h"
+
+struct bench_site {
+    struct vault *vault;
+    struct store *store;
+    struct device_key *key;
+    struct store_identity identity;
+};
+
+void bench_site_open(struct bench_site *site, struct authority *authority, const uint8_t stream[STREAM_ID_BYTES],
+                     const char *folder, const char *name);
+void bench_site_close(struct bench_site *site);
+
+/* Records the placements, and then `count` records of attendance as one commit. */
+void bench_site_record(struct bench_site *site, enum week_style style, size_t count);
+
+struct bench_centre {
+    struct vault *vault;
+    struct centre_store *store;
+    struct centre_site site;
+};
+
+void bench_centre_open(struct bench_centre *centre, const char *folder);
+void bench_centre_close(struct bench_centre *centre);
+
+#endif
