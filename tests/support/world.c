@@ -1,0 +1,315 @@
+#include "tests/support/world.h"
+
+#include <criterion/criterion.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "base/file.h"
+#include "sync/edge/local_client.h"
+#include "tests/support/wait.h"
+
+#define CODE_TEXT_SIZE 80
+#define COMMON_ARGS 4
+
+/* ---- the world ---- */
+
+void world_init(struct world *world)
+{
+    process_clean_environment();
+    (void)signal(SIGPIPE, SIG_IGN);
+    memset(world, 0, sizeof(*world));
+    folder_make(world->folder);
+    world->kept = json_array();
+    cr_assert_not_null(world->kept);
+}
+
+static int stop_if_running(struct process *process)
+{
+    if (process->pid == 0) {
+        return 0;
+    }
+    int status = process_stop(process, WORLD_STOP_MS);
+    if (status != 0) {
+        process_show(process);
+    }
+    return status;
+}
+
+void world_fini(struct world *world)
+{
+    int bad = stop_if_running(&world->centre.process);
+    for (size_t i = 0; i < world->laptop_count; i++) {
+        bad |= stop_if_running(&world->laptops[i].process);
+    }
+    json_decref(world->kept);
+    folder_remove(world->folder);
+    cr_assert_eq(bad, 0, "a program did not stop cleanly");
+}
+
+const char *world_sample(const char *name, char ret_path[FOLDER_PATH_SIZE])
+{
+    const char *dir = getenv("SAMPLE_DIR");
+    cr_assert_not_null(dir, "SAMPLE_DIR is not set: run the tests with ctest");
+    (void)snprintf(ret_path, FOLDER_PATH_SIZE, "%s/%s", dir, name);
+    return ret_path;
+}
+
+const char *world_file(struct world *world, const char *name, const char *text, char ret_path[FOLDER_PATH_SIZE])
+{
+    (void)snprintf(ret_path, FOLDER_PATH_SIZE, "%s/%s", world->folder, name);
+    file_write(ret_path, slice_of_text(text));
+    return ret_path;
+}
+
+/* ---- commands ---- */
+
+static json_t *keep(struct world *world, json_t *value)
+{
+    if (value != NULL) {
+        cr_assert_eq(json_array_append_new(world->kept, value), 0);
+    }
+    return value;
+}
+
+/* argv[0..COMMON_ARGS - 1] hold the command line; what comes after is of the caller, up to NULL. */
+static void gather(const char *argv[PROCESS_ARGS_MAX], va_list args)
+{
+    size_t count = COMMON_ARGS;
+    const char *next;
+    do {
+        cr_assert_lt(count, (size_t)PROCESS_ARGS_MAX);
+        next = va_arg(args, const char *);
+        argv[count++] = next;
+    } while (next != NULL);
+}
+
+static json_t *run(struct world *world, const struct process *service, const char *const *argv, const char *input,
+                   int expected_exit)
+{
+    struct process_result result;
+    process_try(argv, slice_of_text(input), WORLD_STEP_MS, &result);
+    if (result.exit_status != expected_exit) {
+        (void)fprintf(stderr, "---- the command said ----\n%.*s%.*s---- end ----\n", (int)result.out.len,
+                      (const char *)result.out.data, (int)result.err.len, (const char *)result.err.data);
+        process_show(service);
+        cr_assert_fail("'%s %s' ended with %d, expected %d", strrchr(argv[0], '/') + 1, argv[COMMON_ARGS],
+                       result.exit_status, expected_exit);
+    }
+    json_t *value = result.out.len > 0
+                        ? json_loadb((const char *)result.out.data, result.out.len, JSON_REJECT_DUPLICATES, NULL)
+                        : NULL;
+    process_result_fini(&result);
+    return keep(world, value);
+}
+
+static json_t *centre_run(struct centre *centre, int expected_exit, va_list args)
+{
+    const char *argv[PROCESS_ARGS_MAX] = { program_centre_ctl, "--state-dir", centre->dir, "--json" };
+    gather(argv, args);
+    return run(centre->world, &centre->process, argv, "", expected_exit);
+}
+
+json_t *centre_do(struct centre *centre, int expected_exit, ...)
+{
+    va_list args;
+    va_start(args, expected_exit);
+    json_t *value = centre_run(centre, expected_exit, args);
+    va_end(args);
+    return value;
+}
+
+static json_t *laptop_run(struct laptop *laptop, int expected_exit, const char *input, va_list args)
+{
+    const char *argv[PROCESS_ARGS_MAX] = { program_cli, "--socket", laptop->socket, "--json" };
+    gather(argv, args);
+    return run(laptop->world, &laptop->process, argv, input, expected_exit);
+}
+
+json_t *laptop_do(struct laptop *laptop, int expected_exit, ...)
+{
+    va_list args;
+    va_start(args, expected_exit);
+    json_t *value = laptop_run(laptop, expected_exit, "", args);
+    va_end(args);
+    return value;
+}
+
+json_t *laptop_tell(struct laptop *laptop, int expected_exit, const char *input, ...)
+{
+    va_list args;
+    va_start(args, input);
+    json_t *value = laptop_run(laptop, expected_exit, input, args);
+    va_end(args);
+    return value;
+}
+
+json_t *laptop_status(struct laptop *laptop)
+{
+    json_t *status = laptop_do(laptop, EXIT_DONE, "status", NULL);
+    cr_assert_not_null(status, "status printed no JSON");
+    return status;
+}
+
+json_t *laptop_ask(struct laptop *laptop, const char *expected_code, const char *method, const char *path, json_t *body)
+{
+    struct error err = { .code = ERR_OK };
+    json_t *answer = NULL;
+    enum err_code rc = local_request(laptop->socket, method, path, body, WORLD_STEP_MS / 1000, &answer, &err);
+    json_decref(body);
+    cr_assert_str_eq(err_code_name(rc), expected_code, "%s %s: %s: %s", method, path, err_code_name(rc), err.message);
+    return keep(laptop->world, answer);
+}
+
+/* ---- the centre ---- */
+
+static bool centre_answers(struct centre *centre)
+{
+    const char *argv[] = { program_centre_ctl, "--state-dir", centre->dir, "--json", "serve-info", NULL };
+    struct process_result result;
+    if (!process_running(&centre->process)) {
+        process_show(&centre->process);
+        cr_assert_fail("the centre ended while starting");
+    }
+    process_try(argv, slice_of_text(""), WORLD_STEP_MS, &result);
+    bool answers = result.exit_status == EXIT_DONE;
+    process_result_fini(&result);
+    return answers;
+}
+
+void centre_start(struct centre *centre)
+{
+    char listen[32];
+    (void)snprintf(listen, sizeof(listen), "127.0.0.1:%u", centre->port);
+    const char *argv[] = { program_centre, "--state-dir", centre->dir, "--listen", listen, NULL };
+    process_start(&centre->process, argv);
+    WAIT_UNTIL(centre_answers(centre), WORLD_STEP_MS);
+}
+
+void centre_make(struct world *world)
+{
+    struct centre *centre = &world->centre;
+    centre->world = world;
+    centre->port = free_port();
+    (void)snprintf(centre->dir, sizeof(centre->dir), "%s/centre", world->folder);
+    (void)snprintf(centre->process.name, sizeof(centre->process.name), "centre");
+    (void)snprintf(centre->process.stderr_path, sizeof(centre->process.stderr_path), "%.200s/centre.log",
+                   world->folder);
+    file_write(centre->process.stderr_path, slice_of_text(""));
+    (void)centre_do(centre, EXIT_DONE, "init", "--host", "127.0.0.1", NULL);
+    centre_start(centre);
+}
+
+static void stop_cleanly(struct process *process)
+{
+    int status = process_stop(process, WORLD_STOP_MS);
+    if (status != 0) {
+        process_show(process);
+    }
+    cr_assert_eq(status, 0, "'%s' stopped with %d", process->name, status);
+}
+
+void centre_stop(struct centre *centre)
+{
+    stop_cleanly(&centre->process);
+}
+
+void centre_kill(struct centre *centre)
+{
+    process_kill(&centre->process);
+}
+
+static bool has_organisation(struct centre *centre, const char *name)
+{
+    json_t *answer = centre_do(centre, EXIT_DONE, "orgs", NULL);
+    json_t *rows = json_object_get(answer, "organisations");
+    size_t index;
+    json_t *row;
+    json_array_foreach(rows, index, row)
+    {
+        if (strcmp(text_at(row, "name"), name) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+void centre_add_site(struct centre *centre, const char *organisation, const char *site)
+{
+    if (!has_organisation(centre, organisation)) {
+        (void)centre_do(centre, EXIT_DONE, "org", "add", organisation, NULL);
+    }
+    (void)centre_do(centre, EXIT_DONE, "site", "add", "--org", organisation, site, NULL);
+}
+
+/* ---- laptops ---- */
+
+static bool laptop_answers(struct laptop *laptop)
+{
+    if (!process_running(&laptop->process)) {
+        process_show(&laptop->process);
+        cr_assert_fail("'%s' ended while starting", laptop->process.name);
+    }
+    struct error err;
+    json_t *status = NULL;
+    if (local_request(laptop->socket, "GET", "/v1/status", NULL, WORLD_STEP_MS / 1000, &status, &err) != ERR_OK) {
+        json_decref(status);
+        return false;
+    }
+    bool unlocking = true_at(status, "unlocking");
+    bool answers = laptop->with_key_file ? strcmp(text_at(status, "vault"), "open") == 0 : !unlocking;
+    if (laptop->with_key_file && !unlocking && !answers) {
+        process_show(&laptop->process);
+        cr_assert_fail("'%s' is not open: %s", laptop->process.name, text_at(status, "message"));
+    }
+    json_decref(status);
+    return answers;
+}
+
+void laptop_start(struct laptop *laptop)
+{
+    const char *argv[] = { program_agent,    "--state-dir", laptop->dir, laptop->with_key_file ? "--key-file" : NULL,
+                           laptop->key_file, NULL };
+    process_start(&laptop->process, argv);
+    WAIT_UNTIL(laptop_answers(laptop), WORLD_STEP_MS);
+}
+
+struct laptop *laptop_make(struct world *world, const char *name, bool with_key_file)
+{
+    cr_assert_lt(world->laptop_count, (size_t)WORLD_LAPTOPS_MAX);
+    struct laptop *laptop = &world->laptops[world->laptop_count++];
+    const char *folder = world->folder;
+    laptop->world = world;
+    laptop->with_key_file = with_key_file;
+    (void)snprintf(laptop->dir, sizeof(laptop->dir), "%.200s/%s", folder, name);
+    (void)snprintf(laptop->socket, sizeof(laptop->socket), "%.200s/%s/holdfast.sock", folder, name);
+    (void)snprintf(laptop->key_file, sizeof(laptop->key_file), "%.200s/%s.key", folder, name);
+    (void)snprintf(laptop->process.name, sizeof(laptop->process.name), "%s", name);
+    (void)snprintf(laptop->process.stderr_path, sizeof(laptop->process.stderr_path), "%.200s/%s.log", folder, name);
+    laptop_start(laptop);
+    return laptop;
+}
+
+void laptop_stop(struct laptop *laptop)
+{
+    stop_cleanly(&laptop->process);
+}
+
+void laptop_kill(struct laptop *laptop)
+{
+    process_kill(&laptop->process);
+}
+
+void laptop_enrol(struct laptop *laptop, const char *site, uint16_t port)
+{
+    char url[64];
+    char code[CODE_TEXT_SIZE];
+    json_t *answer = centre_do(&laptop->world->centre, EXIT_DONE, "code", "new", "--site", site, NULL);
+    (void)snprintf(code, sizeof(code), "%s", text_at(answer, "code"));
+    (void)snprintf(url, sizeof(url), "https://127.0.0.1:%u", port);
+    (void)laptop_do(laptop, EXIT_DONE, "enrol", "--endpoint", url, "--code", code, NULL);
+    laptop_wait_synchronised(laptop, WORLD_STEP_MS);
+}
