@@ -1,0 +1,113 @@
+/* How much goes in one exchange, and what is measured by it. */
+#include <criterion/criterion.h>
+#include <string.h>
+
+#include "desk.h"
+
+Test(client, a_backlog_goes_in_batches_that_grow_and_all_of_it_arrives)
+{
+    struct desk desk;
+    desk_init(&desk);
+    desk_record(&desk, &desk.replica, 3000, 400);
+    client_wake(desk.client, CLIENT_WAKE_NEW_OPS);
+    size_t first = 0;
+    size_t largest = 0;
+    while (desk.sending) {
+        desk_deliver(&desk, 20);
+        first = first > 0 ? first : desk.centre.last_segment_len;
+        largest = desk.centre.last_segment_len > largest ? desk.centre.last_segment_len : largest;
+    }
+    cr_assert_eq(desk.centre.held.count, 3000);
+    cr_assert_eq(desk_sync(&desk).acked_seq, 3000);
+    struct client_status status = desk_status(&desk);
+    cr_assert_eq(status.last.ops_sent, 3000);
+    cr_assert_gt(status.last.requests, 2);
+    cr_assert_leq(first, 2 * CLIENT_BATCH_START);
+    cr_assert_gt(largest, 2 * first);
+    desk_fini(&desk);
+}
+
+Test(client, batches_halve_when_the_line_breaks)
+{
+    struct desk desk;
+    desk_init(&desk);
+    desk_record(&desk, &desk.replica, 1000, 400);
+    client_wake(desk.client, CLIENT_WAKE_NEW_OPS);
+    size_t before = desk.sent.len;
+    for (int i = 0; i < 10; i++) {
+        desk_cut(&desk);
+        desk_timer(&desk);
+    }
+    cr_assert_lt(desk.sent.len, before / 4);
+    cr_assert_leq(desk.sent.len, 2 * CLIENT_BATCH_MIN + 1024);
+    struct exchange_request request;
+    struct error err;
+    cr_assert_eq(exchange_request_decode(buf_slice(&desk.sent), &request, &err), ERR_OK);
+    cr_assert_eq(request.want_bytes, CLIENT_BATCH_MIN);
+    desk_fini(&desk);
+}
+
+Test(client, batches_do_not_grow_past_five_seconds_of_a_slow_line)
+{
+    struct desk desk;
+    desk_init(&desk);
+    desk_record(&desk, &desk.replica, 2500, 400);
+    client_wake(desk.client, CLIENT_WAKE_NEW_OPS);
+    /* 4 KiB a second */
+    int64_t longest_ms = 0;
+    for (int i = 0; desk.sending && i < 200; i++) {
+        int64_t took_ms = (int64_t)desk.sent.len * 1000 / 4096;
+        desk_deliver(&desk, took_ms);
+        longest_ms = i > 0 && took_ms > longest_ms ? took_ms : longest_ms; /* the first could not know */
+    }
+    cr_assert_eq(desk_sync(&desk).acked_seq, 2500);
+    cr_assert_leq(longest_ms, 11000, "%lld ms", (long long)longest_ms);
+    desk_fini(&desk);
+}
+
+Test(client, fetches_page_after_page_and_says_when_there_is_news)
+{
+    struct desk desk;
+    desk_init(&desk);
+    desk_record(&desk, &desk.author, 250, 20);
+    client_wake(desk.client, CLIENT_WAKE_START);
+    desk_deliver(&desk, 20);
+    cr_assert_eq(desk_status(&desk).to_fetch, 150);
+    cr_assert_eq(desk.changes_with_ops, 1);
+    desk_settle(&desk);
+    struct client_status status = desk_status(&desk);
+    cr_assert_eq(desk_sync(&desk).cursor, 250);
+    cr_assert_eq(status.to_fetch, 0);
+    cr_assert_eq(status.last.ops_received, 250);
+    cr_assert_eq(status.last.requests, 3);
+    cr_assert_eq(desk.changes_with_ops, 3);
+    desk_fini(&desk);
+}
+
+Test(client, measures_the_clock_against_the_middle_of_the_exchange)
+{
+    struct desk desk;
+    desk_init(&desk);
+    desk.wall_ms += 7000;
+    client_wake(desk.client, CLIENT_WAKE_START);
+    desk_deliver(&desk, 3000);
+    cr_assert_eq(desk_status(&desk).clock_offset_ms, 7000);
+    cr_assert_not(desk_status(&desk).clock_off);
+    cr_assert_eq(desk_sync(&desk).clock_offset_ms, 7000);
+    cr_assert(desk_sync(&desk).clock_known);
+    desk_fini(&desk);
+}
+
+Test(client, says_when_the_clock_is_far_off_in_either_direction)
+{
+    static const int64_t offsets[] = { CLIENT_CLOCK_OFF_MS + 1, -CLIENT_CLOCK_OFF_MS - 1 };
+    for (size_t i = 0; i < ARRAY_LEN(offsets); i++) {
+        struct desk desk;
+        desk_init(&desk);
+        desk.wall_ms = desk.centre.clock_ms + offsets[i];
+        client_wake(desk.client, CLIENT_WAKE_START);
+        desk_deliver(&desk, 0);
+        cr_assert(desk_status(&desk).clock_off);
+        desk_fini(&desk);
+    }
+}
