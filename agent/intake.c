@@ -263,8 +263,7 @@ static enum err_code said_before(struct store *store, const struct mark *mark, b
     bool said = false;
     for (size_t i = 0; i < list.count && !said; i++) {
         const struct attendance_row *row = &list.rows[i];
-        bool same_note = mark->note == NULL ? row->note[0] == '\0' || strcmp(row->note, INTAKE_NOTE) == 0
-                                            : strcmp(row->note, mark->note) == 0;
+        bool same_note = mark->note == NULL || strcmp(row->note, mark->note) == 0;
         said = row->outcome == mark->outcome && row->minutes == mark->minutes &&
                strcmp(row->reason, mark->reason) == 0 && same_note;
     }

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
+#include <uv.h>
 
 #include "agent/agent.h"
 #include "agent/api.h"
@@ -84,7 +85,9 @@ static enum err_code run(const struct agent_arguments *arguments, struct error *
     TRY(agent_options_make(arguments, &agent, err));
     log_set_level(agent.log_level);
     TRY(secret_init(err));
-    return agent_run(&agent, err);
+    enum err_code rc = agent_run(&agent, err);
+    uv_library_shutdown(); /* the pool's thread ends before what it uses is torn down */
+    return rc;
 }
 
 /* Memory that was freed goes back to the system: the agent is idle for most of its life. */

@@ -1,0 +1,124 @@
+#include <stdlib.h>
+#include <string.h>
+
+#include "tests/unit/agent/site.h"
+
+static struct site site;
+
+static void start(void)
+{
+    site_start(&site);
+    site_fill(&site);
+}
+
+static void stop(void)
+{
+    site_stop(&site);
+}
+
+TestSuite(flags, .init = start, .fini = stop);
+
+/* The place of the flag of this code in the answer; the count when it is not there. */
+static size_t find(const struct reply *reply, const char *code)
+{
+    size_t i = 0;
+    size_t count = reply_count(reply, "flags");
+    while (i < count) {
+        char path[40];
+        (void)snprintf(path, sizeof(path), "flags.%zu.code", i);
+        if (strcmp(reply_text(reply, path), code) == 0) {
+            break;
+        }
+        i++;
+    }
+    return i;
+}
+
+Test(flags, appear_with_their_facts_and_clear_themselves)
+{
+    site_expect(&site, "POST", "/v1/attendance", "{\"session\": \"GDN-P001@2026-11-18\", \"outcome\": \"absent\"}", 200,
+                NULL);
+    site_judge(&site);
+    struct reply reply = site_call(&site, "GET", "/v1/flags", NULL);
+    size_t at = find(&reply, "unexplained_absence");
+    cr_assert_lt(at, reply_count(&reply, "flags"), "%s", reply.text);
+    char path[60];
+    (void)snprintf(path, sizeof(path), "flags.%zu.id", at);
+    char url[64];
+    (void)snprintf(url, sizeof(url), "/v1/flags/%.5s", reply_text(&reply, path));
+    reply_fini(&reply);
+
+    reply = site_call(&site, "GET", url, NULL);
+    cr_assert_eq(reply.status, 200, "%s", reply.text);
+    cr_expect_str_eq(reply_text(&reply, "flag.subject_ref"), "GDN-P001@2026-11-18");
+    cr_expect_str_eq(reply_text(&reply, "flag.since"), "2026-11-18");
+    cr_expect_null(strstr(reply.text, "Ada"), "facts name refs, never people");
+    cr_expect(json_is_null(reply_at(&reply, "flag.cleared_at")));
+    reply_fini(&reply);
+
+    site_expect(&site, "POST", "/v1/attendance",
+                "{\"session\": \"GDN-P001@2026-11-18\", \"outcome\": \"attended\", \"note\": \"wrong row\"}", 200,
+                NULL);
+    site_judge(&site);
+    reply = site_call(&site, "GET", "/v1/flags", NULL);
+    cr_expect_eq(find(&reply, "unexplained_absence"), reply_count(&reply, "flags"));
+    reply_fini(&reply);
+    reply = site_call(&site, "GET", url, NULL);
+    cr_expect(json_is_string(reply_at(&reply, "flag.cleared_at")), "its history stays");
+    reply_fini(&reply);
+    reply = site_call(&site, "GET", "/v1/flags?all=1", NULL);
+    cr_expect_lt(find(&reply, "unexplained_absence"), reply_count(&reply, "flags"));
+    reply_fini(&reply);
+}
+
+Test(flags, one_is_found_by_enough_of_its_id_or_its_key)
+{
+    site_judge(&site);
+    struct reply reply = site_call(&site, "GET", "/v1/flags?limit=1", NULL);
+    cr_assert_eq(reply_count(&reply, "flags"), 1, "weeks without a register raise a gap");
+    char url[200];
+    (void)snprintf(url, sizeof(url), "/v1/flags/%s", reply_text(&reply, "flags.0.key"));
+    site_expect(&site, "GET", url, NULL, 200, NULL);
+    (void)snprintf(url, sizeof(url), "/v1/flags/%.3s", reply_text(&reply, "flags.0.id"));
+    site_expect(&site, "GET", url, NULL, 404, "not_found");
+    site_expect(&site, "GET", "/v1/flags/zzzzzzzz", NULL, 404, "not_found");
+    reply_fini(&reply);
+}
+
+Test(flags, of_a_new_day_come_from_the_same_records)
+{
+    site_judge(&site);
+    struct reply reply = site_call(&site, "GET", "/v1/flags", NULL);
+    char path[40];
+    (void)snprintf(path, sizeof(path), "flags.%zu.facts", find(&reply, "register_gap"));
+    char *before = strdup(reply_text(&reply, path));
+    reply_fini(&reply);
+    site.today += 7;
+    struct error err;
+    cr_assert_eq(store_dirty_all(site.replica.store, &err), ERR_OK);
+    site_judge(&site);
+    reply = site_call(&site, "GET", "/v1/flags", NULL);
+    (void)snprintf(path, sizeof(path), "flags.%zu.facts", find(&reply, "register_gap"));
+    cr_expect_str_neq(reply_text(&reply, path), before, "another week is missing");
+    free(before);
+    reply_fini(&reply);
+}
+
+Test(flags, a_slice_leaves_the_rest_for_the_next)
+{
+    for (int i = 0; i < 2 * 64 + 3; i++) {
+        char ref[24];
+        (void)snprintf(ref, sizeof(ref), "X-%03d", i);
+        struct store_entry entry;
+        entry_placement(&site.world, &entry, ref, "GDN-001", "mandatory", "2026-11-02", "2026-12-18",
+                        "Tue 10:00-12:00");
+        replica_write(&site.replica, &entry, site.now_ms);
+    }
+    site_judge(&site);
+    struct store_dirty dirty;
+    struct error err;
+    cr_assert_eq(store_dirty_read(site.replica.store, 1000, &dirty, &err), ERR_OK);
+    cr_expect_eq(dirty.placement_count, 0);
+    cr_expect_not(dirty.site);
+    store_dirty_fini(&dirty);
+}

@@ -1,0 +1,208 @@
+#include <string.h>
+
+#include "tests/unit/agent/site.h"
+
+static struct site site;
+
+static void start(void)
+{
+    site_start(&site);
+    site_fill(&site);
+}
+
+static void stop(void)
+{
+    site_stop(&site);
+}
+
+TestSuite(records, .init = start, .fini = stop);
+TestSuite(referrals, .init = start, .fini = stop);
+TestSuite(capacity, .init = start, .fini = stop);
+
+static void refer(const char *ref)
+{
+    char body[300];
+    (void)snprintf(body, sizeof(body),
+                   "{\"kind\": \"referral\", \"fields\": {\"ref\": \"%s\", \"participant\": \"GDN-001\", \"route\": "
+                   "\"cwp\", \"basis\": \"mandatory\", \"received_on\": \"2026-11-17\"}}",
+                   ref);
+    site_expect(&site, "POST", "/v1/records", body, 200, NULL);
+}
+
+Test(records, a_ref_is_the_same_record_on_every_device)
+{
+    struct reply reply =
+        site_call(&site, "POST", "/v1/records",
+                  "{\"kind\": \"participant\", \"fields\": {\"ref\": \"GDN-003\", \"name\": \"Cy Tester\"}}");
+    cr_assert_eq(reply.status, 200, "%s", reply.text);
+    uint8_t id[OP_ENTITY_BYTES];
+    char hex[2 * OP_ENTITY_BYTES + 1];
+    entity_id(site.world.stream, "participant", "GDN-003", id);
+    hex_encode(id, sizeof(id), hex);
+    cr_expect_str_eq(reply_text(&reply, "id"), hex);
+    reply_fini(&reply);
+}
+
+Test(records, a_placement_names_its_participant_by_ref)
+{
+    site_expect(
+        &site, "POST", "/v1/records",
+        "{\"kind\": \"placement\", \"fields\": {\"ref\": \"GDN-P003\", \"participant\": \"GDN-002\", \"basis\": "
+        "\"voluntary\", \"starts_on\": \"2026-11-02\", \"ends_on\": \"2026-12-18\", \"pattern\": \"Tue "
+        "10:00-12:00\", \"weekly_minutes\": 120}}",
+        200, NULL);
+    struct reply reply = site_call(&site, "GET", "/v1/placements?on=2026-11-20", NULL);
+    cr_assert_eq(reply_count(&reply, "placements"), 3);
+    cr_expect_str_eq(reply_text(&reply, "placements.2.participant_name"), "Ben Tester");
+    cr_expect_str_eq(reply_text(&reply, "placements.2.basis"), "voluntary");
+    reply_fini(&reply);
+}
+
+Test(records, a_change_takes_the_id)
+{
+    struct reply reply = site_call(&site, "GET", "/v1/placements", NULL);
+    char body[200];
+    (void)snprintf(body, sizeof(body), "{\"kind\": \"placement\", \"id\": \"%s\", \"fields\": {\"note\": \"boots\"}}",
+                   reply_text(&reply, "placements.0.id"));
+    reply_fini(&reply);
+    site_expect(&site, "POST", "/v1/records", body, 200, NULL);
+    reply = site_call(&site, "GET", "/v1/placements", NULL);
+    cr_expect_str_eq(reply_text(&reply, "placements.0.note"), "boots");
+    cr_expect_str_eq(reply_text(&reply, "placements.0.ref"), "GDN-P001", "the rest stays");
+    reply_fini(&reply);
+}
+
+Test(records, refuse_what_they_cannot_hold)
+{
+    static const char *const bodies[] = {
+        "{\"kind\": \"volunteer\", \"fields\": {}}",
+        "{\"kind\": \"decision\", \"fields\": {}}",
+        "{\"kind\": \"appointment\", \"fields\": {}}",
+        "{\"kind\": \"attendance\", \"fields\": {}}",
+        "{\"kind\": \"participant\", \"fields\": {\"ref\": \"\"}}",
+        "{\"kind\": \"participant\", \"fields\": {\"ref\": \"a@b\"}}",
+        "{\"kind\": \"participant\", \"fields\": {\"ref\": \"A\", \"age\": 3}}",
+        "{\"kind\": \"participant\", \"fields\": {\"ref\": 3}}",
+        "{\"kind\": \"participant\", \"id\": \"12\", \"fields\": {\"ref\": \"A\"}}",
+        "{\"kind\": \"placement\", \"fields\": {\"ref\": \"X\"}}",
+        "{\"kind\": \"placement\", \"fields\": {\"ref\": \"X\", \"starts_on\": \"2026-02-30\"}}",
+        "{\"kind\": \"notice\", \"fields\": {\"placement\": \"GDN-P001\", \"served_on\": \"2026-11-01\", "
+        "\"served_by\": "
+        "\"pigeon\"}}",
+        "{\"kind\": \"notice\", \"fields\": {\"placement\": \"GDN-P001\", \"served_on\": 3, \"served_by\": \"post\"}}",
+        "{\"kind\": \"notice\", \"fields\": {\"placement\": \"GDN-P001\", \"says_what\": 1}}",
+    };
+    for (size_t i = 0; i < ARRAY_LEN(bodies); i++) {
+        site_expect(&site, "POST", "/v1/records", bodies[i], 400, "invalid");
+    }
+    site_expect(&site, "POST", "/v1/records",
+                "{\"kind\": \"notice\", \"fields\": {\"placement\": \"GDN-P9\", \"served_on\": \"2026-11-01\", "
+                "\"served_by\": \"post\"}}",
+                404, "not_found");
+}
+
+Test(records, a_notice_is_kept_and_in_the_log)
+{
+    site_expect(&site, "POST", "/v1/records",
+                "{\"kind\": \"notice\", \"fields\": {\"placement\": \"GDN-P001\", \"served_on\": \"2026-11-02\", "
+                "\"served_by\": \"post\", \"says_what\": true, \"says_when\": false}}",
+                200, NULL);
+    struct reply reply = site_call(&site, "GET", "/v1/log?limit=1", NULL);
+    cr_expect_str_eq(reply_text(&reply, "entries.0.kind"), "notice");
+    cr_expect_str_eq(reply_text(&reply, "entries.0.fields.served_on"), "2026-11-02");
+    cr_expect_str_eq(reply_text(&reply, "entries.0.fields.served_by"), "post");
+    cr_expect(json_is_true(reply_at(&reply, "entries.0.fields.says_what")));
+    cr_expect(json_is_false(reply_at(&reply, "entries.0.fields.says_when")));
+    cr_expect(json_is_true(reply_at(&reply, "entries.0.own")));
+    cr_expect(json_is_false(reply_at(&reply, "entries.0.acknowledged")));
+    reply_fini(&reply);
+}
+
+Test(records, the_log_of_one_subject_names_its_sessions)
+{
+    site_expect(&site, "POST", "/v1/attendance", "{\"session\": \"GDN-P002@2026-11-20\", \"outcome\": \"absent\"}", 200,
+                NULL);
+    struct reply reply = site_call(&site, "GET", "/v1/log?subject=GDN-P002@2026-11-20", NULL);
+    cr_assert_eq(reply_count(&reply, "entries"), 1);
+    cr_expect_str_eq(reply_text(&reply, "entries.0.subject_name"), "GDN-P002@2026-11-20");
+    cr_expect_str_eq(reply_text(&reply, "entries.0.fields.outcome"), "absent");
+    reply_fini(&reply);
+    reply = site_call(&site, "GET", "/v1/log?subject=GDN-001", NULL);
+    cr_assert_eq(reply_count(&reply, "entries"), 1);
+    cr_expect_str_eq(reply_text(&reply, "entries.0.kind"), "participant");
+    reply_fini(&reply);
+    site_expect(&site, "GET", "/v1/log?subject=GDN-404", NULL, 404, "not_found");
+}
+
+Test(referrals, are_answered)
+{
+    refer("R-1");
+    struct reply reply = site_call(&site, "GET", "/v1/referrals?status=received", NULL);
+    cr_assert_eq(reply_count(&reply, "referrals"), 1);
+    cr_expect(json_is_false(reply_at(&reply, "referrals.0.from_centre")));
+    reply_fini(&reply);
+    reply = site_call(&site, "POST", "/v1/referrals/R-1/acknowledge", "");
+    cr_assert_eq(reply.status, 200, "%s", reply.text);
+    cr_expect_str_eq(reply_text(&reply, "referral.status"), "acknowledged");
+    cr_expect_str_eq(reply_text(&reply, "referral.status_on"), SITE_TODAY);
+    reply_fini(&reply);
+    reply = site_call(&site, "POST", "/v1/referrals/R-1/accept", "{\"on\": \"2026-11-19\", \"note\": \"Mondays\"}");
+    cr_expect_eq(reply.status, 200, "%s", reply.text);
+    reply_fini(&reply);
+}
+
+Test(referrals, declining_as_a_policy_is_recorded_as_such)
+{
+    refer("R-2");
+    struct reply reply = site_call(&site, "POST", "/v1/referrals/R-2/decline",
+                                   "{\"policy\": true, \"reason\": \"mission\", \"note\": \"no mandated placements\"}");
+    cr_assert_eq(reply.status, 200, "%s", reply.text);
+    cr_expect_str_eq(reply_text(&reply, "referral.status"), "declined");
+    reply_fini(&reply);
+    reply = site_call(&site, "GET", "/v1/log?limit=1", NULL);
+    cr_expect(json_is_true(reply_at(&reply, "entries.0.fields.policy")));
+    reply_fini(&reply);
+}
+
+Test(referrals, refuse_what_is_no_answer)
+{
+    refer("R-3");
+    site_expect(&site, "POST", "/v1/referrals/R-3/eat", "{}", 404, "not_found");
+    site_expect(&site, "POST", "/v1/referrals/R-3", "{}", 404, "not_found");
+    site_expect(&site, "POST", "/v1/referrals/R-9/accept", "{}", 404, "not_found");
+    site_expect(&site, "POST", "/v1/referrals/R-3/accept", "{\"policy\": true}", 400, "invalid");
+    site_expect(&site, "POST", "/v1/referrals/R-3/accept", "{\"on\": \"2026-11-21\"}", 400, "invalid");
+    site_expect(&site, "POST", "/v1/referrals/R-3/decline", "{\"reason\": \"Too Far\"}", 400, "invalid");
+}
+
+Test(capacity, is_stated_once_a_day_and_forecast)
+{
+    struct reply reply = site_call(&site, "GET", "/v1/capacity/forecast", NULL);
+    cr_expect(json_is_false(reply_at(&reply, "possible")));
+    cr_expect(json_is_null(reply_at(&reply, "weeks")));
+    reply_fini(&reply);
+    site_expect(&site, "POST", "/v1/capacity", "{\"places\": 3}", 200, NULL);
+    reply = site_call(&site, "POST", "/v1/capacity", "{\"places\": 4, \"supervisor_minutes\": 600}");
+    cr_assert_eq(reply.status, 200, "%s", reply.text);
+    cr_expect_eq(reply_int(&reply, "statement.places"), 4);
+    cr_expect_eq(reply_int(&reply, "statement.supervisor_minutes"), 600);
+    cr_expect_str_eq(reply_text(&reply, "statement.stated_on"), SITE_TODAY);
+    reply_fini(&reply);
+    reply = site_call(&site, "GET", "/v1/capacity", NULL);
+    cr_expect_eq(reply_int(&reply, "running"), 2);
+    reply_fini(&reply);
+    reply = site_call(&site, "GET", "/v1/capacity/forecast", NULL);
+    cr_expect(json_is_true(reply_at(&reply, "possible")));
+    cr_expect_eq(reply_int(&reply, "taken_now"), 2);
+    cr_expect_eq(reply_count(&reply, "weeks"), FORECAST_WEEKS_MAX);
+    cr_expect_str_eq(reply_text(&reply, "weeks.0.ends_on"), "2026-11-27");
+    reply_fini(&reply);
+}
+
+Test(capacity, refuses_what_is_no_number_of_places)
+{
+    site_expect(&site, "POST", "/v1/capacity", "{}", 400, "invalid");
+    site_expect(&site, "POST", "/v1/capacity", "{\"places\": -1}", 400, "invalid");
+    site_expect(&site, "POST", "/v1/capacity", "{\"places\": 1.5}", 400, "invalid");
+    site_expect(&site, "POST", "/v1/capacity", "{\"places\": 100001}", 400, "invalid");
+}
