@@ -55,7 +55,7 @@ static void say(struct cli *cli, const char *message, const char *next)
     char *visible = text_visible(message, false);
     screen_print(&cli->notes, "holdfast %s: %s\n", cli->command->name, visible);
     free(visible);
-    if (next != NULL) {
+    if (next != NULL && strstr(message, "holdfast ") == NULL) { /* else the message itself names the command */
         screen_print(&cli->notes, "next: %s\n", next);
     }
 }

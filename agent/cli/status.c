@@ -57,7 +57,6 @@ static void print_headline(const struct screen *screen, const json_t *status)
     if (answer_text(status, "message")[0] != '\0') {
         screen_paragraph(screen, 2, answer_text(status, "message"));
     }
-    screen_print(screen, "\n");
 }
 
 void status_print_waiting(const struct screen *screen, const json_t *status)
@@ -213,13 +212,16 @@ void status_print(const struct screen *screen, const json_t *status)
 {
     print_headline(screen, status);
     if (strcmp(answer_text(status, "state"), "locked") != 0) {
+        screen_print(screen, "\n");
         status_print_waiting(screen, status);
         print_link(screen, status);
         print_records(screen, status);
         print_flags(screen, status);
         print_size(screen, status);
     }
-    screen_fact(screen, "Next", "%s", next_step(status));
+    if (strstr(answer_text(status, "message"), "holdfast ") == NULL) { /* else the message names the command */
+        screen_fact(screen, "Next", "%s", next_step(status));
+    }
 }
 
 enum exit_code status_run(struct cli *cli, int argc, char **argv)
