@@ -96,7 +96,7 @@ static void print_out(const struct screen *screen, const struct buf *content)
         }
     }
     char *visible = text_visible(text, true);
-    screen_print(screen, "%s%s", visible, content->len > 0 && visible[strlen(visible) - 1] != '\n' ? "\n" : "");
+    screen_print(screen, "%s%s", visible, visible[0] != '\0' && visible[strlen(visible) - 1] != '\n' ? "\n" : "");
     free(visible);
     free(text);
 }
