@@ -1,0 +1,136 @@
+/*
+ * What JCP's side writes into a site's log: referrals, appointments, decisions. The same words always name the same
+ * subject, so that saying a thing again corrects it and never doubles it.
+ */
+#include <stdio.h>
+#include <string.h>
+
+#include "sync/endpoint/core/admin.h"
+
+#define ACTOR_DEFAULT "jcp"
+#define MINUTES_PER_HOUR 60
+#define KEY_SIZE (ROW_REF_SIZE + DATE_TEXT_SIZE + TIME_OF_DAY_TEXT_SIZE + 2)
+
+struct writing {
+    struct admin_call *call;
+    struct centre_site site;
+    uint8_t participant[OP_ENTITY_BYTES];
+    struct record records[2];
+    struct centre_entry entries[2];
+    size_t count;
+};
+
+static enum err_code check_ref(const struct writing *w, const char *name, const char *ref)
+{
+    return strlen(ref) < ROW_REF_SIZE
+               ? ERR_OK
+               : FAIL(w->call->err, INVALID, "'%s': expected at most %d bytes", name, ROW_REF_SIZE - 1);
+}
+
+static enum err_code begin(struct admin_call *call, struct writing *w)
+{
+    const char *ref = argument_text(call, "participant");
+    *w = (struct writing){ .call = call };
+    TRY(argument_site(call, &w->site));
+    TRY(check_ref(w, "participant", ref));
+    entity_id(w->site.stream, "participant", ref, w->participant);
+    return ERR_OK;
+}
+
+static struct record *add(struct writing *w, enum record_kind kind, const uint8_t subject[OP_ENTITY_BYTES])
+{
+    struct centre_entry *entry = &w->entries[w->count];
+    struct record *record = &w->records[w->count++];
+    record_init(record, kind_by_number(kind));
+    *entry = (struct centre_entry){ .kind = kind, .record = record };
+    memcpy(entry->subject, subject, OP_ENTITY_BYTES);
+    return record;
+}
+
+static struct record *add_keyed(struct writing *w, enum record_kind kind, const char *key)
+{
+    uint8_t subject[OP_ENTITY_BYTES];
+    entity_id(w->site.stream, kind_by_number(kind)->name, key, subject);
+    return add(w, kind, subject);
+}
+
+static enum err_code finish(struct writing *w)
+{
+    struct admin_call *call = w->call;
+    const char *actor = argument_text(call, "actor");
+    struct op_id last;
+    TRY(centre_write(call->centre->store, &w->site, call->centre->signing_key,
+                     buf_slice(&call->centre->signing_certificate), actor != NULL ? actor : ACTOR_DEFAULT, w->entries,
+                     w->count, call->now_ms, &last, call->err));
+    const struct centre_entry *main_entry = &w->entries[w->count - 1];
+    return admin_answer(call, json_pack("{s:o, s:o, s:o, s:o}", "op", json_op_id(&last), "kind",
+                                        json_kind_name(main_entry->kind), "subject",
+                                        json_hex(main_entry->subject, OP_ENTITY_BYTES), "site", json_site(&w->site)));
+}
+
+/* The person as named here; nothing else about them is touched. */
+static void add_participant(struct writing *w)
+{
+    struct record *record = add(w, KIND_PARTICIPANT, w->participant);
+    record_set_text(record, "ref", argument_text(w->call, "participant"));
+    record_set_text(record, "name", argument_text(w->call, "participant_name"));
+}
+
+enum err_code admin_referral_new(struct admin_call *call)
+{
+    struct writing w;
+    const char *ref = argument_text(call, "ref");
+    double hours = argument_number(call, "weekly_hours", -1);
+    TRY(begin(call, &w));
+    TRY(check_ref(&w, "ref", ref));
+    if (hours > 168 || (hours < 0 && json_object_get(call->arguments, "weekly_hours") != NULL)) {
+        return FAIL(call->err, INVALID, "'weekly_hours': expected 0 to 168");
+    }
+    add_participant(&w);
+    struct record *record = add_keyed(&w, KIND_REFERRAL, ref);
+    record_set_text(record, "ref", ref);
+    record_set_id(record, "participant", w.participant);
+    record_set_text(record, "route", argument_text(call, "route"));
+    record_set_text(record, "basis", argument_text(call, "basis"));
+    record_set_number(record, "received_on", argument_date(call, "received_on", clock_today(call->now_ms)));
+    record_set_text(record, "source", argument_text(call, "source"));
+    if (hours >= 0) {
+        record_set_number(record, "weekly_minutes", (int64_t)(hours * MINUTES_PER_HOUR + 0.5));
+    }
+    record_set_text(record, "note", argument_text(call, "note"));
+    return finish(&w);
+}
+
+enum err_code admin_appointment_new(struct admin_call *call)
+{
+    struct writing w;
+    char key[KEY_SIZE];
+    TRY(begin(call, &w));
+    (void)snprintf(key, sizeof(key), "%s/%s/%s", argument_text(call, "participant"), argument_text(call, "date"),
+                   argument_text(call, "from"));
+    struct record *record = add_keyed(&w, KIND_APPOINTMENT, key);
+    record_set_id(record, "participant", w.participant);
+    record_set_number(record, "day", argument_date(call, "date", 0));
+    record_set_number(record, "starts_min", argument_time(call, "from"));
+    record_set_number(record, "ends_min", argument_time(call, "to"));
+    record_set_text(record, "purpose", argument_text(call, "purpose"));
+    if (json_object_get(call->arguments, "cancelled") != NULL) {
+        record_set_number(record, "cancelled", argument_bool(call, "cancelled"));
+    }
+    return finish(&w);
+}
+
+enum err_code admin_decision_new(struct admin_call *call)
+{
+    struct writing w;
+    char key[KEY_SIZE];
+    TRY(begin(call, &w));
+    (void)snprintf(key, sizeof(key), "%s/%s", argument_text(call, "participant"), argument_text(call, "failure_on"));
+    struct record *record = add_keyed(&w, KIND_DECISION, key);
+    record_set_id(record, "participant", w.participant);
+    record_set_number(record, "failure_on", argument_date(call, "failure_on", 0));
+    record_set_number(record, "decided_on", argument_date(call, "decided_on", clock_today(call->now_ms)));
+    record_set_text(record, "outcome", argument_text(call, "outcome"));
+    record_set_text(record, "note", argument_text(call, "note"));
+    return finish(&w);
+}

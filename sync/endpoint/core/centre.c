@@ -1,0 +1,280 @@
+#include "sync/endpoint/core/centre.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/log.h"
+#include "sync/endpoint/core/private.h"
+
+#define MATERIAL_AUTHORITY_KEY "authority-key"
+#define MATERIAL_AUTHORITY_CERTIFICATE "authority-certificate"
+#define MATERIAL_SIGNING_KEY "signing-key"
+#define MATERIAL_SIGNING_CERTIFICATE "signing-certificate"
+#define MATERIAL_SERVER_KEY "server-key"
+#define MATERIAL_SERVER_CERTIFICATE "server-certificate"
+#define MATERIAL_SERVER_HOSTS "server-hosts"
+
+/* The signing key lives as long as the authority; receipts have to stay readable for as long as they are evidence. */
+#define SIGNING_DAYS (19 * 365)
+#define SERVER_DAYS (2 * 365)
+
+/* A key with its certificate, as they are made and kept. */
+struct certified {
+    struct device_key *key;
+    struct secret pkcs8;
+    struct buf certificate;
+};
+
+static void certified_fini(struct certified *certified)
+{
+    device_key_free(certified->key);
+    secret_free(&certified->pkcs8);
+    buf_fini(&certified->certificate);
+}
+
+/* ---- host names ---- */
+
+struct hosts {
+    char text[CENTRE_HOST_TEXT_MAX + 1];
+    const char *names[CENTRE_HOSTS_MAX];
+    size_t count;
+};
+
+static enum err_code hosts_split(const char *text, struct hosts *ret_hosts, struct error *err)
+{
+    size_t len = strlen(text);
+    if (len > CENTRE_HOST_TEXT_MAX) {
+        return FAIL(err, INVALID, "take host names: at most %d bytes", CENTRE_HOST_TEXT_MAX);
+    }
+    memcpy(ret_hosts->text, text, len + 1);
+    ret_hosts->count = 0;
+    char *rest = NULL;
+    for (char *name = strtok_r(ret_hosts->text, ", ", &rest); name != NULL; name = strtok_r(NULL, ", ", &rest)) {
+        if (ret_hosts->count == CENTRE_HOSTS_MAX) {
+            return FAIL(err, INVALID, "take host names: at most %d", CENTRE_HOSTS_MAX);
+        }
+        ret_hosts->names[ret_hosts->count++] = name;
+    }
+    return ret_hosts->count > 0 ? ERR_OK : FAIL(err, INVALID, "take host names: at least one is needed");
+}
+
+/* ---- making ---- */
+
+static enum err_code certify(const struct authority *authority, const struct certificate_grant *grant,
+                             struct certified *out, struct error *err)
+{
+    SCOPED(buf_fini) struct buf request;
+    buf_init(&request, CERTIFICATE_DER_MAX);
+    buf_init(&out->certificate, CERTIFICATE_DER_MAX);
+    TRY(device_key_generate(&out->key, err));
+    TRY(device_key_export(out->key, &out->pkcs8, err));
+    TRY(device_key_request(out->key, grant->common_name, &request, err));
+    return authority_issue(authority, buf_slice(&request), grant, &out->certificate, err);
+}
+
+static enum err_code certify_server(const struct authority *authority, const char *host_text, int64_t now_ms,
+                                    struct certified *out, struct error *err)
+{
+    struct hosts hosts;
+    TRY(hosts_split(host_text, &hosts, err));
+    struct certificate_grant grant = { .role = CERTIFICATE_ROLE_SERVER,
+                                       .common_name = "holdfast-endpoint",
+                                       .host_names = hosts.names,
+                                       .host_name_count = hosts.count,
+                                       .not_before_ms = now_ms - DAY_MS,
+                                       .not_after_ms = now_ms + SERVER_DAYS * DAY_MS };
+    return certify(authority, &grant, out, err);
+}
+
+static enum err_code certify_signing(const struct authority *authority, int64_t now_ms, struct certified *out,
+                                     struct error *err)
+{
+    struct certificate_grant grant = { .role = CERTIFICATE_ROLE_CENTRE,
+                                       .common_name = "holdfast centre",
+                                       .not_before_ms = now_ms - DAY_MS / 2,
+                                       .not_after_ms = now_ms + SIGNING_DAYS * DAY_MS };
+    return certify(authority, &grant, out, err);
+}
+
+static struct slice secret_slice(const struct secret *secret)
+{
+    return slice_of(secret->bytes, secret->len);
+}
+
+static enum err_code create(struct centre_store *store, const char *name, const char *hosts, int64_t now_ms,
+                            struct authority **authority, struct error *err)
+{
+    SCOPED(certified_fini) struct certified signing = { 0 };
+    SCOPED(certified_fini) struct certified server = { 0 };
+    SCOPED(secret_free) struct secret authority_key = { 0 };
+    TRY(authority_new(name, now_ms, authority, err));
+    TRY(authority_export_key(*authority, &authority_key, err));
+    TRY(certify_signing(*authority, now_ms, &signing, err));
+    TRY(certify_server(*authority, hosts, now_ms, &server, err));
+    const struct centre_material material[] = {
+        { MATERIAL_AUTHORITY_KEY, secret_slice(&authority_key) },
+        { MATERIAL_AUTHORITY_CERTIFICATE, authority_certificate(*authority) },
+        { MATERIAL_SIGNING_KEY, secret_slice(&signing.pkcs8) },
+        { MATERIAL_SIGNING_CERTIFICATE, buf_slice(&signing.certificate) },
+        { MATERIAL_SERVER_KEY, secret_slice(&server.pkcs8) },
+        { MATERIAL_SERVER_CERTIFICATE, buf_slice(&server.certificate) },
+        { MATERIAL_SERVER_HOSTS, slice_of_text(hosts) },
+    };
+    return centre_material_write(store, material, ARRAY_LEN(material), err);
+}
+
+enum err_code centre_create(struct vault *vault, const char *name, const char *hosts, int64_t now_ms, struct error *err)
+{
+    struct centre_store *store = NULL;
+    struct authority *authority = NULL;
+    TRY(centre_store_open(vault, 1024, &store, err));
+    enum err_code rc = create(store, name, hosts, now_ms, &authority, err);
+    authority_free(authority);
+    centre_store_close(store);
+    if (rc == ERR_CONFLICT) {
+        return FAIL(err, CONFLICT, "make a centre: there is one here already");
+    }
+    return rc == ERR_OK ? ERR_OK : error_wrap(err, rc, "make a centre");
+}
+
+/* ---- opening ---- */
+
+static enum err_code load_authority(struct centre *centre, struct error *err)
+{
+    SCOPED(secret_free) struct secret key = { 0 };
+    SCOPED(secret_free) struct secret certificate = { 0 };
+    TRY(centre_material_read(centre->store, MATERIAL_AUTHORITY_KEY, &key, err));
+    TRY(centre_material_read(centre->store, MATERIAL_AUTHORITY_CERTIFICATE, &certificate, err));
+    return authority_load(secret_slice(&key), secret_slice(&certificate), &centre->authority, err);
+}
+
+static enum err_code load_signing(struct centre *centre, struct error *err)
+{
+    SCOPED(secret_free) struct secret key = { 0 };
+    SCOPED(secret_free) struct secret certificate = { 0 };
+    TRY(centre_material_read(centre->store, MATERIAL_SIGNING_KEY, &key, err));
+    TRY(centre_material_read(centre->store, MATERIAL_SIGNING_CERTIFICATE, &certificate, err));
+    TRY(device_key_load(secret_slice(&key), &centre->signing_key, err));
+    TRY(buf_append(&centre->signing_certificate, certificate.bytes, certificate.len, err));
+    exchange_certificate_hash(buf_slice(&centre->signing_certificate), centre->signing_certificate_hash);
+    return ERR_OK;
+}
+
+enum err_code centre_open(struct vault *vault, int cache_kib, struct centre **ret_centre, struct error *err)
+{
+    struct centre *centre = calloc(1, sizeof(*centre));
+    if (centre == NULL) {
+        return FAIL(err, NO_MEMORY, "open the centre");
+    }
+    centre->raw_per_encoded = 4;
+    buf_init(&centre->signing_certificate, CERTIFICATE_DER_MAX);
+    enum err_code rc = centre_store_open(vault, cache_kib, &centre->store, err);
+    rc = rc != ERR_OK ? rc : load_authority(centre, err);
+    rc = rc != ERR_OK ? rc : load_signing(centre, err);
+    if (rc != ERR_OK) {
+        centre_close(centre);
+        return error_wrap(err, rc, "open the centre");
+    }
+    *ret_centre = centre;
+    return ERR_OK;
+}
+
+void centre_close(struct centre *centre)
+{
+    if (centre == NULL) {
+        return;
+    }
+    device_key_free(centre->signing_key);
+    authority_free(centre->authority);
+    buf_fini(&centre->signing_certificate);
+    centre_store_close(centre->store);
+    free(centre);
+}
+
+struct slice centre_authority_certificate(const struct centre *centre)
+{
+    return authority_certificate(centre->authority);
+}
+
+struct slice centre_signing_certificate(const struct centre *centre)
+{
+    return buf_slice(&centre->signing_certificate);
+}
+
+/* ---- the server's certificate ---- */
+
+static enum err_code to_pem(struct slice der, struct buf *out, struct error *err)
+{
+    TRY(certificate_to_pem(der, out, err));
+    return buf_append(out, "", 1, err);
+}
+
+/* The exported PEM with a closing NUL, as libraries for C want it. */
+static enum err_code key_text(const struct device_key *key, struct secret *ret_text, struct error *err)
+{
+    SCOPED(secret_free) struct secret pem = { 0 };
+    struct secret text;
+    TRY(device_key_export_pem(key, &pem, err));
+    TRY(secret_new(pem.len + 1, &text, err));
+    memcpy(text.bytes, pem.bytes, pem.len);
+    *ret_text = text;
+    return ERR_OK;
+}
+
+enum err_code centre_server_pem(struct centre *centre, struct secret *ret_key_pem, struct buf *ret_certificate,
+                                struct error *err)
+{
+    SCOPED(certified_fini) struct certified server = { 0 };
+    SCOPED(secret_free) struct secret certificate = { 0 };
+    TRY(centre_material_read(centre->store, MATERIAL_SERVER_KEY, &server.pkcs8, err));
+    TRY(centre_material_read(centre->store, MATERIAL_SERVER_CERTIFICATE, &certificate, err));
+    TRY(device_key_load(secret_slice(&server.pkcs8), &server.key, err));
+    TRY(to_pem(secret_slice(&certificate), ret_certificate, err));
+    return key_text(server.key, ret_key_pem, err);
+}
+
+static enum err_code server_is_current(struct centre *centre, const char *hosts, int64_t now_ms, bool *ret_current,
+                                       struct error *err)
+{
+    SCOPED(secret_free) struct secret der = { 0 };
+    SCOPED(secret_free) struct secret held_hosts = { 0 };
+    struct certificate certificate;
+    TRY(centre_material_read(centre->store, MATERIAL_SERVER_CERTIFICATE, &der, err));
+    TRY(centre_material_read(centre->store, MATERIAL_SERVER_HOSTS, &held_hosts, err));
+    TRY(certificate_parse(secret_slice(&der), &certificate, err));
+    *ret_current = certificate.not_after_ms > now_ms + CENTRE_SERVER_RENEW_DAYS * DAY_MS &&
+                   slice_equal(secret_slice(&held_hosts), slice_of_text(hosts));
+    return ERR_OK;
+}
+
+static enum err_code renew_server(struct centre *centre, const char *hosts, int64_t now_ms, struct error *err)
+{
+    SCOPED(certified_fini) struct certified server = { 0 };
+    TRY(certify_server(centre->authority, hosts, now_ms, &server, err));
+    const struct centre_material material[] = {
+        { MATERIAL_SERVER_KEY, secret_slice(&server.pkcs8) },
+        { MATERIAL_SERVER_CERTIFICATE, buf_slice(&server.certificate) },
+        { MATERIAL_SERVER_HOSTS, slice_of_text(hosts) },
+    };
+    return centre_material_replace(centre->store, material, ARRAY_LEN(material), err);
+}
+
+enum err_code centre_server_renew(struct centre *centre, const char *hosts, int64_t now_ms, bool *ret_renewed,
+                                  struct error *err)
+{
+    SCOPED(secret_free) struct secret held = { 0 };
+    char held_text[CENTRE_HOST_TEXT_MAX + 1] = "";
+    bool current;
+    TRY(centre_material_read(centre->store, MATERIAL_SERVER_HOSTS, &held, err));
+    if (held.len > CENTRE_HOST_TEXT_MAX) {
+        return FAIL(err, DAMAGED, "read the centre's host names");
+    }
+    memcpy(held_text, held.bytes, held.len);
+    hosts = hosts != NULL ? hosts : held_text;
+    TRY(server_is_current(centre, hosts, now_ms, &current, err));
+    if (!current) {
+        TRY(renew_server(centre, hosts, now_ms, err));
+    }
+    *ret_renewed = !current;
+    return ERR_OK;
+}

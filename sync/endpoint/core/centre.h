@@ -1,0 +1,86 @@
+/*
+ * sync/endpoint/core/centre - the centre without its network: what it answers to an exchange, an enrolment and the
+ * operator.
+ *
+ *   device  ── certificate, request bytes, the time ──► centre_exchange ──► answer bytes
+ *   device  ── code, certificate request ────────────► centre_enrol ─────► certificate
+ *   operator ─ operation, JSON ──────────────────────► centre_admin ─────► JSON
+ *
+ * An answer is given only after what it says is durable. Every call is given the time, so that a simulator can run a
+ * centre under its own clock.
+ *
+ * Who may do what: a device is known by its certificate (from this centre's authority and in its dates), by its row
+ * (not revoked) and by its site, which has to be in both. Nothing else of a request is believed.
+ *
+ * Ownership: centre_open gives, centre_close wipes and releases; the vault is borrowed for as long.
+ * Threads:   one; the loop's.
+ * Layer:     sync. Never uv.h, microhttpd.h or curl.h.
+ */
+#ifndef SYNC_ENDPOINT_CORE_CENTRE_H
+#define SYNC_ENDPOINT_CORE_CENTRE_H
+
+#include <jansson.h>
+
+#include "store/centre/centre_store.h"
+#include "sync/exchange.h"
+
+#define CENTRE_CODE_HOURS_MAX (24 * 90)
+#define CENTRE_HOSTS_MAX 16
+#define CENTRE_HOST_TEXT_MAX 1024 /* the names with commas between */
+
+struct centre;
+
+/* Makes the authority, the signing key and the server's certificate in an empty database. ERR_CONFLICT when there are.
+ */
+MUST_USE enum err_code centre_create(struct vault *vault, const char *name, const char *hosts, int64_t now_ms,
+                                     struct error *err);
+MUST_USE enum err_code centre_open(struct vault *vault, int cache_kib, struct centre **ret_centre, struct error *err);
+void centre_close(struct centre *centre);
+
+struct slice centre_authority_certificate(const struct centre *centre);
+struct slice centre_signing_certificate(const struct centre *centre);
+
+/* The server's key and certificate as PEM, with a closing NUL each. */
+MUST_USE enum err_code centre_server_pem(struct centre *centre, struct secret *ret_key_pem, struct buf *ret_certificate,
+                                         struct error *err);
+/* A new server's certificate when it runs out within CENTRE_SERVER_RENEW_DAYS or `hosts` (NULL: as before) are others.
+ */
+#define CENTRE_SERVER_RENEW_DAYS 365
+MUST_USE enum err_code centre_server_renew(struct centre *centre, const char *hosts, int64_t now_ms, bool *ret_renewed,
+                                           struct error *err);
+
+/* ---- devices ---- */
+
+/*
+ * One exchange. `peer` is the device's certificate (DER) as its connection proved. ERR_TLS, ERR_NOT_ENROLLED,
+ * ERR_REVOKED or ERR_REFUSED: not this device or not this stream. ERR_PROTOCOL, ERR_UNSUPPORTED, ERR_LIMIT: not a
+ * request. ERR_HISTORY: a signature that does not fit. A gap or a fork is answered with what the centre holds.
+ */
+MUST_USE enum err_code centre_exchange(struct centre *centre, struct slice peer, struct slice request, int64_t now_ms,
+                                       struct buf *ret_response, struct error *err);
+
+/* RFC 7030. `password` is the hexadecimal form of the code's secret; `request_der` PKCS#10; answers are PKCS#7, DER. */
+MUST_USE enum err_code centre_authorities(struct centre *centre, struct buf *ret_pkcs7, struct error *err);
+MUST_USE enum err_code centre_enrol(struct centre *centre, const char *password, struct slice request_der,
+                                    int64_t now_ms, struct buf *ret_pkcs7, struct error *err);
+/* The same key gets a new certificate. */
+MUST_USE enum err_code centre_renew(struct centre *centre, struct slice peer, struct slice request_der, int64_t now_ms,
+                                    struct buf *ret_pkcs7, struct error *err);
+/* CBOR {1: site name, 2: organisation name, 3: the centre's certificate, DER}. */
+MUST_USE enum err_code centre_site_info(struct centre *centre, struct slice peer, int64_t now_ms, struct buf *ret_cbor,
+                                        struct error *err);
+
+/* The HTTP status that tells a device of a failure; its body is exchange_error_encode. */
+int centre_status_of(enum err_code code);
+
+/* ---- the operator ---- */
+
+/*
+ * One operation by its name (site-add, code-new, log, ...), as holdfast-endpointctl(8) lists them. `arguments` is an
+ * object or NULL; a member that the operation does not have is ERR_INVALID.
+ */
+MUST_USE enum err_code centre_admin(struct centre *centre, const char *operation, const json_t *arguments,
+                                    int64_t now_ms, json_t **ret_answer, struct error *err);
+const char *centre_admin_name(size_t index); /* NULL past the end */
+
+#endif

@@ -1,0 +1,261 @@
+/*
+ * One exchange at the centre:
+ *
+ *     who asks? ──► what it sends is appended, durably ──► what it lacks is read ──► signed receipt, answer
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/log.h"
+#include "sync/endpoint/core/private.h"
+
+#define SEEN_EVERY_MS (10 * 60 * 1000)
+#define WANT_BYTES_MIN 4096
+#define RAW_PER_ENCODED_MAX 64
+#define PAGE_TRIES 4
+
+struct answering {
+    struct centre *centre;
+    struct slice peer;
+    struct certificate certificate;
+    struct centre_device device;
+    struct exchange_request request;
+    int64_t now_ms;
+    struct centre_held held;
+    struct centre_refused refused[EXCHANGE_REFUSALS_MAX];
+    struct buf segments; /* one behind the other */
+    size_t segment_ends[CENTRE_PAGE_AUTHORS_MAX];
+    struct exchange_response response;
+    struct error *err;
+};
+
+static void answering_free(struct answering **answering)
+{
+    if (*answering != NULL) {
+        buf_fini(&(*answering)->segments);
+        free(*answering);
+    }
+}
+
+/* ---- what the device sends ---- */
+
+static void log_mismatch(const struct answering *a, const char *event, uint64_t held)
+{
+    char device[2 * DEVICE_ID_BYTES + 1];
+    hex_encode(a->device.device, DEVICE_ID_BYTES, device);
+    LOG_WARNING(event, "device=%s incarnation=%u held=%llu", device, a->request.incarnation, (unsigned long long)held);
+}
+
+static enum err_code take_segment(struct answering *a)
+{
+    struct segment segment;
+    struct centre_appended appended;
+    TRY(segment_decode(a->request.segment, a->request.stream, &segment, a->err));
+    enum err_code rc = ERR_OK;
+    if (segment.run.ops.count == 0 || segment.run.ops.ops[0].id.incarnation != a->request.incarnation) {
+        rc = FAIL(a->err, PROTOCOL, "take records: they are of another incarnation than the request");
+    }
+    if (rc == ERR_OK) {
+        rc = centre_append(a->centre->store, &a->device.site, &a->certificate, a->peer, &segment.run, a->now_ms,
+                           &appended, a->err);
+    }
+    segment_fini(&segment);
+    TRY(rc);
+    a->held = appended.held;
+    if (appended.result != CENTRE_APPENDED) {
+        log_mismatch(a, appended.result == CENTRE_FORK ? "device_history_forked" : "device_history_has_gap",
+                     appended.held.seq);
+    }
+    return ERR_OK;
+}
+
+static enum err_code tell_refusals(struct answering *a)
+{
+    TRY(centre_refusals(a->centre->store, &a->device.site, a->device.device, a->request.incarnation,
+                        a->request.acked_seq, a->refused, EXCHANGE_REFUSALS_MAX, &a->response.refusal_count, a->err));
+    for (size_t i = 0; i < a->response.refusal_count; i++) {
+        a->response.refusals[i] =
+            (struct exchange_refusal){ .seq = a->refused[i].seq, .reason = slice_of_text(a->refused[i].reason) };
+    }
+    return ERR_OK;
+}
+
+/* ---- what the device lacks ---- */
+
+static enum err_code encode_page(struct answering *a, const struct centre_page *page)
+{
+    buf_clear(&a->segments);
+    for (size_t i = 0; i < page->run_count; i++) {
+        const struct store_run *run = &page->runs[i];
+        struct segment_signature signature = { .seq = run->signed_seq, .len = run->signature_len };
+        memcpy(signature.bytes, run->signature, sizeof(signature.bytes));
+        TRY(segment_encode(&run->ops, run->seeds, run->seed_count, &signature, run->certificate, &a->segments, a->err));
+        a->segment_ends[i] = a->segments.len;
+    }
+    return ERR_OK;
+}
+
+static void tell_page(struct answering *a, const struct centre_page *page)
+{
+    size_t from = 0;
+    for (size_t i = 0; i < page->run_count; i++) {
+        a->response.segments[i] = slice_of(a->segments.data + from, a->segment_ends[i] - from);
+        from = a->segment_ends[i];
+    }
+    a->response.segment_count = page->run_count;
+    a->response.cursor = page->cursor;
+    a->response.head = page->head;
+    a->response.more = page->cursor < page->head;
+}
+
+/* Remembers how much smaller pages get, so that the next one fits at the first try. */
+static void learn_ratio(struct centre *centre, size_t raw, size_t encoded)
+{
+    size_t ratio = encoded > 0 ? raw / encoded : 1;
+    ratio = ratio < 1 ? 1 : ratio;
+    centre->raw_per_encoded = (uint32_t)(ratio < RAW_PER_ENCODED_MAX ? ratio : RAW_PER_ENCODED_MAX);
+}
+
+/*
+ * A cursor behind the newest position means that this centre was put back to an older state: the device gets everything
+ * again and drops what it holds.
+ */
+static uint64_t cursor_to_read(const struct answering *a)
+{
+    if (a->request.cursor > a->device.site.head) {
+        log_mismatch(a, "centre_behind_device", a->device.site.head);
+        return 0;
+    }
+    return a->request.cursor;
+}
+
+static enum err_code read_page(struct answering *a)
+{
+    size_t want = a->request.want_bytes < WANT_BYTES_MIN ? WANT_BYTES_MIN : a->request.want_bytes;
+    want = want < SEGMENT_BYTES_MAX ? want : SEGMENT_BYTES_MAX;
+    struct centre_page_request request = { .cursor = cursor_to_read(a),
+                                           .device = a->device.device,
+                                           .incarnation = a->request.incarnation,
+                                           .own_seq = a->request.newest_seq,
+                                           .max_ops = OP_BATCH_OPS_MAX,
+                                           .max_bytes = want * a->centre->raw_per_encoded };
+    for (int i = 0; i < PAGE_TRIES; i++) {
+        struct centre_page page;
+        request.max_bytes = request.max_bytes < OP_BATCH_BYTES_MAX / 2 ? request.max_bytes : OP_BATCH_BYTES_MAX / 2;
+        TRY(centre_page_read(a->centre->store, &a->device.site, &request, &page, a->err));
+        enum err_code rc = encode_page(a, &page);
+        bool fits = rc == ERR_OK && (a->segments.len <= want + want / 4 || page.ops <= 1 || i == PAGE_TRIES - 1);
+        if (rc == ERR_OK && page.ops > 0) {
+            learn_ratio(a->centre, page.bytes, a->segments.len);
+        }
+        if (fits) {
+            tell_page(a, &page);
+        }
+        request.max_bytes = a->segments.len > 0 ? page.bytes * want / a->segments.len * 9 / 10 : page.bytes / 2;
+        centre_page_fini(&page);
+        if (rc != ERR_OK && (rc != ERR_LIMIT || i == PAGE_TRIES - 1)) {
+            return rc;
+        }
+        if (fits) {
+            return ERR_OK;
+        }
+    }
+    return FAIL(a->err, LIMIT, "make a page that fits");
+}
+
+/* ---- the answer ---- */
+
+static enum err_code sign_receipt(struct answering *a)
+{
+    uint8_t message[OP_LINK_MESSAGE_BYTES];
+    struct op_id acked = { .incarnation = a->request.incarnation, .seq = a->held.seq };
+    memcpy(acked.device, a->device.device, DEVICE_ID_BYTES);
+    exchange_receipt_message(a->request.stream, &acked, a->held.link, message);
+    a->response.acked_seq = a->held.seq;
+    memcpy(a->response.acked_link, a->held.link, SHA256_BYTES);
+    return device_key_sign(a->centre->signing_key, EXCHANGE_RECEIPT_CONTEXT, slice_of(message, sizeof(message)),
+                           a->response.receipt, &a->response.receipt_len, a->err);
+}
+
+static void tell_certificate(struct answering *a)
+{
+    const uint8_t *ours = a->centre->signing_certificate_hash;
+    bool known =
+        a->request.certificate_known && memcmp(a->request.certificate_hash, ours, EXCHANGE_CERTIFICATE_HASH_BYTES) == 0;
+    a->response.centre_certificate = known ? (struct slice){ 0 } : buf_slice(&a->centre->signing_certificate);
+}
+
+static enum err_code answer(struct answering *a, struct buf *out)
+{
+    struct centre_store *store = a->centre->store;
+    if (memcmp(a->request.stream, a->device.site.stream, STREAM_ID_BYTES) != 0) {
+        return FAIL(a->err, REFUSED, "take an exchange: this device does not belong to that site");
+    }
+    TRY(centre_held(store, &a->device.site, a->device.device, a->request.incarnation, &a->held, a->err));
+    if (a->request.acked_seq > a->held.seq) {
+        log_mismatch(a, "centre_behind_device", a->held.seq);
+    }
+    if (a->request.segment.len > 0) {
+        TRY(take_segment(a));
+    }
+    if (a->device.last_seen_at_ms == OP_TIME_NONE || a->now_ms - a->device.last_seen_at_ms > SEEN_EVERY_MS) {
+        TRY(centre_device_seen(store, a->device.id, a->now_ms, a->err));
+    }
+    TRY(tell_refusals(a));
+    TRY(read_page(a));
+    TRY(sign_receipt(a));
+    tell_certificate(a);
+    a->response.answered_at_ms = a->now_ms;
+    return exchange_response_encode(&a->response, out, a->err);
+}
+
+enum err_code centre_exchange(struct centre *centre, struct slice peer, struct slice request, int64_t now_ms,
+                              struct buf *ret_response, struct error *err)
+{
+    SCOPED(answering_free) struct answering *a = calloc(1, sizeof(*a));
+    if (a == NULL) {
+        return FAIL(err, NO_MEMORY, "answer an exchange");
+    }
+    a->centre = centre;
+    a->peer = peer;
+    a->now_ms = now_ms;
+    a->err = err;
+    buf_init(&a->segments, EXCHANGE_RESPONSE_MAX);
+    TRY(peer_device(centre, peer, now_ms, &a->certificate, &a->device, err));
+    TRY(exchange_request_decode(request, &a->request, err));
+    return answer(a, ret_response);
+}
+
+int centre_status_of(enum err_code code)
+{
+    switch (code) {
+    case ERR_OK:
+        return 200;
+    case ERR_TLS:
+        return 401;
+    case ERR_REFUSED:
+    case ERR_REVOKED:
+    case ERR_NOT_ENROLLED:
+        return 403;
+    case ERR_NOT_FOUND:
+        return 404;
+    case ERR_CONFLICT:
+    case ERR_HISTORY:
+        return 409;
+    case ERR_LIMIT:
+        return 413;
+    case ERR_INVALID:
+    case ERR_PROTOCOL:
+    case ERR_UNSUPPORTED:
+        return 400;
+    case ERR_BUSY:
+    case ERR_IO:
+    case ERR_DISK_FULL:
+    case ERR_READ_ONLY:
+    case ERR_NO_MEMORY:
+    case ERR_LOCKED:
+        return 503;
+    default:
+        return 500;
+    }
+}

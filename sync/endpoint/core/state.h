@@ -1,0 +1,29 @@
+/*
+ * sync/endpoint/core/state - a centre's folder: where its database and its key file are, made and opened.
+ *
+ *     STATE/centre.db, STATE/centre.db.keys   the vault
+ *     STATE/vault.key                         what unlocks it, unless the key is kept elsewhere
+ *
+ * Layer: sync.
+ */
+#ifndef SYNC_ENDPOINT_CORE_STATE_H
+#define SYNC_ENDPOINT_CORE_STATE_H
+
+#include "crypto/vault/vault.h"
+
+#define STATE_PATH_MAX 1024
+
+struct state_options {
+    const char *folder;
+    const char *key_file; /* NULL: $CREDENTIALS_DIRECTORY/vault-key when there is one, else STATE/vault.key */
+};
+
+/* Makes the folder, the key file (mode 0600; one that is there is used) and the vault. ERR_CONFLICT: there is a centre.
+ */
+MUST_USE enum err_code state_create(const struct state_options *options, struct vault **ret_vault, struct error *err);
+MUST_USE enum err_code state_open(const struct state_options *options, struct vault **ret_vault, struct error *err);
+
+/* The socket's path when none is given: STATE/endpoint.sock. */
+MUST_USE enum err_code state_socket(const char *folder, char out[STATE_PATH_MAX], struct error *err);
+
+#endif

@@ -1,0 +1,51 @@
+/*
+ * sync/endpoint/ctl/command - the operator's commands as one table: words, options, the operation asked for, how its
+ * answer reads.
+ */
+#ifndef SYNC_ENDPOINT_CTL_COMMAND_H
+#define SYNC_ENDPOINT_CTL_COMMAND_H
+
+#include <jansson.h>
+#include <stdbool.h>
+
+#define COMMAND_OPTIONS_MAX 12
+
+enum option_type { OPTION_TEXT, OPTION_INTEGER, OPTION_NUMBER, OPTION_FLAG };
+
+struct command_option {
+    const char *name;     /* --name */
+    const char *metavar;  /* NULL for a flag */
+    const char *argument; /* of the operation */
+    enum option_type type;
+    bool required;
+    const char *help;
+};
+
+struct command {
+    const char *words; /* as typed */
+    const char *operation;
+    const char *summary;
+    const char *positional; /* the operation's argument that stands without an option; NULL: none */
+    const char *metavar;
+    void (*print)(const json_t *answer);
+    struct command_option options[COMMAND_OPTIONS_MAX];
+};
+
+extern const struct command commands[];
+extern const size_t command_count;
+
+/* What every command takes. */
+struct common {
+    const char *state_dir;
+    const char *socket;
+    const char *key_file;
+    bool json;
+    bool debug;
+};
+
+/* `init` needs no endpoint: it makes what the endpoint serves. Returns the exit code. */
+int command_init(const struct common *common, const json_t *arguments);
+
+enum exit_code { EXIT_DONE = 0, EXIT_REFUSED = 1, EXIT_USAGE = 2, EXIT_UNREACHABLE = 3 };
+
+#endif

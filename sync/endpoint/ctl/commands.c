@@ -1,0 +1,213 @@
+/*
+ * The table of commands, and how each answer reads.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/check.h"
+#include "sync/endpoint/ctl/command.h"
+#include "sync/endpoint/ctl/print.h"
+
+static void print_info(const json_t *answer)
+{
+    static const struct column pairs[] = { { "listening on", "listening" },
+                                           { "version", "version" },
+                                           { "process", "pid" },
+                                           { "sites", "sites" },
+                                           { "devices", "devices" },
+                                           { "records", "ops" },
+                                           { "authority", "authority_sha256" } };
+    print_pairs(answer, pairs, ARRAY_LEN(pairs));
+}
+
+static void print_named(const json_t *answer)
+{
+    static const struct column pairs[] = { { "added", "name" }, { "id", "id" } };
+    print_pairs(answer, pairs, ARRAY_LEN(pairs));
+}
+
+static void print_organisations(const json_t *answer)
+{
+    static const struct column columns[] = { { "ORGANISATION", "name" }, { "SITES", "sites" }, { "ID", "id" } };
+    print_table(json_object_get(answer, "organisations"), columns, ARRAY_LEN(columns),
+                "no organisations yet: add one with `org add NAME`");
+}
+
+static void print_sites(const json_t *answer)
+{
+    static const struct column columns[] = {
+        { "SITE", "name" }, { "ORGANISATION", "organisation" }, { "RECORDS", "ops" }, { "ID", "id" }
+    };
+    print_table(json_object_get(answer, "sites"), columns, ARRAY_LEN(columns),
+                "no sites yet: add one with `site add --org ORG NAME`");
+}
+
+static void print_code(const json_t *answer)
+{
+    SCOPED(scoped_free) char *code = value_text(answer, "code");
+    SCOPED(scoped_free) char *site = value_text(answer, "site.name");
+    SCOPED(scoped_free) char *until = value_text(answer, "expires_at");
+    (void)printf("%s\n\nEnrols one device for '%s'; valid until %s.\nOn that machine: holdfast enrol --endpoint "
+                 "https://THIS-HOST:PORT --code %s\n",
+                 code, site, until, code);
+}
+
+static void print_devices(const json_t *answer)
+{
+    static const struct column columns[] = { { "DEVICE", "id" },         { "STATE", "state" },
+                                             { "SITE", "site.name" },    { "ORGANISATION", "site.organisation" },
+                                             { "RECORDS", "ops" },       { "QUARANTINED", "quarantined" },
+                                             { "SEEN", "last_seen_at" }, { "LABEL", "label" } };
+    print_table(json_object_get(answer, "devices"), columns, ARRAY_LEN(columns),
+                "no devices yet: make a code with `code new --site SITE`");
+}
+
+static void print_revoked(const json_t *answer)
+{
+    static const struct column pairs[] = { { "revoked", "id" }, { "site", "site.name" }, { "since", "revoked_at" } };
+    print_pairs(answer, pairs, ARRAY_LEN(pairs));
+}
+
+static void print_written(const json_t *answer)
+{
+    static const struct column pairs[] = {
+        { "recorded", "kind" }, { "site", "site.name" }, { "subject", "subject" }, { "number", "op.seq" }
+    };
+    print_pairs(answer, pairs, ARRAY_LEN(pairs));
+}
+
+static void print_log(const json_t *answer)
+{
+    static const struct column columns[] = { { "POSITION", "position" }, { "SITE", "site" },
+                                             { "KIND", "kind" },         { "RECORDED", "recorded_at" },
+                                             { "BY", "actor" },          { "QUARANTINE", "quarantine" },
+                                             { "CONTENT", "fields" } };
+    print_table(json_object_get(answer, "entries"), columns, ARRAY_LEN(columns), "no records yet");
+}
+
+static void print_incidents(const json_t *answer)
+{
+    static const struct column columns[] = {
+        { "AT", "at" }, { "SITE", "site" }, { "DEVICE", "op.device" }, { "NUMBER", "op.seq" }, { "WHAT", "what" }
+    };
+    print_table(json_object_get(answer, "incidents"), columns, ARRAY_LEN(columns), "no incidents");
+}
+
+static void print_verified(const json_t *answer)
+{
+    static const struct column pairs[] = { { "sites", "sites" },
+                                           { "devices that wrote", "authors" },
+                                           { "records", "ops" },
+                                           { "records under a checked signature", "signed_ops" },
+                                           { "quarantined", "quarantined" },
+                                           { "incidents", "incidents" } };
+    (void)printf("every chain, signature and content fits\n");
+    print_pairs(answer, pairs, ARRAY_LEN(pairs));
+}
+
+#define SITE                                                                                                           \
+    {                                                                                                                  \
+        "site", "SITE", "site", OPTION_TEXT, true, "The site, by its name or id"                                       \
+    }
+#define PARTICIPANT                                                                                                    \
+    {                                                                                                                  \
+        "participant", "REF", "participant", OPTION_TEXT, true, "The person's reference, as the site writes it"        \
+    }
+#define NOTE                                                                                                           \
+    {                                                                                                                  \
+        "note", "TEXT", "note", OPTION_TEXT, false, "A note"                                                           \
+    }
+#define ACTOR                                                                                                          \
+    {                                                                                                                  \
+        "actor", "NAME", "actor", OPTION_TEXT, false, "Who says so (default jcp)"                                      \
+    }
+
+const struct command commands[] = {
+    { "init",
+      NULL,
+      "Make a centre: folder, key, database, certificates",
+      NULL,
+      NULL,
+      NULL,
+      { { "host", "NAMES", "hosts", OPTION_TEXT, true, "Names and addresses that devices use, with commas between" },
+        { "name", "NAME", "name", OPTION_TEXT, false, "Name in the authority's certificate" } } },
+    { "serve-info", "info", "Where the endpoint listens and what it holds", NULL, NULL, print_info, { { 0 } } },
+    { "org add", "organisation-add", "Add an organisation", "name", "NAME", print_named, { { 0 } } },
+    { "orgs", "organisations", "List organisations", NULL, NULL, print_organisations, { { 0 } } },
+    { "site add",
+      "site-add",
+      "Add a site of an organisation",
+      "name",
+      "NAME",
+      print_named,
+      { { "org", "ORG", "organisation", OPTION_TEXT, true, "The organisation, by its name or id" } } },
+    { "sites", "sites", "List sites", NULL, NULL, print_sites, { { 0 } } },
+    { "code new",
+      "code-new",
+      "Make a one-time code that enrols a device",
+      NULL,
+      NULL,
+      print_code,
+      { SITE,
+        { "valid", "HOURS", "valid_hours", OPTION_INTEGER, false, "How long it is valid (default 48)" },
+        { "label", "TEXT", "label", OPTION_TEXT, false, "What the device will be called in lists" } } },
+    { "devices", "devices", "List devices", NULL, NULL, print_devices, { { 0 } } },
+    { "revoke", "revoke", "Refuse a device from now on", "device", "DEVICE", print_revoked, { { 0 } } },
+    { "referral new",
+      "referral-new",
+      "Refer a person to a site",
+      NULL,
+      NULL,
+      print_written,
+      { SITE,
+        PARTICIPANT,
+        { "name", "NAME", "participant_name", OPTION_TEXT, false, "The person's name" },
+        { "ref", "REF", "ref", OPTION_TEXT, true, "The referral's reference" },
+        { "route", "ROUTE", "route", OPTION_TEXT, true, "mir, cwp or dwsr" },
+        { "basis", "BASIS", "basis", OPTION_TEXT, true, "mandatory or voluntary" },
+        { "received", "DATE", "received_on", OPTION_TEXT, false, "yyyy-mm-dd (default today)" },
+        { "hours", "HOURS", "weekly_hours", OPTION_NUMBER, false, "Hours a week" },
+        { "source", "TEXT", "source", OPTION_TEXT, false, "Who refers" },
+        NOTE,
+        ACTOR } },
+    { "appointment new",
+      "appointment-new",
+      "Tell a site of a Jobcentre appointment or signing time",
+      NULL,
+      NULL,
+      print_written,
+      { SITE,
+        PARTICIPANT,
+        { "date", "DATE", "date", OPTION_TEXT, true, "yyyy-mm-dd" },
+        { "from", "TIME", "from", OPTION_TEXT, true, "hh:mm" },
+        { "to", "TIME", "to", OPTION_TEXT, true, "hh:mm" },
+        { "purpose", "PURPOSE", "purpose", OPTION_TEXT, true, "jcp_appointment, signing or interview" },
+        { "cancel", NULL, "cancelled", OPTION_FLAG, false, "It does not take place" },
+        ACTOR } },
+    { "decision new",
+      "decision-new",
+      "Tell a site of a decision about a failure",
+      NULL,
+      NULL,
+      print_written,
+      { SITE,
+        PARTICIPANT,
+        { "failure", "DATE", "failure_on", OPTION_TEXT, true, "The day of the failure, yyyy-mm-dd" },
+        { "outcome", "OUTCOME", "outcome", OPTION_TEXT, true, "adverse, non_adverse, reserved or cancelled" },
+        { "decided", "DATE", "decided_on", OPTION_TEXT, false, "yyyy-mm-dd (default today)" },
+        NOTE,
+        ACTOR } },
+    { "log",
+      "log",
+      "List records, newest first, with their content",
+      NULL,
+      NULL,
+      print_log,
+      { { "site", "SITE", "site", OPTION_TEXT, false, "Only of this site" },
+        { "kind", "KIND", "kind", OPTION_TEXT, false, "Only of this kind (attendance, referral, ...)" },
+        { "limit", "N", "limit", OPTION_INTEGER, false, "At most this many (default 100)" } } },
+    { "incidents", "incidents", "List what did not fit what the centre holds", NULL, NULL, print_incidents, { { 0 } } },
+    { "verify", "verify", "Check every chain, signature and content", NULL, NULL, print_verified, { { 0 } } },
+};
+
+const size_t command_count = ARRAY_LEN(commands);

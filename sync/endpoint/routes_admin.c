@@ -1,0 +1,101 @@
+/*
+ * What the operator may ask on the unix socket: POST /v1/admin/OPERATION with a JSON object.
+ */
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "sync/endpoint/endpoint.h"
+
+#define PREFIX "/v1/admin/"
+#define JSON "application/json"
+
+static void answer_json(const struct http_request *request, int status, const json_t *json)
+{
+    char *text = json != NULL ? json_dumps(json, JSON_COMPACT) : NULL;
+    if (text == NULL) {
+        http_answer(request->exchange, 500, JSON,
+                    slice_of_text("{\"error\": {\"code\": \"no_memory\", \"message\": \"\"}}"), NULL);
+        return;
+    }
+    http_answer(request->exchange, status, JSON, slice_of_text(text), NULL);
+    free(text);
+}
+
+static void answer_error(struct endpoint *endpoint, const struct http_request *request, int status,
+                         const struct error *err)
+{
+    json_t *json = json_pack("{s:{s:s, s:s}}", "error", "code", err_code_name(err->code), "message", err->message);
+    answer_json(request, status, json);
+    json_decref(json);
+    if (status >= 500) {
+        endpoint_failed(endpoint, "operation_failed", err);
+    }
+}
+
+static enum err_code read_arguments(const struct http_request *request, json_t **ret_arguments, struct error *err)
+{
+    json_error_t problem;
+    if (request->body.len == 0) {
+        return ERR_OK;
+    }
+    *ret_arguments = json_loadb((const char *)request->body.data, request->body.len, JSON_REJECT_DUPLICATES, &problem);
+    return *ret_arguments != NULL ? ERR_OK
+                                  : FAIL(err, INVALID, "read the arguments: not JSON at byte %d", problem.position);
+}
+
+static void add_serving(const struct endpoint *endpoint, json_t *answer)
+{
+    (void)json_object_set_new(answer, "listening", json_string(endpoint->address));
+    (void)json_object_set_new(answer, "pid", json_integer(getpid()));
+}
+
+static enum err_code run(struct endpoint *endpoint, const struct http_request *request, json_t **ret_answer,
+                         struct error *err)
+{
+    json_t *arguments = NULL;
+    const char *operation = request->path + strlen(PREFIX);
+    TRY(read_arguments(request, &arguments, err));
+    enum err_code rc = centre_admin(endpoint->centre, operation, arguments, clock_wall_ms(), ret_answer, err);
+    json_decref(arguments);
+    if (rc == ERR_OK && strcmp(operation, "info") == 0) {
+        add_serving(endpoint, *ret_answer);
+    }
+    return rc;
+}
+
+static int status_of(enum err_code code)
+{
+    return code == ERR_REFUSED ? 409 : centre_status_of(code);
+}
+
+void routes_admin(void *context, const struct http_request *request)
+{
+    struct endpoint *endpoint = context;
+    struct error err = { 0 };
+    json_t *answer = NULL;
+    if (!request->peer_known || (request->peer_uid != geteuid() && request->peer_uid != 0)) {
+        (void)FAIL(&err, REFUSED, "only the service's own user and root may ask this");
+        answer_error(endpoint, request, 403, &err);
+        return;
+    }
+    if (strncmp(request->path, PREFIX, strlen(PREFIX)) != 0) {
+        (void)FAIL(&err, NOT_FOUND, "there is nothing here");
+        answer_error(endpoint, request, 404, &err);
+        return;
+    }
+    if (strcmp(request->method, "POST") != 0) {
+        (void)FAIL(&err, INVALID, "use POST");
+        answer_error(endpoint, request, 405, &err);
+        return;
+    }
+    enum err_code rc = run(endpoint, request, &answer, &err);
+    if (rc == ERR_OK) {
+        answer_json(request, 200, answer);
+    } else {
+        answer_error(endpoint, request, status_of(rc), &err);
+    }
+    json_decref(answer);
+}

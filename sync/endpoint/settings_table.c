@@ -1,0 +1,14 @@
+#include "sync/endpoint/endpoint.h"
+
+const struct setting endpoint_settings[] = {
+    { "endpoint", "listen", SETTING_TEXT, "0.0.0.0:8443", 3, 180, "Address and port for devices: HOST:PORT." },
+    { "endpoint", "hosts", SETTING_TEXT, "", 0, 180,
+      "Names and addresses in the server's certificate, with commas between; empty: as given to init." },
+    { "endpoint", "connections", SETTING_NUMBER, "1000", 1, 100000, "Devices that may be connected at once." },
+    { "endpoint", "idle_timeout", SETTING_NUMBER, "60", 5, 3600,
+      "Seconds after which a connection that says nothing is closed." },
+    { "store", "cache_kib", SETTING_NUMBER, "8192", 256, 1048576, "Memory for database pages, in KiB." },
+    { "log", "debug", SETTING_BOOL, "no", 0, 0, "Log every request." },
+};
+
+const size_t endpoint_setting_count = ARRAY_LEN(endpoint_settings);
