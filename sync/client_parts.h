@@ -1,6 +1,6 @@
 /*
- * sync/client_parts - what the parts of the client share: the machine (client.c), what it sends (client_request.c) and
- * what an answer means (client_answer.c).
+ * sync/client_parts - what the parts of the client share: the machine (client.c), what it sends (client_request.c),
+ * what an answer means (client_answer.c) and what is taken in from one (client_take.c).
  *
  * Private to sync/client*.c.
  */
@@ -73,5 +73,13 @@ MUST_USE enum err_code client_request_make(struct client *client, struct error *
 
 /* Takes an answer in: checks it, applies it, and says what follows. */
 struct client_verdict client_judge(struct client *client, const struct client_answer *answer);
+
+/* An answer of the centre to an exchange: all of it is taken in, or nothing but refusals. *verdict says what follows.
+ */
+MUST_USE enum err_code client_take(struct client *client, const struct client_answer *answer,
+                                   struct client_verdict *verdict);
+
+/* The line did not carry a batch of this size. */
+void client_batch_broke(struct client *client);
 
 #endif

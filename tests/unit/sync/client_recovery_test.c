@@ -174,3 +174,45 @@ Test(client, goes_on_by_itself_when_the_disk_takes_writes_again)
     cr_assert_eq(desk_sync(&desk).cursor, 90);
     desk_fini(&desk);
 }
+
+Test(client, an_older_copy_that_recorded_on_takes_nothing_of_the_other_branch)
+{
+    struct desk desk;
+    struct error err;
+    struct exchange_request request;
+    desk_init(&desk);
+    desk_record(&desk, &desk.replica, 6, 20);
+    client_wake(desk.client, CLIENT_WAKE_NEW_OPS);
+    desk_settle(&desk);
+    put_older_copy_back(&desk);
+    desk_record(&desk, &desk.replica, 4, 20);
+    desk.centre.gives_back = true;
+    client_wake(desk.client, CLIENT_WAKE_START);
+    cr_assert_eq(exchange_request_decode(buf_slice(&desk.sent), &request, &err), ERR_OK);
+    request.segment = slice_of("", 0);
+    buf_clear(&desk.sent);
+    cr_assert_eq(exchange_request_encode(&request, &desk.sent, &err), ERR_OK);
+    desk_deliver(&desk, 20);
+    cr_assert_eq(desk_status(&desk).last.result, ERR_HISTORY);
+    cr_assert_eq(desk_status(&desk).state, CLIENT_STALLED);
+    cr_assert_eq(desk_sync(&desk).newest_seq, 4);
+    desk_fini(&desk);
+}
+
+Test(client, asks_on_when_more_ops_were_refused_than_one_answer_tells)
+{
+    struct desk desk;
+    struct error err;
+    struct log_list log;
+    desk_init(&desk);
+    desk_record(&desk, &desk.replica, EXCHANGE_REFUSALS_MAX + 20, 20);
+    desk.centre.refuses_all = true;
+    client_wake(desk.client, CLIENT_WAKE_NEW_OPS);
+    desk_settle(&desk);
+    cr_assert_eq(desk_status(&desk).last.result, ERR_OK, "%s", desk_status(&desk).last.error.message);
+    cr_assert_eq(desk_sync(&desk).acked_seq, EXCHANGE_REFUSALS_MAX + 20);
+    cr_assert_eq(query_log(desk.replica.store, NULL, 0, true, 1000, &log, &err), ERR_OK);
+    cr_assert_eq(log.count, EXCHANGE_REFUSALS_MAX + 20);
+    log_list_fini(&log);
+    desk_fini(&desk);
+}

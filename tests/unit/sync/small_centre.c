@@ -133,6 +133,16 @@ static void give_back(struct small_centre *centre, uint64_t after_seq, struct bu
     response->segments[response->segment_count++] = buf_slice(segment);
 }
 
+static void tell_refusals(const struct small_centre *centre, uint64_t after_seq, struct exchange_response *response)
+{
+    for (uint64_t seq = after_seq + 1; seq <= response->acked_seq; seq++) {
+        if ((centre->refuses_all || seq == centre->refuses_seq) && response->refusal_count < EXCHANGE_REFUSALS_MAX) {
+            response->refusals[response->refusal_count++] =
+                (struct exchange_refusal){ .seq = seq, .reason = slice_of_text("not allowed here") };
+        }
+    }
+}
+
 static void put_certificate(struct small_centre *centre, const struct exchange_request *request,
                             struct exchange_response *response)
 {
@@ -167,10 +177,7 @@ void small_centre_answer(struct small_centre *centre, struct slice bytes, struct
     if (centre->gives_back && request.newest_seq < centre->held.count) {
         give_back(centre, request.newest_seq, &own, &response);
     }
-    if (centre->refuses_seq > 0 && centre->refuses_seq <= response.acked_seq) {
-        response.refusals[response.refusal_count++] =
-            (struct exchange_refusal){ .seq = centre->refuses_seq, .reason = slice_of_text("not allowed here") };
-    }
+    tell_refusals(centre, request.acked_seq, &response);
     put_certificate(centre, &request, &response);
     cr_assert_eq(exchange_response_encode(&response, out, &err), ERR_OK);
     buf_fini(&page);

@@ -21,6 +21,7 @@ struct small_centre {
     size_t take_ops_max;            /* held at most; the rest is left */
     bool gives_back;                /* the device's own ops, when it does not have them */
     uint64_t refuses_seq;           /* 0: none */
+    bool refuses_all;
     uint32_t retry_after_s;
     bool keeps_certificate;               /* never sends it */
     struct slice another_certificate;     /* sends this one */
