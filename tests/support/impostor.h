@@ -26,7 +26,7 @@ enum impostor_manner {
     /* of a relay: */
     IMPOSTOR_FAITHFUL,  /* passes on */
     IMPOSTOR_TWICE,     /* gives every request to the centre two times; answers with the second answer */
-    IMPOSTOR_LOST,      /* gives the request to the centre, and cuts the connection in place of an answer */
+    IMPOSTOR_LOST,      /* gives the request to the centre, and never answers */
     IMPOSTOR_STALE,     /* answers with what the centre answered the time before */
     IMPOSTOR_TRUNCATED, /* passes on the first half of the answer as if it were all */
     IMPOSTOR_FLIPPED,   /* passes on the answer with one bit changed, another one each time */
@@ -41,16 +41,22 @@ struct impostor_certificate {
 
 #define IMPOSTOR_RETRY_AFTER_S 5
 
-struct impostor *impostor_start(const struct impostor_certificate *certificate, enum impostor_manner manner);
+/*
+ * `relay_as` (NULL: none): relays to the world's centre as this laptop, which must not run now: its key is read from
+ * its replica.
+ */
+struct impostor *impostor_start(const struct impostor_certificate *certificate, enum impostor_manner manner,
+                                struct laptop *relay_as);
 void impostor_stop(struct impostor *impostor);
 uint16_t impostor_port(const struct impostor *impostor);
 void impostor_set(struct impostor *impostor, enum impostor_manner manner);
 unsigned impostor_requests(struct impostor *impostor); /* that came since the start */
 
-/* Relays to the world's centre as this laptop, which must not run: its key is read from its replica. */
-void impostor_relay(struct impostor *impostor, struct laptop *laptop);
-
 /* The centre's own authority, read from its vault while it does not run. authority_free releases. */
 struct authority *centre_authority(struct centre *centre);
+
+/* A laptop's identity, read from its replica while it does not run. store_identity_fini releases. */
+struct store_identity;
+void laptop_identity(struct laptop *laptop, struct store_identity *ret_identity);
 
 #endif
