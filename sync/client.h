@@ -13,12 +13,20 @@
  *
  * Backoff: full jitter, base 2 s doubling to 15 min (AWS Architecture Blog, "Exponential Backoff And Jitter", 2015); a
  * wake by new ops, the network or a person tries at once, but never while a Retry-After of the centre runs (except when
- * a person asks). Batches: segment size starts at CLIENT_BATCH_START bytes, doubles after a success, halves after a
- * broken transfer, between CLIENT_BATCH_MIN and SEGMENT_BYTES_MAX, and never beyond what took about 5 s.
+ * a person asks).
  *
- * Ownership: the caller owns client_io and the store for as long as the client lives; a send in flight is answered
- * exactly once. Threads:   the loop's. A send never completes inside client_io.send. Layer:     sync. Never uv.h or
- * curl.h.
+ * Stalled: tried again after 30 to 90 s when this machine is in the way (a full disk), else after 7 to 23 min; a change
+ * of network tries at once when the cause was a certificate, since another network may have no portal in between.
+ *
+ * Batches: segments start at about CLIENT_BATCH_START bytes, double after an exchange that was about full, halve after
+ * a broken transfer, between CLIENT_BATCH_MIN and SEGMENT_BYTES_MAX, and never beyond what took the line about 5 s.
+ *
+ * Ownership:  the caller owns client_io and the store for as long as the client lives; a send in flight is answered
+ *             exactly once.
+ *
+ * Threads:    the loop's. A send never completes inside client_io.send.
+ *
+ * Layer:      sync. Never uv.h or curl.h.
  */
 #ifndef SYNC_CLIENT_H
 #define SYNC_CLIENT_H

@@ -2,7 +2,7 @@
  * What a segment costs: bytes an op and ops a second, for attendance as sites record it.
  *
  * 60 placements, a register a weekday, one actor of three, seconds to a minute between records. Notes repeat (a dozen
- * phrases) or are free text (six to eleven words of a vocabulary, drawn unevenly, with times and numbers in between).
+ * phrases), are free text (six to eleven words of a vocabulary of 150, drawn unevenly, and a time), or random letters.
  */
 #include <inttypes.h>
 #include <stdio.h>
@@ -14,7 +14,7 @@
 
 enum { OPS = 10000, PLACEMENTS = 60, ROUNDS = 10, NOTE_MAX = 400, DAY_MS = 24 * 60 * 60 * 1000 };
 
-enum notes { NOTES_REPEATED, NOTES_FREE };
+enum notes { NOTES_REPEATED, NOTES_FREE, NOTES_LETTERS };
 
 static const char *const phrases[] = {
     "Rang before nine, child unwell, back tomorrow.",  "No call by ten. Texted at 10:15, no answer yet.",
@@ -77,6 +77,17 @@ static void free_text(char out[NOTE_MAX])
     (void)snprintf(out + len, NOTE_MAX - len, " %02u:%02u.", 8 + below(10), below(12) * 5);
 }
 
+/* What no dictionary helps with: 47 random letters and spaces hold 27 bytes of chance. */
+static void letters(char out[NOTE_MAX])
+{
+    size_t len = 47;
+    for (size_t i = 0; i < len; i++) {
+        uint32_t draw = below(31);
+        out[i] = draw < 26 ? (char)('a' + draw) : ' ';
+    }
+    out[len] = '\0';
+}
+
 /* The body of one record; *json_len grows by what a plain JSON record of the same would take. */
 static void make_body(enum notes notes, const struct op *op, struct buf *out, size_t *json_len)
 {
@@ -89,6 +100,8 @@ static void make_body(enum notes notes, const struct op *op, struct buf *out, si
     const char *reason = outcome == OUTCOME_ABSENT ? reasons[below(ARRAY_LEN(reasons))] : "";
     if (notes == NOTES_FREE) {
         free_text(note);
+    } else if (notes == NOTES_LETTERS) {
+        letters(note);
     } else {
         (void)snprintf(note, sizeof(note), "%s", phrases[below(ARRAY_LEN(phrases))]);
     }
@@ -186,6 +199,7 @@ int main(void)
 {
     measure("repeated notes", NOTES_REPEATED, OPS);
     measure("free text", NOTES_FREE, OPS);
+    measure("random letters", NOTES_LETTERS, OPS);
     measure("repeated notes, a register", NOTES_REPEATED, PLACEMENTS);
     measure("free text, a register", NOTES_FREE, PLACEMENTS);
     measure("repeated notes, one", NOTES_REPEATED, 1);
