@@ -50,6 +50,22 @@ void world_fini(struct world *world)
     cr_assert_eq(bad, 0, "a program did not stop cleanly");
 }
 
+/* <folder>/<name><end> */
+static void path_in(const struct world *world, const char *name, const char *end, char out[FOLDER_PATH_SIZE])
+{
+    SCOPED(scoped_free) char *path = NULL;
+    int len = asprintf(&path, "%s/%s%s", world->folder, name, end);
+    cr_assert(len > 0 && len < FOLDER_PATH_SIZE);
+    memcpy(out, path, (size_t)len + 1);
+}
+
+static void process_name(struct process *process, const struct world *world, const char *name)
+{
+    (void)snprintf(process->name, sizeof(process->name), "%s", name);
+    path_in(world, name, ".log", process->stderr_path);
+    file_write(process->stderr_path, slice_of_text(""));
+}
+
 const char *world_sample(const char *name, char ret_path[FOLDER_PATH_SIZE])
 {
     const char *dir = getenv("SAMPLE_DIR");
@@ -60,7 +76,7 @@ const char *world_sample(const char *name, char ret_path[FOLDER_PATH_SIZE])
 
 const char *world_file(struct world *world, const char *name, const char *text, char ret_path[FOLDER_PATH_SIZE])
 {
-    (void)snprintf(ret_path, FOLDER_PATH_SIZE, "%s/%s", world->folder, name);
+    path_in(world, name, "", ret_path);
     file_write(ret_path, slice_of_text(text));
     return ret_path;
 }
@@ -75,16 +91,20 @@ static json_t *keep(struct world *world, json_t *value)
     return value;
 }
 
-/* argv[0..COMMON_ARGS - 1] hold the command line; what comes after is of the caller, up to NULL. */
-static void gather(const char *argv[PROCESS_ARGS_MAX], va_list args)
+/* The program, the command's words up to NULL, then the options that every command of it has. */
+static void gather(const char *argv[PROCESS_ARGS_MAX], const char *program, va_list args, const char *option,
+                   const char *value)
 {
-    size_t count = COMMON_ARGS;
-    const char *next;
-    do {
-        cr_assert_lt(count, (size_t)PROCESS_ARGS_MAX);
-        next = va_arg(args, const char *);
+    size_t count = 0;
+    argv[count++] = program;
+    for (const char *next = va_arg(args, const char *); next != NULL; next = va_arg(args, const char *)) {
+        cr_assert_lt(count, (size_t)PROCESS_ARGS_MAX - COMMON_ARGS);
         argv[count++] = next;
-    } while (next != NULL);
+    }
+    argv[count++] = option;
+    argv[count++] = value;
+    argv[count++] = "--json";
+    argv[count] = NULL;
 }
 
 static json_t *run(struct world *world, const struct process *service, const char *const *argv, const char *input,
@@ -96,8 +116,8 @@ static json_t *run(struct world *world, const struct process *service, const cha
         (void)fprintf(stderr, "---- the command said ----\n%.*s%.*s---- end ----\n", (int)result.out.len,
                       (const char *)result.out.data, (int)result.err.len, (const char *)result.err.data);
         process_show(service);
-        cr_assert_fail("'%s %s' ended with %d, expected %d", strrchr(argv[0], '/') + 1, argv[COMMON_ARGS],
-                       result.exit_status, expected_exit);
+        cr_assert_fail("'%s %s' ended with %d, expected %d", strrchr(argv[0], '/') + 1, argv[1], result.exit_status,
+                       expected_exit);
     }
     json_t *value = result.out.len > 0
                         ? json_loadb((const char *)result.out.data, result.out.len, JSON_REJECT_DUPLICATES, NULL)
@@ -108,8 +128,8 @@ static json_t *run(struct world *world, const struct process *service, const cha
 
 static json_t *centre_run(struct centre *centre, int expected_exit, va_list args)
 {
-    const char *argv[PROCESS_ARGS_MAX] = { program_centre_ctl, "--state-dir", centre->dir, "--json" };
-    gather(argv, args);
+    const char *argv[PROCESS_ARGS_MAX];
+    gather(argv, program_centre_ctl, args, "--state-dir", centre->dir);
     return run(centre->world, &centre->process, argv, "", expected_exit);
 }
 
@@ -124,8 +144,8 @@ json_t *centre_do(struct centre *centre, int expected_exit, ...)
 
 static json_t *laptop_run(struct laptop *laptop, int expected_exit, const char *input, va_list args)
 {
-    const char *argv[PROCESS_ARGS_MAX] = { program_cli, "--socket", laptop->socket, "--json" };
-    gather(argv, args);
+    const char *argv[PROCESS_ARGS_MAX];
+    gather(argv, program_cli, args, "--socket", laptop->socket);
     return run(laptop->world, &laptop->process, argv, input, expected_exit);
 }
 
@@ -168,7 +188,7 @@ json_t *laptop_ask(struct laptop *laptop, const char *expected_code, const char 
 
 static bool centre_answers(struct centre *centre)
 {
-    const char *argv[] = { program_centre_ctl, "--state-dir", centre->dir, "--json", "serve-info", NULL };
+    const char *argv[] = { program_centre_ctl, "serve-info", "--state-dir", centre->dir, NULL };
     struct process_result result;
     if (!process_running(&centre->process)) {
         process_show(&centre->process);
@@ -194,11 +214,8 @@ void centre_make(struct world *world)
     struct centre *centre = &world->centre;
     centre->world = world;
     centre->port = free_port();
-    (void)snprintf(centre->dir, sizeof(centre->dir), "%s/centre", world->folder);
-    (void)snprintf(centre->process.name, sizeof(centre->process.name), "centre");
-    (void)snprintf(centre->process.stderr_path, sizeof(centre->process.stderr_path), "%.200s/centre.log",
-                   world->folder);
-    file_write(centre->process.stderr_path, slice_of_text(""));
+    path_in(world, "centre", "", centre->dir);
+    process_name(&centre->process, world, "centre");
     (void)centre_do(centre, EXIT_DONE, "init", "--host", "127.0.0.1", NULL);
     centre_start(centre);
 }
@@ -281,14 +298,12 @@ struct laptop *laptop_make(struct world *world, const char *name, bool with_key_
 {
     cr_assert_lt(world->laptop_count, (size_t)WORLD_LAPTOPS_MAX);
     struct laptop *laptop = &world->laptops[world->laptop_count++];
-    const char *folder = world->folder;
     laptop->world = world;
     laptop->with_key_file = with_key_file;
-    (void)snprintf(laptop->dir, sizeof(laptop->dir), "%.200s/%s", folder, name);
-    (void)snprintf(laptop->socket, sizeof(laptop->socket), "%.200s/%s/holdfast.sock", folder, name);
-    (void)snprintf(laptop->key_file, sizeof(laptop->key_file), "%.200s/%s.key", folder, name);
-    (void)snprintf(laptop->process.name, sizeof(laptop->process.name), "%s", name);
-    (void)snprintf(laptop->process.stderr_path, sizeof(laptop->process.stderr_path), "%.200s/%s.log", folder, name);
+    path_in(world, name, "", laptop->dir);
+    path_in(world, name, "/holdfast.sock", laptop->socket);
+    path_in(world, name, ".key", laptop->key_file);
+    process_name(&laptop->process, world, name);
     laptop_start(laptop);
     return laptop;
 }
