@@ -7,6 +7,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "store/cbor.h"
+#include "sync/exchange.h"
 
 #define CACERTS_PATH "/.well-known/est/cacerts"
 #define SIMPLEENROLL_PATH "/.well-known/est/simpleenroll"
@@ -274,40 +275,21 @@ enum err_code enrolment_read_site(struct slice body, const struct store_identity
     return ERR_OK;
 }
 
-/* The centre's own words when it gives some: {1: code, 2: message}. */
-static bool read_reason(struct slice body, char out[200])
-{
-    struct dcbor_reader r = dcbor_reader_begin(body, NULL);
-    struct slice text = { 0 };
-    size_t pairs = dcbor_get_map(&r, 16);
-    for (size_t i = 0; i < pairs; i++) {
-        if (dcbor_get_uint(&r, UINT32_MAX) == 2) {
-            text = dcbor_get_text(&r, 199);
-        } else {
-            (void)dcbor_skip(&r);
-        }
-    }
-    if (dcbor_reader_end(&r) != ERR_OK || text.len == 0) {
-        return false;
-    }
-    memcpy(out, text.data, text.len);
-    out[text.len] = '\0';
-    return true;
-}
-
+/* With the centre's own words when it gives some. */
 static enum err_code check_status(const struct http_result *result, struct error *err)
 {
-    char reason[200] = "";
+    struct exchange_error said = { 0 };
     if (result->status == 200) {
         return ERR_OK;
     }
-    bool said = read_reason(result->body, reason);
+    (void)!exchange_error_decode(result->body, &said, NULL);
+    int len = (int)said.message.len;
+    const char *text = len > 0 ? (const char *)said.message.data : "";
+    const char *says = len > 0 ? "; it says: " : "";
     switch (result->status) {
     case 401:
     case 403:
-        return FAIL(err, REFUSED,
-                    "enrol: the centre does not take this code: it is mistyped, used up or out of date%s%s",
-                    said ? "; it says: " : "", reason);
+        return FAIL(err, REFUSED, "enrol: the centre does not take this code%s%.*s", says, len, text);
     case 202:
     case 429:
     case 503:
@@ -315,8 +297,7 @@ static enum err_code check_status(const struct http_result *result, struct error
     case 404:
         return FAIL(err, PROTOCOL, "enrol: what answers there is no holdfast centre; check the address");
     default:
-        return FAIL(err, PROTOCOL, "enrol: the centre answered with status %ld%s%s", result->status,
-                    said ? "; it says: " : "", reason);
+        return FAIL(err, PROTOCOL, "enrol: the centre answered with status %ld%s%.*s", result->status, says, len, text);
     }
 }
 

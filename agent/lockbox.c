@@ -24,6 +24,11 @@ static void on_opened(uv_work_t *work, int status)
     struct lockbox *box = work->data;
     CHECK(status == 0); /* never cancelled */
     secret_free(&box->secret);
+    if (box->rc == ERR_KEY) {
+        (void)FAIL(&box->err, KEY, "unlock: %s",
+                   box->kind == VAULT_SLOT_PASSPHRASE ? "this is not the passphrase of this replica"
+                                                      : "this key file does not open this replica");
+    }
     box->state = box->rc == ERR_OK ? LOCKBOX_OPEN : LOCKBOX_LOCKED;
     box->done(box->context, box->rc, &box->err);
 }
