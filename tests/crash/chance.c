@@ -7,29 +7,38 @@
 
 #include "crypto/digest.h"
 
-static uint64_t state;
-
-void chance_init(const char *test)
+struct chance chance_begin(const char *test)
 {
+    struct chance chance = { 0 };
     const char *given = getenv("CRASH_SEED");
     if (given != NULL) {
-        state = strtoull(given, NULL, 10);
+        chance.state = strtoull(given, NULL, 10);
     } else {
-        struct error err;
         uint8_t fresh[4] = { 0 };
-        (void)!random_bytes(fresh, sizeof(fresh), &err);
-        state = get_be32(fresh);
+        (void)!random_bytes(fresh, sizeof(fresh), NULL);
+        chance.state = get_be32(fresh);
     }
-    (void)fprintf(stderr, "%s: CRASH_SEED=%" PRIu64 "\n", test, state);
+    (void)fprintf(stderr, "%s: CRASH_SEED=%" PRIu64 "\n", test, chance.state);
+    return chance;
 }
 
 /* SplitMix64 (Steele, Lea, Flood 2014): any seed will do, also 0. */
-uint32_t chance_below(uint32_t limit)
+static uint64_t next(struct chance *chance)
 {
-    state += UINT64_C(0x9e3779b97f4a7c15);
-    uint64_t mixed = (state ^ state >> 30) * UINT64_C(0xbf58476d1ce4e5b9);
+    chance->state += UINT64_C(0x9e3779b97f4a7c15);
+    uint64_t mixed = (chance->state ^ chance->state >> 30) * UINT64_C(0xbf58476d1ce4e5b9);
     mixed = (mixed ^ mixed >> 27) * UINT64_C(0x94d049bb133111eb);
-    return (uint32_t)((mixed ^ mixed >> 31) >> 32) % limit;
+    return mixed ^ mixed >> 31;
+}
+
+struct chance chance_split(struct chance *chance)
+{
+    return (struct chance){ .state = next(chance) };
+}
+
+uint32_t chance_below(struct chance *chance, uint32_t limit)
+{
+    return (uint32_t)(next(chance) >> 32) % limit;
 }
 
 unsigned chance_kills(unsigned otherwise)

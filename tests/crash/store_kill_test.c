@@ -44,6 +44,7 @@ struct report {
     uint64_t receipt; /* TOOK: own ops acknowledged with it */
 };
 
+static struct chance chance;
 static struct world world;
 static struct replica victim;
 static struct replica peer;
@@ -85,7 +86,7 @@ static void entry_of_token(struct store_entry *entry, uint32_t token, char *note
 static void plan_batches(void)
 {
     for (uint32_t batch = 0; batch < BATCHES_MAX; batch++) {
-        uint32_t size = chance_below(3) == 0 ? 1 + chance_below(BATCH_MAX) : 1;
+        uint32_t size = chance_below(&chance, 3) == 0 ? 1 + chance_below(&chance, BATCH_MAX) : 1;
         tokens_before[batch + 1] = tokens_before[batch] + size;
     }
 }
@@ -125,14 +126,14 @@ static void write_peer_log(void)
                              err));
     }
     for (size_t end = 0; end < peer_log.count;) {
-        end += 1 + chance_below(8);
+        end += 1 + chance_below(&chance, 8);
         piece_ends[piece_count++] = end < peer_log.count ? end : peer_log.count;
     }
 }
 
 static void start(void)
 {
-    chance_init("crash_store");
+    chance = chance_begin("crash_store");
     now = clock_wall_ms();
     world_init(&world);
     replica_start(&world, &victim, CERTIFICATE_ROLE_AGENT);
@@ -223,7 +224,7 @@ static void child_run(int fd)
     tell(fd, (struct report){ .kind = READY });
     for (uint32_t batch = batches_reported; batch < BATCHES_MAX; batch++) {
         child_write(fd, batch);
-        if (chance_below(3) == 0) {
+        if (chance_below(&chance, 3) == 0) {
             child_take(fd);
         }
     }
@@ -258,7 +259,7 @@ static void kill_once(void)
 {
     int pipe_fds[2];
     cr_assert_eq(pipe(pipe_fds), 0);
-    bool while_opening = chance_below(5) == 0;
+    bool while_opening = chance_below(&chance, 5) == 0;
     pid_t child = fork();
     cr_assert_geq(child, 0);
     if (child == 0) {
@@ -271,7 +272,7 @@ static void kill_once(void)
         cr_assert(hear(pipe_fds[0], &report), "the child ended before it was open");
         cr_assert_eq(report.kind, READY);
     }
-    pause_us(chance_below(while_opening ? 8000 : 30000));
+    pause_us(chance_below(&chance, while_opening ? 8000 : 30000));
     cr_assert_eq(kill(child, SIGKILL), 0);
     int status;
     cr_assert_eq(waitpid(child, &status, 0), child);
