@@ -144,3 +144,52 @@ Test(vault_fault, of_power_at_any_moment_loses_nothing_committed)
         world_fini(&world);
     }
 }
+
+/* SQLite's memory, with one request that fails. */
+static sqlite3_mem_methods memory;
+static long requests;
+static long refuse_at;
+
+static void *request(int size)
+{
+    return ++requests == refuse_at ? NULL : memory.xMalloc(size);
+}
+
+static void *request_again(void *old, int size)
+{
+    return ++requests == refuse_at ? NULL : memory.xRealloc(old, size);
+}
+
+static void memory_watch(void)
+{
+    cr_assert_eq(sqlite3_config(SQLITE_CONFIG_GETMALLOC, &memory), SQLITE_OK);
+    sqlite3_mem_methods watched = memory;
+    watched.xMalloc = request;
+    watched.xRealloc = request_again;
+    cr_assert_eq(sqlite3_config(SQLITE_CONFIG_MALLOC, &watched), SQLITE_OK);
+}
+
+Test(vault_fault, of_memory_at_many_moments_loses_nothing_committed)
+{
+    memory_watch();
+    long tried = 0;
+    for (long n = 1;; n += 1 + n / 25) {
+        struct world world;
+        struct outcome outcome = { 0 };
+        world_make(&world);
+        shim_reset();
+        requests = 0;
+        refuse_at = n;
+        bool done = work(&world, &outcome);
+        bool refused = requests >= n;
+        refuse_at = 0;
+        check(&world, &outcome, "after refusing memory request", n);
+        world_fini(&world);
+        tried++;
+        if (!refused) {
+            cr_assert(done);
+            cr_assert_gt(tried, 100);
+            return;
+        }
+    }
+}
