@@ -189,7 +189,7 @@ static enum err_code split_address(const char *text, char host[256], uint16_t *r
 static enum err_code start_devices(struct run *run, struct error *err)
 {
     char host[256];
-    uint16_t port;
+    uint16_t port = 0;
     SCOPED(secret_free) struct secret key = { 0 };
     SCOPED(buf_fini) struct buf certificate;
     SCOPED(buf_fini) struct buf ca;
