@@ -3,17 +3,24 @@
 
 #include "store/replica.h"
 
+void dirty_forget(struct store *store)
+{
+    memset(store->dirty_known.set, 0, sizeof(store->dirty_known.set));
+}
+
 enum err_code dirty_placement(struct store *store, const uint8_t placement[OP_ENTITY_BYTES], struct error *err)
 {
-    if (store->last_dirty_set && memcmp(store->last_dirty, placement, OP_ENTITY_BYTES) == 0) {
+    struct dirty_known *known = &store->dirty_known;
+    size_t place = get_be32(placement) % DIRTY_KNOWN_MAX; /* ids are hashes */
+    if (known->set[place] && memcmp(known->placements[place], placement, OP_ENTITY_BYTES) == 0) {
         return ERR_OK;
     }
     sqlite3_stmt *s;
     TRY(db_statement(&store->db, "INSERT OR IGNORE INTO dirty_placement VALUES (?1)", &s, err));
     bind_blob(s, 1, placement, OP_ENTITY_BYTES);
     TRY(db_run(&store->db, s, err));
-    memcpy(store->last_dirty, placement, OP_ENTITY_BYTES);
-    store->last_dirty_set = true;
+    memcpy(known->placements[place], placement, OP_ENTITY_BYTES);
+    known->set[place] = true;
     return ERR_OK;
 }
 

@@ -512,7 +512,7 @@ static enum err_code fold_each(struct store *store, struct op_batch *one, struct
 
 enum err_code fold_all(struct store *store, struct error *err)
 {
-    store->last_dirty_set = false;
+    dirty_forget(store);
     TRY(clear_tables(store, err));
     struct op_batch one;
     op_batch_init(&one);

@@ -338,19 +338,6 @@ static enum err_code session_again(struct store *store, const struct session_key
     return dirty_placement(store, key->placement, err);
 }
 
-static enum err_code any_supersedes(struct store *store, const struct session_key *key, bool *ret_any,
-                                    struct error *err)
-{
-    sqlite3_stmt *s;
-    TRY(db_statement(&store->db,
-                     "SELECT 1 FROM attendance_supersedes WHERE placement = ?1 AND day = ?2 AND slot = ?3 LIMIT 1", &s,
-                     err));
-    bind_key(s, key);
-    TRY(db_step(&store->db, s, ret_any, err));
-    sqlite3_reset(s);
-    return ERR_OK;
-}
-
 /*
  * Nearly every assertion is the first of a session that was expected: then it is the only head, and the row changes in
  * place. *ret_done false: it is not so, look at everything.
@@ -358,19 +345,14 @@ static enum err_code any_supersedes(struct store *store, const struct session_ke
 static enum err_code first_assertion(struct store *store, const struct session_key *key, struct record *record,
                                      bool *ret_done, struct error *err)
 {
-    bool superseded;
-    *ret_done = false;
-    TRY(any_supersedes(store, key, &superseded, err));
-    if (superseded) {
-        return ERR_OK;
-    }
     /* standing as in standing_of: 3 excused when said so (7), or for an absence (4, 5) over JCP's own appointment; else
      * 1 */
     sqlite3_stmt *s;
     TRY(db_statement(&store->db,
                      "UPDATE session SET standing = iif(?4 = 7 OR (?4 IN (4, 5) AND jcp_purpose IS NOT NULL), 3, 1), "
                      "outcome = ?4, minutes = ?5, reason = ?6, heads = 1 "
-                     "WHERE placement = ?1 AND day = ?2 AND slot = ?3 AND heads = 0",
+                     "WHERE placement = ?1 AND day = ?2 AND slot = ?3 AND heads = 0 AND NOT EXISTS (SELECT 1 FROM "
+                     "attendance_supersedes WHERE placement = ?1 AND day = ?2 AND slot = ?3)",
                      &s, err));
     bind_key(s, key);
     bind_int(s, 4, record_value(record, "outcome")->number);
@@ -486,36 +468,111 @@ static enum err_code put_framed(struct store *store, const struct session_key *k
     return put_session(store, key, frame, &heads, err);
 }
 
-/* Sessions with a record that the pattern no longer holds stay, unexpected and without hours. */
-static enum err_code put_recorded(struct store *store, const uint8_t placement[OP_ENTITY_BYTES],
-                                  const struct layout *layout, struct error *err)
+/* What may bear on a session of the placement besides its pattern, ascending; where neither is, nothing else is read.
+ */
+struct bearing {
+    struct buf recorded;     /* struct session_key of every session with an assertion */
+    struct buf appointments; /* int32_t days on which JCP has the person */
+};
+
+static void bearing_fini(struct bearing *bearing)
 {
-    SCOPED(buf_fini) struct buf keys;
-    buf_init(&keys, SIZE_MAX / 2);
+    buf_fini(&bearing->recorded);
+    buf_fini(&bearing->appointments);
+}
+
+static enum err_code read_recorded(struct store *store, const uint8_t placement[OP_ENTITY_BYTES], struct buf *out,
+                                   struct error *err)
+{
     sqlite3_stmt *s;
-    TRY(db_statement(&store->db, "SELECT DISTINCT day, slot FROM attendance WHERE placement = ?1", &s, err));
+    TRY(db_statement(&store->db, "SELECT DISTINCT day, slot FROM attendance WHERE placement = ?1 ORDER BY day, slot",
+                     &s, err));
     bind_blob(s, 1, placement, OP_ENTITY_BYTES);
     for (;;) {
         bool row;
         TRY(db_step(&store->db, s, &row, err));
         if (!row) {
-            break;
+            return ERR_OK;
         }
         struct session_key key = { .day = (int32_t)column_int(s, 0), .slot = (int)column_int(s, 1) };
         memcpy(key.placement, placement, OP_ENTITY_BYTES);
-        TRY(buf_append(&keys, &key, sizeof(key), err));
+        TRY(buf_append(out, &key, sizeof(key), err));
     }
-    for (size_t at = 0; at < keys.len; at += sizeof(struct session_key)) {
+}
+
+static enum err_code read_appointment_days(struct store *store, struct slice participant, struct buf *out,
+                                           struct error *err)
+{
+    if (participant.len == 0) {
+        return ERR_OK;
+    }
+    sqlite3_stmt *s;
+    TRY(db_statement(&store->db, "SELECT DISTINCT day FROM appointment WHERE participant = ?1 ORDER BY day", &s, err));
+    bind_slice(s, 1, participant);
+    for (;;) {
+        bool row;
+        TRY(db_step(&store->db, s, &row, err));
+        if (!row) {
+            return ERR_OK;
+        }
+        int32_t day = (int32_t)column_int(s, 0);
+        TRY(buf_append(out, &day, sizeof(day), err));
+    }
+}
+
+/* Sessions with a record that the pattern no longer holds stay, unexpected and without hours. */
+static enum err_code put_recorded(struct store *store, const struct bearing *bearing, const struct layout *layout,
+                                  struct error *err)
+{
+    for (size_t at = 0; at < bearing->recorded.len; at += sizeof(struct session_key)) {
         struct session_key key;
         struct session_frame frame = { .starts_min = ROW_NONE, .ends_min = ROW_NONE };
-        memcpy(&key, keys.data + at, sizeof(key));
+        memcpy(&key, bearing->recorded.data + at, sizeof(key));
         TRY(put_framed(store, &key, &frame, layout->participant, err));
     }
     return ERR_OK;
 }
 
+static int day_compare(const void *a, const void *b)
+{
+    int32_t x = *(const int32_t *)a;
+    int32_t y = *(const int32_t *)b;
+    return (x > y) - (x < y);
+}
+
+static int key_compare(const void *a, const void *b)
+{
+    const struct session_key *x = a;
+    const struct session_key *y = b;
+    return x->day != y->day ? (x->day > y->day) - (x->day < y->day) : (x->slot > y->slot) - (x->slot < y->slot);
+}
+
+static bool bears(const struct bearing *bearing, const struct session_key *key)
+{
+    const struct buf *recorded = &bearing->recorded;
+    const struct buf *days = &bearing->appointments;
+    return (recorded->len > 0 &&
+            bsearch(key, recorded->data, recorded->len / sizeof(*key), sizeof(*key), key_compare) != NULL) ||
+           (days->len > 0 &&
+            bsearch(&key->day, days->data, days->len / sizeof(key->day), sizeof(key->day), day_compare) != NULL);
+}
+
+/* A session that nothing bears on: as put_session writes one without heads, where there is no row yet. */
+static enum err_code insert_unrecorded(struct store *store, const struct session_key *key,
+                                       const struct session_frame *frame, struct error *err)
+{
+    sqlite3_stmt *s;
+    TRY(db_statement(&store->db,
+                     "INSERT INTO session VALUES (?1, ?2, ?3, ?4, ?5, 1, 0, 0, NULL, '', 0, NULL, NULL, NULL)", &s,
+                     err));
+    bind_key(s, key);
+    bind_int_or_null(s, 4, frame->starts_min);
+    bind_int_or_null(s, 5, frame->ends_min);
+    return db_run(&store->db, s, err);
+}
+
 static enum err_code put_expected(struct store *store, const uint8_t placement[OP_ENTITY_BYTES],
-                                  const struct layout *layout, struct error *err)
+                                  const struct bearing *bearing, const struct layout *layout, struct error *err)
 {
     for (size_t i = 0; i < layout->count; i++) {
         const struct pattern_session *expected = &layout->sessions[i];
@@ -524,7 +581,11 @@ static enum err_code put_expected(struct store *store, const uint8_t placement[O
         struct session_frame frame = { .expected = true,
                                        .starts_min = expected->starts_min,
                                        .ends_min = expected->ends_min };
-        TRY(put_framed(store, &key, &frame, layout->participant, err));
+        if (bears(bearing, &key)) {
+            TRY(put_framed(store, &key, &frame, layout->participant, err));
+        } else {
+            TRY(insert_unrecorded(store, &key, &frame, err));
+        }
     }
     return ERR_OK;
 }
@@ -532,13 +593,18 @@ static enum err_code put_expected(struct store *store, const uint8_t placement[O
 enum err_code fold_placement_sessions(struct store *store, const uint8_t placement[OP_ENTITY_BYTES], struct error *err)
 {
     SCOPED(layout_fini) struct layout layout = { 0 };
+    SCOPED(bearing_fini) struct bearing bearing;
+    buf_init(&bearing.recorded, SIZE_MAX / 2);
+    buf_init(&bearing.appointments, SIZE_MAX / 2);
     TRY(read_layout(store, placement, &layout, err));
+    TRY(read_recorded(store, placement, &bearing.recorded, err));
+    TRY(read_appointment_days(store, layout.participant, &bearing.appointments, err));
     sqlite3_stmt *s;
     TRY(db_statement(&store->db, "DELETE FROM session WHERE placement = ?1", &s, err));
     bind_blob(s, 1, placement, OP_ENTITY_BYTES);
     TRY(db_run(&store->db, s, err));
-    TRY(put_recorded(store, placement, &layout, err));
-    return put_expected(store, placement, &layout, err);
+    TRY(put_recorded(store, &bearing, &layout, err));
+    return put_expected(store, placement, &bearing, &layout, err);
 }
 
 /* ---- a person's day ---- */

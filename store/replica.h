@@ -20,6 +20,14 @@ struct author {
     uint64_t signed_seq;
 };
 
+/* Placements that this transaction has marked already, as far as a small table can tell: two that share a place push
+ * each other out, and are then marked again. */
+#define DIRTY_KNOWN_MAX 128
+struct dirty_known {
+    uint8_t placements[DIRTY_KNOWN_MAX][OP_ENTITY_BYTES];
+    bool set[DIRTY_KNOWN_MAX];
+};
+
 struct store {
     struct database db;
     const struct programme *programme;
@@ -31,10 +39,9 @@ struct store {
     uint64_t known_link_seq;
     uint8_t known_link[SHA256_BYTES];
     bool known_link_set;
-    struct buf header;                   /* scratch */
-    struct buf body;                     /* scratch */
-    uint8_t last_dirty[OP_ENTITY_BYTES]; /* marked in this transaction already */
-    bool last_dirty_set;
+    struct buf header; /* scratch */
+    struct buf body;   /* scratch */
+    struct dirty_known dirty_known;
 };
 
 /* store/store.c: after a rollback, what memory holds is read again from disk. */
@@ -97,6 +104,8 @@ MUST_USE enum err_code fold_sessions_of_day(struct store *store, struct slice pa
 
 /* ---- store/dirty.c ---- */
 
+/* At the beginning of a transaction, and whenever the marks in the database may be fewer than what is known. */
+void dirty_forget(struct store *store);
 MUST_USE enum err_code dirty_placement(struct store *store, const uint8_t placement[OP_ENTITY_BYTES],
                                        struct error *err);
 MUST_USE enum err_code dirty_participant(struct store *store, struct slice participant, struct error *err);

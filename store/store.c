@@ -23,7 +23,7 @@ static enum err_code read_hlc(struct store *store, struct error *err)
 
 enum err_code replica_reload(struct store *store, struct error *err)
 {
-    store->last_dirty_set = false;
+    dirty_forget(store);
     store->known_link_set = false;
     TRY(read_hlc(store, err));
     sqlite3_stmt *s;
@@ -46,7 +46,7 @@ enum err_code replica_reload(struct store *store, struct error *err)
 
 enum err_code replica_begin(struct store *store, struct error *err)
 {
-    store->last_dirty_set = false;
+    dirty_forget(store);
     return db_begin(&store->db, err);
 }
 
