@@ -20,7 +20,7 @@ static error_t parse_version(int key, char *arg, struct argp_state *state)
 const struct argp version_argp = {
     .parser = parse_version,
     .doc = "Prints the version of this program and, when it can be reached, of the agent."
-           "\vExits 0 without an agent too.",
+           "\vExits 3 when the agent cannot be reached; 'holdfast --version' does not ask it.",
 };
 
 enum exit_code version_run(struct cli *cli, int argc, char **argv)
@@ -30,16 +30,17 @@ enum exit_code version_run(struct cli *cli, int argc, char **argv)
     if (local_request(cli->socket_path, "GET", "/v1/version", NULL, ASK_TIMEOUT_S, &agent, NULL) != ERR_OK) {
         answer_free(&agent);
     }
+    enum exit_code code = agent == NULL ? EXIT_UNREACHABLE : EXIT_DONE;
     if (cli->json) {
         json_t *whole = json_pack("{s:s, s:O?}", "version", HOLDFAST_VERSION, "agent", agent);
         (void)call_printed(cli, whole);
         answer_free(&whole);
-        return EXIT_DONE;
+        return code;
     }
     screen_print(&cli->screen, "holdfast %s\n", HOLDFAST_VERSION);
     if (agent == NULL) {
         screen_print(&cli->screen, "agent: not reachable\n");
-        return EXIT_DONE;
+        return code;
     }
     answer_clean(agent);
     const json_t *programme = answer_member(agent, "programme");

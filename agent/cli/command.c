@@ -153,6 +153,7 @@ struct front {
     struct cli *cli;
     int command_at; /* in argv; 0: none */
     bool listed;
+    bool version;
 };
 
 static const struct argp_option front_options[] = {
@@ -171,7 +172,7 @@ static error_t parse_front(int key, char *arg, struct argp_state *state)
         state->err_stream = front->cli->notes.out;
         return 0;
     case 'V':
-        front->cli->command = command_find("version");
+        front->version = true;
         return 0;
     case '?':
         front->listed = true;
@@ -204,6 +205,16 @@ static bool socket_of_environment(struct cli *cli)
                                                : socket_default(NULL, cli->socket_path);
 }
 
+static enum exit_code without_command(const struct cli *cli, const struct front *front)
+{
+    if (front->version) {
+        screen_print(&cli->screen, "holdfast %s\n", HOLDFAST_VERSION);
+        return EXIT_DONE;
+    }
+    command_usage(front->listed ? &cli->screen : &cli->notes);
+    return front->listed ? EXIT_DONE : EXIT_USAGE;
+}
+
 enum exit_code cli_main(int argc, char **argv, FILE *out, FILE *err)
 {
     struct cli cli = { 0 };
@@ -222,13 +233,8 @@ enum exit_code cli_main(int argc, char **argv, FILE *out, FILE *err)
         screen_print(&cli.notes, "holdfast: read the command line: %s\n", strerror(rc));
         return EXIT_REFUSED;
     }
-    if (front.command_at == 0 && (front.listed || cli.command == NULL)) {
-        command_usage(front.listed ? &cli.screen : &cli.notes);
-        return front.listed ? EXIT_DONE : EXIT_USAGE;
-    }
-    char *only_name[] = { argv[0], NULL };
     if (front.command_at == 0) {
-        return cli.command->run(&cli, 1, only_name);
+        return without_command(&cli, &front);
     }
     return cli.command->run(&cli, argc - front.command_at, argv + front.command_at);
 }

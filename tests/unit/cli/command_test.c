@@ -189,6 +189,19 @@ Test(command, lists_itself_and_explains_each_command)
     run_free(&run);
 }
 
+Test(command, version_tells_whether_the_agent_can_be_reached)
+{
+    struct service nobody = { .socket_path = "/tmp/cli-test-no-such-folder/agent.sock" };
+    struct outcome_of_run run = RUN(&nobody, "version", "--json");
+    cr_expect_eq(run.code, EXIT_UNREACHABLE);
+    cr_expect(has(run.out, "\"version\": \"" HOLDFAST_VERSION "\"") && has(run.out, "\"agent\": null"), "%s", run.out);
+    run_free(&run);
+    run = RUN(&nobody, "--version");
+    cr_expect_eq(run.code, EXIT_DONE);
+    cr_expect_str_eq(run.out, "holdfast " HOLDFAST_VERSION "\n");
+    run_free(&run);
+}
+
 Test(socket, is_the_one_of_the_state_folder)
 {
     char path[SOCKET_PATH_SIZE];
