@@ -1,0 +1,172 @@
+#include <criterion/criterion.h>
+#include <string.h>
+
+#include "world.h"
+
+static struct centre_world world;
+
+static void begin(void)
+{
+    world_open(&world);
+}
+
+static void end(void)
+{
+    world_close(&world);
+}
+
+TestSuite(admin, .init = begin, .fini = end, .timeout = 60);
+
+static enum err_code ask(const char *operation, const char *text)
+{
+    json_t *answer = NULL;
+    json_t *arguments = json_loads(text, JSON_DECODE_ANY, NULL);
+    cr_assert_not_null(arguments, "%s", text);
+    enum err_code rc = centre_admin(world.centre, operation, arguments, world.now_ms, &answer, &world.err);
+    json_decref(arguments);
+    json_decref(answer);
+    return rc;
+}
+
+Test(admin, refuses_arguments_that_the_operation_does_not_have)
+{
+    cr_assert_eq(ask("organisation-add", "{}"), ERR_INVALID);
+    cr_assert_eq(ask("organisation-add", "{\"name\": null}"), ERR_INVALID);
+    cr_assert_eq(ask("organisation-add", "{\"name\": 5}"), ERR_INVALID);
+    cr_assert_eq(ask("organisation-add", "{\"name\": \"\"}"), ERR_INVALID);
+    cr_assert_eq(ask("organisation-add", "{\"name\": \"x\", \"more\": 1}"), ERR_INVALID);
+    cr_assert_eq(ask("organisation-add", "[]"), ERR_INVALID);
+    cr_assert_eq(ask("sites", "{\"name\": \"x\"}"), ERR_INVALID);
+    cr_assert_eq(ask("no-such-thing", "{}"), ERR_NOT_FOUND);
+    cr_assert_eq(ask("organisation-add", "{\"name\": \"a\\u0007b\"}"), ERR_INVALID);
+}
+
+Test(admin, keeps_names_apart)
+{
+    cr_assert_eq(ask("organisation-add", "{\"name\": \"one\"}"), ERR_CONFLICT);
+    cr_assert_eq(ask("site-add", "{\"organisation\": \"one\", \"name\": \"garden\"}"), ERR_CONFLICT);
+    cr_assert_eq(ask("site-add", "{\"organisation\": \"nobody\", \"name\": \"garden\"}"), ERR_NOT_FOUND);
+    cr_assert_eq(ask("site-add", "{\"organisation\": \"two\", \"name\": \"garden\"}"), ERR_OK);
+    cr_assert_eq(ask("code-new", "{\"site\": \"garden\"}"), ERR_CONFLICT); /* which of the two? */
+    cr_assert_eq(ask("code-new", "{\"site\": \"shop\"}"), ERR_OK);
+}
+
+Test(admin, finds_a_site_by_its_id)
+{
+    json_t *sites = world_admin(&world, "sites", NULL);
+    json_t *site = json_array_get(json_object_get(sites, "sites"), 0);
+    json_decref(world_admin(&world, "code-new", json_pack("{s:O}", "site", json_object_get(site, "id"))));
+    json_decref(sites);
+}
+
+Test(admin, bounds_codes_and_lists)
+{
+    cr_assert_eq(ask("code-new", "{\"site\": \"shop\", \"valid_hours\": 0}"), ERR_INVALID);
+    cr_assert_eq(ask("code-new", "{\"site\": \"shop\", \"valid_hours\": 99999}"), ERR_INVALID);
+    cr_assert_eq(ask("code-new", "{\"site\": \"shop\", \"valid_hours\": 1.5}"), ERR_INVALID);
+    cr_assert_eq(ask("log", "{\"limit\": 0}"), ERR_INVALID);
+    cr_assert_eq(ask("log", "{\"kind\": \"nonsense\"}"), ERR_INVALID);
+    cr_assert_eq(ask("revoke", "{\"device\": \"zz\"}"), ERR_INVALID);
+    cr_assert_eq(ask("revoke", "{\"device\": \"00000000\"}"), ERR_NOT_FOUND);
+}
+
+static json_t *newest(const char *kind)
+{
+    json_t *log = world_admin(&world, "log", json_pack("{s:s, s:s}", "site", "garden", "kind", kind));
+    json_t *entry = json_incref(json_array_get(json_object_get(log, "entries"), 0));
+    json_decref(log);
+    cr_assert_not_null(entry);
+    return entry;
+}
+
+static const char *field(const json_t *entry, const char *name)
+{
+    return json_string_value(json_object_get(json_object_get(entry, "fields"), name));
+}
+
+Test(admin, a_referral_names_the_person_as_the_site_does)
+{
+    uint8_t stream[STREAM_ID_BYTES];
+    uint8_t id[OP_ENTITY_BYTES];
+    char digits[2 * OP_ENTITY_BYTES + 1];
+    cr_assert_eq(ask("referral-new",
+                     "{\"site\": \"garden\", \"ref\": \"R-1\", \"participant\": \"GDN-001\", \"participant_name\": "
+                     "\"Ann\", \"route\": \"cwp\", \"basis\": \"mandatory\", \"received_on\": \"2026-11-02\", "
+                     "\"weekly_hours\": 7.5}"),
+                 ERR_OK, "%s", world.err.message);
+    json_t *entry = newest("referral");
+    cr_assert_str_eq(json_string_value(json_object_get(entry, "writer")), "centre");
+    cr_assert_str_eq(field(entry, "received_on"), "2026-11-02");
+    cr_assert_eq(json_integer_value(json_object_get(json_object_get(entry, "fields"), "weekly_minutes")), 450);
+    json_t *sites = world_admin(&world, "sites", NULL);
+    size_t i;
+    json_t *row;
+    json_array_foreach(json_object_get(sites, "sites"), i, row)
+    {
+        if (strcmp(json_string_value(json_object_get(row, "name")), "garden") == 0) {
+            cr_assert(hex_decode(json_string_value(json_object_get(row, "id")), stream, sizeof(stream)));
+        }
+    }
+    json_decref(sites);
+    entity_id(stream, "participant", "GDN-001", id);
+    hex_encode(id, sizeof(id), digits);
+    cr_assert_str_eq(field(entry, "participant"), digits);
+    entity_id(stream, "referral", "R-1", id);
+    hex_encode(id, sizeof(id), digits);
+    cr_assert_str_eq(json_string_value(json_object_get(entry, "subject")), digits);
+    json_decref(entry);
+    entry = newest("participant");
+    cr_assert_str_eq(field(entry, "name"), "Ann");
+    json_decref(entry);
+    world_verify(&world);
+}
+
+Test(admin, says_an_appointment_again_about_the_same_subject)
+{
+    const char *words = "{\"site\": \"garden\", \"participant\": \"P\", \"date\": \"2026-11-20\", \"from\": \"10:00\", "
+                        "\"to\": \"11:00\", \"purpose\": \"signing\", \"cancelled\": false}";
+    cr_assert_eq(ask("appointment-new", words), ERR_OK, "%s", world.err.message);
+    json_t *first = newest("appointment");
+    cr_assert_eq(ask("appointment-new",
+                     "{\"site\": \"garden\", \"participant\": \"P\", \"date\": \"2026-11-20\", \"from\": \"10:00\", "
+                     "\"to\": \"11:30\", \"purpose\": \"signing\", \"cancelled\": true}"),
+                 ERR_OK);
+    json_t *second = newest("appointment");
+    cr_assert(json_equal(json_object_get(first, "subject"), json_object_get(second, "subject")));
+    cr_assert_str_eq(field(second, "ends_min"), "11:30");
+    json_decref(first);
+    json_decref(second);
+}
+
+Test(admin, refuses_records_that_make_no_sense_and_keeps_nothing_of_them)
+{
+    cr_assert_eq(ask("appointment-new", "{\"site\": \"garden\", \"participant\": \"P\", \"date\": \"2026-11-20\", "
+                                        "\"from\": \"11:00\", \"to\": \"10:00\", \"purpose\": \"signing\"}"),
+                 ERR_INVALID);
+    cr_assert_eq(ask("appointment-new", "{\"site\": \"garden\", \"participant\": \"P\", \"date\": \"2026-02-30\", "
+                                        "\"from\": \"09:00\", \"to\": \"10:00\", \"purpose\": \"signing\"}"),
+                 ERR_INVALID);
+    cr_assert_eq(ask("appointment-new", "{\"site\": \"garden\", \"participant\": \"P\", \"date\": \"2026-11-20\", "
+                                        "\"from\": \"09:00\", \"to\": \"10:00\", \"purpose\": \"dentist\"}"),
+                 ERR_INVALID);
+    cr_assert_eq(ask("decision-new", "{\"site\": \"garden\", \"participant\": \"P\", \"failure_on\": \"2026-11-01\", "
+                                     "\"outcome\": \"guilty\"}"),
+                 ERR_INVALID);
+    cr_assert_eq(ask("referral-new", "{\"site\": \"garden\", \"ref\": \"R\", \"participant\": \"P\", \"route\": "
+                                     "\"cwp\", \"basis\": \"maybe\"}"),
+                 ERR_INVALID);
+    cr_assert_eq(ask("referral-new", "{\"site\": \"garden\", \"ref\": \"R\", \"participant\": \"P\", \"route\": "
+                                     "\"cwp\", \"basis\": \"voluntary\", \"weekly_hours\": -1}"),
+                 ERR_INVALID);
+    cr_assert_eq(world_ops(&world, "garden"), 0);
+    world_verify(&world);
+}
+
+Test(admin, names_every_operation_once)
+{
+    for (size_t i = 0; centre_admin_name(i) != NULL; i++) {
+        for (size_t j = 0; j < i; j++) {
+            cr_assert_str_neq(centre_admin_name(i), centre_admin_name(j));
+        }
+    }
+}

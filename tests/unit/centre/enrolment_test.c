@@ -1,0 +1,172 @@
+#include <criterion/criterion.h>
+#include <string.h>
+
+#include "store/cbor.h"
+#include "world.h"
+
+static struct centre_world world;
+static struct device_key *key;
+static struct device_key *other_key;
+static struct buf certificate;
+static char password[2 * ENROLMENT_SECRET_BYTES + 1];
+
+static void begin(void)
+{
+    world_open(&world);
+    buf_init(&certificate, CERTIFICATE_DER_MAX);
+    cr_assert(device_key_generate(&key, NULL) == ERR_OK);
+    cr_assert(device_key_generate(&other_key, NULL) == ERR_OK);
+    world_code(&world, "garden", password);
+}
+
+static void end(void)
+{
+    device_key_free(key);
+    device_key_free(other_key);
+    buf_fini(&certificate);
+    world_close(&world);
+}
+
+TestSuite(enrolment, .init = begin, .fini = end, .timeout = 60);
+
+Test(enrolment, gives_a_certificate_for_the_codes_site_and_nothing_else)
+{
+    struct certificate parsed;
+    uint8_t id[DEVICE_ID_BYTES];
+    device_key_id(key, id);
+    cr_assert_eq(world_enrol(&world, key, password, &certificate), ERR_OK, "%s", world.err.message);
+    cr_assert(certificate_verify(buf_slice(&certificate), centre_authority_certificate(world.centre), world.now_ms,
+                                 &parsed, &world.err) == ERR_OK);
+    cr_assert_eq(parsed.role, CERTIFICATE_ROLE_AGENT);
+    cr_assert_eq(parsed.stream_count, 1);
+    cr_assert_arr_eq(parsed.device, id, sizeof(id));
+    json_t *devices = world_admin(&world, "devices", NULL);
+    json_t *device = json_array_get(json_object_get(devices, "devices"), 0);
+    cr_assert_str_eq(json_string_value(json_object_get(device, "label")), "desk");
+    cr_assert_str_eq(json_string_value(json_object_get(device, "state")), "active");
+    json_decref(devices);
+}
+
+Test(enrolment, takes_a_code_once)
+{
+    cr_assert_eq(world_enrol(&world, key, password, &certificate), ERR_OK);
+    cr_assert_eq(world_enrol(&world, other_key, password, &certificate), ERR_REFUSED);
+    world_reopen(&world);
+    cr_assert_eq(world_enrol(&world, other_key, password, &certificate), ERR_REFUSED);
+}
+
+Test(enrolment, answers_the_same_device_again_when_its_answer_was_lost)
+{
+    cr_assert_eq(world_enrol(&world, key, password, &certificate), ERR_OK);
+    buf_clear(&certificate);
+    cr_assert_eq(world_enrol(&world, key, password, &certificate), ERR_OK, "%s", world.err.message);
+    cr_assert_gt(certificate.len, 0);
+}
+
+Test(enrolment, refuses_a_code_that_has_run_out_or_never_was)
+{
+    cr_assert_eq(world_enrol(&world, key, "00000000000000000000", &certificate), ERR_REFUSED);
+    cr_assert_eq(world_enrol(&world, key, "", &certificate), ERR_REFUSED);
+    cr_assert_eq(world_enrol(&world, key, "zz", &certificate), ERR_REFUSED);
+    world.now_ms += 49 * HOUR_MS;
+    cr_assert_eq(world_enrol(&world, key, password, &certificate), ERR_REFUSED);
+}
+
+Test(enrolment, never_moves_a_device_to_another_site)
+{
+    char other[sizeof(password)];
+    cr_assert_eq(world_enrol(&world, key, password, &certificate), ERR_OK);
+    world_code(&world, "other", other);
+    cr_assert_eq(world_enrol(&world, key, other, &certificate), ERR_CONFLICT);
+    cr_assert_eq(world_enrol(&world, other_key, other, &certificate), ERR_OK, "a refused try leaves the code unused");
+}
+
+Test(enrolment, never_takes_a_revoked_key_back)
+{
+    char digits[2 * DEVICE_ID_BYTES + 1];
+    uint8_t id[DEVICE_ID_BYTES];
+    char again[sizeof(password)];
+    cr_assert_eq(world_enrol(&world, key, password, &certificate), ERR_OK);
+    device_key_id(key, id);
+    hex_encode(id, sizeof(id), digits);
+    json_decref(world_admin(&world, "revoke", json_pack("{s:s}", "device", digits)));
+    world_code(&world, "garden", again);
+    cr_assert_eq(world_enrol(&world, key, again, &certificate), ERR_REVOKED);
+}
+
+Test(enrolment, refuses_a_request_that_is_none)
+{
+    struct buf out;
+    uint8_t nonsense[100] = { 0x30, 0x62 };
+    buf_init(&out, CERTIFICATE_DER_MAX);
+    cr_assert_neq(
+        centre_enrol(world.centre, password, slice_of(nonsense, sizeof(nonsense)), world.now_ms, &out, &world.err),
+        ERR_OK);
+    cr_assert_eq(out.len, 0);
+    buf_fini(&out);
+    cr_assert_eq(world_enrol(&world, key, password, &certificate), ERR_OK, "the code was not used up");
+}
+
+static enum err_code renew(const struct device_key *with, struct buf *out)
+{
+    SCOPED(buf_fini) struct buf request;
+    SCOPED(buf_fini) struct buf pkcs7;
+    buf_init(&request, CERTIFICATE_DER_MAX);
+    buf_init(&pkcs7, 2 * CERTIFICATE_DER_MAX);
+    cr_assert(device_key_request(with, "laptop", &request, NULL) == ERR_OK);
+    TRY(centre_renew(world.centre, buf_slice(&certificate), buf_slice(&request), world.now_ms, &pkcs7, &world.err));
+    return pkcs7_first(buf_slice(&pkcs7), out, &world.err);
+}
+
+Test(enrolment, renews_for_the_same_key_and_only_while_valid)
+{
+    SCOPED(buf_fini) struct buf renewed;
+    struct certificate parsed;
+    buf_init(&renewed, CERTIFICATE_DER_MAX);
+    cr_assert_eq(world_enrol(&world, key, password, &certificate), ERR_OK);
+    world.now_ms += 300 * DAYS_MS;
+    cr_assert_eq(renew(key, &renewed), ERR_OK, "%s", world.err.message);
+    cr_assert(certificate_parse(buf_slice(&renewed), &parsed, NULL) == ERR_OK);
+    cr_assert_gt(parsed.not_after_ms, world.now_ms + 360 * DAYS_MS);
+    cr_assert_eq(renew(other_key, &renewed), ERR_REFUSED);
+    world.now_ms += 100 * DAYS_MS;
+    cr_assert_eq(renew(key, &renewed), ERR_TLS);
+}
+
+Test(enrolment, tells_the_device_its_site)
+{
+    SCOPED(buf_fini) struct buf out;
+    buf_init(&out, 8192);
+    cr_assert_eq(world_enrol(&world, key, password, &certificate), ERR_OK);
+    cr_assert_eq(centre_site_info(world.centre, buf_slice(&certificate), world.now_ms, &out, &world.err), ERR_OK);
+    struct dcbor_reader r = dcbor_reader_begin(buf_slice(&out), &world.err);
+    cr_assert_eq(dcbor_get_map(&r, 3), 3);
+    cr_assert_eq(dcbor_get_uint(&r, 3), 1);
+    cr_assert(slice_equal(dcbor_get_text(&r, 100), slice_of_text("garden")));
+    cr_assert_eq(dcbor_get_uint(&r, 3), 2);
+    cr_assert(slice_equal(dcbor_get_text(&r, 100), slice_of_text("one")));
+    cr_assert_eq(dcbor_get_uint(&r, 3), 3);
+    cr_assert(slice_equal(dcbor_get_bytes(&r, 1, CERTIFICATE_DER_MAX), centre_signing_certificate(world.centre)));
+    cr_assert_eq(dcbor_reader_end(&r), ERR_OK);
+}
+
+Test(enrolment, makes_a_new_server_certificate_for_new_names_or_when_the_old_runs_out)
+{
+    bool renewed = true;
+    cr_assert_eq(centre_server_renew(world.centre, NULL, world.now_ms, &renewed, &world.err), ERR_OK);
+    cr_assert_not(renewed);
+    cr_assert_eq(centre_server_renew(world.centre, "centre.example,10.0.0.1", world.now_ms, &renewed, &world.err),
+                 ERR_OK, "%s", world.err.message);
+    cr_assert(renewed);
+    cr_assert_eq(centre_server_renew(world.centre, NULL, world.now_ms, &renewed, &world.err), ERR_OK);
+    cr_assert_not(renewed);
+    world.now_ms += 400 * DAYS_MS;
+    cr_assert_eq(centre_server_renew(world.centre, NULL, world.now_ms, &renewed, &world.err), ERR_OK);
+    cr_assert(renewed);
+    cr_assert_eq(centre_server_renew(world.centre, " , ", world.now_ms, &renewed, &world.err), ERR_INVALID);
+}
+
+Test(enrolment, makes_a_centre_only_once)
+{
+    cr_assert_eq(centre_create(world.vault, "again", "localhost", world.now_ms, &world.err) == ERR_OK, false);
+}
