@@ -25,7 +25,7 @@ sorted() {
 
 for command in $commands; do
     grep -Eq "^\.[A-Z]+ \"?$command( |\"|\$)" <<<"$text" || fail "man page: no paragraph for '$command'"
-    options="$("$program" "$command" --help | grep -Eo -- '--[a-z-]+' | sort -u)"
+    options="$("$program" "$command" --help | grep -Eo '^ +(-., +)?--[a-z-]+' | grep -Eo -- '--[a-z-]+' | sort -u)"
     for option in $options; do
         case "$option" in
             --usage) continue ;;
