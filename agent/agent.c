@@ -22,6 +22,7 @@
 #define IDLE_TIMEOUT_S 30 /* of a connection that neither sends nor waits for an answer */
 #define PACK_MAX ((size_t)1024 * 1024)
 #define SOCKET_MODE 0660
+#define GATHER_MS 200 /* from the first new record to the exchange that carries it and those made meanwhile */
 
 static void log_state(const struct agent *agent)
 {
@@ -38,14 +39,22 @@ static void enter(struct agent *agent, enum agent_state state)
 
 /* ---- OPEN ---- */
 
+static void on_gathered(uv_timer_t *timer)
+{
+    struct agent *agent = timer->data;
+    if (agent->state == AGENT_OPEN && agent->driver != NULL) {
+        exchange_driver_wake(agent->driver, CLIENT_WAKE_NEW_OPS);
+    }
+}
+
 void agent_data_changed(struct agent *agent, bool recorded_here)
 {
     if (agent->state != AGENT_OPEN) {
         return;
     }
     flags_pass_wake(&agent->flags);
-    if (recorded_here && agent->driver != NULL) {
-        exchange_driver_wake(agent->driver, CLIENT_WAKE_NEW_OPS);
+    if (recorded_here && agent->driver != NULL && !uv_is_active((uv_handle_t *)&agent->gather)) {
+        CHECK(uv_timer_start(&agent->gather, on_gathered, GATHER_MS, 0) == 0);
     }
 }
 
@@ -187,6 +196,7 @@ static void begin_stopping(struct agent *agent)
     uv_close((uv_handle_t *)&agent->interrupt, NULL);
     uv_close((uv_handle_t *)&agent->waiters_timer, NULL);
     uv_close((uv_handle_t *)&agent->watchdog, NULL);
+    uv_close((uv_handle_t *)&agent->gather, NULL);
     enter(agent, AGENT_STOPPED); /* uv_run returns when the last handle is closed */
 }
 
@@ -321,6 +331,8 @@ static void start_timers(struct agent *agent)
     CHECK(uv_signal_init(&agent->loop, &agent->terminate) == 0);
     CHECK(uv_signal_init(&agent->loop, &agent->interrupt) == 0);
     CHECK(uv_timer_init(&agent->loop, &agent->watchdog) == 0);
+    CHECK(uv_timer_init(&agent->loop, &agent->gather) == 0);
+    agent->gather.data = agent;
     agent->terminate.data = agent;
     agent->interrupt.data = agent;
     CHECK(uv_signal_start(&agent->terminate, on_signal, SIGTERM) == 0);

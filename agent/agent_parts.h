@@ -63,6 +63,7 @@ struct agent {
     uv_signal_t terminate;
     uv_signal_t interrupt;
     uv_timer_t watchdog;
+    uv_timer_t gather; /* new records, for the next exchange */
 };
 
 /* agent.c */

@@ -129,7 +129,7 @@ void flags_pass_wake(struct flags_pass *pass)
 {
     if (!pass->stopping && !pass->working) {
         pass->working = true;
-        schedule(pass, 0);
+        schedule(pass, FLAGS_PASS_GATHER_MS);
     }
 }
 

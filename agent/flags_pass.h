@@ -6,8 +6,9 @@
  *    ▲                 │   ▲ └───────────────────────────────────┘
  *    └─ nothing marked ┘   └── timer ── RESTING (the store failed: tried again after FLAGS_PASS_RETRY_MS)
  *
- * A slice is FLAGS_PASS_SLICE placements, their flags and their marks in one transaction; the site comes last. A new
- * day marks all.
+ * The first slice comes FLAGS_PASS_GATHER_MS after the wake, or when somebody asks for flags. A slice is
+ * FLAGS_PASS_SLICE placements, their flags and their marks in one transaction; the site comes last. A new day marks
+ * all.
  *
  * Ownership:  the caller owns the struct until `stopped` is called; the store outlives the pass.
  * Threads:    the loop's.
@@ -22,6 +23,7 @@
 
 #define FLAGS_PASS_SLICE 64
 #define FLAGS_PASS_RETRY_MS 60000
+#define FLAGS_PASS_GATHER_MS 100 /* after the first change, so that a burst is looked at once */
 
 struct flags_pass {
     uv_timer_t timer;
