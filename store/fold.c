@@ -177,21 +177,43 @@ static enum err_code fold_participant(struct store *store, struct slice subject,
     return dirty_participant(store, subject, err);
 }
 
-/* The newest event says where a referral stands; without one it is `received`. */
+/* A placement that names the referral. */
+static enum err_code has_placement(struct store *store, struct slice referral, bool *ret_has, struct error *err)
+{
+    sqlite3_stmt *s;
+    TRY(db_statement(&store->db, "SELECT 1 FROM placement WHERE referral = ?1 LIMIT 1", &s, err));
+    bind_slice(s, 1, referral);
+    TRY(db_step(&store->db, s, ret_has, err));
+    sqlite3_reset(s);
+    return ERR_OK;
+}
+
+/*
+ * The newest event says where a referral stands. Without one a referral that became a placement was accepted, on a day
+ * that nobody wrote down; any other is `received`. *ret_on INT64_MIN: the day is not known.
+ */
 static enum err_code referral_status(struct store *store, struct slice subject, struct merged *events,
-                                     struct buf *status, int64_t *ret_on, struct error *err)
+                                     const struct value *received_on, struct buf *status, int64_t *ret_on,
+                                     struct error *err)
 {
     TRY(merge(store, kind_by_number(KIND_REFERRAL_EVENT), subject, events, err));
-    if (events->count == 0) {
-        return buf_append_text(status, "received", err);
-    }
+    *ret_on = INT64_MIN;
     struct record newest;
-    TRY(record_decode(events->record.kind, events->versions[events->count - 1].body, &newest, err));
-    struct value *name = record_value(&newest, "status");
-    struct value *on = record_value(&newest, "on");
-    *ret_on = on->present ? on->number : INT64_MIN;
-    return name->present ? buf_append(status, name->text.data, name->text.len, err)
-                         : buf_append_text(status, "received", err);
+    if (events->count > 0) {
+        TRY(record_decode(events->record.kind, events->versions[events->count - 1].body, &newest, err));
+        struct value *name = record_value(&newest, "status");
+        struct value *on = record_value(&newest, "on");
+        if (name->present) {
+            *ret_on = on->present ? on->number : INT64_MIN;
+            return buf_append(status, name->text.data, name->text.len, err);
+        }
+    }
+    bool placed;
+    TRY(has_placement(store, subject, &placed, err));
+    if (!placed && received_on->present) {
+        *ret_on = received_on->number;
+    }
+    return buf_append_text(status, placed ? "accepted" : "received", err);
 }
 
 static bool any_from_centre(const struct merged *merged)
@@ -214,10 +236,6 @@ static enum err_code put_referral(struct store *store, struct slice subject, str
     int at = bind_record(s, subject, &merged->record);
     bind_int(s, at, any_from_centre(merged));
     bind_text_slice(s, at + 1, status);
-    struct value *received = merged_value(merged, "received_on");
-    if (status_on == INT64_MIN && received->present) {
-        status_on = received->number;
-    }
     if (status_on == INT64_MIN) {
         bind_null(s, at + 2);
     } else {
@@ -232,7 +250,7 @@ static enum err_code fold_referral(struct store *store, struct slice subject, st
     SCOPED(buf_fini) struct buf status;
     buf_init(&status, ROW_CODE_SIZE);
     int64_t status_on = INT64_MIN;
-    TRY(referral_status(store, subject, &events, &status, &status_on, err));
+    TRY(referral_status(store, subject, &events, merged_value(merged, "received_on"), &status, &status_on, err));
     if (merged->count == 0 && events.count == 0) {
         TRY(delete_row(store, "DELETE FROM referral WHERE id = ?1", subject, err));
     } else {
@@ -293,21 +311,51 @@ static enum err_code fold_notice(struct store *store, struct slice subject, stru
     return placement->present ? dirty_placement(store, placement->text.data, err) : ERR_OK;
 }
 
+static enum err_code fold_subject(struct store *store, uint32_t kind, struct slice subject, struct error *err);
+
 /* Notices of a placement hang on its calendar. */
 static enum err_code fold_notices_of(struct store *store, const uint8_t placement[OP_ENTITY_BYTES], struct error *err);
 
-static enum err_code fold_placement(struct store *store, struct slice subject, struct merged *merged, struct error *err)
+static enum err_code referral_of_placement(struct store *store, struct slice placement, uint8_t out[OP_ENTITY_BYTES],
+                                           bool *ret_named, struct error *err)
+{
+    sqlite3_stmt *s;
+    bool row;
+    TRY(db_statement(&store->db, "SELECT referral FROM placement WHERE id = ?1", &s, err));
+    bind_slice(s, 1, placement);
+    TRY(db_step(&store->db, s, &row, err));
+    *ret_named = row && column_fixed(s, 0, out, OP_ENTITY_BYTES);
+    sqlite3_reset(s);
+    return ERR_OK;
+}
+
+static enum err_code put_placement(struct store *store, struct slice subject, struct merged *merged, struct error *err)
 {
     if (merged->count == 0) {
-        TRY(delete_row(store, "DELETE FROM placement WHERE id = ?1", subject, err));
-    } else {
-        sqlite3_stmt *s;
-        TRY(db_statement(&store->db,
-                         "INSERT OR REPLACE INTO placement VALUES "
-                         "(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15)",
-                         &s, err));
-        (void)bind_record(s, subject, &merged->record);
-        TRY(db_run(&store->db, s, err));
+        return delete_row(store, "DELETE FROM placement WHERE id = ?1", subject, err);
+    }
+    sqlite3_stmt *s;
+    TRY(db_statement(&store->db,
+                     "INSERT OR REPLACE INTO placement VALUES "
+                     "(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15)",
+                     &s, err));
+    (void)bind_record(s, subject, &merged->record);
+    return db_run(&store->db, s, err);
+}
+
+static enum err_code fold_placement(struct store *store, struct slice subject, struct merged *merged, struct error *err)
+{
+    uint8_t before[OP_ENTITY_BYTES];
+    bool named;
+    TRY(referral_of_placement(store, subject, before, &named, err));
+    TRY(put_placement(store, subject, merged, err));
+    /* what a placement says of the referral it came from, and of the one it no longer names */
+    if (named) {
+        TRY(fold_subject(store, KIND_REFERRAL, slice_of(before, OP_ENTITY_BYTES), err));
+    }
+    const struct value *referral = merged_value(merged, "referral");
+    if (referral->present) {
+        TRY(fold_subject(store, KIND_REFERRAL, referral->text, err));
     }
     TRY(fold_placement_sessions(store, subject.data, err));
     TRY(fold_notices_of(store, subject.data, err));

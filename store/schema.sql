@@ -114,6 +114,7 @@ CREATE TABLE placement (
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX placement_ref ON placement (ref);
 CREATE INDEX placement_participant ON placement (participant);
+CREATE INDEX placement_referral ON placement (referral);
 CREATE INDEX placement_ends ON placement (ends_on, starts_on);
 
 -- Every assertion about a session. `op` is this replica's number of it.

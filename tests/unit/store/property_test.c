@@ -32,7 +32,7 @@ static const char *const patterns[] = { "Mon Wed 09:30-15:30", "Mon Tue Thu 10:0
 static void random_entry(struct world *world, struct store_entry *entry)
 {
     static char name[32];
-    switch (below(8)) {
+    switch (below(9)) {
     case 0:
         (void)snprintf(name, sizeof(name), "Test %u", below(100));
         entry_participant(world, entry, people[below(2)], name);
@@ -41,6 +41,11 @@ static void random_entry(struct world *world, struct store_entry *entry)
         entry_placement(world, entry, placements[below(3)], people[below(2)], below(2) ? "mandatory" : "voluntary",
                         "2026-06-01", below(2) ? "2026-06-30" : "2026-06-02", patterns[below(3)]);
         record_set_text(&entry->record, "calendar", below(2) ? "scotland" : "england_wales");
+        if (below(2)) {
+            static uint8_t referral[OP_ENTITY_BYTES];
+            entity_id(world->stream, "referral", below(2) ? "R-1" : "R-2", referral);
+            record_set_id(&entry->record, "referral", referral);
+        }
         return;
     case 2:
         entry_notice(world, entry, below(2) ? "N-1" : "N-2", placements[below(3)], "2026-05-20",
@@ -54,6 +59,9 @@ static void random_entry(struct world *world, struct store_entry *entry)
         record_set_number(&entry->record, "on", day_of(days[below(4)]));
         return;
     }
+    case 4:
+        entry_referral(world, entry, below(2) ? "R-1" : "R-2", people[below(2)], days[below(4)]);
+        return;
     default:
         entry_attendance(world, entry, placements[below(3)], days[below(4)], (int)below(2),
                          (enum outcome)(1 + below(7)), (int)below(400), "said so");

@@ -331,3 +331,32 @@ Test(replica, a_flag_that_clears_stays_as_history)
     cr_assert_eq(flags.rows[0].cleared_at_ms, 3000);
     flag_list_rows_fini(&flags);
 }
+
+static struct referral_row first_referral(struct replica *replica)
+{
+    struct referral_list list;
+    cr_assert_eq(query_referrals(replica->store, NULL, 10, &list, NULL), ERR_OK);
+    cr_assert_eq(list.count, 1);
+    struct referral_row row = list.rows[0];
+    referral_list_fini(&list);
+    return row;
+}
+
+Test(replica, a_referral_that_became_a_placement_waits_for_nothing)
+{
+    struct store_entry referral;
+    entry_referral(&world, &referral, "R-1", "GDN-001", "2026-05-20");
+    replica_write(&one, &referral, now);
+    cr_assert_str_eq(first_referral(&one).status, "received");
+    cr_assert_eq(first_referral(&one).status_on, day_of("2026-05-20"));
+    struct store_entry placement;
+    entry_placement(&world, &placement, "P-9", "GDN-001", "mandatory", "2026-06-01", "2026-11-27", "Tue 10:00-12:00");
+    record_set_id(&placement.record, "referral", referral.subject);
+    replica_write(&one, &placement, now += 1000);
+    cr_assert_str_eq(first_referral(&one).status, "accepted");
+    cr_assert_eq(first_referral(&one).status_on, ROW_NONE, "nobody wrote down when");
+    struct store_site_facts facts;
+    cr_assert_eq(store_site_facts(one.store, day_of("2026-06-10"), &facts, NULL), ERR_OK);
+    cr_assert_eq(facts.facts.waiting, 0);
+    store_site_facts_fini(&facts);
+}

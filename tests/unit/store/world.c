@@ -182,6 +182,18 @@ void entry_participant(struct world *world, struct store_entry *entry, const cha
     record_set_text(&entry->record, "name", name);
 }
 
+void entry_referral(struct world *world, struct store_entry *entry, const char *ref, const char *participant,
+                    const char *received_on)
+{
+    entry_init(entry, KIND_REFERRAL);
+    entity_id(world->stream, "referral", ref, entry->subject);
+    record_set_text(&entry->record, "ref", ref);
+    record_set_id(&entry->record, "participant", lent_id(world, "participant", participant));
+    record_set_text(&entry->record, "route", "cwp");
+    record_set_text(&entry->record, "basis", "mandatory");
+    record_set_number(&entry->record, "received_on", day_of(received_on));
+}
+
 void entry_placement(struct world *world, struct store_entry *entry, const char *ref, const char *participant,
                      const char *basis, const char *starts_on, const char *ends_on, const char *pattern)
 {

@@ -43,6 +43,8 @@ void replica_digest(struct replica *replica, char out[2 * SHA256_BYTES + 1]);
 
 /* Entries with plain contents. */
 void entry_participant(struct world *world, struct store_entry *entry, const char *ref, const char *name);
+void entry_referral(struct world *world, struct store_entry *entry, const char *ref, const char *participant,
+                    const char *received_on);
 void entry_placement(struct world *world, struct store_entry *entry, const char *ref, const char *participant,
                      const char *basis, const char *starts_on, const char *ends_on, const char *pattern);
 void entry_attendance(struct world *world, struct store_entry *entry, const char *placement, const char *day, int slot,
