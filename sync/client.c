@@ -122,7 +122,8 @@ static int64_t held_ms(const struct client *c, int64_t delay_ms)
 static void round_failed(struct client *c)
 {
     const struct client_verdict *verdict = &c->verdict;
-    c->failures += c->failures < UINT32_MAX;
+    /* a try that a new record or the network brought forward is no sign that the trouble lasts longer */
+    c->failures += !c->early && c->failures < UINT32_MAX;
     round_close(c, verdict->rc, &verdict->error);
     if (needs_person(verdict->rc)) {
         move(c, CLIENT_STALLED);
@@ -165,6 +166,7 @@ static void send_next(struct client *c)
 
 static void round_begin(struct client *c)
 {
+    c->early = c->state == CLIENT_BACKOFF && !c->timer_fired;
     move(c, CLIENT_EXCHANGING);
     c->woken = 0;
     c->timer_fired = false;

@@ -48,7 +48,8 @@ struct client {
     bool new_ops;
     struct client_verdict verdict;
     enum err_code stalled_by;
-    unsigned failures;      /* in a row */
+    unsigned failures;      /* in a row, of tries in their time */
+    bool early;             /* this try was brought forward out of BACKOFF by a wake */
     int64_t hold_until_ms;  /* monotonic: the centre's Retry-After */
     int64_t next_try_at_ms; /* wall */
 

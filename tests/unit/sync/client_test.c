@@ -143,6 +143,23 @@ Test(client, a_wake_ends_the_backoff_at_once)
     desk_fini(&desk);
 }
 
+Test(client, tries_brought_forward_by_new_records_do_not_lengthen_the_backoff)
+{
+    struct desk desk;
+    desk_init(&desk);
+    client_wake(desk.client, CLIENT_WAKE_START);
+    desk_cut(&desk);
+    for (size_t i = 0; i < 40; i++) {
+        client_wake(desk.client, CLIENT_WAKE_NEW_OPS);
+        desk_cut(&desk);
+        cr_assert_eq(desk.last_limit, 2001, "record %zu", i);
+    }
+    desk_timer(&desk);
+    desk_cut(&desk);
+    cr_assert_eq(desk.last_limit, 4001);
+    desk_fini(&desk);
+}
+
 Test(client, only_a_person_breaks_the_peace_that_the_centre_asked_for)
 {
     struct desk desk;
