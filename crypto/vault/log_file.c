@@ -8,13 +8,12 @@
  *      ...
  *
  * How SQLite uses it decides what each access means:
- *   - A frame's header, then its page: held back and put together, one write. A header that follows the read of the
- * whole frame is SQLite correcting checksums: written at once.
+ *   - A frame's header, then its page: held back and put together, one write.
+ *   - A frame's header after the read of that whole frame: SQLite corrects checksums. Written at once.
  *   - A page alone: the frame exists and its content is replaced before the transaction ends; its page number stays.
  *   - The header, then whole frames: recovery looking for the end. There a frame that does not open is the end.
  *   - Every other read of a frame is of one that was committed: it opens, or the read fails.
- * A frame's own header is final only at the commit, so the salts that a page is bound to come from the header of the
- * file.
+ * A frame's own header is final only at the commit, so the salts that a page is bound to come from the file's header.
  */
 #include <string.h>
 
@@ -33,7 +32,6 @@ struct log_state {
     struct hide hide;
     bool salts_known;
     bool recovering;
-    unsigned headers_written; /* what the vault's count was when the salts were taken */
     uint8_t salts[SALTS_BYTES];
     uint32_t held_frame; /* 0: none */
     uint32_t whole_read; /* the frame that the last call read whole; 0: none */
@@ -88,11 +86,9 @@ static bool header_valid(const uint8_t header[HEADER_BYTES])
     return first == get_be32(header + AT_CHECKSUM) && second == get_be32(header + AT_CHECKSUM + 4);
 }
 
-static void salts_take(struct vault_file *file, const uint8_t header[HEADER_BYTES], unsigned headers_written)
+static void salts_take(struct log_state *state, const uint8_t header[HEADER_BYTES])
 {
-    struct log_state *state = state_of(file);
     memcpy(state->salts, header + AT_SALTS, SALTS_BYTES);
-    state->headers_written = headers_written;
     state->salts_known = true;
 }
 
@@ -105,7 +101,6 @@ static int header_read(struct vault_file *file, uint8_t header[HEADER_BYTES])
 {
     static const uint8_t ZERO[HEADER_BYTES] = { 0 };
     struct log_state *state = state_of(file);
-    unsigned headers_written = atomic_load(&file->vault->log_headers_written);
     uint8_t hidden[HEADER_BYTES];
     state->salts_known = false;
     memset(header, 0, HEADER_BYTES);
@@ -118,7 +113,7 @@ static int header_read(struct vault_file *file, uint8_t header[HEADER_BYTES])
         return SQLITE_IOERR_READ;
     }
     if (header_valid(header)) {
-        salts_take(file, header, headers_written);
+        salts_take(state, header);
         return SQLITE_OK;
     }
     memset(header, 0, HEADER_BYTES);
@@ -131,10 +126,11 @@ static int header_read(struct vault_file *file, uint8_t header[HEADER_BYTES])
     return vault_refused(file->vault, &err, "read the header of '%s-wal'", file->vault->path);
 }
 
+/* Once taken they are kept. Another handle may begin the log anew: the readers and the writer below notice. */
 static int salts_ensure(struct vault_file *file)
 {
     struct log_state *state = state_of(file);
-    if (state->salts_known && state->headers_written == atomic_load(&file->vault->log_headers_written)) {
+    if (state->salts_known) {
         return SQLITE_OK;
     }
     uint8_t header[HEADER_BYTES];
@@ -156,9 +152,8 @@ static int header_write(struct vault_file *file, const uint8_t header[HEADER_BYT
         return SQLITE_IOERR_WRITE;
     }
     int rc = write_below(file, state->scratch, HEADER_BYTES, 0);
-    unsigned headers_written = atomic_fetch_add(&file->vault->log_headers_written, 1) + 1;
     if (rc == SQLITE_OK) {
-        salts_take(file, header, headers_written);
+        salts_take(state, header);
     }
     return rc;
 }
@@ -196,6 +191,28 @@ static int frame_header_read(struct vault_file *file, uint32_t frame, uint8_t he
     return rc;
 }
 
+/*
+ * The salts to seal a page with. A frame's header carries the log's salts or, while its checksum is yet to be
+ * corrected, zeros; if it carries others, somebody began the log anew behind this handle's back, and sealing would make
+ * a frame that never opens.
+ */
+static int salts_for(struct vault_file *file, const uint8_t header[FRAME_HEADER_BYTES])
+{
+    static const uint8_t ZERO[SALTS_BYTES] = { 0 };
+    struct log_state *state = state_of(file);
+    const uint8_t *own = header + AT_FRAME_SALTS;
+    for (int attempt = 0; attempt < 2; attempt++) {
+        int rc = salts_ensure(file);
+        if (rc != SQLITE_OK || memcmp(own, ZERO, SALTS_BYTES) == 0 || memcmp(own, state->salts, SALTS_BYTES) == 0) {
+            return rc;
+        }
+        state->salts_known = false;
+    }
+    struct error why;
+    (void)FAIL(&why, DAMAGED, "the log's header was exchanged");
+    return vault_refused(file->vault, &why, "write '%s-wal'", file->vault->path);
+}
+
 /* With the header that was held back, or into the frame that is there. */
 static int page_write(struct vault_file *file, uint32_t frame, const uint8_t *page)
 {
@@ -210,7 +227,7 @@ static int page_write(struct vault_file *file, uint32_t frame, const uint8_t *pa
         rc = held_flush(file);
         rc = rc == SQLITE_OK ? frame_header_read(file, frame, header) : rc;
     }
-    rc = rc == SQLITE_OK ? salts_ensure(file) : rc;
+    rc = rc == SQLITE_OK ? salts_for(file, header) : rc;
     if (rc != SQLITE_OK) {
         return rc;
     }
@@ -395,9 +412,7 @@ static int log_truncate(sqlite3_file *handle, sqlite3_int64 size)
     struct vault_file *file = vault_file_of(handle);
     state_of(file)->held_frame = 0;
     state_of(file)->salts_known = false;
-    int rc = below_truncate(handle, size);
-    atomic_fetch_add(&file->vault->log_headers_written, 1);
-    return rc;
+    return below_truncate(handle, size);
 }
 
 static int log_sync(sqlite3_file *handle, int flags)

@@ -14,11 +14,12 @@
  *        8   4  page size, 4096
  *       12   4  key epoch
  *       16  16  file id
- *       32   8  page 1 of the database: its bytes 16 to 23, which stay in the clear; a log frame: the salts of the
- * log's header 40   4  a log frame: its number, from 1
+ *       32   8  page 1 of the database: its bytes 16 to 23, which stay in the clear
+ *               a log frame: the salts of the log's header
+ *       40   4  a log frame: its number, from 1
  *
- * (32 bytes for a page of the database, 40 for page 1, 44 for a frame.) Of page 1 of the database bytes 0 to 15 are the
- * file id, 16 to 23 clear, and the ciphertext begins at 24.
+ * (32 bytes for a page of the database, 40 for page 1, 44 for a frame.) Of page 1 of the database bytes 0 to 15 are
+ * the file id, 16 to 23 clear, and the ciphertext begins at 24.
  *
  * Ownership:  a struct seal belongs to one file handle and holds OpenSSL's contexts.
  * Threads:    one at a time for each.

@@ -37,31 +37,42 @@ int vault_refused(struct vault *vault, const struct error *why, const char *form
     pthread_mutex_lock(&vault->damage_lock);
     vault->damage = *why;
     (void)error_wrap(&vault->damage, why->code, "%s", what);
-    vault->has_damage = true;
+    vault->damages++;
     pthread_mutex_unlock(&vault->damage_lock);
     return SQLITE_IOERR_DATA;
 }
 
-void vault_forget_damage(struct vault *vault)
+static pthread_mutex_t *damage_lock_of(const struct vault *vault)
 {
-    pthread_mutex_lock(&vault->damage_lock);
-    vault->has_damage = false;
-    pthread_mutex_unlock(&vault->damage_lock);
+    union {
+        const pthread_mutex_t *from;
+        pthread_mutex_t *to;
+    } lock = { .from = &vault->damage_lock };
+    return lock.to;
+}
+
+unsigned vault_damages(const struct vault *vault)
+{
+    pthread_mutex_lock(damage_lock_of(vault));
+    unsigned damages = vault->damages;
+    pthread_mutex_unlock(damage_lock_of(vault));
+    return damages;
+}
+
+bool vault_damage_since(const struct vault *vault, unsigned seen, struct error *ret_damage)
+{
+    pthread_mutex_lock(damage_lock_of(vault));
+    bool newer = vault->damages > seen;
+    if (newer) {
+        *ret_damage = vault->damage;
+    }
+    pthread_mutex_unlock(damage_lock_of(vault));
+    return newer;
 }
 
 bool vault_last_damage(const struct vault *vault, struct error *ret_damage)
 {
-    union {
-        const struct vault *from;
-        struct vault *to;
-    } lockable = { .from = vault };
-    pthread_mutex_lock(&lockable.to->damage_lock);
-    bool has = vault->has_damage;
-    if (has) {
-        *ret_damage = vault->damage;
-    }
-    pthread_mutex_unlock(&lockable.to->damage_lock);
-    return has;
+    return vault_damage_since(vault, 0, ret_damage);
 }
 
 /* Making and unlocking

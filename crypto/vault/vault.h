@@ -9,9 +9,10 @@
  * crypto/VAULT.md.
  *
  * Ownership:  vault_open gives, vault_close wipes and releases; every connection is closed before.
- * Threads:    the calls of this header belong to one thread; a connection may be used by another thread as SQLite
- * allows. Limits:     one database a vault; one process at a time (a second one is refused with ERR_BUSY); no fork
- * while open. Layer:      crypto. The only header outside store/ that names sqlite3.
+ * Threads:    the calls of this header belong to one thread; a connection to one thread at a time.
+ * Limits:     one database a vault, one vault for it in a process; one process at a time (a second one is refused with
+ *             ERR_BUSY); no fork while open.
+ * Layer:      crypto. The only header outside store/ that names sqlite3.
  */
 #ifndef CRYPTO_VAULT_VAULT_H
 #define CRYPTO_VAULT_VAULT_H

@@ -1,11 +1,12 @@
 #include <limits.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "base/log.h"
 #include "crypto/vault/vault_internal.h"
 
-enum { ANSWER_MAX = 16 };
+enum { ANSWER_MAX = 16, DATABASE_MODE = 0600 };
 
 static enum err_code code_of(int rc)
 {
@@ -33,25 +34,33 @@ static enum err_code code_of(int rc)
     }
 }
 
-static enum err_code sql_failed(const struct vault *vault, sqlite3 *db, const char *sql, struct error *err)
+/* A connection on its way to be given out. */
+struct opening {
+    struct vault *vault;
+    sqlite3 *db;
+    unsigned damages_before;
+};
+
+static enum err_code sql_failed(const struct opening *opening, const char *sql, struct error *err)
 {
-    int rc = sqlite3_extended_errcode(db);
+    const struct vault *vault = opening->vault;
+    int rc = sqlite3_extended_errcode(opening->db);
     struct error damage;
-    if (vault_last_damage(vault, &damage)) {
+    if (vault_damage_since(vault, opening->damages_before, &damage)) {
         return error_set(err, ERR_DAMAGED, "%s", damage.message);
     }
     if ((rc & 0xff) == SQLITE_BUSY) {
         return FAIL(err, BUSY, "open the database '%s': another process has it", vault->path);
     }
-    return error_set(err, code_of(rc), "open the database '%s': '%s': %s", vault->path, sql, sqlite3_errmsg(db));
+    return error_set(err, code_of(rc), "open the database '%s': '%s': %s", vault->path, sql,
+                     sqlite3_errmsg(opening->db));
 }
 
 /* Runs one statement; `answer` takes the first column of the first row, cut. */
-static enum err_code sql_run(const struct vault *vault, sqlite3 *db, const char *sql, char answer[ANSWER_MAX],
-                             struct error *err)
+static enum err_code sql_run(const struct opening *opening, const char *sql, char answer[ANSWER_MAX], struct error *err)
 {
     sqlite3_stmt *statement = NULL;
-    int rc = sqlite3_prepare_v2(db, sql, -1, &statement, NULL);
+    int rc = sqlite3_prepare_v2(opening->db, sql, -1, &statement, NULL);
     if (rc == SQLITE_OK) {
         rc = sqlite3_step(statement);
     }
@@ -60,7 +69,7 @@ static enum err_code sql_run(const struct vault *vault, sqlite3 *db, const char 
         (void)snprintf(answer, ANSWER_MAX, "%s", text == NULL ? "" : (const char *)text);
         rc = sqlite3_step(statement);
     }
-    enum err_code result = rc == SQLITE_DONE ? ERR_OK : sql_failed(vault, db, sql, err);
+    enum err_code result = rc == SQLITE_DONE ? ERR_OK : sql_failed(opening, sql, err);
     (void)sqlite3_finalize(statement);
     return result;
 }
@@ -75,7 +84,7 @@ static int attach_refuse(void *unused, int action, const char *file, const char 
     return action == SQLITE_ATTACH && (file == NULL || file[0] != '\0') ? SQLITE_DENY : SQLITE_OK;
 }
 
-static enum err_code settings_apply(const struct vault *vault, sqlite3 *db, int cache_kib, struct error *err)
+static enum err_code settings_apply(const struct opening *opening, int cache_kib, struct error *err)
 {
     static const char *const SETTINGS[] = {
         "PRAGMA mmap_size=0",     "PRAGMA synchronous=FULL",   "PRAGMA foreign_keys=ON",
@@ -83,23 +92,24 @@ static enum err_code settings_apply(const struct vault *vault, sqlite3 *db, int 
     };
     char answer[ANSWER_MAX];
     for (size_t i = 0; i < ARRAY_LEN(SETTINGS); i++) {
-        TRY(sql_run(vault, db, SETTINGS[i], answer, err));
+        TRY(sql_run(opening, SETTINGS[i], answer, err));
     }
     char cache[48];
     (void)snprintf(cache, sizeof(cache), "PRAGMA cache_size=-%d", cache_kib);
-    return sql_run(vault, db, cache, answer, err);
+    return sql_run(opening, cache, answer, err);
 }
 
 /* What must be set before SQLite looks at the file. */
-static enum err_code connection_prepare(const struct vault *vault, sqlite3 *db, struct error *err)
+static enum err_code connection_prepare(const struct opening *opening, struct error *err)
 {
+    sqlite3 *db = opening->db;
     int reserve = PAGE_RESERVE;
     if (sqlite3_file_control(db, "main", SQLITE_FCNTL_RESERVE_BYTES, &reserve) != SQLITE_OK ||
         sqlite3_extended_result_codes(db, 1) != SQLITE_OK ||
         sqlite3_db_config(db, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL) != SQLITE_OK ||
         sqlite3_db_config(db, SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0, NULL) != SQLITE_OK ||
         sqlite3_set_authorizer(db, attach_refuse, NULL) != SQLITE_OK) {
-        return sql_failed(vault, db, "settings", err);
+        return sql_failed(opening, "settings", err);
     }
     return ERR_OK;
 }
@@ -108,13 +118,16 @@ static enum err_code connection_prepare(const struct vault *vault, sqlite3 *db, 
  * A new file: its first page goes through no rollback journal on disk, because there is nothing to roll back to. From
  * the moment that the keys file says so, the database is expected to be there.
  */
-static enum err_code database_make(struct vault *vault, sqlite3 *db, struct error *err)
+static enum err_code database_make(const struct opening *opening, struct error *err)
 {
+    if (chmod(opening->vault->full_path, DATABASE_MODE) != 0) {
+        return error_errno(err, "make the database '%s'", opening->vault->path);
+    }
     char answer[ANSWER_MAX] = "";
-    TRY(sql_run(vault, db, "PRAGMA page_size=4096", answer, err));
-    TRY(sql_run(vault, db, "PRAGMA journal_mode", answer, err));
+    TRY(sql_run(opening, "PRAGMA page_size=4096", answer, err));
+    TRY(sql_run(opening, "PRAGMA journal_mode", answer, err));
     if (strcmp(answer, "wal") != 0) {
-        TRY(sql_run(vault, db, "PRAGMA journal_mode=MEMORY", answer, err));
+        TRY(sql_run(opening, "PRAGMA journal_mode=MEMORY", answer, err));
     }
     return ERR_OK;
 }
@@ -129,38 +142,39 @@ static enum err_code made_mark(struct vault *vault, struct error *err)
     return ERR_OK;
 }
 
-static enum err_code database_set_up(struct vault *vault, sqlite3 *db, int cache_kib, struct error *err)
+static enum err_code database_set_up(const struct opening *opening, int cache_kib, struct error *err)
 {
+    struct vault *vault = opening->vault;
     char answer[ANSWER_MAX] = "";
-    TRY(connection_prepare(vault, db, err));
-    TRY(settings_apply(vault, db, cache_kib, err));
+    TRY(connection_prepare(opening, err));
+    TRY(settings_apply(opening, cache_kib, err));
     if (!atomic_load(&vault->made)) {
-        TRY(database_make(vault, db, err));
+        TRY(database_make(opening, err));
     }
-    TRY(sql_run(vault, db, "PRAGMA journal_mode=WAL", answer, err));
+    TRY(sql_run(opening, "PRAGMA journal_mode=WAL", answer, err));
     if (strcmp(answer, "wal") != 0) {
         return FAIL(err, DATABASE, "open the database '%s': the write-ahead log is not possible ('%s')", vault->path,
                     answer);
     }
-    TRY(sql_run(vault, db, "SELECT count(*) FROM sqlite_schema", answer, err));
+    TRY(sql_run(opening, "SELECT count(*) FROM sqlite_schema", answer, err));
     return atomic_load(&vault->made) ? ERR_OK : made_mark(vault, err);
 }
 
 enum err_code vault_open_database(struct vault *vault, int cache_kib, sqlite3 **ret_db, struct error *err)
 {
     CHECK(cache_kib > 0);
-    vault_forget_damage(vault);
-    sqlite3 *db = NULL;
-    /* one thread at a time uses a connection: its own mutex would be taken a thousand times a transaction for nothing */
+    struct opening opening = { .vault = vault, .damages_before = vault_damages(vault) };
+    /* One thread at a time uses a connection: its own mutex would be taken a thousand times a transaction for nothing.
+     */
     int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX | (atomic_load(&vault->made) ? 0 : SQLITE_OPEN_CREATE);
-    int rc = sqlite3_open_v2(vault->full_path, &db, flags, vault->name);
-    enum err_code result = rc == SQLITE_OK ? database_set_up(vault, db, cache_kib, err)
-                           : db == NULL    ? FAIL(err, NO_MEMORY, "open the database '%s'", vault->path)
-                                           : sql_failed(vault, db, "open", err);
+    int rc = sqlite3_open_v2(vault->full_path, &opening.db, flags, vault->name);
+    enum err_code result = rc == SQLITE_OK      ? database_set_up(&opening, cache_kib, err)
+                           : opening.db == NULL ? FAIL(err, NO_MEMORY, "open the database '%s'", vault->path)
+                                                : sql_failed(&opening, "open", err);
     if (result != ERR_OK) {
-        (void)sqlite3_close(db);
+        (void)sqlite3_close(opening.db);
         return result;
     }
-    *ret_db = db;
+    *ret_db = opening.db;
     return ERR_OK;
 }

@@ -27,10 +27,9 @@ struct vault {
     struct secret page_key;
     struct secret frame_key;
     struct secret header_key;
-    atomic_bool made;                /* the database has been made: an empty one is damage */
-    atomic_uint log_headers_written; /* a file handle that saw another count reads the log's header again */
+    atomic_bool made; /* the database has been made: an empty one is damage */
     pthread_mutex_t damage_lock;
-    bool has_damage;
+    unsigned damages; /* how often `damage` was set */
     struct error damage;
 };
 
@@ -48,7 +47,10 @@ static inline struct vault_file *vault_file_of(sqlite3_file *handle)
 
 /* Remembers why something was refused, and gives the code for SQLite: SQLITE_IOERR_DATA for damage. */
 int vault_refused(struct vault *vault, const struct error *why, const char *format, ...) PRINTF_LIKE(3, 4);
-void vault_forget_damage(struct vault *vault);
+
+/* vault_last_damage(), if it is newer than the first `seen`. */
+bool vault_damage_since(const struct vault *vault, unsigned seen, struct error *ret_damage);
+unsigned vault_damages(const struct vault *vault);
 
 /* Registers the VFS of a vault whose keys and paths are set. */
 MUST_USE enum err_code vfs_register(struct vault *vault, struct error *err);

@@ -2,6 +2,7 @@
 
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "crypto/digest.h"
@@ -249,13 +250,17 @@ Test(vault_keys, have_eight_slots)
     world_fini(&world);
 }
 
-Test(vault_keys, are_readable_by_their_owner_only)
+Test(vault_keys, and_all_other_files_are_readable_by_their_owner_only)
 {
+    static const char *const SUFFIXES[] = { ".keys", ".keys.prev", "", "-wal" };
     struct world world;
     world_make(&world);
-    char command[160];
-    (void)snprintf(command, sizeof(command), "test \"$(stat -c %%a %s)\" = 600", world_file(&world, ".keys"));
-
-    cr_assert_eq(system(command), 0);
+    world_open(&world);
+    sql(world.db, "CREATE TABLE t(a)");
+    for (size_t i = 0; i < ARRAY_LEN(SUFFIXES); i++) {
+        struct stat about;
+        cr_assert_eq(stat(world_file(&world, SUFFIXES[i]), &about), 0);
+        cr_assert_eq(about.st_mode & 0777, 0600, "%s", SUFFIXES[i]);
+    }
     world_fini(&world);
 }

@@ -192,6 +192,49 @@ Test(vault_log, shows_no_header_in_the_clear)
     world_fini(&world);
 }
 
+/* The second connection begins the log anew; the first appends to it without having read any of it. */
+Test(vault_log, takes_frames_of_a_connection_that_did_not_see_it_begin_anew)
+{
+    struct world world;
+    sqlite3 *second = NULL;
+    struct error err;
+    world_make(&world);
+    world_open(&world);
+    cr_assert_eq(vault_open_database(world.vault, 64, &second, &err), ERR_OK, "%s", err.message);
+    sql(world.db, "CREATE TABLE x(a); CREATE TABLE y(a); INSERT INTO x VALUES(1); PRAGMA wal_checkpoint(RESTART)");
+
+    sql(second, "INSERT INTO y VALUES(2)");
+    sql(world.db, "INSERT INTO x VALUES(3)");
+
+    struct world copy;
+    world_copy(&world, &copy);
+    world_open(&copy);
+    cr_assert_eq(sql_number(second, "SELECT sum(a) FROM x"), 4);
+    cr_assert_eq(sql_number(copy.db, "SELECT (SELECT sum(a) FROM x) * 10 + (SELECT sum(a) FROM y)"), 42);
+    cr_assert_eq(sqlite3_close(second), SQLITE_OK);
+    world_fini(&copy);
+    world_fini(&world);
+}
+
+/* Correcting checksums reads the transaction's own frames back: a damaged one fails the commit, it is not passed over. */
+Test(vault_log, fails_the_commit_that_reads_back_a_damaged_frame)
+{
+    struct world world;
+    world_make(&world);
+    world_open(&world);
+    sql(world.db, "PRAGMA cache_size=5; PRAGMA wal_autocheckpoint=0; CREATE TABLE t(a INTEGER PRIMARY KEY, b BLOB);"
+                  "BEGIN; WITH RECURSIVE n(x) AS (SELECT 1 UNION ALL SELECT x+1 FROM n WHERE x<200)"
+                  "INSERT INTO t(b) SELECT zeroblob(1000) FROM n; UPDATE t SET b=randomblob(1000) WHERE a<150");
+    long last = frames_of(&world) - 1;
+    flip_byte(world_file(&world, "-wal"), HEADER + last * FRAME + 1000);
+
+    int rc = sql_code(world.db, "COMMIT");
+
+    cr_assert_eq(rc, SQLITE_IOERR_DATA);
+    cr_assert_eq(sql_number(world.db, "SELECT count(*) FROM t"), 0);
+    world_fini(&world);
+}
+
 static unsigned seeded(unsigned *state, unsigned below)
 {
     *state = *state * 1664525u + 1013904223u;
