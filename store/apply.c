@@ -208,8 +208,9 @@ static enum err_code save_sync(struct store *store, const struct store_exchange 
     sqlite3_stmt *s;
     TRY(db_statement(
         &store->db,
-        "UPDATE sync_state SET cursor = ?1, acked_seq = ?2, acked_link = ?3, receipt = ?4, clock_offset = ?5, "
-        "newest_hlc = ?6",
+        "UPDATE sync_state SET cursor = ?1, acked_seq = ?2, acked_link = ?3, clock_offset = ?5, newest_hlc = ?6, "
+        "receipt = iif(?7 >= receipt_seq AND length(?4) > 0, ?4, receipt), "
+        "receipt_seq = iif(?7 >= receipt_seq AND length(?4) > 0, ?7, receipt_seq)",
         &s, err));
     bind_int(s, 1, (int64_t)exchange->cursor);
     bind_int(s, 2, (int64_t)acked);
@@ -217,6 +218,7 @@ static enum err_code save_sync(struct store *store, const struct store_exchange 
     bind_blob(s, 4, receipt->signature, receipt->signature_len);
     bind_int(s, 5, exchange->clock_offset_ms);
     bind_int(s, 6, (int64_t)store->newest_hlc);
+    bind_int(s, 7, (int64_t)receipt->acked_seq);
     return db_run(&store->db, s, err);
 }
 

@@ -65,12 +65,13 @@ CREATE TABLE sync_state (
     cursor        INTEGER NOT NULL,
     acked_seq     INTEGER NOT NULL,
     acked_link    BLOB,
+    receipt_seq   INTEGER NOT NULL,          -- the most that the centre ever acknowledged, and its signature: evidence that stays
     receipt       BLOB,
     clock_offset  INTEGER,                   -- ms, NULL: never measured
     newest_hlc    INTEGER NOT NULL,
     dirty_site    INTEGER NOT NULL
 ) STRICT;
-INSERT INTO sync_state VALUES (1, 0, 0, NULL, NULL, NULL, 0, 1);
+INSERT INTO sync_state VALUES (1, 0, 0, NULL, 0, NULL, NULL, 0, 1);
 
 CREATE TABLE dirty_placement (placement BLOB PRIMARY KEY) STRICT, WITHOUT ROWID;
 

@@ -206,3 +206,23 @@ Test(guard_rail, an_altered_body_is_found_by_verify)
     cr_assert_eq(store_verify(site.store, &verified, &err), ERR_HISTORY);
     cr_assert_not_null(strstr(err.message, "altered"), "%s", err.message);
 }
+
+Test(guard_rail, a_centre_that_goes_back_on_a_receipt_leaves_the_higher_one_here)
+{
+    struct store_exchange exchange = { .receipt = { .acked_seq = 4, .signature = "four", .signature_len = 4 },
+                                       .received_at_ms = now };
+    struct store_applied applied;
+    struct error err = { 0 };
+    cr_assert_eq(store_apply(site.store, &exchange, &applied, &err), ERR_OK, "%s", err.message);
+    exchange.receipt = (struct store_receipt){ .acked_seq = 2, .signature = "two", .signature_len = 3 };
+    cr_assert_eq(store_apply(site.store, &exchange, &applied, &err), ERR_OK, "%s", err.message);
+    sqlite3_stmt *s;
+    bool row;
+    cr_assert_eq(db_statement(&site.store->db, "SELECT acked_seq, receipt_seq, receipt FROM sync_state", &s, &err),
+                 ERR_OK);
+    cr_assert_eq(db_step(&site.store->db, s, &row, &err), ERR_OK);
+    cr_assert_eq(column_int(s, 0), 2, "what is missing there is sent again");
+    cr_assert_eq(column_int(s, 1), 4);
+    cr_assert(slice_equal(column_slice(s, 2), slice_of_text("four")));
+    sqlite3_reset(s);
+}
