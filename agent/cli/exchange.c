@@ -130,6 +130,7 @@ static void print_sync(struct cli *cli, json_t *status, const char *before, enum
     cli->screen.now_ms = clock_wall_ms(); /* later than when the command began */
     status_print_exchange(screen, status);
     status_print_waiting(screen, status);
+    (void)fflush(screen->out); /* before the notes also when both go to one file */
     if (code == EXIT_LOCKED) {
         screen_print(&cli->notes, "holdfast sync: the vault was locked meanwhile\nnext: 'holdfast unlock'\n");
     } else if (code == EXIT_REFUSED && !round_ended(status, before)) {

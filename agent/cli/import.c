@@ -210,6 +210,7 @@ static enum exit_code report(struct cli *cli, const struct import_input *input, 
             print_problems(&cli->notes, file, answer_member(answer, "warnings"), answer_int(answer, "warning_count"));
         }
         print_summary(&cli->screen, answer);
+        (void)fflush(cli->screen.out); /* in this order also when both go to one file */
         if (rejects != NULL) {
             SCOPED(scoped_free) char *visible = text_visible(rejects, false);
             screen_print(&cli->screen, "rejected rows, with the reason in a column: %s\n", visible);

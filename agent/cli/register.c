@@ -168,7 +168,6 @@ static size_t print_day(const struct screen *screen, const json_t *sessions, siz
     screen_print(screen, "%s%s%s: %zu session%s, %zu not recorded\n", screen_mark(screen, MARK_STRONG), said.text,
                  screen_unmark(screen), sheet_rows(sheet), sheet_rows(sheet) == 1 ? "" : "s", gaps);
     sheet_print(sheet, screen);
-    screen_print(screen, "\n");
     sheet_free(sheet);
     return gaps;
 }
@@ -178,6 +177,7 @@ static void print_roll(const struct screen *screen, const json_t *roll)
     const json_t *sessions = answer_member(roll, "sessions");
     size_t gaps = 0;
     for (size_t index = 0; index < json_array_size(sessions);) {
+        screen_print(screen, "%s", index > 0 ? "\n" : "");
         gaps += print_day(screen, sessions, &index);
     }
     if (json_array_size(sessions) == 0) {
@@ -188,6 +188,7 @@ static void print_roll(const struct screen *screen, const json_t *roll)
         screen_print(screen, "There are more; ask for fewer days.\n");
     }
     if (gaps > 0) {
+        screen_print(screen, "\n");
         screen_paragraph(screen, 0,
                          "Record with 'holdfast attend SESSION OUTCOME'; OUTCOME is attended, late, left_early, "
                          "absent_with_notice, absent, host_closed or excused.");

@@ -133,11 +133,16 @@ static void print_records(const struct screen *screen, const json_t *status)
 {
     static const struct {
         const char *name;
-        const char *words;
+        const char *one;
+        const char *many;
     } kinds[] = {
-        { "participant", "people" },     { "referral", "referrals" }, { "placement", "placements" },
-        { "attendance", "attendances" }, { "notice", "notices" },     { "appointment", "JCP appointments" },
-        { "decision", "JCP decisions" },
+        { "participant", "person", "people" },
+        { "referral", "referral", "referrals" },
+        { "placement", "placement", "placements" },
+        { "attendance", "attendance", "attendances" },
+        { "notice", "notice", "notices" },
+        { "appointment", "JCP appointment", "JCP appointments" },
+        { "decision", "JCP decision", "JCP decisions" },
     };
     const json_t *records = answer_member(status, "records");
     char words[320] = "none yet";
@@ -147,7 +152,7 @@ static void print_records(const struct screen *screen, const json_t *status)
         if (count > 0) {
             struct human number = human_number((uint64_t)count);
             at += (size_t)snprintf(words + at, sizeof(words) - at, "%s%s %s", at > 0 ? ", " : "", number.text,
-                                   kinds[i].words);
+                                   count == 1 ? kinds[i].one : kinds[i].many);
         }
     }
     screen_fact(screen, "Records", "%s", words);
