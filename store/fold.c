@@ -188,32 +188,36 @@ static enum err_code has_placement(struct store *store, struct slice referral, b
     return ERR_OK;
 }
 
+/* Not answered yet: a placement that names such a referral has answered it. */
+static bool status_waits(struct slice status)
+{
+    return slice_equal(status, slice_of_text("received")) || slice_equal(status, slice_of_text("acknowledged"));
+}
+
 /*
- * The newest event says where a referral stands. Without one a referral that became a placement was accepted, on a day
- * that nobody wrote down; any other is `received`. *ret_on INT64_MIN: the day is not known.
+ * The newest event says where a referral stands; without one it is `received`. One that still waited and became a
+ * placement was accepted, on a day that nobody wrote down: *ret_on INT64_MIN.
  */
 static enum err_code referral_status(struct store *store, struct slice subject, struct merged *events,
                                      const struct value *received_on, struct buf *status, int64_t *ret_on,
                                      struct error *err)
 {
     TRY(merge(store, kind_by_number(KIND_REFERRAL_EVENT), subject, events, err));
-    *ret_on = INT64_MIN;
+    struct slice name = slice_of_text("received");
+    struct value on = *received_on;
     struct record newest;
     if (events->count > 0) {
         TRY(record_decode(events->record.kind, events->versions[events->count - 1].body, &newest, err));
-        struct value *name = record_value(&newest, "status");
-        struct value *on = record_value(&newest, "on");
-        if (name->present) {
-            *ret_on = on->present ? on->number : INT64_MIN;
-            return buf_append(status, name->text.data, name->text.len, err);
-        }
+        const struct value *status_value = record_value(&newest, "status");
+        name = status_value->present ? status_value->text : name;
+        on = *record_value(&newest, "on");
     }
-    bool placed;
-    TRY(has_placement(store, subject, &placed, err));
-    if (!placed && received_on->present) {
-        *ret_on = received_on->number;
+    bool placed = false;
+    if (status_waits(name)) {
+        TRY(has_placement(store, subject, &placed, err));
     }
-    return buf_append_text(status, placed ? "accepted" : "received", err);
+    *ret_on = on.present && !placed ? on.number : INT64_MIN;
+    return placed ? buf_append_text(status, "accepted", err) : buf_append(status, name.data, name.len, err);
 }
 
 static bool any_from_centre(const struct merged *merged)

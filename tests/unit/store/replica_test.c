@@ -349,6 +349,13 @@ Test(replica, a_referral_that_became_a_placement_waits_for_nothing)
     replica_write(&one, &referral, now);
     cr_assert_str_eq(first_referral(&one).status, "received");
     cr_assert_eq(first_referral(&one).status_on, day_of("2026-05-20"));
+    struct store_entry event = { .kind = KIND_REFERRAL_EVENT, .happened_at_ms = OP_TIME_NONE };
+    record_init(&event.record, kind_by_number(KIND_REFERRAL_EVENT));
+    memcpy(event.subject, referral.subject, OP_ENTITY_BYTES);
+    record_set_text(&event.record, "status", "acknowledged");
+    record_set_number(&event.record, "on", day_of("2026-05-21"));
+    replica_write(&one, &event, now += 1000);
+    cr_assert_str_eq(first_referral(&one).status, "acknowledged");
     struct store_entry placement;
     entry_placement(&world, &placement, "P-9", "GDN-001", "mandatory", "2026-06-01", "2026-11-27", "Tue 10:00-12:00");
     record_set_id(&placement.record, "referral", referral.subject);
