@@ -99,7 +99,7 @@ bool folder_holds(const char *path, struct slice wanted, char ret_path[FOLDER_PA
     cr_assert_not_null(dir, "open folder '%s': %m", path);
     bool found = false;
     for (struct dirent *entry = readdir(dir); entry != NULL && !found; entry = readdir(dir)) {
-        char name[FOLDER_PATH_SIZE];
+        char name[FOLDER_PATH_SIZE + sizeof(entry->d_name) + 1];
         struct stat status;
         (void)snprintf(name, sizeof(name), "%s/%s", path, entry->d_name);
         if (lstat(name, &status) != 0 || !S_ISREG(status.st_mode)) {
@@ -109,7 +109,7 @@ bool folder_holds(const char *path, struct slice wanted, char ret_path[FOLDER_PA
         file_load(name, &content);
         found = content.len >= wanted.len && memmem(content.data, content.len, wanted.data, wanted.len) != NULL;
         if (found) {
-            (void)snprintf(ret_path, FOLDER_PATH_SIZE, "%s", name);
+            cr_assert_lt(snprintf(ret_path, FOLDER_PATH_SIZE, "%s", name), FOLDER_PATH_SIZE);
         }
     }
     (void)closedir(dir);

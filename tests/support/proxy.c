@@ -192,8 +192,9 @@ static void lane_read(struct proxy *proxy, struct link *link, struct lane *lane,
     lane->written = 0;
     lane->from_ended = got == 0;
     if (lane == &link->up) {
-        if (link->newest) {
-            (void)buf_append(&proxy->last_up, lane->piece, lane->len, NULL);
+        if (link->newest && buf_append(&proxy->last_up, lane->piece, lane->len, NULL) != ERR_OK) {
+            link->newest = false; /* too much to keep */
+            buf_clear(&proxy->last_up);
         }
         proxy->counts.bytes_up += lane->len;
     } else {

@@ -38,7 +38,8 @@ struct laptop {
     char dir[FOLDER_PATH_SIZE]; /* its state folder */
     char key_file[FOLDER_PATH_SIZE];
     char socket[FOLDER_PATH_SIZE];
-    bool with_key_file; /* else a passphrase unlocks */
+    bool with_key_file;                /* else a passphrase unlocks */
+    char clock_file[FOLDER_PATH_SIZE]; /* "": the machine's own clock */
     struct process process;
 };
 
@@ -74,6 +75,9 @@ struct laptop *laptop_make(struct world *world, const char *name, bool with_key_
 void laptop_start(struct laptop *laptop); /* returns when it answers; with a key file, when the replica is open */
 void laptop_stop(struct laptop *laptop);  /* demands exit status 0 */
 void laptop_kill(struct laptop *laptop);
+/* Its wall clock from now on, by this much from the machine's; what runs has to have been started with a shifted one.
+ */
+void laptop_set_clock(struct laptop *laptop, long shift_s);
 /* Enrols over `port` (the centre's own or a proxy's) with a fresh code, and waits for the first exchange. */
 void laptop_enrol(struct laptop *laptop, const char *site, uint16_t port);
 
