@@ -124,18 +124,35 @@ static enum err_code look(struct agent *agent, struct picture *picture, struct e
     return ERR_OK;
 }
 
-/* Resident memory, of proc(5)'s statm. */
-static json_int_t memory_bytes(void)
+struct memory {
+    json_int_t resident;
+    json_int_t own; /* not shared with another process: libraries are not counted */
+};
+
+/* proc(5): statm has the resident pages, smaps_rollup the private ones in kB. */
+static struct memory memory_now(void)
 {
+    struct memory memory = { 0 };
+    char line[128];
     long pages = 0;
+    long kib = 0;
     FILE *file = fopen("/proc/self/statm", "re");
     if (file != NULL) {
-        if (fscanf(file, "%*s %ld", &pages) != 1) {
-            pages = 0;
+        if (fscanf(file, "%*s %ld", &pages) == 1) {
+            memory.resident = (json_int_t)pages * sysconf(_SC_PAGESIZE);
         }
         (void)fclose(file);
     }
-    return (json_int_t)pages * sysconf(_SC_PAGESIZE);
+    file = fopen("/proc/self/smaps_rollup", "re");
+    while (file != NULL && fgets(line, sizeof(line), file) != NULL) {
+        if (sscanf(line, "Private_Clean: %ld kB", &kib) == 1 || sscanf(line, "Private_Dirty: %ld kB", &kib) == 1) {
+            memory.own += (json_int_t)kib * 1024;
+        }
+    }
+    if (file != NULL) {
+        (void)fclose(file);
+    }
+    return memory;
 }
 
 /* ---- the members ---- */
@@ -251,13 +268,15 @@ static bool put_common(json_t *object, const struct agent *agent, const struct p
 {
     const char *vault = open ? "open" : vault_exists(agent->vault_path) ? "locked" : "absent";
     json_t *message = json_string(picture->message);
+    struct memory memory = memory_now();
     return put(object, "state", json_string(picture->state)) &&
            put(object, "message", message != NULL ? message : json_string("")) &&
            put(object, "vault", json_string(vault)) &&
            put(object, "unlocking", json_boolean(agent->state == AGENT_UNLOCKING)) &&
            put(object, "version", json_string(HOLDFAST_VERSION)) &&
            put(object, "today", value_day(clock_today(clock_wall_ms()))) &&
-           put(object, "memory_bytes", json_integer(memory_bytes())) &&
+           put(object, "memory_bytes", json_integer(memory.resident)) &&
+           put(object, "memory_private_bytes", json_integer(memory.own)) &&
            put(object, "programme",
                json_pack("{s:s,s:i}", "id", programme_id(agent->programme), "version",
                          programme_version(agent->programme)));

@@ -122,3 +122,25 @@ Test(flags, a_slice_leaves_the_rest_for_the_next)
     cr_expect_not(dirty.site);
     store_dirty_fini(&dirty);
 }
+
+Test(flags, a_referral_that_led_to_a_placement_waits_no_longer)
+{
+    static const char *const bodies[] = {
+        "{\"kind\": \"referral\", \"fields\": {\"ref\": \"R-1\", \"participant\": \"GDN-001\", \"route\": \"cwp\", "
+        "\"basis\": \"mandatory\", \"received_on\": \"2026-11-02\"}}",
+        "{\"kind\": \"placement\", \"fields\": {\"ref\": \"GDN-P003\", \"participant\": \"GDN-001\", \"referral\": "
+        "\"R-1\", \"basis\": \"mandatory\", \"starts_on\": \"2026-11-09\", \"ends_on\": \"2026-12-18\", \"pattern\": "
+        "\"Tue 10:00-12:00\", \"weekly_minutes\": 120}}",
+    };
+    size_t expected[] = { 1, 0 };
+    for (size_t i = 0; i < ARRAY_LEN(bodies); i++) {
+        site_expect(&site, "POST", "/v1/records", bodies[i], 200, NULL);
+        site_judge(&site);
+        struct reply reply = site_call(&site, "GET", "/v1/flags", NULL);
+        cr_expect_eq(find(&reply, "acknowledgement_due") < reply_count(&reply, "flags"), expected[i], "%s", reply.text);
+        reply_fini(&reply);
+        reply = site_call(&site, "GET", "/v1/capacity", NULL);
+        cr_expect_eq(reply_int(&reply, "waiting"), (json_int_t)expected[i]);
+        reply_fini(&reply);
+    }
+}

@@ -1,0 +1,291 @@
+/*
+ * The whole agent in a process of its own, asked over its socket as the command line asks. No network: what needs a
+ * centre is told that there is none.
+ */
+#include <criterion/criterion.h>
+#include <dirent.h>
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <sys/wait.h>
+#include <unistd.h>
+#include <uv.h>
+
+#include "agent/agent.h"
+#include "agent/api.h"
+#include "crypto/secret.h"
+#include "sync/edge/local_client.h"
+
+#define PASSPHRASE "correct horse battery"
+#define CODE "0000-0000-0000-0000-0000-0000-0000-0000-0"
+
+struct daemon {
+    char folder[48];
+    char socket[96];
+    char key_file[96]; /* "" for none */
+    pid_t pid;
+};
+
+static _Noreturn void be_the_agent(const struct daemon *daemon)
+{
+    static struct agent_options options;
+    struct agent_arguments arguments = { .state_dir = daemon->folder,
+                                         .key_file = daemon->key_file[0] != '\0' ? daemon->key_file : NULL };
+    struct error err;
+    (void)unsetenv("CREDENTIALS_DIRECTORY");
+    enum err_code rc = agent_options_make(&arguments, &options, &err);
+    options.log_level = LOG_LEVEL_ERROR;
+    log_set_level(options.log_level);
+    api_wipe_freed_json();
+    if (rc == ERR_OK) {
+        rc = secret_init(&err);
+    }
+    if (rc == ERR_OK) {
+        rc = agent_run(&options, &err);
+    }
+    uv_library_shutdown();
+    exit(rc == ERR_OK ? 0 : 1);
+}
+
+static void launch(struct daemon *daemon)
+{
+    daemon->pid = fork();
+    cr_assert_geq(daemon->pid, 0);
+    if (daemon->pid == 0) {
+        be_the_agent(daemon);
+    }
+}
+
+/* Until it listens; the test fails after ten seconds. */
+static void wait_for_socket(const struct daemon *daemon)
+{
+    for (int i = 0; i < 1000; i++) {
+        int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+        struct sockaddr_un address = { .sun_family = AF_UNIX };
+        (void)snprintf(address.sun_path, sizeof(address.sun_path), "%s", daemon->socket);
+        int rc = connect(fd, (const struct sockaddr *)&address, sizeof(address));
+        (void)close(fd);
+        if (rc == 0) {
+            return;
+        }
+        (void)usleep(10000);
+    }
+    cr_assert_fail("the agent does not listen on %s", daemon->socket);
+}
+
+static void daemon_start(struct daemon *daemon, bool with_key_file)
+{
+    *daemon = (struct daemon){ .folder = "/tmp/agent_test_XXXXXX" };
+    cr_assert_not_null(mkdtemp(daemon->folder));
+    (void)snprintf(daemon->socket, sizeof(daemon->socket), "%s/holdfast.sock", daemon->folder);
+    if (with_key_file) {
+        (void)snprintf(daemon->key_file, sizeof(daemon->key_file), "%s/vault.key", daemon->folder);
+    }
+    launch(daemon);
+    wait_for_socket(daemon);
+}
+
+/* A leak found by the sanitizer is an exit status too. */
+static void daemon_end(struct daemon *daemon, int signal_number)
+{
+    int status = 0;
+    cr_assert_eq(kill(daemon->pid, signal_number), 0);
+    cr_assert_eq(waitpid(daemon->pid, &status, 0), daemon->pid);
+    if (signal_number != SIGKILL) {
+        cr_expect(WIFEXITED(status) && WEXITSTATUS(status) == 0, "status %d", status);
+        cr_expect_neq(access(daemon->socket, F_OK), 0, "the socket goes with it");
+    }
+}
+
+static void daemon_remove(struct daemon *daemon)
+{
+    DIR *folder = opendir(daemon->folder);
+    cr_assert_not_null(folder);
+    struct dirent *entry;
+    while ((entry = readdir(folder)) != NULL) {
+        if (entry->d_name[0] != '.') {
+            (void)unlinkat(dirfd(folder), entry->d_name, 0);
+        }
+    }
+    (void)closedir(folder);
+    cr_expect_eq(rmdir(daemon->folder), 0);
+}
+
+static enum err_code ask(const struct daemon *daemon, const char *method, const char *path, const char *body,
+                         json_t **ret_json)
+{
+    struct error err;
+    json_t *sent = body != NULL ? json_loads(body, 0, NULL) : NULL;
+    json_t *json = NULL;
+    enum err_code rc = local_request(daemon->socket, method, path, sent, 60, &json, &err);
+    json_decref(sent);
+    if (ret_json != NULL) {
+        *ret_json = json;
+    } else {
+        json_decref(json);
+    }
+    return rc;
+}
+
+static enum err_code ask_code(const struct daemon *daemon, const char *method, const char *path, const char *body)
+{
+    return ask(daemon, method, path, body, NULL);
+}
+
+/* The member of the status; "" for null. */
+static void status_text(const struct daemon *daemon, const char *member, char out[600])
+{
+    json_t *status = NULL;
+    cr_assert_eq(ask(daemon, "GET", "/v1/status", NULL, &status), ERR_OK);
+    const char *text = json_string_value(json_object_get(status, member));
+    (void)snprintf(out, 600, "%s", text != NULL ? text : "");
+    json_decref(status);
+}
+
+static void expect_state(const struct daemon *daemon, const char *state)
+{
+    char text[600];
+    status_text(daemon, "state", text);
+    cr_expect_str_eq(text, state);
+}
+
+static void wait_for_state(const struct daemon *daemon, const char *state)
+{
+    char text[600] = "";
+    for (int i = 0; i < 1000 && strcmp(text, state) != 0; i++) {
+        status_text(daemon, "state", text);
+        (void)usleep(10000);
+    }
+    cr_assert_str_eq(text, state);
+}
+
+Test(daemon, is_locked_until_a_passphrase_opens_it)
+{
+    struct daemon daemon;
+    daemon_start(&daemon, false);
+    expect_state(&daemon, "locked");
+    cr_expect_eq(ask_code(&daemon, "GET", "/v1/version", NULL), ERR_OK);
+    cr_expect_eq(ask_code(&daemon, "GET", "/v1/roll", NULL), ERR_LOCKED);
+    cr_expect_eq(ask_code(&daemon, "POST", "/v1/sync", "{}"), ERR_LOCKED);
+    cr_expect_eq(ask_code(&daemon, "POST", "/v1/enrol", "{\"endpoint\": \"https://localhost\", \"code\": \"x\"}"),
+                 ERR_LOCKED);
+    cr_expect_eq(ask_code(&daemon, "GET", "/v1/nothing", NULL), ERR_NOT_FOUND);
+    cr_expect_eq(ask_code(&daemon, "POST", "/v1/unlock", "{\"passphrase\": \"" PASSPHRASE "\"}"), ERR_NOT_FOUND);
+    cr_expect_eq(ask_code(&daemon, "POST", "/v1/unlock", "{}"), ERR_INVALID, "there is no key file");
+    cr_expect_eq(ask_code(&daemon, "POST", "/v1/unlock", "{\"passphrase\": \"short\", \"create\": true}"), ERR_INVALID);
+    cr_assert_eq(ask_code(&daemon, "POST", "/v1/unlock", "{\"passphrase\": \"" PASSPHRASE "\", \"create\": true}"),
+                 ERR_OK);
+    expect_state(&daemon, "offline");
+    cr_expect_eq(ask_code(&daemon, "GET", "/v1/roll", NULL), ERR_OK);
+    cr_expect_eq(ask_code(&daemon, "POST", "/v1/unlock", "{\"passphrase\": \"" PASSPHRASE "\", \"create\": true}"),
+                 ERR_CONFLICT);
+    cr_assert_eq(ask_code(&daemon, "POST", "/v1/lock", "{}"), ERR_OK);
+    expect_state(&daemon, "locked");
+    cr_expect_eq(ask_code(&daemon, "POST", "/v1/unlock", "{\"passphrase\": \"wrong horse battery\"}"), ERR_KEY);
+    expect_state(&daemon, "locked");
+    cr_assert_eq(ask_code(&daemon, "POST", "/v1/unlock", "{\"passphrase\": \"" PASSPHRASE "\"}"), ERR_OK);
+    expect_state(&daemon, "offline");
+    daemon_end(&daemon, SIGTERM);
+    daemon_remove(&daemon);
+}
+
+Test(daemon, opens_itself_with_a_key_file_also_after_a_kill)
+{
+    struct daemon daemon;
+    daemon_start(&daemon, true);
+    wait_for_state(&daemon, "offline");
+    daemon_end(&daemon, SIGKILL);
+    launch(&daemon);
+    (void)usleep(100000); /* the old socket is still there: until the new one is made nobody answers */
+    wait_for_socket(&daemon);
+    wait_for_state(&daemon, "offline");
+    daemon_end(&daemon, SIGINT);
+    daemon_remove(&daemon);
+}
+
+Test(daemon, says_why_a_key_file_does_not_open_it)
+{
+    struct daemon daemon;
+    char message[600];
+    daemon_start(&daemon, true);
+    wait_for_state(&daemon, "offline");
+    daemon_end(&daemon, SIGTERM);
+    FILE *file = fopen(daemon.key_file, "w");
+    cr_assert_not_null(file);
+    (void)fprintf(file, "%032d", 0);
+    (void)fclose(file);
+    launch(&daemon);
+    wait_for_socket(&daemon);
+    for (int i = 0; i < 1000; i++) {
+        status_text(&daemon, "message", message);
+        if (strstr(message, "key file") != NULL) {
+            break;
+        }
+        (void)usleep(10000);
+    }
+    cr_expect_not_null(strstr(message, "does not open"), "%s", message);
+    expect_state(&daemon, "locked");
+    daemon_end(&daemon, SIGTERM);
+    daemon_remove(&daemon);
+}
+
+Test(daemon, shares_its_folder_with_no_other)
+{
+    struct daemon daemon;
+    daemon_start(&daemon, true);
+    struct daemon second = daemon;
+    int status = 0;
+    launch(&second);
+    cr_assert_eq(waitpid(second.pid, &status, 0), second.pid);
+    cr_expect(WIFEXITED(status) && WEXITSTATUS(status) == 1, "status %d", status);
+    wait_for_state(&daemon, "offline");
+    daemon_end(&daemon, SIGTERM);
+    daemon_remove(&daemon);
+}
+
+Test(daemon, tells_when_the_centre_cannot_be_reached_and_forgets_nothing)
+{
+    struct daemon daemon;
+    daemon_start(&daemon, true);
+    wait_for_state(&daemon, "offline");
+    cr_expect_eq(ask_code(&daemon, "POST", "/v1/sync", "{\"wait\": true}"), ERR_NOT_ENROLLED);
+    cr_expect_eq(
+        ask_code(&daemon, "POST", "/v1/enrol", "{\"endpoint\": \"http://127.0.0.1:1\", \"code\": \"" CODE "\"}"),
+        ERR_INVALID);
+    cr_expect_eq(
+        ask_code(&daemon, "POST", "/v1/enrol", "{\"endpoint\": \"https://127.0.0.1:1\", \"code\": \"not a code\"}"),
+        ERR_INVALID);
+    cr_expect_eq(
+        ask_code(&daemon, "POST", "/v1/enrol", "{\"endpoint\": \"https://127.0.0.1:1\", \"code\": \"" CODE "\"}"),
+        ERR_NETWORK);
+    cr_expect_eq(
+        ask_code(&daemon, "POST", "/v1/enrol", "{\"endpoint\": \"https://127.0.0.1:1\", \"code\": \"" CODE "\"}"),
+        ERR_NETWORK, "it can be tried again");
+    cr_expect_eq(ask_code(&daemon, "POST", "/v1/attendance", "{\"session\": \"A@2026-01-01\", \"outcome\": \"late\"}"),
+                 ERR_NOT_FOUND);
+    daemon_end(&daemon, SIGTERM);
+    daemon_remove(&daemon);
+}
+
+Test(daemon, refuses_odd_bodies_of_its_own_calls)
+{
+    struct daemon daemon;
+    daemon_start(&daemon, true);
+    wait_for_state(&daemon, "offline");
+    cr_expect_eq(ask_code(&daemon, "POST", "/v1/sync", "{\"wait\": \"yes\"}"), ERR_INVALID);
+    cr_expect_eq(ask_code(&daemon, "POST", "/v1/sync", "{\"timeout_s\": 601}"), ERR_INVALID);
+    cr_expect_eq(ask_code(&daemon, "POST", "/v1/unlock", "{\"password\": \"x\"}"), ERR_INVALID);
+    cr_expect_eq(ask_code(&daemon, "POST", "/v1/lock", "[]"), ERR_INVALID);
+    cr_expect_eq(ask_code(&daemon, "POST", "/v1/status", "{}"), ERR_INVALID);
+    cr_expect_eq(ask_code(&daemon, "GET", "/v1/lock", NULL), ERR_INVALID);
+    struct stat status;
+    cr_assert_eq(stat(daemon.socket, &status), 0);
+    cr_expect_eq(status.st_mode & 0777, 0660);
+    daemon_end(&daemon, SIGTERM);
+    daemon_remove(&daemon);
+}
