@@ -39,7 +39,7 @@ struct writer {
     pthread_t thread;
     struct record_tried *records;
     uint32_t tried; /* the last one may be in flight when the writer is stopped */
-    uint32_t acknowledged;
+    atomic_uint acknowledged;
     uint32_t failures; /* calls without an answer */
     char refusal[400]; /* the first answer that is no success and no sign of a killed agent */
 };
