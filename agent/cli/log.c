@@ -194,8 +194,11 @@ enum exit_code verify_run(struct cli *cli, int argc, char **argv)
     struct human took = human_duration(answer_int(answer, "duration_ms"));
     const struct screen *screen = &cli->screen;
     screen_print(screen, "verified: nothing is damaged, nothing was altered\n");
-    screen_fact(screen, "Records", "%s, of %" PRId64 " device%s; %s under a signature", ops.text,
-                answer_int(answer, "authors"), answer_int(answer, "authors") == 1 ? "" : "s", covered.text);
+    screen_fact(screen, "Records", "%s, of %" PRId64 " device%s", ops.text, answer_int(answer, "authors"),
+                answer_int(answer, "authors") == 1 ? "" : "s");
+    if (answer_int(answer, "signed_ops") > 0) {
+        screen_fact(screen, "Signed", "%s of them are under a signature that fits", covered.text);
+    }
     if (answer_int(answer, "quarantined") > 0) {
         screen_fact(screen, "Not accepted", "%" PRId64 " kept aside; 'holdfast log --quarantined' says why",
                     answer_int(answer, "quarantined"));
