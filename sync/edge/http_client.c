@@ -290,7 +290,6 @@ static CURLcode set_callbacks(struct http_client *client)
     code = code != CURLE_OK ? code : curl_easy_setopt(easy, CURLOPT_OPENSOCKETDATA, client);
     code = code != CURLE_OK ? code : curl_easy_setopt(easy, CURLOPT_CLOSESOCKETFUNCTION, close_socket);
     code = code != CURLE_OK ? code : curl_easy_setopt(easy, CURLOPT_CLOSESOCKETDATA, client);
-    code = code != CURLE_OK ? code : curl_easy_setopt(easy, CURLOPT_USERAGENT, "holdfast/" HOLDFAST_VERSION);
     return code;
 }
 
@@ -360,13 +359,21 @@ static bool add_header(struct http_client *client, const char *name, const char 
     return longer != NULL;
 }
 
-/* Expect: 100-continue would cost a round trip, Accept says nothing here; an empty value leaves a header out. */
+/*
+ * Expect: 100-continue would cost a round trip; the others say nothing here and an idle exchange is counted in bytes.
+ * An empty value leaves a header out.
+ */
 static bool leave_headers_out(struct http_client *client)
 {
-    struct curl_slist *longer = curl_slist_append(client->headers, "Expect:");
-    client->headers = longer != NULL ? longer : client->headers;
-    struct curl_slist *longest = longer != NULL ? curl_slist_append(client->headers, "Accept:") : NULL;
-    return longest != NULL;
+    static const char *const names[] = { "Expect:", "Accept:", "User-Agent:" };
+    for (size_t i = 0; i < ARRAY_LEN(names); i++) {
+        struct curl_slist *longer = curl_slist_append(client->headers, names[i]);
+        if (longer == NULL) {
+            return false;
+        }
+        client->headers = longer;
+    }
+    return true;
 }
 
 static CURLcode set_request(struct http_client *client, const struct http_post *post)

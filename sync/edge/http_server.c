@@ -21,7 +21,7 @@
  * libmicrohttpd 0.9.75 asks to be run at once all through a TLS handshake that waits for the client. Whatever really
  * happens arrives by its epoll descriptor, so after this many runs at once it is asked less often.
  */
-#define RUNS_AT_ONCE_MAX 512
+#define RUNS_AT_ONCE_MAX 64
 #define RUNS_LATER_MS 20
 #define TOO_LARGE_ANSWER "{\"error\": {\"code\": \"limit\", \"message\": \"send a smaller body\"}}"
 
@@ -54,7 +54,8 @@ struct http_server {
     uv_timer_t timer;
     uv_idle_t again; /* MHD has more to do at once */
     int open_handles;
-    unsigned runs; /* at once, one after the other, without anything having happened */
+    unsigned runs;        /* at once, one after the other, without anything having happened */
+    unsigned connections; /* after the last run */
     bool stopping;
     bool tls;
     uint16_t port;
@@ -316,6 +317,15 @@ void http_answer(struct http_exchange *exchange, int status, const char *content
 
 /* ---- the daemon on the loop ---- */
 
+/* At its limit MHD stops to listen; after a connection has ended it listens again only when it is run once more. */
+static bool connection_ended(struct http_server *server)
+{
+    unsigned before = server->connections;
+    const union MHD_DaemonInfo *info = MHD_get_daemon_info(server->daemon, MHD_DAEMON_INFO_CURRENT_CONNECTIONS);
+    server->connections = info != NULL ? info->num_connections : 0;
+    return server->connections < before;
+}
+
 static void run(struct http_server *server)
 {
     if (server->stopping) {
@@ -324,10 +334,14 @@ static void run(struct http_server *server)
     MHD_UNSIGNED_LONG_LONG delay_ms = 0;
     CHECK(uv_timer_stop(&server->timer) == 0 && uv_idle_stop(&server->again) == 0);
     (void)MHD_run(server->daemon);
-    if (server->stopping || MHD_get_timeout(server->daemon, &delay_ms) != MHD_YES) {
+    if (server->stopping) {
         return;
     }
-    if (delay_ms == 0 && server->runs++ < RUNS_AT_ONCE_MAX) {
+    if (connection_ended(server)) {
+        run_again(server);
+    } else if (MHD_get_timeout(server->daemon, &delay_ms) != MHD_YES) {
+        return;
+    } else if (delay_ms == 0 && server->runs++ < RUNS_AT_ONCE_MAX) {
         run_again(server);
     } else {
         CHECK(uv_timer_start(&server->timer, on_timer, delay_ms > 0 ? delay_ms : RUNS_LATER_MS, 0) == 0);

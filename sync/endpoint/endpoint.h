@@ -22,6 +22,7 @@ struct endpoint {
     struct http_server *devices;
     struct http_server *operators;
     const char *address; /* as it listens: HOST:PORT */
+    const char *url;     /* as devices name it, by the first name in the certificate */
     int exit_code;
     bool stopping;
 };

@@ -39,6 +39,7 @@ struct run {
     uv_timer_t watchdog;
     bool has_watchdog;
     char address[256];
+    char url[CENTRE_HOST_TEXT_MAX + 32];
     char socket[STATE_PATH_MAX];
     int servers;
     struct endpoint endpoint;
@@ -186,6 +187,18 @@ static enum err_code split_address(const char *text, char host[256], uint16_t *r
     return ERR_OK;
 }
 
+static enum err_code tell_url(struct run *run, struct error *err)
+{
+    char hosts[CENTRE_HOST_TEXT_MAX + 1];
+    TRY(centre_server_hosts(run->endpoint.centre, hosts, err));
+    hosts[strcspn(hosts, ", ")] = '\0';
+    bool colons = strchr(hosts, ':') != NULL;
+    (void)snprintf(run->url, sizeof(run->url), "https://%s%s%s:%u", colons ? "[" : "", hosts, colons ? "]" : "",
+                   http_server_port(run->endpoint.devices));
+    run->endpoint.url = run->url;
+    return ERR_OK;
+}
+
 static enum err_code start_devices(struct run *run, struct error *err)
 {
     char host[256];
@@ -219,7 +232,7 @@ static enum err_code start_devices(struct run *run, struct error *err)
     (void)snprintf(run->address, sizeof(run->address), "%s%.200s%s:%u", colons ? "[" : "", host, colons ? "]" : "",
                    http_server_port(run->endpoint.devices));
     run->endpoint.address = run->address;
-    return ERR_OK;
+    return tell_url(run, err);
 }
 
 static enum err_code start_operators(struct run *run, struct error *err)

@@ -46,10 +46,16 @@ static enum err_code read_arguments(const struct http_request *request, json_t *
                                   : FAIL(err, INVALID, "read the arguments: not JSON at byte %d", problem.position);
 }
 
-static void add_serving(const struct endpoint *endpoint, json_t *answer)
+/* What only the running endpoint knows. */
+static void add_serving(const struct endpoint *endpoint, const char *operation, json_t *answer)
 {
-    (void)json_object_set_new(answer, "listening", json_string(endpoint->address));
-    (void)json_object_set_new(answer, "pid", json_integer(getpid()));
+    if (strcmp(operation, "info") == 0) {
+        (void)json_object_set_new(answer, "listening", json_string(endpoint->address));
+        (void)json_object_set_new(answer, "pid", json_integer(getpid()));
+    }
+    if (strcmp(operation, "info") == 0 || strcmp(operation, "code-new") == 0) {
+        (void)json_object_set_new(answer, "url", json_string(endpoint->url));
+    }
 }
 
 static enum err_code run(struct endpoint *endpoint, const struct http_request *request, json_t **ret_answer,
@@ -60,8 +66,8 @@ static enum err_code run(struct endpoint *endpoint, const struct http_request *r
     TRY(read_arguments(request, &arguments, err));
     enum err_code rc = centre_admin(endpoint->centre, operation, arguments, clock_wall_ms(), ret_answer, err);
     json_decref(arguments);
-    if (rc == ERR_OK && strcmp(operation, "info") == 0) {
-        add_serving(endpoint, *ret_answer);
+    if (rc == ERR_OK) {
+        add_serving(endpoint, operation, *ret_answer);
     }
     return rc;
 }

@@ -259,18 +259,25 @@ static enum err_code renew_server(struct centre *centre, const char *hosts, int6
     return centre_material_replace(centre->store, material, ARRAY_LEN(material), err);
 }
 
-enum err_code centre_server_renew(struct centre *centre, const char *hosts, int64_t now_ms, bool *ret_renewed,
-                                  struct error *err)
+enum err_code centre_server_hosts(struct centre *centre, char out[CENTRE_HOST_TEXT_MAX + 1], struct error *err)
 {
     SCOPED(secret_free) struct secret held = { 0 };
-    char held_text[CENTRE_HOST_TEXT_MAX + 1] = "";
-    bool current;
     TRY(centre_material_read(centre->store, MATERIAL_SERVER_HOSTS, &held, err));
     if (held.len > CENTRE_HOST_TEXT_MAX) {
         return FAIL(err, DAMAGED, "read the centre's host names");
     }
-    memcpy(held_text, held.bytes, held.len);
-    hosts = hosts != NULL ? hosts : held_text;
+    memcpy(out, held.bytes, held.len);
+    out[held.len] = '\0';
+    return ERR_OK;
+}
+
+enum err_code centre_server_renew(struct centre *centre, const char *hosts, int64_t now_ms, bool *ret_renewed,
+                                  struct error *err)
+{
+    char held[CENTRE_HOST_TEXT_MAX + 1];
+    bool current;
+    TRY(centre_server_hosts(centre, held, err));
+    hosts = hosts != NULL ? hosts : held;
     TRY(server_is_current(centre, hosts, now_ms, &current, err));
     if (!current) {
         TRY(renew_server(centre, hosts, now_ms, err));

@@ -49,6 +49,10 @@ MUST_USE enum err_code centre_server_pem(struct centre *centre, struct secret *r
 MUST_USE enum err_code centre_server_renew(struct centre *centre, const char *hosts, int64_t now_ms, bool *ret_renewed,
                                            struct error *err);
 
+/* The names in the server's certificate, with commas between. */
+MUST_USE enum err_code centre_server_hosts(struct centre *centre, char out[CENTRE_HOST_TEXT_MAX + 1],
+                                           struct error *err);
+
 /* ---- devices ---- */
 
 /*

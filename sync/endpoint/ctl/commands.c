@@ -10,7 +10,8 @@
 
 static void print_info(const json_t *answer)
 {
-    static const struct column pairs[] = { { "listening on", "listening" },
+    static const struct column pairs[] = { { "devices connect to", "url" },
+                                           { "listening on", "listening" },
                                            { "version", "version" },
                                            { "process", "pid" },
                                            { "sites", "sites" },
@@ -47,9 +48,13 @@ static void print_code(const json_t *answer)
     SCOPED(scoped_free) char *code = value_text(answer, "code");
     SCOPED(scoped_free) char *site = value_text(answer, "site.name");
     SCOPED(scoped_free) char *until = value_text(answer, "expires_at");
-    (void)printf("%s\n\nEnrols one device for '%s'; valid until %s.\nOn that machine: holdfast enrol --endpoint "
-                 "https://THIS-HOST:PORT --code %s\n",
-                 code, site, until, code);
+    SCOPED(scoped_free) char *url = value_text(answer, "url");
+    if (code == NULL || site == NULL || until == NULL || url == NULL) {
+        return;
+    }
+    (void)printf("%s\n\nEnrols one device for '%s'; valid until %s.\nOn that machine: holdfast enrol --endpoint %s "
+                 "--code %s\n",
+                 code, site, until, url, code);
 }
 
 static void print_devices(const json_t *answer)

@@ -20,9 +20,12 @@ static bool serving;
 static uid_t peer_uid;
 static bool peer_known;
 
+static int handled;
+
 static void serve(void *context, const struct http_request *request)
 {
     (void)context;
+    handled++;
     peer_known = request->peer_known;
     peer_uid = request->peer_uid;
     if (strcmp(request->path, "/echo") == 0) {
@@ -61,7 +64,7 @@ static void start(void)
                                            .unix_mode = 0600,
                                            .body_max = 65536,
                                            .connections_max = 8,
-                                           .idle_timeout_s = 5,
+                                           .idle_timeout_s = 1,
                                            .handler = serve };
     cr_assert(uv_loop_init(&loop) == 0);
     cr_assert(uv_async_init(&loop, &stop_signal, on_stop) == 0);
@@ -230,4 +233,94 @@ Test(local, leaves_a_file_alone_that_is_no_socket)
     struct error err;
     cr_assert_eq(start_second(&err), ERR_CONFLICT);
     cr_assert(access(path, F_OK) == 0);
+}
+
+/* ---- clients that write by hand ---- */
+
+static int connect_raw(void)
+{
+    struct sockaddr_un address = { .sun_family = AF_UNIX };
+    (void)snprintf(address.sun_path, sizeof(address.sun_path), "%s", path);
+    int fd = socket(AF_UNIX, SOCK_STREAM, 0);
+    cr_assert(connect(fd, (const struct sockaddr *)&address, sizeof(address)) == 0);
+    return fd;
+}
+
+static void say(int fd, const char *text)
+{
+    cr_assert_eq(send(fd, text, strlen(text), MSG_NOSIGNAL), (ssize_t)strlen(text));
+}
+
+static bool answered(int fd, const char *words)
+{
+    char answer[4096];
+    size_t len = 0;
+    ssize_t got = 0;
+    while (len < sizeof(answer) - 1 && (got = read(fd, answer + len, sizeof(answer) - 1 - len)) > 0) {
+        len += (size_t)got;
+    }
+    answer[len] = '\0';
+    return strstr(answer, words) != NULL;
+}
+
+Test(local, drops_a_client_that_stops_in_the_middle_of_its_body)
+{
+    start();
+    int fd = connect_raw();
+    say(fd, "POST /echo HTTP/1.1\r\nHost: x\r\nContent-Length: 10\r\n\r\nhalf");
+    cr_assert_not(answered(fd, "200")); /* until the connection is closed */
+    (void)close(fd);
+    cr_assert_eq(handled, 0);
+}
+
+Test(local, answers_413_to_pieces_that_become_too_large)
+{
+    start();
+    char piece[8192 + 16] = "2000\r\n";
+    int fd = connect_raw();
+    memset(piece + 6, 'x', 8192);
+    memcpy(piece + 6 + 8192, "\r\n", 3);
+    say(fd, "POST /echo HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\nConnection: close\r\n\r\n");
+    for (int i = 0; i < 9; i++) { /* 72 KiB of 64 */
+        say(fd, piece);
+    }
+    say(fd, "0\r\n\r\n");
+    cr_assert(answered(fd, " 413 "));
+    (void)close(fd);
+    cr_assert_eq(handled, 0);
+}
+
+Test(local, cuts_pieces_that_never_end)
+{
+    start();
+    char piece[8192 + 16] = "2000\r\n";
+    int fd = connect_raw();
+    memset(piece + 6, 'x', 8192);
+    memcpy(piece + 6 + 8192, "\r\n", 3);
+    say(fd, "POST /echo HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n");
+    int sent = 0;
+    while (sent < 1000 && send(fd, piece, 6 + 8192 + 2, MSG_NOSIGNAL) > 0) {
+        sent++;
+    }
+    (void)close(fd);
+    cr_assert_lt(sent, 1000);
+    cr_assert_eq(handled, 0);
+}
+
+Test(local, serves_who_comes_after_the_limit_of_connections_is_reached)
+{
+    start();
+    int idle[8]; /* connections_max */
+    for (size_t i = 0; i < sizeof(idle) / sizeof(idle[0]); i++) {
+        idle[i] = connect_raw();
+    }
+    json_t *answer = NULL;
+    struct error err;
+    json_t *body = json_object();
+    cr_assert(local_request(path, "POST", "/echo", body, 20, &answer, &err) == ERR_OK, "%s", err.message);
+    json_decref(answer);
+    json_decref(body);
+    for (size_t i = 0; i < sizeof(idle) / sizeof(idle[0]); i++) {
+        (void)close(idle[i]);
+    }
 }
