@@ -59,39 +59,6 @@ enum err_code api_roll(struct api_call *call, struct error *err)
 
 /* ---- one session ---- */
 
-/* A session that no register shows yet: outside the pattern and not recorded. */
-static enum err_code session_outside_roll(struct store *store, const struct session_name *name,
-                                          struct roll_row *ret_row, struct error *err)
-{
-    struct roll_row row = { 0 };
-    TRY(query_session(store, &name->placement, name->day, name->slot, &row.session, err));
-    struct store_placement_facts facts;
-    TRY(store_placement_facts(store, &name->placement, &facts, err));
-    const struct placement_row *placement = &facts.facts.placement;
-    memcpy(row.placement_ref, placement->ref, sizeof(row.placement_ref));
-    memcpy(row.participant_ref, placement->participant_ref, sizeof(row.participant_ref));
-    memcpy(row.participant_name, placement->participant_name, sizeof(row.participant_name));
-    row.basis = placement->basis;
-    store_placement_facts_fini(&facts);
-    *ret_row = row;
-    return ERR_OK;
-}
-
-static enum err_code session_find(struct store *store, const struct session_name *name, struct roll_row *ret_row,
-                                  struct error *err)
-{
-    SCOPED(session_list_fini) struct session_list day = { 0 };
-    TRY(query_roll(store, name->day, name->day, QUERY_LIMIT_MAX, &day, err));
-    for (size_t i = 0; i < day.count; i++) {
-        const struct session_row *session = &day.rows[i].session;
-        if (session->slot == name->slot && memcmp(&session->placement, &name->placement, sizeof(struct row_id)) == 0) {
-            *ret_row = day.rows[i];
-            return ERR_OK;
-        }
-    }
-    return session_outside_roll(store, name, ret_row, err);
-}
-
 static json_t *assertion_value(const struct attendance_row *row)
 {
     return json_pack("{s:o,s:b,s:s,s:o,s:o,s:o,s:o,s:o,s:o,s:o}", "op", value_op(&row->op), "head", row->head,
@@ -107,7 +74,7 @@ enum err_code api_session(struct api_call *call, struct error *err)
     struct session_name name;
     TRY(session_name_find(store, call->tail, &name, err));
     struct roll_row row;
-    TRY(session_find(store, &name, &row, err));
+    TRY(query_roll_session(store, &name.placement, name.day, name.slot, &row, err));
     SCOPED(attendance_list_fini) struct attendance_list list = { 0 };
     TRY(query_attendance(store, &name.placement, name.day, name.slot, QUERY_LIMIT_MAX, &list, err));
     TRY(answer_list_begin(call->answer, json_pack("{s:o}", "session", session_value(&row)), "assertions", err));
@@ -191,7 +158,8 @@ enum err_code api_attendance_record(struct api_call *call, struct error *err)
     TRY(store_write(world->store, world->actor, &entry, 1, world->now_ms, &written, err));
     call->answer->wrote = written.added > 0;
     struct roll_row row;
-    TRY(session_find(world->store, &assertion.name, &row, err));
+    TRY(query_roll_session(world->store, &assertion.name.placement, assertion.name.day, assertion.name.slot, &row,
+                           err));
     return answer_object(call->answer,
                          json_pack("{s:i,s:o,s:o}", "added", (int)written.added, "op",
                                    written.added > 0 ? value_op(&written.last) : json_null(), "session",

@@ -78,6 +78,33 @@ enum err_code query_roll(struct store *store, int32_t from_day, int32_t to_day, 
     return ERR_OK;
 }
 
+static enum err_code no_session(struct error *err)
+{
+    return FAIL(err, NOT_FOUND, "find the session: this placement has none then");
+}
+
+enum err_code query_roll_session(struct store *store, const struct row_id *placement, int32_t day, int slot,
+                                 struct roll_row *ret_row, struct error *err)
+{
+    sqlite3_stmt *s;
+    bool row;
+    TRY(db_statement(&store->db,
+                     "SELECT " READ_SESSION ", p.ref, q.ref, q.name, p.basis FROM session s "
+                     "LEFT JOIN placement p ON p.id = s.placement LEFT JOIN participant q ON q.id = p.participant "
+                     "WHERE s.placement = ?1 AND s.day = ?2 AND s.slot = ?3",
+                     &s, err));
+    bind_blob(s, 1, placement->bytes, ROW_ID_BYTES);
+    bind_int(s, 2, day);
+    bind_int(s, 3, slot);
+    TRY(db_step(&store->db, s, &row, err));
+    if (!row) {
+        return no_session(err);
+    }
+    read_roll(s, ret_row);
+    sqlite3_reset(s);
+    return ERR_OK;
+}
+
 enum err_code query_session(struct store *store, const struct row_id *placement, int32_t day, int slot,
                             struct session_row *ret_session, struct error *err)
 {
@@ -91,7 +118,7 @@ enum err_code query_session(struct store *store, const struct row_id *placement,
     bind_int(s, 3, slot);
     TRY(db_step(&store->db, s, &row, err));
     if (!row) {
-        return FAIL(err, NOT_FOUND, "find the session: this placement has none then");
+        return no_session(err);
     }
     read_session(s, ret_session);
     sqlite3_reset(s);

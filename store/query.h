@@ -97,6 +97,9 @@ MUST_USE enum err_code query_referrals(struct store *store, const char *status, 
 MUST_USE enum err_code query_flags(struct store *store, bool all, size_t limit, struct flag_list_rows *ret_list,
                                    struct error *err);
 MUST_USE enum err_code query_flag(struct store *store, const char *key, struct flag_state *ret_flag, struct error *err);
+/* One row of the register. ERR_NOT_FOUND. */
+MUST_USE enum err_code query_roll_session(struct store *store, const struct row_id *placement, int32_t day, int slot,
+                                          struct roll_row *ret_row, struct error *err);
 MUST_USE enum err_code query_session(struct store *store, const struct row_id *placement, int32_t day, int slot,
                                      struct session_row *ret_session, struct error *err);
 /* Every assertion about a session, oldest first; of all sessions when placement is NULL (for export). */
