@@ -231,6 +231,9 @@ static enum err_code take_all(struct store *store, const struct store_exchange *
     /* our own ops may have come back */
     bool found;
     TRY(oplog_author_find(store, store->self.device, store->self.incarnation, &store->self, &found, err));
+    if (exchange->own_signed_seq > 0 && exchange->own_signed_seq <= store->self.newest_seq) {
+        TRY(oplog_author_sign(store, &store->self, exchange->own_signed_seq, exchange->own_signature, err));
+    }
     return save_sync(store, exchange, err);
 }
 

@@ -142,6 +142,8 @@ struct store_exchange {
     const struct store_run *runs;
     size_t run_count;
     uint64_t cursor;
+    uint64_t own_signed_seq;     /* what this device signed of its own chain in the request; 0: nothing */
+    struct slice own_signature;
     struct store_receipt receipt;
     int64_t clock_offset_ms;
     int64_t received_at_ms;

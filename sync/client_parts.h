@@ -17,6 +17,7 @@ struct client_sent {
     size_t op_count;
     size_t segment_len;
     int64_t at_ms; /* monotonic */
+    struct segment_signature signature; /* over the last of the ops sent; seq 0: none were */
 };
 
 /* What follows from an answer, or from a request that could not be made. */

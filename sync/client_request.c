@@ -97,6 +97,7 @@ static enum err_code add_segment(struct client *c, uint64_t after_seq, struct ou
     c->sent.first_seq = out->ops.ops[0].id.seq;
     c->sent.op_count = out->ops.count;
     c->sent.segment_len = segment->len;
+    c->sent.signature = out->signature;
     return ERR_OK;
 }
 

@@ -235,6 +235,8 @@ static enum err_code apply(struct client *c, const struct exchange_response *res
                                        .run_count = in->count,
                                        /* its positions may stand for other ops now: look at all of them again */
                                        .cursor = went_back ? 0 : response->cursor,
+                                       .own_signed_seq = c->sent.signature.seq,
+                                       .own_signature = slice_of(c->sent.signature.bytes, c->sent.signature.len),
                                        .receipt.acked_seq = response->acked_seq,
                                        .clock_offset_ms = measured_offset(c, response, took_ms),
                                        .received_at_ms = c->io->wall_ms(c->io->context) };

@@ -54,6 +54,9 @@ Test(client, sends_what_was_recorded_and_has_it_acknowledged)
     struct client_status status = desk_status(&desk);
     cr_assert_eq(status.last.ops_sent, 7);
     cr_assert_eq(status.last.bytes_sent, desk.sent.len);
+    struct store_verified verified;
+    cr_assert_eq(store_verify(desk.replica.store, &verified, NULL), ERR_OK);
+    cr_assert_eq(verified.signed_ops, 7, "its own signature stays with the log");
     desk_fini(&desk);
 }
 
