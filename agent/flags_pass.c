@@ -76,6 +76,9 @@ enum err_code flags_slice(struct store *store, const struct programme *programme
 
 static void on_timer(uv_timer_t *timer);
 
+/* Not 0: libuv 1.44 runs a timer that is armed for now again before it looks at any connection. */
+enum { NEXT_TURN_MS = 1 };
+
 static void schedule(struct flags_pass *pass, uint64_t delay_ms)
 {
     CHECK(uv_timer_start(&pass->timer, on_timer, delay_ms, 0) == 0);
@@ -106,7 +109,7 @@ void flags_pass_slice(struct flags_pass *pass)
     }
     pass->working = more;
     if (more) {
-        schedule(pass, 0);
+        schedule(pass, NEXT_TURN_MS);
     } else {
         CHECK(uv_timer_stop(&pass->timer) == 0);
     }
