@@ -96,7 +96,7 @@ struct client_status {
 
 struct client;
 
-/* `key` and `identity` are borrowed. */
+/* `key`, `identity` and `io` are borrowed while the client lives. */
 MUST_USE enum err_code client_new(struct store *store, const struct store_identity *identity,
                                   const struct device_key *key, const struct client_io *io, struct client **ret_client,
                                   struct error *err);
