@@ -72,8 +72,9 @@ void centre_add_site(struct centre *centre, const char *organisation, const char
 
 /* A new state folder, and the agent running on it; `with_key_file`: with an open replica. */
 struct laptop *laptop_make(struct world *world, const char *name, bool with_key_file);
-void laptop_start(struct laptop *laptop); /* returns when it answers; with a key file, when the replica is open */
-void laptop_stop(struct laptop *laptop);  /* demands exit status 0 */
+void laptop_start(struct laptop *laptop);     /* returns when it answers; with a key file, when the replica is open */
+void laptop_start_any(struct laptop *laptop); /* open or locked: returns when it answers and tries no key any more */
+void laptop_stop(struct laptop *laptop);      /* demands exit status 0 */
 void laptop_kill(struct laptop *laptop);
 /* Its wall clock from now on, by this much from the machine's; what runs has to have been started with a shifted one.
  */
