@@ -195,7 +195,9 @@ static bool wake_counts(struct client *c)
     case CLIENT_BACKOFF:
         return c->woken != 0;
     case CLIENT_STALLED:
-        return network && c->stalled_by == ERR_TLS; /* another network may have no portal in the way */
+        /* another network may have no portal in the way; a disk that kept new ops keeps what an answer brings */
+        return (network && c->stalled_by == ERR_TLS) ||
+               (new_ops && (c->stalled_by == ERR_DISK_FULL || c->stalled_by == ERR_READ_ONLY));
     case CLIENT_EXCHANGING:
     case CLIENT_STOPPED:
         break;

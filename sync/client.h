@@ -16,7 +16,8 @@
  * a person asks).
  *
  * Stalled: tried again after 30 to 90 s when this machine is in the way (a full disk), else after 7 to 23 min; a change
- * of network tries at once when the cause was a certificate, since another network may have no portal in between.
+ * of network tries at once when the cause was a certificate, since another network may have no portal in between, and
+ * new ops do when the cause was a full or read-only disk, since they show that it takes records again.
  *
  * Batches: segments start at about CLIENT_BATCH_START bytes, double after an exchange that was about full, halve after
  * a broken transfer, between CLIENT_BATCH_MIN and SEGMENT_BYTES_MAX, and never beyond what took the line about 5 s.

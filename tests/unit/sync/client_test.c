@@ -343,6 +343,25 @@ Test(client, a_revoked_device_stalls_until_a_person_asks)
     desk_fini(&desk);
 }
 
+Test(client, a_full_disk_that_takes_records_again_is_tried_at_once)
+{
+    struct desk desk;
+    struct client_answer full = { .outcome = ERR_DISK_FULL, .content_type = "" };
+    desk_init(&desk);
+    client_wake(desk.client, CLIENT_WAKE_START);
+    desk.sending = false;
+    client_answered(desk.client, &full);
+    cr_assert_eq(desk_status(&desk).state, CLIENT_STALLED);
+    client_wake(desk.client, CLIENT_WAKE_NETWORK);
+    cr_assert_not(desk.sending, "another network makes no room");
+    desk_record(&desk, &desk.replica, 1, 20);
+    client_wake(desk.client, CLIENT_WAKE_NEW_OPS);
+    cr_assert(desk.sending);
+    desk_settle(&desk);
+    cr_assert_eq(desk_sync(&desk).acked_seq, 1);
+    desk_fini(&desk);
+}
+
 Test(client, a_stalled_device_tries_again_by_itself_after_a_while)
 {
     struct desk desk;
