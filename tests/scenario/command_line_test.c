@@ -209,7 +209,11 @@ Test(command_line, the_sample_of_the_garden_goes_in_and_comes_out)
     /* what goes out goes in again and changes nothing */
     for (size_t i = 0; i < ARRAY_LEN(kinds); i++) {
         (void)snprintf(path, sizeof(path), "%.200s/out.csv", world.folder);
-        (void)laptop_do(laptop, EXIT_DONE, "export", kinds[i], "-o", path, NULL);
+        const char *argv[] = { program_cli, "export", kinds[i], "-o", path, "--socket", laptop->socket, NULL };
+        struct process_result result;
+        process_try(argv, slice_of_text(""), WORLD_STEP_MS, &result);
+        cr_assert_eq(result.exit_status, EXIT_DONE);
+        process_result_fini(&result);
         json_t *answer = laptop_do(laptop, EXIT_DONE, "import", "--kind", kinds[i], path, NULL);
         cr_assert_eq(number_at(answer, "added"), 0, "%s exported and imported adds %lld", kinds[i],
                      (long long)number_at(answer, "added"));

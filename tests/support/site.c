@@ -24,11 +24,8 @@ void session_name(const char *prefix, int placement, int days_ago, char ret_name
     (void)snprintf(ret_name, SITE_TEXT_SIZE, "%.8s-P%03d@%.10s", prefix, placement, day);
 }
 
-static json_t *import_text(struct laptop *laptop, const char *kind, char *text)
+static json_t *import_file(struct laptop *laptop, const char *kind, const char *path)
 {
-    char path[FOLDER_PATH_SIZE];
-    world_file(laptop->world, "import.csv", text, path);
-    free(text);
     json_t *answer = laptop_do(laptop, EXIT_DONE, "import", "--kind", kind, path, NULL);
     cr_assert(!true_at(answer, "refused"), "the import of %s was refused", kind);
     return answer;
@@ -38,6 +35,7 @@ void site_import_people(struct laptop *laptop, const char *prefix, int count)
 {
     char first[SITE_TEXT_SIZE];
     char last[SITE_TEXT_SIZE];
+    char path[FOLDER_PATH_SIZE];
     char *text = NULL;
     size_t size = 0;
     FILE *out = open_memstream(&text, &size);
@@ -50,7 +48,9 @@ void site_import_people(struct laptop *laptop, const char *prefix, int count)
                       prefix, i, i, first, last);
     }
     cr_assert_eq(fclose(out), 0);
-    (void)import_text(laptop, "placements", text);
+    (void)world_file(laptop->world, "placements.csv", text, path);
+    free(text);
+    (void)import_file(laptop, "placements", path);
 }
 
 /* Hexadecimal digits of a hash: nothing a compressor can make much of. */
@@ -67,7 +67,7 @@ static void put_note(FILE *out, int placement, int day)
     (void)fputs(hex, out);
 }
 
-json_t *site_import_register(struct laptop *laptop, const struct site_register *what)
+void site_register_file(struct laptop *laptop, const struct site_register *what, char ret_path[FOLDER_PATH_SIZE])
 {
     char *text = NULL;
     size_t size = 0;
@@ -86,7 +86,15 @@ json_t *site_import_register(struct laptop *laptop, const struct site_register *
         }
     }
     cr_assert_eq(fclose(out), 0);
-    return import_text(laptop, "register", text);
+    (void)world_file(laptop->world, "register.csv", text, ret_path);
+    free(text);
+}
+
+json_t *site_import_register(struct laptop *laptop, const struct site_register *what)
+{
+    char path[FOLDER_PATH_SIZE];
+    site_register_file(laptop, what, path);
+    return import_file(laptop, "register", path);
 }
 
 void site_attend(struct laptop *laptop, const char *session, const char *outcome, const char *note)

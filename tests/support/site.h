@@ -26,7 +26,9 @@ void session_name(const char *prefix, int placement, int days_ago, char ret_name
 
 /* By import, as a charity would begin. */
 void site_import_people(struct laptop *laptop, const char *prefix, int count);
-/* All attended; the answer of the import. */
+/* The spreadsheet alone, all attended. */
+void site_register_file(struct laptop *laptop, const struct site_register *what, char ret_path[FOLDER_PATH_SIZE]);
+/* ... and imported; the answer of the import. */
 json_t *site_import_register(struct laptop *laptop, const struct site_register *what);
 /* `note` may be NULL. Must be taken. */
 void site_attend(struct laptop *laptop, const char *session, const char *outcome, const char *note);
