@@ -44,11 +44,17 @@ static int days_in_month(int year, int month)
     return month == 2 && leap(year) ? 29 : days[month - 1];
 }
 
+/* Rounded down, also before year 1: a leap year there has its day too. */
+static int whole(int number, int divisor)
+{
+    return number / divisor - (number % divisor < 0);
+}
+
 /* Days before 1 January of a year, counted from 1 January of year 1. */
 static int days_before_year(int year)
 {
     int past = year - 1;
-    return past * 365 + past / 4 - past / 100 + past / 400;
+    return past * 365 + whole(past, 4) - whole(past, 100) + whole(past, 400);
 }
 
 int32_t date_from_civil(int year, int month, int day_of_month)

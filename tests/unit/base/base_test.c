@@ -92,6 +92,24 @@ Test(date, civil_and_day_number_agree_over_three_centuries)
     cr_assert_eq(date_from_civil(2000, 2, 29), 11016);
 }
 
+Test(date, any_day_number_has_its_own_civil_date_also_before_year_one)
+{
+    for (int year = -2000; year < 10; year++) {
+        int32_t new_year = date_from_civil(year, 1, 1);
+        for (int32_t day = new_year - 1; day <= new_year; day++) {
+            int y;
+            int month;
+            int day_of_month;
+            date_to_civil(day, &y, &month, &day_of_month);
+            cr_assert(month >= 1 && month <= 12 && day_of_month >= 1 && day_of_month <= 31, "day %d", day);
+            cr_assert_eq(date_from_civil(y, month, day_of_month), day);
+        }
+    }
+    char text[DATE_TEXT_SIZE];
+    date_format(-(1 << 29), text);
+    cr_assert_eq(strlen(text), DATE_TEXT_SIZE - 1);
+}
+
 Test(date, weekdays_are_iso)
 {
     cr_assert_eq(date_weekday(date_from_civil(2014, 4, 28)), 1); /* the programme began on a Monday */
