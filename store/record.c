@@ -469,6 +469,20 @@ enum err_code record_decode(const struct kind *kind, struct slice body, struct r
     return ERR_OK;
 }
 
+/* A session is on a day that a date field could name: everything that lays days out in time rests on it. */
+static enum err_code check_session(const struct op *op, struct error *err)
+{
+    int32_t day;
+    int slot;
+    if (op->subject_len != OP_SESSION_BYTES) {
+        return ERR_OK;
+    }
+    session_of_subject(op->subject, &day, &slot);
+    return day >= date_from_civil(1900, 1, 1) && day <= date_from_civil(2200, 12, 31)
+               ? ERR_OK
+               : FAIL(err, INVALID, "take a record of a session: its day is out of range");
+}
+
 enum err_code record_admit(const struct op *op, enum record_writer writer, struct error *err)
 {
     const struct kind *kind = kind_by_number(op->kind);
@@ -484,6 +498,7 @@ enum err_code record_admit(const struct op *op, enum record_writer writer, struc
         return FAIL(err, INVALID, "take a %s: its subject has %u bytes, expected %u", kind->name, op->subject_len,
                     kind->subject_len);
     }
+    TRY(check_session(op, err));
     if (op->erased) {
         return ERR_OK;
     }

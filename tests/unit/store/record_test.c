@@ -1,6 +1,7 @@
 #include <criterion/criterion.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "store/record.h"
 
 Test(kinds, tables_are_consistent)
@@ -90,6 +91,29 @@ Test(admit, only_the_centre_decides_and_only_the_organisation_records)
     cr_assert_eq(admit(KIND_ATTENDANCE, 16, WRITER_ORGANISATION, "\xa1\x01\x05"), ERR_INVALID);
     cr_assert_eq(admit(77, 16, WRITER_ORGANISATION, "\xa0"), ERR_UNSUPPORTED);
     cr_assert_eq(admit(KIND_ATTENDANCE, 20, WRITER_ORGANISATION, "rubbish"), ERR_INVALID);
+}
+
+static enum err_code admit_session_on(int32_t day, bool erased)
+{
+    static const uint8_t placement[OP_ENTITY_BYTES] = { 1 };
+    struct op op = { .kind = KIND_ATTENDANCE,
+                     .subject_len = OP_SESSION_BYTES,
+                     .erased = erased,
+                     .body = slice_of_text("\xa1\x01\x05") };
+    session_subject(placement, day, 0, op.subject);
+    return record_admit(&op, WRITER_ORGANISATION, NULL);
+}
+
+Test(admit, a_session_is_on_a_day_that_a_date_could_name)
+{
+    int32_t first = date_from_civil(1900, 1, 1);
+    int32_t last = date_from_civil(2200, 12, 31);
+    cr_assert_eq(admit_session_on(first, false), ERR_OK);
+    cr_assert_eq(admit_session_on(last, false), ERR_OK);
+    cr_assert_eq(admit_session_on(first - 1, false), ERR_INVALID);
+    cr_assert_eq(admit_session_on(last + 1, false), ERR_INVALID);
+    cr_assert_eq(admit_session_on(last + 1, true), ERR_INVALID);
+    cr_assert_eq(admit_session_on(-(1 << 29), false), ERR_INVALID);
 }
 
 Test(op, header_round_trip_keeps_every_member)
