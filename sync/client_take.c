@@ -227,13 +227,16 @@ static bool centre_went_back(struct client *c, const struct exchange_response *r
 }
 
 static enum err_code apply(struct client *c, const struct exchange_response *response, const struct store_sync *sync,
-                           struct incoming *in, int64_t took_ms, struct error *err)
+                           const struct incoming *in, int64_t took_ms, struct error *err)
 {
+    /*
+     * Its positions may stand for other ops now, so that what came after our cursor need not follow what is held here.
+     * It is left, and the stream read from its beginning.
+     */
     bool went_back = centre_went_back(c, response, sync);
-    uint64_t newest = in->newest_own_seq > sync->newest_seq ? in->newest_own_seq : sync->newest_seq;
+    uint64_t newest = !went_back && in->newest_own_seq > sync->newest_seq ? in->newest_own_seq : sync->newest_seq;
     struct store_exchange exchange = { .runs = in->runs,
-                                       .run_count = in->count,
-                                       /* its positions may stand for other ops now: look at all of them again */
+                                       .run_count = went_back ? 0 : in->count,
                                        .cursor = went_back ? 0 : response->cursor,
                                        .own_signed_seq = c->sent.signature.seq,
                                        .own_signature = slice_of(c->sent.signature.bytes, c->sent.signature.len),
@@ -255,7 +258,7 @@ static enum err_code apply(struct client *c, const struct exchange_response *res
     c->new_ops |= applied.new_ops > 0;
     c->round.ops_received += applied.new_ops;
     c->clock_offset_ms = exchange.clock_offset_ms;
-    c->to_fetch = response->head - (went_back ? 0 : response->cursor);
+    c->to_fetch = response->head - exchange.cursor;
     return ERR_OK;
 }
 

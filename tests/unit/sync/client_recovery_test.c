@@ -77,6 +77,28 @@ Test(client, a_stream_that_ends_before_the_cursor_is_read_from_its_beginning)
     desk_fini(&desk);
 }
 
+Test(client, a_centre_put_back_whose_positions_stand_for_other_ops_gets_its_ops_again)
+{
+    struct desk desk;
+    desk_init(&desk);
+    desk_record(&desk, &desk.replica, 4, 20);
+    desk_record(&desk, &desk.author, 5, 20);
+    client_wake(desk.client, CLIENT_WAKE_NEW_OPS);
+    desk_settle(&desk);
+    cr_assert_eq(desk_sync(&desk).cursor, 5);
+    /* what came after its older state came again in another order: positions stand for other ops */
+    small_centre_forget(&desk.centre, 1);
+    desk_record(&desk, &desk.author, 5, 20);
+    desk.centre.moved_by = 2;
+    desk_timer(&desk);
+    desk_settle(&desk);
+    cr_assert_eq(desk_status(&desk).last.result, ERR_OK, "%s", desk_status(&desk).last.error.message);
+    cr_assert_eq(desk.centre.held.count, 4);
+    cr_assert_eq(desk_sync(&desk).acked_seq, 4);
+    cr_assert_eq(desk_sync(&desk).cursor, 8);
+    desk_fini(&desk);
+}
+
 /* The device's replica is put back to before it recorded anything; the centre knows better. */
 static void put_older_copy_back(struct desk *desk)
 {

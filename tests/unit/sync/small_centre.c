@@ -108,15 +108,17 @@ static void give_page(struct small_centre *centre, uint64_t cursor, struct buf *
     struct segment_signature unsigned_page = { 0 };
     cr_assert_eq(store_sync_read(centre->author->store, &sync, &err), ERR_OK);
     op_batch_init(&ops);
-    cr_assert_eq(store_own_ops(centre->author->store, cursor, centre->page_ops, SIZE_MAX, &ops, &err), ERR_OK);
+    uint64_t head = sync.newest_seq - centre->moved_by;
+    uint64_t after_seq = cursor > 0 ? cursor + centre->moved_by : 0;
+    cr_assert_eq(store_own_ops(centre->author->store, after_seq, centre->page_ops, SIZE_MAX, &ops, &err), ERR_OK);
     if (ops.count > 0) {
         cr_assert_eq(segment_encode(&ops, NULL, 0, &unsigned_page, buf_slice(&centre->author->identity.certificate),
                                     segment, &err),
                      ERR_OK);
         response->segments[response->segment_count++] = buf_slice(segment);
     }
-    response->cursor = cursor < sync.newest_seq ? cursor + ops.count : sync.newest_seq;
-    response->head = sync.newest_seq;
+    response->cursor = ops.count > 0 ? after_seq + ops.count - centre->moved_by : head;
+    response->head = head;
     response->more = response->head > response->cursor;
     op_batch_fini(&ops);
 }

@@ -18,6 +18,7 @@ struct small_centre {
     struct op_batch held;           /* of the device */
     uint8_t (*links)[SHA256_BYTES]; /* [n]: after op n */
     size_t page_ops;                /* of an answer */
+    uint64_t moved_by;              /* the author's op n stands at position n less this */
     size_t take_ops_max;            /* held at most; the rest is left */
     bool gives_back;                /* the device's own ops, when it does not have them */
     uint64_t refuses_seq;           /* 0: none */
