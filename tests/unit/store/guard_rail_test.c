@@ -185,6 +185,50 @@ Test(guard_rail, a_decision_written_by_an_organisation_is_quarantined_and_never_
     replica_stop(&hostile);
 }
 
+/* Another assertion of the hostile device about the session, appended to its chain by hand. */
+static void insist(struct replica *hostile, uint64_t seq, int minutes, uint8_t link[SHA256_BYTES])
+{
+    struct store_entry said;
+    struct forged_run run;
+    struct buf header;
+    struct store_applied applied;
+    struct error err = { 0 };
+    entry_attendance(&world, &said, "P-1", "2026-06-03", 0, OUTCOME_ATTENDED, minutes, NULL);
+    forge(&world, hostile, seq, KIND_ATTENDANCE, said.subject, &said.record, link, &run);
+    buf_init(&header, OP_HEADER_MAX);
+    cr_assert_eq(op_header_encode(&run.run.ops.ops[0], &header, &err), ERR_OK);
+    op_link_next(link, buf_slice(&header), link);
+    struct store_exchange exchange = { .runs = &run.run, .run_count = 1, .received_at_ms = now };
+    cr_assert_eq(store_apply(site.store, &exchange, &applied, &err), ERR_OK, "%s", err.message);
+    buf_fini(&header);
+    forged_fini(&run);
+}
+
+Test(guard_rail, no_device_can_make_a_dispute_that_nobody_can_settle)
+{
+    struct replica hostile;
+    struct row_id placement;
+    struct session_row row;
+    struct error err = { 0 };
+    uint8_t link[SHA256_BYTES];
+    replica_start(&world, &hostile, CERTIFICATE_ROLE_AGENT);
+    op_link_first(world.stream, hostile.identity.device, 0, link);
+    for (int i = 1; i <= OP_SUPERSEDES_MAX + 4; i++) {
+        insist(&hostile, (uint64_t)i, i, link);
+    }
+    cr_assert_eq(query_find(site.store, KIND_PLACEMENT, "P-1", &placement, &err), ERR_OK);
+    cr_assert_eq(query_session(site.store, &placement, day_of("2026-06-03"), 0, &row, &err), ERR_OK);
+    cr_assert_eq(row.heads, OP_SUPERSEDES_MAX + 4);
+    struct store_entry entry;
+    entry_attendance(&world, &entry, "P-1", "2026-06-03", 0, OUTCOME_ATTENDED, 300, "asked the host");
+    write_one(&entry);
+    write_one(&entry);
+    cr_assert_eq(query_session(site.store, &placement, day_of("2026-06-03"), 0, &row, &err), ERR_OK);
+    cr_assert_eq(row.standing, STANDING_RECORDED);
+    cr_assert_eq(row.minutes, 300);
+    replica_stop(&hostile);
+}
+
 Test(guard_rail, our_own_store_refuses_to_write_for_the_centre)
 {
     struct store_entry entry;
