@@ -22,7 +22,8 @@
 #define IDLE_TIMEOUT_S 30 /* of a connection that neither sends nor waits for an answer */
 #define PACK_MAX ((size_t)1024 * 1024)
 #define SOCKET_MODE 0660
-#define GATHER_MS 200 /* from the first new record to the exchange that carries it and those made meanwhile */
+#define GATHER_MS 200          /* from the first new record to the exchange that carries it and those made meanwhile */
+#define GATHER_OFFLINE_MS 2000 /* the same after a try that failed: each try reads what waits once more */
 
 static void log_state(const struct agent *agent)
 {
@@ -47,6 +48,13 @@ static void on_gathered(uv_timer_t *timer)
     }
 }
 
+static uint64_t gather_ms(const struct agent *agent)
+{
+    struct client_status status;
+    exchange_driver_status(agent->driver, &status);
+    return status.state == CLIENT_BACKOFF ? GATHER_OFFLINE_MS : GATHER_MS;
+}
+
 void agent_data_changed(struct agent *agent, bool recorded_here)
 {
     if (agent->state != AGENT_OPEN) {
@@ -54,7 +62,7 @@ void agent_data_changed(struct agent *agent, bool recorded_here)
     }
     flags_pass_wake(&agent->flags);
     if (recorded_here && agent->driver != NULL && !uv_is_active((uv_handle_t *)&agent->gather)) {
-        CHECK(uv_timer_start(&agent->gather, on_gathered, GATHER_MS, 0) == 0);
+        CHECK(uv_timer_start(&agent->gather, on_gathered, gather_ms(agent), 0) == 0);
     }
 }
 
