@@ -103,8 +103,39 @@ static enum err_code view_session(struct store *store, const uint8_t *subject, s
     }
 }
 
+/*
+ * The newest logical time among the ops that a new one is to stand over. One from a clock that ran far ahead moves no
+ * other clock; without this, nobody could correct what it wrote until that time has come.
+ */
+static enum err_code newest_about(struct store *store, const struct op *op, uint64_t *ret_hlc, struct error *err)
+{
+    sqlite3_stmt *s;
+    TRY(db_statement(&store->db,
+                     "SELECT header FROM op INDEXED BY op_subject WHERE subject = ?1 AND kind = ?2 AND kind <> 5 "
+                     "AND quarantine IS NULL",
+                     &s, err));
+    bind_blob(s, 1, op->subject, op->subject_len);
+    bind_int(s, 2, op->kind);
+    for (;;) {
+        bool row;
+        TRY(db_step(&store->db, s, &row, err));
+        if (!row) {
+            return ERR_OK;
+        }
+        struct op held;
+        struct op_id supersedes[OP_SUPERSEDES_MAX];
+        enum err_code rc = op_header_decode(column_slice(s, 0), &held, supersedes, err);
+        if (rc != ERR_OK) {
+            sqlite3_reset(s);
+            return rc;
+        }
+        *ret_hlc = held.hlc > *ret_hlc ? held.hlc : *ret_hlc;
+    }
+}
+
 /* ---- one op ---- */
 
+/* op->hlc: what it has to come after; 0: nothing but the clock. */
 static enum err_code append(struct store *store, struct op *op, int64_t now_ms, struct error *err)
 {
     struct author *self = &store->self;
@@ -118,7 +149,8 @@ static enum err_code append(struct store *store, struct op *op, int64_t now_ms, 
     TRY(oplog_seed_own(store, op_salt_block(op->id.seq), seed, err));
     op_salt(seed, op->id.seq, op->salt);
     op_body_hash(op->salt, op->body, op->body_hash);
-    op->hlc = next_hlc(store, now_ms);
+    uint64_t hlc = next_hlc(store, now_ms);
+    op->hlc = op->hlc < hlc || op->hlc == INT64_MAX ? hlc : op->hlc + 1;
     buf_clear(&store->header);
     TRY(op_header_encode(op, &store->header, err));
     TRY(record_admit(op, WRITER_ORGANISATION, err));
@@ -157,7 +189,7 @@ static enum err_code plan_entity(struct store *store, const struct store_entry *
         TRY(said_before(store, entry, op->body, &said, err));
     }
     *ret_new = !said;
-    return ERR_OK;
+    return known && !said ? newest_about(store, op, &op->hlc, err) : ERR_OK;
 }
 
 static enum err_code write_entry(struct store *store, const char *actor, const struct store_entry *entry,

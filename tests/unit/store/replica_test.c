@@ -190,6 +190,35 @@ Test(replica, two_devices_that_say_the_same_are_no_dispute)
     cr_assert_eq(session(&two, "2026-06-03").standing, STANDING_RECORDED);
 }
 
+static void assert_host(struct replica *replica, const char *host)
+{
+    struct placement_list list = { 0 };
+    struct error err = { 0 };
+    cr_assert_eq(query_placements(replica->store, ROW_NONE, 10, &list, &err), ERR_OK, "%s", err.message);
+    cr_assert_eq(list.count, 1);
+    cr_assert_str_eq(list.rows[0].host, host);
+    placement_list_fini(&list);
+}
+
+Test(replica, a_correction_stands_over_a_record_of_a_clock_that_ran_years_ahead)
+{
+    struct store_entry entry;
+    entry_placement(&world, &entry, "P-1", "GDN-001", "mandatory", "2026-06-01", "2026-11-27", "Mon Wed 09:30-15:30");
+    record_set_text(&entry.record, "host", "Wrong Garden");
+    replica_write(&one, &entry, now + INT64_C(20) * 365 * 86400000);
+    carry(&one, &two);
+    record_set_text(&entry.record, "host", "Right Garden");
+    replica_write(&two, &entry, now + 1000);
+    assert_host(&two, "Right Garden");
+    carry(&two, &one);
+    assert_host(&one, "Right Garden");
+    char a[65];
+    char b[65];
+    replica_digest(&one, a);
+    replica_digest(&two, b);
+    cr_assert_str_eq(a, b);
+}
+
 Test(replica, jcps_own_appointment_excuses_an_absence_whichever_comes_first)
 {
     struct replica centre;
