@@ -76,7 +76,7 @@ static void record_all(sqlite3 *db, enum week_style style, size_t count)
         week_placement_ref(record.placement, ref);
         bind_text_or_null(s, 1, ref);
         (void)sqlite3_bind_int(s, 2, record.day);
-        (void)sqlite3_bind_int(s, 3, record.outcome);
+        (void)sqlite3_bind_int(s, 3, (int)record.outcome);
         (void)(record.minutes < 0 ? sqlite3_bind_null(s, 4) : sqlite3_bind_int(s, 4, record.minutes));
         bind_text_or_null(s, 5, record.reason);
         bind_text_or_null(s, 6, record.note);
