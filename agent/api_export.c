@@ -1,6 +1,7 @@
 /* Records out: rows of text under column names, as CSV that import takes again, or as JSON. */
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "agent/api_handlers.h"
@@ -130,12 +131,36 @@ static enum err_code export_referrals(struct export *export, struct error *err)
     return export_end(export, err);
 }
 
+static int compare_to_id(const void *id, const void *referral)
+{
+    return memcmp(id, &((const struct referral_row *)referral)->id, sizeof(struct row_id));
+}
+
+static int compare_referrals(const void *left, const void *right)
+{
+    return compare_to_id(&((const struct referral_row *)left)->id, right);
+}
+
+/* "" for none, and for one that is not on record here. */
+static const char *referral_cell(const struct referral_list *sorted, const struct row_id *id)
+{
+    const struct referral_row *found =
+        sorted->count > 0 ? bsearch(id, sorted->rows, sorted->count, sizeof(*sorted->rows), compare_to_id) : NULL;
+    return found != NULL ? found->ref : "";
+}
+
 static enum err_code export_placements(struct export *export, struct error *err)
 {
-    static const char *const columns[] = { "ref",       "participant", "name",    "basis", "host",     "role",
-                                           "starts_on", "ends_on",     "pattern", "hours", "calendar", "note" };
+    static const char *const columns[] = { "ref",   "participant", "name",      "referral", "basis",
+                                           "host",  "role",        "starts_on", "ends_on",  "pattern",
+                                           "hours", "calendar",    "note" };
     SCOPED(placement_list_fini) struct placement_list list = { 0 };
+    SCOPED(referral_list_fini) struct referral_list referrals = { 0 };
     TRY(query_placements(export->call->world->store, ROW_NONE, QUERY_LIMIT_MAX, &list, err));
+    TRY(query_referrals(export->call->world->store, NULL, QUERY_LIMIT_MAX, &referrals, err));
+    if (referrals.count > 0) {
+        qsort(referrals.rows, referrals.count, sizeof(*referrals.rows), compare_referrals);
+    }
     TRY(export_begin(export, columns, ARRAY_LEN(columns), err));
     for (size_t i = 0; i < list.count; i++) {
         const struct placement_row *row = &list.rows[i];
@@ -145,6 +170,7 @@ static enum err_code export_placements(struct export *export, struct error *err)
         const char *const cells[] = { row->ref,
                                       row->participant_ref,
                                       row->participant_name,
+                                      referral_cell(&referrals, &row->referral),
                                       basis_name(row->basis),
                                       row->host,
                                       row->role,

@@ -68,6 +68,26 @@ Test(export, placements_and_referrals_come_back)
     reply_fini(&reply);
 }
 
+Test(export, a_placement_comes_back_with_the_referral_it_came_from)
+{
+    struct reply taken = site_call(&site, "POST", "/v1/import?kind=referrals",
+                                   "ref,participant,route,basis,received_on\nR-8,GDN-008,mir,mandatory,2026-11-02\n");
+    cr_expect_eq(reply_int(&taken, "added"), 2, "%s", taken.text);
+    reply_fini(&taken);
+    taken = site_call(&site, "POST", "/v1/import?kind=placements",
+                      "ref,participant,referral,basis,starts_on,ends_on,pattern,hours\n"
+                      "GDN-P008,GDN-008,R-8,mandatory,2026-11-09,2027-04-30,Mon 10:00-14:00,4\n");
+    cr_expect_eq(reply_int(&taken, "added"), 1, "%s", taken.text);
+    reply_fini(&taken);
+    round_trip("placements"); /* names what the import left to the defaults */
+    json_int_t before = ops();
+    round_trip("placements");
+    cr_expect_eq(ops(), before);
+    struct reply file = site_call(&site, "GET", "/v1/export/placements", NULL);
+    cr_expect_not_null(strstr(file.text, "GDN-P008,GDN-008,,R-8,mandatory"), "%s", file.text);
+    reply_fini(&file);
+}
+
 Test(export, guards_cells_that_a_spreadsheet_would_run)
 {
     struct reply reply = site_call(&site, "GET", "/v1/export/attendance", NULL);
