@@ -161,6 +161,21 @@ Test(impostor, a_redirect_is_not_followed)
     heals();
 }
 
+Test(impostor, an_enrolment_behind_a_sign_in_page_says_so_and_can_be_repeated)
+{
+    char url[64];
+    json_t *code = centre_do(&world.centre, EXIT_DONE, "code", "new", "--site", "Garden", NULL);
+    struct laptop *second = laptop_make(&world, "second", true);
+    (void)snprintf(url, sizeof(url), "https://" HOST ":%u", proxy_port(proxy));
+    stand_in(&(struct impostor_certificate){ real, HOST, -1, 30 }, IMPOSTOR_PORTAL_PAGE);
+    json_t *told = laptop_do(second, EXIT_REFUSED, "enrol", "--endpoint", url, "--code", text_at(code, "code"), NULL);
+    cr_assert_str_eq(text_at(told, "error.code"), "captive_portal");
+    cr_assert(!true_at(laptop_status(second), "enrolled"));
+    proxy_aim(proxy, world.centre.port);
+    (void)laptop_do(second, EXIT_DONE, "enrol", "--endpoint", url, "--code", text_at(code, "code"), NULL);
+    laptop_wait_synchronised(second, SYNC_MS);
+}
+
 /* ---- a centre in trouble ---- */
 
 Test(impostor, a_centre_that_asks_for_patience_gets_it)

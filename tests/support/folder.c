@@ -39,7 +39,7 @@ void file_write(const char *path, struct slice content)
 {
     FILE *file = fopen(path, "we");
     cr_assert_not_null(file, "write '%s': %m", path);
-    cr_assert_eq(fwrite(content.data, 1, content.len, file), content.len);
+    cr_assert(content.len == 0 || fwrite(content.data, 1, content.len, file) == content.len);
     cr_assert_eq(fclose(file), 0, "write '%s': %m", path);
 }
 
@@ -55,6 +55,25 @@ void file_copy(const char *from, const char *to)
     SCOPED(buf_fini) struct buf content;
     file_load(from, &content);
     file_write(to, buf_slice(&content));
+}
+
+void folder_copy(const char *from, const char *to)
+{
+    DIR *dir = opendir(from);
+    cr_assert_not_null(dir, "open folder '%s': %m", from);
+    cr_assert_eq(mkdir(to, 0700), 0, "make '%s': %m", to);
+    for (struct dirent *entry = readdir(dir); entry != NULL; entry = readdir(dir)) {
+        char source[FOLDER_PATH_SIZE + sizeof(entry->d_name) + 1];
+        char target[sizeof(source)];
+        struct stat status;
+        (void)snprintf(source, sizeof(source), "%s/%s", from, entry->d_name);
+        (void)snprintf(target, sizeof(target), "%s/%s", to, entry->d_name);
+        if (lstat(source, &status) == 0 && S_ISREG(status.st_mode)) {
+            file_copy(source, target);
+            cr_assert_eq(chmod(target, status.st_mode & 07777), 0);
+        }
+    }
+    (void)closedir(dir);
 }
 
 int64_t file_size(const char *path)

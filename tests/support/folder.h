@@ -16,6 +16,9 @@
 void folder_make(char ret_path[FOLDER_PATH_SIZE]);
 void folder_remove(const char *path);
 
+/* The files of one folder into a new one; sockets and folders in it are left out. */
+void folder_copy(const char *from, const char *to);
+
 void file_write(const char *path, struct slice content);
 void file_copy(const char *from, const char *to);
 /* *ret_content is released with buf_fini. */

@@ -1,0 +1,104 @@
+/* Older copies put back, of a laptop and of the centre: noticed, named, and nothing is lost. */
+#include <string.h>
+
+#include "tests/support/site.h"
+#include "tests/support/wait.h"
+
+#define SYNC_MS 40000
+
+static struct world world;
+static struct laptop *laptop;
+static char copy[FOLDER_PATH_SIZE];
+
+static void setup(void)
+{
+    world_init(&world);
+    centre_make(&world);
+    centre_add_site(&world.centre, "Greenfield Trust", "Garden");
+    laptop = laptop_make(&world, "laptop", true);
+    laptop_enrol(laptop, "Garden", world.centre.port);
+    site_import_people(laptop, "GDN", 3);
+    (void)site_import_register(laptop, &(struct site_register){ "GDN", 3, 30, 10, false });
+    laptop_wait_synchronised(laptop, SYNC_MS);
+    (void)snprintf(copy, sizeof(copy), "%.200s/copy", world.folder);
+}
+
+static void teardown(void)
+{
+    world_fini(&world);
+}
+
+TestSuite(put_back, .init = setup, .fini = teardown, .timeout = 120);
+
+static void sync_now(struct laptop *which)
+{
+    (void)laptop_do(which, EXIT_DONE, "sync", "--wait", "--timeout", "50", NULL);
+}
+
+/* `count` records of the last days, the newest yesterday. */
+static void record(struct laptop *which, int placement, int count)
+{
+    for (int days_ago = count; days_ago >= 1; days_ago--) {
+        char session[SITE_TEXT_SIZE];
+        session_name("GDN", placement, days_ago, session);
+        site_attend(which, session, "attended", NULL);
+    }
+}
+
+static size_t held_by_centre(void)
+{
+    json_t *log = centre_do(&world.centre, EXIT_DONE, "log", "--kind", "attendance", "--limit", "1000", NULL);
+    return json_array_size(json_at(log, "entries"));
+}
+
+Test(put_back, a_laptop_put_back_to_an_older_copy_gets_its_records_again)
+{
+    laptop_stop(laptop);
+    folder_copy(laptop->dir, copy);
+    laptop_start(laptop);
+    record(laptop, 1, 5);
+    laptop_wait_synchronised(laptop, SYNC_MS);
+    json_t *before = laptop_do(laptop, EXIT_DONE, "verify", NULL);
+    laptop_stop(laptop);
+    folder_remove(laptop->dir);
+    folder_copy(copy, laptop->dir);
+    laptop_start(laptop);
+    laptop_wait_number(laptop, "records.attendance", 35, SYNC_MS);
+    laptop_wait_synchronised(laptop, SYNC_MS);
+    json_t *after = laptop_do(laptop, EXIT_DONE, "verify", NULL);
+    cr_assert_str_eq(text_at(before, "digest"), text_at(after, "digest"));
+    record(laptop, 2, 2); /* and goes on where it was */
+    laptop_wait_synchronised(laptop, SYNC_MS);
+    cr_assert_eq(held_by_centre(), 37);
+    (void)centre_do(&world.centre, EXIT_DONE, "verify", NULL);
+}
+
+Test(put_back, a_centre_put_back_to_an_older_copy_is_noticed_and_given_everything_again)
+{
+    struct laptop *other = laptop_make(&world, "other", true);
+    laptop_enrol(other, "Garden", world.centre.port);
+    centre_stop(&world.centre);
+    folder_copy(world.centre.dir, copy);
+    centre_start(&world.centre);
+    record(laptop, 1, 5);
+    record(other, 2, 4);
+    sync_now(laptop);
+    sync_now(other);
+    sync_now(laptop);
+    cr_assert_eq(held_by_centre(), 39);
+    centre_stop(&world.centre);
+    folder_remove(world.centre.dir);
+    folder_copy(copy, world.centre.dir);
+    centre_start(&world.centre);
+    cr_assert_eq(held_by_centre(), 30, "the copy is older");
+    sync_now(laptop);
+    cr_assert(process_said(&laptop->process, "centre_lost_ops"), "it is named in the log");
+    sync_now(other);
+    sync_now(laptop);
+    laptop_wait_synchronised(laptop, SYNC_MS);
+    laptop_wait_synchronised(other, SYNC_MS);
+    cr_assert_eq(held_by_centre(), 39);
+    cr_assert(laptops_agree(laptop, other));
+    (void)laptop_do(laptop, EXIT_DONE, "verify", NULL);
+    (void)centre_do(&world.centre, EXIT_DONE, "verify", NULL);
+}
