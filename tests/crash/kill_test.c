@@ -58,10 +58,10 @@ static void start(void)
 
 static void stop(void)
 {
-    world_fini(&site.world);
     for (int i = 0; i < LAPTOPS; i++) {
         writer_fini(&site.writers[i]);
     }
+    world_fini(&site.world);
 }
 
 TestSuite(kill, .init = start, .fini = stop);
@@ -279,8 +279,9 @@ Test(kill, nothing_acknowledged_is_lost_or_doubled_whoever_is_killed)
     restart_all();
     (void)fprintf(stderr, "crash_kill: %u kills of laptops, %u of the centre, %u records acknowledged in %d s\n",
                   site.killed_laptops, site.killed_centres, acknowledged(), took_s);
-    synchronise();
     cr_assert_gt(acknowledged(), kills, "too little was recorded between the kills to prove anything");
+    check_nobody_went_back();
+    synchronise();
     check_nobody_went_back();
     check_logs();
     check_histories();

@@ -132,16 +132,26 @@ void writer_start(struct writer *writer, char name, struct laptop *laptop, struc
     writer->records = calloc(WRITER_RECORDS_MAX, sizeof(*writer->records));
     cr_assert_not_null(writer->records);
     cr_assert_eq(pthread_create(&writer->thread, NULL, run, writer), 0);
+    writer->running = true;
+}
+
+static void join(struct writer *writer)
+{
+    if (writer->running) {
+        atomic_store(&writer->stop, true);
+        (void)pthread_join(writer->thread, NULL);
+        writer->running = false;
+    }
 }
 
 void writer_stop(struct writer *writer)
 {
-    atomic_store(&writer->stop, true);
-    cr_assert_eq(pthread_join(writer->thread, NULL), 0);
+    join(writer);
     cr_assert_str_empty(writer->refusal, "writer %c was answered '%s'", writer->name, writer->refusal);
 }
 
 void writer_fini(struct writer *writer)
 {
+    join(writer);
     free(writer->records);
 }

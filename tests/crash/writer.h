@@ -37,6 +37,7 @@ struct writer {
     int32_t today;
     atomic_bool stop;
     pthread_t thread;
+    bool running;
     struct record_tried *records;
     uint32_t tried; /* the last one may be in flight when the writer is stopped */
     atomic_uint acknowledged;
@@ -47,7 +48,9 @@ struct writer {
 /* Records the placements that all writers use. */
 void writer_prepare(struct laptop *laptop, int32_t today, const char *writers);
 void writer_start(struct writer *writer, char name, struct laptop *laptop, struct chance chance, int32_t today);
+/* Also fails the test when an agent gave an answer that no kill explains. */
 void writer_stop(struct writer *writer);
+/* Stops one that a failed test left running. */
 void writer_fini(struct writer *writer);
 
 /* The record that a note names: false when it is none of this writer. */
