@@ -1,8 +1,8 @@
 /*
  * tests/support/namespace - a network and mounts of the test's own, which go with its process.
  *
- * Needs root, or a kernel that gives user namespaces to everybody. Before any program is started and while the test
- * has one thread.
+ * Needs root: a test runs beside a thread of Criterion's, and the kernel gives user namespaces to processes of one
+ * thread only. Before any program is started.
  */
 #ifndef TESTS_SUPPORT_NAMESPACE_H
 #define TESTS_SUPPORT_NAMESPACE_H
