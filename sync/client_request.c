@@ -7,7 +7,7 @@ enum {
     READ_BYTES_MIN = 1024,
     HEADER_BYTES = 170, /* of an op, about: for the ratio only */
     RATIO_MAX = 64,
-    BLOCKS_MAX = OP_BATCH_OPS_MAX / OP_SALT_BLOCK + 1,
+    BLOCKS_MAX = EXCHANGE_OPS_MAX / OP_SALT_BLOCK + 1,
 };
 
 struct outgoing {
@@ -62,7 +62,7 @@ static enum err_code segment_of(struct client *c, uint64_t after_seq, size_t max
 {
     op_batch_clear(&out->ops);
     buf_clear(segment);
-    TRY(store_own_ops(c->store, after_seq, OP_BATCH_OPS_MAX, max_bytes, &out->ops, err));
+    TRY(store_own_ops(c->store, after_seq, EXCHANGE_OPS_MAX, max_bytes, &out->ops, err));
     if (out->ops.count == 0) {
         return ERR_OK;
     }

@@ -16,6 +16,8 @@
 #define EXCHANGE_CONTENT_TYPE "application/vnd.holdfast.exchange"
 #define EXCHANGE_ERROR_CONTENT_TYPE "application/vnd.holdfast.error"
 #define EXCHANGE_SEGMENTS_MAX 64
+/* What one side puts into a message at most; it takes OP_BATCH_OPS_MAX. Longer runs need memory and save no time. */
+#define EXCHANGE_OPS_MAX 2048
 #define EXCHANGE_REFUSALS_MAX 256
 #define EXCHANGE_REASON_MAX 200
 #define EXCHANGE_REQUEST_MAX (SEGMENT_BYTES_MAX + 65536)

@@ -137,7 +137,7 @@ static enum err_code read_page(struct answering *a)
                                            .device = a->device.device,
                                            .incarnation = a->request.incarnation,
                                            .own_seq = a->request.newest_seq,
-                                           .max_ops = OP_BATCH_OPS_MAX,
+                                           .max_ops = EXCHANGE_OPS_MAX,
                                            .max_bytes = want * a->centre->raw_per_encoded };
     for (int i = 0; i < PAGE_TRIES; i++) {
         struct centre_page page;
