@@ -134,6 +134,17 @@ double process_cpu_s(const struct process *process)
     return total;
 }
 
+void process_reset_peak(const struct process *process)
+{
+    char path[64];
+    (void)snprintf(path, sizeof(path), "/proc/%d/clear_refs", (int)process->pid);
+    int fd = open(path, O_WRONLY | O_CLOEXEC);
+    if (fd < 0 || write(fd, "5", 1) != 1) { /* proc(5) */
+        bench_die("write '%s': %s", path, strerror(errno));
+    }
+    (void)close(fd);
+}
+
 long process_status(const struct process *process, const char *name)
 {
     char path[64];

@@ -25,6 +25,8 @@ void process_run(const char *const *argv, const char *log_path, char *out, size_
 
 /* CPU time of all its threads, as the scheduler counts it. */
 double process_cpu_s(const struct process *process);
+/* VmHWM, the most memory it ever held, is counted anew from what it holds now. */
+void process_reset_peak(const struct process *process);
 /* Number in a line of /proc/PID/status such as VmHWM, which is in KiB, or voluntary_ctxt_switches. */
 long process_status(const struct process *process, const char *name);
 
