@@ -194,7 +194,14 @@ static enum err_code take_run(struct store *store, const struct store_run *run, 
             TRY(check_signature(store, &author, run, author.newest_link, err));
         }
     }
-    return author.newest_seq > held ? oplog_author_save(store, &author, err) : ERR_OK;
+    if (author.newest_seq == held) {
+        return ERR_OK;
+    }
+    if (run->signed_seq != author.newest_seq) {
+        return FAIL(err, HISTORY, "take records %llu to %llu of a device: it did not sign the last of them",
+                    (unsigned long long)held + 1, (unsigned long long)author.newest_seq);
+    }
+    return oplog_author_save(store, &author, err);
 }
 
 /* ---- the exchange ---- */

@@ -197,7 +197,7 @@ struct centre_page_request {
     const uint8_t *device; /* whose own ops are left out ... */
     uint32_t incarnation;
     uint64_t own_seq; /* ... up to here: later ones it has lost and gets again */
-    size_t max_ops;
+    size_t max_ops;   /* about: the batch that goes past either is taken to its end */
     size_t max_bytes; /* of headers and bodies, about */
 };
 
@@ -205,6 +205,7 @@ struct centre_page {
     struct store_run runs[CENTRE_PAGE_AUTHORS_MAX]; /* each of one author, seqs consecutive */
     size_t run_count;
     size_t ops;
+    size_t batches; /* what one signature covers: each is whole, so that the last op of every run is signed */
     size_t bytes;
     uint64_t cursor; /* after what is in the page */
     uint64_t head;

@@ -21,12 +21,24 @@ struct owned {
     struct gathering *runs[CENTRE_PAGE_AUTHORS_MAX];
 };
 
+/* Where the page stood before the batch that is being taken: what one signature covers goes in whole or not at all. */
+struct batch {
+    uint64_t last_seq; /* that was signed; 0: none is being taken */
+    size_t run;
+    size_t run_ops;
+    size_t run_count;
+    size_t ops;
+    size_t bytes;
+    uint64_t cursor;
+};
+
 struct reading {
     struct centre_store *store;
     const struct centre_page_request *request;
     struct centre_page *page;
     struct owned *owned;
     int64_t own_author; /* 0: none */
+    struct batch batch;
     struct error *err;
 };
 
@@ -69,23 +81,85 @@ static enum err_code run_of(struct reading *r, int64_t author, size_t *ret_index
     return ERR_OK;
 }
 
+/* ---- batches ---- */
+
+/* The next link that the author signed, from `seq` on. */
+static enum err_code signed_end(struct reading *r, int64_t author, uint64_t seq, uint64_t *ret_seq)
+{
+    sqlite3_stmt *s;
+    bool row;
+    TRY(db_statement(&r->store->db, "SELECT seq FROM signed_link WHERE author = ?1 AND seq >= ?2 ORDER BY seq LIMIT 1",
+                     &s, r->err));
+    bind_int(s, 1, author);
+    bind_int(s, 2, (int64_t)seq);
+    TRY(db_step(&r->store->db, s, &row, r->err));
+    if (!row) {
+        return FAIL(r->err, DAMAGED, "find the signature over a record");
+    }
+    *ret_seq = (uint64_t)column_int(s, 0);
+    sqlite3_reset(s);
+    return ERR_OK;
+}
+
+static enum err_code batch_begin(struct reading *r, sqlite3_stmt *row, size_t run_count, size_t index)
+{
+    struct centre_page *page = r->page;
+    r->batch = (struct batch){ .run = index,
+                               .run_ops = page->runs[index].ops.count,
+                               .run_count = run_count,
+                               .ops = page->ops,
+                               .bytes = page->bytes,
+                               .cursor = page->cursor };
+    return signed_end(r, column_int(row, 1), (uint64_t)column_int(row, 2), &r->batch.last_seq);
+}
+
+static void batch_undo(struct reading *r)
+{
+    struct centre_page *page = r->page;
+    page->runs[r->batch.run].ops.count = r->batch.run_ops;
+    page->ops = r->batch.ops;
+    page->bytes = r->batch.bytes;
+    page->cursor = r->batch.cursor;
+    if (r->batch.run_count < page->run_count) {
+        struct gathering *gathering = r->owned->runs[--page->run_count];
+        op_batch_fini(&page->runs[page->run_count].ops);
+        buf_fini(&gathering->certificate);
+        free(gathering);
+        r->owned->runs[page->run_count] = NULL;
+    }
+    r->batch.last_seq = 0;
+}
+
 static enum err_code take_row(struct reading *r, sqlite3_stmt *s, bool *ret_full)
 {
     struct op op;
     struct op_id supersedes[OP_SUPERSEDES_MAX];
     bool salted;
     size_t index = 0;
+    size_t run_count = r->page->run_count;
     size_t bytes = column_slice(s, 3).len + column_slice(s, 5).len;
     TRY(run_of(r, column_int(s, 1), &index, ret_full));
     if (*ret_full) {
         return ERR_OK;
     }
+    if (r->batch.last_seq == 0) {
+        TRY(batch_begin(r, s, run_count, index));
+    }
     struct store_run *run = &r->page->runs[index];
     TRY(op_read(s, &op, supersedes, &salted, r->err));
     r->owned->runs[index]->salted[run->ops.count] = salted;
-    TRY(op_batch_add(&run->ops, &op, r->err));
+    enum err_code rc = op_batch_add(&run->ops, &op, r->err);
+    if (rc == ERR_LIMIT && r->batch.ops > 0) {
+        *ret_full = true;
+        return ERR_OK;
+    }
+    TRY(rc);
     r->page->ops++;
     r->page->bytes += bytes;
+    if (op.id.seq == r->batch.last_seq) {
+        r->batch.last_seq = 0;
+        r->page->batches++;
+    }
     return ERR_OK;
 }
 
@@ -104,7 +178,7 @@ static enum err_code take_rows(struct reading *r, sqlite3_stmt *s)
     bool row = true;
     bool full = false;
     size_t skipped = 0;
-    while (has_room(r) && skipped < ROWS_SKIPPED_MAX) {
+    while (r->batch.last_seq > 0 || (has_room(r) && skipped < ROWS_SKIPPED_MAX)) {
         TRY(db_step(&r->store->db, s, &row, r->err));
         if (!row) {
             r->page->cursor = r->page->head > r->page->cursor ? r->page->head : r->page->cursor;
@@ -116,6 +190,9 @@ static enum err_code take_rows(struct reading *r, sqlite3_stmt *s)
             TRY(take_row(r, s, &full));
         }
         if (full) {
+            if (r->batch.last_seq > 0) {
+                batch_undo(r);
+            }
             return ERR_OK;
         }
         r->page->cursor = op_row_position(column_int(s, 0));

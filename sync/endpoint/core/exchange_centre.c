@@ -13,6 +13,7 @@
 #define WANT_BYTES_MIN 4096
 #define RAW_PER_ENCODED_MAX 64
 #define PAGE_TRIES 4
+#define COLUMN_BYTES_ABOUT 512 /* more than an op takes in a segment beside its body */
 
 struct answering {
     struct centre *centre;
@@ -46,6 +47,23 @@ static void log_mismatch(const struct answering *a, const char *event, uint64_t 
     LOG_WARNING(event, "device=%s incarnation=%u held=%llu", device, a->request.incarnation, (unsigned long long)held);
 }
 
+/*
+ * What one signature covers is passed on whole, so it has to fit in a segment as this centre writes one: a device that
+ * compresses better than we do sends less at a time.
+ */
+static enum err_code check_fits(struct answering *a, const struct store_run *run)
+{
+    if (run->ops.bytes + run->ops.count * COLUMN_BYTES_ABOUT < SEGMENT_BYTES_MAX) {
+        return ERR_OK;
+    }
+    struct segment_signature signature = { .seq = run->signed_seq, .len = run->signature_len };
+    memcpy(signature.bytes, run->signature, sizeof(signature.bytes));
+    buf_clear(&a->segments);
+    enum err_code rc = segment_encode(&run->ops, NULL, 0, &signature, a->peer, &a->segments, a->err);
+    buf_clear(&a->segments);
+    return rc;
+}
+
 static enum err_code take_segment(struct answering *a)
 {
     struct segment segment;
@@ -55,6 +73,7 @@ static enum err_code take_segment(struct answering *a)
     if (segment.run.ops.count == 0 || segment.run.ops.ops[0].id.incarnation != a->request.incarnation) {
         rc = FAIL(a->err, PROTOCOL, "take records: they are of another incarnation than the request");
     }
+    rc = rc != ERR_OK ? rc : check_fits(a, &segment.run);
     if (rc == ERR_OK) {
         rc = centre_append(a->centre->store, &a->device.site, &a->certificate, a->peer, &segment.run, a->now_ms,
                            &appended, a->err);
@@ -144,7 +163,7 @@ static enum err_code read_page(struct answering *a)
         request.max_bytes = request.max_bytes < OP_BATCH_BYTES_MAX / 2 ? request.max_bytes : OP_BATCH_BYTES_MAX / 2;
         TRY(centre_page_read(a->centre->store, &a->device.site, &request, &page, a->err));
         enum err_code rc = encode_page(a, &page);
-        bool fits = rc == ERR_OK && (a->segments.len <= want + want / 4 || page.ops <= 1 || i == PAGE_TRIES - 1);
+        bool fits = rc == ERR_OK && (a->segments.len <= want + want / 4 || page.batches <= 1 || i == PAGE_TRIES - 1);
         if (rc == ERR_OK && page.ops > 0) {
             learn_ratio(a->centre, page.bytes, a->segments.len);
         }
@@ -152,6 +171,7 @@ static enum err_code read_page(struct answering *a)
             tell_page(a, &page);
         }
         request.max_bytes = a->segments.len > 0 ? page.bytes * want / a->segments.len * 9 / 10 : page.bytes / 2;
+        request.max_bytes = i == PAGE_TRIES - 2 ? 1 : request.max_bytes; /* the last try: a single batch */
         centre_page_fini(&page);
         if (rc != ERR_OK && (rc != ERR_LIMIT || i == PAGE_TRIES - 1)) {
             return rc;

@@ -79,6 +79,34 @@ Test(page, carries_the_certificate_once_and_a_signature_wherever_there_is_one)
     forger_fini(&reader);
 }
 
+Test(page, never_ends_within_what_one_signature_covers)
+{
+    struct forger writer;
+    struct forger reader;
+    size_t pages = 0;
+    forger_enrol(&world, "garden", &writer);
+    forger_enrol(&world, "garden", &reader);
+    for (size_t i = 0; i < 6; i++) {
+        (void)forger_add(&writer, KIND_CAPACITY_STATEMENT, 100 + 700 * (i % 3));
+        cr_assert_eq(forger_send(&writer), ERR_OK, "%s", world.err.message);
+    }
+    reader.request.want_bytes = 4096;
+    do {
+        cr_assert_eq(forger_send(&reader), ERR_OK, "%s", world.err.message);
+        for (size_t i = 0; i < reader.response->segment_count; i++) {
+            struct segment segment;
+            cr_assert_eq(segment_decode(reader.response->segments[i], reader.stream, &segment, &world.err), ERR_OK);
+            cr_assert_eq(segment.run.signed_seq, segment.run.ops.ops[segment.run.ops.count - 1].id.seq);
+            segment_fini(&segment);
+        }
+        reader.request.cursor = reader.response->cursor;
+        pages++;
+    } while (reader.response->more);
+    cr_assert_gt(pages, 2);
+    forger_fini(&writer);
+    forger_fini(&reader);
+}
+
 Test(page, sorts_interleaved_writers_into_one_run_each)
 {
     struct forger writers[3];

@@ -185,6 +185,30 @@ Test(guard_rail, a_decision_written_by_an_organisation_is_quarantined_and_never_
     replica_stop(&hostile);
 }
 
+Test(guard_rail, nobody_can_write_for_a_device_without_its_signature)
+{
+    struct replica other;
+    struct store_entry said;
+    struct forged_run run;
+    struct store_applied applied;
+    struct error err = { 0 };
+    uint8_t link[SHA256_BYTES];
+    replica_start(&world, &other, CERTIFICATE_ROLE_AGENT);
+    op_link_first(world.stream, other.identity.device, 0, link);
+    entry_attendance(&world, &said, "P-1", "2026-06-03", 0, OUTCOME_ABSENT, -1, NULL);
+    forge(&world, &other, 1, KIND_ATTENDANCE, said.subject, &said.record, link, &run);
+    struct store_exchange exchange = { .runs = &run.run, .run_count = 1, .received_at_ms = now };
+    run.run.signed_seq = 0; /* as the centre could make it: it knows the certificate, and has no key */
+    cr_assert_eq(store_apply(site.store, &exchange, &applied, &err), ERR_HISTORY);
+    run.run.signed_seq = 1;
+    run.run.signature[run.run.signature_len - 1] ^= 1;
+    cr_assert_eq(store_apply(site.store, &exchange, &applied, &err), ERR_HISTORY);
+    run.run.signature[run.run.signature_len - 1] ^= 1;
+    cr_assert_eq(store_apply(site.store, &exchange, &applied, &err), ERR_OK, "%s", err.message);
+    forged_fini(&run);
+    replica_stop(&other);
+}
+
 /* Another assertion of the hostile device about the session, appended to its chain by hand. */
 static void insist(struct replica *hostile, uint64_t seq, int minutes, uint8_t link[SHA256_BYTES])
 {

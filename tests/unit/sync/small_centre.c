@@ -98,6 +98,21 @@ static void sign_receipt(struct small_centre *centre, struct exchange_response *
                  ERR_OK);
 }
 
+/* What whoever wrote `ops` signed over the last of them, after which its link is `link`. */
+static struct segment_signature signed_by(const struct replica *who, const struct op_batch *ops,
+                                          const uint8_t link[SHA256_BYTES])
+{
+    struct error err;
+    uint8_t message[OP_LINK_MESSAGE_BYTES];
+    const struct op_id *last = &ops->ops[ops->count - 1].id;
+    struct segment_signature signature = { .seq = last->seq };
+    op_link_message(who->identity.stream, last, link, message);
+    cr_assert_eq(device_key_sign(who->key, OP_LINK_CONTEXT, slice_of(message, sizeof(message)), signature.bytes,
+                                 &signature.len, &err),
+                 ERR_OK);
+    return signature;
+}
+
 /* A page of the other author's ops after `cursor`; its positions are the author's numbers. */
 static void give_page(struct small_centre *centre, uint64_t cursor, struct buf *segment,
                       struct exchange_response *response)
@@ -105,16 +120,18 @@ static void give_page(struct small_centre *centre, uint64_t cursor, struct buf *
     struct error err;
     struct store_sync sync;
     struct op_batch ops;
-    struct segment_signature unsigned_page = { 0 };
     cr_assert_eq(store_sync_read(centre->author->store, &sync, &err), ERR_OK);
     op_batch_init(&ops);
     uint64_t head = sync.newest_seq - centre->moved_by;
     uint64_t after_seq = cursor > 0 ? cursor + centre->moved_by : 0;
     cr_assert_eq(store_own_ops(centre->author->store, after_seq, centre->page_ops, SIZE_MAX, &ops, &err), ERR_OK);
     if (ops.count > 0) {
-        cr_assert_eq(segment_encode(&ops, NULL, 0, &unsigned_page, buf_slice(&centre->author->identity.certificate),
-                                    segment, &err),
-                     ERR_OK);
+        uint8_t link[SHA256_BYTES];
+        cr_assert_eq(store_own_link(centre->author->store, ops.ops[ops.count - 1].id.seq, link, &err), ERR_OK);
+        struct segment_signature signature = signed_by(centre->author, &ops, link);
+        cr_assert_eq(
+            segment_encode(&ops, NULL, 0, &signature, buf_slice(&centre->author->identity.certificate), segment, &err),
+            ERR_OK);
         response->segments[response->segment_count++] = buf_slice(segment);
     }
     response->cursor = ops.count > 0 ? after_seq + ops.count - centre->moved_by : head;
@@ -127,10 +144,10 @@ static void give_back(struct small_centre *centre, uint64_t after_seq, struct bu
                       struct exchange_response *response)
 {
     struct error err;
-    struct segment_signature unsigned_page = { 0 };
     struct op_batch lost = { .ops = centre->held.ops + after_seq, .count = centre->held.count - after_seq };
+    struct segment_signature signature = signed_by(centre->device, &lost, centre->links[centre->held.count]);
     cr_assert_eq(
-        segment_encode(&lost, NULL, 0, &unsigned_page, buf_slice(&centre->device->identity.certificate), segment, &err),
+        segment_encode(&lost, NULL, 0, &signature, buf_slice(&centre->device->identity.certificate), segment, &err),
         ERR_OK);
     response->segments[response->segment_count++] = buf_slice(segment);
 }
