@@ -216,7 +216,8 @@ Test(vault_log, takes_frames_of_a_connection_that_did_not_see_it_begin_anew)
     world_fini(&world);
 }
 
-/* Correcting checksums reads the transaction's own frames back: a damaged one fails the commit, it is not passed over. */
+/* Correcting checksums reads the transaction's own frames back: a damaged one fails the commit, it is not passed over.
+ */
 Test(vault_log, fails_the_commit_that_reads_back_a_damaged_frame)
 {
     struct world world;
