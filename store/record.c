@@ -506,5 +506,9 @@ enum err_code record_admit(const struct op *op, enum record_writer writer, struc
     if (record_decode(kind, op->body, &record, err) != ERR_OK || record_check(&record, false, err) != ERR_OK) {
         return error_wrap(err, ERR_INVALID, "take a %s", kind->name);
     }
+    /* guard rail 6: a correction says why, whoever wrote it */
+    if (op->kind == KIND_ATTENDANCE && op->supersedes_count > 0 && record_value(&record, "note")->text.len == 0) {
+        return FAIL(err, REFUSED, "take a correction without a note: say why the record changes");
+    }
     return ERR_OK;
 }

@@ -76,22 +76,16 @@ static enum err_code check_receipt(struct client *c, const struct exchange_respo
     return rc == ERR_OK ? ERR_OK : error_wrap(err, rc, "check the centre's receipt");
 }
 
-static enum err_code same_link(const uint8_t link[SHA256_BYTES], const struct exchange_response *response,
-                               struct error *err)
-{
-    if (memcmp(link, response->acked_link, SHA256_BYTES) != 0) {
-        return FAIL(err, HISTORY, "compare records with the centre: it holds other ones of this device up to %llu",
-                    (unsigned long long)response->acked_seq);
-    }
-    return ERR_OK;
-}
-
 /* What the centre holds of this device must be what this device wrote. */
 static enum err_code check_link(struct client *c, const struct exchange_response *response, struct error *err)
 {
     uint8_t link[SHA256_BYTES];
     TRY(store_own_link(c->store, response->acked_seq, link, err));
-    return same_link(link, response, err);
+    if (memcmp(link, response->acked_link, SHA256_BYTES) != 0) {
+        return FAIL(err, HISTORY, "compare records with the centre: it holds other ones of this device up to %llu",
+                    (unsigned long long)response->acked_seq);
+    }
+    return ERR_OK;
 }
 
 /* ---- taking it in ---- */
@@ -138,50 +132,6 @@ static enum err_code decode_segments(struct client *c, const struct exchange_res
         }
     }
     return ERR_OK;
-}
-
-/* Our link after the last op of `run` up to `up_to_seq`, counted on from what is held here. */
-static enum err_code link_through(struct client *c, const struct store_run *run, uint64_t up_to_seq,
-                                  uint8_t link[SHA256_BYTES], struct error *err)
-{
-    struct buf header;
-    buf_init(&header, OP_HEADER_MAX);
-    enum err_code rc = store_own_link(c->store, run->ops.ops[0].id.seq - 1, link, err);
-    for (size_t i = 0; rc == ERR_OK && i < run->ops.count && run->ops.ops[i].id.seq <= up_to_seq; i++) {
-        buf_clear(&header);
-        rc = op_header_encode(&run->ops.ops[i], &header, err);
-        if (rc == ERR_OK) {
-            op_link_next(link, buf_slice(&header), link);
-        }
-    }
-    buf_fini(&header);
-    return rc;
-}
-
-/*
- * Own ops that come back must continue what is here, and something signed must say so: our own signature, which the
- * store checks, or the receipt. Otherwise a copy that was put back and recorded on would take the other branch of its
- * own history.
- */
-static enum err_code check_given_back(struct client *c, const struct exchange_response *response,
-                                      const struct store_sync *sync, const struct store_run *run, struct error *err)
-{
-    const struct op_id *first = &run->ops.ops[0].id;
-    uint64_t last_seq = first->seq + run->ops.count - 1;
-    bool own = first->incarnation == c->identity->incarnation &&
-               memcmp(first->device, c->identity->device, DEVICE_ID_BYTES) == 0;
-    bool continues = first->seq <= sync->newest_seq + 1; /* the store names a gap */
-    if (!own || !continues || last_seq <= sync->newest_seq ||
-        (run->signed_seq > sync->newest_seq && run->signed_seq <= last_seq)) {
-        return ERR_OK;
-    }
-    if (response->acked_seq > last_seq || response->acked_seq <= sync->newest_seq) {
-        c->batch_bytes = SEGMENT_BYTES_MAX;
-        return FAIL(err, PROTOCOL, "take this device's own records back: the page ends before anything signed");
-    }
-    uint8_t link[SHA256_BYTES];
-    TRY(link_through(c, run, response->acked_seq, link, err));
-    return same_link(link, response, err);
 }
 
 /* Kept before the acknowledgement, so that a crash in between only makes the centre say it again. */
@@ -304,9 +254,6 @@ enum err_code client_take(struct client *c, const struct client_answer *answer, 
     }
     SCOPED(incoming_fini) struct incoming in = { 0 };
     TRY(decode_segments(c, &response, &in, err));
-    for (size_t i = 0; i < in.count; i++) {
-        TRY(check_given_back(c, &response, &sync, &in.runs[i], err));
-    }
     TRY(mark_refusals(c, &response, sync.newest_seq, err));
     TRY(apply(c, &response, &sync, &in, took_ms, err));
     TRY(check_behind(c, &response, link_checked, &sync, err));

@@ -116,6 +116,19 @@ Test(admit, a_session_is_on_a_day_that_a_date_could_name)
     cr_assert_eq(admit_session_on(-(1 << 29), false), ERR_INVALID);
 }
 
+Test(admit, a_correction_without_a_note_is_refused_whoever_wrote_it)
+{
+    static const struct op_id replaced = { .seq = 1 };
+    struct op op = { .kind = KIND_ATTENDANCE,
+                     .subject_len = OP_SESSION_BYTES,
+                     .supersedes = &replaced,
+                     .supersedes_count = 1,
+                     .body = slice_of_text("\xa1\x01\x05") };
+    cr_assert_eq(record_admit(&op, WRITER_ORGANISATION, NULL), ERR_REFUSED);
+    op.body = slice_of_text("\xa2\x01\x05\x04\x61x"); /* {1: 5, 4: "x"} */
+    cr_assert_eq(record_admit(&op, WRITER_ORGANISATION, NULL), ERR_OK);
+}
+
 Test(op, header_round_trip_keeps_every_member)
 {
     struct op_id replaced[2] = { { .device = "0123456789abcde", .incarnation = 1, .seq = 9 },
