@@ -45,6 +45,8 @@ struct http_exchange {
     char peer_problem[160];
     struct MHD_Response *response;
     unsigned status;
+    bool trusted;  /* its certificate was looked at, because its body is long, and fits */
+    bool stranger; /* it was looked at and does not: the body is swallowed */
 };
 
 struct http_server {
@@ -120,6 +122,8 @@ static const char *header(const struct http_exchange *exchange, const char *name
     const char *value = MHD_lookup_connection_value(exchange->connection, MHD_HEADER_KIND, name);
     return value != NULL ? value : "";
 }
+
+#define STRANGER_BODY_MAX 16384 /* an enrolment request and more */
 
 /* What the client proved about itself in the handshake; leaves the certificate empty when that is nothing. */
 static void read_peer_certificate(struct http_exchange *exchange)
@@ -239,8 +243,30 @@ static enum MHD_Result begin(struct http_server *server, struct MHD_Connection *
     return declared / 2 > server->body_max ? answer_too_large(exchange) : MHD_YES;
 }
 
+/*
+ * Before a client has proved who it is little of its body is kept: the rest is swallowed and the handler gets an empty
+ * one, with which nothing but a refusal can come of it.
+ */
+static bool keeps_body(struct http_exchange *exchange, size_t more)
+{
+    if (!exchange->server->tls || exchange->trusted || exchange->body.len + more <= STRANGER_BODY_MAX) {
+        return !exchange->stranger;
+    }
+    read_peer_certificate(exchange);
+    exchange->trusted = exchange->request.peer_certificate.len > 0;
+    exchange->stranger = !exchange->trusted;
+    if (exchange->stranger) {
+        buf_fini(&exchange->body);
+    }
+    return exchange->trusted;
+}
+
 static enum MHD_Result receive(struct http_exchange *exchange, const char *data, size_t len)
 {
+    if (exchange->state == RECEIVING && !keeps_body(exchange, len)) {
+        exchange->swallowed += len;
+        return exchange->swallowed > exchange->server->body_max ? MHD_NO : MHD_YES;
+    }
     if (exchange->state == RECEIVING && buf_append(&exchange->body, data, len, NULL) != ERR_OK) {
         exchange->state = TOO_LARGE;
         buf_fini(&exchange->body);

@@ -11,6 +11,7 @@
 static struct world world;
 static int handled;
 static bool peer_given;
+static size_t body_len;
 static char problem[200];
 
 static void serve(void *context, const struct http_request *request)
@@ -18,6 +19,7 @@ static void serve(void *context, const struct http_request *request)
     (void)context;
     handled++;
     peer_given = request->peer_certificate.len > 0;
+    body_len = request->body.len;
     (void)snprintf(problem, sizeof(problem), "%s", request->peer_problem);
     http_answer(request->exchange, 200, "application/x-test", slice_of_text("ok"), NULL);
 }
@@ -101,6 +103,27 @@ Test(trust, lets_a_client_without_a_certificate_in_as_nobody)
     cr_assert_eq(world.result.outcome, ERR_OK, "%s", world.result.error.message);
     cr_assert_not(peer_given);
     cr_assert_str_eq(problem, "");
+}
+
+Test(trust, keeps_nothing_of_a_long_body_of_nobody)
+{
+    static const uint8_t long_body[60000];
+    world_serve(&world, serve, NULL);
+    world_connect(&world, NULL, (const char *)world.ca_pem.data);
+    world_ask(&world, "/", slice_of(long_body, sizeof(long_body)));
+    cr_assert_eq(world.result.outcome, ERR_OK, "%s", world.result.error.message);
+    cr_assert_eq(handled, 1, "it is answered, not cut");
+    cr_assert_eq(body_len, 0);
+}
+
+Test(trust, keeps_a_long_body_of_a_client_it_knows)
+{
+    static const uint8_t long_body[60000];
+    world_serve(&world, serve, NULL);
+    world_connect(&world, &world.client_party, (const char *)world.ca_pem.data);
+    world_ask(&world, "/", slice_of(long_body, sizeof(long_body)));
+    cr_assert_eq(world.result.outcome, ERR_OK, "%s", world.result.error.message);
+    cr_assert_eq(body_len, sizeof(long_body));
 }
 
 Test(trust, checks_nothing_only_when_told_so)
