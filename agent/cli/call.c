@@ -94,7 +94,7 @@ static enum exit_code failed(struct cli *cli, json_t *answer, const struct error
         char *visible = text_visible(cli->socket_path, false);
         screen_print(
             &cli->notes,
-            "next: if the agent is not running, start it ('systemctl start holdfastd'); if it listens elsewhere than\n"
+            "next: if the agent is not running, start it ('holdfastd'); if it listens elsewhere than\n"
             "      at '%s', say where with --socket PATH, --state-dir DIR or $HOLDFAST_SOCKET\n",
             visible);
         free(visible);
