@@ -275,6 +275,8 @@ Test(kill, nothing_acknowledged_is_lost_or_doubled_whoever_is_killed)
     for (int i = 0; i < LAPTOPS; i++) {
         writer_stop(&site.writers[i]);
     }
+    cr_assert(site.writers[0].tried < WRITER_RECORDS_MAX && site.writers[1].tried < WRITER_RECORDS_MAX,
+              "more kills than there are records for");
     int took_s = (int)((clock_monotonic_ms() - began_ms) / 1000);
     restart_all();
     (void)fprintf(stderr, "crash_kill: %u kills of laptops, %u of the centre, %u records acknowledged in %d s\n",

@@ -59,6 +59,7 @@ static uint32_t tokens_before[BATCHES_MAX + 1]; /* batch b holds the tokens from
 static struct op_batch peer_log;
 static struct store_seed peer_seeds[PEER_OPS / OP_SALT_BLOCK + 1];
 static size_t piece_ends[PIECES_MAX];
+static struct store_run piece_signed[PIECES_MAX]; /* the peer's signature over each */
 static size_t piece_count;
 
 /* What the reports of all children say. */
@@ -130,7 +131,9 @@ static void write_peer_log(void)
     }
     for (size_t end = 0; end < peer_log.count;) {
         end += 1 + chance_below(&chance, 8);
-        piece_ends[piece_count++] = end < peer_log.count ? end : peer_log.count;
+        end = end < peer_log.count ? end : peer_log.count;
+        replica_sign(&peer, &peer_log.ops[end - 1].id, &piece_signed[piece_count]);
+        piece_ends[piece_count++] = end;
     }
 }
 
@@ -203,10 +206,11 @@ static void child_take(int fd)
         return;
     }
     size_t from = (size_t)sync.cursor;
-    struct store_run run = { .ops = { .ops = peer_log.ops + from, .count = piece_ends[piece] - from },
-                             .seeds = peer_seeds,
-                             .seed_count = ARRAY_LEN(peer_seeds),
-                             .certificate = buf_slice(&peer.identity.certificate) };
+    struct store_run run = piece_signed[piece];
+    run.ops = (struct op_batch){ .ops = peer_log.ops + from, .count = piece_ends[piece] - from };
+    run.seeds = peer_seeds;
+    run.seed_count = ARRAY_LEN(peer_seeds);
+    run.certificate = buf_slice(&peer.identity.certificate);
     struct store_exchange exchange = { .runs = &run,
                                        .run_count = 1,
                                        .cursor = piece_ends[piece],

@@ -62,9 +62,10 @@ static json_t *request_of(const struct writer *writer, uint32_t record)
     uint32_t back = record / WRITER_SHARED_EVERY % WRITER_SHARED_SESSIONS;
     uint32_t slot = 0;
     if (!is_shared(record)) {
-        placement_ref(writer->name, record, ref);
-        back = record / WRITER_PLACEMENTS % WRITER_DAYS;
-        slot = record / WRITER_PLACEMENTS / WRITER_DAYS;
+        uint32_t own = record % WRITER_SESSIONS;
+        placement_ref(writer->name, own, ref);
+        back = own / WRITER_PLACEMENTS % WRITER_DAYS;
+        slot = own / WRITER_PLACEMENTS / WRITER_DAYS;
     }
     date_format(writer->today - (int32_t)back, day);
     (void)snprintf(session, sizeof(session), "%s@%s/%u", ref, day, slot + 1);

@@ -20,7 +20,9 @@
 enum {
     WRITER_PLACEMENTS = 6, /* each writer's own */
     WRITER_DAYS = 280,     /* before today */
-    WRITER_RECORDS_MAX = WRITER_PLACEMENTS * WRITER_DAYS * 4,
+    WRITER_SESSIONS =
+        WRITER_PLACEMENTS * WRITER_DAYS * 4, /* each writer's own; once all are recorded it corrects them */
+    WRITER_RECORDS_MAX = 40000,
     WRITER_SHARED_EVERY = 8,
     WRITER_SHARED_SESSIONS = 40,
 };
