@@ -123,6 +123,13 @@ static void sign_run(struct replica *from, const uint8_t stream[STREAM_ID_BYTES]
     run->signed_seq = last->seq;
 }
 
+void replica_sign(struct replica *from, const struct op_id *last, struct store_run *run)
+{
+    uint8_t link[SHA256_BYTES];
+    MUST(store_own_link(from->store, last->seq, link, err));
+    sign_run(from, from->identity.stream, last, link, run);
+}
+
 enum err_code replica_carry(struct replica *from, uint64_t after, size_t max_ops, struct replica *to, struct error *err)
 {
     struct store_run run = { .certificate = buf_slice(&from->identity.certificate) };
@@ -133,9 +140,7 @@ enum err_code replica_carry(struct replica *from, uint64_t after, size_t max_ops
         return ERR_OK;
     }
     const struct op_id *last = &run.ops.ops[run.ops.count - 1].id;
-    uint8_t link[SHA256_BYTES];
-    MUST(store_own_link(from->store, last->seq, link, err));
-    sign_run(from, from->identity.stream, last, link, &run);
+    replica_sign(from, last, &run);
     struct store_seed seeds[64];
     uint64_t first_block = op_salt_block(run.ops.ops[0].id.seq);
     for (uint64_t block = first_block; block <= op_salt_block(last->seq); block++) {

@@ -35,6 +35,8 @@ void replica_open_files(struct replica *replica);
 
 /* Cannot fail but by failing the test. */
 void replica_write(struct replica *replica, const struct store_entry *entry, int64_t now_ms);
+/* Its signature over its chain up to `last`, into the run. */
+void replica_sign(struct replica *from, const struct op_id *last, struct store_run *run);
 /* All ops of one replica after `after`, with its signature and certificate, applied to another. */
 enum err_code replica_carry(struct replica *from, uint64_t after, size_t max_ops, struct replica *to,
                             struct error *err);
