@@ -157,6 +157,17 @@ static void fill_attendance(struct store_entry *entries)
     }
 }
 
+static void sign(struct site *site, const struct op_id *last, struct store_run *run)
+{
+    uint8_t link[SHA256_BYTES];
+    uint8_t message[OP_LINK_MESSAGE_BYTES];
+    MUST(store_own_link(site->store, last->seq, link, err));
+    op_link_message(stream, last, link, message);
+    MUST(device_key_sign(site->key, OP_LINK_CONTEXT, slice_of(message, sizeof(message)), run->signature,
+                         &run->signature_len, err));
+    run->signed_seq = last->seq;
+}
+
 static void carry(struct site *from, struct site *to)
 {
     uint64_t after = 0;
@@ -175,6 +186,7 @@ static void carry(struct site *from, struct site *to)
             MUST(store_salt_seed(from->store, last->device, 0, b, seeds[run.seed_count++].seed, err));
         }
         run.seeds = seeds;
+        sign(from, last, &run);
         after = last->seq;
         struct store_exchange exchange = { .runs = &run, .run_count = 1, .received_at_ms = clock_wall_ms() };
         struct store_applied applied;
