@@ -23,6 +23,7 @@
 #define PACK_MAX ((size_t)1024 * 1024)
 #define SOCKET_MODE 0660
 #define GATHER_MS 200          /* from the first new record to the exchange that carries it and those made meanwhile */
+#define CATCH_UP_LOOK_MS 5000  /* flags are never further behind a long catch-up than this */
 #define GATHER_OFFLINE_MS 2000 /* the same after a try that failed: each try reads what waits once more */
 
 static void log_state(const struct agent *agent)
@@ -66,10 +67,26 @@ void agent_data_changed(struct agent *agent, bool recorded_here)
     }
 }
 
+/* More pages of a catch-up are on their way: they would have the same placements looked at again. */
+static bool may_wait(const struct agent *agent)
+{
+    struct client_status status;
+    if (agent->driver == NULL || uv_now(&agent->loop) - agent->unseen_since_ms > CATCH_UP_LOOK_MS) {
+        return false;
+    }
+    exchange_driver_status(agent->driver, &status);
+    return status.state == CLIENT_EXCHANGING && status.to_fetch > 0;
+}
+
 static void on_exchange_changed(void *context, bool new_ops)
 {
     struct agent *agent = context;
-    if (new_ops) {
+    if (new_ops && !agent->unseen) {
+        agent->unseen = true;
+        agent->unseen_since_ms = uv_now(&agent->loop);
+    }
+    if (agent->unseen && !may_wait(agent)) {
+        agent->unseen = false;
         agent_data_changed(agent, false);
     }
     waiters_wake(agent);
@@ -113,6 +130,7 @@ static void on_unlocked(void *context, enum err_code rc, const struct error *fai
     agent->lock_error = (struct error){ 0 };
     agent->trouble = (struct error){ 0 };
     enter(agent, AGENT_OPEN);
+    agent->unseen = false;
     flags_pass_init(&agent->flags, &agent->loop, agent->store, agent->programme);
     flags_pass_wake(&agent->flags);
     agent_start_exchange(agent);

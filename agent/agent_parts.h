@@ -50,6 +50,8 @@ struct agent {
     struct store *store;            /* while OPEN and CLOSING */
     struct store_identity identity; /* without its key: for status and for deriving ids */
     struct flags_pass flags;
+    bool unseen;                    /* pages of a catch-up came, and the rules wait for the rest of it ... */
+    uint64_t unseen_since_ms;       /* ... since then, on the loop's clock */
     struct exchange_driver *driver; /* NULL before enrolment */
     struct error driver_error;      /* why there is none though the device is enrolled */
     struct enrolment enrolment;

@@ -230,7 +230,7 @@ static bool put_replica(json_t *object, const struct agent *agent, const struct 
            put(object, "flags",
                json_pack("{s:o,s:o,s:o}", "info", number(counts->flags[SEVERITY_INFO]), "watch",
                          number(counts->flags[SEVERITY_WATCH]), "act", number(counts->flags[SEVERITY_ACT]))) &&
-           put(object, "flags_pending", json_boolean(flags_pass_pending(&agent->flags))) &&
+           put(object, "flags_pending", json_boolean(agent->unseen || flags_pass_pending(&agent->flags))) &&
            put(object, "replica_bytes", number(counts->replica_bytes));
 }
 
