@@ -18,7 +18,7 @@
 
 #define SHEET_MAX ((size_t)32 * 1024 * 1024)
 
-enum { RECORDS = 100000, SECONDS = 60, STARTS = 5, BASE_OPS = 2 * WEEK_PLACEMENTS };
+enum { RECORDS = 100000, SECONDS = 60, STARTS = 5, STATUSES = 21, BASE_OPS = 2 * WEEK_PLACEMENTS };
 
 static void add_line(const struct week_record *record, struct buf *sheet)
 {
@@ -83,6 +83,18 @@ static void start_again(struct agent_program *agent)
     bench_value("start_ms", "", BENCH_OURS, bench_quantile(took_ms, STARTS, 0.5));
 }
 
+/* What the page asks for again and again. */
+static void ask_status(struct agent_program *agent)
+{
+    double took_ms[STATUSES];
+    for (int i = 0; i < STATUSES; i++) {
+        struct stopwatch watch = stopwatch_start();
+        agent_call(agent, "/v1/status", slice_of(NULL, 0));
+        took_ms[i] = stopwatch_wall_s(watch) * 1000;
+    }
+    bench_value("status_ms", "", BENCH_OURS, bench_quantile(took_ms, STATUSES, 0.5));
+}
+
 /* The start's own work, the first exchange and the look at every placement, is over before the rest begins. */
 static void rest(struct agent_program *agent, int64_t ops, int seconds)
 {
@@ -90,6 +102,7 @@ static void rest(struct agent_program *agent, int64_t ops, int seconds)
     bench_value("idle_replica_mib", "", BENCH_OURS, (double)status_number(status, "replica_bytes") / 1048576);
     json_decref(status);
     agent_wait_judged(agent);
+    ask_status(agent);
     (void)sleep(3);
     double cpu_s = process_cpu_s(&agent->process);
     long switches = process_status(&agent->process, "voluntary_ctxt_switches");

@@ -15,6 +15,7 @@ enum {
     OUTPUT_SIZE = 16384,
     WAIT_S = 600,
     POLL_US = 20000,
+    STATUS_POLL_US = 100000, /* a status counts every table: asking more often would be measured too */
     START_POLL_US = 500,
     START_S = 30,
     PLACEMENT_DAYS = 26 * 7, /* the programme's usual length */
@@ -256,10 +257,14 @@ void agent_enrol(struct agent_program *agent)
     json_decref(agent_ask(agent, "/v1/enrol", body));
 }
 
-static bool exchanged(json_t *status, int64_t ops)
+static bool exchanged(struct agent_program *agent, json_t *status, int64_t ops)
 {
+    const char *message = json_string_value(json_object_get(status, "message"));
     const char *result = json_string_value(json_object_get(json_object_get(status, "last_exchange"), "result"));
     const char *state = json_string_value(json_object_get(status, "state"));
+    if (state != NULL && strcmp(state, "attention") == 0) {
+        bench_die("agent '%s' needs a person: %s", agent->name, message != NULL ? message : "");
+    }
     return result != NULL && strcmp(result, "ok") == 0 && state != NULL && strcmp(state, "synchronising") != 0 &&
            status_number(status, "pending_ops") == 0 && status_number(status, "to_fetch") == 0 &&
            status_number(status, "records.op") >= ops;
@@ -269,7 +274,7 @@ json_t *agent_wait_exchanged(struct agent_program *agent, int64_t ops)
 {
     for (int64_t from = bench_now_ns();;) {
         json_t *status = agent_ask(agent, "/v1/status", NULL);
-        if (exchanged(status, ops)) {
+        if (exchanged(agent, status, ops)) {
             return status;
         }
         json_decref(status);
@@ -277,13 +282,13 @@ json_t *agent_wait_exchanged(struct agent_program *agent, int64_t ops)
             bench_die("agent '%s' did not exchange everything within %d s; see '%s'", agent->name, WAIT_S,
                       agent->town->log);
         }
-        (void)usleep(POLL_US);
+        (void)usleep(STATUS_POLL_US);
     }
 }
 
 void agent_wait_judged(struct agent_program *agent)
 {
-    for (int64_t from = bench_now_ns(); bench_since_s(from) < WAIT_S; (void)usleep(POLL_US)) {
+    for (int64_t from = bench_now_ns(); bench_since_s(from) < WAIT_S; (void)usleep(STATUS_POLL_US)) {
         json_t *status = agent_ask(agent, "/v1/status", NULL);
         bool pending = json_is_true(json_object_get(status, "flags_pending"));
         json_decref(status);
