@@ -1,5 +1,6 @@
 #include "world.h"
 
+#include <dirent.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -12,7 +13,7 @@ const struct vault_unlock WORLD_UNLOCK = { .kind = VAULT_SLOT_KEY_FILE,
                                            .secret = WORLD_KEY,
                                            .secret_len = VAULT_KEY_FILE_BYTES };
 
-static void folder_make(struct world *world)
+void world_folder(struct world *world)
 {
     *world = (struct world){ .folder = "/tmp/holdfast-vault-XXXXXX" };
     cr_assert_not_null(mkdtemp(world->folder));
@@ -22,7 +23,7 @@ static void folder_make(struct world *world)
 void world_make(struct world *world)
 {
     struct error err;
-    folder_make(world);
+    world_folder(world);
     cr_assert_eq(vault_create(world->path, &WORLD_UNLOCK, &err), ERR_OK, "%s", err.message);
 }
 
@@ -54,10 +55,25 @@ void world_fini(struct world *world)
     cr_assert_eq(rmdir(world->folder), 0, "nothing else was left in the folder");
 }
 
+void world_sweep(struct world *world)
+{
+    if (world->db != NULL) {
+        world_shut(world);
+    }
+    vault_close(world->vault);
+    DIR *entries = opendir(world->folder);
+    cr_assert_not_null(entries);
+    for (const struct dirent *entry = readdir(entries); entry != NULL; entry = readdir(entries)) {
+        (void)unlinkat(dirfd(entries), entry->d_name, 0);
+    }
+    cr_assert_eq(closedir(entries), 0);
+    cr_assert_eq(rmdir(world->folder), 0);
+}
+
 void world_copy(const struct world *from, struct world *to)
 {
     static const char *const SUFFIXES[] = { "", "-wal", ".keys", ".keys.prev" };
-    folder_make(to);
+    world_folder(to);
     for (size_t i = 0; i < ARRAY_LEN(SUFFIXES); i++) {
         if (access(world_file(from, SUFFIXES[i]), F_OK) == 0) {
             copy_file(world_file(from, SUFFIXES[i]), world_file(to, SUFFIXES[i]));

@@ -18,10 +18,12 @@ struct world {
 extern const uint8_t WORLD_KEY[VAULT_KEY_FILE_BYTES];
 extern const struct vault_unlock WORLD_UNLOCK;
 
+void world_folder(struct world *world); /* an empty folder */
 void world_make(struct world *world); /* the folder and the keys file */
 void world_open(struct world *world); /* the vault and a connection; both must succeed */
 void world_shut(struct world *world); /* both closed, the files stay */
-void world_fini(struct world *world); /* and the folder removed */
+void world_fini(struct world *world); /* and the folder removed, in which nothing strange lies */
+void world_sweep(struct world *world); /* and the folder removed with whatever lies in it */
 
 /* A new folder with copies of the files as they are now: what a crash of the process leaves. */
 void world_copy(const struct world *from, struct world *to);
