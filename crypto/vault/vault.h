@@ -4,6 +4,7 @@
  *     NAME.keys  what unlocks it (slots); written atomically, one previous copy kept as NAME.keys.prev
  *     NAME       the database: page positions as in plain SQLite, every page sealed with AES-256-GCM
  *     NAME-wal   the write-ahead log: frames sealed, headers hidden
+ *     NAME.fresh which version of every page is the present one, and how far the log reaches at least
  *
  * There is no -shm, no -journal and no temporary file in the clear. The formats, what is claimed and what is not are in
  * crypto/VAULT.md.
@@ -83,5 +84,75 @@ void vault_close(struct vault *vault);
  * SQLITE_CORRUPT can name the cause. False if that never happened.
  */
 bool vault_last_damage(const struct vault *vault, struct error *ret_damage);
+
+/* Freshness: NAME.fresh, which version of every page is the present one
+ * ------------------------------------------------------------------------------------------------------------------ */
+
+/*
+ * A counter outside of the files (an NV counter of a TPM), so that an older whole set of files put back is found when
+ * the database is opened. `advance` adds one, durably; it is called at the end of each round of the log (about every
+ * 1000 pages written), under a lock, from the thread that writes.
+ */
+struct vault_counter_io {
+    enum err_code (*read)(void *context, uint64_t *ret_value, struct error *err);
+    enum err_code (*advance)(void *context, struct error *err);
+    void *context;
+    bool bound; /* these files have used this counter before: files that name no value of it are refused */
+};
+
+/* Between vault_open and the first vault_open_database; `io` is copied, its context stays until vault_close. */
+void vault_set_counter(struct vault *vault, const struct vault_counter_io *io);
+
+/*
+ * Which state the files are in. The counter grows with every rewrite of NAME.fresh, at least once for each round of the
+ * log in which something was committed, and never goes back in the life of the file id unless files were put back (or
+ * vault_adopt_freshness had nothing to go on from). The same counter with another hash is another history: a copy of
+ * the files was used on its own. Commits since the last rewrite change neither. ERR_NOT_FOUND before the first
+ * vault_open_database.
+ */
+MUST_USE enum err_code vault_freshness(const struct vault *vault, uint64_t *ret_counter, uint8_t ret_hash[32],
+                                       struct error *err);
+
+/*
+ * When NAME.fresh is lost or damaged, or older files were put back on purpose (a backup): the next vault_open_database
+ * takes the files as they lie there for the present state, makes NAME.fresh anew and logs that it did. Only on the word
+ * of a person: until then an old page put back cannot be told from a present one. No connection may be open.
+ */
+MUST_USE enum err_code vault_adopt_freshness(struct vault *vault, struct error *err);
+
+#define VAULT_VERIFY_FINDINGS_MAX 64
+
+enum vault_verify_part { VAULT_VERIFY_PAGE, VAULT_VERIFY_FRAME, VAULT_VERIFY_LOG, VAULT_VERIFY_FRESH };
+
+struct vault_verify_finding {
+    enum vault_verify_part part;
+    uint32_t number; /* of the page or frame; otherwise 0 */
+    char reason[120];
+};
+
+struct vault_verify_report {
+    uint32_t pages;  /* read */
+    uint32_t frames; /* of the log, up to the last commit */
+    uint64_t damages;
+    size_t findings; /* the first of them, at most VAULT_VERIFY_FINDINGS_MAX */
+    struct vault_verify_finding finding[VAULT_VERIFY_FINDINGS_MAX];
+};
+
+struct vault_verify_progress {
+    bool (*report)(void *context, uint64_t bytes_done, uint64_t bytes_total); /* false: stop, ERR_REFUSED */
+    void *context;
+};
+
+/*
+ * Reads every page of the database, every committed frame of the log, and NAME.fresh, and names each that does not
+ * open or is not the present one. ERR_OK also when damage was found: see the report. May run in a thread of its own
+ * while connections are in use, and on files that vault_open_database refuses. `progress` may be NULL.
+ */
+MUST_USE enum err_code vault_verify(struct vault *vault, const struct vault_verify_progress *progress,
+                                    struct vault_verify_report *ret_report, struct error *err);
+
+/* A finding in words for a person: "page 17 of 'x': it fails its check". As snprintf. */
+int vault_verify_describe(const struct vault *vault, const struct vault_verify_finding *finding, char *out,
+                          size_t size);
 
 #endif
