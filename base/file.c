@@ -51,7 +51,7 @@ static enum err_code write_all(int fd, struct slice content, const char *path, s
     return fsync(fd) == 0 ? ERR_OK : error_errno(err, "fsync '%s'", path);
 }
 
-static enum err_code sync_parent(const char *path, struct error *err)
+enum err_code file_sync_folder(const char *path, struct error *err)
 {
     char folder[PATH_MAX];
     const char *slash = strrchr(path, '/');
@@ -87,7 +87,7 @@ enum err_code file_replace(const char *path, struct slice content, mode_t mode, 
         (void)unlink(temporary);
         return rc;
     }
-    return sync_parent(path, err);
+    return file_sync_folder(path, err);
 }
 
 enum err_code folder_ensure(const char *path, struct error *err)

@@ -19,6 +19,9 @@ MUST_USE enum err_code file_read(const char *path, struct buf *out, struct error
  */
 MUST_USE enum err_code file_replace(const char *path, struct slice content, mode_t mode, struct error *err);
 
+/* Makes what was renamed, made or removed in the folder of `path` last. */
+MUST_USE enum err_code file_sync_folder(const char *path, struct error *err);
+
 /* Makes the folder (and parents) with mode 0700 unless it is there. */
 MUST_USE enum err_code folder_ensure(const char *path, struct error *err);
 
