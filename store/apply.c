@@ -208,25 +208,27 @@ static enum err_code take_run(struct store *store, const struct store_run *run, 
 
 static enum err_code save_sync(struct store *store, const struct store_exchange *exchange, struct error *err)
 {
-    const struct store_receipt *receipt = &exchange->receipt;
-    uint64_t acked = receipt->acked_seq < store->self.newest_seq ? receipt->acked_seq : store->self.newest_seq;
-    uint8_t link[SHA256_BYTES];
-    TRY(store_own_link(store, acked, link, err));
     sqlite3_stmt *s;
-    TRY(db_statement(
-        &store->db,
-        "UPDATE sync_state SET cursor = ?1, acked_seq = ?2, acked_link = ?3, clock_offset = ?5, newest_hlc = ?6, "
-        "receipt = iif(?7 >= receipt_seq AND length(?4) > 0, ?4, receipt), "
-        "receipt_seq = iif(?7 >= receipt_seq AND length(?4) > 0, ?7, receipt_seq)",
-        &s, err));
+    TRY(db_statement(&store->db, "UPDATE sync_state SET cursor = ?1, clock_offset = ?2, newest_hlc = ?3", &s, err));
     bind_int(s, 1, (int64_t)exchange->cursor);
-    bind_int(s, 2, (int64_t)acked);
-    bind_blob(s, 3, link, SHA256_BYTES);
-    bind_blob(s, 4, receipt->signature, receipt->signature_len);
-    bind_int(s, 5, exchange->clock_offset_ms);
-    bind_int(s, 6, (int64_t)store->newest_hlc);
-    bind_int(s, 7, (int64_t)receipt->acked_seq);
+    bind_int(s, 2, exchange->clock_offset_ms);
+    bind_int(s, 3, (int64_t)store->newest_hlc);
     return db_run(&store->db, s, err);
+}
+
+/* What the centre said of the chain that the exchange was about. */
+static enum err_code take_receipt(struct store *store, const struct store_exchange *exchange, struct error *err)
+{
+    struct own_chain chain;
+    bool found;
+    TRY(chain_find(store, exchange->receipt->incarnation, &chain, &found, err));
+    if (!found) {
+        return FAIL(err, HISTORY, "take a receipt for records of another copy of this device");
+    }
+    if (exchange->own_signed_seq > 0 && exchange->own_signed_seq <= chain.author.newest_seq) {
+        TRY(oplog_author_sign(store, &chain.author, exchange->own_signed_seq, exchange->own_signature, err));
+    }
+    return chain_acked(store, &chain.author, exchange->receipt, err);
 }
 
 static enum err_code take_all(struct store *store, const struct store_exchange *exchange, struct store_applied *applied,
@@ -238,8 +240,8 @@ static enum err_code take_all(struct store *store, const struct store_exchange *
     /* our own ops may have come back */
     bool found;
     TRY(oplog_author_find(store, store->self.device, store->self.incarnation, &store->self, &found, err));
-    if (exchange->own_signed_seq > 0 && exchange->own_signed_seq <= store->self.newest_seq) {
-        TRY(oplog_author_sign(store, &store->self, exchange->own_signed_seq, exchange->own_signature, err));
+    if (exchange->receipt != NULL) {
+        TRY(take_receipt(store, exchange, err));
     }
     return save_sync(store, exchange, err);
 }
@@ -257,11 +259,17 @@ enum err_code store_apply(struct store *store, const struct store_exchange *exch
     return ERR_OK;
 }
 
-static enum err_code refuse(struct store *store, uint64_t seq, const char *reason, struct error *err)
+static enum err_code refuse(struct store *store, uint32_t incarnation, uint64_t seq, const char *reason,
+                            struct error *err)
 {
     sqlite3_stmt *s;
     bool row;
-    int64_t key = op_key(store->self.id, seq);
+    struct own_chain chain;
+    TRY(chain_find(store, incarnation, &chain, &row, err));
+    if (!row) {
+        return ERR_OK;
+    }
+    int64_t key = op_key(chain.author.id, seq);
     TRY(db_statement(&store->db, "SELECT header, salt, body FROM op WHERE id = ?1 AND quarantine IS NULL", &s, err));
     bind_int(s, 1, key);
     TRY(db_step(&store->db, s, &row, err));
@@ -280,8 +288,9 @@ static enum err_code refuse(struct store *store, uint64_t seq, const char *reaso
     return fold_out(store, key, &op, err);
 }
 
-enum err_code store_mark_refused(struct store *store, uint64_t seq, const char *reason, struct error *err)
+enum err_code store_mark_refused(struct store *store, uint32_t incarnation, uint64_t seq, const char *reason,
+                                 struct error *err)
 {
     TRY(replica_begin(store, err));
-    return replica_end(store, refuse(store, seq, reason, err), err);
+    return replica_end(store, refuse(store, incarnation, seq, reason, err), err);
 }

@@ -45,41 +45,55 @@ enum err_code db_fail(struct database *db, struct error *err)
     }
 }
 
-static enum err_code apply_schema(struct database *db, struct slice schema, int version, struct error *err)
+static enum err_code run_versioned(struct database *db, struct slice sql, int version, struct error *err)
 {
-    SCOPED(scoped_free) char *text = malloc(schema.len + 64);
+    SCOPED(scoped_free) char *text = malloc(sql.len + 64);
     if (text == NULL) {
         return FAIL(err, NO_MEMORY, "make the tables");
     }
-    memcpy(text, schema.data, schema.len);
-    (void)snprintf(text + schema.len, 64, "\nPRAGMA user_version = %d;", version);
+    memcpy(text, sql.data, sql.len);
+    (void)snprintf(text + sql.len, 64, "\nPRAGMA user_version = %d;", version);
     TRY(db_begin(db, err));
     return db_end(db, db_exec(db, text, err), err);
 }
 
-static enum err_code ensure_schema(struct database *db, struct slice schema, int version, struct error *err)
+static enum err_code read_version(struct database *db, int *ret_version, struct error *err)
 {
     sqlite3_stmt *statement;
     bool row;
     TRY(db_statement(db, "PRAGMA user_version", &statement, err));
     TRY(db_step(db, statement, &row, err));
-    int found = row ? (int)column_int(statement, 0) : 0;
+    *ret_version = row ? (int)column_int(statement, 0) : 0;
     sqlite3_reset(statement);
-    if (found == 0) {
-        return apply_schema(db, schema, version, err);
-    }
-    return found == version
-               ? ERR_OK
-               : FAIL(err, UNSUPPORTED, "open tables of version %d: this program knows version %d; update it", found,
-                      version);
+    return ERR_OK;
 }
 
-enum err_code db_open(struct database *db, struct vault *vault, int cache_kib, struct slice schema, int version,
+static enum err_code ensure_schema(struct database *db, const struct database_schema *schema, struct error *err)
+{
+    int found;
+    TRY(read_version(db, &found, err));
+    if (found == 0) {
+        return run_versioned(db, schema->text, schema->version, err);
+    }
+    if (found < 0 || found > schema->version) {
+        return FAIL(err, UNSUPPORTED, "open tables of version %d: this program knows version %d; update it", found,
+                    schema->version);
+    }
+    for (; found < schema->version; found++) {
+        enum err_code rc = run_versioned(db, slice_of_text(schema->upgrades[found - 1]), found + 1, err);
+        if (rc != ERR_OK) {
+            return error_wrap(err, rc, "bring tables of version %d to version %d", found, found + 1);
+        }
+    }
+    return ERR_OK;
+}
+
+enum err_code db_open(struct database *db, struct vault *vault, int cache_kib, const struct database_schema *schema,
                       struct error *err)
 {
     *db = (struct database){ .vault = vault };
     TRY(vault_open_database(vault, cache_kib, &db->handle, err));
-    enum err_code rc = ensure_schema(db, schema, version, err);
+    enum err_code rc = ensure_schema(db, schema, err);
     if (rc != ERR_OK) {
         db_close(db);
     }

@@ -24,12 +24,18 @@ struct database {
     int depth; /* of db_begin */
 };
 
-/*
- * Opens, and brings the schema up to `version` by running `schema` on an empty database. ERR_UNSUPPORTED for a newer
- * one. `schema` needs no closing NUL.
- */
-MUST_USE enum err_code db_open(struct database *db, struct vault *vault, int cache_kib, struct slice schema,
-                               int version, struct error *err);
+/* What tables a database has: `text` (no closing NUL) makes them all in an empty one, upgrades[v - 1] makes those of
+ * version v into those of v + 1. */
+struct database_schema {
+    struct slice text;
+    int version;
+    const char *const *upgrades;
+};
+
+/* Opens, and brings the tables up to the schema's version, each step as one transaction. ERR_UNSUPPORTED for newer
+ * ones. */
+MUST_USE enum err_code db_open(struct database *db, struct vault *vault, int cache_kib,
+                               const struct database_schema *schema, struct error *err);
 void db_close(struct database *db);
 
 /* The failure of the last call on this connection: full disk, read-only, damage (with the page), a guard rail's

@@ -182,7 +182,7 @@ enum err_code store_salt_seed(struct store *store, const uint8_t device[DEVICE_I
     return found ? ERR_OK : FAIL(err, NOT_FOUND, "find the seed of salt block %llu", (unsigned long long)block);
 }
 
-static enum err_code damaged_row(int64_t key, struct error *err)
+enum err_code oplog_damaged(int64_t key, struct error *err)
 {
     return FAIL(err, DAMAGED, "read record %llu of author %lld: it is not as it was written",
                 (unsigned long long)op_key_seq(key), (long long)op_key_author(key));
@@ -194,7 +194,7 @@ static enum err_code row_salt(struct store *store, int64_t key, struct op *op, s
     bool found;
     TRY(seed_find(store, op_key_author(key), op_salt_block(op->id.seq), seed, &found, err));
     if (!found) {
-        return damaged_row(key, err);
+        return oplog_damaged(key, err);
     }
     op_salt(seed, op->id.seq, op->salt);
     return ERR_OK;
@@ -205,7 +205,7 @@ enum err_code oplog_row(struct store *store, sqlite3_stmt *statement, int at, in
 {
     if (op_header_decode(column_slice(statement, at), ret_op, supersedes, err) != ERR_OK ||
         ret_op->id.seq != op_key_seq(key)) {
-        return damaged_row(key, err);
+        return oplog_damaged(key, err);
     }
     ret_op->erased = sqlite3_column_type(statement, at + 2) == SQLITE_NULL;
     if (ret_op->erased) {
@@ -213,103 +213,4 @@ enum err_code oplog_row(struct store *store, sqlite3_stmt *statement, int at, in
     }
     ret_op->body = column_slice(statement, at + 2);
     return column_fixed(statement, at + 1, ret_op->salt, OP_SALT_BYTES) ? ERR_OK : row_salt(store, key, ret_op, err);
-}
-
-/* ---- our own ops, for sending ---- */
-
-enum err_code store_own_ops(struct store *store, uint64_t after_seq, size_t max_ops, size_t max_bytes,
-                            struct op_batch *out, struct error *err)
-{
-    sqlite3_stmt *s;
-    TRY(db_statement(&store->db, "SELECT id, header, salt, body FROM op WHERE id > ?1 AND id <= ?2 ORDER BY id", &s,
-                     err));
-    bind_int(s, 1, op_key(store->self.id, after_seq));
-    bind_int(s, 2, op_key(store->self.id, OP_SEQ_MAX));
-    size_t bytes = 0;
-    bool row = true;
-    enum err_code rc = ERR_OK;
-    while (rc == ERR_OK && out->count < max_ops && out->count < OP_BATCH_OPS_MAX && bytes < max_bytes) {
-        rc = db_step(&store->db, s, &row, err);
-        if (rc != ERR_OK || !row) {
-            break;
-        }
-        struct op op;
-        struct op_id supersedes[OP_SUPERSEDES_MAX];
-        rc = oplog_row(store, s, 1, column_int(s, 0), &op, supersedes, err);
-        bytes += column_slice(s, 1).len + column_slice(s, 3).len;
-        if (rc == ERR_OK) {
-            rc = op_batch_add(out, &op, err);
-        }
-        if (rc == ERR_LIMIT && out->count > 0) {
-            rc = ERR_OK; /* the batch is full by bytes: the rest goes with the next */
-            break;
-        }
-    }
-    sqlite3_reset(s);
-    return rc;
-}
-
-/* Hashes the headers after `from` up to `to` onto `link`. */
-static enum err_code extend_link(struct store *store, uint64_t from, uint64_t to, uint8_t link[SHA256_BYTES],
-                                 struct error *err)
-{
-    sqlite3_stmt *s;
-    TRY(db_statement(&store->db, "SELECT header FROM op WHERE id > ?1 AND id <= ?2 ORDER BY id", &s, err));
-    bind_int(s, 1, op_key(store->self.id, from));
-    bind_int(s, 2, op_key(store->self.id, to));
-    for (uint64_t seq = from; seq < to; seq++) {
-        bool row;
-        TRY(db_step(&store->db, s, &row, err));
-        if (!row) {
-            return damaged_row(op_key(store->self.id, seq + 1), err);
-        }
-        op_link_next(link, column_slice(s, 0), link);
-    }
-    sqlite3_reset(s);
-    return ERR_OK;
-}
-
-/* The nearest link at or before `seq` that is known without hashing: the last asked for, the acknowledged one, the
- * first. */
-static enum err_code nearest_link(struct store *store, uint64_t seq, uint64_t *ret_from, uint8_t link[SHA256_BYTES],
-                                  struct error *err)
-{
-    if (store->known_link_set && store->known_link_seq <= seq) {
-        *ret_from = store->known_link_seq;
-        memcpy(link, store->known_link, SHA256_BYTES);
-        return ERR_OK;
-    }
-    sqlite3_stmt *s;
-    bool row;
-    TRY(db_statement(&store->db, "SELECT acked_seq, acked_link FROM sync_state WHERE acked_seq <= ?1", &s, err));
-    bind_int(s, 1, (int64_t)seq);
-    TRY(db_step(&store->db, s, &row, err));
-    if (row && column_fixed(s, 1, link, SHA256_BYTES)) {
-        *ret_from = (uint64_t)column_int(s, 0);
-    } else {
-        *ret_from = 0;
-        op_link_first(store->stream, store->self.device, store->self.incarnation, link);
-    }
-    sqlite3_reset(s);
-    return ERR_OK;
-}
-
-enum err_code store_own_link(struct store *store, uint64_t seq, uint8_t ret_link[SHA256_BYTES], struct error *err)
-{
-    if (!store->enrolled) {
-        return FAIL(err, NOT_ENROLLED, "find a link: this machine is not enrolled");
-    }
-    if (seq > store->self.newest_seq) {
-        return FAIL(err, NOT_FOUND, "find link %llu: the newest is %llu", (unsigned long long)seq,
-                    (unsigned long long)store->self.newest_seq);
-    }
-    uint8_t link[SHA256_BYTES];
-    uint64_t from;
-    TRY(nearest_link(store, seq, &from, link, err));
-    TRY(extend_link(store, from, seq, link, err));
-    store->known_link_set = true;
-    store->known_link_seq = seq;
-    memcpy(store->known_link, link, SHA256_BYTES);
-    memcpy(ret_link, link, SHA256_BYTES);
-    return ERR_OK;
 }

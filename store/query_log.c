@@ -10,7 +10,6 @@
 
 struct log_collect {
     struct store *store;
-    uint64_t acked;
     struct row_array rows;
     struct buf bodies; /* rows hold offsets until the end */
 };
@@ -20,7 +19,6 @@ static enum err_code read_log_row(struct log_collect *c, sqlite3_stmt *s, struct
     void *out;
     TRY(row_array_next(&c->rows, &out, err));
     struct log_row *row = out;
-    int64_t key = column_int(s, 0);
     struct op op;
     struct op_id supersedes[OP_SUPERSEDES_MAX];
     TRY(op_header_decode(column_slice(s, 1), &op, supersedes, err));
@@ -38,8 +36,8 @@ static enum err_code read_log_row(struct log_collect *c, sqlite3_stmt *s, struct
     row->recorded_at_ms = op.recorded_at_ms;
     row->happened_at_ms = op.happened_at_ms;
     row->received_at_ms = column_int(s, 4);
-    row->own = op_key_author(key) == c->store->self.id;
-    row->acknowledged = !row->own || op.id.seq <= c->acked;
+    row->own = sqlite3_column_type(s, 5) != SQLITE_NULL;
+    row->acknowledged = !row->own || op.id.seq <= (uint64_t)column_int(s, 5);
     row->erased = sqlite3_column_type(s, 2) == SQLITE_NULL;
     column_text(s, 3, row->quarantine, sizeof(row->quarantine));
     struct slice body = column_slice(s, 2);
@@ -70,7 +68,9 @@ static enum err_code collect_log(struct log_collect *c, sqlite3_stmt *s, size_t 
     }
 }
 
-#define LOG_COLUMNS "SELECT o.id, o.header, o.body, o.quarantine, o.received_at FROM "
+#define LOG_COLUMNS                                                                                                    \
+    "SELECT o.id, o.header, o.body, o.quarantine, o.received_at, "                                                     \
+    "(SELECT c.acked_seq FROM own_chain c WHERE c.author = o.id >> 40) FROM "
 
 /* A session's ops are found through its assertions, an entity's through the index by subject. */
 static enum err_code log_statement(struct store *store, const uint8_t *subject, size_t subject_len,
@@ -110,9 +110,7 @@ enum err_code query_log(struct store *store, const uint8_t *subject, size_t subj
                         size_t limit, struct log_list *ret_list, struct error *err)
 {
     CHECK(subject_len == 0 || subject_len == OP_ENTITY_BYTES || subject_len == OP_SESSION_BYTES);
-    struct store_sync sync;
-    TRY(store_sync_read(store, &sync, err));
-    struct log_collect c = { .store = store, .acked = sync.acked_seq, .rows = { .size = sizeof(struct log_row) } };
+    struct log_collect c = { .store = store, .rows = { .size = sizeof(struct log_row) } };
     buf_init(&c.bodies, SIZE_MAX / 2);
     sqlite3_stmt *s;
     bool more = false;
@@ -172,7 +170,7 @@ enum err_code query_counts(struct store *store, struct store_counts *ret_counts,
     struct store_sync sync;
     TRY(count_tables(store, &counts, err));
     TRY(store_sync_read(store, &sync, err));
-    counts.pending_ops = sync.newest_seq > sync.acked_seq ? sync.newest_seq - sync.acked_seq : 0;
+    counts.pending_ops = sync.pending_ops;
     *ret_counts = counts;
     return ERR_OK;
 }

@@ -20,6 +20,20 @@ struct author {
     uint64_t signed_seq;
 };
 
+/* A chain that this copy of the replica records under, or has. */
+struct own_chain {
+    struct author author;
+    uint64_t acked_seq; /* durable at the centre */
+    bool asks;          /* to be compared with what the centre holds */
+};
+
+/* A link of an own chain that was asked for last, so that a backlog is hashed once. */
+struct known_link {
+    int64_t author; /* 0: none */
+    uint64_t seq;
+    uint8_t link[SHA256_BYTES];
+};
+
 /* Placements that this transaction has marked already, as far as a small table can tell: two that share a place push
  * each other out, and are then marked again. */
 #define DIRTY_KNOWN_MAX 128
@@ -33,12 +47,9 @@ struct store {
     const struct programme *programme;
     bool enrolled;
     uint8_t stream[STREAM_ID_BYTES];
-    struct author self;
+    struct author self; /* of new ops */
     uint64_t newest_hlc;
-    /* a link of our own chain that was asked for last, so that a backlog is hashed once */
-    uint64_t known_link_seq;
-    uint8_t known_link[SHA256_BYTES];
-    bool known_link_set;
+    struct known_link known_link;
     struct buf header; /* scratch */
     struct buf body;   /* scratch */
     struct dirty_known dirty_known;
@@ -49,6 +60,8 @@ MUST_USE enum err_code replica_reload(struct store *store, struct error *err);
 MUST_USE enum err_code replica_begin(struct store *store, struct error *err);
 /* Commits or rolls back and reloads; returns rc or the commit's failure. */
 MUST_USE enum err_code replica_end(struct store *store, enum err_code rc, struct error *err);
+
+extern const char *const replica_upgrades[]; /* store/upgrades.c */
 
 /* ---- store/oplog.c ---- */
 
@@ -82,6 +95,24 @@ MUST_USE enum err_code oplog_seed_own(struct store *store, uint64_t block, uint8
  */
 MUST_USE enum err_code oplog_row(struct store *store, sqlite3_stmt *statement, int at, int64_t key, struct op *ret_op,
                                  struct op_id supersedes[OP_SUPERSEDES_MAX], struct error *err);
+
+MUST_USE enum err_code oplog_damaged(int64_t key, struct error *err);
+
+/* ---- store/chains.c: this device's own chains ---- */
+
+MUST_USE enum err_code chain_find(struct store *store, uint32_t incarnation, struct own_chain *ret_chain,
+                                  bool *ret_found, struct error *err);
+/* `seq` is at most the author's newest. */
+MUST_USE enum err_code chain_link(struct store *store, const struct author *author, uint64_t seq,
+                                  uint8_t ret_link[SHA256_BYTES], struct error *err);
+/* The centre holds it up to the receipt's seq, or to our newest if that is less. */
+MUST_USE enum err_code chain_acked(struct store *store, const struct author *author,
+                                   const struct store_receipt *receipt, struct error *err);
+/* The chain of this author, begun if need be; fills the author in. */
+MUST_USE enum err_code chain_ensure(struct store *store, struct author *author, struct slice certificate,
+                                    struct error *err);
+/* A fresh incarnation, in which ops are made from now on. */
+MUST_USE enum err_code chain_begin(struct store *store, struct error *err);
 
 /* ---- store/fold.c: from an op to the tables ---- */
 

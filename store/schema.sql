@@ -52,26 +52,77 @@ CREATE TABLE op (
 CREATE INDEX op_subject ON op (subject) WHERE kind <> 5;
 CREATE INDEX op_quarantined ON op (id) WHERE quarantine IS NOT NULL;
 
--- Guard rail 6: evidence is append-only. A body may be erased; nothing else of an op changes, and no op goes.
+-- A branch of one of this device's own histories whose place another one took: it is evidence and stays as it was. Its ops were
+-- issued again as issued_author's, from issued_seq on.
+CREATE TABLE fork (
+    id             INTEGER PRIMARY KEY,
+    author         INTEGER NOT NULL,
+    first_seq      INTEGER NOT NULL,
+    last_seq       INTEGER NOT NULL,
+    last_link      BLOB NOT NULL CHECK (length(last_link) = 32),
+    signed_seq     INTEGER NOT NULL,         -- 0: nothing of the branch was signed
+    signature      BLOB,
+    noticed_at     INTEGER NOT NULL,
+    issued_author  INTEGER NOT NULL,
+    issued_seq     INTEGER NOT NULL
+) STRICT;
+
+CREATE TABLE forked_op (
+    fork         INTEGER NOT NULL REFERENCES fork (id),
+    seq          INTEGER NOT NULL,
+    header       BLOB NOT NULL,
+    salt         BLOB,                       -- NULL, as the body: erased
+    body         BLOB,
+    quarantine   TEXT,
+    received_at  INTEGER NOT NULL,
+    PRIMARY KEY (fork, seq)
+) STRICT, WITHOUT ROWID;
+
+-- Guard rail 6: evidence is append-only. A body may be erased; nothing else of an op changes, and no op goes but into a fork.
 CREATE TRIGGER op_is_append_only BEFORE DELETE ON op
+WHEN NOT EXISTS (SELECT 1 FROM fork f JOIN forked_op x ON x.fork = f.id AND x.seq = (OLD.id & 1099511627775)
+                 WHERE f.author = OLD.id >> 40 AND x.header = OLD.header AND x.body IS OLD.body)
 BEGIN SELECT RAISE(ABORT, 'evidence is append-only: a record cannot be deleted'); END;
 CREATE TRIGGER op_never_changes BEFORE UPDATE OF id, kind, writer, subject, header, received_at ON op
 BEGIN SELECT RAISE(ABORT, 'evidence is append-only: a record cannot be changed'); END;
 CREATE TRIGGER op_body_is_only_erased BEFORE UPDATE OF body ON op WHEN NEW.body IS NOT NULL
 BEGIN SELECT RAISE(ABORT, 'evidence is append-only: a body can only be erased'); END;
+CREATE TRIGGER forked_op_stays BEFORE DELETE ON forked_op
+BEGIN SELECT RAISE(ABORT, 'evidence is append-only: a record cannot be deleted'); END;
+CREATE TRIGGER forked_op_never_changes BEFORE UPDATE OF fork, seq, header, received_at ON forked_op
+BEGIN SELECT RAISE(ABORT, 'evidence is append-only: a record cannot be changed'); END;
+CREATE TRIGGER forked_body_is_only_erased BEFORE UPDATE OF body ON forked_op WHEN NEW.body IS NOT NULL
+BEGIN SELECT RAISE(ABORT, 'evidence is append-only: a body can only be erased'); END;
+CREATE TRIGGER fork_stays BEFORE DELETE ON fork
+BEGIN SELECT RAISE(ABORT, 'evidence is append-only: a branch cannot be deleted'); END;
+
+-- This device's own chains, of which the centre holds so much. New ops are made in the identity's; the others are retired.
+CREATE TABLE own_chain (
+    author       INTEGER PRIMARY KEY,
+    acked_seq    INTEGER NOT NULL,
+    acked_link   BLOB,
+    receipt_seq  INTEGER NOT NULL,           -- the most that the centre ever acknowledged, and its signature: evidence that stays
+    receipt      BLOB,
+    asks         INTEGER NOT NULL            -- 1: to be compared with what the centre holds, whether or not there is anything to send
+) STRICT;
 
 CREATE TABLE sync_state (
-    only          INTEGER PRIMARY KEY CHECK (only = 1),
-    cursor        INTEGER NOT NULL,
-    acked_seq     INTEGER NOT NULL,
-    acked_link    BLOB,
-    receipt_seq   INTEGER NOT NULL,          -- the most that the centre ever acknowledged, and its signature: evidence that stays
-    receipt       BLOB,
-    clock_offset  INTEGER,                   -- ms, NULL: never measured
-    newest_hlc    INTEGER NOT NULL,
-    dirty_site    INTEGER NOT NULL
+    only           INTEGER PRIMARY KEY CHECK (only = 1),
+    cursor         INTEGER NOT NULL,
+    clock_offset   INTEGER,                  -- ms, NULL: never measured
+    newest_hlc     INTEGER NOT NULL,
+    dirty_site     INTEGER NOT NULL,
+    refold         INTEGER NOT NULL DEFAULT 0, -- the folded tables are those of an older schema: make them again
+    settled        INTEGER NOT NULL DEFAULT 0, -- the whole stream was held at once since this copy was last found to be older
+    older_copy_at  INTEGER,                  -- when it was last found to be older, and what came of it
+    came_back      INTEGER NOT NULL DEFAULT 0,
+    issued_again   INTEGER NOT NULL DEFAULT 0,
+    twin_at        INTEGER,                  -- when something last came that another machine made as this device
+    twin_ops       INTEGER NOT NULL DEFAULT 0,
+    stale_at       INTEGER,                  -- when the centre last said that it had seen newer files of this device
+    generation     INTEGER                   -- of the centre's positions; NULL: never told
 ) STRICT;
-INSERT INTO sync_state VALUES (1, 0, 0, NULL, 0, NULL, NULL, 0, 1);
+INSERT INTO sync_state (only, cursor, newest_hlc, dirty_site) VALUES (1, 0, 0, 1);
 
 CREATE TABLE dirty_placement (placement BLOB PRIMARY KEY) STRICT, WITHOUT ROWID;
 
@@ -118,10 +169,10 @@ CREATE INDEX placement_participant ON placement (participant);
 CREATE INDEX placement_referral ON placement (referral);
 CREATE INDEX placement_ends ON placement (ends_on, starts_on);
 
--- Every assertion about a session. `op` is this replica's number of it.
+-- Every assertion about a session. `op` is this replica's number of it; outcome 0: what it said is erased.
 CREATE TABLE attendance (
     placement BLOB NOT NULL, day INTEGER NOT NULL, slot INTEGER NOT NULL, op INTEGER NOT NULL,
-    outcome INTEGER NOT NULL CHECK (outcome BETWEEN 1 AND 7), minutes INTEGER, reason TEXT, hlc INTEGER NOT NULL,
+    outcome INTEGER NOT NULL CHECK (outcome BETWEEN 0 AND 7), minutes INTEGER, reason TEXT, hlc INTEGER NOT NULL,
     head INTEGER NOT NULL,
     PRIMARY KEY (placement, day, slot, op)
 ) STRICT, WITHOUT ROWID;

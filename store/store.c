@@ -5,7 +5,7 @@
 
 #include "store/replica.h"
 
-enum { SCHEMA_VERSION = 1 };
+enum { SCHEMA_VERSION = 2 };
 
 extern const unsigned char store_schema[];
 extern const size_t store_schema_size;
@@ -24,7 +24,7 @@ static enum err_code read_hlc(struct store *store, struct error *err)
 enum err_code replica_reload(struct store *store, struct error *err)
 {
     dirty_forget(store);
-    store->known_link_set = false;
+    store->known_link = (struct known_link){ 0 };
     TRY(read_hlc(store, err));
     sqlite3_stmt *s;
     bool row;
@@ -60,6 +60,25 @@ enum err_code replica_end(struct store *store, enum err_code rc, struct error *e
     return rc;
 }
 
+/* An older schema's tables were not folded as ours are. */
+static enum err_code refold(struct store *store, struct error *err)
+{
+    sqlite3_stmt *s;
+    bool due;
+    TRY(db_statement(&store->db, "SELECT 1 FROM sync_state WHERE refold <> 0", &s, err));
+    TRY(db_step(&store->db, s, &due, err));
+    sqlite3_reset(s);
+    if (!due) {
+        return ERR_OK;
+    }
+    TRY(replica_begin(store, err));
+    enum err_code rc = fold_all(store, err);
+    if (rc == ERR_OK) {
+        rc = db_exec(&store->db, "UPDATE sync_state SET refold = 0", err);
+    }
+    return replica_end(store, rc, err);
+}
+
 enum err_code store_open(struct vault *vault, const struct store_options *options, struct store **ret_store,
                          struct error *err)
 {
@@ -70,10 +89,15 @@ enum err_code store_open(struct vault *vault, const struct store_options *option
     store->programme = options->programme;
     buf_init(&store->header, OP_HEADER_MAX);
     buf_init(&store->body, OP_BODY_MAX);
-    enum err_code rc =
-        db_open(&store->db, vault, options->cache_kib, slice_of(store_schema, store_schema_size), SCHEMA_VERSION, err);
+    struct database_schema schema = { .text = slice_of(store_schema, store_schema_size),
+                                      .version = SCHEMA_VERSION,
+                                      .upgrades = replica_upgrades };
+    enum err_code rc = db_open(&store->db, vault, options->cache_kib, &schema, err);
     if (rc == ERR_OK) {
         rc = replica_reload(store, err);
+    }
+    if (rc == ERR_OK) {
+        rc = refold(store, err);
     }
     if (rc != ERR_OK) {
         store_close(store);
@@ -144,10 +168,12 @@ enum err_code store_identity_read(struct store *store, struct store_identity *re
 static enum err_code write_identity_row(struct store *store, const struct store_identity *identity, struct error *err)
 {
     sqlite3_stmt *s;
+    /* a replica that has moved on to another incarnation stays there */
+    uint32_t incarnation = store->enrolled ? store->self.incarnation : identity->incarnation;
     TRY(db_statement(&store->db, "INSERT OR REPLACE INTO identity VALUES (1, ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)", &s,
                      err));
     bind_blob(s, 1, identity->device, DEVICE_ID_BYTES);
-    bind_int(s, 2, identity->incarnation);
+    bind_int(s, 2, incarnation);
     bind_blob(s, 3, identity->stream, STREAM_ID_BYTES);
     bind_blob(s, 4, identity->organisation, ORGANISATION_ID_BYTES);
     bind_text(s, 5, identity->endpoint);
@@ -157,12 +183,9 @@ static enum err_code write_identity_row(struct store *store, const struct store_
     bind_slice(s, 9, buf_slice(&identity->ca));
     TRY(db_run(&store->db, s, err));
     memcpy(store->stream, identity->stream, STREAM_ID_BYTES);
-    struct author self = { .incarnation = identity->incarnation, .writer = WRITER_ORGANISATION };
+    struct author self = { .incarnation = incarnation, .writer = WRITER_ORGANISATION };
     memcpy(self.device, identity->device, DEVICE_ID_BYTES);
-    struct author held;
-    bool found;
-    TRY(oplog_author_find(store, self.device, self.incarnation, &held, &found, err));
-    return found ? ERR_OK : oplog_author_add(store, &self, buf_slice(&identity->certificate), err);
+    return chain_ensure(store, &self, buf_slice(&identity->certificate), err);
 }
 
 enum err_code store_identity_write(struct store *store, const struct store_identity *identity, struct error *err)
@@ -176,50 +199,4 @@ enum err_code store_identity_write(struct store *store, const struct store_ident
     TRY(replica_begin(store, err));
     TRY(replica_end(store, write_identity_row(store, identity, err), err));
     return replica_reload(store, err);
-}
-
-/* ---- state of the exchange ---- */
-
-static enum err_code oldest_pending(struct store *store, uint64_t acked, int64_t *ret_at_ms, struct error *err)
-{
-    sqlite3_stmt *s;
-    bool row;
-    *ret_at_ms = OP_TIME_NONE;
-    TRY(db_statement(&store->db, "SELECT header FROM op WHERE id = ?1", &s, err));
-    bind_int(s, 1, op_key(store->self.id, acked + 1));
-    TRY(db_step(&store->db, s, &row, err));
-    if (!row) {
-        return ERR_OK;
-    }
-    struct op op;
-    struct op_id unused[OP_SUPERSEDES_MAX];
-    enum err_code rc = op_header_decode(column_slice(s, 0), &op, unused, err);
-    sqlite3_reset(s);
-    if (rc == ERR_OK) {
-        *ret_at_ms = op.recorded_at_ms;
-    }
-    return rc;
-}
-
-enum err_code store_sync_read(struct store *store, struct store_sync *ret_sync, struct error *err)
-{
-    sqlite3_stmt *s;
-    bool row;
-    TRY(db_statement(&store->db, "SELECT cursor, acked_seq, clock_offset FROM sync_state", &s, err));
-    TRY(db_step(&store->db, s, &row, err));
-    if (!row) {
-        return FAIL(err, DAMAGED, "read the state of the exchange: it is missing");
-    }
-    struct store_sync sync = { .cursor = (uint64_t)column_int(s, 0),
-                               .newest_seq = store->enrolled ? store->self.newest_seq : 0,
-                               .acked_seq = (uint64_t)column_int(s, 1),
-                               .oldest_pending_ms = OP_TIME_NONE,
-                               .clock_known = sqlite3_column_type(s, 2) != SQLITE_NULL,
-                               .clock_offset_ms = column_int_or(s, 2, 0) };
-    sqlite3_reset(s);
-    if (store->enrolled && sync.newest_seq > sync.acked_seq) {
-        TRY(oldest_pending(store, sync.acked_seq, &sync.oldest_pending_ms, err));
-    }
-    *ret_sync = sync;
-    return ERR_OK;
 }

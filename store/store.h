@@ -42,7 +42,7 @@ void store_close(struct store *store);
 struct store_identity {
     bool enrolled;
     uint8_t device[DEVICE_ID_BYTES];
-    uint32_t incarnation;
+    uint32_t incarnation; /* in which new ops are made; writing it again does not change it */
     uint8_t stream[STREAM_ID_BYTES];
     uint8_t organisation[ORGANISATION_ID_BYTES];
     char endpoint[STORE_URL_MAX + 1];
@@ -90,30 +90,43 @@ MUST_USE enum err_code store_write_dry(struct store *store, const char *actor, c
 
 /* ---- exchange ---- */
 
+/*
+ * A device has one chain of ops for each incarnation; a copy of its replica records under one at a time, and goes on
+ * under a fresh one when another copy may have gone on under the same. An exchange is about one chain: the oldest that
+ * has something to send.
+ */
 struct store_sync {
     uint64_t cursor;           /* the centre's position up to which this replica holds the stream */
-    uint64_t newest_seq;       /* of this device's incarnation; 0: none yet */
-    uint64_t acked_seq;        /* durable at the centre */
+    uint32_t incarnation;      /* of the chain to exchange next */
+    uint64_t newest_seq;       /* of that chain; 0: none yet */
+    uint64_t acked_seq;        /* of that chain: durable at the centre */
+    bool asks;                 /* the centre is to be asked what it holds of that chain */
+    uint64_t pending_ops;      /* of every chain: not acknowledged */
     int64_t oldest_pending_ms; /* recorded_at of the oldest op not acknowledged; OP_TIME_NONE */
     int64_t clock_offset_ms;   /* this clock minus the centre's, as last measured */
     bool clock_known;
+    uint64_t generation; /* of the centre's positions, as last told; 0: never */
 };
 
 MUST_USE enum err_code store_sync_read(struct store *store, struct store_sync *ret_sync, struct error *err);
 
-/* Own ops after `after_seq`, oldest first, until `max_ops` or about `max_bytes` of headers and bodies; at least one if
- * there is one. */
-MUST_USE enum err_code store_own_ops(struct store *store, uint64_t after_seq, size_t max_ops, size_t max_bytes,
-                                     struct op_batch *out, struct error *err);
+/* Of one own chain. ERR_NOT_FOUND: this copy has none of this incarnation. */
+MUST_USE enum err_code store_chain_read(struct store *store, uint32_t incarnation, uint64_t *ret_newest_seq,
+                                        uint64_t *ret_acked_seq, struct error *err);
+
+/* Own ops of a chain after `after_seq`, oldest first, until `max_ops` or about `max_bytes` of headers and bodies; at
+ * least one if there is one. */
+MUST_USE enum err_code store_own_ops(struct store *store, uint32_t incarnation, uint64_t after_seq, size_t max_ops,
+                                     size_t max_bytes, struct op_batch *out, struct error *err);
 
 /* The seed of one salt block of an author's ops. ERR_NOT_FOUND once a body of the block is erased (salts are then
  * explicit). */
 MUST_USE enum err_code store_salt_seed(struct store *store, const uint8_t device[DEVICE_ID_BYTES], uint32_t incarnation,
                                        uint64_t block, uint8_t ret_seed[OP_SEED_BYTES], struct error *err);
 
-/* Link of this device after own op `seq` (0 to newest). */
-MUST_USE enum err_code store_own_link(struct store *store, uint64_t seq, uint8_t ret_link[SHA256_BYTES],
-                                      struct error *err);
+/* Link of an own chain after op `seq` (0 to newest). */
+MUST_USE enum err_code store_own_link(struct store *store, uint32_t incarnation, uint64_t seq,
+                                      uint8_t ret_link[SHA256_BYTES], struct error *err);
 
 struct store_seed {
     uint64_t block;
@@ -132,6 +145,7 @@ struct store_run {
 };
 
 struct store_receipt {
+    uint32_t incarnation;
     uint64_t acked_seq;
     uint8_t signature[SIGNATURE_MAX]; /* the centre's, over the receipt message of sync/exchange.h */
     size_t signature_len;
@@ -142,9 +156,9 @@ struct store_exchange {
     const struct store_run *runs;
     size_t run_count;
     uint64_t cursor;
-    uint64_t own_signed_seq;     /* what this device signed of its own chain in the request; 0: nothing */
+    uint64_t own_signed_seq; /* what this device signed of its own chain in the request; 0: nothing */
     struct slice own_signature;
-    struct store_receipt receipt;
+    const struct store_receipt *receipt; /* NULL: nothing was said of own ops that may be believed */
     int64_t clock_offset_ms;
     int64_t received_at_ms;
 };
@@ -164,7 +178,18 @@ MUST_USE enum err_code store_apply(struct store *store, const struct store_excha
                                    struct store_applied *ret_applied, struct error *err);
 
 /* The centre's refusals of own ops: kept, shown by store_log, never sent again. */
-MUST_USE enum err_code store_mark_refused(struct store *store, uint64_t seq, const char *reason, struct error *err);
+MUST_USE enum err_code store_mark_refused(struct store *store, uint32_t incarnation, uint64_t seq, const char *reason,
+                                          struct error *err);
+
+/* ---- other copies of this replica ---- */
+
+/*
+ * This replica was restored from a backup: from now on it records under a fresh incarnation, drawn at random, so that
+ * whatever the backup's origin or another restore of it records stays apart. Before enrolment nothing changes. What it
+ * holds of its earlier incarnations and the centre may not is sent as before; what the centre holds of them beyond
+ * comes back with an exchange.
+ */
+MUST_USE enum err_code store_restored(struct store *store, int64_t now_ms, struct error *err);
 
 /* ---- what the rules must look at again ---- */
 

@@ -11,12 +11,13 @@
 
 /* What was asked in the request under way, to judge its answer by. */
 struct client_sent {
+    uint32_t incarnation; /* of the chain that it was about */
     uint64_t cursor;
     uint64_t acked_seq;
     uint64_t first_seq; /* of the segment; 0: none was sent */
     size_t op_count;
     size_t segment_len;
-    int64_t at_ms; /* monotonic */
+    int64_t at_ms;                      /* monotonic */
     struct segment_signature signature; /* over the last of the ops sent; seq 0: none were */
 };
 

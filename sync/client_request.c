@@ -40,7 +40,7 @@ static enum err_code sign(struct client *c, struct outgoing *out, struct error *
     const struct op *last = &out->ops.ops[out->ops.count - 1];
     uint8_t link[SHA256_BYTES];
     uint8_t message[OP_LINK_MESSAGE_BYTES];
-    TRY(store_own_link(c->store, last->id.seq, link, err));
+    TRY(store_own_link(c->store, last->id.incarnation, last->id.seq, link, err));
     op_link_message(c->identity->stream, &last->id, link, message);
     out->signature.seq = last->id.seq;
     return device_key_sign(c->key, OP_LINK_CONTEXT, slice_of(message, sizeof(message)), out->signature.bytes,
@@ -62,7 +62,7 @@ static enum err_code segment_of(struct client *c, uint64_t after_seq, size_t max
 {
     op_batch_clear(&out->ops);
     buf_clear(segment);
-    TRY(store_own_ops(c->store, after_seq, EXCHANGE_OPS_MAX, max_bytes, &out->ops, err));
+    TRY(store_own_ops(c->store, c->sent.incarnation, after_seq, EXCHANGE_OPS_MAX, max_bytes, &out->ops, err));
     if (out->ops.count == 0) {
         return ERR_OK;
     }
@@ -104,7 +104,7 @@ static enum err_code add_segment(struct client *c, uint64_t after_seq, struct ou
 static enum err_code write_request(struct client *c, const struct store_sync *sync, struct slice segment,
                                    struct error *err)
 {
-    struct exchange_request request = { .incarnation = c->identity->incarnation,
+    struct exchange_request request = { .incarnation = sync->incarnation,
                                         .cursor = sync->cursor,
                                         .acked_seq = sync->acked_seq,
                                         .newest_seq = sync->newest_seq,
@@ -124,7 +124,8 @@ enum err_code client_request_make(struct client *c, struct error *err)
 {
     struct store_sync sync;
     TRY(store_sync_read(c->store, &sync, err));
-    c->sent = (struct client_sent){ .cursor = sync.cursor, .acked_seq = sync.acked_seq };
+    c->sent =
+        (struct client_sent){ .incarnation = sync.incarnation, .cursor = sync.cursor, .acked_seq = sync.acked_seq };
     struct outgoing out = { 0 };
     struct buf segment;
     op_batch_init(&out.ops);

@@ -61,7 +61,7 @@ static enum err_code take_certificate(struct client *c, const struct exchange_re
 static enum err_code check_receipt(struct client *c, const struct exchange_response *response, struct error *err)
 {
     TRY(take_certificate(c, response, err));
-    struct op_id acked = { .incarnation = c->identity->incarnation, .seq = response->acked_seq };
+    struct op_id acked = { .incarnation = c->sent.incarnation, .seq = response->acked_seq };
     memcpy(acked.device, c->identity->device, DEVICE_ID_BYTES);
     uint8_t message[OP_LINK_MESSAGE_BYTES];
     exchange_receipt_message(c->identity->stream, &acked, response->acked_link, message);
@@ -80,7 +80,7 @@ static enum err_code check_receipt(struct client *c, const struct exchange_respo
 static enum err_code check_link(struct client *c, const struct exchange_response *response, struct error *err)
 {
     uint8_t link[SHA256_BYTES];
-    TRY(store_own_link(c->store, response->acked_seq, link, err));
+    TRY(store_own_link(c->store, c->sent.incarnation, response->acked_seq, link, err));
     if (memcmp(link, response->acked_link, SHA256_BYTES) != 0) {
         return FAIL(err, HISTORY, "compare records with the centre: it holds other ones of this device up to %llu",
                     (unsigned long long)response->acked_seq);
@@ -122,8 +122,8 @@ static enum err_code decode_segments(struct client *c, const struct exchange_res
         in->runs[i] = in->segments[i].run; /* borrowed from the segment */
         const struct op_batch *ops = &in->runs[i].ops;
         const struct op_id *last = &ops->ops[ops->count - 1].id;
-        bool own = last->incarnation == c->identity->incarnation &&
-                   memcmp(last->device, c->identity->device, DEVICE_ID_BYTES) == 0;
+        bool own =
+            last->incarnation == c->sent.incarnation && memcmp(last->device, c->identity->device, DEVICE_ID_BYTES) == 0;
         in->newest_own_seq = own && last->seq > in->newest_own_seq ? last->seq : in->newest_own_seq;
         bytes += ops->bytes;
         if (bytes > ANSWER_OPS_BYTES_MAX) {
@@ -148,7 +148,7 @@ static enum err_code mark_refusals(struct client *c, const struct exchange_respo
         if (refusal->reason.len > 0) {
             memcpy(reason, refusal->reason.data, refusal->reason.len);
         }
-        TRY(store_mark_refused(c->store, refusal->seq, reason, err));
+        TRY(store_mark_refused(c->store, c->sent.incarnation, refusal->seq, reason, err));
         c->changed = true;
     }
     return ERR_OK;
@@ -185,23 +185,24 @@ static enum err_code apply(struct client *c, const struct exchange_response *res
      */
     bool went_back = centre_went_back(c, response, sync);
     uint64_t newest = !went_back && in->newest_own_seq > sync->newest_seq ? in->newest_own_seq : sync->newest_seq;
+    struct store_receipt receipt = { .incarnation = c->sent.incarnation, .acked_seq = response->acked_seq };
     struct store_exchange exchange = { .runs = in->runs,
                                        .run_count = went_back ? 0 : in->count,
                                        .cursor = went_back ? 0 : response->cursor,
                                        .own_signed_seq = c->sent.signature.seq,
                                        .own_signature = slice_of(c->sent.signature.bytes, c->sent.signature.len),
-                                       .receipt.acked_seq = response->acked_seq,
+                                       .receipt = &receipt,
                                        .clock_offset_ms = measured_offset(c, response, took_ms),
                                        .received_at_ms = c->io->wall_ms(c->io->context) };
     if (response->refusal_count == EXCHANGE_REFUSALS_MAX) {
         /* there may be more of them: what comes after the last one told is asked about again */
         uint64_t told_seq = response->refusals[response->refusal_count - 1].seq;
-        exchange.receipt.acked_seq = told_seq < response->acked_seq ? told_seq : response->acked_seq;
+        receipt.acked_seq = told_seq < response->acked_seq ? told_seq : response->acked_seq;
     }
-    if (exchange.receipt.acked_seq == response->acked_seq && response->acked_seq <= newest) {
+    if (receipt.acked_seq == response->acked_seq && response->acked_seq <= newest) {
         /* a receipt for ops that are not here is not ours to keep yet */
-        memcpy(exchange.receipt.signature, response->receipt, response->receipt_len);
-        exchange.receipt.signature_len = response->receipt_len;
+        memcpy(receipt.signature, response->receipt, response->receipt_len);
+        receipt.signature_len = response->receipt_len;
     }
     struct store_applied applied;
     TRY(store_apply(c->store, &exchange, &applied, err));

@@ -18,8 +18,8 @@ enum err_code centre_store_open(struct vault *vault, int cache_kib, struct centr
     }
     buf_init(&store->header, OP_HEADER_MAX);
     buf_init(&store->body, OP_BODY_MAX);
-    enum err_code rc =
-        db_open(&store->db, vault, cache_kib, slice_of(centre_schema, centre_schema_size), SCHEMA_VERSION, err);
+    struct database_schema schema = { .text = slice_of(centre_schema, centre_schema_size), .version = SCHEMA_VERSION };
+    enum err_code rc = db_open(&store->db, vault, cache_kib, &schema, err);
     if (rc != ERR_OK) {
         free(store);
         return error_wrap(err, rc, "open the centre's database");

@@ -50,7 +50,7 @@ static void sign(struct bench_site *site, const struct op_id *last, struct segme
 {
     uint8_t link[SHA256_BYTES];
     uint8_t message[OP_LINK_MESSAGE_BYTES];
-    MUST(store_own_link(site->store, last->seq, link, err));
+    MUST(store_own_link(site->store, last->incarnation, last->seq, link, err));
     op_link_message(site->identity.stream, last, link, message);
     signature->seq = last->seq;
     MUST(device_key_sign(site->key, OP_LINK_CONTEXT, slice_of(message, sizeof(message)), signature->bytes,
@@ -97,7 +97,7 @@ static size_t push(struct pipeline *p, uint64_t after)
     buf_init(&segment, SEGMENT_BYTES_MAX);
     buf_init(&body, EXCHANGE_REQUEST_MAX);
     double since = bench_cpu_self_s();
-    MUST(store_own_ops(p->one.store, after, p->batch, READ_MAX, &ops, err));
+    MUST(store_own_ops(p->one.store, p->one.identity.incarnation, after, p->batch, READ_MAX, &ops, err));
     size_t count = ops.count;
     if (count > 0) {
         size_t seed_count = read_seeds(&p->one, &ops, seeds);

@@ -161,7 +161,7 @@ static void sign(struct site *site, const struct op_id *last, struct store_run *
 {
     uint8_t link[SHA256_BYTES];
     uint8_t message[OP_LINK_MESSAGE_BYTES];
-    MUST(store_own_link(site->store, last->seq, link, err));
+    MUST(store_own_link(site->store, last->incarnation, last->seq, link, err));
     op_link_message(stream, last, link, message);
     MUST(device_key_sign(site->key, OP_LINK_CONTEXT, slice_of(message, sizeof(message)), run->signature,
                          &run->signature_len, err));
@@ -174,7 +174,7 @@ static void carry(struct site *from, struct site *to)
     for (;;) {
         struct store_run run = { .certificate = buf_slice(&from->identity.certificate) };
         op_batch_init(&run.ops);
-        MUST(store_own_ops(from->store, after, BATCH, SIZE_MAX, &run.ops, err));
+        MUST(store_own_ops(from->store, from->identity.incarnation, after, BATCH, SIZE_MAX, &run.ops, err));
         if (run.ops.count == 0) {
             op_batch_fini(&run.ops);
             return;

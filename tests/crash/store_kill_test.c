@@ -122,7 +122,7 @@ static void write_peer_log(void)
         replica_write(&peer, &entry, now);
     }
     op_batch_init(&peer_log);
-    MUST(store_own_ops(peer.store, 0, SIZE_MAX, SIZE_MAX, &peer_log, err));
+    MUST(store_own_ops(peer.store, peer.identity.incarnation, 0, SIZE_MAX, SIZE_MAX, &peer_log, err));
     cr_assert_eq(peer_log.count, PEER_OPS);
     for (size_t block = 0; block < ARRAY_LEN(peer_seeds); block++) {
         peer_seeds[block].block = block;
@@ -211,10 +211,11 @@ static void child_take(int fd)
     run.seeds = peer_seeds;
     run.seed_count = ARRAY_LEN(peer_seeds);
     run.certificate = buf_slice(&peer.identity.certificate);
+    struct store_receipt receipt = { .incarnation = sync.incarnation, .acked_seq = sync.newest_seq };
     struct store_exchange exchange = { .runs = &run,
                                        .run_count = 1,
                                        .cursor = piece_ends[piece],
-                                       .receipt = { .acked_seq = sync.newest_seq },
+                                       .receipt = &receipt,
                                        .received_at_ms = clock_wall_ms() };
     struct store_applied applied;
     child_must(store_apply(victim.store, &exchange, &applied, &err), "take", &err);

@@ -277,16 +277,20 @@ Test(guard_rail, an_altered_body_is_found_by_verify)
 
 Test(guard_rail, a_centre_that_goes_back_on_a_receipt_leaves_the_higher_one_here)
 {
-    struct store_exchange exchange = { .receipt = { .acked_seq = 4, .signature = "four", .signature_len = 4 },
-                                       .received_at_ms = now };
+    struct store_receipt receipt = {
+        .incarnation = site.identity.incarnation, .acked_seq = 4, .signature = "four", .signature_len = 4
+    };
+    struct store_exchange exchange = { .receipt = &receipt, .received_at_ms = now };
     struct store_applied applied;
     struct error err = { 0 };
     cr_assert_eq(store_apply(site.store, &exchange, &applied, &err), ERR_OK, "%s", err.message);
-    exchange.receipt = (struct store_receipt){ .acked_seq = 2, .signature = "two", .signature_len = 3 };
+    receipt = (struct store_receipt){
+        .incarnation = site.identity.incarnation, .acked_seq = 2, .signature = "two", .signature_len = 3
+    };
     cr_assert_eq(store_apply(site.store, &exchange, &applied, &err), ERR_OK, "%s", err.message);
     sqlite3_stmt *s;
     bool row;
-    cr_assert_eq(db_statement(&site.store->db, "SELECT acked_seq, receipt_seq, receipt FROM sync_state", &s, &err),
+    cr_assert_eq(db_statement(&site.store->db, "SELECT acked_seq, receipt_seq, receipt FROM own_chain", &s, &err),
                  ERR_OK);
     cr_assert_eq(db_step(&site.store->db, s, &row, &err), ERR_OK);
     cr_assert_eq(column_int(s, 0), 2, "what is missing there is sent again");

@@ -302,7 +302,7 @@ Test(replica, a_refused_record_stops_counting_and_is_kept_with_its_reason)
     attend(&one, "2026-06-03", OUTCOME_ABSENT, NULL);
     struct store_sync sync;
     cr_assert_eq(store_sync_read(one.store, &sync, NULL), ERR_OK);
-    cr_assert_eq(store_mark_refused(one.store, sync.newest_seq, "not allowed", NULL), ERR_OK);
+    cr_assert_eq(store_mark_refused(one.store, sync.incarnation, sync.newest_seq, "not allowed", NULL), ERR_OK);
     cr_assert_eq(session(&one, "2026-06-03").standing, STANDING_UNRECORDED);
     struct log_list log;
     cr_assert_eq(query_log(one.store, NULL, 0, true, 10, &log, NULL), ERR_OK);

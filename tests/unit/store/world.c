@@ -126,7 +126,7 @@ static void sign_run(struct replica *from, const uint8_t stream[STREAM_ID_BYTES]
 void replica_sign(struct replica *from, const struct op_id *last, struct store_run *run)
 {
     uint8_t link[SHA256_BYTES];
-    MUST(store_own_link(from->store, last->seq, link, err));
+    MUST(store_own_link(from->store, last->incarnation, last->seq, link, err));
     sign_run(from, from->identity.stream, last, link, run);
 }
 
@@ -134,7 +134,7 @@ enum err_code replica_carry(struct replica *from, uint64_t after, size_t max_ops
 {
     struct store_run run = { .certificate = buf_slice(&from->identity.certificate) };
     op_batch_init(&run.ops);
-    MUST(store_own_ops(from->store, after, max_ops, SIZE_MAX, &run.ops, err));
+    MUST(store_own_ops(from->store, from->identity.incarnation, after, max_ops, SIZE_MAX, &run.ops, err));
     if (run.ops.count == 0) {
         op_batch_fini(&run.ops);
         return ERR_OK;

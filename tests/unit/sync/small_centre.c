@@ -124,10 +124,13 @@ static void give_page(struct small_centre *centre, uint64_t cursor, struct buf *
     op_batch_init(&ops);
     uint64_t head = sync.newest_seq - centre->moved_by;
     uint64_t after_seq = cursor > 0 ? cursor + centre->moved_by : 0;
-    cr_assert_eq(store_own_ops(centre->author->store, after_seq, centre->page_ops, SIZE_MAX, &ops, &err), ERR_OK);
+    cr_assert_eq(
+        store_own_ops(centre->author->store, sync.incarnation, after_seq, centre->page_ops, SIZE_MAX, &ops, &err),
+        ERR_OK);
     if (ops.count > 0) {
         uint8_t link[SHA256_BYTES];
-        cr_assert_eq(store_own_link(centre->author->store, ops.ops[ops.count - 1].id.seq, link, &err), ERR_OK);
+        cr_assert_eq(store_own_link(centre->author->store, sync.incarnation, ops.ops[ops.count - 1].id.seq, link, &err),
+                     ERR_OK);
         struct segment_signature signature = signed_by(centre->author, &ops, link);
         cr_assert_eq(
             segment_encode(&ops, NULL, 0, &signature, buf_slice(&centre->author->identity.certificate), segment, &err),

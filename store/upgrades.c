@@ -1,0 +1,54 @@
+/*
+ * From older tables to those of schema.sql. A step that changes what is folded sets sync_state.refold, and the tables
+ * are made again from the log before anything else reads them.
+ */
+#include "store/replica.h"
+
+/* Own chains of their own, branches set aside, erased assertions as heads. */
+static const char from_1_to_2[] =
+    "CREATE TABLE fork (id INTEGER PRIMARY KEY, author INTEGER NOT NULL, first_seq INTEGER NOT NULL, "
+    "last_seq INTEGER NOT NULL, last_link BLOB NOT NULL CHECK (length(last_link) = 32), signed_seq INTEGER NOT NULL, "
+    "signature BLOB, noticed_at INTEGER NOT NULL, issued_author INTEGER NOT NULL, issued_seq INTEGER NOT NULL) STRICT;"
+    "CREATE TABLE forked_op (fork INTEGER NOT NULL REFERENCES fork (id), seq INTEGER NOT NULL, header BLOB NOT NULL, "
+    "salt BLOB, body BLOB, quarantine TEXT, received_at INTEGER NOT NULL, PRIMARY KEY (fork, seq)) "
+    "STRICT, WITHOUT ROWID;"
+    "DROP TRIGGER op_is_append_only;"
+    "CREATE TRIGGER op_is_append_only BEFORE DELETE ON op "
+    "WHEN NOT EXISTS (SELECT 1 FROM fork f JOIN forked_op x ON x.fork = f.id AND x.seq = (OLD.id & 1099511627775) "
+    "WHERE f.author = OLD.id >> 40 AND x.header = OLD.header AND x.body IS OLD.body) "
+    "BEGIN SELECT RAISE(ABORT, 'evidence is append-only: a record cannot be deleted'); END;"
+    "CREATE TRIGGER forked_op_stays BEFORE DELETE ON forked_op "
+    "BEGIN SELECT RAISE(ABORT, 'evidence is append-only: a record cannot be deleted'); END;"
+    "CREATE TRIGGER forked_op_never_changes BEFORE UPDATE OF fork, seq, header, received_at ON forked_op "
+    "BEGIN SELECT RAISE(ABORT, 'evidence is append-only: a record cannot be changed'); END;"
+    "CREATE TRIGGER forked_body_is_only_erased BEFORE UPDATE OF body ON forked_op WHEN NEW.body IS NOT NULL "
+    "BEGIN SELECT RAISE(ABORT, 'evidence is append-only: a body can only be erased'); END;"
+    "CREATE TRIGGER fork_stays BEFORE DELETE ON fork "
+    "BEGIN SELECT RAISE(ABORT, 'evidence is append-only: a branch cannot be deleted'); END;"
+
+    "CREATE TABLE own_chain (author INTEGER PRIMARY KEY, acked_seq INTEGER NOT NULL, acked_link BLOB, "
+    "receipt_seq INTEGER NOT NULL, receipt BLOB, asks INTEGER NOT NULL) STRICT;"
+    "INSERT INTO own_chain SELECT a.id, s.acked_seq, s.acked_link, s.receipt_seq, s.receipt, 0 FROM identity i "
+    "JOIN author a ON a.device = i.device AND a.incarnation = i.incarnation JOIN sync_state s;"
+
+    "ALTER TABLE sync_state DROP COLUMN acked_seq;"
+    "ALTER TABLE sync_state DROP COLUMN acked_link;"
+    "ALTER TABLE sync_state DROP COLUMN receipt_seq;"
+    "ALTER TABLE sync_state DROP COLUMN receipt;"
+    "ALTER TABLE sync_state ADD COLUMN refold INTEGER NOT NULL DEFAULT 0;"
+    "ALTER TABLE sync_state ADD COLUMN settled INTEGER NOT NULL DEFAULT 0;"
+    "ALTER TABLE sync_state ADD COLUMN older_copy_at INTEGER;"
+    "ALTER TABLE sync_state ADD COLUMN came_back INTEGER NOT NULL DEFAULT 0;"
+    "ALTER TABLE sync_state ADD COLUMN issued_again INTEGER NOT NULL DEFAULT 0;"
+    "ALTER TABLE sync_state ADD COLUMN twin_at INTEGER;"
+    "ALTER TABLE sync_state ADD COLUMN twin_ops INTEGER NOT NULL DEFAULT 0;"
+    "ALTER TABLE sync_state ADD COLUMN stale_at INTEGER;"
+    "ALTER TABLE sync_state ADD COLUMN generation INTEGER;"
+
+    "DROP TABLE attendance;"
+    "CREATE TABLE attendance (placement BLOB NOT NULL, day INTEGER NOT NULL, slot INTEGER NOT NULL, "
+    "op INTEGER NOT NULL, outcome INTEGER NOT NULL CHECK (outcome BETWEEN 0 AND 7), minutes INTEGER, reason TEXT, "
+    "hlc INTEGER NOT NULL, head INTEGER NOT NULL, PRIMARY KEY (placement, day, slot, op)) STRICT, WITHOUT ROWID;"
+    "UPDATE sync_state SET refold = 1;";
+
+const char *const replica_upgrades[] = { from_1_to_2 };
