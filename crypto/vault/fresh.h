@@ -68,13 +68,13 @@ MUST_USE enum err_code fresh_make(struct fresh *fresh, struct error *err);
 MUST_USE enum err_code fresh_load(struct fresh *fresh, bool required, struct error *err);
 void fresh_forget(struct fresh *fresh);
 
-/* Until fresh_adopt nothing is checked. Only when a person said so. */
-void fresh_give_up(struct fresh *fresh);
+/* Until fresh_adopt nothing is checked. Only when a person said so. False: it is loaded, there is a connection. */
+bool fresh_give_up(struct fresh *fresh);
 
 /* Takes the database and the log as they lie there now for the present state. */
 MUST_USE enum err_code fresh_adopt(struct fresh *fresh, sqlite3_file *database, const struct fresh_round *log,
                                    struct error *err);
-bool fresh_kept(const struct fresh *fresh);
+bool fresh_kept(struct fresh *fresh);
 
 /* Pages
  * ------------------------------------------------------------------------------------------------------------------ */
@@ -104,6 +104,9 @@ enum fresh_log { FRESH_LOG_LIVE, FRESH_LOG_ABSORBED, FRESH_LOG_UNCHECKED };
  */
 MUST_USE enum err_code fresh_log_check(struct fresh *fresh, const uint8_t *salts, enum fresh_log *ret_log,
                                        struct error *err);
+
+/* The last frame that is known to be committed in the live round; 0: none. */
+uint32_t fresh_tail_frame(const struct fresh *fresh);
 
 /* The tail of the round, if `salts` are those of the live one: the log reaches at least so far. */
 struct fresh_tail fresh_tail_of(struct fresh *fresh, const uint8_t salts[SALTS_BYTES]);
