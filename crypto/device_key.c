@@ -1,11 +1,14 @@
+#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include <openssl/bio.h>
 #include <openssl/core_names.h>
 #include <openssl/encoder.h>
+#include <openssl/err.h>
 #include <openssl/params.h>
 
+#include "crypto/key_memory.h"
 #include "crypto/openssl_glue.h"
 
 enum { PKCS8_BYTES_MAX = 1024 };
@@ -28,6 +31,25 @@ static void scoped_pkcs8(PKCS8_PRIV_KEY_INFO **info)
 static void scoped_pkey_ctx(EVP_PKEY_CTX **ctx)
 {
     EVP_PKEY_CTX_free(*ctx);
+}
+
+/*
+ * What OpenSSL fetches for keys once a process stays out of key memory: it is done with a key that nobody uses. Where
+ * this fails, the same is fetched, or fails, later.
+ */
+static void fetch_key_algorithms(void)
+{
+    SCOPED(scoped_pkey) EVP_PKEY *pkey = EVP_EC_gen("P-256");
+    SCOPED(scoped_pkcs8) PKCS8_PRIV_KEY_INFO *info = pkey == NULL ? NULL : EVP_PKEY2PKCS8(pkey);
+    SCOPED(scoped_pkey) EVP_PKEY *again = info == NULL ? NULL : EVP_PKCS82PKEY(info);
+    ERR_clear_error();
+}
+
+static struct key_scope enter_scope(void)
+{
+    static pthread_once_t fetched = PTHREAD_ONCE_INIT;
+    (void)pthread_once(&fetched, fetch_key_algorithms);
+    return key_scope_enter();
 }
 
 /* Takes the key over, also on failure. */
@@ -57,6 +79,7 @@ static enum err_code wrap_pkey(EVP_PKEY *given, struct device_key **ret_key, str
 
 enum err_code device_key_generate(struct device_key **ret_key, struct error *err)
 {
+    SCOPED(key_scope_leave) struct key_scope scope = enter_scope();
     EVP_PKEY *pkey = EVP_EC_gen("P-256");
     if (pkey == NULL) {
         return openssl_failed(err, ERR_CRYPTO, "make a device key");
@@ -69,6 +92,7 @@ enum err_code device_key_load(struct slice pkcs8_der, struct device_key **ret_ke
     if (pkcs8_der.len == 0 || pkcs8_der.len > PKCS8_BYTES_MAX) {
         return FAIL(err, KEY, "load a device key of %zu bytes: 1 to %d are possible", pkcs8_der.len, PKCS8_BYTES_MAX);
     }
+    SCOPED(key_scope_leave) struct key_scope scope = enter_scope();
     const uint8_t *end = pkcs8_der.data;
     SCOPED(scoped_pkcs8) PKCS8_PRIV_KEY_INFO *info = d2i_PKCS8_PRIV_KEY_INFO(NULL, &end, (long)pkcs8_der.len);
     if (info == NULL || end != pkcs8_der.data + pkcs8_der.len) {
@@ -88,6 +112,7 @@ enum err_code device_key_load(struct slice pkcs8_der, struct device_key **ret_ke
 static enum err_code export_as(const struct device_key *key, const char *format, struct secret *ret_bytes,
                                struct error *err)
 {
+    SCOPED(key_scope_leave) struct key_scope scope = enter_scope();
     SCOPED(scoped_bio) BIO *bio = BIO_new(BIO_s_secmem());
     SCOPED(scoped_encoder)
     OSSL_ENCODER_CTX *encoder =
@@ -142,6 +167,7 @@ enum err_code device_key_sign(const struct device_key *key, const char *context,
     uint8_t signature[SIGNATURE_MAX];
     size_t len = sizeof(signature);
     digest_in_context(context, message, digest);
+    SCOPED(key_scope_leave) struct key_scope scope = enter_scope();
     SCOPED(scoped_pkey_ctx) EVP_PKEY_CTX *ctx = EVP_PKEY_CTX_new_from_pkey(NULL, key->pkey, NULL);
     if (ctx == NULL || EVP_PKEY_sign_init(ctx) != 1 ||
         EVP_PKEY_sign(ctx, signature, &len, digest, sizeof(digest)) != 1 || len == 0 ||

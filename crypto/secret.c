@@ -2,7 +2,9 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
@@ -11,22 +13,26 @@
 #include <openssl/crypto.h>
 #include <openssl/rand.h>
 
-enum { SECRET_LEN_MAX = 65536, SMALLEST_BLOCK = 32, OTHERS_MAY_READ = 0077 };
+#include "base/sanitized.h"
+#include "crypto/key_memory.h"
 
-#if defined(__has_feature)
-#if __has_feature(address_sanitizer)
-#define UNDER_ADDRESS_SANITIZER 1
-#endif
-#elif defined(__SANITIZE_ADDRESS__)
-#define UNDER_ADDRESS_SANITIZER 1
-#endif
+enum { SECRET_LEN_MAX = 65536, SMALLEST_BLOCK = 32, OTHERS_MAY_READ = 0077, NEAREST_STACK = 16384 };
 
+/*
+ * Three ways, as each leaves a gap: a handler that the kernel pipes cores to is started in spite of a limit of 0, and
+ * the filter takes effect where the process must stay dumpable.
+ */
 static void forbid_core_dumps(void)
 {
     struct rlimit none = { 0, 0 };
     (void)setrlimit(RLIMIT_CORE, &none);
+    int filter = open("/proc/self/coredump_filter", O_WRONLY | O_CLOEXEC);
+    if (filter >= 0) {
+        (void)!write(filter, "0", 1); /* no kind of mapping */
+        (void)close(filter);
+    }
     /* the leak check attaches to this process, which the kernel refuses for one that is not dumpable */
-#ifndef UNDER_ADDRESS_SANITIZER
+#if !UNDER_ADDRESS_SANITIZER
     (void)prctl(PR_SET_DUMPABLE, 0);
 #endif
 }
@@ -45,7 +51,14 @@ enum err_code secret_init(struct error *err)
                     "lock %d KiB of key memory: raise RLIMIT_MEMLOCK (LimitMEMLOCK=, ulimit -l) to at least 2 MiB",
                     SECRET_HEAP_BYTES / 1024);
     }
-    return rc == 1 ? ERR_OK : FAIL(err, NO_MEMORY, "set up %d KiB of key memory", SECRET_HEAP_BYTES / 1024);
+    if (rc != 1) {
+        return FAIL(err, NO_MEMORY, "set up %d KiB of key memory", SECRET_HEAP_BYTES / 1024);
+    }
+    enum err_code code = key_memory_init(SECRET_HEAP_BYTES, err);
+    if (code != ERR_OK) {
+        (void)CRYPTO_secure_malloc_done();
+    }
+    return code;
 }
 
 enum err_code secret_new(size_t len, struct secret *ret_secret, struct error *err)
@@ -137,6 +150,33 @@ enum err_code secret_read_file(const char *path, size_t max, struct secret *ret_
 void secret_wipe(void *memory, size_t len)
 {
     OPENSSL_cleanse(memory, len);
+}
+
+/* What is nearest, and would be in the way of giving up whole pages. */
+static void __attribute__((noinline)) wipe_nearest_stack(void)
+{
+    uint8_t nearest[NEAREST_STACK];
+    OPENSSL_cleanse(nearest, sizeof(nearest));
+}
+
+/* Whole pages: the system gives empty ones when they are used again. */
+void secret_drop_stack(void)
+{
+    pthread_attr_t attributes;
+    void *lowest = NULL;
+    size_t size = 0;
+    if (pthread_getattr_np(pthread_self(), &attributes) != 0) {
+        return;
+    }
+    int rc = pthread_attr_getstack(&attributes, &lowest, &size);
+    (void)pthread_attr_destroy(&attributes);
+    uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE);
+    uintptr_t here = (uintptr_t)__builtin_frame_address(0) / page * page - page;
+    if (rc == 0 && (uintptr_t)lowest < here) {
+        /* of the first thread's stack only a part is there yet; the rest is passed over */
+        (void)madvise(lowest, here - (uintptr_t)lowest, MADV_DONTNEED);
+    }
+    wipe_nearest_stack();
 }
 
 bool secret_equal(struct slice a, struct slice b)

@@ -1,8 +1,9 @@
 /*
  * crypto/secret - key material: in locked memory that is never dumped, wiped when released.
  *
- * secret_init() sets OpenSSL's secure heap up once a process (SECRET_HEAP_BYTES, mlocked, MADV_DONTDUMP) and turns core
- * dumps off. Without enough RLIMIT_MEMLOCK it fails with ERR_CONFIG and says which limit to raise.
+ * secret_init() sets OpenSSL's secure heap up once a process (SECRET_HEAP_BYTES between guard pages, locked, not
+ * dumped) and turns core dumps off. Without enough RLIMIT_MEMLOCK it fails with ERR_CONFIG and says which limit to
+ * raise. What OpenSSL makes of keys goes there too, within a key scope (crypto/key_memory.h).
  *
  * Ownership:  secret_new gives, secret_free wipes and releases; NULL is allowed.
  */
@@ -31,6 +32,9 @@ MUST_USE enum err_code secret_read_file(const char *path, size_t max, struct sec
 
 /* Wipes memory that held a secret for a moment. */
 void secret_wipe(void *memory, size_t len);
+
+/* Gives up what earlier calls left on this thread's stack below the caller's frame. */
+void secret_drop_stack(void);
 
 /* Constant time. */
 bool secret_equal(struct slice a, struct slice b);

@@ -7,6 +7,8 @@
 #include <openssl/kdf.h>
 #include <openssl/params.h>
 
+#include "crypto/key_memory.h"
+
 static const uint64_t SCRYPT_MEMORY_MAX = 1024ULL * 1024 * 1024;
 
 enum { LOG2N_MIN = 10, LOG2N_MAX = 20, R_MAX = 16, P_MAX = 4, SCRYPT_BLOCK = 128 };
@@ -36,6 +38,7 @@ enum err_code kdf_expand(struct slice key, struct slice salt, const char *purpos
     SCOPED(secret_free) struct secret made = { 0 };
     TRY(secret_new(len, &made, err));
     EVP_KDF *algorithm = EVP_KDF_fetch(NULL, "HKDF", NULL);
+    SCOPED(key_scope_leave) struct key_scope scope = key_scope_enter();
     EVP_KDF_CTX *context = algorithm == NULL ? NULL : EVP_KDF_CTX_new(algorithm);
     bool derived = context != NULL && hkdf(context, key, salt, purpose, &made);
     EVP_KDF_CTX_free(context);
@@ -63,6 +66,7 @@ enum err_code kdf_scrypt(struct slice passphrase, struct slice salt, const struc
     TRY(kdf_scrypt_check(cost, err));
     SCOPED(secret_free) struct secret made = { 0 };
     TRY(secret_new(KDF_KEY_BYTES, &made, err));
+    SCOPED(key_scope_leave) struct key_scope scope = key_scope_enter();
     /* OpenSSL counts its small buffers too. */
     uint64_t memory_max = SCRYPT_MEMORY_MAX + (uint64_t)SCRYPT_BLOCK * R_MAX * P_MAX + 4096;
     if (EVP_PBE_scrypt((const char *)passphrase.data, passphrase.len, salt.data, salt.len, 1ULL << cost->log2n, cost->r,

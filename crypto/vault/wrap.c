@@ -3,6 +3,7 @@
 #include <openssl/evp.h>
 
 #include "crypto/digest.h"
+#include "crypto/key_memory.h"
 
 enum { NONCE = 12, KEY = 32, TAG = 16, TAG_AT = NONCE + KEY };
 
@@ -22,6 +23,7 @@ enum err_code wrap_key(const struct secret *under, struct slice associated, cons
 {
     CHECK(under->len == KEY && key->len == KEY);
     TRY(random_bytes(out, NONCE, err));
+    SCOPED(key_scope_leave) struct key_scope scope = key_scope_enter();
     EVP_CIPHER_CTX *context = EVP_CIPHER_CTX_new();
     bool wrapped = context != NULL && wrap_with(context, under, associated, key, out);
     EVP_CIPHER_CTX_free(context);
@@ -52,6 +54,7 @@ enum err_code unwrap_key(const struct secret *under, struct slice associated, co
     CHECK(under->len == KEY);
     SCOPED(secret_free) struct secret made = { 0 };
     TRY(secret_new(KEY, &made, err));
+    SCOPED(key_scope_leave) struct key_scope scope = key_scope_enter();
     EVP_CIPHER_CTX *context = EVP_CIPHER_CTX_new();
     enum err_code rc = context == NULL ? FAIL(err, NO_MEMORY, "unwrap a key")
                                        : unwrap_with(context, under, associated, in, made.bytes, err);

@@ -7,8 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include <openssl/crypto.h>
-
+#include "crypto/key_memory.h"
 #include "fixture.h"
 
 void *__real_calloc(size_t count, size_t size);
@@ -45,27 +44,10 @@ void __wrap_sha256(const struct slice *parts, size_t count, uint8_t out[SHA256_B
     left = paused;
 }
 
-static void *openssl_malloc(size_t size, const char *file UNUSED, int line UNUSED)
-{
-    return size == 0 || fails_now() ? NULL : malloc(size);
-}
-
-static void *openssl_realloc(void *old, size_t size, const char *file UNUSED, int line UNUSED)
-{
-    return fails_now() ? NULL : __real_realloc(old, size);
-}
-
-static void openssl_free(void *memory, const char *file UNUSED, int line UNUSED)
-{
-    free(memory);
-}
-
-/* Possible only before OpenSSL's first allocation. */
+/* OpenSSL's too, from its first one on. */
 __attribute__((constructor)) static void count_openssl_allocations(void)
 {
-    if (CRYPTO_set_mem_functions(openssl_malloc, openssl_realloc, openssl_free) != 1) {
-        abort();
-    }
+    key_memory_test_fail(fails_now);
 }
 
 static struct world world;
