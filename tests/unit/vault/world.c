@@ -158,8 +158,7 @@ long size_of(const char *path)
 static int run(sqlite3 *db, const char *format, va_list arguments, char **ret_text)
 {
     *ret_text = sqlite3_vmprintf(format, arguments);
-    cr_assert_not_null(*ret_text);
-    return sqlite3_exec(db, *ret_text, NULL, NULL, NULL);
+    return *ret_text == NULL ? SQLITE_NOMEM : sqlite3_exec(db, *ret_text, NULL, NULL, NULL);
 }
 
 int sql_code(sqlite3 *db, const char *format, ...)

@@ -1,6 +1,6 @@
 /*
  * Definitions in the program come before those of the shared libraries, also for SQLite's calls: each does what libc's
- * does and tells the tape. A sync goes no further: the real disk need not spin for a simulated one.
+ * does and tells the tape. A sync goes nowhere else: the real disk need not spin for a simulated one.
  */
 #undef _FORTIFY_SOURCE
 #include "calls.h"
@@ -216,18 +216,15 @@ int ftruncate64(int fd, off64_t size)
     return refused(kind_of(fd) > 0) ? -1 : truncated(fd, real(fd, size), size);
 }
 
-static int synced(int fd, int (*real)(int))
+static int synced(int fd)
 {
     int kind = kind_of(fd);
-    if (kind == NOT_OURS) {
-        return real(fd);
-    }
-    if (refused(true)) {
+    if (refused(kind != NOT_OURS)) {
         return -1;
     }
     if (kind == OUR_FOLDER) {
         tape_folder_synced(tape_recording());
-    } else {
+    } else if (kind != NOT_OURS) {
         tape_synced(tape_recording(), kind - 1);
     }
     return 0;
@@ -235,16 +232,12 @@ static int synced(int fd, int (*real)(int))
 
 int fsync(int fd)
 {
-    static int (*real)(int);
-    REAL(real, "fsync");
-    return synced(fd, real);
+    return synced(fd);
 }
 
 int fdatasync(int fd)
 {
-    static int (*real)(int);
-    REAL(real, "fdatasync");
-    return synced(fd, real);
+    return synced(fd);
 }
 
 int fstat(int fd, struct stat *about)
