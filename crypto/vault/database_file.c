@@ -3,7 +3,7 @@
 #include "crypto/vault/vault_internal.h"
 
 struct database_state {
-    struct seal seal;
+    struct seals seals;
     uint8_t scratch[PAGE_BYTES];
 };
 
@@ -58,7 +58,7 @@ static int page_read(struct vault_file *file, uint32_t number, uint8_t out[PAGE_
         (void)FAIL(err, DAMAGED, "it is all zero");
         return SQLITE_IOERR_DATA;
     }
-    enum err_code opened = seal_open_page(&state_of(file)->seal, number, out, out, err);
+    enum err_code opened = seals_open_page(&state_of(file)->seals, number, out, out, err);
     if (opened == ERR_OK) {
         return SQLITE_OK;
     }
@@ -156,7 +156,9 @@ static int database_write(sqlite3_file *handle, const void *page, int amount, sq
         return vault_refused(file->vault, &err, "write page %u of '%s'", number, file->vault->path);
     }
     struct database_state *state = state_of(file);
-    if (seal_close_page(&state->seal, number, page, state->scratch, &err) != ERR_OK) {
+    struct seal *seal;
+    if (seals_newest(&state->seals, &seal, &err) != ERR_OK ||
+        seal_close_page(seal, number, page, state->scratch, &err) != ERR_OK) {
         return SQLITE_IOERR_WRITE;
     }
     return file->below->pMethods->xWrite(file->below, state->scratch, PAGE_BYTES, at);
@@ -198,7 +200,7 @@ static int database_close(sqlite3_file *handle)
 {
     struct vault_file *file = vault_file_of(handle);
     struct database_state *state = state_of(file);
-    seal_fini(&state->seal);
+    seals_fini(&state->seals);
     secret_wipe(state->scratch, sizeof(state->scratch));
     sqlite3_free(state);
     file->state = NULL;
@@ -256,11 +258,7 @@ int database_file_start(struct vault_file *file)
     if (state == NULL) {
         return SQLITE_NOMEM;
     }
-    struct error err;
-    if (seal_init(&state->seal, &file->vault->page_key, keys_file_id(&file->vault->keys), &err) != ERR_OK) {
-        sqlite3_free(state);
-        return SQLITE_CANTOPEN;
-    }
+    seals_init(&state->seals, &file->vault->epochs, EPOCH_PAGES);
     file->state = state;
     file->handle.pMethods = &METHODS;
     return SQLITE_OK;

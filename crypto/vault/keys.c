@@ -4,14 +4,10 @@
 #include "crypto/digest.h"
 #include "crypto/vault/kdf.h"
 #include "crypto/vault/keys_image.h"
-#include "crypto/vault/wrap.h"
 
 static const uint8_t MAGIC[8] = { 'H', 'F', 'V', 'A', 'U', 'L', 'T', 0 };
 
 enum { FORMAT_VERSION = 1, PAGE_BYTES = 4096, SUITE = 1, FLAG_MADE = 1, FLAGS_KNOWN = FLAG_MADE };
-
-/* Offsets in an epoch. */
-enum { EPOCH_NUMBER = 0, EPOCH_STATE = 4, EPOCH_WRAPPED = 8, EPOCH_SEALS = 1 };
 
 const uint8_t *keys_file_id(const struct keys *keys)
 {
@@ -47,11 +43,6 @@ enum err_code keys_image_close(struct keys *keys, struct error *err)
     return ERR_OK;
 }
 
-static void epoch_associated(const struct keys *keys, uint32_t number, uint8_t out[KEYS_ASSOCIATED_BYTES])
-{
-    keys_associated(keys, number, 0, out);
-}
-
 static enum err_code make_with(struct keys *keys, const struct vault_unlock *first_slot, struct error *err)
 {
     memcpy(keys->image, MAGIC, sizeof(MAGIC));
@@ -62,14 +53,7 @@ static enum err_code make_with(struct keys *keys, const struct vault_unlock *fir
     TRY(random_bytes(keys->image + AT_FILE_ID, KEYS_FILE_ID_BYTES, err));
     TRY(secret_random(KDF_KEY_BYTES, &keys->vault_key, err));
 
-    SCOPED(secret_free) struct secret data_key = { 0 };
-    TRY(secret_random(KDF_KEY_BYTES, &data_key, err));
-    uint8_t associated[KEYS_ASSOCIATED_BYTES];
-    epoch_associated(keys, KEYS_FIRST_EPOCH, associated);
-    uint8_t *epoch = keys->image + AT_EPOCHS;
-    put_be32(epoch + EPOCH_NUMBER, KEYS_FIRST_EPOCH);
-    put_be32(epoch + EPOCH_STATE, EPOCH_SEALS);
-    TRY(wrap_key(&keys->vault_key, slice_of(associated, sizeof(associated)), &data_key, epoch + EPOCH_WRAPPED, err));
+    TRY(keys_epochs_make(keys, err));
     TRY(slots_fill(keys, 0, first_slot, err));
     return keys_image_close(keys, err);
 }
@@ -84,22 +68,6 @@ enum err_code keys_make(const struct vault_unlock *first_slot, struct keys *ret_
         return error_wrap(err, rc, "make a vault");
     }
     *ret_keys = made;
-    return ERR_OK;
-}
-
-/* This version writes one epoch; more of them come from a later one. */
-static enum err_code epochs_check(const struct keys *keys, struct error *err)
-{
-    const uint8_t *epoch = keys->image + AT_EPOCHS;
-    if (get_be32(epoch + EPOCH_NUMBER) != KEYS_FIRST_EPOCH || get_be32(epoch + EPOCH_STATE) != EPOCH_SEALS) {
-        return FAIL(err, UNSUPPORTED, "read the data keys: epoch %u in state %u", get_be32(epoch + EPOCH_NUMBER),
-                    get_be32(epoch + EPOCH_STATE));
-    }
-    for (size_t i = 1; i < EPOCHS; i++) {
-        if (get_be32(epoch + i * EPOCH_BYTES + EPOCH_NUMBER) != 0) {
-            return FAIL(err, UNSUPPORTED, "read the data keys: more than one epoch");
-        }
-    }
     return ERR_OK;
 }
 
@@ -127,7 +95,7 @@ enum err_code keys_parse(struct slice file, struct keys *ret_keys, struct error 
                     get_be32(made.image + AT_FLAGS));
     }
     TRY(slots_check(&made, err));
-    TRY(epochs_check(&made, err));
+    TRY(keys_epochs_check(&made, err));
     *ret_keys = made;
     return ERR_OK;
 }
@@ -155,16 +123,12 @@ enum err_code keys_unlock(struct keys *keys, const struct vault_unlock *unlock, 
     return ERR_OK;
 }
 
-enum err_code keys_derive(const struct keys *keys, const char *purpose, size_t len, struct secret *ret_key,
-                          struct error *err)
+enum err_code keys_vault_derive(const struct keys *keys, const char *purpose, size_t len, struct secret *ret_key,
+                                struct error *err)
 {
     CHECK(keys->vault_key.bytes != NULL);
-    uint8_t associated[KEYS_ASSOCIATED_BYTES];
-    epoch_associated(keys, KEYS_FIRST_EPOCH, associated);
-    SCOPED(secret_free) struct secret data_key = { 0 };
-    TRY(unwrap_key(&keys->vault_key, slice_of(associated, sizeof(associated)), keys->image + AT_EPOCHS + EPOCH_WRAPPED,
-                   &data_key, err));
-    return kdf_expand(slice_of(data_key.bytes, data_key.len), keys_file_id_slice(keys), purpose, len, ret_key, err);
+    return kdf_expand(slice_of(keys->vault_key.bytes, keys->vault_key.len), keys_file_id_slice(keys), purpose, len,
+                      ret_key, err);
 }
 
 bool keys_made(const struct keys *keys)

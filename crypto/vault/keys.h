@@ -28,9 +28,11 @@
  *            148 364  reserved (an escrow slot's larger wrap)
  *
  *     epoch    0   4  number, from 1; 0 is an empty entry
- *              4   4  state, 1: seals new pages
+ *              4   4  state, 1: seals new pages (one of them, the highest number), 2: only opens old ones
  *              8  60  the data key wrapped by the vault key, associated data: file id, number
- *             68  28  reserved
+ *             68   4  reserved
+ *             72   8  pages sealed under it, at least: accounted for ahead of the writes
+ *             80  16  reserved
  *
  * Ownership:  keys_fini wipes; a struct keys is zeroed before its first use.
  * Layer:      crypto; no SQLite.
@@ -44,7 +46,7 @@
 #define KEYS_FILE_BYTES 5120
 #define KEYS_SLOTS 8
 #define KEYS_FILE_ID_BYTES 16
-#define KEYS_FIRST_EPOCH 1
+#define KEYS_EPOCHS 8
 
 struct keys {
     uint8_t image[KEYS_FILE_BYTES];
@@ -68,9 +70,34 @@ bool keys_made(const struct keys *keys);
 
 const uint8_t *keys_file_id(const struct keys *keys);
 
-/* A key of the first epoch for one purpose. */
-MUST_USE enum err_code keys_derive(const struct keys *keys, const char *purpose, size_t len, struct secret *ret_key,
-                                   struct error *err);
+/* A key for one purpose, straight from the vault key: what outlives the epochs. */
+MUST_USE enum err_code keys_vault_derive(const struct keys *keys, const char *purpose, size_t len,
+                                         struct secret *ret_key, struct error *err);
+
+/* Epochs: the entries of the image, 0 to KEYS_EPOCHS - 1; what the functions below change is made last by keys_write.
+ */
+enum keys_epoch_state { KEYS_EPOCH_SEALS = 1, KEYS_EPOCH_OPENS = 2 };
+
+struct keys_epoch {
+    uint32_t number; /* 0: an empty entry */
+    enum keys_epoch_state state;
+    uint64_t sealed; /* pages */
+};
+
+struct keys_epoch keys_epoch_at(const struct keys *keys, size_t entry);
+
+/* The data key of an entry that is not empty; ERR_DAMAGED when it does not open. */
+MUST_USE enum err_code keys_epoch_data_key(const struct keys *keys, size_t entry, struct secret *ret_key,
+                                           struct error *err);
+
+/* A new data key under the next number, which seals from now on. ERR_LIMIT: no entry is empty. */
+MUST_USE enum err_code keys_epoch_begin(struct keys *keys, struct error *err);
+
+/* How many pages the epoch that seals accounts for. */
+MUST_USE enum err_code keys_epoch_account(struct keys *keys, uint64_t sealed, struct error *err);
+
+/* Takes out the epochs before `oldest_kept`, which is one that is there. */
+MUST_USE enum err_code keys_epochs_retire(struct keys *keys, uint32_t oldest_kept, struct error *err);
 
 void keys_fini(struct keys *keys);
 

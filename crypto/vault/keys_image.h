@@ -1,6 +1,6 @@
 /*
  * crypto/vault/keys_image - what the files that read and write the image of a keys file share: keys.c the whole,
- * slots.c the slots, keys.c the data keys of the epochs.
+ * slots.c the slots, keys_epochs.c the data keys of the epochs.
  *
  * The format is drawn in keys.h.
  */
@@ -23,8 +23,7 @@ enum {
     AT_MAC = 5056,
     AT_CHECKSUM = 5088,
     SLOT_BYTES = 512,
-    EPOCH_BYTES = 96,
-    EPOCHS = 8
+    EPOCH_BYTES = 96
 };
 
 /* Associated data of every wrapped key: file id, number of the slot or epoch, kind of the slot or 0. */
@@ -38,6 +37,12 @@ MUST_USE enum err_code keys_image_close(struct keys *keys, struct error *err);
 
 /* Before anything is taken from slots of a stranger's file: known derivations, costs within bounds. */
 MUST_USE enum err_code slots_check(const struct keys *keys, struct error *err);
+
+/* One epoch seals, it has the highest number, no number is there twice. */
+MUST_USE enum err_code keys_epochs_check(const struct keys *keys, struct error *err);
+
+/* The first epoch of new keys. */
+MUST_USE enum err_code keys_epochs_make(struct keys *keys, struct error *err);
 
 /* A secret that can be one of its kind; ERR_INVALID, ERR_UNSUPPORTED. */
 MUST_USE enum err_code slots_check_secret(const struct vault_unlock *unlock, struct error *err);

@@ -28,8 +28,8 @@ enum { AT_SALTS = 16, AT_CHECKSUM = 24, AT_FRAME_SALTS = 8, AT_FRAME_CHECKSUM = 
 enum { WAL_MAGIC = 0x377f0682, WAL_VERSION = 3007000 };
 
 struct log_state {
-    struct seal seal;
-    struct hide hide;
+    struct seals seals;
+    struct hides hides;
     bool salts_known;
     bool recovering;
     uint8_t salts[SALTS_BYTES];
@@ -109,12 +109,17 @@ static int header_read(struct vault_file *file, uint8_t header[HEADER_BYTES])
         return rc;
     }
     struct error err;
-    if (show_bytes(&state->hide, 0, hidden, HEADER_BYTES, header, &err) != ERR_OK) {
-        return SQLITE_IOERR_READ;
+    for (unsigned turn = 0; hides_try(&state->hides, turn, &err) == ERR_OK; turn++) {
+        if (show_bytes(&state->hides.hide, 0, hidden, HEADER_BYTES, header, &err) != ERR_OK) {
+            return SQLITE_IOERR_READ;
+        }
+        if (header_valid(header)) {
+            salts_take(state, header);
+            return SQLITE_OK;
+        }
     }
-    if (header_valid(header)) {
-        salts_take(state, header);
-        return SQLITE_OK;
+    if (err.code != ERR_NOT_FOUND) {
+        return SQLITE_IOERR_READ;
     }
     memset(header, 0, HEADER_BYTES);
     sqlite3_int64 size = 0;
@@ -148,7 +153,8 @@ static int header_write(struct vault_file *file, const uint8_t header[HEADER_BYT
     struct log_state *state = state_of(file);
     struct error err;
     state->salts_known = false;
-    if (hide_bytes(&state->hide, 0, header, HEADER_BYTES, state->scratch, &err) != ERR_OK) {
+    if (hides_take_newest(&state->hides, &err) != ERR_OK ||
+        hide_bytes(&state->hides.hide, 0, header, HEADER_BYTES, state->scratch, &err) != ERR_OK) {
         return SQLITE_IOERR_WRITE;
     }
     int rc = write_below(file, state->scratch, HEADER_BYTES, 0);
@@ -165,7 +171,8 @@ static int frame_header_write(struct vault_file *file, uint32_t frame, const uin
 {
     struct log_state *state = state_of(file);
     struct error err;
-    if (hide_bytes(&state->hide, frame, header, FRAME_HEADER_BYTES, state->scratch, &err) != ERR_OK) {
+    if (hides_ready(&state->hides, &err) != ERR_OK ||
+        hide_bytes(&state->hides.hide, frame, header, FRAME_HEADER_BYTES, state->scratch, &err) != ERR_OK) {
         return SQLITE_IOERR_WRITE;
     }
     return write_below(file, state->scratch, FRAME_HEADER_BYTES, frame_at(frame));
@@ -179,16 +186,21 @@ static int held_flush(struct vault_file *file)
     return frame == 0 ? SQLITE_OK : frame_header_write(file, frame, state->held);
 }
 
+/* The header of the frame in the scratch. */
+static int frame_header_show(struct log_state *state, uint32_t frame, uint8_t header[FRAME_HEADER_BYTES])
+{
+    struct error err;
+    return hides_ready(&state->hides, &err) == ERR_OK &&
+                   show_bytes(&state->hides.hide, frame, state->scratch, FRAME_HEADER_BYTES, header, &err) == ERR_OK
+               ? SQLITE_OK
+               : SQLITE_IOERR_READ;
+}
+
 static int frame_header_read(struct vault_file *file, uint32_t frame, uint8_t header[FRAME_HEADER_BYTES])
 {
     struct log_state *state = state_of(file);
     int rc = read_below(file, state->scratch, FRAME_HEADER_BYTES, frame_at(frame));
-    struct error err;
-    if (rc == SQLITE_OK &&
-        show_bytes(&state->hide, frame, state->scratch, FRAME_HEADER_BYTES, header, &err) != ERR_OK) {
-        return SQLITE_IOERR_READ;
-    }
-    return rc;
+    return rc == SQLITE_OK ? frame_header_show(state, frame, header) : rc;
 }
 
 /*
@@ -234,8 +246,10 @@ static int page_write(struct vault_file *file, uint32_t frame, const uint8_t *pa
     struct frame_place place = { .page_number = get_be32(header), .frame_number = frame };
     memcpy(place.salts, state->salts, SALTS_BYTES);
     struct error err;
-    if (seal_close_frame(&state->seal, &place, page, state->scratch + FRAME_HEADER_BYTES, &err) != ERR_OK ||
-        hide_bytes(&state->hide, frame, header, FRAME_HEADER_BYTES, state->scratch, &err) != ERR_OK) {
+    struct seal *seal;
+    if (seals_newest(&state->seals, &seal, &err) != ERR_OK || hides_ready(&state->hides, &err) != ERR_OK ||
+        seal_close_frame(seal, &place, page, state->scratch + FRAME_HEADER_BYTES, &err) != ERR_OK ||
+        hide_bytes(&state->hides.hide, frame, header, FRAME_HEADER_BYTES, state->scratch, &err) != ERR_OK) {
         return SQLITE_IOERR_WRITE;
     }
     return together ? write_below(file, state->scratch, FRAME_BYTES, frame_at(frame))
@@ -253,11 +267,7 @@ static int frame_read(struct vault_file *file, uint32_t frame, uint8_t header[FR
         (void)FAIL(&err, DAMAGED, "the file ends before the frame's end");
         return refused(file, &err, frame);
     }
-    if (rc == SQLITE_OK &&
-        show_bytes(&state->hide, frame, state->scratch, FRAME_HEADER_BYTES, header, &err) != ERR_OK) {
-        return SQLITE_IOERR_READ;
-    }
-    return rc;
+    return rc == SQLITE_OK ? frame_header_show(state, frame, header) : rc;
 }
 
 static enum err_code frame_open(struct log_state *state, uint32_t frame, const uint8_t header[FRAME_HEADER_BYTES],
@@ -265,24 +275,27 @@ static enum err_code frame_open(struct log_state *state, uint32_t frame, const u
 {
     struct frame_place place = { .page_number = get_be32(header), .frame_number = frame };
     memcpy(place.salts, state->salts, SALTS_BYTES);
-    return seal_open_frame(&state->seal, &place, state->scratch + FRAME_HEADER_BYTES, page, err);
+    return seals_open_frame(&state->seals, &place, state->scratch + FRAME_HEADER_BYTES, page, err);
 }
 
 static int page_read(struct vault_file *file, uint32_t frame, uint8_t *page)
 {
     struct log_state *state = state_of(file);
-    uint8_t header[FRAME_HEADER_BYTES];
-    int rc = salts_ensure(file);
-    rc = rc == SQLITE_OK ? frame_read(file, frame, header) : rc;
-    if (rc != SQLITE_OK) {
-        return rc;
-    }
     struct error err;
-    enum err_code opened = frame_open(state, frame, header, page, &err);
-    if (opened == ERR_DAMAGED) {
+    enum err_code opened = ERR_OK;
+    /* Twice: another handle may have begun the log anew, with other salts and perhaps under another epoch. */
+    for (int attempt = 0; attempt < 2; attempt++) {
+        uint8_t header[FRAME_HEADER_BYTES];
+        int rc = salts_ensure(file);
+        rc = rc == SQLITE_OK ? frame_read(file, frame, header) : rc;
+        if (rc != SQLITE_OK) {
+            return rc;
+        }
+        opened = frame_open(state, frame, header, page, &err);
+        if (opened != ERR_DAMAGED) {
+            break;
+        }
         state->salts_known = false;
-        rc = salts_ensure(file);
-        opened = rc == SQLITE_OK ? frame_open(state, frame, header, page, &err) : opened;
     }
     if (opened == ERR_OK) {
         return SQLITE_OK;
@@ -431,8 +444,8 @@ static int log_close(sqlite3_file *handle)
 {
     struct vault_file *file = vault_file_of(handle);
     struct log_state *state = state_of(file);
-    seal_fini(&state->seal);
-    hide_fini(&state->hide);
+    seals_fini(&state->seals);
+    hides_fini(&state->hides);
     secret_wipe(state, sizeof(*state));
     sqlite3_free(state);
     file->state = NULL;
@@ -462,14 +475,8 @@ int log_file_start(struct vault_file *file)
         return SQLITE_NOMEM;
     }
     *state = (struct log_state){ 0 };
-    struct vault *vault = file->vault;
-    struct error err;
-    if (seal_init(&state->seal, &vault->frame_key, keys_file_id(&vault->keys), &err) != ERR_OK ||
-        hide_init(&state->hide, &vault->header_key, &err) != ERR_OK) {
-        seal_fini(&state->seal);
-        sqlite3_free(state);
-        return SQLITE_CANTOPEN;
-    }
+    seals_init(&state->seals, &file->vault->epochs, EPOCH_FRAMES);
+    hides_init(&state->hides, &file->vault->epochs);
     file->state = state;
     file->handle.pMethods = &METHODS;
     return SQLITE_OK;

@@ -19,6 +19,11 @@ static void fork_watch_start(void)
     CHECK(pthread_atfork(NULL, NULL, fork_count) == 0);
 }
 
+bool nonce_source_spent(const struct nonce_source *source)
+{
+    return source->left == 0 || source->process != atomic_load_explicit(&forks, memory_order_relaxed);
+}
+
 enum err_code nonce_next(struct nonce_source *source, uint8_t out[NONCE_BYTES], struct error *err)
 {
     unsigned process = atomic_load_explicit(&forks, memory_order_relaxed);

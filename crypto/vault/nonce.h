@@ -9,6 +9,7 @@
 #ifndef CRYPTO_VAULT_NONCE_H
 #define CRYPTO_VAULT_NONCE_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "base/error.h"
@@ -21,6 +22,9 @@ struct nonce_source {
     unsigned left;
     unsigned process; /* which process, counted in forks, filled the buffer */
 };
+
+/* Will the next one need a new buffer? Who counts nonces counts NONCE_BATCH then. */
+bool nonce_source_spent(const struct nonce_source *source);
 
 /* A zeroed source is ready. */
 MUST_USE enum err_code nonce_next(struct nonce_source *source, uint8_t out[NONCE_BYTES], struct error *err);

@@ -5,8 +5,10 @@
 
 #include <openssl/evp.h>
 
+#include "crypto/key_memory.h"
+
 enum { NONCE_AT = PAGE_BODY, TAG_AT = NONCE_AT + NONCE_BYTES, TAG_BYTES = 16, EPOCH_AT = TAG_AT + TAG_BYTES };
-enum { ASSOCIATED_MAX = 44, EPOCH = 1 };
+enum { ASSOCIATED_MAX = 44 };
 
 static const char PURPOSE_PAGE[4] = { 'P', 'A', 'G', 'E' };
 static const char PURPOSE_FRAME[4] = { 'W', 'A', 'L', 'F' };
@@ -25,6 +27,7 @@ static void ciphers_fetch(void)
 static EVP_CIPHER_CTX *context_new(EVP_CIPHER *const *cipher, const struct secret *key, int encrypt)
 {
     pthread_once(&ciphers_once, ciphers_fetch);
+    SCOPED(key_scope_leave) struct key_scope scope = key_scope_enter();
     EVP_CIPHER_CTX *context = *cipher == NULL ? NULL : EVP_CIPHER_CTX_new();
     if (context != NULL && EVP_CipherInit_ex(context, *cipher, NULL, key->bytes, NULL, encrypt) != 1) {
         EVP_CIPHER_CTX_free(context);
@@ -33,10 +36,11 @@ static EVP_CIPHER_CTX *context_new(EVP_CIPHER *const *cipher, const struct secre
     return context;
 }
 
-enum err_code seal_init(struct seal *seal, const struct secret *key, const uint8_t file_id[16], struct error *err)
+enum err_code seal_init(struct seal *seal, const struct secret *key, uint32_t epoch, const uint8_t file_id[16],
+                        struct error *err)
 {
-    CHECK(key->len == 32);
-    *seal = (struct seal){ 0 };
+    CHECK(key->len == 32 && epoch != 0);
+    *seal = (struct seal){ .epoch = epoch };
     memcpy(seal->file_id, file_id, sizeof(seal->file_id));
     seal->closing = context_new(&gcm, key, 1);
     seal->opening = context_new(&gcm, key, 0);
@@ -66,7 +70,7 @@ static void part_begin(const struct seal *seal, const char purpose[4], uint32_t 
     memcpy(part->associated, purpose, 4);
     put_be32(part->associated + 4, page_number);
     put_be32(part->associated + 8, PAGE_BYTES);
-    put_be32(part->associated + 12, EPOCH);
+    put_be32(part->associated + 12, seal->epoch);
     memcpy(part->associated + 16, seal->file_id, 16);
     part->associated_len = 32;
     part->from = 0;
@@ -103,7 +107,7 @@ static enum err_code part_close(struct seal *seal, const struct sealed_part *par
         EVP_CIPHER_CTX_ctrl(context, EVP_CTRL_AEAD_GET_TAG, TAG_BYTES, out + TAG_AT) != 1) {
         return FAIL(err, CRYPTO, "seal a page");
     }
-    put_be32(out + EPOCH_AT, EPOCH);
+    put_be32(out + EPOCH_AT, seal->epoch);
     return ERR_OK;
 }
 
@@ -124,9 +128,9 @@ static enum err_code part_open(struct seal *seal, const struct sealed_part *part
                                struct error *err)
 {
     uint32_t epoch = get_be32(sealed + EPOCH_AT);
-    if (epoch != EPOCH) {
+    if (epoch != seal->epoch) {
         memset(out, 0, PAGE_BYTES);
-        return FAIL(err, DAMAGED, "it names the key epoch %u, which the keys file has not", epoch);
+        return FAIL(err, DAMAGED, "it names the key epoch %u, and was opened with that of %u", epoch, seal->epoch);
     }
     if (!part_authentic(seal->opening, part, sealed, out)) {
         memset(out, 0, PAGE_BYTES);
@@ -148,20 +152,31 @@ enum err_code seal_close_page(struct seal *seal, uint32_t page_number, const uin
     return part_close(seal, &part, page, out, err);
 }
 
+static const char SQLITE_MAGIC[16] = "SQLite format 3";
+
+enum err_code seal_check_file(const uint8_t file_id[16], uint32_t page_number, const uint8_t sealed[PAGE_BYTES],
+                              struct error *err)
+{
+    if (page_number != 1 || memcmp(sealed, file_id, 16) == 0) {
+        return ERR_OK;
+    }
+    return memcmp(sealed, SQLITE_MAGIC, sizeof(SQLITE_MAGIC)) == 0
+               ? FAIL(err, DAMAGED, "it is of a plain SQLite database")
+               : FAIL(err, DAMAGED, "it does not carry this vault's file id");
+}
+
 enum err_code seal_open_page(struct seal *seal, uint32_t page_number, const uint8_t sealed[PAGE_BYTES],
                              uint8_t out[PAGE_BYTES], struct error *err)
 {
-    static const char SQLITE_MAGIC[16] = "SQLite format 3";
     struct sealed_part part;
     part_of_page(seal, page_number, sealed, &part);
     if (page_number != 1) {
         return part_open(seal, &part, sealed, out, err);
     }
-    if (memcmp(sealed, seal->file_id, sizeof(seal->file_id)) != 0) {
-        bool plain = memcmp(sealed, SQLITE_MAGIC, sizeof(SQLITE_MAGIC)) == 0;
+    enum err_code rc = seal_check_file(seal->file_id, page_number, sealed, err);
+    if (rc != ERR_OK) {
         memset(out, 0, PAGE_BYTES);
-        return FAIL(err, DAMAGED, "%s",
-                    plain ? "it is of a plain SQLite database" : "it does not carry this vault's file id");
+        return rc;
     }
     TRY(part_open(seal, &part, sealed, out, err));
     memcpy(out, SQLITE_MAGIC, sizeof(SQLITE_MAGIC));
@@ -183,6 +198,11 @@ enum err_code seal_open_frame(struct seal *seal, const struct frame_place *place
     struct sealed_part part;
     part_of_frame(seal, place, &part);
     return part_open(seal, &part, sealed, out, err);
+}
+
+uint32_t seal_epoch_of(const uint8_t sealed[PAGE_BYTES])
+{
+    return get_be32(sealed + EPOCH_AT);
 }
 
 bool page_all_zero(const uint8_t page[PAGE_BYTES])

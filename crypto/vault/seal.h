@@ -49,9 +49,11 @@ struct seal {
     EVP_CIPHER_CTX *opening;
     struct nonce_source nonces;
     uint8_t file_id[16];
+    uint32_t epoch;
 };
 
-MUST_USE enum err_code seal_init(struct seal *seal, const struct secret *key, const uint8_t file_id[16],
+/* Of one epoch; crypto/vault/epochs.h chooses among them. */
+MUST_USE enum err_code seal_init(struct seal *seal, const struct secret *key, uint32_t epoch, const uint8_t file_id[16],
                                  struct error *err);
 void seal_fini(struct seal *seal); /* zeroed is allowed */
 
@@ -76,6 +78,13 @@ MUST_USE enum err_code seal_close_frame(struct seal *seal, const struct frame_pl
                                         const uint8_t page[PAGE_BYTES], uint8_t out[PAGE_BYTES], struct error *err);
 MUST_USE enum err_code seal_open_frame(struct seal *seal, const struct frame_place *place,
                                        const uint8_t sealed[PAGE_BYTES], uint8_t out[PAGE_BYTES], struct error *err);
+
+/* Is it of this vault at all? Only page 1 says so in the clear: any other is. ERR_DAMAGED, as above. */
+MUST_USE enum err_code seal_check_file(const uint8_t file_id[16], uint32_t page_number,
+                                       const uint8_t sealed[PAGE_BYTES], struct error *err);
+
+/* The epoch that a sealed page names. */
+uint32_t seal_epoch_of(const uint8_t sealed[PAGE_BYTES]);
 
 bool page_all_zero(const uint8_t page[PAGE_BYTES]);
 

@@ -180,17 +180,13 @@ static enum err_code vault_set_up(struct vault *vault, const char *path, const s
     TRY(keys_open(path, unlock, &vault->keys, err));
     TRY(database_check(vault, err));
     atomic_store(&vault->made, keys_made(&vault->keys));
-    TRY(keys_derive(&vault->keys, "holdfast vault 1 page", KDF_KEY_BYTES, &vault->page_key, err));
-    TRY(keys_derive(&vault->keys, "holdfast vault 1 log frame", KDF_KEY_BYTES, &vault->frame_key, err));
-    TRY(keys_derive(&vault->keys, "holdfast vault 1 log header", XTS_KEY_BYTES, &vault->header_key, err));
+    TRY(vault_epochs_open(vault, err));
     return vfs_register(vault, err);
 }
 
 static void vault_release(struct vault *vault)
 {
-    secret_free(&vault->page_key);
-    secret_free(&vault->frame_key);
-    secret_free(&vault->header_key);
+    vault_epochs_fini(vault);
     keys_fini(&vault->keys);
     pthread_mutex_destroy(&vault->damage_lock);
     free(vault->path);
@@ -210,6 +206,7 @@ enum err_code vault_open(const char *path, const struct vault_unlock *unlock, st
         return FAIL(err, NO_MEMORY, "open the vault '%s'", path);
     }
     CHECK(pthread_mutex_init(&vault->damage_lock, NULL) == 0);
+    vault_epochs_init(vault);
     enum err_code rc = vault_set_up(vault, path, unlock, err);
     if (rc != ERR_OK) {
         vault_release(vault);
@@ -232,29 +229,42 @@ const char *vault_vfs_name(const struct vault *vault)
     return vault->name;
 }
 
-/* Slots
- * -------------------------------------------------------------------------------------------------------------------
- */
+/* Changes of the keys file
+ * --------------------------------------------------------------------------------------------------- */
 
-/* Takes `changed` over as the vault's keys once it is on disk. */
-static enum err_code keys_replace(struct vault *vault, const struct keys *changed, enum keys_previous previous,
-                                  struct error *err)
+enum err_code vault_keys_change(struct vault *vault, const struct keys_change *change, struct error *err)
 {
-    TRY(keys_write(vault->path, changed, &vault->keys, previous, err));
-    memcpy(vault->keys.image, changed->image, sizeof(changed->image));
-    return ERR_OK;
+    pthread_mutex_lock(&vault->keys_lock);
+    struct keys changed = vault->keys;
+    enum err_code rc = change->change(&changed, change->context, err);
+    if (rc == ERR_OK) {
+        rc = keys_write(vault->path, &changed, &vault->keys, change->previous, err);
+    }
+    if (rc == ERR_OK) {
+        memcpy(vault->keys.image, changed.image, sizeof(changed.image));
+    }
+    pthread_mutex_unlock(&vault->keys_lock);
+    return rc;
+}
+
+static enum err_code slot_add(struct keys *keys, void *slot, struct error *err)
+{
+    return keys_add_slot(keys, slot, err);
+}
+
+static enum err_code slot_remove(struct keys *keys, void *slot, struct error *err)
+{
+    return keys_remove_slot(keys, slot, err);
 }
 
 enum err_code vault_add_slot(struct vault *vault, const struct vault_unlock *slot, struct error *err)
 {
-    struct keys changed = vault->keys;
-    TRY(keys_add_slot(&changed, slot, err));
-    return keys_replace(vault, &changed, KEYS_KEEP_PREVIOUS, err);
+    struct vault_unlock given = *slot;
+    return vault_keys_change(vault, &(struct keys_change){ slot_add, &given, KEYS_KEEP_PREVIOUS }, err);
 }
 
 enum err_code vault_remove_slot(struct vault *vault, const struct vault_unlock *slot, struct error *err)
 {
-    struct keys changed = vault->keys;
-    TRY(keys_remove_slot(&changed, slot, err));
-    return keys_replace(vault, &changed, KEYS_REPLACE_PREVIOUS, err);
+    struct vault_unlock given = *slot;
+    return vault_keys_change(vault, &(struct keys_change){ slot_remove, &given, KEYS_REPLACE_PREVIOUS }, err);
 }

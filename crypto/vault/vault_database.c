@@ -132,12 +132,15 @@ static enum err_code database_make(const struct opening *opening, struct error *
     return ERR_OK;
 }
 
+static enum err_code keys_made_mark(struct keys *keys, void *unused, struct error *err)
+{
+    (void)unused;
+    return keys_mark_made(keys, err);
+}
+
 static enum err_code made_mark(struct vault *vault, struct error *err)
 {
-    struct keys changed = vault->keys;
-    TRY(keys_mark_made(&changed, err));
-    TRY(keys_write(vault->path, &changed, &vault->keys, KEYS_REPLACE_PREVIOUS, err));
-    memcpy(vault->keys.image, changed.image, sizeof(changed.image));
+    TRY(vault_keys_change(vault, &(struct keys_change){ keys_made_mark, NULL, KEYS_REPLACE_PREVIOUS }, err));
     atomic_store(&vault->made, true);
     return ERR_OK;
 }

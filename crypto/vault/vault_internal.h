@@ -13,21 +13,21 @@
 #include <pthread.h>
 #include <stdatomic.h>
 
+#include "crypto/vault/epochs.h"
 #include "crypto/vault/keys.h"
-#include "crypto/vault/seal.h"
 #include "crypto/vault/vault.h"
 
 struct vault {
     sqlite3_vfs vfs; /* pAppData is this vault: another VFS may copy the struct */
     sqlite3_vfs *base;
     char name[40];
-    char *path;      /* as the caller named it, for the keys file and for messages */
-    char *full_path; /* as the base VFS names it */
+    char *path;                /* as the caller named it, for the keys file and for messages */
+    char *full_path;           /* as the base VFS names it */
+    pthread_mutex_t keys_lock; /* of `keys`, from reading it to the file that it becomes */
     struct keys keys;
-    struct secret page_key;
-    struct secret frame_key;
-    struct secret header_key;
-    atomic_bool made; /* the database has been made: an empty one is damage */
+    struct epochs epochs;
+    pthread_mutex_t count_lock; /* taken before keys_lock: one at a time accounts for pages, or begins an epoch */
+    atomic_bool made;           /* the database has been made: an empty one is damage */
     pthread_mutex_t damage_lock;
     unsigned damages; /* how often `damage` was set */
     struct error damage;
@@ -51,6 +51,23 @@ int vault_refused(struct vault *vault, const struct error *why, const char *form
 /* vault_last_damage(), if it is newer than the first `seen`. */
 bool vault_damage_since(const struct vault *vault, unsigned seen, struct error *ret_damage);
 unsigned vault_damages(const struct vault *vault);
+
+/* A change of the keys file: `change` changes a copy, which is taken over when it is on disk. One at a time; a page
+ * write may wait for it. */
+struct keys_change {
+    enum err_code (*change)(struct keys *keys, void *context, struct error *err);
+    void *context;
+    enum keys_previous previous;
+};
+MUST_USE enum err_code vault_keys_change(struct vault *vault, const struct keys_change *change, struct error *err);
+
+/* The epochs of the vault's keys, in memory, and counted from now on. */
+void vault_epochs_init(struct vault *vault);
+void vault_epochs_fini(struct vault *vault);
+MUST_USE enum err_code vault_epochs_open(struct vault *vault, struct error *err);
+
+/* A new epoch, durable, which seals from now on. Pages of the old ones stay until they are re-keyed. */
+MUST_USE enum err_code vault_epoch_begin(struct vault *vault, struct error *err);
 
 /* Registers the VFS of a vault whose keys and paths are set. */
 MUST_USE enum err_code vfs_register(struct vault *vault, struct error *err);
@@ -76,5 +93,9 @@ int below_device_characteristics(sqlite3_file *handle);
 /* For tests: the VFS under vaults opened from now on, instead of "unix-excl"; NULL puts that back. */
 void vault_test_set_base_vfs(const char *name);
 void vault_test_set_scrypt_log2n(uint32_t log2n);
+
+/* For tests: how many pages one key seals before a new epoch begins, and how many more are accounted for at a time. 0:
+ * as ordinarily. */
+void vault_test_set_epoch_limit(uint64_t limit, uint64_t step);
 
 #endif

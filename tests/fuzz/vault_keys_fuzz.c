@@ -21,7 +21,13 @@ static void try_unlock(struct slice file)
         return;
     }
     SCOPED(secret_free) struct secret key = { 0 };
-    CHECK(keys_derive(&keys, "fuzz", 32, &key, &err) == ERR_OK);
+    CHECK(keys_vault_derive(&keys, "fuzz", 32, &key, &err) == ERR_OK);
+    for (size_t i = 0; i < KEYS_EPOCHS; i++) {
+        if (keys_epoch_at(&keys, i).number != 0) {
+            SCOPED(secret_free) struct secret data_key = { 0 };
+            CHECK(keys_epoch_data_key(&keys, i, &data_key, &err) == ERR_OK);
+        }
+    }
     enum err_code rc = keys_remove_slot(&keys, &UNLOCK, &err);
     CHECK(rc == ERR_OK || rc == ERR_REFUSED);
 }

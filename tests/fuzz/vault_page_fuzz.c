@@ -34,7 +34,7 @@ static void seal_prepare(struct seal *seal)
     SCOPED(secret_free) struct secret key = { 0 };
     CHECK(secret_init(&err) == ERR_OK);
     CHECK(secret_copy(slice_of(KEY, sizeof(KEY)), &key, &err) == ERR_OK);
-    CHECK(seal_init(seal, &key, FILE_ID, &err) == ERR_OK);
+    CHECK(seal_init(seal, &key, 1, FILE_ID, &err) == ERR_OK);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

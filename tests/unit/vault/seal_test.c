@@ -64,7 +64,7 @@ Test(vault_seal, a_page_that_does_not_open_gives_no_byte_of_it)
     uint8_t sealed[PAGE_BYTES];
     cr_assert_eq(secret_init(&err), ERR_OK);
     cr_assert_eq(secret_random(32, &key, &err), ERR_OK);
-    cr_assert_eq(seal_init(&seal, &key, FILE_ID, &err), ERR_OK);
+    cr_assert_eq(seal_init(&seal, &key, 1, FILE_ID, &err), ERR_OK);
     cr_assert_eq(seal_close_page(&seal, 3, page, sealed, &err), ERR_OK);
     sealed[3000] ^= 1;
 

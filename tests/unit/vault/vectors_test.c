@@ -107,7 +107,7 @@ static void seal_of(const char *key_name, struct seal *ret_seal)
     struct secret key = key_of(key_name, 32);
     struct error err;
     bytes("file_id", file_id, sizeof(file_id));
-    cr_assert_eq(seal_init(ret_seal, &key, file_id, &err), ERR_OK);
+    cr_assert_eq(seal_init(ret_seal, &key, 1, file_id, &err), ERR_OK);
     secret_free(&key);
 }
 

@@ -1,0 +1,116 @@
+#include "base/log.h"
+#include "crypto/vault/vault_internal.h"
+
+/*
+ * Random nonces of 96 bits: below 2^31 pages under one key the chance that two are the same stays under 2^-35. A crash
+ * loses the exact count, so the keys file says in advance how far it may go, EPOCH_STEP pages at a time (1 GiB).
+ */
+static const uint64_t EPOCH_LIMIT = UINT64_C(1) << 31;
+static const uint64_t EPOCH_STEP = UINT64_C(1) << 18;
+
+static uint64_t limit_for_test;
+static uint64_t step_for_test;
+
+void vault_test_set_epoch_limit(uint64_t limit, uint64_t step)
+{
+    limit_for_test = limit;
+    step_for_test = step;
+}
+
+static uint64_t epoch_limit(void)
+{
+    return limit_for_test != 0 ? limit_for_test : EPOCH_LIMIT;
+}
+
+static uint64_t epoch_step(void)
+{
+    return step_for_test != 0 ? step_for_test : EPOCH_STEP;
+}
+
+static enum err_code keys_begin(struct keys *keys, void *unused, struct error *err)
+{
+    (void)unused;
+    return keys_epoch_begin(keys, err);
+}
+
+static enum err_code keys_account(struct keys *keys, void *sealed, struct error *err)
+{
+    return keys_epoch_account(keys, *(const uint64_t *)sealed, err);
+}
+
+/* Takes the epochs of the keys file that are not in memory yet. */
+static enum err_code epochs_take(struct vault *vault, struct error *err)
+{
+    for (size_t i = 0; i < KEYS_EPOCHS; i++) {
+        struct keys_epoch epoch = keys_epoch_at(&vault->keys, i);
+        if (epoch.number == 0 || epochs_has(&vault->epochs, epoch.number)) {
+            continue;
+        }
+        SCOPED(secret_free) struct secret data_key = { 0 };
+        TRY(keys_epoch_data_key(&vault->keys, i, &data_key, err));
+        TRY(epochs_add(&vault->epochs, epoch.number, &data_key, epoch.sealed, err));
+    }
+    return ERR_OK;
+}
+
+static enum err_code epoch_begin_counted(struct vault *vault, struct error *err)
+{
+    TRY(vault_keys_change(vault, &(struct keys_change){ keys_begin, NULL, KEYS_REPLACE_PREVIOUS }, err));
+    TRY(epochs_take(vault, err));
+    LOG_INFO("vault_epoch_began", "epoch=%u", atomic_load(&vault->epochs.newest));
+    return ERR_OK;
+}
+
+enum err_code vault_epoch_begin(struct vault *vault, struct error *err)
+{
+    pthread_mutex_lock(&vault->count_lock);
+    enum err_code rc = epoch_begin_counted(vault, err);
+    pthread_mutex_unlock(&vault->count_lock);
+    return rc;
+}
+
+/* Accounts for more pages, or begins a new epoch; whoever comes second finds it done. */
+static enum err_code extend_counted(struct vault *vault, struct error *err)
+{
+    uint64_t sealed = atomic_load(&vault->epochs.sealed);
+    if (sealed <= atomic_load(&vault->epochs.granted)) {
+        return ERR_OK;
+    }
+    if (sealed > epoch_limit()) {
+        return epoch_begin_counted(vault, err);
+    }
+    uint64_t granted = sealed + epoch_step();
+    granted = granted < epoch_limit() ? granted : epoch_limit();
+    TRY(vault_keys_change(vault, &(struct keys_change){ keys_account, &granted, KEYS_REPLACE_PREVIOUS }, err));
+    atomic_store(&vault->epochs.granted, granted);
+    return ERR_OK;
+}
+
+static enum err_code extend(void *context, struct error *err)
+{
+    struct vault *vault = context;
+    pthread_mutex_lock(&vault->count_lock);
+    enum err_code rc = extend_counted(vault, err);
+    pthread_mutex_unlock(&vault->count_lock);
+    return rc == ERR_OK ? ERR_OK : error_wrap(err, rc, "account for pages under a key");
+}
+
+void vault_epochs_init(struct vault *vault)
+{
+    CHECK(pthread_mutex_init(&vault->keys_lock, NULL) == 0);
+    CHECK(pthread_mutex_init(&vault->count_lock, NULL) == 0);
+    epochs_init(&vault->epochs, extend, vault);
+}
+
+void vault_epochs_fini(struct vault *vault)
+{
+    epochs_fini(&vault->epochs);
+    pthread_mutex_destroy(&vault->count_lock);
+    pthread_mutex_destroy(&vault->keys_lock);
+}
+
+enum err_code vault_epochs_open(struct vault *vault, struct error *err)
+{
+    epochs_set_file_id(&vault->epochs, keys_file_id(&vault->keys));
+    return epochs_take(vault, err);
+}
