@@ -17,6 +17,7 @@
 #include "base/file.h"
 
 #define DATABASE_NAME "replica.db"
+#define BACKUP_NOTE_NAME "last-backup.json"
 #define LOCK_NAME "holdfastd.lock"
 #define CONNECTIONS_MAX 64
 #define IDLE_TIMEOUT_S 30 /* of a connection that neither sends nor waits for an answer */
@@ -168,6 +169,7 @@ static void begin_closing(struct agent *agent)
     struct error locked;
     (void)FAIL(&locked, LOCKED, "wait: the replica was locked meanwhile");
     enter(agent, AGENT_CLOSING);
+    backup_task_cancel(&agent->backup);
     waiters_answer_error(agent, WAITING_SYNC, &locked);
     agent->stopping_parts = 1;
     flags_pass_stop(&agent->flags, on_part_stopped, agent);
@@ -223,6 +225,7 @@ static void begin_stopping(struct agent *agent)
     uv_close((uv_handle_t *)&agent->waiters_timer, NULL);
     uv_close((uv_handle_t *)&agent->watchdog, NULL);
     uv_close((uv_handle_t *)&agent->gather, NULL);
+    backup_task_close(&agent->backup);
     enter(agent, AGENT_STOPPED); /* uv_run returns when the last handle is closed */
 }
 
@@ -332,6 +335,8 @@ static enum err_code prepare(struct agent *agent, struct error *err)
     TRY(folder_ensure(agent->options->state_dir, err));
     TRY(take_state_lock(agent, err));
     (void)snprintf(agent->vault_path, sizeof(agent->vault_path), "%s/" DATABASE_NAME, agent->options->state_dir);
+    (void)snprintf(agent->backup_note_path, sizeof(agent->backup_note_path), "%s/" BACKUP_NOTE_NAME,
+                   agent->options->state_dir);
     return ERR_OK;
 }
 
@@ -358,6 +363,7 @@ static void start_timers(struct agent *agent)
     CHECK(uv_signal_init(&agent->loop, &agent->interrupt) == 0);
     CHECK(uv_timer_init(&agent->loop, &agent->watchdog) == 0);
     CHECK(uv_timer_init(&agent->loop, &agent->gather) == 0);
+    backup_task_init(&agent->backup, &agent->loop, agent->backup_note_path);
     agent->gather.data = agent;
     agent->terminate.data = agent;
     agent->interrupt.data = agent;

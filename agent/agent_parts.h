@@ -10,6 +10,7 @@
 
 #include "agent/agent.h"
 #include "agent/api.h"
+#include "agent/backup_task.h"
 #include "agent/day_watch.h"
 #include "agent/enrolment.h"
 #include "agent/exchange_driver.h"
@@ -37,6 +38,7 @@ struct agent {
     const struct programme *programme;
     struct programme *own_programme; /* NULL: the built-in one */
     char vault_path[PATH_MAX + 16];
+    char backup_note_path[PATH_MAX + 32];
     gid_t group;
     int lock_fd;
 
@@ -50,6 +52,7 @@ struct agent {
     struct store *store;            /* while OPEN and CLOSING */
     struct store_identity identity; /* without its key: for status and for deriving ids */
     struct flags_pass flags;
+    struct backup_task backup;
     bool unseen;                    /* pages of a catch-up came, and the rules wait for the rest of it ... */
     uint64_t unseen_since_ms;       /* ... since then, on the loop's clock */
     struct exchange_driver *driver; /* NULL before enrolment */
@@ -95,6 +98,9 @@ json_t *status_value(struct agent *agent);
 
 /* api_service.c: true when the path is one of the service's own calls; it is then answered or waits */
 bool api_service_call(struct agent *agent, const struct http_request *request);
+
+/* api_backup.c: likewise for the calls about backups */
+bool api_backup_call(struct agent *agent, const struct http_request *request);
 void api_send(struct http_exchange *exchange, const struct api_answer *answer);
 void api_send_error(struct http_exchange *exchange, const struct error *err);
 void api_send_object(struct http_exchange *exchange, json_t *object);

@@ -273,6 +273,8 @@ static bool put_common(json_t *object, const struct agent *agent, const struct p
            put(object, "message", message != NULL ? message : json_string("")) &&
            put(object, "vault", json_string(vault)) &&
            put(object, "unlocking", json_boolean(agent->state == AGENT_UNLOCKING)) &&
+           put(object, "backup", backup_task_value(&agent->backup)) &&
+           put(object, "last_backup", backup_note_value(agent->backup_note_path)) &&
            put(object, "version", json_string(HOLDFAST_VERSION)) &&
            put(object, "today", value_day(clock_today(clock_wall_ms()))) &&
            put(object, "memory_bytes", json_integer(memory.resident)) &&

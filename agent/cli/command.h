@@ -61,6 +61,7 @@ struct command {
     X(import, "take a spreadsheet of referrals, placements or a register")                                             \
     X(export, "write records to a spreadsheet or JSON")                                                                \
     X(log, "the signed log, newest first")                                                                             \
+    X(backup, "write the whole replica to one encrypted file")                                                         \
     X(verify, "check every record's hash, link and signature")                                                         \
     X(rebuild, "make the tables again from the log")                                                                   \
     X(enrol, "join this device to a centre with a one-time code")                                                      \

@@ -48,7 +48,8 @@ MUST_USE enum err_code backup_write_begin(struct vault *vault, int64_t now_ms, s
  * is complete. ERR_DAMAGED names the page of the vault that cannot be read; such a backup must be thrown away.
  */
 MUST_USE enum err_code backup_write_next(struct backup_writer *writer, size_t max, struct buf *out, struct error *err);
-void backup_write_about(const struct backup_writer *writer, struct backup_about *ret_about);
+/* True once every byte of it was given out. */
+bool backup_write_about(const struct backup_writer *writer, struct backup_about *ret_about);
 void backup_write_free(struct backup_writer *writer);
 
 /* ---- reading ---- */
@@ -83,7 +84,8 @@ MUST_USE enum err_code backup_read_take(struct backup_reader *reader, struct sli
 
 /* ERR_DAMAGED: the file is cut off. After ERR_OK it is whole, unchanged, and made by who had the vault open. */
 MUST_USE enum err_code backup_read_end(const struct backup_reader *reader, struct error *err);
-void backup_read_about(const struct backup_reader *reader, struct backup_about *ret_about);
+/* True once it was read to its end, whole. */
+bool backup_read_about(const struct backup_reader *reader, struct backup_about *ret_about);
 void backup_read_free(struct backup_reader *reader);
 
 #endif

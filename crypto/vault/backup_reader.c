@@ -144,7 +144,7 @@ enum err_code backup_read_end(const struct backup_reader *reader, struct error *
                                 reader->cipher.done, reader->head.pages);
 }
 
-void backup_read_about(const struct backup_reader *reader, struct backup_about *ret_about)
+bool backup_read_about(const struct backup_reader *reader, struct backup_about *ret_about)
 {
     *ret_about = (struct backup_about){ .pages = reader->head.pages,
                                         .bytes = backup_bytes(&reader->head),
@@ -155,6 +155,7 @@ void backup_read_about(const struct backup_reader *reader, struct backup_about *
     if (reader->whole) {
         memcpy(ret_about->fingerprint, reader->cipher.chain, sizeof(ret_about->fingerprint));
     }
+    return reader->whole;
 }
 
 void backup_read_free(struct backup_reader *reader)

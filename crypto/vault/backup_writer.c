@@ -195,7 +195,7 @@ enum err_code backup_write_next(struct backup_writer *writer, size_t max, struct
     return ERR_OK;
 }
 
-void backup_write_about(const struct backup_writer *writer, struct backup_about *ret_about)
+bool backup_write_about(const struct backup_writer *writer, struct backup_about *ret_about)
 {
     *ret_about = (struct backup_about){ .pages = writer->head.pages,
                                         .bytes = backup_bytes(&writer->head),
@@ -206,6 +206,7 @@ void backup_write_about(const struct backup_writer *writer, struct backup_about 
     if (writer->stage == WRITE_DONE) {
         memcpy(ret_about->fingerprint, writer->cipher.chain, sizeof(ret_about->fingerprint));
     }
+    return writer->stage == WRITE_DONE;
 }
 
 void backup_write_free(struct backup_writer *writer)

@@ -14,7 +14,7 @@ void backup_make(struct vault *vault, struct buf *out)
         cr_assert_eq(backup_write_next(writer, BACKUP_PIECE_MIN, out, &err), ERR_OK, "%s", err.message);
     }
     struct backup_about about;
-    backup_write_about(writer, &about);
+    cr_assert(backup_write_about(writer, &about));
     cr_assert_eq(about.bytes, out->len);
     backup_write_free(writer);
 }

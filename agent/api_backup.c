@@ -1,0 +1,114 @@
+/* Calls about backups: a backup out in pieces; API.md says what each takes and gives. */
+#include <string.h>
+
+#include "agent/agent_parts.h"
+#include "agent/api_call.h"
+#include "base/clock.h"
+
+static json_t *about_value(const struct backup_about *about, const char *id, bool complete)
+{
+    return json_pack("{s:o,s:I,s:I,s:o,s:o,s:b,s:o}", "id", value_text(id), "bytes", (json_int_t)about->bytes, "pages",
+                     (json_int_t)about->pages, "made_at", value_instant(about->made_at_ms), "vault",
+                     value_id(about->file_id, sizeof(about->file_id)), "complete", complete, "fingerprint",
+                     complete ? value_id(about->fingerprint, sizeof(about->fingerprint)) : json_null());
+}
+
+static enum err_code post_backup(struct agent *agent, const struct http_request *request, const json_t *body,
+                                 struct error *err)
+{
+    static const char *const known[] = { NULL };
+    struct members members = members_begin(body, known, err);
+    TRY(members_end(&members));
+    TRY(backup_task_begin(&agent->backup, agent->lockbox.vault, clock_wall_ms(), err));
+    struct backup_about about;
+    (void)backup_write_about(agent->backup.writer, &about);
+    api_send_object(request->exchange, about_value(&about, agent->backup.id, false));
+    return ERR_OK;
+}
+
+static enum err_code id_of(const json_t *body, const char **ret_id, struct error *err)
+{
+    static const char *const known[] = { "id", NULL };
+    struct members members = members_begin(body, known, err);
+    *ret_id = member_text(&members, "id", TASK_ID_SIZE - 1, true);
+    return members_end(&members);
+}
+
+static enum err_code post_backup_next(struct agent *agent, const struct http_request *request, const json_t *body,
+                                      struct error *err)
+{
+    const char *id;
+    TRY(id_of(body, &id, err));
+    struct api_answer answer;
+    api_answer_init(&answer);
+    enum err_code rc = backup_task_next(&agent->backup, id, &answer.body, err);
+    if (rc == ERR_OK) {
+        answer.content_type = "application/octet-stream";
+        api_send(request->exchange, &answer);
+    }
+    api_answer_fini(&answer);
+    return rc;
+}
+
+static enum err_code post_backup_end(struct agent *agent, const struct http_request *request, const json_t *body,
+                                     struct error *err)
+{
+    static const char *const known[] = { "id", "name", NULL };
+    struct members members = members_begin(body, known, err);
+    const char *id = member_text(&members, "id", TASK_ID_SIZE - 1, true);
+    const char *name = member_text(&members, "name", BACKUP_NAME_MAX, false);
+    TRY(members_end(&members));
+    struct backup_about about;
+    bool complete;
+    TRY(backup_task_end(&agent->backup, id, &about, &complete, err));
+    struct error unkept;
+    if (complete && name != NULL && backup_note_write(agent->backup.note_path, &about, name, &unkept) != ERR_OK) {
+        log_error("backup_not_noted", &unkept); /* the backup is there all the same */
+    }
+    api_send_object(request->exchange, about_value(&about, NULL, complete));
+    return ERR_OK;
+}
+
+/* ---- routes ---- */
+
+static const struct {
+    const char *path;
+    enum err_code (*handle)(struct agent *agent, const struct http_request *request, const json_t *body,
+                            struct error *err);
+} routes[] = {
+    { "/v1/backup", post_backup },
+    { "/v1/backup/next", post_backup_next },
+    { "/v1/backup/end", post_backup_end },
+};
+
+static enum err_code call_route(struct agent *agent, size_t route, const struct http_request *request,
+                                struct error *err)
+{
+    if (strcmp(request->method, "POST") != 0) {
+        return FAIL(err, INVALID, "call the path: not with this method");
+    }
+    if (agent->state != AGENT_OPEN) {
+        return FAIL(err, LOCKED, "use the replica: it is locked; unlock it with `holdfast unlock`");
+    }
+    json_t *body;
+    TRY(body_parse(request->body, &body, err));
+    enum err_code rc = routes[route].handle(agent, request, body, err);
+    json_decref(body);
+    return rc;
+}
+
+bool api_backup_call(struct agent *agent, const struct http_request *request)
+{
+    for (size_t i = 0; i < ARRAY_LEN(routes); i++) {
+        if (strcmp(routes[i].path, request->path) == 0) {
+            struct error err = { .code = ERR_OK };
+            enum err_code rc = call_route(agent, i, request, &err);
+            if (rc != ERR_OK) {
+                err.code = rc;
+                api_send_error(request->exchange, &err);
+            }
+            return true;
+        }
+    }
+    return false;
+}

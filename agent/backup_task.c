@@ -1,0 +1,151 @@
+#include "agent/backup_task.h"
+
+#include <string.h>
+
+#include "agent/api_call.h"
+#include "base/file.h"
+#include "base/log.h"
+#include "crypto/digest.h"
+
+#define NOTE_MAX ((size_t)16 * 1024)
+
+enum err_code task_id_make(char out[TASK_ID_SIZE], struct error *err)
+{
+    uint8_t bytes[(TASK_ID_SIZE - 1) / 2];
+    TRY(random_bytes(bytes, sizeof(bytes), err));
+    hex_encode(bytes, sizeof(bytes), out);
+    return ERR_OK;
+}
+
+void backup_task_init(struct backup_task *task, uv_loop_t *loop, const char *note_path)
+{
+    *task = (struct backup_task){ .note_path = note_path };
+    CHECK(uv_timer_init(loop, &task->timer) == 0);
+    task->timer.data = task;
+}
+
+static void finish(struct backup_task *task)
+{
+    backup_write_free(task->writer);
+    task->writer = NULL;
+    CHECK(uv_timer_stop(&task->timer) == 0);
+}
+
+static void on_patience_over(uv_timer_t *timer)
+{
+    LOG_WARNING("backup_given_up", "idle_ms=%d", BACKUP_PATIENCE_MS);
+    finish(timer->data);
+}
+
+static void wait_for_client(struct backup_task *task)
+{
+    CHECK(uv_timer_start(&task->timer, on_patience_over, BACKUP_PATIENCE_MS, 0) == 0);
+}
+
+enum err_code backup_task_begin(struct backup_task *task, struct vault *vault, int64_t now_ms, struct error *err)
+{
+    if (task->writer != NULL) {
+        return FAIL(err, BUSY, "begin a backup: another one is running");
+    }
+    TRY(task_id_make(task->id, err));
+    TRY(backup_write_begin(vault, now_ms, &task->writer, err));
+    wait_for_client(task);
+    return ERR_OK;
+}
+
+static enum err_code known(const struct backup_task *task, const char *id, struct error *err)
+{
+    return task->writer != NULL && strcmp(task->id, id) == 0
+               ? ERR_OK
+               : FAIL(err, NOT_FOUND, "go on with the backup: it is not running (any more); begin again");
+}
+
+enum err_code backup_task_next(struct backup_task *task, const char *id, struct buf *out, struct error *err)
+{
+    TRY(known(task, id, err));
+    enum err_code rc = backup_write_next(task->writer, BACKUP_PIECE_BYTES, out, err);
+    if (rc != ERR_OK) {
+        log_error("backup_failed", err);
+        finish(task);
+        return rc;
+    }
+    wait_for_client(task);
+    return ERR_OK;
+}
+
+enum err_code backup_task_end(struct backup_task *task, const char *id, struct backup_about *ret_about,
+                              bool *ret_complete, struct error *err)
+{
+    TRY(known(task, id, err));
+    *ret_complete = backup_write_about(task->writer, ret_about);
+    finish(task);
+    if (*ret_complete) {
+        LOG_INFO("backup_made", "pages=%llu bytes=%llu", (unsigned long long)ret_about->pages,
+                 (unsigned long long)ret_about->bytes);
+    }
+    return ERR_OK;
+}
+
+void backup_task_cancel(struct backup_task *task)
+{
+    if (task->writer != NULL) {
+        LOG_WARNING("backup_given_up", "because=closing");
+        finish(task);
+    }
+}
+
+void backup_task_close(struct backup_task *task)
+{
+    backup_task_cancel(task);
+    uv_close((uv_handle_t *)&task->timer, NULL);
+}
+
+json_t *backup_task_value(const struct backup_task *task)
+{
+    if (task->writer == NULL) {
+        return json_null();
+    }
+    struct backup_about about;
+    (void)backup_write_about(task->writer, &about);
+    return json_pack("{s:I,s:I}", "pages_done", (json_int_t)about.pages_done, "pages", (json_int_t)about.pages);
+}
+
+/* The note
+ * ----------------------------------------------------------------------------------------------------------------- */
+
+enum err_code backup_note_write(const char *path, const struct backup_about *about, const char *name, struct error *err)
+{
+    json_t *note = json_pack("{s:o,s:I,s:I,s:o,s:o}", "at", value_instant(about->made_at_ms), "bytes",
+                             (json_int_t)about->bytes, "pages", (json_int_t)about->pages, "fingerprint",
+                             value_id(about->fingerprint, sizeof(about->fingerprint)), "name", value_text(name));
+    SCOPED(scoped_free) char *text = note == NULL ? NULL : json_dumps(note, JSON_INDENT(2));
+    json_decref(note);
+    return text == NULL ? FAIL(err, NO_MEMORY, "keep a note of the backup")
+                        : file_replace(path, slice_of_text(text), 0600, err);
+}
+
+/* Of the right type, or null: the file is in our folder, and still only a file. */
+static json_t *note_member(const json_t *note, const char *name, json_type type)
+{
+    json_t *value = json_object_get(note, name);
+    return value != NULL && json_typeof(value) == type ? json_incref(value) : json_null();
+}
+
+json_t *backup_note_value(const char *path)
+{
+    SCOPED(buf_fini) struct buf text;
+    buf_init(&text, NOTE_MAX);
+    if (!file_exists(path) || file_read(path, &text, NULL) != ERR_OK) {
+        return json_null();
+    }
+    json_t *note = NULL;
+    if (body_parse(buf_slice(&text), &note, NULL) != ERR_OK) {
+        return json_null();
+    }
+    json_t *value = json_pack(
+        "{s:o,s:o,s:o,s:o,s:o}", "at", note_member(note, "at", JSON_STRING), "bytes",
+        note_member(note, "bytes", JSON_INTEGER), "pages", note_member(note, "pages", JSON_INTEGER), "fingerprint",
+        note_member(note, "fingerprint", JSON_STRING), "name", note_member(note, "name", JSON_STRING));
+    json_decref(note);
+    return value;
+}
