@@ -245,8 +245,9 @@ static int shim_file_size(sqlite3_file *handle, sqlite3_int64 *ret_size)
 
 static int shim_lock(sqlite3_file *handle, int level)
 {
+    int rc = fate();
     sqlite3_file *below = of(handle)->below;
-    return below->pMethods->xLock(below, level);
+    return rc != SQLITE_OK ? rc : below->pMethods->xLock(below, level);
 }
 
 static int shim_unlock(sqlite3_file *handle, int level)
@@ -281,14 +282,16 @@ static int shim_device_characteristics(sqlite3_file *handle)
 
 static int shim_shm_map(sqlite3_file *handle, int region, int size, int extend, void volatile **ret_memory)
 {
+    int rc = fate();
     sqlite3_file *below = of(handle)->below;
-    return below->pMethods->xShmMap(below, region, size, extend, ret_memory);
+    return rc != SQLITE_OK ? rc : below->pMethods->xShmMap(below, region, size, extend, ret_memory);
 }
 
 static int shim_shm_lock(sqlite3_file *handle, int offset, int count, int flags)
 {
+    int rc = (flags & SQLITE_SHM_LOCK) != 0 ? fate() : SQLITE_OK; /* giving a lock back does not fail */
     sqlite3_file *below = of(handle)->below;
-    return below->pMethods->xShmLock(below, offset, count, flags);
+    return rc != SQLITE_OK ? rc : below->pMethods->xShmLock(below, offset, count, flags);
 }
 
 static void shim_shm_barrier(sqlite3_file *handle)
@@ -361,6 +364,13 @@ static int shim_access(sqlite3_vfs *self, const char *name, int flags, int *ret_
     return rc != SQLITE_OK ? rc : base->xAccess(base, name, flags, ret_result);
 }
 
+static int shim_full_pathname(sqlite3_vfs *self, const char *name, int size, char *out)
+{
+    (void)self;
+    int rc = fate();
+    return rc != SQLITE_OK ? rc : base->xFullPathname(base, name, size, out);
+}
+
 void shim_reset(void)
 {
     if (base == NULL) {
@@ -372,6 +382,7 @@ void shim_reset(void)
         vfs.xOpen = shim_open;
         vfs.xDelete = shim_delete;
         vfs.xAccess = shim_access;
+        vfs.xFullPathname = shim_full_pathname;
         cr_assert_eq(sqlite3_vfs_register(&vfs, 0), SQLITE_OK);
     }
     for (size_t i = 0; i < DISKS; i++) {
