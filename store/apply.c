@@ -129,7 +129,8 @@ static enum err_code take_op(struct store *store, struct author *author, const s
         return same_as_held(store, author, op->id.seq, err);
     }
     struct error reason;
-    enum err_code admitted = record_admit(op, author->writer, &reason);
+    enum err_code admitted;
+    TRY(oplog_admit(store, author, op, &admitted, &reason, err));
     const char *quarantine = admitted == ERR_OK ? NULL : reason.message;
     TRY(oplog_insert(store, author, op, buf_slice(&store->header), salted, quarantine, received_at_ms, err));
     author->newest_seq = op->id.seq;
@@ -237,6 +238,7 @@ static enum err_code take_all(struct store *store, const struct store_exchange *
     for (size_t i = 0; i < exchange->run_count; i++) {
         TRY(take_run(store, &exchange->runs[i], exchange->received_at_ms, applied, err));
     }
+    TRY(fold_flush(store, err));
     /* our own ops may have come back */
     bool found;
     TRY(oplog_author_find(store, store->self.device, store->self.incarnation, &store->self, &found, err));
@@ -285,7 +287,8 @@ static enum err_code refuse(struct store *store, uint32_t incarnation, uint64_t 
     bind_int(s, 1, key);
     bind_text(s, 2, reason);
     TRY(db_run(&store->db, s, err));
-    return fold_out(store, key, &op, err);
+    TRY(fold_out(store, key, &op, err));
+    return fold_flush(store, err);
 }
 
 enum err_code store_mark_refused(struct store *store, uint32_t incarnation, uint64_t seq, const char *reason,

@@ -10,58 +10,57 @@
 
 #include "store/replica.h"
 
-enum { MERGE_OPS_MAX = 100000 };
-
 /* ---- the ops of one subject and kind ---- */
 
 struct version {
     uint64_t hlc;
     struct op_id id;
+    int64_t key;
     enum record_writer writer;
-    struct slice body; /* into merged.bytes, as an offset until all are read */
 };
 
+/* Bodies are read one at a time, and only those are kept that a value comes from. */
 struct merged {
-    struct version *versions;
+    struct version *versions; /* oldest first */
     size_t count;
     size_t capacity;
-    struct buf bytes;
-    struct record record; /* borrows from bytes */
+    struct record record; /* borrows from kept */
+    void *kept[RECORD_FIELDS_MAX + 1];
+    size_t kept_count;
 };
 
 static void merged_fini(struct merged *merged)
 {
     free(merged->versions);
-    buf_fini(&merged->bytes);
+    for (size_t i = 0; i < merged->kept_count; i++) {
+        free(merged->kept[i]);
+    }
 }
 
-static enum err_code add_version(struct merged *merged, const struct op *op, enum record_writer writer,
+static enum err_code add_version(struct merged *merged, int64_t key, const struct op *op, enum record_writer writer,
                                  struct error *err)
 {
     if (merged->count == merged->capacity) {
         size_t capacity = merged->capacity == 0 ? 8 : 2 * merged->capacity;
         struct version *versions = realloc(merged->versions, capacity * sizeof(*versions));
-        if (versions == NULL || capacity > MERGE_OPS_MAX) {
-            return FAIL(err, LIMIT, "merge more than %d records about one subject", MERGE_OPS_MAX);
+        if (versions == NULL) {
+            return FAIL(err, NO_MEMORY, "merge %zu records about one subject", capacity);
         }
         merged->versions = versions;
         merged->capacity = capacity;
     }
-    struct version *version = &merged->versions[merged->count++];
-    *version = (struct version){ .hlc = op->hlc, .id = op->id, .writer = writer };
-    version->body = slice_of((const void *)merged->bytes.len, op->body.len);
-    return buf_append(&merged->bytes, op->body.data, op->body.len, err);
+    merged->versions[merged->count++] = (struct version){ .hlc = op->hlc, .id = op->id, .key = key, .writer = writer };
+    return ERR_OK;
 }
 
 static enum err_code read_versions(struct store *store, uint32_t kind, struct slice subject, struct merged *merged,
                                    struct error *err)
 {
     sqlite3_stmt *s;
-    TRY(db_statement(
-        &store->db,
-        "SELECT id, writer, header, salt, body FROM op INDEXED BY op_subject WHERE subject = ?1 AND kind = ?2 "
-        "AND kind <> 5 AND quarantine IS NULL AND body IS NOT NULL",
-        &s, err));
+    TRY(db_statement(&store->db,
+                     "SELECT id, writer, header FROM op INDEXED BY op_subject WHERE subject = ?1 AND kind = ?2 "
+                     "AND kind <> 5 AND quarantine IS NULL AND body IS NOT NULL",
+                     &s, err));
     bind_slice(s, 1, subject);
     bind_int(s, 2, kind);
     for (;;) {
@@ -73,9 +72,8 @@ static enum err_code read_versions(struct store *store, uint32_t kind, struct sl
         struct op op;
         struct op_id supersedes[OP_SUPERSEDES_MAX];
         enum err_code rc = op_header_decode(column_slice(s, 2), &op, supersedes, err);
-        op.body = column_slice(s, 4);
         if (rc == ERR_OK) {
-            rc = add_version(merged, &op, (enum record_writer)column_int(s, 1), err);
+            rc = add_version(merged, column_int(s, 0), &op, (enum record_writer)column_int(s, 1), err);
         }
         if (rc != ERR_OK) {
             sqlite3_reset(s);
@@ -94,20 +92,78 @@ static int version_compare(const void *a, const void *b)
     return op_id_compare(&left->id, &right->id);
 }
 
-/* Later values stand, field by field. */
-static enum err_code merge_fields(const struct kind *kind, struct merged *merged, struct error *err)
+static bool adds_value(const struct record *merged, const struct record *one)
 {
-    record_init(&merged->record, kind);
-    for (size_t i = 0; i < merged->count; i++) {
-        struct version *version = &merged->versions[i];
-        version->body.data = merged->bytes.data + (uintptr_t)version->body.data;
+    for (size_t f = 0; f < one->kind->field_count; f++) {
+        if (one->values[f].present && !merged->values[f].present) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* The record of a body, which is kept. */
+static enum err_code keep_body(struct merged *merged, struct slice body, struct record *ret_record, struct error *err)
+{
+    CHECK(merged->kept_count < ARRAY_LEN(merged->kept));
+    void *copy = malloc(body.len + 1);
+    if (copy == NULL) {
+        return FAIL(err, NO_MEMORY, "merge records");
+    }
+    memcpy(copy, body.data, body.len);
+    merged->kept[merged->kept_count++] = copy;
+    return record_decode(merged->record.kind, slice_of(copy, body.len), ret_record, err);
+}
+
+/* A version's record as far as it has a value that the merged one lacks, or whole when `whole`; else empty. */
+static enum err_code read_version(struct store *store, struct merged *merged, const struct version *version, bool whole,
+                                  struct record *ret_record, struct error *err)
+{
+    sqlite3_stmt *s;
+    bool row;
+    record_init(ret_record, merged->record.kind);
+    TRY(db_statement(&store->db, "SELECT body FROM op WHERE id = ?1", &s, err));
+    bind_int(s, 1, version->key);
+    TRY(db_step(&store->db, s, &row, err));
+    if (!row) {
+        return oplog_damaged(version->key, err);
+    }
+    struct slice body = column_slice(s, 0);
+    struct record record;
+    enum err_code rc = record_decode(merged->record.kind, body, &record, err);
+    if (rc == ERR_OK && (whole || adds_value(&merged->record, &record))) {
+        rc = keep_body(merged, body, ret_record, err);
+    }
+    sqlite3_reset(s);
+    return rc;
+}
+
+/* Later values stand, field by field. */
+static enum err_code merge_fields(struct store *store, struct merged *merged, struct error *err)
+{
+    const struct kind *kind = merged->record.kind;
+    size_t missing = kind->field_count;
+    for (size_t i = merged->count; i > 0 && missing > 0; i--) {
         struct record one;
-        TRY(record_decode(kind, version->body, &one, err));
+        TRY(read_version(store, merged, &merged->versions[i - 1], false, &one, err));
         for (size_t f = 0; f < kind->field_count; f++) {
-            if (one.values[f].present) {
+            if (one.values[f].present && !merged->record.values[f].present) {
                 merged->record.values[f] = one.values[f];
+                missing--;
             }
         }
+    }
+    return ERR_OK;
+}
+
+static enum err_code find_versions(struct store *store, const struct kind *kind, struct slice subject,
+                                   struct merged *merged, struct error *err)
+{
+    *merged = (struct merged){ 0 };
+    record_init(&merged->record, kind);
+    TRY(read_versions(store, kind->number, subject, merged, err));
+    if (merged->count > 1) {
+        qsort(merged->versions, merged->count, sizeof(*merged->versions), version_compare);
     }
     return ERR_OK;
 }
@@ -115,13 +171,8 @@ static enum err_code merge_fields(const struct kind *kind, struct merged *merged
 static enum err_code merge(struct store *store, const struct kind *kind, struct slice subject, struct merged *merged,
                            struct error *err)
 {
-    *merged = (struct merged){ 0 };
-    buf_init(&merged->bytes, SIZE_MAX / 2);
-    TRY(read_versions(store, kind->number, subject, merged, err));
-    if (merged->count > 1) {
-        qsort(merged->versions, merged->count, sizeof(*merged->versions), version_compare);
-    }
-    return merge_fields(kind, merged, err);
+    TRY(find_versions(store, kind, subject, merged, err));
+    return merge_fields(store, merged, err);
 }
 
 /* ---- rows ---- */
@@ -202,12 +253,12 @@ static enum err_code referral_status(struct store *store, struct slice subject, 
                                      const struct value *received_on, struct buf *status, int64_t *ret_on,
                                      struct error *err)
 {
-    TRY(merge(store, kind_by_number(KIND_REFERRAL_EVENT), subject, events, err));
+    TRY(find_versions(store, kind_by_number(KIND_REFERRAL_EVENT), subject, events, err));
     struct slice name = slice_of_text("received");
     struct value on = *received_on;
     struct record newest;
     if (events->count > 0) {
-        TRY(record_decode(events->record.kind, events->versions[events->count - 1].body, &newest, err));
+        TRY(read_version(store, events, &events->versions[events->count - 1], true, &newest, err));
         const struct value *status_value = record_value(&newest, "status");
         name = status_value->present ? status_value->text : name;
         on = *record_value(&newest, "on");
@@ -314,8 +365,6 @@ static enum err_code fold_notice(struct store *store, struct slice subject, stru
     const struct value *placement = merged_value(merged, "placement");
     return placement->present ? dirty_placement(store, placement->text.data, err) : ERR_OK;
 }
-
-static enum err_code fold_subject(struct store *store, uint32_t kind, struct slice subject, struct error *err);
 
 /* Notices of a placement hang on its calendar. */
 static enum err_code fold_notices_of(struct store *store, const uint8_t placement[OP_ENTITY_BYTES], struct error *err);
@@ -467,7 +516,7 @@ static const struct {
     [KIND_DECISION] = { KIND_DECISION, fold_decision },
 };
 
-static enum err_code fold_subject(struct store *store, uint32_t kind, struct slice subject, struct error *err)
+enum err_code fold_subject(struct store *store, uint32_t kind, struct slice subject, struct error *err)
 {
     CHECK(kind < ARRAY_LEN(folds) && folds[kind].fold != NULL);
     SCOPED(merged_fini) struct merged merged;
@@ -502,15 +551,13 @@ enum err_code fold_op(struct store *store, int64_t key, const struct op *op, str
     if (op->kind == KIND_ATTENDANCE) {
         return fold_attendance(store, key, op, err);
     }
-    return fold_subject(store, op->kind, slice_of(op->subject, op->subject_len), err);
+    CHECK(op->kind < ARRAY_LEN(folds) && folds[op->kind].fold != NULL);
+    return fold_mark(store, folds[op->kind].merged_kind, slice_of(op->subject, op->subject_len), err);
 }
 
 enum err_code fold_out(struct store *store, int64_t key, const struct op *op, struct error *err)
 {
-    if (op->kind == KIND_ATTENDANCE) {
-        return fold_attendance_out(store, key, op, err);
-    }
-    return fold_subject(store, op->kind, slice_of(op->subject, op->subject_len), err);
+    return op->kind == KIND_ATTENDANCE ? fold_attendance_out(store, key, op, err) : fold_op(store, key, op, err);
 }
 
 /* ---- everything ---- */
@@ -556,7 +603,7 @@ static enum err_code fold_each(struct store *store, struct op_batch *one, struct
     for (;;) {
         TRY(next_folded(store, key, &key, one, err));
         if (one->count == 0) {
-            return ERR_OK;
+            return fold_flush(store, err);
         }
         TRY(fold_op(store, key, &one->ops[0], err));
     }
@@ -565,6 +612,7 @@ static enum err_code fold_each(struct store *store, struct op_batch *one, struct
 enum err_code fold_all(struct store *store, struct error *err)
 {
     dirty_forget(store);
+    fold_forget(store);
     TRY(clear_tables(store, err));
     struct op_batch one;
     op_batch_init(&one);

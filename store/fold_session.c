@@ -110,9 +110,11 @@ static bool head_newer(const struct head *a, const struct head *b)
     return a->hlc != b->hlc ? a->hlc > b->hlc : op_id_compare(&a->id, &b->id) > 0;
 }
 
+/* What an erased one said is not known any more: it agrees with no other. */
 static bool head_same(const struct head *a, const struct head *b)
 {
-    return a->outcome == b->outcome && a->minutes == b->minutes && strcmp(a->reason, b->reason) == 0;
+    return a->outcome != OUTCOME_NONE && a->outcome == b->outcome && a->minutes == b->minutes &&
+           strcmp(a->reason, b->reason) == 0;
 }
 
 static void heads_add(struct heads *heads, const struct head *head)
@@ -280,11 +282,11 @@ static enum err_code frame_of_row(struct store *store, const struct session_key 
 
 /* ---- attendance ---- */
 
-static struct session_key key_of(const struct op *op)
+static struct session_key key_of(const uint8_t subject[OP_SESSION_BYTES])
 {
     struct session_key key;
-    memcpy(key.placement, op->subject, OP_ENTITY_BYTES);
-    session_of_subject(op->subject, &key.day, &key.slot);
+    memcpy(key.placement, subject, OP_ENTITY_BYTES);
+    session_of_subject(subject, &key.day, &key.slot);
     return key;
 }
 
@@ -296,7 +298,7 @@ static enum err_code insert_attendance(struct store *store, const struct session
                      err));
     bind_key(s, key);
     bind_int(s, 4, op_number);
-    bind_int(s, 5, record_value(record, "outcome")->number);
+    bind_int(s, 5, op->erased ? OUTCOME_NONE : record_value(record, "outcome")->number);
     const struct value *minutes = record_value(record, "minutes");
     const struct value *reason = record_value(record, "reason");
     bind_int_or_null(s, 6, minutes->present ? (int)minutes->number : ROW_NONE);
@@ -325,17 +327,18 @@ static enum err_code insert_supersedes(struct store *store, const struct session
     return ERR_OK;
 }
 
-static enum err_code session_again(struct store *store, const struct session_key *key, struct error *err)
+enum err_code fold_session(struct store *store, struct slice subject, struct error *err)
 {
+    struct session_key key = key_of(subject.data);
     struct session_frame frame;
     struct heads heads;
-    TRY(frame_of_row(store, key, &frame, err));
-    TRY(read_heads(store, key, &heads, err));
+    TRY(frame_of_row(store, &key, &frame, err));
+    TRY(read_heads(store, &key, &heads, err));
     if (heads.assertions > 1 || heads.assertions != heads.count) {
-        TRY(mark_heads(store, key, err));
+        TRY(mark_heads(store, &key, err));
     }
-    TRY(put_session(store, key, &frame, &heads, err));
-    return dirty_placement(store, key->placement, err);
+    TRY(put_session(store, &key, &frame, &heads, err));
+    return dirty_placement(store, key.placement, err);
 }
 
 /*
@@ -366,29 +369,31 @@ static enum err_code first_assertion(struct store *store, const struct session_k
 
 enum err_code fold_attendance(struct store *store, int64_t op_number, const struct op *op, struct error *err)
 {
-    struct session_key key = key_of(op);
+    struct session_key key = key_of(op->subject);
+    struct record record;
+    record_init(&record, kind_by_number(KIND_ATTENDANCE));
     if (!op->erased) {
-        struct record record;
         TRY(record_decode(kind_by_number(KIND_ATTENDANCE), op->body, &record, err));
         if (!record_value(&record, "outcome")->present) {
             return ERR_OK; /* says nothing */
         }
-        TRY(insert_attendance(store, &key, op_number, op, &record, err));
-        bool done = false;
-        if (op->supersedes_count == 0) {
-            TRY(first_assertion(store, &key, &record, &done, err));
-        }
-        if (done) {
-            return ERR_OK;
-        }
+    }
+    /* an erased one keeps its place: what it stood over stays superseded, and nobody is absent because of it */
+    TRY(insert_attendance(store, &key, op_number, op, &record, err));
+    bool done = false;
+    if (op->supersedes_count == 0 && !op->erased) {
+        TRY(first_assertion(store, &key, &record, &done, err));
+    }
+    if (done) {
+        return ERR_OK;
     }
     TRY(insert_supersedes(store, &key, op_number, op, err));
-    return session_again(store, &key, err);
+    return fold_mark(store, KIND_ATTENDANCE, slice_of(op->subject, op->subject_len), err);
 }
 
 enum err_code fold_attendance_out(struct store *store, int64_t op_number, const struct op *op, struct error *err)
 {
-    struct session_key key = key_of(op);
+    struct session_key key = key_of(op->subject);
     sqlite3_stmt *s;
     TRY(db_statement(&store->db, "DELETE FROM attendance WHERE placement = ?1 AND day = ?2 AND slot = ?3 AND op = ?4",
                      &s, err));
@@ -401,7 +406,7 @@ enum err_code fold_attendance_out(struct store *store, int64_t op_number, const 
     bind_key(s, &key);
     bind_int(s, 4, op_number);
     TRY(db_run(&store->db, s, err));
-    return session_again(store, &key, err);
+    return fold_mark(store, KIND_ATTENDANCE, slice_of(op->subject, op->subject_len), err);
 }
 
 /* ---- a placement's sessions ---- */

@@ -503,7 +503,8 @@ enum err_code record_admit(const struct op *op, enum record_writer writer, struc
         return ERR_OK;
     }
     struct record record;
-    if (record_decode(kind, op->body, &record, err) != ERR_OK || record_check(&record, false, err) != ERR_OK) {
+    if (record_decode(kind, op->body, &record, err) != ERR_OK ||
+        record_check(&record, op->kind == KIND_ATTENDANCE, err) != ERR_OK) {
         return error_wrap(err, ERR_INVALID, "take a %s", kind->name);
     }
     /* guard rail 6: a correction says why, whoever wrote it */

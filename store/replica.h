@@ -42,6 +42,20 @@ struct dirty_known {
     bool set[DIRTY_KNOWN_MAX];
 };
 
+/* Subjects that this transaction has touched; folded when there are so many, and at its end. */
+#define FOLD_MARKS_MAX 4096
+#define FOLD_PLACES (4 * FOLD_MARKS_MAX)
+struct fold_mark {
+    uint32_t kind; /* whose table */
+    uint8_t subject[OP_SUBJECT_MAX];
+    uint8_t subject_len;
+};
+struct fold_marks {
+    struct fold_mark marks[FOLD_MARKS_MAX];
+    size_t count;
+    uint16_t places[FOLD_PLACES]; /* by hash: index of a mark, plus 1 */
+};
+
 struct store {
     struct database db;
     const struct programme *programme;
@@ -53,6 +67,7 @@ struct store {
     struct buf header; /* scratch */
     struct buf body;   /* scratch */
     struct dirty_known dirty_known;
+    struct fold_marks fold_marks;
 };
 
 /* store/store.c: after a rollback, what memory holds is read again from disk. */
@@ -96,6 +111,13 @@ MUST_USE enum err_code oplog_seed_own(struct store *store, uint64_t block, uint8
 MUST_USE enum err_code oplog_row(struct store *store, sqlite3_stmt *statement, int at, int64_t key, struct op *ret_op,
                                  struct op_id supersedes[OP_SUPERSEDES_MAX], struct error *err);
 
+/*
+ * Does an op count that comes next in its author's chain? What record_admit says, and ERR_LIMIT past
+ * STORE_SUBJECT_OPS_MAX. *ret_admitted is the answer and `reason` says why; the return value is of the asking.
+ */
+MUST_USE enum err_code oplog_admit(struct store *store, const struct author *author, const struct op *op,
+                                   enum err_code *ret_admitted, struct error *reason, struct error *err);
+
 MUST_USE enum err_code oplog_damaged(int64_t key, struct error *err);
 
 /* ---- store/chains.c: this device's own chains ---- */
@@ -114,18 +136,31 @@ MUST_USE enum err_code chain_ensure(struct store *store, struct author *author, 
 /* A fresh incarnation, in which ops are made from now on. */
 MUST_USE enum err_code chain_begin(struct store *store, struct error *err);
 
-/* ---- store/fold.c: from an op to the tables ---- */
+/* ---- store/fold_marks.c ---- */
 
-/* The op is in the log; brings every row that depends on it up to date. */
+/* At the beginning of a transaction. */
+void fold_forget(struct store *store);
+MUST_USE enum err_code fold_mark(struct store *store, uint32_t kind, struct slice subject, struct error *err);
+bool fold_marked(const struct store *store, uint32_t kind, struct slice subject);
+/* Makes every row that depends on what was marked. Before the end of every transaction that calls fold_op. */
+MUST_USE enum err_code fold_flush(struct store *store, struct error *err);
+
+/* ---- store/fold.c: from ops to the tables ---- */
+
+/* The op is in the log; every row that depends on it is up to date after the next fold_flush. */
 MUST_USE enum err_code fold_op(struct store *store, int64_t key, const struct op *op, struct error *err);
-/* An op was taken out of what counts (quarantined): the same, without it. */
+/* An op was taken out of what counts (quarantined, set aside): the same, without it. */
 MUST_USE enum err_code fold_out(struct store *store, int64_t key, const struct op *op, struct error *err);
 MUST_USE enum err_code fold_all(struct store *store, struct error *err);
+/* One subject of a kind that has a table. */
+MUST_USE enum err_code fold_subject(struct store *store, uint32_t kind, struct slice subject, struct error *err);
 
 /* ---- store/fold_session.c ---- */
 
 MUST_USE enum err_code fold_attendance(struct store *store, int64_t key, const struct op *op, struct error *err);
 MUST_USE enum err_code fold_attendance_out(struct store *store, int64_t key, const struct op *op, struct error *err);
+/* The row of one session. */
+MUST_USE enum err_code fold_session(struct store *store, struct slice subject, struct error *err);
 /* The pattern, dates, calendar or person of a placement changed: its sessions are laid out again. */
 MUST_USE enum err_code fold_placement_sessions(struct store *store, const uint8_t placement[OP_ENTITY_BYTES],
                                                struct error *err);

@@ -24,6 +24,7 @@ static enum err_code read_hlc(struct store *store, struct error *err)
 enum err_code replica_reload(struct store *store, struct error *err)
 {
     dirty_forget(store);
+    fold_forget(store);
     store->known_link = (struct known_link){ 0 };
     TRY(read_hlc(store, err));
     sqlite3_stmt *s;
@@ -47,6 +48,7 @@ enum err_code replica_reload(struct store *store, struct error *err)
 enum err_code replica_begin(struct store *store, struct error *err)
 {
     dirty_forget(store);
+    fold_forget(store);
     return db_begin(&store->db, err);
 }
 

@@ -60,6 +60,12 @@ MUST_USE enum err_code store_identity_write(struct store *store, const struct st
 
 /* ---- recording ---- */
 
+/*
+ * One author's ops about one subject, at most: later ones are kept as quarantined, so that no device can make every
+ * other one read without end. Counted along the author's own chain, so that every replica comes to the same.
+ */
+#define STORE_SUBJECT_OPS_MAX 1000
+
 struct store_entry {
     uint32_t kind;
     uint8_t subject[OP_SUBJECT_MAX];
@@ -78,7 +84,7 @@ struct store_written {
 /*
  * Appends what is new in `entries` as one transaction: all or nothing. An attendance supersedes every head that stands
  * here; one that says the same as the head adds nothing. A correction of attendance without a note is ERR_REFUSED
- * (guard rail 6). ERR_NOT_ENROLLED before enrolment.
+ * (guard rail 6). ERR_LIMIT: more about one subject than STORE_SUBJECT_OPS_MAX. ERR_NOT_ENROLLED before enrolment.
  */
 MUST_USE enum err_code store_write(struct store *store, const char *actor, const struct store_entry *entries,
                                    size_t count, int64_t now_ms, struct store_written *ret_written, struct error *err);

@@ -153,7 +153,12 @@ static enum err_code append(struct store *store, struct op *op, int64_t now_ms, 
     op->hlc = op->hlc < hlc || op->hlc == INT64_MAX ? hlc : op->hlc + 1;
     buf_clear(&store->header);
     TRY(op_header_encode(op, &store->header, err));
-    TRY(record_admit(op, WRITER_ORGANISATION, err));
+    enum err_code admitted;
+    struct error reason;
+    TRY(oplog_admit(store, self, op, &admitted, &reason, err));
+    if (admitted != ERR_OK) {
+        return error_set(err, admitted, "%s", reason.message);
+    }
     TRY(oplog_insert(store, self, op, buf_slice(&store->header), true, NULL, now_ms, err));
     self->newest_seq = op->id.seq;
     op_link_next(self->newest_link, buf_slice(&store->header), self->newest_link);
@@ -163,6 +168,9 @@ static enum err_code append(struct store *store, struct op *op, int64_t now_ms, 
 static enum err_code plan_attendance(struct store *store, const struct store_entry *entry, struct op *op,
                                      struct session_view *view, bool *ret_new, struct error *err)
 {
+    if (fold_marked(store, KIND_ATTENDANCE, slice_of(entry->subject, OP_SESSION_BYTES))) {
+        TRY(fold_flush(store, err)); /* an entry before this one was about it */
+    }
     TRY(view_session(store, entry->subject, op->body, view, err));
     *ret_new = entry->imported ? !view->ever_said_same : !(view->head_says_same && view->head_count == 1);
     if (!*ret_new) {
@@ -237,6 +245,7 @@ static enum err_code write_all(struct store *store, const char *actor, const str
             return rc;
         }
     }
+    TRY(fold_flush(store, err));
     return written->added > 0 ? save_state(store, err) : ERR_OK;
 }
 

@@ -98,7 +98,7 @@ void replica_stop(struct replica *replica)
     replica_close_files(replica);
     device_key_free(replica->key);
     store_identity_fini(&replica->identity);
-    static const char *const endings[] = { "", "-wal", ".keys", ".keys.prev" };
+    static const char *const endings[] = { "", "-wal", ".fresh", ".keys", ".keys.prev" };
     for (size_t i = 0; i < ARRAY_LEN(endings); i++) {
         char path[128];
         (void)snprintf(path, sizeof(path), "%s%s", replica->path, endings[i]);
