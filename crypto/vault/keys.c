@@ -7,7 +7,7 @@
 
 static const uint8_t MAGIC[8] = { 'H', 'F', 'V', 'A', 'U', 'L', 'T', 0 };
 
-enum { FORMAT_VERSION = 1, PAGE_BYTES = 4096, SUITE = 1, FLAG_MADE = 1, FLAGS_KNOWN = FLAG_MADE };
+enum { FORMAT_VERSION = 2, FORMAT_V1 = 1, PAGE_BYTES = 4096, SUITE = 1, FLAG_MADE = 1, FLAG_FRESH = 2, FLAGS_KNOWN = FLAG_MADE | FLAG_FRESH };
 
 const uint8_t *keys_file_id(const struct keys *keys)
 {
@@ -40,6 +40,7 @@ enum err_code keys_image_close(struct keys *keys, struct error *err)
     hmac_sha256(slice_of(mac_key.bytes, mac_key.len), slice_of(keys->image, AT_MAC), keys->image + AT_MAC);
     struct slice summed = slice_of(keys->image, AT_CHECKSUM);
     sha256(&summed, 1, keys->image + AT_CHECKSUM);
+    keys->was_v1 = false;
     return ERR_OK;
 }
 
@@ -71,33 +72,65 @@ enum err_code keys_make(const struct vault_unlock *first_slot, struct keys *ret_
     return ERR_OK;
 }
 
-enum err_code keys_parse(struct slice file, struct keys *ret_keys, struct error *err)
+/* What the file must be before anything in it is looked at. */
+static enum err_code file_check(struct slice file, bool *ret_v1, struct error *err)
 {
     if (file.len < AT_SLOTS || memcmp(file.data, MAGIC, sizeof(MAGIC)) != 0) {
         return FAIL(err, DAMAGED, "read the keys file: not a keys file, or damaged");
     }
-    if (get_be32(file.data + AT_VERSION) != FORMAT_VERSION && file.len != KEYS_FILE_BYTES) {
-        return FAIL(err, UNSUPPORTED, "read the keys file: version %u", get_be32(file.data + AT_VERSION));
+    uint32_t version = get_be32(file.data + AT_VERSION);
+    if (version > FORMAT_VERSION && file.len != KEYS_FILE_BYTES) {
+        return FAIL(err, UNSUPPORTED, "read the keys file: version %u", version);
     }
+    bool v1 = version == FORMAT_V1;
+    size_t summed_len = v1 ? AT_CHECKSUM_V1 : AT_CHECKSUM;
     uint8_t sum[SHA256_BYTES];
-    struct slice summed = slice_of(file.data, AT_CHECKSUM);
-    if (file.len != KEYS_FILE_BYTES ||
-        (sha256(&summed, 1, sum), memcmp(sum, file.data + AT_CHECKSUM, sizeof(sum)) != 0)) {
+    struct slice summed = slice_of(file.data, summed_len);
+    if (file.len != summed_len + SHA256_BYTES ||
+        (sha256(&summed, 1, sum), memcmp(sum, file.data + summed_len, sizeof(sum)) != 0)) {
         return FAIL(err, DAMAGED, "read the keys file: it fails its check");
     }
+    if (version < FORMAT_V1 || version > FORMAT_VERSION || get_be32(file.data + AT_LENGTH) != file.len ||
+        get_be32(file.data + AT_PAGE_SIZE) != PAGE_BYTES || get_be32(file.data + AT_SUITE) != SUITE ||
+        (get_be32(file.data + AT_FLAGS) & ~(uint32_t)FLAGS_KNOWN) != 0) {
+        return FAIL(err, UNSUPPORTED, "read the keys file: version %u, suite %u, flags %#x", version,
+                    get_be32(file.data + AT_SUITE), get_be32(file.data + AT_FLAGS));
+    }
+    *ret_v1 = v1;
+    return ERR_OK;
+}
+
+enum err_code keys_parse(struct slice file, struct keys *ret_keys, struct error *err)
+{
     struct keys made = { 0 };
-    memcpy(made.image, file.data, KEYS_FILE_BYTES);
-    if (get_be32(made.image + AT_VERSION) != FORMAT_VERSION || get_be32(made.image + AT_LENGTH) != KEYS_FILE_BYTES ||
-        get_be32(made.image + AT_PAGE_SIZE) != PAGE_BYTES || get_be32(made.image + AT_SUITE) != SUITE ||
-        (get_be32(made.image + AT_FLAGS) & ~(uint32_t)FLAGS_KNOWN) != 0) {
-        return FAIL(err, UNSUPPORTED, "read the keys file: version %u, suite %u, flags %#x",
-                    get_be32(made.image + AT_VERSION), get_be32(made.image + AT_SUITE),
-                    get_be32(made.image + AT_FLAGS));
+    TRY(file_check(file, &made.was_v1, err));
+    if (made.was_v1) {
+        memcpy(made.image, file.data, AT_MAC_V1);
+        memcpy(made.mac_v1, file.data + AT_MAC_V1, sizeof(made.mac_v1));
+        put_be32(made.image + AT_VERSION, FORMAT_VERSION);
+        put_be32(made.image + AT_LENGTH, KEYS_FILE_BYTES);
+    } else {
+        memcpy(made.image, file.data, KEYS_FILE_BYTES);
     }
     TRY(slots_check(&made, err));
     TRY(keys_epochs_check(&made, err));
     *ret_keys = made;
     return ERR_OK;
+}
+
+/* The HMAC that the file should have, over the form that it has. */
+static void mac_of(const struct keys *keys, const struct secret *mac_key, uint8_t mac[SHA256_BYTES])
+{
+    struct slice key = slice_of(mac_key->bytes, mac_key->len);
+    if (!keys->was_v1) {
+        hmac_sha256(key, slice_of(keys->image, AT_MAC), mac);
+        return;
+    }
+    uint8_t first_form[AT_MAC_V1];
+    memcpy(first_form, keys->image, sizeof(first_form));
+    put_be32(first_form + AT_VERSION, FORMAT_V1);
+    put_be32(first_form + AT_LENGTH, KEYS_FILE_V1_BYTES);
+    hmac_sha256(key, slice_of(first_form, sizeof(first_form)), mac);
 }
 
 static enum err_code mac_check(const struct keys *keys, const struct secret *vault_key, struct error *err)
@@ -106,8 +139,9 @@ static enum err_code mac_check(const struct keys *keys, const struct secret *vau
     TRY(kdf_expand(slice_of(vault_key->bytes, vault_key->len), keys_file_id_slice(keys), "holdfast vault 1 keys file",
                    KDF_KEY_BYTES, &mac_key, err));
     uint8_t mac[SHA256_BYTES];
-    hmac_sha256(slice_of(mac_key.bytes, mac_key.len), slice_of(keys->image, AT_MAC), mac);
-    return secret_equal(slice_of(mac, sizeof(mac)), slice_of(keys->image + AT_MAC, sizeof(mac)))
+    mac_of(keys, &mac_key, mac);
+    struct slice stored = slice_of(keys->was_v1 ? keys->mac_v1 : keys->image + AT_MAC, sizeof(mac));
+    return secret_equal(slice_of(mac, sizeof(mac)), stored)
                ? ERR_OK
                : FAIL(err, DAMAGED, "read the keys file: somebody without the key changed it");
 }
@@ -120,7 +154,8 @@ enum err_code keys_unlock(struct keys *keys, const struct vault_unlock *unlock, 
     secret_free(&keys->vault_key);
     keys->vault_key = vault_key;
     vault_key = (struct secret){ 0 };
-    return ERR_OK;
+    /* From here on the image is in this version's form, whole: whatever is written next is it. */
+    return keys->was_v1 ? keys_image_close(keys, err) : ERR_OK;
 }
 
 enum err_code keys_vault_derive(const struct keys *keys, const char *purpose, size_t len, struct secret *ret_key,
@@ -134,6 +169,18 @@ enum err_code keys_vault_derive(const struct keys *keys, const char *purpose, si
 bool keys_made(const struct keys *keys)
 {
     return (get_be32(keys->image + AT_FLAGS) & FLAG_MADE) != 0;
+}
+
+bool keys_fresh(const struct keys *keys)
+{
+    return (get_be32(keys->image + AT_FLAGS) & FLAG_FRESH) != 0;
+}
+
+enum err_code keys_mark_fresh(struct keys *keys, struct error *err)
+{
+    CHECK(keys->vault_key.bytes != NULL);
+    put_be32(keys->image + AT_FLAGS, get_be32(keys->image + AT_FLAGS) | FLAG_FRESH);
+    return keys_image_close(keys, err);
 }
 
 enum err_code keys_mark_made(struct keys *keys, struct error *err)

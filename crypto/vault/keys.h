@@ -1,31 +1,40 @@
 /*
  * crypto/vault/keys - the keys file: slots that hold the vault key, and the vault key's data keys.
  *
- * All numbers big-endian, all reserved bytes zero, 5120 bytes:
+ * All numbers big-endian, all reserved bytes zero, 17408 bytes:
  *
- *        0    8  "HFVAULT\0"
- *        8    4  version, 1
- *       12    4  length of this file, 5120
- *       16   16  file id: random, names the database
- *       32    8  generation, counts the writes of this file
- *       40    4  flags: bit 0 the database has been made (from then on an absent or empty one is damage)
- *       44    4  page size, 4096
- *       48    4  suite, 1: AES-256-GCM pages, AES-256-XTS headers, HKDF-SHA256
- *       52   12  reserved
- *       64  512  slot 0 ... slot 7 (8 * 512)
- *     4160   96  epoch 0 ... epoch 7 (8 * 96)
- *     4928  128  reserved (freshness, recovery)
- *     5056   32  HMAC-SHA256 over bytes 0 to 5055, by a key derived from the vault key: nobody else changed it
- *     5088   32  SHA-256 over bytes 0 to 5087: it is not damaged (checked before any secret is at hand)
+ *        0     8  "HFVAULT\0"
+ *        8     4  version, 2
+ *       12     4  length of this file, 17408
+ *       16    16  file id: random, names the database
+ *       32     8  generation, counts the writes of this file
+ *       40     4  flags: bit 0 the database has been made (from then on an absent or empty one is damage),
+ *                bit 1 NAME.fresh has been made (from then on an absent one is damage)
+ *       44     4  page size, 4096
+ *       48     4  suite, 1: AES-256-GCM pages, AES-256-XTS headers, HKDF-SHA256
+ *       52    12  reserved
+ *       64   512  slot 0 ... slot 7 (8 * 512)
+ *     4160    96  epoch 0 ... epoch 7 (8 * 96)
+ *     4928   128  reserved (freshness, recovery)
+ *     5056  1536  envelope of slot 0 ... slot 7 (8 * 1536): what an escrow slot's recipient opens, zero behind it
+ *    17344    32  HMAC-SHA256 over bytes 0 to 17343, by a key derived from the vault key: nobody else changed it
+ *    17376    32  SHA-256 over bytes 0 to 17375: it is not damaged (checked before any secret is at hand)
  *
- *     slot     0   4  kind: 0 empty, 1 passphrase, 2 key file; 3 recovery, 4 credential, 5 escrow are kept as they are
- *              4   4  derivation: 1 none (the secret has full strength), 2 scrypt
- *              8  12  scrypt log2 N, r, p
+ * Version 1 has 5120 bytes: no envelopes, HMAC at 5056, sum at 5088. It is read, and written as version 2 at the next
+ * change.
+ *
+ *     slot     0   4  kind: 0 empty, 1 passphrase, 2 key file, 3 recovery key, 4 credential, 5 escrow; others are kept
+ *              4   4  derivation: 1 none (the secret has full strength), 2 scrypt, 3 Argon2id
+ *              8  12  scrypt: log2 N, r, p; Argon2id: log2 of the KiB of memory, passes, lanes
  *             20   4  reserved
  *             24  32  salt
  *             56  32  commitment: what only the right secret derives
  *             88  60  the vault key wrapped (crypto/vault/wrap.h), associated data: file id, slot number, kind
- *            148 364  reserved (an escrow slot's larger wrap)
+ *            148  60  the label, 32 bytes of UTF-8 and zeros, wrapped likewise by a key of the vault key; zero: none
+ *            208   4  the day it was made, days since 1970-01-01; 0 not known
+ *            212   4  length of its envelope
+ *            216  32  SHA-256 of the recipient's certificate (escrow)
+ *            248 264  reserved
  *
  *     epoch    0   4  number, from 1; 0 is an empty entry
  *              4   4  state, 1: seals new pages (one of them, the highest number), 2: only opens old ones
@@ -43,13 +52,16 @@
 #include "crypto/secret.h"
 #include "crypto/vault/vault.h"
 
-#define KEYS_FILE_BYTES 5120
+#define KEYS_FILE_BYTES 17408
+#define KEYS_FILE_V1_BYTES 5120
 #define KEYS_SLOTS 8
 #define KEYS_FILE_ID_BYTES 16
 #define KEYS_EPOCHS 8
 
 struct keys {
     uint8_t image[KEYS_FILE_BYTES];
+    bool was_v1;             /* the file has the first version's form still */
+    uint8_t mac_v1[32];      /* its HMAC then */
     struct secret vault_key; /* empty while locked */
 };
 
@@ -67,6 +79,8 @@ MUST_USE enum err_code keys_add_slot(struct keys *keys, const struct vault_unloc
 MUST_USE enum err_code keys_remove_slot(struct keys *keys, const struct vault_unlock *slot, struct error *err);
 MUST_USE enum err_code keys_mark_made(struct keys *keys, struct error *err);
 bool keys_made(const struct keys *keys);
+MUST_USE enum err_code keys_mark_fresh(struct keys *keys, struct error *err);
+bool keys_fresh(const struct keys *keys);
 
 const uint8_t *keys_file_id(const struct keys *keys);
 

@@ -33,6 +33,7 @@ enum err_code keys_read(const char *path, bool previous, struct keys *ret_keys, 
 static enum err_code write_one(const char *path, bool previous, const struct keys *keys, struct error *err)
 {
     char name[PATH_MAX];
+    CHECK(!keys->was_v1);
     TRY(keys_path(path, previous, name, err));
     return file_replace(name, slice_of(keys->image, sizeof(keys->image)), KEYS_FILE_MODE, err);
 }

@@ -20,10 +20,15 @@ enum {
     AT_SUITE = 48,
     AT_SLOTS = 64,
     AT_EPOCHS = 4160,
-    AT_MAC = 5056,
-    AT_CHECKSUM = 5088,
+    AT_ENVELOPES = 5056,
+    AT_MAC = 17344,
+    AT_CHECKSUM = 17376,
+    AT_MAC_V1 = 5056,
+    AT_CHECKSUM_V1 = 5088,
     SLOT_BYTES = 512,
-    EPOCH_BYTES = 96
+    EPOCH_BYTES = 96,
+    EPOCHS = 8,
+    ENVELOPE_BYTES = 1536
 };
 
 /* Associated data of every wrapped key: file id, number of the slot or epoch, kind of the slot or 0. */
