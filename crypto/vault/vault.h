@@ -4,6 +4,7 @@
  *     NAME.keys  what unlocks it (slots); written atomically, one previous copy kept as NAME.keys.prev
  *     NAME       the database: page positions as in plain SQLite, every page sealed with AES-256-GCM
  *     NAME-wal   the write-ahead log: frames sealed, headers hidden
+ *     NAME.rekey while pages move to a new key: those under way, sealed; gone when it is done
  *     NAME.fresh which version of every page is the present one, and how far the log reaches at least
  *
  * There is no -shm, no -journal and no temporary file in the clear. The formats, what is claimed and what is not are in
@@ -63,6 +64,33 @@ MUST_USE enum err_code vault_add_slot(struct vault *vault, const struct vault_un
 /* Removes the slot that this secret opens, from the previous copy too. ERR_KEY: none does. ERR_REFUSED: it is the last
  * one. */
 MUST_USE enum err_code vault_remove_slot(struct vault *vault, const struct vault_unlock *slot, struct error *err);
+
+/*
+ * Re-keying, while the database is in use: a new data key seals from now on, and the pages of the old ones are moved
+ * over, a few in each step. When no page and no frame is left under the old keys they are taken out of the keys file
+ * and its previous copy. It goes on after a crash or a restart; vault_rekey_progress says that there is work to do. It
+ * also begins by itself, when 2^31 pages were sealed under one key.
+ */
+struct vault_rekey_progress {
+    bool running;
+    bool waiting; /* the last step found a reader, a writer or a checkpoint in its way; take it again */
+    uint32_t pages_done;
+    uint32_t pages_total;
+};
+
+/* ERR_CONFLICT: a re-key is under way. */
+MUST_USE enum err_code vault_rekey_begin(struct vault *vault, struct error *err);
+
+/*
+ * Through a connection of vault_open_database with no statement running and no transaction open; other connections read
+ * and write meanwhile. `max_pages` is 1 to VAULT_REKEY_PAGES_MAX. Nothing to do is ERR_OK. A failed step changed
+ * nothing that the next one, or the next opening, does not put right: ERR_DISK_FULL, ERR_IO; ERR_DAMAGED names a page
+ * that does not open, and the old keys stay.
+ */
+#define VAULT_REKEY_PAGES_MAX 256
+MUST_USE enum err_code vault_rekey_step(struct vault *vault, sqlite3 *db, unsigned max_pages,
+                                        struct vault_rekey_progress *ret_progress, struct error *err);
+void vault_rekey_progress(struct vault *vault, struct vault_rekey_progress *ret_progress);
 
 /* The name to give to sqlite3_open_v2; valid until vault_close. Only the vault's own database opens through it. */
 const char *vault_vfs_name(const struct vault *vault);
