@@ -1,0 +1,329 @@
+#include "tests/sim/acts.h"
+
+enum trouble {
+    TROUBLE_LINES = 1,
+    TROUBLE_CLOCKS = 2,
+    TROUBLE_CRASHES = 4,
+    TROUBLE_DISKS = 8,
+    TROUBLE_OLD_COPIES = 16,
+    TROUBLE_CLONES = 32,
+    TROUBLE_CENTRE_COPIES = 64,
+    TROUBLE_HOSTILE_DEVICE = 128,
+    TROUBLE_HOSTILE_CENTRE = 256,
+};
+
+static const struct profile profiles[] = {
+    { "lines", TROUBLE_LINES | TROUBLE_CLOCKS },
+    { "crashes", TROUBLE_LINES | TROUBLE_CLOCKS | TROUBLE_CRASHES },
+    { "disks", TROUBLE_LINES | TROUBLE_CRASHES | TROUBLE_DISKS },
+    { "old copies", TROUBLE_LINES | TROUBLE_CLOCKS | TROUBLE_CRASHES | TROUBLE_OLD_COPIES },
+    { "clones", TROUBLE_LINES | TROUBLE_CLONES },
+    { "centre's old copies", TROUBLE_LINES | TROUBLE_CRASHES | TROUBLE_CENTRE_COPIES },
+    { "hostile device", TROUBLE_LINES | TROUBLE_CRASHES | TROUBLE_HOSTILE_DEVICE },
+    { "hostile centre", TROUBLE_LINES | TROUBLE_HOSTILE_CENTRE },
+    { "everything", TROUBLE_LINES | TROUBLE_CLOCKS | TROUBLE_CRASHES | TROUBLE_DISKS | TROUBLE_OLD_COPIES |
+                        TROUBLE_CLONES | TROUBLE_CENTRE_COPIES | TROUBLE_HOSTILE_DEVICE | TROUBLE_HOSTILE_CENTRE },
+};
+
+const struct profile *profile_of(uint64_t seed)
+{
+    return &profiles[seed % ARRAY_LEN(profiles)];
+}
+
+/* ---- time ---- */
+
+static void act_wait(struct world *world)
+{
+    world_run(world, chance_between(&world->chance, 0, 20 * MINUTE_MS));
+}
+
+static void act_sleep(struct world *world)
+{
+    world_sleep(world, chance_between(&world->chance, HOUR_MS, 30 * HOUR_MS));
+    for (size_t i = 0; i < world->agent_count; i++) {
+        if (world->agents[i].store != NULL) {
+            client_wake(world->agents[i].client, CLIENT_WAKE_NETWORK);
+            agent_look_after(&world->agents[i]);
+        }
+    }
+}
+
+static void act_judge(struct world *world)
+{
+    struct agent *agent = any_agent(world);
+    if (agent != NULL && agent->flags_due) {
+        agent_judge(agent);
+    }
+}
+
+static void act_exchange(struct world *world)
+{
+    struct agent *agent = any_agent(world);
+    if (agent != NULL) {
+        client_wake(agent->client, CLIENT_WAKE_PERSON);
+        agent_look_after(agent);
+    }
+}
+
+/* ---- lines and clocks ---- */
+
+static void act_line(struct world *world)
+{
+    struct chance *chance = &world->chance;
+    struct agent *agent = &world->agents[chance_below(chance, (uint32_t)world->agent_count)];
+    unsigned worst = chance_below(chance, 60);
+    agent->line = (struct line){ .cut = chance_percent(chance, 20),
+                                 .request_lost = chance_below(chance, worst + 1),
+                                 .answer_lost = chance_below(chance, worst + 1),
+                                 .doubled = chance_below(chance, worst + 1),
+                                 .request_torn = chance_below(chance, worst / 2 + 1),
+                                 .answer_torn = chance_below(chance, worst / 2 + 1),
+                                 .portal = chance_below(chance, worst / 2 + 1),
+                                 .latency_ms = chance_between(chance, 5, 4000) };
+    tell("the line of agent %u is %s", agent->number, agent->line.cut ? "cut" : "poor");
+}
+
+static void act_line_well(struct world *world)
+{
+    struct agent *agent = &world->agents[chance_below(&world->chance, (uint32_t)world->agent_count)];
+    agent->line = (struct line){ .latency_ms = 40 };
+    if (agent->store != NULL) {
+        client_wake(agent->client, CLIENT_WAKE_NETWORK);
+        agent_look_after(agent);
+    }
+}
+
+static void act_clock(struct world *world)
+{
+    static const int64_t reach_ms[] = { 2 * MINUTE_MS, 5 * HOUR_MS, 400 * 24 * HOUR_MS };
+    struct chance *chance = &world->chance;
+    struct agent *agent = &world->agents[chance_below(chance, (uint32_t)world->agent_count)];
+    int64_t reach = reach_ms[chance_below(chance, ARRAY_LEN(reach_ms))];
+    agent->skew_ms = chance_between(chance, -reach, reach);
+    if (chance_percent(chance, 20)) {
+        world->host.skew_ms = chance_between(chance, -10 * MINUTE_MS, 10 * MINUTE_MS);
+    }
+    tell("the clock of agent %u is off by %lld s", agent->number, (long long)(agent->skew_ms / 1000));
+}
+
+/* ---- machines go down and come up ---- */
+
+static void act_crash(struct world *world)
+{
+    struct agent *agent = any_agent(world);
+    bool power_lost = chance_percent(&world->chance, 50);
+    if (agent != NULL) {
+        tell("agent %u%s", agent->number, power_lost ? " without power" : "");
+        agent_crash(agent, power_lost);
+    }
+}
+
+static void act_die_soon(struct world *world)
+{
+    struct agent *agent = any_agent(world);
+    long calls = chance_below(&world->chance, chance_percent(&world->chance, 50) ? 12 : 120);
+    if (agent != NULL) {
+        tell("agent %u at call %ld", agent->number, calls);
+        disk_die_after(&agent->disk, calls);
+    }
+}
+
+static void act_stop(struct world *world)
+{
+    struct agent *agent = any_agent(world);
+    if (agent != NULL) {
+        agent_stop(agent);
+    }
+}
+
+static void act_start(struct world *world)
+{
+    for (size_t i = 0; i < world->agent_count; i++) {
+        if (world->agents[i].store == NULL && chance_percent(&world->chance, 60)) {
+            (void)agent_start(&world->agents[i]);
+        }
+    }
+    if (world->host.centre == NULL) {
+        host_start(world);
+    }
+}
+
+static void act_host_crash(struct world *world)
+{
+    bool power_lost = chance_percent(&world->chance, 50);
+    if (world->host.centre != NULL) {
+        tell("the centre%s", power_lost ? " without power" : "");
+        host_crash(world, power_lost);
+    }
+}
+
+static void act_host_die_soon(struct world *world)
+{
+    if (world->host.centre != NULL) {
+        disk_die_after(&world->host.disk, chance_below(&world->chance, 60));
+    }
+}
+
+/* ---- disks ---- */
+
+static struct disk *any_disk(struct world *world)
+{
+    size_t at = chance_below(&world->chance, (uint32_t)world->agent_count + 1);
+    return at == world->agent_count ? &world->host.disk : &world->agents[at].disk;
+}
+
+static void act_disk_fails(struct world *world)
+{
+    struct disk *disk = any_disk(world);
+    static const int codes[] = { 10 /* SQLITE_IOERR */, 13 /* SQLITE_FULL */, 1034 /* SQLITE_IOERR_FSYNC */ };
+    long calls = chance_below(&world->chance, 60);
+    disk_fail_after(disk, calls, codes[chance_below(&world->chance, 3)], chance_percent(&world->chance, 40));
+    tell("%s at call %ld", disk->folder, calls);
+}
+
+static void act_disk_full(struct world *world)
+{
+    struct disk *disk = any_disk(world);
+    disk_fill(disk);
+    tell("%s", disk->folder);
+}
+
+static void act_disk_well(struct world *world)
+{
+    for (size_t i = 0; i < world->agent_count; i++) {
+        disk_heal(&world->agents[i].disk);
+    }
+    disk_heal(&world->host.disk);
+}
+
+/* ---- older copies, clones ---- */
+
+static void act_copy(struct world *world)
+{
+    struct agent *agent = any_agent(world);
+    if (agent != NULL) {
+        tell("agent %u", agent->number);
+        agent_copy(agent);
+    }
+}
+
+static void act_put_back(struct world *world)
+{
+    struct agent *agent = any_agent(world);
+    if (agent != NULL && agent->has_copy && world->host.centre != NULL) {
+        tell("agent %u", agent->number);
+        agent_put_back(agent);
+        if (agent_start(agent)) {
+            ledger_reassess(world);
+        }
+    }
+}
+
+static void act_clone(struct world *world)
+{
+    struct agent *agent = any_agent(world);
+    if (agent != NULL && world->agent_count < AGENTS_MAX - 1) {
+        agent->marks |= MARK_PUT_BACK;
+        agent_stop(agent);
+        struct agent *clone = world_clone(world, agent);
+        tell("agent %u becomes %u too", agent->number, clone->number);
+        (void)agent_start(agent);
+        (void)agent_start(clone);
+    }
+}
+
+static void act_host_copy(struct world *world)
+{
+    if (world->host.centre != NULL) {
+        tell("the centre as it is");
+        host_copy(world);
+    }
+}
+
+static void act_host_put_back(struct world *world)
+{
+    if (world->host.centre != NULL && world->host.has_copy) {
+        tell("the centre's older copy");
+        host_put_back(world);
+        host_start(world);
+        if (world->host.centre != NULL) {
+            ledger_reassess(world);
+        }
+    }
+}
+
+/* ---- ill will ---- */
+
+static void act_lies(struct world *world)
+{
+    world->host.lies = chance_percent(&world->chance, 60) ? chance_below(&world->chance, 60) : 0;
+    tell("of 100 answers %u are false", world->host.lies);
+}
+
+/* ---- the table ---- */
+
+struct act {
+    const char *name;
+    unsigned trouble; /* only where the world has it; 0: everywhere */
+    unsigned weight;
+    void (*run)(struct world *world);
+};
+
+static const struct act acts[] = {
+    { "attend", 0, 26, work_attend },
+    { "correct", 0, 10, work_correct },
+    { "attend, no note", 0, 4, work_without_note },
+    { "say again", 0, 2, work_say_again },
+    { "records", 0, 16, work_records },
+    { "import again", 0, 2, work_import_again },
+    { "jcp", 0, 12, work_jcp },
+    { "wait", 0, 8, act_wait },
+    { "sleep", 0, 2, act_sleep },
+    { "judge", 0, 8, act_judge },
+    { "exchange", 0, 8, act_exchange },
+    { "line", TROUBLE_LINES, 12, act_line },
+    { "line well", TROUBLE_LINES, 6, act_line_well },
+    { "clock", TROUBLE_CLOCKS, 6, act_clock },
+    { "crash", TROUBLE_CRASHES, 4, act_crash },
+    { "die soon", TROUBLE_CRASHES, 6, act_die_soon },
+    { "stop", TROUBLE_CRASHES, 2, act_stop },
+    { "start", TROUBLE_CRASHES | TROUBLE_DISKS | TROUBLE_OLD_COPIES | TROUBLE_CLONES, 16, act_start },
+    { "centre crash", TROUBLE_CRASHES, 3, act_host_crash },
+    { "centre dies soon", TROUBLE_CRASHES, 4, act_host_die_soon },
+    { "disk fails", TROUBLE_DISKS, 12, act_disk_fails },
+    { "disk full", TROUBLE_DISKS, 4, act_disk_full },
+    { "disk well", TROUBLE_DISKS, 12, act_disk_well },
+    { "copy", TROUBLE_OLD_COPIES, 6, act_copy },
+    { "put back", TROUBLE_OLD_COPIES, 6, act_put_back },
+    { "clone", TROUBLE_CLONES, 3, act_clone },
+    { "centre copied", TROUBLE_CENTRE_COPIES, 5, act_host_copy },
+    { "centre put back", TROUBLE_CENTRE_COPIES, 5, act_host_put_back },
+    { "forge", TROUBLE_HOSTILE_DEVICE, 25, forger_act },
+    { "lies", TROUBLE_HOSTILE_CENTRE, 8, act_lies },
+};
+
+static const struct act *draw(struct world *world)
+{
+    unsigned total = 0;
+    for (size_t i = 0; i < ARRAY_LEN(acts); i++) {
+        bool here = acts[i].trouble == 0 || (acts[i].trouble & world->profile->troubles) != 0;
+        total += here ? acts[i].weight : 0;
+    }
+    unsigned at = chance_below(&world->chance, total);
+    for (size_t i = 0;; i++) {
+        bool here = acts[i].trouble == 0 || (acts[i].trouble & world->profile->troubles) != 0;
+        unsigned weight = here ? acts[i].weight : 0;
+        if (at < weight) {
+            return &acts[i];
+        }
+        at -= weight;
+    }
+}
+
+void acts_step(struct world *world, unsigned step)
+{
+    const struct act *act = draw(world);
+    report_step(step, act->name);
+    act->run(world);
+    world_run(world, chance_between(&world->chance, 0, 3 * MINUTE_MS));
+}

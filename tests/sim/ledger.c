@@ -1,0 +1,244 @@
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "store/query.h"
+#include "sync/endpoint/core/private.h"
+#include "tests/sim/world.h"
+
+void said_what(uint32_t kind, const uint8_t *subject, size_t subject_len, struct slice body, uint8_t out[SHA256_BYTES])
+{
+    uint8_t number[4];
+    put_be32(number, kind);
+    const struct slice parts[] = { slice_of(number, sizeof(number)), slice_of(subject, subject_len), body };
+    sha256(parts, ARRAY_LEN(parts), out);
+}
+
+void ledger_add(struct ledger *ledger, const struct said *said)
+{
+    if (ledger->count == ledger->capacity) {
+        ledger->capacity = ledger->capacity > 0 ? 2 * ledger->capacity : 64;
+        ledger->rows = realloc(ledger->rows, ledger->capacity * sizeof(*ledger->rows));
+        CHECK(ledger->rows != NULL);
+    }
+    ledger->rows[ledger->count++] = *said;
+}
+
+bool ledger_knows(const struct ledger *ledger, const uint8_t what[SHA256_BYTES])
+{
+    for (size_t i = 0; i < ledger->count; i++) {
+        if (memcmp(ledger->rows[i].what, what, SHA256_BYTES) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+void ledger_fini(struct ledger *ledger)
+{
+    free(ledger->rows);
+    *ledger = (struct ledger){ 0 };
+}
+
+/* ---- what a log holds ---- */
+
+static int by_what(const void *a, const void *b)
+{
+    return memcmp(a, b, SHA256_BYTES);
+}
+
+static void sort(struct held_list *list)
+{
+    if (list->count > 0) {
+        qsort(list->rows, list->count, sizeof(struct held), by_what);
+    }
+}
+
+void held_fini(struct held_list *list)
+{
+    free(list->rows);
+    *list = (struct held_list){ 0 };
+}
+
+const struct held *held_find(const struct held_list *list, const uint8_t what[SHA256_BYTES], size_t *ret_count)
+{
+    size_t low = 0;
+    size_t high = list->count;
+    *ret_count = 0;
+    while (low < high) {
+        size_t middle = (low + high) / 2;
+        if (memcmp(list->rows[middle].what, what, SHA256_BYTES) < 0) {
+            low = middle + 1;
+        } else {
+            high = middle;
+        }
+    }
+    for (size_t i = low; i < list->count && memcmp(list->rows[i].what, what, SHA256_BYTES) == 0; i++) {
+        ++*ret_count;
+    }
+    return &list->rows[low];
+}
+
+static bool holds(const struct held_list *list, const uint8_t what[SHA256_BYTES])
+{
+    size_t count;
+    (void)held_find(list, what, &count);
+    return count > 0;
+}
+
+void held_by_agent(struct agent *agent, struct held_list *ret_list)
+{
+    struct log_list log;
+    agent->disk.aside = true;
+    MUST(query_log(agent->store, NULL, 0, false, QUERY_LIMIT_MAX, &log, must));
+    agent->disk.aside = false;
+    *ret_list = (struct held_list){ .rows = calloc(log.count + 1, sizeof(struct held)), .count = log.count };
+    for (size_t i = 0; i < log.count; i++) {
+        const struct log_row *row = &log.rows[i];
+        struct held *held = &ret_list->rows[i];
+        said_what(row->kind, row->subject, row->subject_len, row->body, held->what);
+        held->apart = row->quarantine[0] != '\0';
+    }
+    log_list_fini(&log);
+    sort(ret_list);
+}
+
+struct collecting {
+    struct held_list *list;
+    size_t capacity;
+};
+
+static enum err_code collect(void *context, const struct centre_log_row *row, struct error *err)
+{
+    (void)err;
+    struct collecting *collecting = context;
+    struct held_list *list = collecting->list;
+    if (list->count == collecting->capacity) {
+        collecting->capacity = 2 * collecting->capacity + 64;
+        list->rows = realloc(list->rows, collecting->capacity * sizeof(struct held));
+        CHECK(list->rows != NULL);
+    }
+    struct held *held = &list->rows[list->count++];
+    *held = (struct held){ .apart = row->quarantine != NULL, .by_centre = row->writer == WRITER_CENTRE };
+    said_what(row->op->kind, row->op->subject, row->op->subject_len, row->op->body, held->what);
+    return ERR_OK;
+}
+
+void held_by_centre(struct world *world, unsigned site, struct held_list *ret_list)
+{
+    struct host *host = &world->host;
+    struct centre_site at;
+    struct collecting collecting = { .list = ret_list };
+    *ret_list = (struct held_list){ 0 };
+    host->disk.aside = true;
+    MUST(centre_site_find(host->centre->store, world->sites[site].name, &at, must));
+    struct centre_log_request request = { .site = &at, .limit = QUERY_LIMIT_MAX };
+    MUST(centre_log(host->centre->store, &request, collect, &collecting, must));
+    host->disk.aside = false;
+    sort(ret_list);
+}
+
+/* ---- what was lost with files ---- */
+
+void ledger_reassess(struct world *world)
+{
+    struct held_list agents[AGENTS_MAX] = { 0 };
+    struct held_list sites[SITES];
+    for (size_t i = 0; i < world->agent_count; i++) {
+        if (world->agents[i].store != NULL) {
+            held_by_agent(&world->agents[i], &agents[i]);
+        }
+    }
+    for (unsigned site = 0; site < SITES; site++) {
+        held_by_centre(world, site, &sites[site]);
+    }
+    for (size_t i = 0; i < world->ledger.count; i++) {
+        struct said *said = &world->ledger.rows[i];
+        bool off = said->author < AGENTS_MAX && world->agents[said->author].store == NULL;
+        bool here = said->author < AGENTS_MAX && holds(&agents[said->author], said->what);
+        if (!off && !here && !holds(&sites[said->site], said->what)) {
+            said->surety = MAYBE;
+        }
+    }
+    for (size_t i = 0; i < world->agent_count; i++) {
+        held_fini(&agents[i]);
+    }
+    for (unsigned site = 0; site < SITES; site++) {
+        held_fini(&sites[site]);
+    }
+}
+
+/* ---- comparing ---- */
+
+static bool same(const struct said *a, const struct said *b)
+{
+    return a->site == b->site && memcmp(a->what, b->what, SHA256_BYTES) == 0;
+}
+
+/* How often it may be there, at least and at most. */
+static void bounds(const struct ledger *ledger, const struct checked *checked, const struct said *about, size_t *low,
+                   size_t *high)
+{
+    *low = 0;
+    *high = 0;
+    for (size_t i = 0; i < ledger->count; i++) {
+        const struct said *said = &ledger->rows[i];
+        if (same(said, about)) {
+            *low += said->surety == SURE && (checked->complete ? said->elsewhere : said->author == checked->author);
+            *high += 1;
+        }
+    }
+}
+
+static bool met_before(const struct ledger *ledger, size_t at)
+{
+    for (size_t i = 0; i < at; i++) {
+        if (same(&ledger->rows[i], &ledger->rows[at])) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static size_t check_one(const struct ledger *ledger, const struct checked *checked, const struct said *said,
+                        const struct held_list *list)
+{
+    size_t count;
+    size_t low;
+    size_t high;
+    char name[80];
+    char digits[2 * 4 + 1];
+    const struct held *held = held_find(list, said->what, &count);
+    bounds(ledger, checked, said, &low, &high);
+    hex_encode(said->what, 4, digits);
+    (void)snprintf(name, sizeof(name), "%s, said by %u", digits, said->author);
+    if (count < low) {
+        sim_fail("%s has lost what was acknowledged: %s", checked->who, name);
+    }
+    if (count > high) {
+        sim_fail("%s has %zu times what was said %zu times: %s", checked->who, count, high, name);
+    }
+    bool apart = said->apart == APART_REFUSED || (said->apart == APART_UNKNOWN && checked->author != AUTHOR_CENTRE);
+    for (size_t i = 0; i < count; i++) {
+        if (held[i].apart != apart) {
+            sim_fail("%s %s: %s", checked->who, apart ? "takes what it must keep apart" : "keeps apart what is good",
+                     name);
+        }
+    }
+    return count;
+}
+
+void ledger_check(const struct ledger *ledger, const struct checked *checked, const struct held_list *list)
+{
+    size_t found = 0;
+    for (size_t i = 0; i < ledger->count; i++) {
+        if (ledger->rows[i].site == checked->site && !met_before(ledger, i)) {
+            found += check_one(ledger, checked, &ledger->rows[i], list);
+        }
+    }
+    tell("%s site %u: ledger %zu found %zu held %zu complete %d", checked->who, checked->site, ledger->count, found,
+         list->count, checked->complete);
+    if (found != list->count) {
+        sim_fail("%s has %zu records that nobody made", checked->who, list->count - found);
+    }
+}

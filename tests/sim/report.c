@@ -1,0 +1,90 @@
+#include "tests/sim/report.h"
+
+#include <signal.h>
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+static uint64_t current_seed;
+static unsigned current_steps;
+static unsigned current_step;
+static const char *current_act = "setting up";
+static bool verbose;
+
+void __sanitizer_set_death_callback(void (*callback)(void)) __attribute__((weak));
+const char *__ubsan_default_options(void);
+
+/* So that it, too, says which seed it was. */
+const char *__ubsan_default_options(void)
+{
+    return "abort_on_error=1:print_stacktrace=1";
+}
+
+static void tell_where(void)
+{
+    char line[256];
+    int len = snprintf(
+        line, sizeof(line), "seed %llu failed at step %u (%s)\nsee it again: hf_sim --seed %llu --steps %u --verbose\n",
+        (unsigned long long)current_seed, current_step, current_act, (unsigned long long)current_seed, current_steps);
+    ssize_t ignored = write(STDERR_FILENO, line, (size_t)len);
+    (void)ignored;
+}
+
+static void on_abort(int signal_number)
+{
+    tell_where();
+    (void)signal(signal_number, SIG_DFL);
+    (void)raise(signal_number);
+}
+
+void report_seed(uint64_t seed, unsigned steps)
+{
+    current_seed = seed;
+    current_steps = steps;
+    current_step = 0;
+    current_act = "setting up";
+    (void)signal(SIGABRT, on_abort);
+    if (__sanitizer_set_death_callback != NULL) {
+        __sanitizer_set_death_callback(tell_where);
+    }
+}
+
+void report_step(unsigned step, const char *act)
+{
+    current_step = step;
+    current_act = act;
+}
+
+void report_verbose(void)
+{
+    verbose = true;
+}
+
+void tell(const char *format, ...)
+{
+    if (!verbose) {
+        return;
+    }
+    va_list arguments;
+    va_start(arguments, format);
+    (void)printf("  %4u %-18s ", current_step, current_act);
+    (void)vprintf(format, arguments);
+    (void)putchar('\n');
+    (void)fflush(stdout);
+    va_end(arguments);
+}
+
+void sim_fail(const char *format, ...)
+{
+    va_list arguments;
+    va_start(arguments, format);
+    (void)fflush(stdout);
+    (void)fprintf(stderr, "FAILED: ");
+    (void)vfprintf(stderr, format, arguments);
+    (void)fputc('\n', stderr);
+    va_end(arguments);
+    tell_where();
+    _exit(1); /* no search for leaks: nothing was put away */
+}

@@ -1,0 +1,246 @@
+/*
+ * The end of a run: all troubles are over, everybody exchanges until nothing changes, and then what has to hold is
+ * looked for.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "store/query.h"
+#include "sync/endpoint/core/private.h"
+#include "tests/sim/template.h"
+
+enum { ROUNDS_MAX = 16 };
+
+/* ---- all is well again ---- */
+
+static void heal(struct world *world)
+{
+    world->host.lies = 0;
+    world->host.skew_ms = 0;
+    disk_heal(&world->host.disk);
+    if (world->host.centre == NULL) {
+        host_start(world);
+    }
+    for (size_t i = 0; i < world->agent_count; i++) {
+        struct agent *agent = &world->agents[i];
+        agent->line = (struct line){ .latency_ms = 40 };
+        agent->skew_ms = 0;
+        disk_heal(&agent->disk);
+        if (agent->store == NULL) {
+            CHECK(agent_start(agent));
+        }
+    }
+}
+
+static struct store_sync sync_of(struct agent *agent)
+{
+    struct store_sync sync;
+    MUST(store_sync_read(agent->store, &sync, must));
+    return sync;
+}
+
+static struct client_status status_of(struct agent *agent)
+{
+    struct client_status status;
+    client_status(agent->client, &status);
+    return status;
+}
+
+/* One exchange each, in any order; true when it brought nobody anything. */
+static bool round_of_all(struct world *world)
+{
+    bool still = true;
+    uint32_t from = chance_below(&world->chance, (uint32_t)world->agent_count);
+    for (size_t i = 0; i < world->agent_count; i++) {
+        struct agent *agent = &world->agents[(from + i) % world->agent_count];
+        struct store_sync before = sync_of(agent);
+        client_wake(agent->client, CLIENT_WAKE_PERSON);
+        world_run(world, 2 * MINUTE_MS);
+        struct store_sync after = sync_of(agent);
+        still &= before.cursor == after.cursor && before.acked_seq == after.acked_seq &&
+                 before.newest_seq == after.newest_seq;
+        if (agent->flags_due) {
+            agent_judge(agent);
+        }
+    }
+    return still;
+}
+
+/* It found another history than its own, says so and waits for a person: right, when there are two. */
+static bool stopped(struct agent *agent)
+{
+    struct client_status status = status_of(agent);
+    return status.state == CLIENT_STALLED && status.last.result == ERR_HISTORY;
+}
+
+static void check_rest(struct agent *agent)
+{
+    struct client_status status = status_of(agent);
+    struct store_sync sync = sync_of(agent);
+    const struct world *world = agent->world;
+    if (stopped(agent)) {
+        bool two_histories = (agent->marks & (MARK_PUT_BACK | MARK_WITHHELD)) != 0 || world->host.put_back;
+        tell("agent %u stopped: %s", agent->number, status.last.error.message);
+        if (!two_histories) {
+            sim_fail("agent %u stops for good: %s", agent->number, status.last.error.message);
+        }
+        return;
+    }
+    if (status.state != CLIENT_IDLE || status.last.result != ERR_OK) {
+        sim_fail("agent %u does not come to rest (state %d): %s: %s", agent->number, status.state,
+                 err_code_name(status.last.result), status.last.error.message);
+    }
+    if (sync.acked_seq != sync.newest_seq) {
+        sim_fail("agent %u rests with %llu records that were not sent", agent->number,
+                 (unsigned long long)(sync.newest_seq - sync.acked_seq));
+    }
+}
+
+static void come_to_rest(struct world *world)
+{
+    for (unsigned round = 0; !round_of_all(world) || round < 2; round++) {
+        if (round == ROUNDS_MAX) {
+            sim_fail("exchanges never come to an end");
+        }
+    }
+    for (size_t i = 0; i < world->agent_count; i++) {
+        check_rest(&world->agents[i]);
+    }
+}
+
+/* ---- what has to hold ---- */
+
+struct views {
+    uint8_t tables[SHA256_BYTES];
+    uint8_t flags[SHA256_BYTES];
+};
+
+static void flags_digest(struct agent *agent, uint8_t out[SHA256_BYTES])
+{
+    struct flag_list_rows list;
+    SCOPED(buf_fini) struct buf text;
+    buf_init(&text, SIZE_MAX / 2);
+    MUST(query_flags(agent->store, false, QUERY_LIMIT_MAX, &list, must));
+    for (size_t i = 0; i < list.count; i++) {
+        const struct flag_row *flag = &list.rows[i].flag;
+        MUST(buf_append_format(&text, must, "%s|%s|%d|%d|%s|%d|%s|%s|%s\n", flag->key, flag->code, flag->severity,
+                               flag->subject, flag->subject_ref, flag->since, flag->facts, flag->next_step,
+                               flag->rule));
+        MUST(buf_append(&text, flag->subject_id.bytes, ROW_ID_BYTES, must));
+    }
+    flag_list_rows_fini(&list);
+    struct slice all = buf_slice(&text);
+    sha256(&all, 1, out);
+}
+
+static void check_agent(struct agent *agent, struct views *views)
+{
+    struct store_verified verified;
+    struct error err = { 0 };
+    uint8_t flags[SHA256_BYTES];
+    if (store_verify(agent->store, &verified, &err) != ERR_OK) {
+        sim_fail("agent %u does not verify: %s", agent->number, err.message);
+    }
+    MUST(store_digest(agent->store, views->tables, must));
+    agent_judge(agent);
+    flags_digest(agent, flags);
+    agent->flags_day = ROW_NONE; /* everything is looked at again: nothing was forgotten on the way */
+    agent_judge(agent);
+    flags_digest(agent, views->flags);
+    if (memcmp(flags, views->flags, sizeof(flags)) != 0) {
+        sim_fail("agent %u: its flags are others when everything is looked at again", agent->number);
+    }
+}
+
+static void check_logs(struct world *world)
+{
+    for (size_t i = 0; i < world->ledger.count; i++) {
+        struct said *said = &world->ledger.rows[i];
+        said->elsewhere = said->author >= AGENTS_MAX || !stopped(&world->agents[said->author]);
+    }
+    for (size_t i = 0; i < world->agent_count; i++) {
+        struct agent *agent = &world->agents[i];
+        char who[16];
+        struct held_list list;
+        (void)snprintf(who, sizeof(who), "agent %u", agent->number);
+        struct checked checked = { .site = agent->site->number,
+                                   .author = agent->number,
+                                   .complete = !stopped(agent) && !(agent->marks & MARK_WITHHELD),
+                                   .who = who };
+        held_by_agent(agent, &list);
+        ledger_check(&world->ledger, &checked, &list);
+        held_fini(&list);
+    }
+    for (unsigned site = 0; site < SITES; site++) {
+        struct held_list list;
+        struct checked checked = { .site = site, .author = AUTHOR_CENTRE, .complete = true, .who = "the centre" };
+        held_by_centre(world, site, &list);
+        ledger_check(&world->ledger, &checked, &list);
+        held_fini(&list);
+    }
+}
+
+/*
+ * What the centre alone had said, or had from a device that lost it too, went with an older copy of the centre; whoever
+ * took it in before still holds it.
+ */
+static bool some_lost(const struct world *world, unsigned site)
+{
+    for (size_t i = 0; world->host.put_back && i < world->ledger.count; i++) {
+        if (world->ledger.rows[i].site == site && world->ledger.rows[i].surety == MAYBE) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static void check_views(struct world *world)
+{
+    struct views views[AGENTS_MAX];
+    const struct views *first[SITES] = { NULL };
+    for (size_t i = 0; i < world->agent_count; i++) {
+        struct agent *agent = &world->agents[i];
+        check_agent(agent, &views[i]);
+        const struct views **other = &first[agent->site->number];
+        if (stopped(agent) || agent->marks & MARK_WITHHELD || some_lost(world, agent->site->number)) {
+            continue;
+        }
+        if (*other != NULL && memcmp(views[i].tables, (*other)->tables, SHA256_BYTES) != 0) {
+            sim_fail("agent %u has other tables than another one of its site", agent->number);
+        }
+        if (*other != NULL && memcmp(views[i].flags, (*other)->flags, SHA256_BYTES) != 0) {
+            sim_fail("agent %u has other flags than another one of its site", agent->number);
+        }
+        *other = &views[i];
+    }
+}
+
+static void check_centre(struct world *world)
+{
+    struct centre *centre = world->host.centre;
+    struct centre_verified verified;
+    struct error err = { 0 };
+    if (centre_verify(centre->store, centre_authority_certificate(centre), &verified, &err) != ERR_OK) {
+        sim_fail("the centre does not verify: %s", err.message);
+    }
+}
+
+void world_settle(struct world *world)
+{
+    report_step(UINT32_MAX, "settling");
+    heal(world);
+    world_run(world, HOUR_MS / 2);
+    for (size_t i = 0; i < world->agent_count; i++) {
+        agent_judge(&world->agents[i]);
+    }
+    come_to_rest(world);
+    if (chance_percent(&world->chance, 40)) {
+        CHECK(agent_start(world_newcomer(world)));
+        world_run(world, MINUTE_MS);
+        check_rest(&world->agents[world->agent_count - 1]);
+    }
+    report_step(UINT32_MAX, "checking");
+    check_logs(world);
+    check_views(world);
+    check_centre(world);
+}

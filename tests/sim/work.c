@@ -1,0 +1,379 @@
+/*
+ * What people record, in about the proportions of a week: attendance first of all, then corrections of it, people and
+ * placements, notices, referrals and their answers, capacity; and JCP's referrals, appointments and decisions.
+ *
+ * Few people, placements and days, so that machines meet in the same records; each text holds a number of its own.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "tests/sim/acts.h"
+
+enum { PEOPLE = 4, REFERRALS = 4, DAYS = 6, BATCH_MAX = 3 };
+
+/* An entry with the texts and ids that it borrows. */
+struct draft {
+    struct store_entry entry;
+    char ref[32];
+    char text[64];
+    uint8_t participant[OP_ENTITY_BYTES];
+    uint8_t other[OP_ENTITY_BYTES];
+};
+
+struct agent *any_agent(struct world *world)
+{
+    size_t from = chance_below(&world->chance, (uint32_t)world->agent_count);
+    for (size_t i = 0; i < world->agent_count; i++) {
+        struct agent *agent = &world->agents[(from + i) % world->agent_count];
+        if (agent->store != NULL) {
+            return agent;
+        }
+    }
+    return NULL;
+}
+
+static int32_t first_day(void)
+{
+    return date_from_civil(2026, 11, 9);
+}
+
+static int32_t some_day(struct world *world)
+{
+    return first_day() + (int32_t)chance_below(&world->chance, DAYS);
+}
+
+static void begin(struct draft *draft, enum record_kind kind)
+{
+    *draft = (struct draft){ .entry = { .kind = kind, .happened_at_ms = OP_TIME_NONE } };
+    record_init(&draft->entry.record, kind_by_number(kind));
+}
+
+static void say(struct world *world, struct draft *draft, const char *field)
+{
+    static const char *const phrases[] = { "late bus", "phoned in", "saw the list", "as told by the host" };
+    (void)snprintf(draft->text, sizeof(draft->text), "%s (%u)", phrases[chance_below(&world->chance, 4)],
+                   ++world->token);
+    record_set_text(&draft->entry.record, field, draft->text);
+}
+
+static void refer(const struct site *site, struct draft *draft, const char *kind, const char *prefix, unsigned number)
+{
+    (void)snprintf(draft->ref, sizeof(draft->ref), "%s%03u", prefix, number);
+    record_set_text(&draft->entry.record, "ref", draft->ref);
+    entity_id(site->stream, kind, draft->ref, draft->entry.subject);
+}
+
+static void name_participant(struct world *world, const struct site *site, struct draft *draft)
+{
+    char ref[32];
+    (void)snprintf(ref, sizeof(ref), "T-%03u", chance_below(&world->chance, PEOPLE));
+    entity_id(site->stream, "participant", ref, draft->participant);
+    record_set_id(&draft->entry.record, "participant", draft->participant);
+}
+
+static void placement_id(struct world *world, const struct site *site, uint8_t out[OP_ENTITY_BYTES])
+{
+    char ref[32];
+    (void)snprintf(ref, sizeof(ref), "T-P%03u", chance_below(&world->chance, PEOPLE));
+    entity_id(site->stream, "placement", ref, out);
+}
+
+/* ---- drafts of each kind ---- */
+
+static void draft_attendance(struct world *world, const struct site *site, struct draft *draft, bool note)
+{
+    uint8_t placement[OP_ENTITY_BYTES];
+    begin(draft, KIND_ATTENDANCE);
+    placement_id(world, site, placement);
+    session_subject(placement, some_day(world), (int)chance_below(&world->chance, 2) == 0, draft->entry.subject);
+    record_set_number(&draft->entry.record, "outcome", chance_between(&world->chance, 1, OUTCOME_COUNT - 1));
+    if (chance_percent(&world->chance, 50)) {
+        record_set_number(&draft->entry.record, "minutes", 30 * chance_between(&world->chance, 1, 12));
+    }
+    if (note) {
+        say(world, draft, "note");
+    }
+}
+
+static void draft_participant(struct world *world, const struct site *site, struct draft *draft)
+{
+    begin(draft, KIND_PARTICIPANT);
+    refer(site, draft, "participant", "T-", chance_below(&world->chance, PEOPLE));
+    say(world, draft, chance_percent(&world->chance, 50) ? "name" : "phone");
+    if (record_value(&draft->entry.record, "name")->present) {
+        record_set_number(&draft->entry.record, "restricted", chance_below(&world->chance, 2));
+    }
+}
+
+static void draft_placement(struct world *world, const struct site *site, struct draft *draft)
+{
+    static const char *const patterns[] = { "Mon Wed Fri 09:30-15:30", "Mon Tue 10:00-12:00; Thu 13:00-16:00",
+                                            "Tue Thu 08:00-18:00" };
+    struct record *record = &draft->entry.record;
+    begin(draft, KIND_PLACEMENT);
+    refer(site, draft, "placement", "T-P", chance_below(&world->chance, PEOPLE));
+    name_participant(world, site, draft);
+    if (chance_percent(&world->chance, 40)) {
+        char ref[32];
+        (void)snprintf(ref, sizeof(ref), "R-%03u", chance_below(&world->chance, REFERRALS));
+        entity_id(site->stream, "referral", ref, draft->other);
+        record_set_id(record, "referral", draft->other);
+    }
+    record_set_text(record, "basis", chance_percent(&world->chance, 80) ? "mandatory" : "voluntary");
+    record_set_number(record, "starts_on", first_day() - chance_between(&world->chance, 0, 7));
+    record_set_number(record, "ends_on", first_day() + chance_between(&world->chance, 1, 90));
+    record_set_text(record, "pattern", patterns[chance_below(&world->chance, 3)]);
+    record_set_text(record, "calendar", chance_percent(&world->chance, 50) ? "scotland" : "england_wales");
+    record_set_number(record, "weekly_minutes", 20 * 60);
+    say(world, draft, "note");
+}
+
+static void draft_notice(struct world *world, const struct site *site, struct draft *draft)
+{
+    static const char *const ways[] = { "post", "hand", "email" };
+    static const char *const says[] = { "says_what", "says_when", "says_where", "says_mandatory" };
+    char key[32];
+    begin(draft, KIND_NOTICE);
+    (void)snprintf(key, sizeof(key), "N-%u", chance_below(&world->chance, 3));
+    entity_id(site->stream, "notice", key, draft->entry.subject);
+    placement_id(world, site, draft->other);
+    record_set_id(&draft->entry.record, "placement", draft->other);
+    record_set_number(&draft->entry.record, "served_on", some_day(world));
+    record_set_text(&draft->entry.record, "served_by", ways[chance_below(&world->chance, 3)]);
+    for (size_t i = 0; i < ARRAY_LEN(says); i++) {
+        record_set_number(&draft->entry.record, says[i], chance_below(&world->chance, 2));
+    }
+    say(world, draft, "note");
+}
+
+static void draft_capacity(struct world *world, const struct site *site, struct draft *draft)
+{
+    char key[32];
+    begin(draft, KIND_CAPACITY_STATEMENT);
+    (void)snprintf(key, sizeof(key), "C-%u", chance_below(&world->chance, 3));
+    entity_id(site->stream, "capacity", key, draft->entry.subject);
+    record_set_number(&draft->entry.record, "places", chance_below(&world->chance, 6));
+    record_set_number(&draft->entry.record, "stated_on", some_day(world));
+    say(world, draft, "note");
+}
+
+static void draft_referral(struct world *world, const struct site *site, struct draft *draft)
+{
+    begin(draft, KIND_REFERRAL);
+    refer(site, draft, "referral", "R-", chance_below(&world->chance, REFERRALS));
+    name_participant(world, site, draft);
+    record_set_text(&draft->entry.record, "route", "cwp");
+    record_set_text(&draft->entry.record, "basis", "mandatory");
+    record_set_number(&draft->entry.record, "received_on", some_day(world));
+    say(world, draft, "note");
+}
+
+static void draft_event(struct world *world, const struct site *site, struct draft *draft)
+{
+    static const char *const statuses[] = { "acknowledged", "accepted", "declined", "withdrawn" };
+    char ref[32];
+    begin(draft, KIND_REFERRAL_EVENT);
+    (void)snprintf(ref, sizeof(ref), "R-%03u", chance_below(&world->chance, REFERRALS));
+    entity_id(site->stream, "referral", ref, draft->entry.subject);
+    record_set_text(&draft->entry.record, "status", statuses[chance_below(&world->chance, 4)]);
+    record_set_number(&draft->entry.record, "on", some_day(world));
+    say(world, draft, "note");
+}
+
+/* ---- recording ---- */
+
+static void note_said(struct agent *agent, const struct draft *draft, enum surety surety)
+{
+    const struct store_entry *entry = &draft->entry;
+    struct said said = { .site = agent->site->number, .author = agent->number, .surety = surety };
+    SCOPED(buf_fini) struct buf body;
+    buf_init(&body, OP_BODY_MAX);
+    MUST(record_encode(&entry->record, &body, must));
+    said_what(entry->kind, entry->subject, entry->record.kind->subject_len, buf_slice(&body), said.what);
+    ledger_add(&agent->world->ledger, &said);
+}
+
+/* What the store makes of it: kept whole, nothing new, or refused as it may be. */
+static void record(struct agent *agent, const struct draft *drafts, size_t count, bool may_be_refused)
+{
+    struct store_entry entries[BATCH_MAX];
+    struct store_written written;
+    struct error err = { 0 };
+    for (size_t i = 0; i < count; i++) {
+        entries[i] = drafts[i].entry;
+    }
+    enum err_code rc = store_write(agent->store, "keyworker", entries, count, agent_wall_ms(agent), &written, &err);
+    if (rc == ERR_OK && written.added + written.unchanged != count) {
+        sim_fail("agent %u: of %zu entries %zu are new and %zu not", agent->number, count, written.added,
+                 written.unchanged);
+    }
+    bool refused = rc == ERR_REFUSED && may_be_refused;
+    if (rc != ERR_OK && !refused && !disk_troubled(&agent->disk)) {
+        sim_fail("agent %u does not record with a healthy disk: %s: %s", agent->number, err_code_name(rc), err.message);
+    }
+    for (size_t i = 0; i < count && !refused; i++) {
+        if (rc != ERR_OK || written.added == count) {
+            note_said(agent, &drafts[i], rc == ERR_OK ? SURE : MAYBE);
+        } else if (written.added > 0) {
+            sim_fail("agent %u: a batch was taken in part", agent->number);
+        }
+    }
+    tell("agent %u records %zu of kind %u: %s", agent->number, count, entries[0].kind,
+         rc == ERR_OK ? written.added > 0 ? "kept" : "known" : err.message);
+    agent->flags_due |= rc == ERR_OK;
+    client_wake(agent->client, CLIENT_WAKE_NEW_OPS);
+    agent_look_after(agent);
+}
+
+void work_attend(struct world *world)
+{
+    struct draft drafts[BATCH_MAX];
+    struct agent *agent = any_agent(world);
+    size_t count = 1 + chance_below(&world->chance, BATCH_MAX);
+    for (size_t i = 0; agent != NULL && i < count; i++) {
+        draft_attendance(world, agent->site, &drafts[i], true);
+    }
+    if (agent != NULL) {
+        record(agent, drafts, count, false);
+    }
+}
+
+/* Of a session that is known to be recorded, told at another time than it happened. */
+void work_correct(struct world *world)
+{
+    struct draft draft;
+    struct agent *agent = any_agent(world);
+    if (agent != NULL) {
+        draft_attendance(world, agent->site, &draft, true);
+        draft.entry.happened_at_ms = agent_wall_ms(agent) - chance_between(&world->chance, 0, 40 * HOUR_MS);
+        record(agent, &draft, 1, false);
+    }
+}
+
+/* Good for the first record of a session, refused for a correction. */
+void work_without_note(struct world *world)
+{
+    struct draft draft;
+    struct agent *agent = any_agent(world);
+    if (agent != NULL) {
+        draft_attendance(world, agent->site, &draft, false);
+        record(agent, &draft, 1, true);
+    }
+}
+
+/* What was just said is not new. */
+void work_say_again(struct world *world)
+{
+    struct draft draft;
+    struct agent *agent = any_agent(world);
+    if (agent == NULL) {
+        return;
+    }
+    draft_attendance(world, agent->site, &draft, true);
+    record(agent, &draft, 1, false);
+    if (agent->store != NULL && !disk_troubled(&agent->disk)) {
+        struct store_written written;
+        MUST(store_write(agent->store, "keyworker", &draft.entry, 1, agent_wall_ms(agent), &written, must));
+        if (written.added != 0) {
+            sim_fail("agent %u keeps twice what was said twice", agent->number);
+        }
+    }
+}
+
+static void draft_any(struct world *world, const struct site *site, struct draft *draft)
+{
+    static void (*const drafting[])(struct world *, const struct site *, struct draft *) = {
+        draft_participant, draft_placement, draft_placement, draft_notice,
+        draft_capacity,    draft_referral,  draft_event,     draft_event,
+    };
+    drafting[chance_below(&world->chance, ARRAY_LEN(drafting))](world, site, draft);
+}
+
+void work_records(struct world *world)
+{
+    struct draft draft;
+    struct agent *agent = any_agent(world);
+    if (agent != NULL) {
+        draft_any(world, agent->site, &draft);
+        record(agent, &draft, 1, false);
+    }
+}
+
+/* The same file read in on two machines, and on one of them twice. */
+void work_import_again(struct world *world)
+{
+    struct draft drafts[BATCH_MAX];
+    struct agent *first = any_agent(world);
+    struct agent *second = any_agent(world);
+    if (first == NULL || first->site != second->site) {
+        return;
+    }
+    for (size_t i = 0; i < BATCH_MAX; i++) {
+        draft_any(world, first->site, &drafts[i]);
+        drafts[i].entry.imported = true;
+    }
+    record(first, drafts, BATCH_MAX, false);
+    if (second->store != NULL) {
+        record(second, drafts, BATCH_MAX, false);
+    }
+}
+
+/* ---- JCP ---- */
+
+static void jcp_referral(struct world *world, const struct site *site)
+{
+    char ref[32];
+    char participant[32];
+    char name[64];
+    (void)snprintf(ref, sizeof(ref), "R-%03u", chance_below(&world->chance, REFERRALS));
+    (void)snprintf(participant, sizeof(participant), "T-%03u", chance_below(&world->chance, PEOPLE));
+    (void)snprintf(name, sizeof(name), "Test %u", ++world->token);
+    (void)host_write(world, site, "referral-new",
+                     json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:s}", "site", site->name, "ref", ref, "participant",
+                               participant, "participant_name", name, "route", "cwp", "basis", "mandatory", "note",
+                               name),
+                     2);
+}
+
+static void jcp_appointment(struct world *world, const struct site *site)
+{
+    char participant[32];
+    char date[DATE_TEXT_SIZE];
+    char from[TIME_OF_DAY_TEXT_SIZE];
+    char to[TIME_OF_DAY_TEXT_SIZE];
+    int minutes = (int)(world->token++ % (20 * 60)); /* each at another time: said once */
+    (void)snprintf(participant, sizeof(participant), "T-%03u", chance_below(&world->chance, PEOPLE));
+    date_format(some_day(world), date);
+    time_of_day_format((minutes + 9 * 60) % (20 * 60), from);
+    time_of_day_format((minutes + 9 * 60) % (20 * 60) + 60, to);
+    (void)host_write(world, site, "appointment-new",
+                     json_pack("{s:s, s:s, s:s, s:s, s:s, s:s}", "site", site->name, "participant", participant, "date",
+                               date, "from", from, "to", to, "purpose", "signing"),
+                     1);
+}
+
+static void jcp_decision(struct world *world, const struct site *site)
+{
+    static const char *const outcomes[] = { "adverse", "non_adverse", "reserved", "cancelled" };
+    char participant[32];
+    char date[DATE_TEXT_SIZE];
+    char note[64];
+    (void)snprintf(participant, sizeof(participant), "T-%03u", chance_below(&world->chance, PEOPLE));
+    (void)snprintf(note, sizeof(note), "decided (%u)", ++world->token);
+    date_format(some_day(world), date);
+    (void)host_write(world, site, "decision-new",
+                     json_pack("{s:s, s:s, s:s, s:s, s:s}", "site", site->name, "participant", participant,
+                               "failure_on", date, "outcome", outcomes[chance_below(&world->chance, 4)], "note", note),
+                     1);
+}
+
+void work_jcp(struct world *world)
+{
+    static void (*const writing[])(struct world *, const struct site *) = { jcp_referral, jcp_appointment,
+                                                                            jcp_appointment, jcp_decision };
+    const struct site *site = &world->sites[chance_below(&world->chance, SITES + 1) % SITES];
+    if (world->host.centre != NULL) {
+        writing[chance_below(&world->chance, ARRAY_LEN(writing))](world, site);
+    }
+}

@@ -1,0 +1,196 @@
+/*
+ * tests/sim/world - one simulated world: a centre, agents at several sites, the lines between them, and the time.
+ *
+ *     agent: replica, vault, client ──► line: lost, late, doubled, cut ──► centre: endpoint core, vault
+ *       │                                                                   ▲
+ *       └── disk, clock of its own                    JCP, hostile devices ─┘
+ *
+ * Everything but the machines around it is the product: the store over the vault, the client's machine, the rules, the
+ * centre's core. What the world adds is time, disks, lines, people and ill will, all of it from the seed.
+ *
+ * Whatever may fail in the world's own workings ends the process (MUST); what the product must not do is reported by
+ * sim_fail with the seed.
+ *
+ * Threads: one.
+ */
+#ifndef TESTS_SIM_WORLD_H
+#define TESTS_SIM_WORLD_H
+
+#include "agent/flags_pass.h"
+#include "base/clock.h"
+#include "sync/client.h"
+#include "sync/endpoint/core/centre.h"
+#include "tests/sim/chance.h"
+#include "tests/sim/disk.h"
+#include "tests/sim/ledger.h"
+#include "tests/sim/report.h"
+
+#define SECOND_MS INT64_C(1000)
+#define MINUTE_MS (60 * SECOND_MS)
+#define HOUR_MS (60 * MINUTE_MS)
+
+enum { SITES = 2, AGENTS_MAX = 7, REPLAYS = 8, LATEST_MESSAGES_MAX = 64 };
+
+/* What was done to a machine, and what may therefore be found in the end. */
+enum mark {
+    MARK_PUT_BACK = 1, /* an older copy of it was put back, or it was cloned */
+    MARK_WITHHELD = 2, /* the centre kept records of others from it, or told it wrong positions */
+    MARK_LIED_TO = 4,  /* the centre told it something else that was not true */
+    MARK_POWER_LOST = 8,
+};
+
+/* How good a machine's line is: percentages, of each exchange. */
+struct line {
+    bool cut; /* nothing goes through */
+    unsigned request_lost, answer_lost, doubled, request_torn, answer_torn, portal, busy;
+    int64_t latency_ms;
+};
+
+struct site {
+    unsigned number;
+    const char *name;
+    uint8_t stream[STREAM_ID_BYTES];
+};
+
+struct world;
+
+struct agent {
+    struct world *world;
+    unsigned number;
+    const struct site *site;
+    char folder[96];
+    char path[128];
+    struct disk disk;
+    struct vault *vault;
+    struct store *store; /* NULL: it is off */
+    struct store_identity identity;
+    struct device_key *key;
+    struct buf certificate; /* what its connections prove */
+    struct client *client;
+    struct client_io io;
+    unsigned life; /* which start this is: what was under way for an earlier one is dropped */
+    bool sending;
+    int64_t timer_at_ms; /* true time; -1: off */
+    int64_t skew_ms;     /* its wall clock minus the true time */
+    struct line line;
+    struct flag_list flags; /* scratch of the rules */
+    bool flags_due;
+    int32_t flags_day;
+    unsigned marks; /* enum mark */
+    bool has_copy;  /* an older copy of its files is kept */
+};
+
+struct host { /* of the centre */
+    char folder[96];
+    char path[128];
+    struct disk disk;
+    struct vault *vault;
+    struct centre *centre; /* NULL: it is off */
+    int64_t skew_ms;
+    bool has_copy;
+    bool put_back; /* an older copy of it was put back at some time */
+    bool unsure;   /* a write of its own failed: it may turn up all the same */
+    unsigned lies; /* percent of its answers that are not as it should give them */
+};
+
+/* A request on its way, or what becomes of it. */
+struct message {
+    bool to_agent;
+    bool answer_wanted; /* of a request: not a double */
+    unsigned agent, life;
+    int64_t at_ms;
+    uint64_t order;
+    struct buf bytes;
+    enum err_code outcome; /* of an answer */
+    enum err_code refused; /* what the centre itself said */
+    long http_status;
+    const char *content_type;
+    int64_t retry_after_s;
+};
+
+struct profile;
+struct forger;
+
+struct world {
+    struct chance chance;
+    const struct profile *profile;
+    char folder[80];
+    int64_t now_ms; /* true */
+    struct site sites[SITES];
+    struct host host;
+    struct agent agents[AGENTS_MAX];
+    size_t agent_count;
+    struct message messages[LATEST_MESSAGES_MAX];
+    size_t message_count;
+    uint64_t messages_sent;
+    struct buf replays[REPLAYS]; /* requests seen on the lines */
+    size_t replay_count;
+    struct ledger ledger;
+    struct forger *forger;
+    unsigned token; /* a number for each thing said, so that each is said once */
+    bool healed;    /* settling: no more trouble */
+};
+
+void world_make(struct world *world, uint64_t seed); /* a copy of the template, with some of its machines */
+void world_end(struct world *world);
+/* A machine that was never on before; off. */
+struct agent *world_newcomer(struct world *world);
+/* Another machine with the files of one that is off; off. */
+struct agent *world_clone(struct world *world, struct agent *of);
+
+/* Lets the time pass and everything happen that is due. */
+void world_run(struct world *world, int64_t ms);
+/* Nobody is awake: clocks go on, nothing happens. */
+void world_sleep(struct world *world, int64_t ms);
+
+/* ---- the centre ---- */
+
+void host_start(struct world *world);
+void host_stop(struct world *world); /* as an operator does */
+void host_crash(struct world *world, bool power_lost);
+void host_copy(struct world *world); /* its files as they are */
+void host_put_back(struct world *world);
+int64_t host_wall_ms(const struct world *world);
+/* The answer to a request as its edge gives it; false: it went down over it. */
+bool host_answer(struct world *world, struct slice peer, struct slice request, struct message *answer);
+/* An operation by JCP; the answer's op ids are in the ledger. False: refused for trouble with its disk. */
+bool host_write(struct world *world, const struct site *site, const char *operation, json_t *arguments, size_t ops);
+uint64_t host_ops(struct world *world); /* held, of all sites */
+
+/* ---- the agents ---- */
+
+/* A machine of the template on this world's disk; off. */
+void agent_place(struct world *world, const struct site *site, const char *files, struct agent *agent);
+/* False: its disk let it not start. */
+bool agent_start(struct agent *agent);
+void agent_stop(struct agent *agent);
+void agent_crash(struct agent *agent, bool power_lost);
+void agent_copy(struct agent *agent);
+void agent_put_back(struct agent *agent);
+/* The rules' pass, as the service does it: what is marked, and everything on another day. */
+void agent_judge(struct agent *agent);
+int64_t agent_wall_ms(const struct agent *agent);
+void agent_answered(struct agent *agent, struct message *message);
+/* After anything that touched its disk: goes down if the disk died. */
+void agent_look_after(struct agent *agent);
+
+/* ---- the lines ---- */
+
+void line_send(struct agent *agent, struct slice body);
+void line_deliver(struct world *world, struct message *message);
+void line_drop_all(struct world *world);
+
+/* ---- ill will ---- */
+
+void forger_make(struct world *world);
+void forger_end(struct world *world);
+void forger_act(struct world *world);
+/* Changes an answer that the centre is about to give to this agent. */
+void liar_change(struct world *world, struct agent *agent, struct message *answer);
+
+/* ---- in the end ---- */
+
+/* Lines and disks are well again, everything is on, and exchanges until nothing changes; then everything is checked. */
+void world_settle(struct world *world);
+
+#endif
