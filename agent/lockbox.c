@@ -17,6 +17,7 @@ static void open_vault(uv_work_t *work)
     if (box->rc == ERR_OK) {
         box->rc = vault_open(box->path, &unlock, &box->vault, &box->err);
     }
+    secret_drop_stack();
 }
 
 static void on_opened(uv_work_t *work, int status)
