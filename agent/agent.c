@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <malloc.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -131,6 +132,7 @@ static void on_unlocked(void *context, enum err_code rc, const struct error *fai
     agent->lock_error = (struct error){ 0 };
     agent->trouble = (struct error){ 0 };
     enter(agent, AGENT_OPEN);
+    idle_lock_touch(&agent->idle);
     agent->unseen = false;
     flags_pass_init(&agent->flags, &agent->loop, agent->store, agent->programme);
     flags_pass_wake(&agent->flags);
@@ -148,6 +150,22 @@ enum err_code agent_unlock(struct agent *agent, enum vault_slot_kind kind, struc
 }
 
 /* ---- CLOSING ---- */
+
+void agent_lock(struct agent *agent, enum lock_reason reason)
+{
+    agent->lock_asked = true;
+    agent->lock_reason = reason;
+    agent_step(agent);
+}
+
+static void on_idle(void *context)
+{
+    struct agent *agent = context;
+    if (agent->state == AGENT_OPEN) {
+        LOG_INFO("lock_due", "idle_minutes=%d", agent->options->lock_after_minutes);
+        agent_lock(agent, LOCK_IDLE);
+    }
+}
 
 static void on_part_stopped(void *context)
 {
@@ -170,6 +188,7 @@ static void begin_closing(struct agent *agent)
     (void)FAIL(&locked, LOCKED, "wait: the replica was locked meanwhile");
     enter(agent, AGENT_CLOSING);
     backup_task_cancel(&agent->backup);
+    idle_lock_rest(&agent->idle);
     waiters_answer_error(agent, WAITING_SYNC, &locked);
     agent->stopping_parts = 1;
     flags_pass_stop(&agent->flags, on_part_stopped, agent);
@@ -187,6 +206,9 @@ static void finish_closing(struct agent *agent)
     store_identity_fini(&agent->identity);
     agent->identity = (struct store_identity){ 0 };
     lockbox_close(&agent->lockbox);
+    agent->locked_at_ms = clock_wall_ms();
+    secret_drop_stack();
+    (void)malloc_trim(0);
     enter(agent, AGENT_LOCKED);
 }
 
@@ -196,6 +218,11 @@ static void on_server_stopped(void *context)
 {
     struct agent *agent = context;
     agent->server = NULL;
+}
+
+static void on_idle_stopped(void *context)
+{
+    (void)context;
 }
 
 static void on_day_stopped(void *context)
@@ -219,6 +246,7 @@ static void begin_stopping(struct agent *agent)
     if (agent->day.fd >= 0) {
         day_watch_stop(&agent->day, on_day_stopped);
     }
+    (void)idle_lock_stop(&agent->idle, on_idle_stopped);
     link_sense_stop(agent->link);
     uv_close((uv_handle_t *)&agent->terminate, NULL);
     uv_close((uv_handle_t *)&agent->interrupt, NULL);
@@ -379,6 +407,8 @@ static void start_timers(struct agent *agent)
 static enum err_code start_parts(struct agent *agent, struct error *err)
 {
     TRY(day_watch_start(&agent->day, &agent->loop, on_day_changed, agent, err));
+    int64_t lock_after_ms = (int64_t)agent->options->lock_after_minutes * 60000;
+    TRY(idle_lock_start(&agent->idle, &agent->loop, lock_after_ms, on_idle, agent, err));
     TRY(link_sense_start(&agent->loop, on_network, agent, &agent->link, err));
     return start_server(agent, err);
 }
@@ -432,6 +462,8 @@ enum err_code agent_run(const struct agent_options *options, struct error *err)
     agent->options = options;
     agent->lock_fd = -1;
     agent->day.fd = -1;
+    agent->idle.fd = -1;
+    agent->locked_at_ms = clock_wall_ms();
     enum err_code rc = prepare(agent, err);
     if (rc == ERR_OK) {
         rc = run(agent, err);

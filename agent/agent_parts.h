@@ -15,6 +15,7 @@
 #include "agent/enrolment.h"
 #include "agent/exchange_driver.h"
 #include "agent/flags_pass.h"
+#include "agent/idle_lock.h"
 #include "agent/lockbox.h"
 #include "sync/edge/http_server.h"
 #include "sync/edge/link_sense.h"
@@ -22,6 +23,9 @@
 #define WAITERS_MAX 32
 
 enum agent_state { AGENT_LOCKED, AGENT_UNLOCKING, AGENT_OPEN, AGENT_CLOSING, AGENT_STOPPING, AGENT_STOPPED };
+
+/* Why the replica is locked, when nothing went wrong. */
+enum lock_reason { LOCK_AT_START, LOCK_ASKED, LOCK_IDLE };
 
 /* What an unanswered request waits for. */
 enum waiting { WAITING_NONE, WAITING_UNLOCK, WAITING_LOCK, WAITING_ENROL, WAITING_SYNC };
@@ -45,6 +49,8 @@ struct agent {
     enum agent_state state;
     bool stop_asked;
     bool lock_asked;
+    enum lock_reason lock_reason; /* of the lock that was asked for, or is */
+    int64_t locked_at_ms;
     int stopping_parts; /* of CLOSING or STOPPING that are not closed yet */
 
     struct lockbox lockbox;
@@ -60,6 +66,7 @@ struct agent {
     struct enrolment enrolment;
     struct error trouble; /* of the disk, when the last recording failed for it */
 
+    struct idle_lock idle;
     struct day_watch day;
     struct link_sense *link;
     struct http_server *server;
@@ -75,6 +82,8 @@ struct agent {
 void agent_step(struct agent *agent);
 MUST_USE enum err_code agent_unlock(struct agent *agent, enum vault_slot_kind kind, struct secret *secret, bool create,
                                     struct error *err);
+/* An exchange, enrolment or unlock that runs is ended first; those who wait for the lock are answered then. */
+void agent_lock(struct agent *agent, enum lock_reason reason);
 /* Once the device is enrolled; reads the identity again. */
 void agent_start_exchange(struct agent *agent);
 /* Something was recorded here or has come from the centre. */

@@ -7,8 +7,9 @@
 #include "agent/peer.h"
 #include "base/clock.h"
 
-#define TRIM_OVER ((size_t)1024 * 1024) /* after a request or an answer of this size, memory goes back to the system   \
-                                         */
+#define TRIM_OVER                                                                                                      \
+    ((size_t)1024 * 1024) /* after a request or an answer of this size, memory goes back to the system                 \
+                           */
 
 static const char *const no_store[] = { "Cache-Control", "no-store", NULL };
 
@@ -79,11 +80,23 @@ static void call_data(struct agent *agent, const struct http_request *request)
     if (answer.wrote) {
         agent_data_changed(agent, true);
     }
+    idle_lock_touch(&agent->idle); /* it may have taken long */
     api_send(request->exchange, &answer);
     bool large = answer.body.capacity > TRIM_OVER || request->body.len > TRIM_OVER;
     api_answer_fini(&answer);
     if (large) {
         (void)malloc_trim(0);
+    }
+}
+
+/* Locks when nobody asked for so long; else notes that somebody does. A monitor's look at how things stand is not that.
+ */
+static void mind_idle_lock(struct agent *agent, const char *path)
+{
+    if (idle_lock_overdue(&agent->idle)) {
+        agent_lock(agent, LOCK_IDLE);
+    } else if (agent->state == AGENT_OPEN && strcmp(path, "/v1/status") != 0 && strcmp(path, "/v1/version") != 0) {
+        idle_lock_touch(&agent->idle);
     }
 }
 
@@ -101,6 +114,7 @@ void api_server_handle(void *context, const struct http_request *request)
         api_answer_fini(&answer);
         return;
     }
+    mind_idle_lock(agent, request->path);
     if (api_service_call(agent, request) || api_backup_call(agent, request)) {
         return;
     }

@@ -96,8 +96,7 @@ static enum err_code post_lock(struct agent *agent, struct http_exchange *exchan
         return ERR_OK;
     }
     TRY(waiters_add(agent, WAITING_LOCK, exchange, 0, err));
-    agent->lock_asked = true;
-    agent_step(agent);
+    agent_lock(agent, LOCK_ASKED);
     return ERR_OK;
 }
 

@@ -40,6 +40,9 @@ static void describe_locked(const struct agent *agent, struct picture *picture)
         say(picture, "locked", "%s", reason);
     } else if (!vault_exists(agent->vault_path)) {
         say(picture, "locked", "there is no replica here yet; make one with `holdfast unlock --new`");
+    } else if (agent->lock_reason == LOCK_IDLE) {
+        say(picture, "locked", "nobody had asked for anything for %d minute%s; unlock it with `holdfast unlock`",
+            agent->options->lock_after_minutes, agent->options->lock_after_minutes == 1 ? "" : "s");
     } else {
         say(picture, "locked", "unlock it with `holdfast unlock`");
     }
@@ -264,6 +267,16 @@ static bool put_nulls(json_t *object)
     return ok;
 }
 
+/* Since when and why it is locked, or when it will be. */
+static bool put_lock(json_t *object, const struct agent *agent, bool open)
+{
+    static const char *const reasons[] = { [LOCK_AT_START] = "start", [LOCK_ASKED] = "asked", [LOCK_IDLE] = "idle" };
+    int64_t left_ms = idle_lock_left_ms(&agent->idle);
+    return put(object, "locked_at", open ? json_null() : value_instant(agent->locked_at_ms)) &&
+           put(object, "lock_reason", open ? json_null() : json_string(reasons[agent->lock_reason])) &&
+           put(object, "locks_at", left_ms < 0 ? json_null() : value_instant(clock_wall_ms() + left_ms));
+}
+
 static bool put_common(json_t *object, const struct agent *agent, const struct picture *picture, bool open)
 {
     const char *vault = open ? "open" : vault_exists(agent->vault_path) ? "locked" : "absent";
@@ -272,7 +285,7 @@ static bool put_common(json_t *object, const struct agent *agent, const struct p
     return put(object, "state", json_string(picture->state)) &&
            put(object, "message", message != NULL ? message : json_string("")) &&
            put(object, "vault", json_string(vault)) &&
-           put(object, "unlocking", json_boolean(agent->state == AGENT_UNLOCKING)) &&
+           put(object, "unlocking", json_boolean(agent->state == AGENT_UNLOCKING)) && put_lock(object, agent, open) &&
            put(object, "backup", backup_task_value(&agent->backup)) &&
            put(object, "last_backup", backup_note_value(agent->backup_note_path)) &&
            put(object, "version", json_string(HOLDFAST_VERSION)) &&

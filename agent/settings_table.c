@@ -21,6 +21,9 @@ static const struct setting table[] = {
       "Path of the unix socket; empty for holdfast.sock in the state folder." },
     { "programme", "pack", SETTING_TEXT, "", 0, 180, "Programme pack to use in place of the built-in one." },
     { "store", "cache_kib", SETTING_NUMBER, "2048", 256, 1048576, "Memory for pages of the replica, in KiB." },
+    { "vault", "lock_after", SETTING_NUMBER, "0", 0, 10080,
+      "Locks the replica when nobody has asked for anything for so many minutes; 0: never. While it is locked nothing "
+      "is exchanged with the centre either." },
 };
 
 enum err_code agent_settings_describe(struct buf *out, struct error *err)
@@ -118,6 +121,7 @@ static enum err_code choose(const struct agent_arguments *arguments, const struc
     TRY(put(out->group, sizeof(out->group), err, "%s", settings_text(settings, "api", "group")));
     TRY(put(out->programme, sizeof(out->programme), err, "%s", settings_text(settings, "programme", "pack")));
     out->cache_kib = (int)settings_number(settings, "store", "cache_kib");
+    out->lock_after_minutes = (int)settings_number(settings, "vault", "lock_after");
     return choose_level(settings, &out->log_level, err);
 }
 

@@ -30,6 +30,7 @@ struct agent_options {
     char group[64];           /* whose members may use the API; "": none */
     char programme[PATH_MAX]; /* a pack; "": the built-in one */
     int cache_kib;
+    int lock_after_minutes; /* 0: never by itself */
     enum log_level log_level;
 };
 
