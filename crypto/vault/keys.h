@@ -75,8 +75,6 @@ MUST_USE enum err_code keys_parse(struct slice file, struct keys *ret_keys, stru
 MUST_USE enum err_code keys_unlock(struct keys *keys, const struct vault_unlock *unlock, struct error *err);
 
 /* Of unlocked keys. They change the image only; keys_write makes it last. */
-MUST_USE enum err_code keys_add_slot(struct keys *keys, const struct vault_unlock *slot, struct error *err);
-MUST_USE enum err_code keys_remove_slot(struct keys *keys, const struct vault_unlock *slot, struct error *err);
 MUST_USE enum err_code keys_mark_made(struct keys *keys, struct error *err);
 bool keys_made(const struct keys *keys);
 MUST_USE enum err_code keys_mark_fresh(struct keys *keys, struct error *err);

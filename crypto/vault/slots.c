@@ -1,58 +1,134 @@
+#include "crypto/vault/slots.h"
+
 #include <string.h>
 
-#include "crypto/digest.h"
+#include "crypto/escrow.h"
 #include "crypto/vault/kdf.h"
-#include "crypto/vault/keys_image.h"
 #include "crypto/vault/wrap.h"
 
 /* Offsets in a slot. */
 enum {
     SLOT_KIND = 0,
     SLOT_DERIVATION = 4,
-    SLOT_LOG2N = 8,
-    SLOT_R = 12,
-    SLOT_P = 16,
+    SLOT_COST = 8, /* three numbers */
     SLOT_SALT = 24,
     SLOT_COMMITMENT = 56,
     SLOT_WRAPPED = 88,
+    SLOT_LABEL = 148,
+    SLOT_CREATED = 208,
+    SLOT_ENVELOPE_LEN = 212,
+    SLOT_RECIPIENT = 216,
     SALT_BYTES = 32,
-    COMMITMENT_BYTES = 32
+    COMMITMENT_BYTES = 32,
+    LABEL_BYTES = 32
 };
 
-enum { KIND_EMPTY = 0, DERIVATION_NONE = 1, DERIVATION_SCRYPT = 2 };
+_Static_assert(VAULT_SLOTS == KEYS_SLOTS && VAULT_LABEL_MAX == LABEL_BYTES && VAULT_ENVELOPE_MAX == ENVELOPE_BYTES &&
+                   VAULT_ESCROW_BYTES == ESCROW_SECRET_BYTES,
+               "what vault.h promises is what a slot has");
 
-static uint32_t scrypt_log2n = 17;
+enum { KIND_EMPTY = 0, DERIVATION_NONE = 1, DERIVATION_SCRYPT = 2, DERIVATION_ARGON2ID = 3, SCRYPT_LOG2N = 17 };
+
+static const struct argon2id_cost ARGON2ID_COST = { .log2kib = 17, .passes = 3, .lanes = 1 };
+
+static uint32_t scrypt_log2n = SCRYPT_LOG2N;
 
 void keys_test_set_scrypt_log2n(uint32_t log2n)
 {
     scrypt_log2n = log2n;
 }
 
-static const uint8_t *slot_at(const struct keys *keys, size_t number)
+static const uint8_t *slot_at(const struct keys *keys, size_t index)
 {
-    return keys->image + AT_SLOTS + number * SLOT_BYTES;
+    return keys->image + AT_SLOTS + index * SLOT_BYTES;
 }
 
-static uint8_t *slot_to_write(struct keys *keys, size_t number)
+uint32_t slot_kind(const struct keys *keys, size_t index)
 {
-    return keys->image + AT_SLOTS + number * SLOT_BYTES;
+    return get_be32(slot_at(keys, index) + SLOT_KIND);
 }
+
+bool slot_same(const struct keys *a, const struct keys *b, size_t index)
+{
+    return memcmp(slot_at(a, index), slot_at(b, index), SLOT_BYTES) == 0;
+}
+
+const char *slot_kind_words(enum vault_slot_kind kind)
+{
+    switch (kind) {
+    case VAULT_SLOT_PASSPHRASE:
+        return "passphrase";
+    case VAULT_SLOT_KEY_FILE:
+        return "key file";
+    case VAULT_SLOT_RECOVERY:
+        return "recovery key";
+    case VAULT_SLOT_CREDENTIAL:
+        return "credential";
+    case VAULT_SLOT_ESCROW:
+        return "escrow key";
+    }
+    return "secret";
+}
+
+/* Secrets
+ * ---------------------------------------------------------------------------------------------------------------- */
 
 enum err_code slots_check_secret(const struct vault_unlock *unlock, struct error *err)
 {
-    if (unlock->kind == VAULT_SLOT_KEY_FILE && unlock->secret_len != VAULT_KEY_FILE_BYTES) {
-        return FAIL(err, INVALID, "use a key file of %zu bytes: it must have %d", unlock->secret_len,
-                    VAULT_KEY_FILE_BYTES);
-    }
-    if (unlock->kind == VAULT_SLOT_PASSPHRASE &&
-        (unlock->secret_len == 0 || unlock->secret_len > VAULT_PASSPHRASE_MAX)) {
-        return FAIL(err, INVALID, "use a passphrase of %zu bytes: it must have 1 to %d", unlock->secret_len,
-                    VAULT_PASSPHRASE_MAX);
-    }
-    if (unlock->kind != VAULT_SLOT_KEY_FILE && unlock->kind != VAULT_SLOT_PASSPHRASE) {
+    size_t wanted = 0;
+    switch (unlock->kind) {
+    case VAULT_SLOT_PASSPHRASE:
+        return unlock->secret_len > 0 && unlock->secret_len <= VAULT_PASSPHRASE_MAX
+                   ? ERR_OK
+                   : FAIL(err, INVALID, "use a passphrase of %zu bytes: it must have 1 to %d", unlock->secret_len,
+                          VAULT_PASSPHRASE_MAX);
+    case VAULT_SLOT_KEY_FILE:
+    case VAULT_SLOT_CREDENTIAL:
+        wanted = VAULT_KEY_FILE_BYTES;
+        break;
+    case VAULT_SLOT_RECOVERY:
+        wanted = VAULT_RECOVERY_BYTES;
+        break;
+    case VAULT_SLOT_ESCROW:
+        wanted = VAULT_ESCROW_BYTES;
+        break;
+    default:
         return FAIL(err, UNSUPPORTED, "use a slot of kind %d", (int)unlock->kind);
     }
-    return ERR_OK;
+    return unlock->secret_len == wanted ? ERR_OK
+                                        : FAIL(err, INVALID, "use a %s of %zu bytes: it must have %zu",
+                                               slot_kind_words(unlock->kind), unlock->secret_len, wanted);
+}
+
+static struct scrypt_cost scrypt_cost_of(const uint8_t *slot)
+{
+    return (struct scrypt_cost){ .log2n = get_be32(slot + SLOT_COST),
+                                 .r = get_be32(slot + SLOT_COST + 4),
+                                 .p = get_be32(slot + SLOT_COST + 8) };
+}
+
+static struct argon2id_cost argon2id_cost_of(const uint8_t *slot)
+{
+    return (struct argon2id_cost){ .log2kib = get_be32(slot + SLOT_COST),
+                                   .passes = get_be32(slot + SLOT_COST + 4),
+                                   .lanes = get_be32(slot + SLOT_COST + 8) };
+}
+
+static enum err_code root_derive(const uint8_t *slot, struct slice given, struct secret *ret_root, struct error *err)
+{
+    struct slice salt = slice_of(slot + SLOT_SALT, SALT_BYTES);
+    switch (get_be32(slot + SLOT_DERIVATION)) {
+    case DERIVATION_SCRYPT: {
+        struct scrypt_cost cost = scrypt_cost_of(slot);
+        return kdf_scrypt(given, salt, &cost, ret_root, err);
+    }
+    case DERIVATION_ARGON2ID: {
+        struct argon2id_cost cost = argon2id_cost_of(slot);
+        return kdf_argon2id(given, salt, &cost, ret_root, err);
+    }
+    default:
+        return secret_copy(given, ret_root, err);
+    }
 }
 
 /* The two keys a slot's secret gives: one that wraps, one that shows it is the right secret. */
@@ -60,16 +136,8 @@ static enum err_code slot_derive(const uint8_t *slot, const struct vault_unlock 
                                  struct secret *ret_commitment, struct error *err)
 {
     struct slice salt = slice_of(slot + SLOT_SALT, SALT_BYTES);
-    struct slice given = slice_of(unlock->secret, unlock->secret_len);
     SCOPED(secret_free) struct secret root = { 0 };
-    if (unlock->kind == VAULT_SLOT_PASSPHRASE) {
-        struct scrypt_cost cost = { .log2n = get_be32(slot + SLOT_LOG2N),
-                                    .r = get_be32(slot + SLOT_R),
-                                    .p = get_be32(slot + SLOT_P) };
-        TRY(kdf_scrypt(given, salt, &cost, &root, err));
-    } else {
-        TRY(secret_copy(given, &root, err));
-    }
+    TRY(root_derive(slot, slice_of(unlock->secret, unlock->secret_len), &root, err));
     struct slice rooted = slice_of(root.bytes, root.len);
     SCOPED(secret_free) struct secret wrap = { 0 };
     TRY(kdf_expand(rooted, salt, "holdfast vault 1 slot wrap", KDF_KEY_BYTES, &wrap, err));
@@ -79,112 +147,282 @@ static enum err_code slot_derive(const uint8_t *slot, const struct vault_unlock 
     return ERR_OK;
 }
 
-enum err_code slots_fill(struct keys *keys, size_t number, const struct vault_unlock *unlock, struct error *err)
-{
-    uint8_t slot[SLOT_BYTES] = { 0 };
-    bool passphrase = unlock->kind == VAULT_SLOT_PASSPHRASE;
-    put_be32(slot + SLOT_KIND, unlock->kind);
-    put_be32(slot + SLOT_DERIVATION, passphrase ? DERIVATION_SCRYPT : DERIVATION_NONE);
-    put_be32(slot + SLOT_LOG2N, passphrase ? scrypt_log2n : 0);
-    put_be32(slot + SLOT_R, passphrase ? 8 : 0);
-    put_be32(slot + SLOT_P, passphrase ? 1 : 0);
-    TRY(random_bytes(slot + SLOT_SALT, SALT_BYTES, err));
+/* Making and putting in
+ * -------------------------------------------------------------------------------------------------- */
 
-    SCOPED(secret_free) struct secret wrap = { 0 };
-    SCOPED(secret_free) struct secret commitment = { 0 };
-    TRY(slot_derive(slot, unlock, &wrap, &commitment, err));
-    memcpy(slot + SLOT_COMMITMENT, commitment.bytes, COMMITMENT_BYTES);
-    uint8_t associated[KEYS_ASSOCIATED_BYTES];
-    keys_associated(keys, number, unlock->kind, associated);
-    TRY(wrap_key(&wrap, slice_of(associated, sizeof(associated)), &keys->vault_key, slot + SLOT_WRAPPED, err));
-    memcpy(slot_to_write(keys, number), slot, sizeof(slot));
+static enum err_code label_check(const char *label, struct error *err)
+{
+    size_t len = label == NULL ? 0 : strlen(label);
+    if (len > VAULT_LABEL_MAX || !utf8_valid(slice_of(label, len))) {
+        return FAIL(err, INVALID, "use the label: expected at most %d bytes of UTF-8", VAULT_LABEL_MAX);
+    }
+    for (size_t i = 0; i < len; i++) {
+        if ((unsigned char)label[i] < 0x20 || label[i] == 0x7f) {
+            return FAIL(err, INVALID, "use the label: expected no control characters");
+        }
+    }
     return ERR_OK;
 }
 
-/* Which slot does this secret open? ERR_KEY: none. `ret_wrap` is that slot's wrapping key. */
-static enum err_code slot_find(const struct keys *keys, const struct vault_unlock *unlock, size_t *ret_number,
-                               struct secret *ret_wrap, struct error *err)
+enum err_code slot_check(const struct vault_slot_new *slot, struct error *err)
 {
-    TRY(slots_check_secret(unlock, err));
-    for (size_t i = 0; i < KEYS_SLOTS; i++) {
-        const uint8_t *slot = slot_at(keys, i);
-        if (get_be32(slot + SLOT_KIND) != (uint32_t)unlock->kind) {
-            continue;
-        }
-        SCOPED(secret_free) struct secret wrap = { 0 };
-        SCOPED(secret_free) struct secret commitment = { 0 };
-        TRY(slot_derive(slot, unlock, &wrap, &commitment, err));
-        if (secret_equal(slice_of(commitment.bytes, commitment.len),
-                         slice_of(slot + SLOT_COMMITMENT, COMMITMENT_BYTES))) {
-            *ret_number = i;
-            *ret_wrap = wrap;
-            wrap = (struct secret){ 0 };
-            return ERR_OK;
-        }
+    TRY(label_check(slot->label, err));
+    if (slot->unlock.kind == VAULT_SLOT_ESCROW) {
+        uint8_t fingerprint[SHA256_BYTES];
+        return escrow_check(slot->certificate, fingerprint, err);
     }
-    return FAIL(err, KEY, "unlock: no slot takes this %s",
-                unlock->kind == VAULT_SLOT_PASSPHRASE ? "passphrase" : "key file");
+    return slots_check_secret(&slot->unlock, err);
 }
 
-enum err_code slots_open(const struct keys *keys, const struct vault_unlock *unlock, struct secret *ret_vault_key,
-                         struct error *err)
+static void derivation_choose(uint8_t *slot, enum vault_slot_kind kind)
 {
-    size_t number;
-    SCOPED(secret_free) struct secret wrap = { 0 };
-    TRY(slot_find(keys, unlock, &number, &wrap, err));
-    uint8_t associated[KEYS_ASSOCIATED_BYTES];
-    keys_associated(keys, number, unlock->kind, associated);
-    enum err_code rc = unwrap_key(&wrap, slice_of(associated, sizeof(associated)), slot_at(keys, number) + SLOT_WRAPPED,
-                                  ret_vault_key, err);
-    return rc == ERR_OK ? ERR_OK : error_wrap(err, rc, "open slot %zu", number);
+    if (kind != VAULT_SLOT_PASSPHRASE) {
+        put_be32(slot + SLOT_DERIVATION, DERIVATION_NONE);
+        return;
+    }
+    bool argon2id = scrypt_log2n == SCRYPT_LOG2N && kdf_argon2id_available();
+    put_be32(slot + SLOT_DERIVATION, argon2id ? DERIVATION_ARGON2ID : DERIVATION_SCRYPT);
+    put_be32(slot + SLOT_COST, argon2id ? ARGON2ID_COST.log2kib : scrypt_log2n);
+    put_be32(slot + SLOT_COST + 4, argon2id ? ARGON2ID_COST.passes : 8);
+    put_be32(slot + SLOT_COST + 8, argon2id ? ARGON2ID_COST.lanes : 1);
 }
+
+static enum err_code envelope_make(const struct vault_slot_new *slot, const struct secret *secret,
+                                   struct slot_made *made, struct error *err)
+{
+    SCOPED(buf_fini) struct buf envelope;
+    buf_init(&envelope, ENVELOPE_BYTES);
+    TRY(escrow_check(slot->certificate, made->bytes + SLOT_RECIPIENT, err));
+    TRY(escrow_seal(slot->certificate, secret, &envelope, err));
+    memcpy(made->envelope, envelope.data, envelope.len);
+    put_be32(made->bytes + SLOT_ENVELOPE_LEN, (uint32_t)envelope.len);
+    return ERR_OK;
+}
+
+static enum err_code make_into(const struct vault_slot_new *slot, struct slot_made *made, struct error *err)
+{
+    struct vault_unlock unlock = slot->unlock;
+    SCOPED(secret_free) struct secret escrow = { 0 };
+    put_be32(made->bytes + SLOT_KIND, unlock.kind);
+    put_be32(made->bytes + SLOT_CREATED, (uint32_t)slot->created_on);
+    derivation_choose(made->bytes, unlock.kind);
+    TRY(random_bytes(made->bytes + SLOT_SALT, SALT_BYTES, err));
+    if (unlock.kind == VAULT_SLOT_ESCROW) {
+        TRY(secret_random(VAULT_ESCROW_BYTES, &escrow, err));
+        TRY(envelope_make(slot, &escrow, made, err));
+        unlock.secret = escrow.bytes;
+        unlock.secret_len = escrow.len;
+    }
+    SCOPED(secret_free) struct secret commitment = { 0 };
+    TRY(slot_derive(made->bytes, &unlock, &made->wrap, &commitment, err));
+    memcpy(made->bytes + SLOT_COMMITMENT, commitment.bytes, COMMITMENT_BYTES);
+    return ERR_OK;
+}
+
+enum err_code slot_make(const struct vault_slot_new *slot, struct slot_made *ret_made, struct error *err)
+{
+    SCOPED(slot_made_free) struct slot_made made = { .wrap = { 0 } };
+    TRY(make_into(slot, &made, err));
+    *ret_made = made;
+    made.wrap = (struct secret){ 0 };
+    return ERR_OK;
+}
+
+void slot_made_free(struct slot_made *made)
+{
+    secret_free(&made->wrap);
+}
+
+static enum err_code label_key(const struct keys *keys, struct secret *ret_key, struct error *err)
+{
+    return keys_vault_derive(keys, "holdfast vault 1 slot label", KDF_KEY_BYTES, ret_key, err);
+}
+
+static enum err_code label_put(const struct keys *keys, struct slice associated, const char *label, uint8_t *slot,
+                               struct error *err)
+{
+    SCOPED(secret_free) struct secret key = { 0 };
+    SCOPED(secret_free) struct secret padded = { 0 };
+    TRY(label_key(keys, &key, err));
+    TRY(secret_new(LABEL_BYTES, &padded, err));
+    memcpy(padded.bytes, label, strlen(label));
+    return wrap_key(&key, associated, &padded, slot + SLOT_LABEL, err);
+}
+
+enum err_code slot_put(struct keys *keys, size_t index, const struct slot_made *made, const char *label,
+                       struct error *err)
+{
+    CHECK(keys->vault_key.bytes != NULL && index < KEYS_SLOTS);
+    uint8_t slot[SLOT_BYTES];
+    uint8_t associated[KEYS_ASSOCIATED_BYTES];
+    memcpy(slot, made->bytes, sizeof(slot));
+    keys_associated(keys, index, get_be32(slot + SLOT_KIND), associated);
+    struct slice bound = slice_of(associated, sizeof(associated));
+    TRY(wrap_key(&made->wrap, bound, &keys->vault_key, slot + SLOT_WRAPPED, err));
+    if (label != NULL && label[0] != '\0') {
+        TRY(label_put(keys, bound, label, slot, err));
+    }
+    memcpy(keys->image + AT_SLOTS + index * SLOT_BYTES, slot, sizeof(slot));
+    memcpy(keys->image + AT_ENVELOPES + index * ENVELOPE_BYTES, made->envelope, ENVELOPE_BYTES);
+    return ERR_OK;
+}
+
+void slot_clear(struct keys *keys, size_t index)
+{
+    memset(keys->image + AT_SLOTS + index * SLOT_BYTES, 0, SLOT_BYTES);
+    memset(keys->image + AT_ENVELOPES + index * ENVELOPE_BYTES, 0, ENVELOPE_BYTES);
+}
+
+enum err_code slots_fill(struct keys *keys, size_t number, const struct vault_unlock *unlock, struct error *err)
+{
+    SCOPED(slot_made_free) struct slot_made made = { .wrap = { 0 } };
+    TRY(slot_make(&(struct vault_slot_new){ .unlock = *unlock }, &made, err));
+    return slot_put(keys, number, &made, NULL, err);
+}
+
+/* Reading
+ * ---------------------------------------------------------------------------------------------------------------- */
 
 enum err_code slots_check(const struct keys *keys, struct error *err)
 {
     for (size_t i = 0; i < KEYS_SLOTS; i++) {
         const uint8_t *slot = slot_at(keys, i);
-        uint32_t kind = get_be32(slot + SLOT_KIND);
+        uint32_t kind = slot_kind(keys, i);
         uint32_t derivation = get_be32(slot + SLOT_DERIVATION);
-        if (kind == VAULT_SLOT_PASSPHRASE) {
-            struct scrypt_cost cost = { .log2n = get_be32(slot + SLOT_LOG2N),
-                                        .r = get_be32(slot + SLOT_R),
-                                        .p = get_be32(slot + SLOT_P) };
+        bool known = kind >= VAULT_SLOT_PASSPHRASE && kind <= VAULT_SLOT_ESCROW;
+        bool passphrase = kind == VAULT_SLOT_PASSPHRASE;
+        if (passphrase && derivation == DERIVATION_SCRYPT) {
+            struct scrypt_cost cost = scrypt_cost_of(slot);
             TRY(kdf_scrypt_check(&cost, err));
+        } else if (passphrase && derivation == DERIVATION_ARGON2ID) {
+            struct argon2id_cost cost = argon2id_cost_of(slot);
+            TRY(kdf_argon2id_check(&cost, err));
+        } else if (known && (passphrase || derivation != DERIVATION_NONE)) {
+            return FAIL(err, UNSUPPORTED, "read slot %zu: derivation %u of kind %u is not known", i + 1, derivation,
+                        kind);
         }
-        if ((kind == VAULT_SLOT_PASSPHRASE && derivation != DERIVATION_SCRYPT) ||
-            (kind == VAULT_SLOT_KEY_FILE && derivation != DERIVATION_NONE)) {
-            return FAIL(err, UNSUPPORTED, "read slot %zu: derivation %u of kind %u is not known", i, derivation, kind);
+        if (known && get_be32(slot + SLOT_ENVELOPE_LEN) > ENVELOPE_BYTES) {
+            return FAIL(err, DAMAGED, "read slot %zu: its envelope is longer than its place", i + 1);
         }
     }
     return ERR_OK;
 }
 
-enum err_code keys_add_slot(struct keys *keys, const struct vault_unlock *slot, struct error *err)
+size_t slots_usable(const struct keys *keys)
 {
-    CHECK(keys->vault_key.bytes != NULL);
-    TRY(slots_check_secret(slot, err));
+    size_t usable = 0;
     for (size_t i = 0; i < KEYS_SLOTS; i++) {
-        if (get_be32(slot_at(keys, i) + SLOT_KIND) == KIND_EMPTY) {
-            TRY(slots_fill(keys, i, slot, err));
-            return keys_image_close(keys, err);
-        }
+        uint32_t kind = slot_kind(keys, i);
+        usable += kind >= VAULT_SLOT_PASSPHRASE && kind < VAULT_SLOT_ESCROW;
     }
-    return FAIL(err, LIMIT, "add a slot: all %d are taken", KEYS_SLOTS);
+    return usable;
 }
 
-enum err_code keys_remove_slot(struct keys *keys, const struct vault_unlock *slot, struct error *err)
+static bool takes(uint32_t kind, enum vault_slot_kind given)
+{
+    bool file = given == VAULT_SLOT_KEY_FILE || given == VAULT_SLOT_CREDENTIAL;
+    return file ? kind == VAULT_SLOT_KEY_FILE || kind == VAULT_SLOT_CREDENTIAL : kind == (uint32_t)given;
+}
+
+/* ERR_KEY: not this one. */
+static enum err_code slot_try(const struct keys *keys, size_t index, const struct vault_unlock *unlock,
+                              struct secret *ret_wrap, struct error *err)
+{
+    const uint8_t *slot = slot_at(keys, index);
+    SCOPED(secret_free) struct secret wrap = { 0 };
+    SCOPED(secret_free) struct secret commitment = { 0 };
+    TRY(slot_derive(slot, unlock, &wrap, &commitment, err));
+    if (!secret_equal(slice_of(commitment.bytes, commitment.len), slice_of(slot + SLOT_COMMITMENT, COMMITMENT_BYTES))) {
+        return ERR_KEY;
+    }
+    *ret_wrap = wrap;
+    wrap = (struct secret){ 0 };
+    return ERR_OK;
+}
+
+/* `ret_wrap` is the found slot's wrapping key. A slot that this machine cannot derive is left for last. */
+static enum err_code find(const struct keys *keys, const struct vault_unlock *unlock, size_t *ret_index,
+                          struct secret *ret_wrap, struct error *err)
+{
+    TRY(slots_check_secret(unlock, err));
+    enum err_code left = ERR_KEY;
+    for (size_t i = 0; i < KEYS_SLOTS; i++) {
+        if (!takes(slot_kind(keys, i), unlock->kind)) {
+            continue;
+        }
+        enum err_code rc = slot_try(keys, i, unlock, ret_wrap, err);
+        if (rc == ERR_OK) {
+            *ret_index = i;
+            return ERR_OK;
+        }
+        if (rc != ERR_KEY && rc != ERR_UNSUPPORTED) {
+            return rc;
+        }
+        left = rc == ERR_UNSUPPORTED ? rc : left;
+    }
+    return left == ERR_UNSUPPORTED
+               ? FAIL(err, UNSUPPORTED,
+                      "unlock: a passphrase was set with Argon2id, which this machine's OpenSSL has from 3.2 on")
+               : FAIL(err, KEY, "unlock: no slot takes this %s", slot_kind_words(unlock->kind));
+}
+
+enum err_code slots_find(const struct keys *keys, const struct vault_unlock *unlock, size_t *ret_index,
+                         struct error *err)
+{
+    SCOPED(secret_free) struct secret wrap = { 0 };
+    return find(keys, unlock, ret_index, &wrap, err);
+}
+
+enum err_code slots_open(const struct keys *keys, const struct vault_unlock *unlock, struct secret *ret_vault_key,
+                         struct error *err)
+{
+    size_t index;
+    SCOPED(secret_free) struct secret wrap = { 0 };
+    TRY(find(keys, unlock, &index, &wrap, err));
+    uint8_t associated[KEYS_ASSOCIATED_BYTES];
+    keys_associated(keys, index, slot_kind(keys, index), associated);
+    enum err_code rc = unwrap_key(&wrap, slice_of(associated, sizeof(associated)), slot_at(keys, index) + SLOT_WRAPPED,
+                                  ret_vault_key, err);
+    return rc == ERR_OK ? ERR_OK : error_wrap(err, rc, "open slot %zu", index + 1);
+}
+
+static enum err_code label_read(const struct keys *keys, size_t index, char label[VAULT_LABEL_MAX + 1],
+                                struct error *err)
+{
+    static const uint8_t NONE[WRAP_BYTES];
+    const uint8_t *wrapped = slot_at(keys, index) + SLOT_LABEL;
+    memset(label, 0, VAULT_LABEL_MAX + 1);
+    if (memcmp(wrapped, NONE, sizeof(NONE)) == 0) {
+        return ERR_OK;
+    }
+    SCOPED(secret_free) struct secret key = { 0 };
+    SCOPED(secret_free) struct secret padded = { 0 };
+    uint8_t associated[KEYS_ASSOCIATED_BYTES];
+    keys_associated(keys, index, slot_kind(keys, index), associated);
+    TRY(label_key(keys, &key, err));
+    enum err_code rc = unwrap_key(&key, slice_of(associated, sizeof(associated)), wrapped, &padded, err);
+    if (rc != ERR_OK) {
+        return error_wrap(err, rc, "read the label of slot %zu", index + 1);
+    }
+    memcpy(label, padded.bytes, LABEL_BYTES);
+    return label_check(label, err);
+}
+
+enum err_code slot_describe(const struct keys *keys, size_t index, struct vault_slot *ret_slot, struct error *err)
 {
     CHECK(keys->vault_key.bytes != NULL);
-    size_t number;
-    SCOPED(secret_free) struct secret wrap = { 0 };
-    TRY(slot_find(keys, slot, &number, &wrap, err));
-    size_t taken = 0;
-    for (size_t i = 0; i < KEYS_SLOTS; i++) {
-        taken += get_be32(slot_at(keys, i) + SLOT_KIND) != KIND_EMPTY;
-    }
-    if (taken == 1) {
-        return FAIL(err, REFUSED, "remove the last slot: nothing could unlock the vault again");
-    }
-    memset(slot_to_write(keys, number), 0, SLOT_BYTES);
-    return keys_image_close(keys, err);
+    const uint8_t *slot = slot_at(keys, index);
+    struct vault_slot made = { .number = (int)index + 1,
+                               .kind = slot_kind(keys, index),
+                               .created_on = (int32_t)get_be32(slot + SLOT_CREATED) };
+    memcpy(made.recipient, slot + SLOT_RECIPIENT, sizeof(made.recipient));
+    TRY(label_read(keys, index, made.label, err));
+    *ret_slot = made;
+    return ERR_OK;
+}
+
+struct slice slot_envelope(const struct keys *keys, size_t index)
+{
+    size_t len = slot_kind(keys, index) == VAULT_SLOT_ESCROW ? get_be32(slot_at(keys, index) + SLOT_ENVELOPE_LEN) : 0;
+    return slice_of(keys->image + AT_ENVELOPES + index * ENVELOPE_BYTES, len);
 }

@@ -246,25 +246,3 @@ enum err_code vault_keys_change(struct vault *vault, const struct keys_change *c
     pthread_mutex_unlock(&vault->keys_lock);
     return rc;
 }
-
-static enum err_code slot_add(struct keys *keys, void *slot, struct error *err)
-{
-    return keys_add_slot(keys, slot, err);
-}
-
-static enum err_code slot_remove(struct keys *keys, void *slot, struct error *err)
-{
-    return keys_remove_slot(keys, slot, err);
-}
-
-enum err_code vault_add_slot(struct vault *vault, const struct vault_unlock *slot, struct error *err)
-{
-    struct vault_unlock given = *slot;
-    return vault_keys_change(vault, &(struct keys_change){ slot_add, &given, KEYS_KEEP_PREVIOUS }, err);
-}
-
-enum err_code vault_remove_slot(struct vault *vault, const struct vault_unlock *slot, struct error *err)
-{
-    struct vault_unlock given = *slot;
-    return vault_keys_change(vault, &(struct keys_change){ slot_remove, &given, KEYS_REPLACE_PREVIOUS }, err);
-}

@@ -25,20 +25,24 @@
 
 #define VAULT_PASSPHRASE_MAX 1024
 #define VAULT_KEY_FILE_BYTES 32
+#define VAULT_RECOVERY_BYTES 16
+#define VAULT_ESCROW_BYTES 32
 
 struct vault;
 
 /* The numbers are those of the keys file. */
 enum vault_slot_kind {
-    VAULT_SLOT_PASSPHRASE = 1, /* scrypt */
+    VAULT_SLOT_PASSPHRASE = 1, /* Argon2id where OpenSSL has it, otherwise scrypt */
     VAULT_SLOT_KEY_FILE = 2,   /* 32 random bytes kept elsewhere */
-    /* 3 recovery key, 4 systemd credential, 5 escrow */
+    VAULT_SLOT_RECOVERY = 3,   /* 16 random bytes, written down as words (crypto/recovery.h) */
+    VAULT_SLOT_CREDENTIAL = 4, /* a key file that systemd keeps sealed */
+    VAULT_SLOT_ESCROW = 5,     /* 32 random bytes that only an organisation's private key gets out of an envelope */
 };
 
+/* A key file opens the slot of a credential too, and the other way round: they are the same to who holds the bytes. */
 struct vault_unlock {
     enum vault_slot_kind kind;
-    const uint8_t *secret; /* the passphrase's bytes as typed, 1 to VAULT_PASSPHRASE_MAX; or the VAULT_KEY_FILE_BYTES of
-                              a key file */
+    const uint8_t *secret; /* the passphrase's bytes as typed, 1 to VAULT_PASSPHRASE_MAX; otherwise the bytes */
     size_t secret_len;
 };
 
@@ -57,13 +61,6 @@ MUST_USE enum err_code vault_create(const char *path, const struct vault_unlock 
  */
 MUST_USE enum err_code vault_open(const char *path, const struct vault_unlock *unlock, struct vault **ret_vault,
                                   struct error *err);
-
-/* Another way to unlock; ERR_LIMIT when all 8 slots are taken. Takes the time of the key derivation. */
-MUST_USE enum err_code vault_add_slot(struct vault *vault, const struct vault_unlock *slot, struct error *err);
-
-/* Removes the slot that this secret opens, from the previous copy too. ERR_KEY: none does. ERR_REFUSED: it is the last
- * one. */
-MUST_USE enum err_code vault_remove_slot(struct vault *vault, const struct vault_unlock *slot, struct error *err);
 
 /*
  * Re-keying, while the database is in use: a new data key seals from now on, and the pages of the old ones are moved
@@ -112,6 +109,82 @@ void vault_close(struct vault *vault);
  * SQLITE_CORRUPT can name the cause. False if that never happened.
  */
 bool vault_last_damage(const struct vault *vault, struct error *ret_damage);
+
+/* Slots: the ways to unlock
+ * --------------------------------------------------------------------------------------------------------------- */
+
+#define VAULT_SLOTS 8
+#define VAULT_LABEL_MAX 32
+#define VAULT_ENVELOPE_MAX 1536
+
+struct vault_slot {
+    int number; /* 1 to VAULT_SLOTS */
+    enum vault_slot_kind kind;
+    char label[VAULT_LABEL_MAX + 1]; /* UTF-8; empty: none */
+    int32_t created_on;              /* day number; 0: not known */
+    uint8_t recipient[32];           /* of an escrow: SHA-256 of the certificate */
+};
+
+/* By number. */
+MUST_USE enum err_code vault_slots_list(struct vault *vault, struct vault_slot ret_slots[VAULT_SLOTS],
+                                        size_t *ret_count, struct error *err);
+
+/* Appends the envelope of an escrow (CMS, DER). ERR_NOT_FOUND: this slot is none. */
+MUST_USE enum err_code vault_slot_envelope(struct vault *vault, int number, struct buf *out, struct error *err);
+
+struct vault_slot_new {
+    struct vault_unlock unlock; /* of an escrow the kind only: its secret is made here, and nobody sees it */
+    const char *label;          /* NULL or at most VAULT_LABEL_MAX bytes of UTF-8 without control characters */
+    int32_t created_on;
+    struct slice certificate; /* of an escrow: the recipient's, DER */
+};
+
+/*
+ * Every change asks for a secret that opens the vault now, so that who finds it open cannot give himself a key or take
+ * away another's. ERR_KEY: the proof opens nothing. What is replaced or removed goes from the previous copy too.
+ * After a failure the slots are the old or the new ones, whole. They take the time of the key derivations.
+ */
+
+/* ERR_LIMIT: all slots are taken, or the envelope is too large. */
+MUST_USE enum err_code vault_slot_add(struct vault *vault, const struct vault_unlock *proof,
+                                      const struct vault_slot_new *slot, int *ret_number, struct error *err);
+
+/*
+ * A new secret in place of the old, in the same slot, which must be of its kind (ERR_REFUSED); number 0 is the slot
+ * that the proof opens. The label stays unless there is a new one.
+ */
+MUST_USE enum err_code vault_slot_change(struct vault *vault, const struct vault_unlock *proof, int number,
+                                         const struct vault_slot_new *slot, int *ret_number, struct error *err);
+
+/* ERR_REFUSED: it is the last that opens the vault; an escrow does not count, since nobody here can use it. */
+MUST_USE enum err_code vault_slot_remove(struct vault *vault, const struct vault_unlock *proof, int number,
+                                         struct error *err);
+
+/*
+ * The same in three steps, so that the derivations do not hold up the thread that the vault belongs to:
+ *
+ *     vault_slot_job_new ──► vault_slot_job_run ──► vault_slot_job_finish ──► vault_slot_job_free
+ *     vault's thread         any thread             vault's thread            any; at any time but during run
+ *
+ * What the change points to is copied. ERR_CONFLICT at the end: the slots have changed meanwhile.
+ */
+enum vault_slot_action { VAULT_SLOT_ADD, VAULT_SLOT_CHANGE, VAULT_SLOT_REMOVE };
+
+struct vault_slot_change {
+    enum vault_slot_action action;
+    int number; /* change, remove */
+    struct vault_unlock proof;
+    struct vault_slot_new slot; /* add, change */
+};
+
+struct vault_slot_job;
+
+MUST_USE enum err_code vault_slot_job_new(struct vault *vault, const struct vault_slot_change *change,
+                                          struct vault_slot_job **ret_job, struct error *err);
+void vault_slot_job_run(struct vault_slot_job *job);
+MUST_USE enum err_code vault_slot_job_finish(struct vault *vault, struct vault_slot_job *job, int *ret_number,
+                                             struct error *err);
+void vault_slot_job_free(struct vault_slot_job *job); /* NULL is allowed */
 
 /* Freshness: NAME.fresh, which version of every page is the present one
  * ------------------------------------------------------------------------------------------------------------------ */

@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "crypto/digest.h"
-#include "crypto/vault/keys.h"
+#include "crypto/vault/slots.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -28,8 +28,13 @@ static void try_unlock(struct slice file)
             CHECK(keys_epoch_data_key(&keys, i, &data_key, &err) == ERR_OK);
         }
     }
-    enum err_code rc = keys_remove_slot(&keys, &UNLOCK, &err);
-    CHECK(rc == ERR_OK || rc == ERR_REFUSED);
+    for (size_t i = 0; i < KEYS_SLOTS; i++) {
+        struct vault_slot about;
+        if (slot_kind(&keys, i) != 0 && slot_describe(&keys, i, &about, &err) == ERR_OK) {
+            CHECK(memchr(about.label, '\0', sizeof(about.label)) != NULL);
+        }
+        CHECK(slot_envelope(&keys, i).len <= VAULT_ENVELOPE_MAX);
+    }
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
@@ -37,12 +42,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct error err;
     CHECK(secret_init(&err) == ERR_OK);
     try_unlock(slice_of(data, size));
-    if (size == KEYS_FILE_BYTES) {
+    if (size == KEYS_FILE_BYTES || size == KEYS_FILE_V1_BYTES) {
         uint8_t summed[KEYS_FILE_BYTES];
-        struct slice before = slice_of(summed, KEYS_FILE_BYTES - SHA256_BYTES);
-        memcpy(summed, data, sizeof(summed));
-        sha256(&before, 1, summed + KEYS_FILE_BYTES - SHA256_BYTES);
-        try_unlock(slice_of(summed, sizeof(summed)));
+        struct slice before = slice_of(summed, size - SHA256_BYTES);
+        memcpy(summed, data, size);
+        sha256(&before, 1, summed + size - SHA256_BYTES);
+        try_unlock(slice_of(summed, size));
     }
     return 0;
 }

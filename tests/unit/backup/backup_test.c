@@ -147,9 +147,9 @@ Test(backup, opens_with_any_slot_of_then_and_with_no_other)
     struct vault_unlock then = { .kind = VAULT_SLOT_PASSPHRASE, .secret = (const uint8_t *)"of then", .secret_len = 7 };
     struct vault_unlock later = { .kind = VAULT_SLOT_PASSPHRASE, .secret = (const uint8_t *)"later", .secret_len = 5 };
     filled_world(&world, 50);
-    cr_assert_eq(vault_add_slot(world.vault, &then, &err), ERR_OK, "%s", err.message);
+    cr_assert_eq(world_add_slot(world.vault, &then, &err), ERR_OK, "%s", err.message);
     backup_make(world.vault, &backup);
-    cr_assert_eq(vault_add_slot(world.vault, &later, &err), ERR_OK, "%s", err.message);
+    cr_assert_eq(world_add_slot(world.vault, &later, &err), ERR_OK, "%s", err.message);
     cr_assert_eq(backup_check(buf_slice(&backup), &WORLD_UNLOCK, SIZE_MAX, NULL, &err), ERR_OK, "%s", err.message);
     cr_assert_eq(backup_check(buf_slice(&backup), &then, SIZE_MAX, NULL, &err), ERR_OK, "%s", err.message);
     cr_assert_eq(backup_check(buf_slice(&backup), &later, SIZE_MAX, NULL, &err), ERR_KEY);

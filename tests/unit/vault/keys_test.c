@@ -214,11 +214,11 @@ Test(vault_keys, take_a_second_slot_and_lose_the_first)
     struct vault_unlock added = passphrase("second way in");
     struct error err;
 
-    cr_assert_eq(vault_remove_slot(world.vault, &WORLD_UNLOCK, &err), ERR_REFUSED);
-    cr_assert_eq(vault_add_slot(world.vault, &added, &err), ERR_OK, "%s", err.message);
+    cr_assert_eq(vault_slot_remove(world.vault, &WORLD_UNLOCK, 1, &err), ERR_REFUSED);
+    cr_assert_eq(world_add_slot(world.vault, &added, &err), ERR_OK, "%s", err.message);
     cr_assert_eq(try_open(&world, &added), ERR_OK);
     cr_assert_eq(try_open(&world, &WORLD_UNLOCK), ERR_OK);
-    cr_assert_eq(vault_remove_slot(world.vault, &WORLD_UNLOCK, &err), ERR_OK, "%s", err.message);
+    cr_assert_eq(vault_slot_remove(world.vault, &WORLD_UNLOCK, 1, &err), ERR_OK, "%s", err.message);
 
     cr_assert_eq(try_open(&world, &WORLD_UNLOCK), ERR_KEY);
     cr_assert_eq(try_open(&world, &added), ERR_OK);
@@ -237,11 +237,11 @@ Test(vault_keys, have_eight_slots)
     uint8_t bytes[VAULT_KEY_FILE_BYTES];
     for (uint8_t i = 1; i < KEYS_SLOTS; i++) {
         struct vault_unlock slot = key_file(bytes, i);
-        cr_assert_eq(vault_add_slot(world.vault, &slot, &err), ERR_OK, "%s", err.message);
+        cr_assert_eq(world_add_slot(world.vault, &slot, &err), ERR_OK, "%s", err.message);
     }
     struct vault_unlock ninth = key_file(bytes, 99);
 
-    cr_assert_eq(vault_add_slot(world.vault, &ninth, &err), ERR_LIMIT);
+    cr_assert_eq(world_add_slot(world.vault, &ninth, &err), ERR_LIMIT);
 
     for (uint8_t i = 1; i < KEYS_SLOTS; i++) {
         struct vault_unlock slot = key_file(bytes, i);

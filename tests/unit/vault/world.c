@@ -108,6 +108,13 @@ static FILE *open_file(const char *path, const char *mode, long at)
     return file;
 }
 
+enum err_code world_add_slot(struct vault *vault, const struct vault_unlock *slot, struct error *err)
+{
+    struct vault_slot_new added = { .unlock = *slot };
+    int number;
+    return vault_slot_add(vault, &WORLD_UNLOCK, &added, &number, err);
+}
+
 void flip_byte(const char *path, long at)
 {
     FILE *file = open_file(path, "r+b", at);

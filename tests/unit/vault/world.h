@@ -31,6 +31,9 @@ void world_copy(const struct world *from, struct world *to);
 /* The failure of opening the vault and, if that works, the database and reading all of it. */
 enum err_code world_try(struct world *world, struct error *err);
 
+/* vault_slot_add with WORLD_UNLOCK as the proof */
+MUST_USE enum err_code world_add_slot(struct vault *vault, const struct vault_unlock *slot, struct error *err);
+
 char *world_file(const struct world *world, const char *suffix); /* static memory, four in turn */
 void flip_byte(const char *path, long at);
 void copy_bytes(const char *from, long from_at, const char *to, long to_at, size_t len);

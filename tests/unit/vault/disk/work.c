@@ -65,14 +65,14 @@ static void close_both(struct work *work)
 static bool second_slot(struct work *work)
 {
     work->second_tried = true;
-    work->second_added = ours(work, vault_add_slot(work->world.vault, &SECOND, &work->err));
+    work->second_added = ours(work, world_add_slot(work->world.vault, &SECOND, &work->err));
     return work->second_added;
 }
 
 static bool second_slot_gone(struct work *work)
 {
     work->second_remove_tried = true;
-    work->second_removed = ours(work, vault_remove_slot(work->world.vault, &SECOND, &work->err));
+    work->second_removed = ours(work, vault_slot_remove(work->world.vault, &SECOND, 2, &work->err));
     return work->second_removed;
 }
 
