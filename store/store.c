@@ -5,6 +5,8 @@
 
 #include "store/replica.h"
 
+#define DEVICE_KEY "device key" /* what the vault closes it as */
+
 enum { SCHEMA_VERSION = 2 };
 
 extern const unsigned char store_schema[];
@@ -81,6 +83,40 @@ static enum err_code refold(struct store *store, struct error *err)
     return replica_end(store, rc, err);
 }
 
+static enum err_code update_key(struct store *store, struct slice plain, struct error *err)
+{
+    SCOPED(secret_free) struct secret key = { 0 };
+    SCOPED(buf_fini) struct buf closed;
+    sqlite3_stmt *s;
+    buf_init(&closed, 2 * VAULT_SECRET_MAX);
+    TRY(secret_copy(plain, &key, err));
+    TRY(vault_close_secret(store->db.vault, DEVICE_KEY, &key, &closed, err));
+    TRY(db_statement(&store->db, "UPDATE identity SET key = ?1", &s, err));
+    bind_slice(s, 1, buf_slice(&closed));
+    return db_run(&store->db, s, err);
+}
+
+/* A replica that was enrolled by an earlier version has its device's key as it is; nor may it stay in a page's rest. */
+static enum err_code close_key(struct store *store, struct error *err)
+{
+    sqlite3_stmt *s;
+    bool due;
+    TRY(db_statement(&store->db, "SELECT key FROM identity", &s, err));
+    TRY(db_step(&store->db, s, &due, err));
+    if (!due || vault_secret_is_closed(column_slice(s, 0))) {
+        sqlite3_reset(s);
+        return ERR_OK;
+    }
+    TRY(replica_begin(store, err));
+    enum err_code rc = db_exec(&store->db, "PRAGMA secure_delete=ON", err);
+    if (rc == ERR_OK) {
+        rc = update_key(store, column_slice(s, 0), err);
+    }
+    sqlite3_reset(s);
+    TRY(replica_end(store, rc, err));
+    return db_exec(&store->db, "PRAGMA secure_delete=OFF", err);
+}
+
 enum err_code store_open(struct vault *vault, const struct store_options *options, struct store **ret_store,
                          struct error *err)
 {
@@ -100,6 +136,9 @@ enum err_code store_open(struct vault *vault, const struct store_options *option
     }
     if (rc == ERR_OK) {
         rc = refold(store, err);
+    }
+    if (rc == ERR_OK) {
+        rc = close_key(store, err);
     }
     if (rc != ERR_OK) {
         store_close(store);
@@ -129,7 +168,15 @@ void store_identity_fini(struct store_identity *identity)
     buf_fini(&identity->ca);
 }
 
-static enum err_code read_identity_row(sqlite3_stmt *s, struct store_identity *identity, struct error *err)
+/* A replica that was enrolled by an earlier version has it as it is, until close_key. */
+static enum err_code read_key(struct store *store, struct slice kept, struct secret *ret_key, struct error *err)
+{
+    return vault_secret_is_closed(kept) ? vault_open_secret(store->db.vault, DEVICE_KEY, kept, ret_key, err)
+                                        : secret_copy(kept, ret_key, err);
+}
+
+static enum err_code read_identity_row(struct store *store, sqlite3_stmt *s, struct store_identity *identity,
+                                       struct error *err)
 {
     (void)column_fixed(s, 0, identity->device, DEVICE_ID_BYTES);
     identity->incarnation = (uint32_t)column_int(s, 1);
@@ -137,7 +184,7 @@ static enum err_code read_identity_row(sqlite3_stmt *s, struct store_identity *i
     (void)column_fixed(s, 3, identity->organisation, ORGANISATION_ID_BYTES);
     column_text(s, 4, identity->endpoint, sizeof(identity->endpoint));
     column_text(s, 5, identity->site_name, sizeof(identity->site_name));
-    TRY(secret_copy(column_slice(s, 6), &identity->key_pkcs8, err));
+    TRY(read_key(store, column_slice(s, 6), &identity->key_pkcs8, err));
     struct slice certificate = column_slice(s, 7);
     TRY(buf_append(&identity->certificate, certificate.data, certificate.len, err));
     struct slice ca = column_slice(s, 8);
@@ -156,7 +203,7 @@ enum err_code store_identity_read(struct store *store, struct store_identity *re
         err));
     TRY(db_step(&store->db, s, &identity.enrolled, err));
     if (identity.enrolled) {
-        enum err_code rc = read_identity_row(s, &identity, err);
+        enum err_code rc = read_identity_row(store, s, &identity, err);
         sqlite3_reset(s);
         if (rc != ERR_OK) {
             store_identity_fini(&identity);
@@ -170,6 +217,9 @@ enum err_code store_identity_read(struct store *store, struct store_identity *re
 static enum err_code write_identity_row(struct store *store, const struct store_identity *identity, struct error *err)
 {
     sqlite3_stmt *s;
+    SCOPED(buf_fini) struct buf key;
+    buf_init(&key, 2 * VAULT_SECRET_MAX);
+    TRY(vault_close_secret(store->db.vault, DEVICE_KEY, &identity->key_pkcs8, &key, err));
     /* a replica that has moved on to another incarnation stays there */
     uint32_t incarnation = store->enrolled ? store->self.incarnation : identity->incarnation;
     TRY(db_statement(&store->db, "INSERT OR REPLACE INTO identity VALUES (1, ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)", &s,
@@ -180,7 +230,7 @@ static enum err_code write_identity_row(struct store *store, const struct store_
     bind_blob(s, 4, identity->organisation, ORGANISATION_ID_BYTES);
     bind_text(s, 5, identity->endpoint);
     bind_text(s, 6, identity->site_name);
-    bind_blob(s, 7, identity->key_pkcs8.bytes, identity->key_pkcs8.len);
+    bind_slice(s, 7, buf_slice(&key));
     bind_slice(s, 8, buf_slice(&identity->certificate));
     bind_slice(s, 9, buf_slice(&identity->ca));
     TRY(db_run(&store->db, s, err));

@@ -256,4 +256,17 @@ MUST_USE enum err_code vault_verify(struct vault *vault, const struct vault_veri
 int vault_verify_describe(const struct vault *vault, const struct vault_verify_finding *finding, char *out,
                           size_t size);
 
+/*
+ * A secret of 1 to VAULT_SECRET_MAX bytes that a row of the database keeps, such as the device's private key: closed
+ * under a key of the vault's own, so that SQLite's pages in memory do not hold it. `purpose` must be the same again.
+ * ERR_DAMAGED: it was not closed so, for this purpose, by this vault.
+ */
+#define VAULT_SECRET_MAX 4096
+struct secret;
+MUST_USE enum err_code vault_close_secret(struct vault *vault, const char *purpose, const struct secret *secret,
+                                          struct buf *out, struct error *err);
+MUST_USE enum err_code vault_open_secret(struct vault *vault, const char *purpose, struct slice kept,
+                                         struct secret *ret_secret, struct error *err);
+bool vault_secret_is_closed(struct slice kept);
+
 #endif
