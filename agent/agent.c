@@ -263,7 +263,8 @@ void agent_step(struct agent *agent)
     if (agent->state == AGENT_OPEN && leave) {
         begin_closing(agent);
     }
-    if (agent->state == AGENT_CLOSING && agent->stopping_parts == 0 && !enrolment_running(&agent->enrolment)) {
+    if (agent->state == AGENT_CLOSING && agent->stopping_parts == 0 && !enrolment_running(&agent->enrolment) &&
+        !key_task_running(&agent->keys)) {
         finish_closing(agent);
     }
     if (agent->state != AGENT_LOCKED) {

@@ -16,6 +16,7 @@
 #include "agent/exchange_driver.h"
 #include "agent/flags_pass.h"
 #include "agent/idle_lock.h"
+#include "agent/key_task.h"
 #include "agent/lockbox.h"
 #include "sync/edge/http_server.h"
 #include "sync/edge/link_sense.h"
@@ -58,6 +59,8 @@ struct agent {
     struct store *store;            /* while OPEN and CLOSING */
     struct store_identity identity; /* without its key: for status and for deriving ids */
     struct flags_pass flags;
+    struct key_task keys;
+    struct http_exchange *changing_keys; /* waits for it */
     struct backup_task backup;
     bool unseen;                    /* pages of a catch-up came, and the rules wait for the rest of it ... */
     uint64_t unseen_since_ms;       /* ... since then, on the loop's clock */
@@ -110,6 +113,9 @@ bool api_service_call(struct agent *agent, const struct http_request *request);
 
 /* api_backup.c: likewise for the calls about backups */
 bool api_backup_call(struct agent *agent, const struct http_request *request);
+
+/* api_keys.c: likewise for the calls about the ways to unlock */
+bool api_keys_call(struct agent *agent, const struct http_request *request);
 void api_send(struct http_exchange *exchange, const struct api_answer *answer);
 void api_send_error(struct http_exchange *exchange, const struct error *err);
 void api_send_object(struct http_exchange *exchange, json_t *object);

@@ -2,7 +2,7 @@
 #include <string.h>
 
 #include "agent/agent_parts.h"
-#include "agent/api_call.h"
+#include "agent/secret_json.h"
 #include "base/clock.h"
 
 #define API_VERSION 1
@@ -45,29 +45,28 @@ static enum err_code get_status(struct agent *agent, struct http_exchange *excha
 
 /* ---- unlock, lock ---- */
 
-static enum err_code secret_of_request(struct agent *agent, const char *passphrase, enum vault_slot_kind *ret_kind,
-                                       struct secret *ret_secret, struct error *err)
+/* Without one in the request: the agent's own key file. */
+static enum err_code own_key_file(struct agent *agent, struct typed_secret *ret_typed, struct error *err)
 {
-    if (passphrase != NULL) {
-        *ret_kind = VAULT_SLOT_PASSPHRASE;
-        return secret_copy(slice_of_text(passphrase), ret_secret, err);
-    }
     if (agent->options->key_file[0] == '\0') {
         return FAIL(err, INVALID, "read member 'passphrase': expected a text: this agent has no key file");
     }
-    *ret_kind = VAULT_SLOT_KEY_FILE;
-    return lockbox_key_file(&agent->lockbox, agent->options->key_file, agent->options->may_make_key_file, ret_secret,
-                            err);
+    ret_typed->kind = VAULT_SLOT_KEY_FILE;
+    return lockbox_key_file(&agent->lockbox, agent->options->key_file, agent->options->may_make_key_file,
+                            &ret_typed->secret, err);
 }
 
 static enum err_code post_unlock(struct agent *agent, struct http_exchange *exchange, const json_t *body,
                                  struct error *err)
 {
-    static const char *const known[] = { "passphrase", "create", NULL };
+    static const char *const known[] = { SECRET_MEMBERS, "create", NULL };
     struct members members = members_begin(body, known, err);
-    const char *passphrase = member_text(&members, "passphrase", VAULT_PASSPHRASE_MAX, false);
+    SCOPED(typed_secret_free) struct typed_secret typed = { 0 };
     bool create = member_bool(&members, "create", false);
-    TRY(members_end(&members));
+    TRY(secret_members_take(&members, &typed, err));
+    if (create && typed.secret.bytes != NULL && typed.kind != VAULT_SLOT_PASSPHRASE && typed.kind != VAULT_SLOT_KEY_FILE) {
+        return FAIL(err, INVALID, "make a new replica: expected a passphrase or a key file");
+    }
     if (agent->state == AGENT_OPEN && !create) {
         api_send_object(exchange, status_value(agent));
         return ERR_OK;
@@ -78,10 +77,10 @@ static enum err_code post_unlock(struct agent *agent, struct http_exchange *exch
     if (agent->state != AGENT_LOCKED) {
         return FAIL(err, BUSY, "unlock: the agent is just unlocking or locking; try again in a moment");
     }
-    SCOPED(secret_free) struct secret secret = { 0 };
-    enum vault_slot_kind kind = VAULT_SLOT_KEY_FILE;
-    TRY(secret_of_request(agent, passphrase, &kind, &secret, err));
-    TRY(agent_unlock(agent, kind, &secret, create, err));
+    if (typed.secret.bytes == NULL) {
+        TRY(own_key_file(agent, &typed, err));
+    }
+    TRY(agent_unlock(agent, typed.kind, &typed.secret, create, err));
     return waiters_add(agent, WAITING_UNLOCK, exchange, 0, err);
 }
 

@@ -20,15 +20,27 @@ static void open_vault(uv_work_t *work)
     secret_drop_stack();
 }
 
+static const char *refusal(enum vault_slot_kind kind)
+{
+    switch (kind) {
+    case VAULT_SLOT_PASSPHRASE:
+        return "this is not the passphrase of this replica";
+    case VAULT_SLOT_RECOVERY:
+        return "the recovery key is complete, and of another replica or replaced since";
+    case VAULT_SLOT_ESCROW:
+        return "this is not what an escrow of this replica held";
+    default:
+        return "this key file does not open this replica";
+    }
+}
+
 static void on_opened(uv_work_t *work, int status)
 {
     struct lockbox *box = work->data;
     CHECK(status == 0); /* never cancelled */
     secret_free(&box->secret);
     if (box->rc == ERR_KEY) {
-        (void)FAIL(&box->err, KEY, "unlock: %s",
-                   box->kind == VAULT_SLOT_PASSPHRASE ? "this is not the passphrase of this replica"
-                                                      : "this key file does not open this replica");
+        (void)FAIL(&box->err, KEY, "unlock: %s", refusal(box->kind));
     }
     box->state = box->rc == ERR_OK ? LOCKBOX_OPEN : LOCKBOX_LOCKED;
     box->done(box->context, box->rc, &box->err);
