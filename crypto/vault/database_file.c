@@ -1,5 +1,6 @@
 #include <string.h>
 
+#include "base/log.h"
 #include "crypto/vault/vault_internal.h"
 
 struct database_state {
@@ -58,10 +59,14 @@ static int page_read(struct vault_file *file, uint32_t number, uint8_t out[PAGE_
         (void)FAIL(err, DAMAGED, "it is all zero");
         return SQLITE_IOERR_DATA;
     }
+    uint8_t nonce[NONCE_BYTES];
+    memcpy(nonce, out + PAGE_BODY, sizeof(nonce));
     enum err_code opened = seals_open_page(&state_of(file)->seals, number, out, out, err);
+    opened = opened == ERR_OK ? fresh_expect(file->vault->fresh, number, nonce, err) : opened;
     if (opened == ERR_OK) {
         return SQLITE_OK;
     }
+    memset(out, 0, PAGE_BYTES);
     sqlite3_int64 size = 0;
     if (opened == ERR_DAMAGED && page_one_may_be_cut(file, number) &&
         file->below->pMethods->xFileSize(file->below, &size) == SQLITE_OK && size <= PAGE_BYTES) {
@@ -158,7 +163,8 @@ static int database_write(sqlite3_file *handle, const void *page, int amount, sq
     struct database_state *state = state_of(file);
     struct seal *seal;
     if (seals_newest(&state->seals, &seal, &err) != ERR_OK ||
-        seal_close_page(seal, number, page, state->scratch, &err) != ERR_OK) {
+        seal_close_page(seal, number, page, state->scratch, &err) != ERR_OK ||
+        fresh_note(file->vault->fresh, number, state->scratch + PAGE_BODY, &err) != ERR_OK) {
         return SQLITE_IOERR_WRITE;
     }
     return file->below->pMethods->xWrite(file->below, state->scratch, PAGE_BYTES, at);
@@ -172,7 +178,32 @@ static int database_truncate(sqlite3_file *handle, sqlite3_int64 size)
         (void)FAIL(&why, REFUSED, "%lld bytes are not whole pages", size);
         return vault_refused(file->vault, &why, "cut '%s'", file->vault->path);
     }
-    return below_truncate(handle, size);
+    int rc = below_truncate(handle, size);
+    if (rc == SQLITE_OK) {
+        fresh_cut(file->vault->fresh, (uint32_t)(size / PAGE_BYTES));
+    }
+    return rc;
+}
+
+/* The first lock makes sure that no other process changes the files: now is the time to see which state they are in. */
+static int database_lock(sqlite3_file *handle, int level)
+{
+    struct vault *vault = vault_file_of(handle)->vault;
+    int rc = below_lock(handle, level);
+    if (rc != SQLITE_OK) {
+        return rc;
+    }
+    struct error err;
+    enum err_code loaded = fresh_load(vault->fresh, atomic_load(&vault->keeps_fresh), &err);
+    if (loaded == ERR_OK) {
+        return SQLITE_OK;
+    }
+    (void)below_unlock(handle, SQLITE_LOCK_NONE);
+    if (loaded == ERR_DAMAGED || loaded == ERR_UNSUPPORTED) {
+        return vault_refused(vault, &err, "open '%s'", vault->path);
+    }
+    log_error("vault_freshness_not_read", &err);
+    return SQLITE_IOERR_LOCK;
 }
 
 /* SQLite takes a file of size 0 for a new database and deletes its log. */
@@ -204,6 +235,7 @@ static int database_close(sqlite3_file *handle)
     secret_wipe(state->scratch, sizeof(state->scratch));
     sqlite3_free(state);
     file->state = NULL;
+    fresh_detach(file->vault->fresh);
     return below_close(handle);
 }
 
@@ -240,7 +272,7 @@ static const sqlite3_io_methods METHODS = {
     .xTruncate = database_truncate,
     .xSync = below_sync,
     .xFileSize = database_file_size,
-    .xLock = below_lock,
+    .xLock = database_lock,
     .xUnlock = below_unlock,
     .xCheckReservedLock = below_check_reserved_lock,
     .xFileControl = below_file_control,
@@ -259,6 +291,7 @@ int database_file_start(struct vault_file *file)
         return SQLITE_NOMEM;
     }
     seals_init(&state->seals, &file->vault->epochs, EPOCH_PAGES);
+    fresh_attach(file->vault->fresh);
     file->state = state;
     file->handle.pMethods = &METHODS;
     return SQLITE_OK;

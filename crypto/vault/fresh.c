@@ -65,10 +65,21 @@ void fresh_free(struct fresh *fresh)
     }
 }
 
-void fresh_forget(struct fresh *fresh)
+void fresh_attach(struct fresh *fresh)
 {
     pthread_mutex_lock(&fresh->lock);
-    forget(fresh);
+    fresh->handles++;
+    pthread_mutex_unlock(&fresh->lock);
+}
+
+void fresh_detach(struct fresh *fresh)
+{
+    pthread_mutex_lock(&fresh->lock);
+    CHECK(fresh->handles > 0);
+    fresh->handles--;
+    if (fresh->handles == 0) {
+        forget(fresh);
+    }
     pthread_mutex_unlock(&fresh->lock);
 }
 
@@ -144,6 +155,13 @@ enum err_code fresh_save_root(struct fresh *fresh, const struct fresh_root *roun
         log_error("vault_counter_not_advanced", &why); /* it is at the next save, or when the vault is opened */
     }
     return ERR_OK;
+}
+
+void fresh_continue(struct fresh *fresh, uint64_t counter)
+{
+    pthread_mutex_lock(&fresh->lock);
+    fresh->counter_max = counter;
+    pthread_mutex_unlock(&fresh->lock);
 }
 
 enum err_code fresh_make(struct fresh *fresh, struct error *err)

@@ -58,6 +58,9 @@ MUST_USE enum err_code fresh_new(const struct fresh_place *place, const struct s
                                  struct error *err);
 void fresh_free(struct fresh *fresh); /* NULL is allowed */
 
+/* Before fresh_make: the counter begins above this one. */
+void fresh_continue(struct fresh *fresh, uint64_t counter);
+
 /* Makes the file of a new vault, with nothing in the table; replaces one that lies there. */
 MUST_USE enum err_code fresh_make(struct fresh *fresh, struct error *err);
 
@@ -66,7 +69,11 @@ MUST_USE enum err_code fresh_make(struct fresh *fresh, struct error *err);
  * nothing is checked until fresh_adopt.
  */
 MUST_USE enum err_code fresh_load(struct fresh *fresh, bool required, struct error *err);
-void fresh_forget(struct fresh *fresh);
+
+/* A handle on the database is opened, closed. With the last one the state in memory is forgotten: another process may
+ * use the files from then on. */
+void fresh_attach(struct fresh *fresh);
+void fresh_detach(struct fresh *fresh);
 
 /* Until fresh_adopt nothing is checked. Only when a person said so. False: it is loaded, there is a connection. */
 bool fresh_give_up(struct fresh *fresh);
@@ -111,7 +118,7 @@ uint32_t fresh_tail_frame(const struct fresh *fresh);
 /* The tail of the round, if `salts` are those of the live one: the log reaches at least so far. */
 struct fresh_tail fresh_tail_of(struct fresh *fresh, const uint8_t salts[SALTS_BYTES]);
 
-/* Before the header of a new round is written over `visible`, the round whose header is in the file and durable. */
+/* Before the header of a new round is written over `visible`, the round whose header is in the file, durably. */
 MUST_USE enum err_code fresh_round_begin(struct fresh *fresh, const uint8_t salts[SALTS_BYTES],
                                          const struct fresh_round *visible, struct error *err);
 

@@ -1,3 +1,4 @@
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -89,14 +90,13 @@ void fresh_tail_set(struct fresh *fresh, const struct fresh_tail *tail)
 
 enum err_code fresh_disk_open(struct fresh *fresh, bool make, struct error *err)
 {
-    int there = 0;
+    /* not xAccess, which takes a failure for an absent file */
+    struct stat about;
+    bool there = stat(fresh->name, &about) == 0;
+    if (!there && !(make && errno == ENOENT)) {
+        return error_errno(err, "open '%s.fresh'", fresh->place.path);
+    }
     sqlite3_vfs *base = fresh->place.base;
-    if (base->xAccess(base, fresh->name, SQLITE_ACCESS_EXISTS, &there) != SQLITE_OK) {
-        return FAIL(err, IO, "look for '%s.fresh'", fresh->place.path);
-    }
-    if (there == 0 && !make) {
-        return FAIL(err, NOT_FOUND, "open '%s.fresh': it is gone", fresh->place.path);
-    }
     int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_MAIN_JOURNAL | (make ? SQLITE_OPEN_CREATE : 0);
     int got = flags;
     memset(fresh->file, 0, (size_t)base->szOsFile);
@@ -109,7 +109,7 @@ enum err_code fresh_disk_open(struct fresh *fresh, bool make, struct error *err)
         fresh_disk_close(fresh);
         return FAIL(err, READ_ONLY, "open '%s.fresh' to write", fresh->place.path);
     }
-    if (there == 0 && chmod(fresh->name, FILE_MODE) != 0) {
+    if (!there && chmod(fresh->name, FILE_MODE) != 0) {
         enum err_code code = error_errno(err, "make '%s.fresh'", fresh->place.path);
         fresh_disk_close(fresh);
         return code;

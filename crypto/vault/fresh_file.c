@@ -6,7 +6,7 @@
 
 enum { NONCE_AT = 0, TAG_AT = NONCE_BYTES, ASSOCIATED_BYTES = 24 };
 enum { NOTE_SEALED = 48, ROOT_HEAD = 16, ROOT_SEALED = 128, LEAF_AT = 32, LEAF_SEALED = FRESH_BLOCK_BYTES - LEAF_AT };
-enum { FORMAT_VERSION = 1, HAS_LIVE = 1, HAS_ABSORBED = 2 };
+enum { FORMAT_VERSION = 1, HAS_LIVE = 1, HAS_ABSORBED = 2, HAS_SECOND = 4 };
 
 static const uint8_t MAGIC[8] = { 'H', 'F', 'F', 'R', 'E', 'S', 'H', 0 };
 
@@ -145,10 +145,12 @@ enum err_code fresh_root_close(struct fresh_cipher *cipher, const struct fresh_r
     put_be64(plain, root->counter);
     put_be64(plain + 8, root->anchor);
     put_be32(plain + 16, root->pages);
-    put_be32(plain + 20, (root->has_live ? HAS_LIVE : 0u) | (root->has_absorbed ? HAS_ABSORBED : 0u));
+    put_be32(plain + 20, (root->has_live ? HAS_LIVE : 0u) | (root->absorbed_count > 0 ? HAS_ABSORBED : 0u) |
+                             (root->absorbed_count > 1 ? HAS_SECOND : 0u));
     memcpy(plain + 24, root->live, SALTS_BYTES);
-    memcpy(plain + 32, root->absorbed, SALTS_BYTES);
+    memcpy(plain + 32, root->absorbed[0], SALTS_BYTES);
     memcpy(plain + 40, root->leaves_sum, sizeof(root->leaves_sum));
+    memcpy(plain + 72, root->absorbed[1], SALTS_BYTES);
     memset(out, 0, ROOT_HEAD);
     memcpy(out, MAGIC, sizeof(MAGIC));
     put_be32(out + sizeof(MAGIC), FORMAT_VERSION);
@@ -170,10 +172,13 @@ enum err_code fresh_root_open(struct fresh_cipher *cipher, const uint8_t in[FRES
                                .anchor = get_be64(plain + 8),
                                .pages = get_be32(plain + 16),
                                .has_live = (flags & HAS_LIVE) != 0,
-                               .has_absorbed = (flags & HAS_ABSORBED) != 0 };
+                               .absorbed_count = (flags & HAS_ABSORBED) == 0 ? 0
+                                                 : (flags & HAS_SECOND) == 0 ? 1
+                                                                             : 2 };
     memcpy(root.live, plain + 24, SALTS_BYTES);
-    memcpy(root.absorbed, plain + 32, SALTS_BYTES);
+    memcpy(root.absorbed[0], plain + 32, SALTS_BYTES);
     memcpy(root.leaves_sum, plain + 40, sizeof(root.leaves_sum));
+    memcpy(root.absorbed[1], plain + 72, SALTS_BYTES);
     *ret_root = root;
     return ERR_OK;
 }

@@ -13,23 +13,36 @@
  * Of two places one is live and the other is written: what is live is never overwritten. The newest root whose sum fits
  * the leaves counts; of a leaf, the newest that is not newer than the root.
  *
- *     note     0  12  nonce                        root     0   8  "HFFRESH\0"
- *             12  16  tag                                   8   4  version, 1
- *             28  48  sealed:                              12   4  zero
- *                  0   8  counter of its root              16  12  nonce
- *                  8   8  number of the note               28  16  tag
- *                 16   8  salts of the round               44 128  sealed:
- *                 24   4  last frame of a commit                  0   8  counter
- *                 28   4  1: the nonce is known                   8   8  value of the external counter, 0: none
- *                 32  12  nonce of that frame                    16   4  pages in the table
- *                 44   4  zero                                   20   4  1: a live round, 2: an absorbed round
- *                                                                24   8  salts of the live round
- *     leaf     0  12  nonce                                      32   8  salts of the absorbed round
- *             12  16  tag                                        40  32  SHA-256 over the tags of all leaves
- *             28   4  zero                                       72  56  zero
- *             32 4064 sealed:
- *                  0   8  counter of the root it was written with
- *                  8 4056 338 nonces; zero: no page is expected there
+ *     note     0   12  nonce
+ *             12   16  tag
+ *             28   48  sealed:  0   8  counter of its root
+ *                               8   8  number of the note
+ *                              16   8  salts of the round
+ *                              24   4  last frame of a commit
+ *                              28   4  1: the nonce is known
+ *                              32  12  nonce of that frame
+ *                              44   4  zero
+ *
+ *     root     0    8  "HFFRESH\0"
+ *              8    4  version, 1
+ *             12    4  zero
+ *             16   12  nonce
+ *             28   16  tag
+ *             44  128  sealed:  0   8  counter
+ *                               8   8  value of the external counter, 0: none
+ *                              16   4  pages in the table
+ *                              20   4  flags: 1 there is a live round; 2, 4 there is a first, a second absorbed one
+ *                              24   8  salts of the live round
+ *                              32   8  salts of the first absorbed round
+ *                              40  32  SHA-256 over the tags of all leaves
+ *                              72   8  salts of the second absorbed round
+ *                              80  48  zero
+ *
+ *     leaf     0   12  nonce
+ *             12   16  tag
+ *             28    4  zero
+ *             32 4064  sealed:  0   8  counter of the root that it was written with
+ *                               8 4056 338 nonces; zero: no page is expected there
  *
  * AES-256-GCM under a key of its own ("holdfast vault 1 freshness", from the vault key). Associated data: "FNOT",
  * "FROT" or "FLEF", number of the leaf (4 bytes, else zero), file id (16 bytes). Numbers are big-endian.
@@ -51,6 +64,7 @@
 #define FRESH_ROOT_BYTES 172
 #define FRESH_LEAF_PAGES 338
 #define FRESH_TAG_BYTES 16
+#define FRESH_ABSORBED_MAX 2
 
 struct fresh_cipher {
     EVP_CIPHER_CTX *closing;
@@ -77,9 +91,9 @@ struct fresh_root {
     uint64_t anchor;
     uint32_t pages;
     bool has_live;
-    bool has_absorbed;
     uint8_t live[SALTS_BYTES];
-    uint8_t absorbed[SALTS_BYTES];
+    unsigned absorbed_count;
+    uint8_t absorbed[FRESH_ABSORBED_MAX][SALTS_BYTES];
     uint8_t leaves_sum[32];
 };
 

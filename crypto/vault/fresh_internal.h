@@ -26,6 +26,7 @@ struct fresh {
     sqlite3_file *file; /* open if `opened` */
     bool opened;
     enum fresh_status status;
+    unsigned handles; /* on the database, in this process */
     bool give_up;
 
     struct fresh_leaf_state *leaves;
@@ -44,7 +45,7 @@ struct fresh {
     struct fresh_tail tail;
     atomic_uint tail_frame; /* tail.frame, to be looked at without the lock */
 
-    bool state_known; /* what fresh_state says, also after fresh_forget */
+    bool state_known; /* what fresh_state says, also after the last handle is closed */
     uint64_t state_counter;
     uint8_t state_hash[32];
     struct vault_counter_io counter;

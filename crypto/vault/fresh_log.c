@@ -22,6 +22,12 @@ static bool round_is(bool there, const uint8_t salts[SALTS_BYTES], const uint8_t
     return there && memcmp(salts, other, SALTS_BYTES) == 0;
 }
 
+static bool absorbed_is(const struct fresh_root *root, const uint8_t salts[SALTS_BYTES])
+{
+    return round_is(root->absorbed_count > 0, root->absorbed[0], salts) ||
+           round_is(root->absorbed_count > 1, root->absorbed[1], salts);
+}
+
 static enum err_code log_check(const struct fresh *fresh, const uint8_t *salts, enum fresh_log *ret_log,
                                struct error *err)
 {
@@ -41,7 +47,7 @@ static enum err_code log_check(const struct fresh *fresh, const uint8_t *salts, 
         *ret_log = FRESH_LOG_LIVE;
         return ERR_OK;
     }
-    if (!round_is(root->has_absorbed, root->absorbed, salts)) {
+    if (!absorbed_is(root, salts)) {
         return log_refused(fresh, "it is of another round of the log than the database", err);
     }
     if (fresh->tail.frame > 0) {
@@ -76,41 +82,52 @@ struct fresh_tail fresh_tail_of(struct fresh *fresh, const uint8_t salts[SALTS_B
 }
 
 /* Writes the rounds, and with them the table. The tail goes with the round that ends. */
-static enum err_code rounds_save(struct fresh *fresh, const struct fresh_round *live,
-                                 const struct fresh_round *absorbed, struct error *err)
+static enum err_code rounds_save(struct fresh *fresh, const struct fresh_root *rounds, struct error *err)
 {
-    struct fresh_root next = { .has_live = live->there, .has_absorbed = absorbed->there };
-    memcpy(next.live, live->salts, SALTS_BYTES);
-    memcpy(next.absorbed, absorbed->salts, SALTS_BYTES);
-    TRY(fresh_save_root(fresh, &next, err));
+    TRY(fresh_save_root(fresh, rounds, err));
     fresh_tail_set(fresh, &(struct fresh_tail){ 0 });
     return ERR_OK;
+}
+
+static void absorbed_add(struct fresh_root *root, const uint8_t salts[SALTS_BYTES])
+{
+    CHECK(root->absorbed_count < FRESH_ABSORBED_MAX);
+    memcpy(root->absorbed[root->absorbed_count], salts, SALTS_BYTES);
+    root->absorbed_count++;
 }
 
 enum err_code fresh_round_begin(struct fresh *fresh, const uint8_t salts[SALTS_BYTES],
                                 const struct fresh_round *visible, struct error *err)
 {
-    struct fresh_round live = { .there = true };
-    memcpy(live.salts, salts, SALTS_BYTES);
-    pthread_mutex_lock(&fresh->lock);
-    enum err_code rc = ERR_OK;
-    if (fresh->status == FRESH_KEPT) {
-        rc = rounds_save(fresh, &live, visible, err);
+    struct fresh_root next = { .has_live = true };
+    memcpy(next.live, salts, SALTS_BYTES);
+    if (visible->there) {
+        absorbed_add(&next, visible->salts);
     }
+    pthread_mutex_lock(&fresh->lock);
+    enum err_code rc = fresh->status == FRESH_KEPT ? rounds_save(fresh, &next, err) : ERR_OK;
     pthread_mutex_unlock(&fresh->lock);
     return rc;
 }
 
+/*
+ * A round without a known commit may never have had a durable header: then the log may show the round before it again
+ * after a loss of power.
+ */
 enum err_code fresh_round_end(struct fresh *fresh, struct error *err)
 {
     const struct fresh_root *root = &fresh->root;
-    pthread_mutex_lock(&fresh->lock);
+    struct fresh_root next = { 0 };
     enum err_code rc = ERR_OK;
-    if (fresh->status == FRESH_KEPT && (fresh->dirty || root->has_live)) {
-        struct fresh_round none = { 0 };
-        struct fresh_round ended = { .there = root->has_live || root->has_absorbed };
-        memcpy(ended.salts, root->has_live ? root->live : root->absorbed, SALTS_BYTES);
-        rc = rounds_save(fresh, &none, &ended, err);
+    pthread_mutex_lock(&fresh->lock);
+    if (fresh->status == FRESH_KEPT && root->has_live) {
+        absorbed_add(&next, root->live);
+        if (fresh->tail.frame == 0 && root->absorbed_count > 0) {
+            absorbed_add(&next, root->absorbed[0]);
+        }
+        rc = rounds_save(fresh, &next, err);
+    } else if (fresh->status == FRESH_KEPT && fresh->dirty) {
+        rc = rounds_save(fresh, root, err);
     }
     pthread_mutex_unlock(&fresh->lock);
     return rc;

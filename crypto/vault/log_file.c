@@ -23,9 +23,23 @@
 enum { HEADER_BYTES = 32, FRAME_HEADER_BYTES = 24, FRAME_BYTES = FRAME_HEADER_BYTES + PAGE_BYTES };
 
 /* Offsets in the log's header and in a frame's. */
-enum { AT_SALTS = 16, AT_CHECKSUM = 24, AT_FRAME_SALTS = 8, AT_FRAME_CHECKSUM = 16, CHECKSUM_BYTES = 8 };
+enum { AT_SALTS = 16, AT_CHECKSUM = 24, AT_COMMIT = 4, AT_FRAME_SALTS = 8, AT_FRAME_CHECKSUM = 16, CHECKSUM_BYTES = 8 };
 
 enum { WAL_MAGIC = 0x377f0682, WAL_VERSION = 3007000 };
+
+/* What recovery must find: every frame up to the tail, each following on the one before. */
+struct recovery {
+    struct fresh_tail tail;
+    bool big_endian;
+    uint32_t sum[2];
+};
+
+/* A frame that ends a commit. */
+struct committed {
+    uint32_t frame;
+    uint8_t salts[SALTS_BYTES];
+    uint8_t nonce[NONCE_BYTES];
+};
 
 struct log_state {
     struct seals seals;
@@ -35,6 +49,8 @@ struct log_state {
     uint8_t salts[SALTS_BYTES];
     uint32_t held_frame; /* 0: none */
     uint32_t whole_read; /* the frame that the last call read whole; 0: none */
+    struct recovery recovery;
+    struct committed committed; /* frame 0: nothing since the last sync */
     uint8_t held[FRAME_HEADER_BYTES];
     uint8_t scratch[FRAME_BYTES];
 };
@@ -68,22 +84,30 @@ static int refused(struct vault_file *file, const struct error *why, uint32_t fr
  * ------------------------------------------------------------------------------------------------------ */
 
 /* SQLite's own checksum, in the byte order that the magic number names. */
+static void checksum(bool big_endian, const uint8_t *bytes, size_t len, uint32_t sum[2])
+{
+    for (size_t i = 0; i < len; i += 8) {
+        uint32_t a = get_be32(bytes + i);
+        uint32_t b = get_be32(bytes + i + 4);
+        sum[0] += (big_endian ? a : __builtin_bswap32(a)) + sum[1];
+        sum[1] += (big_endian ? b : __builtin_bswap32(b)) + sum[0];
+    }
+}
+
+static bool header_big_endian(const uint8_t header[HEADER_BYTES])
+{
+    return (get_be32(header) & 1) != 0;
+}
+
 static bool header_valid(const uint8_t header[HEADER_BYTES])
 {
     uint32_t magic = get_be32(header);
     if ((magic & ~1u) != WAL_MAGIC || get_be32(header + 4) != WAL_VERSION || get_be32(header + 8) != PAGE_BYTES) {
         return false;
     }
-    bool big_endian = (magic & 1) != 0;
-    uint32_t first = 0;
-    uint32_t second = 0;
-    for (size_t i = 0; i < AT_CHECKSUM; i += 8) {
-        uint32_t a = get_be32(header + i);
-        uint32_t b = get_be32(header + i + 4);
-        first += (big_endian ? a : __builtin_bswap32(a)) + second;
-        second += (big_endian ? b : __builtin_bswap32(b)) + first;
-    }
-    return first == get_be32(header + AT_CHECKSUM) && second == get_be32(header + AT_CHECKSUM + 4);
+    uint32_t sum[2] = { 0 };
+    checksum(header_big_endian(header), header, AT_CHECKSUM, sum);
+    return sum[0] == get_be32(header + AT_CHECKSUM) && sum[1] == get_be32(header + AT_CHECKSUM + 4);
 }
 
 static void salts_take(struct log_state *state, const uint8_t header[HEADER_BYTES])
@@ -92,21 +116,19 @@ static void salts_take(struct log_state *state, const uint8_t header[HEADER_BYTE
     state->salts_known = true;
 }
 
-/*
- * Reads and shows the header. A header that was never written whole (absent, zero, or nothing behind it) is given as
- * zeros: SQLite takes the log for empty, and so it is, because the header is made durable before the first frame. Any
- * other that is not valid is damage.
- */
-static int header_read(struct vault_file *file, uint8_t header[HEADER_BYTES])
+enum header { HEADER_NONE, HEADER_SPOILT, HEADER_VALID };
+
+/* Reads and shows the header; zeros unless it is valid. SPOILT: there is something else, and frames follow it. */
+static int header_look(struct vault_file *file, uint8_t header[HEADER_BYTES], enum header *ret_what)
 {
     static const uint8_t ZERO[HEADER_BYTES] = { 0 };
     struct log_state *state = state_of(file);
     uint8_t hidden[HEADER_BYTES];
-    state->salts_known = false;
     memset(header, 0, HEADER_BYTES);
+    *ret_what = HEADER_NONE;
     int rc = read_below(file, hidden, HEADER_BYTES, 0);
     if (rc != SQLITE_OK || memcmp(hidden, ZERO, HEADER_BYTES) == 0) {
-        return rc;
+        return rc == SQLITE_IOERR_SHORT_READ ? SQLITE_OK : rc;
     }
     struct error err;
     for (unsigned turn = 0; hides_try(&state->hides, turn, &err) == ERR_OK; turn++) {
@@ -114,7 +136,7 @@ static int header_read(struct vault_file *file, uint8_t header[HEADER_BYTES])
             return SQLITE_IOERR_READ;
         }
         if (header_valid(header)) {
-            salts_take(state, header);
+            *ret_what = HEADER_VALID;
             return SQLITE_OK;
         }
     }
@@ -124,11 +146,63 @@ static int header_read(struct vault_file *file, uint8_t header[HEADER_BYTES])
     memset(header, 0, HEADER_BYTES);
     sqlite3_int64 size = 0;
     rc = file->below->pMethods->xFileSize(file->below, &size);
-    if (rc != SQLITE_OK || size <= HEADER_BYTES) {
+    *ret_what = size > HEADER_BYTES ? HEADER_SPOILT : HEADER_NONE;
+    return rc;
+}
+
+static int log_refused(struct vault_file *file, const struct error *why)
+{
+    return vault_refused(file->vault, why, "read the log '%s-wal'", file->vault->path);
+}
+
+/*
+ * A header that was never written whole (absent, zero, or nothing behind it) is given as zeros: SQLite takes the log
+ * for empty, and so it is, because the header is made durable before the first frame. So is that of a round which is
+ * in the database with all it had. Any other that is not of the present round is damage.
+ */
+static int header_read(struct vault_file *file, uint8_t header[HEADER_BYTES])
+{
+    struct log_state *state = state_of(file);
+    enum header what;
+    enum fresh_log log = FRESH_LOG_UNCHECKED;
+    struct error err;
+    state->salts_known = false;
+    int rc = header_look(file, header, &what);
+    if (rc != SQLITE_OK) {
         return rc;
     }
-    (void)FAIL(&err, DAMAGED, "it is not a header of this vault, and frames follow it");
-    return vault_refused(file->vault, &err, "read the header of '%s-wal'", file->vault->path);
+    if (what == HEADER_SPOILT) {
+        (void)FAIL(&err, DAMAGED, "it is not a header of this vault, and frames follow it");
+        return vault_refused(file->vault, &err, "read the header of '%s-wal'", file->vault->path);
+    }
+    bool valid = what == HEADER_VALID;
+    if (fresh_log_check(file->vault->fresh, valid ? header + AT_SALTS : NULL, &log, &err) != ERR_OK) {
+        return log_refused(file, &err);
+    }
+    if (valid && log == FRESH_LOG_ABSORBED) {
+        LOG_INFO("vault_log_was_in_database_already", "vault=%s", file->vault->name);
+        memset(header, 0, HEADER_BYTES);
+    } else if (valid) {
+        salts_take(state, header);
+        state->recovery =
+            (struct recovery){ .tail = fresh_tail_of(file->vault->fresh, state->salts),
+                               .big_endian = header_big_endian(header),
+                               .sum = { get_be32(header + AT_CHECKSUM), get_be32(header + AT_CHECKSUM + 4) } };
+    }
+    return SQLITE_OK;
+}
+
+int log_file_round(sqlite3_file *handle, struct fresh_round *ret_round)
+{
+    struct vault_file *file = vault_file_of(handle);
+    uint8_t header[HEADER_BYTES];
+    enum header what;
+    int rc = header_look(file, header, &what);
+    if (rc == SQLITE_OK) {
+        ret_round->there = what == HEADER_VALID;
+        memcpy(ret_round->salts, header + AT_SALTS, SALTS_BYTES);
+    }
+    return rc;
 }
 
 /* Once taken they are kept. Another handle may begin the log anew: the readers and the writer below notice. */
@@ -148,16 +222,43 @@ static int salts_ensure(struct vault_file *file)
     return vault_refused(file->vault, &why, "read '%s-wal'", file->vault->path);
 }
 
+/*
+ * A new round begins. The table of the database's pages becomes durable before the log that has them whole goes. Which
+ * header is there until the new one is must be certain: a loss of power may undo what was not synced, a cut and a
+ * deletion of the log too.
+ */
+static int round_begin(struct vault_file *file, const uint8_t salts[SALTS_BYTES])
+{
+    struct fresh *fresh = file->vault->fresh;
+    struct fresh_round visible = { 0 };
+    struct error err;
+    int rc = log_file_round(&file->handle, &visible);
+    bool durable = visible.there && fresh_tail_of(fresh, visible.salts).frame > 0;
+    if (rc == SQLITE_OK && !durable) {
+        rc = file->below->pMethods->xSync(file->below, SQLITE_SYNC_NORMAL);
+    }
+    if (rc != SQLITE_OK) {
+        return rc;
+    }
+    enum err_code begun = fresh_round_begin(fresh, salts, &visible, &err);
+    return begun == ERR_OK ? SQLITE_OK : begun == ERR_DISK_FULL ? SQLITE_FULL : SQLITE_IOERR_WRITE;
+}
+
 static int header_write(struct vault_file *file, const uint8_t header[HEADER_BYTES])
 {
     struct log_state *state = state_of(file);
     struct error err;
     state->salts_known = false;
+    state->committed.frame = 0;
+    int rc = round_begin(file, header + AT_SALTS);
+    if (rc != SQLITE_OK) {
+        return rc;
+    }
     if (hides_take_newest(&state->hides, &err) != ERR_OK ||
         hide_bytes(&state->hides.hide, 0, header, HEADER_BYTES, state->scratch, &err) != ERR_OK) {
         return SQLITE_IOERR_WRITE;
     }
-    int rc = write_below(file, state->scratch, HEADER_BYTES, 0);
+    rc = write_below(file, state->scratch, HEADER_BYTES, 0);
     if (rc == SQLITE_OK) {
         salts_take(state, header);
     }
@@ -225,6 +326,14 @@ static int salts_for(struct vault_file *file, const uint8_t header[FRAME_HEADER_
     return vault_refused(file->vault, &why, "write '%s-wal'", file->vault->path);
 }
 
+/* A frame that was noted as committed is written again only if its commit failed behind the sync. */
+static int commit_undo(struct vault_file *file, uint32_t frame)
+{
+    struct error err;
+    return fresh_commit_undo(file->vault->fresh, state_of(file)->salts, frame, &err) == ERR_OK ? SQLITE_OK
+                                                                                               : SQLITE_IOERR_WRITE;
+}
+
 /* With the header that was held back, or into the frame that is there. */
 static int page_write(struct vault_file *file, uint32_t frame, const uint8_t *page)
 {
@@ -252,9 +361,20 @@ static int page_write(struct vault_file *file, uint32_t frame, const uint8_t *pa
         hide_bytes(&state->hides.hide, frame, header, FRAME_HEADER_BYTES, state->scratch, &err) != ERR_OK) {
         return SQLITE_IOERR_WRITE;
     }
-    return together ? write_below(file, state->scratch, FRAME_BYTES, frame_at(frame))
-                    : write_below(file, state->scratch + FRAME_HEADER_BYTES, PAGE_BYTES,
-                                  frame_at(frame) + FRAME_HEADER_BYTES);
+    rc = commit_undo(file, frame);
+    if (rc != SQLITE_OK) {
+        return rc;
+    }
+    if (!together) {
+        return write_below(file, state->scratch + FRAME_HEADER_BYTES, PAGE_BYTES, frame_at(frame) + FRAME_HEADER_BYTES);
+    }
+    rc = write_below(file, state->scratch, FRAME_BYTES, frame_at(frame));
+    if (rc == SQLITE_OK && get_be32(header + AT_COMMIT) != 0) {
+        state->committed.frame = frame;
+        memcpy(state->committed.salts, state->salts, SALTS_BYTES);
+        memcpy(state->committed.nonce, state->scratch + FRAME_HEADER_BYTES + PAGE_BODY, NONCE_BYTES);
+    }
+    return rc;
 }
 
 /* Reads a frame and shows its header; the sealed page stays in the scratch. */
@@ -303,6 +423,26 @@ static int page_read(struct vault_file *file, uint32_t frame, uint8_t *page)
     return opened == ERR_DAMAGED ? refused(file, &err, frame) : SQLITE_IOERR_READ;
 }
 
+/* Is this frame, which was committed, still the one, in its place and whole? */
+static enum err_code recovery_check(struct recovery *recovery, const struct log_state *state, uint32_t frame,
+                                    const uint8_t shown[FRAME_BYTES], struct error *err)
+{
+    checksum(recovery->big_endian, shown, AT_FRAME_SALTS, recovery->sum);
+    checksum(recovery->big_endian, shown + FRAME_HEADER_BYTES, PAGE_BYTES, recovery->sum);
+    if (memcmp(shown + AT_FRAME_SALTS, state->salts, SALTS_BYTES) != 0 ||
+        get_be32(shown + AT_FRAME_CHECKSUM) != recovery->sum[0] ||
+        get_be32(shown + AT_FRAME_CHECKSUM + 4) != recovery->sum[1]) {
+        return FAIL(err, DAMAGED, "it does not follow on the frame before it");
+    }
+    const uint8_t *nonce = state->scratch + FRAME_HEADER_BYTES + PAGE_BODY;
+    if (frame == recovery->tail.frame &&
+        (get_be32(shown + AT_COMMIT) == 0 ||
+         (recovery->tail.nonce_known && memcmp(nonce, recovery->tail.nonce, NONCE_BYTES) != 0))) {
+        return FAIL(err, DAMAGED, "it is not the one that was committed");
+    }
+    return ERR_OK;
+}
+
 static int whole_frame_read(struct vault_file *file, uint32_t frame, uint8_t *out)
 {
     struct log_state *state = state_of(file);
@@ -313,7 +453,11 @@ static int whole_frame_read(struct vault_file *file, uint32_t frame, uint8_t *ou
     }
     struct error err;
     enum err_code opened = frame_open(state, frame, out, out + FRAME_HEADER_BYTES, &err);
-    if (opened == ERR_DAMAGED && state->recovering) {
+    bool committed = state->recovering && frame <= state->recovery.tail.frame;
+    if (opened == ERR_OK && committed) {
+        opened = recovery_check(&state->recovery, state, frame, out, &err);
+    }
+    if (opened == ERR_DAMAGED && state->recovering && !committed) {
         /* Frames of an earlier round carry its salts and are expected here; a frame of this round was cut or changed.
          */
         if (memcmp(out + AT_FRAME_SALTS, state->salts, SALTS_BYTES) == 0) {
@@ -425,19 +569,38 @@ static int log_truncate(sqlite3_file *handle, sqlite3_int64 size)
     struct vault_file *file = vault_file_of(handle);
     state_of(file)->held_frame = 0;
     state_of(file)->salts_known = false;
+    struct error err;
+    if (size == 0 && fresh_round_end(file->vault->fresh, &err) != ERR_OK) {
+        return SQLITE_IOERR_TRUNCATE;
+    }
     return below_truncate(handle, size);
 }
 
 static int log_sync(sqlite3_file *handle, int flags)
 {
-    int rc = held_flush(vault_file_of(handle));
-    return rc == SQLITE_OK ? below_sync(handle, flags) : rc;
+    struct vault_file *file = vault_file_of(handle);
+    struct committed *committed = &state_of(file)->committed;
+    int rc = held_flush(file);
+    rc = rc == SQLITE_OK ? below_sync(handle, flags) : rc;
+    if (rc == SQLITE_OK && committed->frame != 0) {
+        fresh_commit_note(file->vault->fresh, committed->salts, committed->frame, committed->nonce);
+        committed->frame = 0;
+    }
+    return rc;
 }
 
 static int log_file_size(sqlite3_file *handle, sqlite3_int64 *ret_size)
 {
-    int rc = held_flush(vault_file_of(handle));
-    return rc == SQLITE_OK ? below_file_size(handle, ret_size) : rc;
+    struct vault_file *file = vault_file_of(handle);
+    int rc = held_flush(file);
+    rc = rc == SQLITE_OK ? below_file_size(handle, ret_size) : rc;
+    uint32_t tail = fresh_tail_frame(file->vault->fresh);
+    if (rc == SQLITE_OK && tail > 0 && *ret_size < frame_at(tail + 1)) {
+        struct error why;
+        (void)FAIL(&why, DAMAGED, "it is gone or ends before frame %u, and that was committed", tail);
+        return log_refused(file, &why);
+    }
+    return rc;
 }
 
 static int log_close(sqlite3_file *handle)

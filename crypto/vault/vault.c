@@ -90,17 +90,6 @@ bool vault_exists(const char *path)
            part_exists(path, ".keys.prev");
 }
 
-enum err_code vault_create(const char *path, const struct vault_unlock *first_slot, struct error *err)
-{
-    if (vault_exists(path)) {
-        return FAIL(err, CONFLICT, "make a vault at '%s': there is one", path);
-    }
-    TRY(secret_init(err));
-    SCOPED(keys_fini) struct keys keys = { 0 };
-    TRY(keys_make(first_slot, &keys, err));
-    return keys_write(path, &keys, NULL, KEYS_REPLACE_PREVIOUS, err);
-}
-
 static enum err_code copy_unlock(const char *path, bool previous, const struct vault_unlock *unlock,
                                  struct keys *ret_keys, struct error *err)
 {
@@ -156,7 +145,7 @@ static enum err_code database_check(const struct vault *vault, struct error *err
                              : FAIL(err, DAMAGED, "open the database '%s': it is empty, and it was not", vault->path);
 }
 
-static enum err_code paths_set(struct vault *vault, const char *path, struct error *err)
+enum err_code vault_paths_set(struct vault *vault, const char *path, struct error *err)
 {
     vault->base = sqlite3_vfs_find(base_vfs_name);
     if (vault->base == NULL) {
@@ -173,19 +162,32 @@ static enum err_code paths_set(struct vault *vault, const char *path, struct err
     return rc == SQLITE_OK || rc == SQLITE_OK_SYMLINK ? ERR_OK : FAIL(err, IO, "resolve the path '%s'", path);
 }
 
+static enum err_code freshness_open(struct vault *vault, struct error *err)
+{
+    struct fresh_place place = {
+        .base = vault->base, .path = vault->path, .full_path = vault->full_path, .file_id = keys_file_id(&vault->keys)
+    };
+    SCOPED(secret_free) struct secret key = { 0 };
+    TRY(keys_vault_derive(&vault->keys, "holdfast vault 1 freshness", KDF_KEY_BYTES, &key, err));
+    atomic_store(&vault->keeps_fresh, keys_fresh(&vault->keys));
+    return fresh_new(&place, &key, &vault->fresh, err);
+}
+
 static enum err_code vault_set_up(struct vault *vault, const char *path, const struct vault_unlock *unlock,
                                   struct error *err)
 {
-    TRY(paths_set(vault, path, err));
+    TRY(vault_paths_set(vault, path, err));
     TRY(keys_open(path, unlock, &vault->keys, err));
     TRY(database_check(vault, err));
     atomic_store(&vault->made, keys_made(&vault->keys));
     TRY(vault_epochs_open(vault, err));
+    TRY(freshness_open(vault, err));
     return vfs_register(vault, err);
 }
 
-static void vault_release(struct vault *vault)
+void vault_release(struct vault *vault)
 {
+    fresh_free(vault->fresh);
     vault_epochs_fini(vault);
     keys_fini(&vault->keys);
     pthread_mutex_destroy(&vault->damage_lock);
@@ -194,8 +196,7 @@ static void vault_release(struct vault *vault)
     free(vault);
 }
 
-enum err_code vault_open(const char *path, const struct vault_unlock *unlock, struct vault **ret_vault,
-                         struct error *err)
+enum err_code vault_new(const char *path, struct vault **ret_vault, struct error *err)
 {
     TRY(secret_init(err));
     if (sqlite3_initialize() != SQLITE_OK) {
@@ -207,7 +208,72 @@ enum err_code vault_open(const char *path, const struct vault_unlock *unlock, st
     }
     CHECK(pthread_mutex_init(&vault->damage_lock, NULL) == 0);
     vault_epochs_init(vault);
+    *ret_vault = vault;
+    return ERR_OK;
+}
+
+/* The list of nonces first: a keys file says that it is there. */
+static enum err_code vault_make(struct vault *vault, const char *path, const struct vault_unlock *first_slot,
+                                struct error *err)
+{
+    TRY(vault_paths_set(vault, path, err));
+    TRY(keys_make(first_slot, &vault->keys, err));
+    TRY(keys_mark_fresh(&vault->keys, err));
+    TRY(freshness_open(vault, err));
+    TRY(fresh_make(vault->fresh, err));
+    return keys_write(path, &vault->keys, NULL, KEYS_REPLACE_PREVIOUS, err);
+}
+
+enum err_code vault_create(const char *path, const struct vault_unlock *first_slot, struct error *err)
+{
+    if (vault_exists(path)) {
+        return FAIL(err, CONFLICT, "make a vault at '%s': there is one", path);
+    }
+    struct vault *vault = NULL;
+    TRY(vault_new(path, &vault, err));
+    enum err_code rc = vault_make(vault, path, first_slot, err);
+    vault_release(vault);
+    return rc;
+}
+
+enum err_code vault_open(const char *path, const struct vault_unlock *unlock, struct vault **ret_vault,
+                         struct error *err)
+{
+    struct vault *vault = NULL;
+    TRY(vault_new(path, &vault, err));
     enum err_code rc = vault_set_up(vault, path, unlock, err);
+    if (rc != ERR_OK) {
+        vault_release(vault);
+        return rc;
+    }
+    *ret_vault = vault;
+    return ERR_OK;
+}
+
+static enum err_code make_anew(struct vault *vault, const char *path, uint64_t counter, struct error *err)
+{
+    TRY(vault_paths_set(vault, path, err));
+    TRY(keys_mark_fresh(&vault->keys, err));
+    TRY(freshness_open(vault, err));
+    fresh_continue(vault->fresh, counter);
+    TRY(fresh_make(vault->fresh, err));
+    TRY(keys_write(path, &vault->keys, NULL, KEYS_REPLACE_PREVIOUS, err));
+    TRY(vault_epochs_open(vault, err));
+    return vfs_register(vault, err);
+}
+
+enum err_code vault_make_anew(const char *path, struct keys *keys, uint64_t counter, struct vault **ret_vault,
+                              struct error *err)
+{
+    struct vault *vault = NULL;
+    enum err_code rc = vault_new(path, &vault, err);
+    if (rc != ERR_OK) {
+        keys_fini(keys);
+        return rc;
+    }
+    vault->keys = *keys;
+    *keys = (struct keys){ 0 };
+    rc = make_anew(vault, path, counter, err);
     if (rc != ERR_OK) {
         vault_release(vault);
         return rc;
@@ -227,6 +293,26 @@ void vault_close(struct vault *vault)
 const char *vault_vfs_name(const struct vault *vault)
 {
     return vault->name;
+}
+
+/* Freshness
+ * ------------------------------------------------------------------------------------------------------------------ */
+
+void vault_set_counter(struct vault *vault, const struct vault_counter_io *io)
+{
+    fresh_set_counter(vault->fresh, io);
+}
+
+enum err_code vault_freshness(const struct vault *vault, uint64_t *ret_counter, uint8_t ret_hash[32], struct error *err)
+{
+    return fresh_state(vault->fresh, ret_counter, ret_hash, err);
+}
+
+enum err_code vault_adopt_freshness(struct vault *vault, struct error *err)
+{
+    return fresh_give_up(vault->fresh)
+               ? ERR_OK
+               : FAIL(err, BUSY, "take the files of '%s' for the present ones: the database is open", vault->path);
 }
 
 /* Changes of the keys file

@@ -135,14 +135,32 @@ static enum err_code database_make(const struct opening *opening, struct error *
 static enum err_code keys_made_mark(struct keys *keys, void *unused, struct error *err)
 {
     (void)unused;
+    TRY(keys_mark_fresh(keys, err));
     return keys_mark_made(keys, err);
 }
 
+/* From now on a database that is empty and a list of nonces that is absent are damage. */
 static enum err_code made_mark(struct vault *vault, struct error *err)
 {
     TRY(vault_keys_change(vault, &(struct keys_change){ keys_made_mark, NULL, KEYS_REPLACE_PREVIOUS }, err));
     atomic_store(&vault->made, true);
+    atomic_store(&vault->keeps_fresh, true);
     return ERR_OK;
+}
+
+/* The list of nonces of a vault that has none: an older version made it, or a person gave the list up. */
+static enum err_code freshness_adopt(const struct opening *opening, struct error *err)
+{
+    struct vault *vault = opening->vault;
+    sqlite3_file *database = NULL;
+    sqlite3_file *log = NULL;
+    struct fresh_round round = { 0 };
+    if (sqlite3_file_control(opening->db, "main", SQLITE_FCNTL_FILE_POINTER, &database) != SQLITE_OK ||
+        sqlite3_file_control(opening->db, "main", SQLITE_FCNTL_JOURNAL_POINTER, &log) != SQLITE_OK ||
+        log_file_round(log, &round) != SQLITE_OK) {
+        return FAIL(err, IO, "read the log of '%s'", vault->path);
+    }
+    return fresh_adopt(vault->fresh, vault_file_of(database)->below, &round, err);
 }
 
 static enum err_code database_set_up(const struct opening *opening, int cache_kib, struct error *err)
@@ -160,7 +178,14 @@ static enum err_code database_set_up(const struct opening *opening, int cache_ki
                     answer);
     }
     TRY(sql_run(opening, "SELECT count(*) FROM sqlite_schema", answer, err));
-    return atomic_load(&vault->made) ? ERR_OK : made_mark(vault, err);
+    if (!fresh_kept(vault->fresh)) {
+        TRY(freshness_adopt(opening, err));
+    }
+    if (atomic_load(&vault->made) && atomic_load(&vault->keeps_fresh)) {
+        return ERR_OK;
+    }
+    TRY(fresh_save(vault->fresh, err));
+    return made_mark(vault, err);
 }
 
 enum err_code vault_open_database(struct vault *vault, int cache_kib, sqlite3 **ret_db, struct error *err)

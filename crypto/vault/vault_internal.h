@@ -14,6 +14,7 @@
 #include <stdatomic.h>
 
 #include "crypto/vault/epochs.h"
+#include "crypto/vault/fresh.h"
 #include "crypto/vault/keys.h"
 #include "crypto/vault/vault.h"
 
@@ -28,6 +29,8 @@ struct vault {
     struct epochs epochs;
     pthread_mutex_t count_lock; /* taken before keys_lock: one at a time accounts for pages, or begins an epoch */
     atomic_bool made;           /* the database has been made: an empty one is damage */
+    struct fresh *fresh;
+    atomic_bool keeps_fresh; /* NAME.fresh has been made: one that is absent is damage */
     pthread_mutex_t damage_lock;
     unsigned damages; /* how often `damage` was set */
     struct error damage;
@@ -61,6 +64,13 @@ struct keys_change {
 };
 MUST_USE enum err_code vault_keys_change(struct vault *vault, const struct keys_change *change, struct error *err);
 
+/*
+ * For a restore: a vault at `path` with these keys, taken over in any case, of which no database is made yet. The
+ * counter of its freshness goes on above `counter`.
+ */
+MUST_USE enum err_code vault_make_anew(const char *path, struct keys *keys, uint64_t counter, struct vault **ret_vault,
+                                       struct error *err);
+
 /* The epochs of the vault's keys, in memory, and counted from now on. */
 void vault_epochs_init(struct vault *vault);
 void vault_epochs_fini(struct vault *vault);
@@ -68,6 +78,11 @@ MUST_USE enum err_code vault_epochs_open(struct vault *vault, struct error *err)
 
 /* A new epoch, durable, which seals from now on. Pages of the old ones stay until they are re-keyed. */
 MUST_USE enum err_code vault_epoch_begin(struct vault *vault, struct error *err);
+
+/* A vault without paths and keys yet; where its database is; and the end of one whose VFS is not registered. */
+MUST_USE enum err_code vault_new(const char *path, struct vault **ret_vault, struct error *err);
+MUST_USE enum err_code vault_paths_set(struct vault *vault, const char *path, struct error *err);
+void vault_release(struct vault *vault);
 
 /* Registers the VFS of a vault whose keys and paths are set. */
 MUST_USE enum err_code vfs_register(struct vault *vault, struct error *err);
@@ -77,6 +92,9 @@ void vfs_unregister(struct vault *vault);
 int database_file_start(struct vault_file *file);
 int log_file_start(struct vault_file *file);
 int temporary_file_start(struct vault_file *file);
+
+/* Which round the header in this log file opens. */
+int log_file_round(sqlite3_file *handle, struct fresh_round *ret_round);
 
 /* Passed to the file below as they are. */
 int below_close(sqlite3_file *handle);

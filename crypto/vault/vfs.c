@@ -1,6 +1,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/log.h"
 #include "crypto/vault/vault_internal.h"
 
 static const int TEMPORARY_FLAGS =
@@ -58,6 +59,11 @@ static int vfs_delete(sqlite3_vfs *vfs, const char *name, int sync_folder)
     struct vault *vault = vault_of(vfs);
     if (name_is(vault, name, "-journal")) {
         return SQLITE_IOERR_DELETE_NOENT;
+    }
+    struct error err;
+    if (name_is(vault, name, "-wal") && fresh_round_end(vault->fresh, &err) != ERR_OK) {
+        log_error("vault_log_not_deleted", &err); /* it counts on */
+        return SQLITE_IOERR_DELETE;
     }
     return vault->base->xDelete(vault->base, name, sync_folder);
 }

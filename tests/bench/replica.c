@@ -103,7 +103,7 @@ static void close_site(struct site *site)
     vault_close(site->vault);
     device_key_free(site->key);
     store_identity_fini(&site->identity);
-    static const char *const endings[] = { "", "-wal", ".keys", ".keys.prev" };
+    static const char *const endings[] = { "", "-wal", ".fresh", ".keys", ".keys.prev" };
     for (size_t i = 0; i < ARRAY_LEN(endings); i++) {
         char path[128];
         (void)snprintf(path, sizeof(path), "%s%s", site->path, endings[i]);

@@ -234,7 +234,7 @@ static void round_run(struct side *side, int round)
 
 static void side_remove(struct side *side)
 {
-    static const char *const SUFFIXES[] = { "", "-wal", ".keys", ".keys.prev" };
+    static const char *const SUFFIXES[] = { "", "-wal", ".fresh", ".keys", ".keys.prev" };
     char name[128];
     for (size_t i = 0; i < ARRAY_LEN(SUFFIXES); i++) {
         (void)snprintf(name, sizeof(name), "%s%s", side->path, SUFFIXES[i]);

@@ -51,7 +51,7 @@ static const uint8_t vault_key[VAULT_KEY_FILE_BYTES] = { 7 };
 
 static void site_stop(void)
 {
-    static const char *const endings[] = { "", "-wal", ".keys", ".keys.prev" };
+    static const char *const endings[] = { "", "-wal", ".fresh", ".keys", ".keys.prev" };
     struct store_verified verified;
     if (site.store == NULL) {
         return;

@@ -37,7 +37,7 @@ static void box_start(struct box *box)
 static void box_stop(struct box *box)
 {
     static const char *const names[] = { "replica.db", "replica.db-wal", "replica.db.keys", "replica.db.keys.prev",
-                                         "vault.key" };
+                                         "replica.db.fresh", "vault.key" };
     lockbox_close(&box->box);
     cr_assert_eq(uv_loop_close(&box->loop), 0);
     uv_library_shutdown(); /* its thread ends before the leak check */

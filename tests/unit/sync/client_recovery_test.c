@@ -106,7 +106,7 @@ static void put_older_copy_back(struct desk *desk)
     desk_client_stop(desk);
     struct vault_unlock unlock = { VAULT_SLOT_KEY_FILE, world_vault_key, VAULT_KEY_FILE_BYTES };
     replica_close_files(&desk->replica);
-    static const char *const endings[] = { "", "-wal", ".keys", ".keys.prev" };
+    static const char *const endings[] = { "", "-wal", ".fresh", ".keys", ".keys.prev" };
     for (size_t i = 0; i < ARRAY_LEN(endings); i++) {
         char path[128];
         (void)snprintf(path, sizeof(path), "%s%s", desk->replica.path, endings[i]);

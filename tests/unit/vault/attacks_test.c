@@ -127,7 +127,7 @@ static struct bytes without_epochs(const char *path)
 
 Test(vault_attack, a1_a_stolen_copy_shows_nothing_of_what_is_stored)
 {
-    static const char *const SUFFIXES[] = { "", "-wal", ".keys", ".keys.prev" };
+    static const char *const SUFFIXES[] = { "", "-wal", ".fresh", ".keys", ".keys.prev" };
     static const char *const TEXTS[] = { MARKER, "SQLite format 3", "CREATE TABLE", "CREATE INDEX" };
     struct world world;
     filled(&world);
@@ -171,7 +171,7 @@ Test(vault_attack, a1_a_stolen_copy_does_not_open_with_another_secret)
 
 Test(vault_attack, a1_a_stolen_copy_is_for_its_owner_only_to_read)
 {
-    static const char *const SUFFIXES[] = { "", "-wal", ".keys", ".keys.prev" };
+    static const char *const SUFFIXES[] = { "", "-wal", ".fresh", ".keys", ".keys.prev" };
     struct world world;
     filled(&world);
     for (size_t i = 0; i < ARRAY_LEN(SUFFIXES); i++) {

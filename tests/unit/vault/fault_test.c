@@ -119,6 +119,7 @@ static long calls_of_a_whole_run(void)
     cr_assert(work(&world, &outcome));
     long calls = shim.calls;
     world_fini(&world);
+    shim_reset();
     return calls;
 }
 

@@ -252,7 +252,7 @@ Test(vault_keys, have_eight_slots)
 
 Test(vault_keys, and_all_other_files_are_readable_by_their_owner_only)
 {
-    static const char *const SUFFIXES[] = { ".keys", ".keys.prev", "", "-wal" };
+    static const char *const SUFFIXES[] = { ".keys", ".keys.prev", ".fresh", "", "-wal" };
     struct world world;
     world_make(&world);
     world_open(&world);

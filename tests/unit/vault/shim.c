@@ -7,7 +7,7 @@
 
 #include "crypto/vault/vault_internal.h"
 
-enum { DISKS = 2, SECTOR = 512 };
+enum { DISKS = 3, SECTOR = 512 };
 
 struct shim shim;
 
@@ -125,6 +125,17 @@ static void disk_sync(struct disk *disk)
     disk->last = &disk->first;
 }
 
+/* What lies in a file that is opened for the first time has been durable for long. */
+static void disk_take(struct disk *disk, sqlite3_file *below)
+{
+    sqlite3_int64 size = 0;
+    cr_assert_eq(below->pMethods->xFileSize(below, &size), SQLITE_OK);
+    disk_resize(disk, (size_t)size);
+    if (size > 0) {
+        cr_assert_eq(below->pMethods->xRead(below, disk->durable, (int)size, 0), SQLITE_OK);
+    }
+}
+
 static uint64_t seeded(void)
 {
     shim.seed += 0x9e3779b97f4a7c15u;
@@ -158,7 +169,7 @@ static void disk_free(struct disk *disk)
 
 void shim_after_power_loss(const char *path, const char *to)
 {
-    static const char *const SUFFIXES[] = { "", "-wal" };
+    static const char *const SUFFIXES[] = { "", "-wal", ".fresh" };
     for (size_t i = 0; i < ARRAY_LEN(SUFFIXES); i++) {
         char name[128];
         (void)snprintf(name, sizeof(name), "%s%s", path, SUFFIXES[i]);
@@ -336,6 +347,9 @@ static int shim_open(sqlite3_vfs *self, const char *name, sqlite3_file *handle, 
     if (rc == SQLITE_OK) {
         handle->pMethods = &METHODS;
         file->disk = name != NULL && shim.power_loss_at != 0 ? disk_of(name, true) : NULL;
+        if (file->disk != NULL && file->disk->durable == NULL) {
+            disk_take(file->disk, file->below);
+        }
         if (file->disk != NULL) {
             file->disk->gone = false;
         }

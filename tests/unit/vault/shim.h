@@ -31,7 +31,7 @@ extern struct shim shim;
 /* Registers the shim once and puts it under vaults opened from now on, with nothing to do. */
 void shim_reset(void);
 
-/* Writes the database and the log of `path`, as left by the loss of power, to `to` and `to`-wal. */
+/* Writes the database, the log and the list of nonces of `path`, as left by the loss of power, to `to`. */
 void shim_after_power_loss(const char *path, const char *to);
 
 #endif

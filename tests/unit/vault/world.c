@@ -44,7 +44,9 @@ void world_shut(struct world *world)
 
 void world_fini(struct world *world)
 {
-    static const char *const SUFFIXES[] = { "", "-wal", ".keys", ".keys.prev", "-journal", ".other" };
+    static const char *const SUFFIXES[] = {
+        "", "-wal", ".fresh", ".rekey", ".keys", ".keys.prev", "-journal", ".other"
+    };
     if (world->db != NULL) {
         world_shut(world);
     }
@@ -72,7 +74,7 @@ void world_sweep(struct world *world)
 
 void world_copy(const struct world *from, struct world *to)
 {
-    static const char *const SUFFIXES[] = { "", "-wal", ".keys", ".keys.prev" };
+    static const char *const SUFFIXES[] = { "", "-wal", ".fresh", ".rekey", ".keys", ".keys.prev" };
     world_folder(to);
     for (size_t i = 0; i < ARRAY_LEN(SUFFIXES); i++) {
         if (access(world_file(from, SUFFIXES[i]), F_OK) == 0) {
@@ -132,6 +134,11 @@ void fill_zero(const char *path, long at, size_t len)
         cr_assert_neq(fputc(0, file), EOF);
     }
     cr_assert_eq(fclose(file), 0);
+}
+
+void world_lose_notes(const struct world *world)
+{
+    fill_zero(world_file(world, ".fresh"), 0, 2 * 4096);
 }
 
 void copy_bytes(const char *from, long from_at, const char *to, long to_at, size_t len)
