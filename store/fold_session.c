@@ -406,6 +406,8 @@ enum err_code fold_attendance_out(struct store *store, int64_t op_number, const 
     bind_key(s, &key);
     bind_int(s, 4, op_number);
     TRY(db_run(&store->db, s, err));
+    /* what it stood over stands again, also when that is the only one left */
+    TRY(mark_heads(store, &key, err));
     return fold_mark(store, KIND_ATTENDANCE, slice_of(op->subject, op->subject_len), err);
 }
 
