@@ -160,8 +160,8 @@ static enum err_code author_key(struct store *store, const struct author *author
     return rc;
 }
 
-static enum err_code check_signature(struct store *store, const struct author *author, const struct store_run *run,
-                                     const uint8_t link[SHA256_BYTES], struct error *err)
+enum err_code run_signed(struct store *store, const struct author *author, const struct store_run *run,
+                         const uint8_t link[SHA256_BYTES], struct error *err)
 {
     struct certificate certificate;
     TRY(author_key(store, author, &certificate, err));
@@ -169,40 +169,83 @@ static enum err_code check_signature(struct store *store, const struct author *a
     signed_op.seq = run->signed_seq;
     uint8_t message[OP_LINK_MESSAGE_BYTES];
     op_link_message(store->stream, &signed_op, link, message);
-    struct slice signature = slice_of(run->signature, run->signature_len);
-    TRY(signature_verify(slice_of(certificate.public_key, certificate.public_key_len), OP_LINK_CONTEXT,
-                         slice_of(message, sizeof(message)), signature, err));
-    return oplog_author_sign(store, author, run->signed_seq, signature, err);
+    return signature_verify(slice_of(certificate.public_key, certificate.public_key_len), OP_LINK_CONTEXT,
+                            slice_of(message, sizeof(message)), slice_of(run->signature, run->signature_len), err);
 }
 
-static enum err_code take_run(struct store *store, const struct store_run *run, int64_t received_at_ms,
+static enum err_code take_signature(struct store *store, const struct author *author, const struct store_run *run,
+                                    struct error *err)
+{
+    TRY(run_signed(store, author, run, author->newest_link, err));
+    return oplog_author_sign(store, author, run->signed_seq, slice_of(run->signature, run->signature_len), err);
+}
+
+static enum err_code take_ops(struct store *store, struct author *author, const struct store_run *run,
+                              int64_t received_at_ms, struct store_applied *applied, struct error *err)
+{
+    SCOPED(run_seeds_fini) struct run_seeds seeds = { 0 };
+    TRY(keep_seeds(store, author, run, &seeds, err));
+    uint64_t held = author->newest_seq;
+    for (size_t i = 0; i < run->ops.count; i++) {
+        const struct op *op = &run->ops.ops[i];
+        TRY(take_op(store, author, op, seeded(&seeds, op->id.seq), received_at_ms, applied, err));
+        /* A signature over what was held before adds nothing: its link is not at hand, and a newer one will cover it.
+         */
+        if (op->id.seq == run->signed_seq && op->id.seq > held) {
+            TRY(take_signature(store, author, run, err));
+        }
+    }
+    if (author->newest_seq == held) {
+        return ERR_OK;
+    }
+    if (run->signed_seq != author->newest_seq) {
+        return FAIL(err, HISTORY, "take records %llu to %llu of a device: it did not sign the last of them",
+                    (unsigned long long)held + 1, (unsigned long long)author->newest_seq);
+    }
+    return oplog_author_save(store, author, err);
+}
+
+/* Of a chain of this copy: another branch takes the place of ours, and what came from the centre is there. */
+static enum err_code take_own(struct store *store, struct author *author, const struct store_exchange *exchange,
+                              const struct store_run *run, struct store_applied *applied, struct error *err)
+{
+    int64_t fork;
+    TRY(fork_take(store, author, run, exchange->received_at_ms, &fork, err));
+    TRY(take_ops(store, author, run, exchange->received_at_ms, applied, err));
+    if (author->id == store->self.id) {
+        store->self = *author;
+    }
+    struct store_receipt held = { .incarnation = author->incarnation,
+                                  .acked_seq = run->ops.ops[run->ops.count - 1].id.seq };
+    struct own_chain chain;
+    bool found;
+    TRY(chain_find(store, author->incarnation, &chain, &found, err));
+    CHECK(found);
+    if (chain.acked_seq < held.acked_seq) {
+        TRY(chain_acked(store, author, &held, err));
+    }
+    return fork == 0 ? ERR_OK : fork_issue(store, fork, exchange->received_at_ms, &applied->issued_again, err);
+}
+
+static enum err_code take_run(struct store *store, const struct store_exchange *exchange, const struct store_run *run,
                               struct store_applied *applied, struct error *err)
 {
     if (run->ops.count == 0) {
         return FAIL(err, PROTOCOL, "take a run without records");
     }
     struct author author;
-    SCOPED(run_seeds_fini) struct run_seeds seeds = { 0 };
     TRY(author_of_run(store, run, &author, err));
-    TRY(keep_seeds(store, &author, run, &seeds, err));
-    uint64_t held = author.newest_seq;
-    for (size_t i = 0; i < run->ops.count; i++) {
-        const struct op *op = &run->ops.ops[i];
-        TRY(take_op(store, &author, op, seeded(&seeds, op->id.seq), received_at_ms, applied, err));
-        /* A signature over what was held before adds nothing: its link is not at hand, and a newer one will cover it.
-         */
-        if (op->id.seq == run->signed_seq && op->id.seq > held) {
-            TRY(check_signature(store, &author, run, author.newest_link, err));
-        }
+    if (memcmp(author.device, store->self.device, DEVICE_ID_BYTES) != 0) {
+        return take_ops(store, &author, run, exchange->received_at_ms, applied, err);
     }
-    if (author.newest_seq == held) {
-        return ERR_OK;
-    }
-    if (run->signed_seq != author.newest_seq) {
-        return FAIL(err, HISTORY, "take records %llu to %llu of a device: it did not sign the last of them",
-                    (unsigned long long)held + 1, (unsigned long long)author.newest_seq);
-    }
-    return oplog_author_save(store, &author, err);
+    struct own_chain chain;
+    bool ours;
+    size_t before = applied->new_ops;
+    TRY(chain_find(store, author.incarnation, &chain, &ours, err));
+    enum err_code rc = ours ? take_own(store, &author, exchange, run, applied, err)
+                            : take_ops(store, &author, run, exchange->received_at_ms, applied, err);
+    applied->came_back += applied->new_ops - before;
+    return rc;
 }
 
 /* ---- the exchange ---- */
@@ -210,11 +253,21 @@ static enum err_code take_run(struct store *store, const struct store_run *run, 
 static enum err_code save_sync(struct store *store, const struct store_exchange *exchange, struct error *err)
 {
     sqlite3_stmt *s;
-    TRY(db_statement(&store->db, "UPDATE sync_state SET cursor = ?1, clock_offset = ?2, newest_hlc = ?3", &s, err));
+    TRY(db_statement(
+        &store->db,
+        "UPDATE sync_state SET cursor = ?1, clock_offset = ?2, newest_hlc = ?3, settled = max(settled, ?4), mark = ?5",
+        &s, err));
     bind_int(s, 1, (int64_t)exchange->cursor);
     bind_int(s, 2, exchange->clock_offset_ms);
     bind_int(s, 3, (int64_t)store->newest_hlc);
-    return db_run(&store->db, s, err);
+    bind_int(s, 4, exchange->whole);
+    if (exchange->mark_known) {
+        bind_int(s, 5, exchange->mark);
+    } else {
+        bind_null(s, 5);
+    }
+    TRY(db_run(&store->db, s, err));
+    return exchange->read_again ? chains_ask(store, err) : ERR_OK;
 }
 
 /* What the centre said of the chain that the exchange was about. */
@@ -236,15 +289,13 @@ static enum err_code take_all(struct store *store, const struct store_exchange *
                               struct error *err)
 {
     for (size_t i = 0; i < exchange->run_count; i++) {
-        TRY(take_run(store, &exchange->runs[i], exchange->received_at_ms, applied, err));
+        TRY(take_run(store, exchange, &exchange->runs[i], applied, err));
     }
     TRY(fold_flush(store, err));
-    /* our own ops may have come back */
-    bool found;
-    TRY(oplog_author_find(store, store->self.device, store->self.incarnation, &store->self, &found, err));
     if (exchange->receipt != NULL) {
         TRY(take_receipt(store, exchange, err));
     }
+    TRY(copies_count(store, applied, exchange->received_at_ms, err));
     return save_sync(store, exchange, err);
 }
 

@@ -122,7 +122,7 @@ static enum err_code read_state(struct store *store, struct store_sync *sync, st
 {
     sqlite3_stmt *s;
     bool row;
-    TRY(db_statement(&store->db, "SELECT cursor, clock_offset, generation FROM sync_state", &s, err));
+    TRY(db_statement(&store->db, "SELECT cursor, clock_offset, mark FROM sync_state", &s, err));
     TRY(db_step(&store->db, s, &row, err));
     if (!row) {
         return FAIL(err, DAMAGED, "read the state of the exchange: it is missing");
@@ -131,7 +131,8 @@ static enum err_code read_state(struct store *store, struct store_sync *sync, st
                                  .oldest_pending_ms = OP_TIME_NONE,
                                  .clock_known = sqlite3_column_type(s, 1) != SQLITE_NULL,
                                  .clock_offset_ms = column_int_or(s, 1, 0),
-                                 .generation = (uint64_t)column_int_or(s, 2, 0) };
+                                 .mark_known = sqlite3_column_type(s, 2) != SQLITE_NULL,
+                                 .mark = (uint32_t)column_int_or(s, 2, 0) };
     sqlite3_reset(s);
     return ERR_OK;
 }
@@ -294,6 +295,12 @@ enum err_code chain_acked(struct store *store, const struct author *author, cons
     bind_blob(s, 4, receipt->signature, receipt->signature_len);
     bind_int(s, 5, (int64_t)receipt->acked_seq);
     return db_run(&store->db, s, err);
+}
+
+enum err_code chains_ask(struct store *store, struct error *err)
+{
+    return db_exec(&store->db,
+                   "UPDATE own_chain SET asks = 1 WHERE author IN (SELECT id FROM author WHERE newest_seq > 0)", err);
 }
 
 /* ---- a fresh one ---- */

@@ -133,8 +133,39 @@ MUST_USE enum err_code chain_acked(struct store *store, const struct author *aut
 /* The chain of this author, begun if need be; fills the author in. */
 MUST_USE enum err_code chain_ensure(struct store *store, struct author *author, struct slice certificate,
                                     struct error *err);
+/* Each chain with ops is to be compared with what the centre holds. */
+MUST_USE enum err_code chains_ask(struct store *store, struct error *err);
 /* A fresh incarnation, in which ops are made from now on. */
 MUST_USE enum err_code chain_begin(struct store *store, struct error *err);
+
+/* ---- store/write.c ---- */
+
+/*
+ * Appends what an op says to the chain of new ops, as it was said: kind, subject, actor, times, hlc, what it supersedes
+ * and body (or body_hash, when erased). The rest of it is made here. One that is not admitted is kept as quarantined.
+ */
+MUST_USE enum err_code write_again(struct store *store, struct op *op, int64_t now_ms, struct error *err);
+
+/* ---- store/fork.c ---- */
+
+/*
+ * Compares a run of an own chain with what is held of it. Where it differs and this device's signature is over the run,
+ * our branch is set aside: *ret_fork is its number (0: none), and `author` ends before it.
+ */
+MUST_USE enum err_code fork_take(struct store *store, struct author *author, const struct store_run *run,
+                                 int64_t now_ms, int64_t *ret_fork, struct error *err);
+/* Issues the ops of a branch set aside again, in the chain of new ops. */
+MUST_USE enum err_code fork_issue(struct store *store, int64_t fork, int64_t now_ms, size_t *ret_issued,
+                                  struct error *err);
+/* The device's signature over the last op of a run, after which its link is `link`. */
+MUST_USE enum err_code run_signed(struct store *store, const struct author *author, const struct store_run *run,
+                                  const uint8_t link[SHA256_BYTES], struct error *err);
+
+/* ---- store/copies.c ---- */
+
+/* Counts what an exchange brought of this device itself. */
+MUST_USE enum err_code copies_count(struct store *store, const struct store_applied *applied, int64_t now_ms,
+                                    struct error *err);
 
 /* ---- store/fold_marks.c ---- */
 

@@ -53,12 +53,13 @@ CREATE INDEX op_subject ON op (subject) WHERE kind <> 5;
 CREATE INDEX op_quarantined ON op (id) WHERE quarantine IS NOT NULL;
 
 -- A branch of one of this device's own histories whose place another one took: it is evidence and stays as it was. Its ops were
--- issued again as issued_author's, from issued_seq on.
+-- issued again in the chain issued_author, from issued_seq on.
 CREATE TABLE fork (
     id             INTEGER PRIMARY KEY,
     author         INTEGER NOT NULL,
     first_seq      INTEGER NOT NULL,
     last_seq       INTEGER NOT NULL,
+    before_link    BLOB NOT NULL CHECK (length(before_link) = 32),
     last_link      BLOB NOT NULL CHECK (length(last_link) = 32),
     signed_seq     INTEGER NOT NULL,         -- 0: nothing of the branch was signed
     signature      BLOB,
@@ -120,7 +121,7 @@ CREATE TABLE sync_state (
     twin_at        INTEGER,                  -- when something last came that another machine made as this device
     twin_ops       INTEGER NOT NULL DEFAULT 0,
     stale_at       INTEGER,                  -- when the centre last said that it had seen newer files of this device
-    generation     INTEGER                   -- of the centre's positions; NULL: never told
+    mark           INTEGER                   -- what the centre said stands at the cursor; NULL: nothing
 ) STRICT;
 INSERT INTO sync_state (only, cursor, newest_hlc, dirty_site) VALUES (1, 0, 0, 1);
 

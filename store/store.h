@@ -111,7 +111,8 @@ struct store_sync {
     int64_t oldest_pending_ms; /* recorded_at of the oldest op not acknowledged; OP_TIME_NONE */
     int64_t clock_offset_ms;   /* this clock minus the centre's, as last measured */
     bool clock_known;
-    uint64_t generation; /* of the centre's positions, as last told; 0: never */
+    bool mark_known;
+    uint32_t mark; /* what the centre said stands at the cursor */
 };
 
 MUST_USE enum err_code store_sync_read(struct store *store, struct store_sync *ret_sync, struct error *err);
@@ -162,8 +163,12 @@ struct store_exchange {
     const struct store_run *runs;
     size_t run_count;
     uint64_t cursor;
+    bool read_again; /* positions may stand for other ops now: each own chain is to be compared */
+    bool mark_known;
+    uint32_t mark;           /* at the cursor */
     uint64_t own_signed_seq; /* what this device signed of its own chain in the request; 0: nothing */
     struct slice own_signature;
+    bool whole;                          /* what the centre holds of the stream is all here after it */
     const struct store_receipt *receipt; /* NULL: nothing was said of own ops that may be believed */
     int64_t clock_offset_ms;
     int64_t received_at_ms;
@@ -172,6 +177,8 @@ struct store_exchange {
 struct store_applied {
     size_t new_ops;
     size_t quarantined;
+    size_t came_back;    /* new ones that were made as this device, and not by this copy of its replica */
+    size_t issued_again; /* of this copy, under a fresh incarnation, since others had taken their numbers */
 };
 
 /*
@@ -179,6 +186,10 @@ struct store_applied {
  * compared and skipped. A run that begins at seq 1 must carry its author's certificate, issued by the CA of enrolment
  * and for this stream. A signature in a run must fit. Ops that record_admit does not allow are kept as quarantined with
  * the reason and not folded.
+ *
+ * A run of this device itself that this device signed and that is not what this copy made under the same numbers is
+ * another copy's, and was at the centre first: it takes the place of ours, which is set aside as it was, and what it
+ * said is issued again under a fresh incarnation.
  */
 MUST_USE enum err_code store_apply(struct store *store, const struct store_exchange *exchange,
                                    struct store_applied *ret_applied, struct error *err);
@@ -196,6 +207,30 @@ MUST_USE enum err_code store_mark_refused(struct store *store, uint32_t incarnat
  * comes back with an exchange.
  */
 MUST_USE enum err_code store_restored(struct store *store, int64_t now_ms, struct error *err);
+
+/*
+ * The centre holds records of `incarnation` that this copy does not, or others: this is an older copy that was put
+ * back, or a copy of it is in use elsewhere. Unless something of the chain still has to be compared with what the
+ * centre holds, new ops are made under a fresh incarnation from now on.
+ */
+MUST_USE enum err_code store_found_older(struct store *store, uint32_t incarnation, int64_t now_ms, struct error *err);
+
+/* All that the centre holds of `incarnation` has come: new ops are made under a fresh one at the latest from now on. */
+MUST_USE enum err_code store_caught_up(struct store *store, uint32_t incarnation, struct error *err);
+
+/* Positions may stand for other ops now: the stream is read from its beginning, and each own chain compared. */
+MUST_USE enum err_code store_read_again(struct store *store, struct error *err);
+
+/* What is known of other copies of this replica. Instants are OP_TIME_NONE where there was nothing. */
+struct store_copies {
+    int64_t older_at_ms;   /* when this copy was last found to be older than what had been synchronised */
+    uint64_t came_back;    /* records that it lacked, since */
+    uint64_t issued_again; /* of its own, since others had taken their numbers */
+    int64_t twin_at_ms;    /* when a record last came that another machine made as this device meanwhile */
+    uint64_t twin_ops;
+};
+
+MUST_USE enum err_code store_copies_read(struct store *store, struct store_copies *ret_copies, struct error *err);
 
 /* ---- what the rules must look at again ---- */
 
@@ -256,9 +291,11 @@ struct store_verified {
     uint64_t authors;
     uint64_t signed_ops; /* covered by a checked signature */
     uint64_t quarantined;
+    uint64_t set_aside; /* ops in branches that others took the place of */
 };
 
-/* Every header, body hash, link and signature of the log; SQLite's own integrity check; the tables against a rebuild.
+/* Every header, body hash, link and signature of the log and of branches set aside; SQLite's own integrity check; the
+ * tables against a rebuild.
  */
 MUST_USE enum err_code store_verify(struct store *store, struct store_verified *ret_verified, struct error *err);
 

@@ -7,7 +7,8 @@
 /* Own chains of their own, branches set aside, erased assertions as heads. */
 static const char from_1_to_2[] =
     "CREATE TABLE fork (id INTEGER PRIMARY KEY, author INTEGER NOT NULL, first_seq INTEGER NOT NULL, "
-    "last_seq INTEGER NOT NULL, last_link BLOB NOT NULL CHECK (length(last_link) = 32), signed_seq INTEGER NOT NULL, "
+    "last_seq INTEGER NOT NULL, before_link BLOB NOT NULL CHECK (length(before_link) = 32), last_link BLOB NOT NULL "
+    "CHECK (length(last_link) = 32), signed_seq INTEGER NOT NULL, "
     "signature BLOB, noticed_at INTEGER NOT NULL, issued_author INTEGER NOT NULL, issued_seq INTEGER NOT NULL) STRICT;"
     "CREATE TABLE forked_op (fork INTEGER NOT NULL REFERENCES fork (id), seq INTEGER NOT NULL, header BLOB NOT NULL, "
     "salt BLOB, body BLOB, quarantine TEXT, received_at INTEGER NOT NULL, PRIMARY KEY (fork, seq)) "
@@ -43,7 +44,7 @@ static const char from_1_to_2[] =
     "ALTER TABLE sync_state ADD COLUMN twin_at INTEGER;"
     "ALTER TABLE sync_state ADD COLUMN twin_ops INTEGER NOT NULL DEFAULT 0;"
     "ALTER TABLE sync_state ADD COLUMN stale_at INTEGER;"
-    "ALTER TABLE sync_state ADD COLUMN generation INTEGER;"
+    "ALTER TABLE sync_state ADD COLUMN mark INTEGER;"
 
     "DROP TABLE attendance;"
     "CREATE TABLE attendance (placement BLOB NOT NULL, day INTEGER NOT NULL, slot INTEGER NOT NULL, "

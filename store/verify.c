@@ -102,23 +102,29 @@ static enum err_code wrong(const struct author *author, uint64_t seq, const char
     return FAIL(err, HISTORY, "verify record %llu of device %.8s: %s", (unsigned long long)seq, device, what);
 }
 
+static enum err_code verify_content(const struct store *store, const struct author *author, const struct op *op,
+                                    struct error *err)
+{
+    if (memcmp(op->id.device, author->device, DEVICE_ID_BYTES) != 0 || op->id.incarnation != author->incarnation ||
+        memcmp(op->stream, store->stream, STREAM_ID_BYTES) != 0) {
+        return wrong(author, op->id.seq, "it belongs to another device or site", err);
+    }
+    if (op->erased) {
+        return ERR_OK;
+    }
+    uint8_t hash[SHA256_BYTES];
+    op_body_hash(op->salt, op->body, hash);
+    return memcmp(hash, op->body_hash, SHA256_BYTES) == 0 ? ERR_OK
+                                                          : wrong(author, op->id.seq, "its content was altered", err);
+}
+
 static enum err_code verify_op(struct store *store, const struct author *author, sqlite3_stmt *s, int64_t key,
                                struct error *err)
 {
     struct op op;
     struct op_id supersedes[OP_SUPERSEDES_MAX];
     TRY(oplog_row(store, s, 1, key, &op, supersedes, err));
-    if (memcmp(op.id.device, author->device, DEVICE_ID_BYTES) != 0 || op.id.incarnation != author->incarnation ||
-        memcmp(op.stream, store->stream, STREAM_ID_BYTES) != 0) {
-        return wrong(author, op_key_seq(key), "it belongs to another device or site", err);
-    }
-    if (op.erased) {
-        return ERR_OK;
-    }
-    uint8_t hash[SHA256_BYTES];
-    op_body_hash(op.salt, op.body, hash);
-    return memcmp(hash, op.body_hash, SHA256_BYTES) == 0 ? ERR_OK
-                                                         : wrong(author, op.id.seq, "its content was altered", err);
+    return verify_content(store, author, &op, err);
 }
 
 /* An author's newest signature, with the link it stands over found on the way. */
@@ -180,6 +186,18 @@ static enum err_code verify_chain(struct store *store, const struct author *auth
     return ERR_OK;
 }
 
+/* Columns `at` to `at` + 2: seq, signature, certificate. */
+static enum err_code read_signed(sqlite3_stmt *s, int at, struct signed_link *signed_link, struct error *err)
+{
+    signed_link->seq = (uint64_t)column_int(s, at);
+    struct slice signature = column_slice(s, at + 1);
+    signed_link->signature_len = signature.len <= SIGNATURE_MAX ? signature.len : 0;
+    if (signed_link->signature_len > 0) {
+        memcpy(signed_link->signature, signature.data, signature.len);
+    }
+    return certificate_parse(column_slice(s, at + 2), &signed_link->certificate, err);
+}
+
 static enum err_code read_author(sqlite3_stmt *s, struct author *author, struct signed_link *signed_link,
                                  struct error *err)
 {
@@ -188,13 +206,7 @@ static enum err_code read_author(sqlite3_stmt *s, struct author *author, struct 
                                .newest_seq = (uint64_t)column_int(s, 3) };
     (void)column_fixed(s, 1, author->device, DEVICE_ID_BYTES);
     (void)column_fixed(s, 4, author->newest_link, SHA256_BYTES);
-    signed_link->seq = (uint64_t)column_int(s, 5);
-    struct slice signature = column_slice(s, 6);
-    signed_link->signature_len = signature.len <= SIGNATURE_MAX ? signature.len : 0;
-    if (signed_link->signature_len > 0) {
-        memcpy(signed_link->signature, signature.data, signature.len);
-    }
-    return certificate_parse(column_slice(s, 7), &signed_link->certificate, err);
+    return read_signed(s, 5, signed_link, err);
 }
 
 static enum err_code verify_authors(struct store *store, struct store_verified *verified, struct error *err)
@@ -224,6 +236,98 @@ static enum err_code verify_authors(struct store *store, struct store_verified *
         verified->signed_ops += signed_link.seq;
     }
 }
+
+/* ---- branches set aside ---- */
+
+struct branch {
+    int64_t id;
+    struct author author;
+    uint64_t first_seq;
+    uint64_t last_seq;
+    uint8_t before_link[SHA256_BYTES];
+    uint8_t last_link[SHA256_BYTES];
+    struct signed_link signed_link;
+};
+
+static enum err_code read_branch(sqlite3_stmt *s, struct branch *branch, struct error *err)
+{
+    branch->id = column_int(s, 0);
+    branch->author = (struct author){ .incarnation = (uint32_t)column_int(s, 2) };
+    (void)column_fixed(s, 1, branch->author.device, DEVICE_ID_BYTES);
+    branch->first_seq = (uint64_t)column_int(s, 3);
+    branch->last_seq = (uint64_t)column_int(s, 4);
+    (void)column_fixed(s, 5, branch->before_link, SHA256_BYTES);
+    (void)column_fixed(s, 6, branch->last_link, SHA256_BYTES);
+    return read_signed(s, 7, &branch->signed_link, err);
+}
+
+static enum err_code verify_forked(struct store *store, const struct branch *branch, sqlite3_stmt *s, uint64_t seq,
+                                   uint8_t link[SHA256_BYTES], struct error *err)
+{
+    struct op op;
+    struct op_id supersedes[OP_SUPERSEDES_MAX];
+    if (op_header_decode(column_slice(s, 1), &op, supersedes, err) != ERR_OK || op.id.seq != seq ||
+        (uint64_t)column_int(s, 0) != seq) {
+        return wrong(&branch->author, seq, "of a branch set aside, it is missing or altered", err);
+    }
+    op.erased = sqlite3_column_type(s, 3) == SQLITE_NULL;
+    op.body = column_slice(s, 3);
+    (void)column_fixed(s, 2, op.salt, OP_SALT_BYTES);
+    TRY(verify_content(store, &branch->author, &op, err));
+    op_link_next(link, column_slice(s, 1), link);
+    return seq == branch->signed_link.seq ? verify_signed(store, &branch->author, &branch->signed_link, link, err)
+                                          : ERR_OK;
+}
+
+static enum err_code verify_branch(struct store *store, const struct branch *branch, struct error *err)
+{
+    uint8_t link[SHA256_BYTES];
+    sqlite3_stmt *s;
+    memcpy(link, branch->before_link, SHA256_BYTES);
+    TRY(db_statement(&store->db, "SELECT seq, header, salt, body FROM forked_op WHERE fork = ?1 ORDER BY seq", &s,
+                     err));
+    bind_int(s, 1, branch->id);
+    for (uint64_t seq = branch->first_seq;; seq++) {
+        bool row;
+        TRY(db_step(&store->db, s, &row, err));
+        if (!row) {
+            return seq == branch->last_seq + 1 && memcmp(link, branch->last_link, SHA256_BYTES) == 0
+                       ? ERR_OK
+                       : wrong(&branch->author, seq, "a branch set aside does not end where it was left", err);
+        }
+        enum err_code rc = verify_forked(store, branch, s, seq, link, err);
+        if (rc != ERR_OK) {
+            sqlite3_reset(s);
+            return rc;
+        }
+    }
+}
+
+static enum err_code verify_branches(struct store *store, struct store_verified *verified, struct error *err)
+{
+    struct branch branch = { 0 };
+    for (;;) {
+        sqlite3_stmt *s;
+        bool row;
+        TRY(db_statement(&store->db,
+                         "SELECT f.id, w.device, w.incarnation, f.first_seq, f.last_seq, f.before_link, f.last_link, "
+                         "f.signed_seq, f.signature, w.certificate FROM fork f JOIN author w ON w.id = f.author "
+                         "WHERE f.id > ?1 ORDER BY f.id LIMIT 1",
+                         &s, err));
+        bind_int(s, 1, branch.id);
+        TRY(db_step(&store->db, s, &row, err));
+        if (!row) {
+            return ERR_OK;
+        }
+        enum err_code rc = read_branch(s, &branch, err);
+        sqlite3_reset(s);
+        TRY(rc);
+        TRY(verify_branch(store, &branch, err));
+        verified->set_aside += branch.last_seq - branch.first_seq + 1;
+    }
+}
+
+/* ---- the whole ---- */
 
 static enum err_code verify_pages(struct store *store, struct error *err)
 {
@@ -274,6 +378,7 @@ enum err_code store_verify(struct store *store, struct store_verified *ret_verif
     struct store_verified verified = { 0 };
     TRY(verify_pages(store, err));
     TRY(verify_authors(store, &verified, err));
+    TRY(verify_branches(store, &verified, err));
     TRY(verify_tables(store, err));
     TRY(count_quarantined(store, &verified.quarantined, err));
     *ret_verified = verified;

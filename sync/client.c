@@ -171,6 +171,8 @@ static void round_begin(struct client *c)
     c->woken = 0;
     c->timer_fired = false;
     c->round = (struct client_exchange){ 0 };
+    c->recovery.begun = 0;
+    c->went_back = 0;
     c->round_started_ms = monotonic_ms(c);
     arm(c, -1);
     send_next(c);
@@ -182,7 +184,7 @@ static void round_begin(struct client *c)
 static bool ops_pending(struct client *c)
 {
     struct store_sync sync;
-    return store_sync_read(c->store, &sync, NULL) != ERR_OK || sync.newest_seq > sync.acked_seq;
+    return store_sync_read(c->store, &sync, NULL) != ERR_OK || sync.pending_ops > 0;
 }
 
 static bool wake_counts(struct client *c)
@@ -334,7 +336,7 @@ void client_status(const struct client *c, struct client_status *ret_status)
                                           .clock_off = llabs(c->clock_offset_ms) > CLIENT_CLOCK_OFF_MS,
                                           .to_fetch = c->to_fetch,
                                           .behind_own_record = c->behind_own_record,
-                                          .centre_lost_ops = c->lost_up_to > 0 };
+                                          .centre_lost_ops = c->centre_lost_ops };
 }
 
 void client_stop(struct client *c)

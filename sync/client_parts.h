@@ -13,6 +13,9 @@
 struct client_sent {
     uint32_t incarnation; /* of the chain that it was about */
     uint64_t cursor;
+    bool mark_known;
+    uint32_t mark;
+    bool asked; /* what the centre holds of the chain was to be compared */
     uint64_t acked_seq;
     uint64_t first_seq; /* of the segment; 0: none was sent */
     size_t op_count;
@@ -33,6 +36,14 @@ struct client_verdict {
 struct client_centre {
     struct buf certificate; /* empty: not known yet */
     struct certificate parsed;
+};
+
+/* Getting what the centre holds of an own chain and this copy does not. */
+struct client_recovery {
+    bool active;
+    bool from_start; /* the stream is read from its beginning */
+    uint32_t incarnation;
+    unsigned begun; /* in this round */
 };
 
 struct client {
@@ -67,8 +78,11 @@ struct client {
     int64_t last_success_at_ms;
     int64_t clock_offset_ms;
     uint64_t to_fetch;
+    struct client_recovery recovery;
+    bool read_again;    /* the stream is, since something in it did not follow what is held */
+    unsigned went_back; /* how often in this round the centre was found put back */
     bool behind_own_record;
-    uint64_t lost_up_to; /* the centre once acknowledged up to here and now holds less; 0: it does not */
+    bool centre_lost_ops; /* the centre held less than it acknowledged, and has not got it all again yet */
 };
 
 /* Fills client->body and client->sent with what the store says is due. */

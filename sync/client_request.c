@@ -108,6 +108,8 @@ static enum err_code write_request(struct client *c, const struct store_sync *sy
                                         .cursor = sync->cursor,
                                         .acked_seq = sync->acked_seq,
                                         .newest_seq = sync->newest_seq,
+                                        .mark_known = sync->mark_known,
+                                        .mark = sync->mark,
                                         .sent_at_ms = c->io->wall_ms(c->io->context),
                                         .want_bytes = (uint32_t)c->batch_bytes,
                                         .segment = segment,
@@ -124,8 +126,18 @@ enum err_code client_request_make(struct client *c, struct error *err)
 {
     struct store_sync sync;
     TRY(store_sync_read(c->store, &sync, err));
-    c->sent =
-        (struct client_sent){ .incarnation = sync.incarnation, .cursor = sync.cursor, .acked_seq = sync.acked_seq };
+    if (c->recovery.active) {
+        /* nothing is offered, and nothing said to be held: all that the centre holds of the chain comes back */
+        sync.incarnation = c->recovery.incarnation;
+        sync.newest_seq = 0;
+        sync.acked_seq = 0;
+    }
+    c->sent = (struct client_sent){ .incarnation = sync.incarnation,
+                                    .cursor = sync.cursor,
+                                    .mark_known = sync.mark_known,
+                                    .mark = sync.mark,
+                                    .asked = sync.asks,
+                                    .acked_seq = sync.acked_seq };
     struct outgoing out = { 0 };
     struct buf segment;
     op_batch_init(&out.ops);

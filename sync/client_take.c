@@ -9,7 +9,7 @@
 
 #include "base/log.h"
 
-enum { BATCH_AIM_MS = 5000, ANSWER_OPS_BYTES_MAX = 4 * OP_BATCH_BYTES_MAX };
+enum { BATCH_AIM_MS = 5000, ANSWER_OPS_BYTES_MAX = 4 * OP_BATCH_BYTES_MAX, RECOVERIES_MAX = 8, WENT_BACK_MAX = 4 };
 
 /* ---- the size of batches ---- */
 
@@ -76,15 +76,17 @@ static enum err_code check_receipt(struct client *c, const struct exchange_respo
     return rc == ERR_OK ? ERR_OK : error_wrap(err, rc, "check the centre's receipt");
 }
 
-/* What the centre holds of this device must be what this device wrote. */
-static enum err_code check_link(struct client *c, const struct exchange_response *response, struct error *err)
+/* Is what the centre holds of the chain what this copy wrote? It may hold more than this copy does. */
+static enum err_code compare_link(struct client *c, const struct exchange_response *response, uint64_t newest_seq,
+                                  bool *ret_agrees, struct error *err)
 {
     uint8_t link[SHA256_BYTES];
-    TRY(store_own_link(c->store, c->sent.incarnation, response->acked_seq, link, err));
-    if (memcmp(link, response->acked_link, SHA256_BYTES) != 0) {
-        return FAIL(err, HISTORY, "compare records with the centre: it holds other ones of this device up to %llu",
-                    (unsigned long long)response->acked_seq);
+    *ret_agrees = false;
+    if (response->acked_seq > newest_seq) {
+        return ERR_OK;
     }
+    TRY(store_own_link(c->store, c->sent.incarnation, response->acked_seq, link, err));
+    *ret_agrees = memcmp(link, response->acked_link, SHA256_BYTES) == 0;
     return ERR_OK;
 }
 
@@ -94,7 +96,6 @@ struct incoming {
     struct segment *segments;
     struct store_run *runs;
     size_t count;
-    uint64_t newest_own_seq; /* once they are applied */
 };
 
 static void incoming_fini(struct incoming *in)
@@ -120,12 +121,7 @@ static enum err_code decode_segments(struct client *c, const struct exchange_res
         TRY(rc);
         in->count++;
         in->runs[i] = in->segments[i].run; /* borrowed from the segment */
-        const struct op_batch *ops = &in->runs[i].ops;
-        const struct op_id *last = &ops->ops[ops->count - 1].id;
-        bool own =
-            last->incarnation == c->sent.incarnation && memcmp(last->device, c->identity->device, DEVICE_ID_BYTES) == 0;
-        in->newest_own_seq = own && last->seq > in->newest_own_seq ? last->seq : in->newest_own_seq;
-        bytes += ops->bytes;
+        bytes += in->runs[i].ops.bytes;
         if (bytes > ANSWER_OPS_BYTES_MAX) {
             return FAIL(err, PROTOCOL, "read the centre's answer: it holds more than %d bytes of records",
                         ANSWER_OPS_BYTES_MAX);
@@ -160,84 +156,227 @@ static int64_t measured_offset(struct client *c, const struct exchange_response 
     return c->io->wall_ms(c->io->context) - took_ms / 2 - response->answered_at_ms;
 }
 
-/* A centre that holds less than it acknowledged was put back to an older state. */
-static bool centre_went_back(struct client *c, const struct exchange_response *response, const struct store_sync *sync)
+/* A centre that holds less than it acknowledged, or other ops at a position, was put back to an older state. */
+static bool centre_went_back(struct client *c, const struct exchange_response *response, uint64_t acked_seq)
 {
-    bool own_lost = response->acked_seq < sync->acked_seq;
-    if (own_lost && c->lost_up_to < sync->acked_seq) {
-        c->lost_up_to = sync->acked_seq;
-        LOG_WARNING("centre_lost_ops", "acknowledged=%llu held=%llu", (unsigned long long)sync->acked_seq,
+    bool own_lost = response->acked_seq < acked_seq;
+    if (own_lost && !c->centre_lost_ops) {
+        LOG_WARNING("centre_lost_ops", "acknowledged=%llu held=%llu", (unsigned long long)acked_seq,
                     (unsigned long long)response->acked_seq);
-    }
-    if (c->lost_up_to > 0 && response->acked_seq >= c->lost_up_to) {
-        LOG_INFO("centre_restored", "held=%llu", (unsigned long long)response->acked_seq);
-        c->lost_up_to = 0;
+        c->centre_lost_ops = true;
     }
     return own_lost || response->cursor < c->sent.cursor;
 }
 
-static enum err_code apply(struct client *c, const struct exchange_response *response, const struct store_sync *sync,
-                           const struct incoming *in, int64_t took_ms, struct error *err)
+static struct store_exchange exchange_of(struct client *c, const struct exchange_response *response,
+                                         const struct incoming *in, int64_t took_ms)
 {
-    /*
-     * Its positions may stand for other ops now, so that what came after our cursor need not follow what is held here.
-     * It is left, and the stream read from its beginning.
-     */
-    bool went_back = centre_went_back(c, response, sync);
-    uint64_t newest = !went_back && in->newest_own_seq > sync->newest_seq ? in->newest_own_seq : sync->newest_seq;
-    struct store_receipt receipt = { .incarnation = c->sent.incarnation, .acked_seq = response->acked_seq };
-    struct store_exchange exchange = { .runs = in->runs,
-                                       .run_count = went_back ? 0 : in->count,
-                                       .cursor = went_back ? 0 : response->cursor,
-                                       .own_signed_seq = c->sent.signature.seq,
-                                       .own_signature = slice_of(c->sent.signature.bytes, c->sent.signature.len),
-                                       .receipt = &receipt,
-                                       .clock_offset_ms = measured_offset(c, response, took_ms),
-                                       .received_at_ms = c->io->wall_ms(c->io->context) };
+    bool told = response->mark_known;
+    return (struct store_exchange){ .runs = in->runs,
+                                    .run_count = in->count,
+                                    .cursor = response->cursor,
+                                    .mark_known = told || c->sent.mark_known,
+                                    .mark = told ? response->mark : c->sent.mark,
+                                    .clock_offset_ms = measured_offset(c, response, took_ms),
+                                    .received_at_ms = c->io->wall_ms(c->io->context) };
+}
+
+/*
+ * Its positions may stand for other ops now, so that what came after our cursor need not follow what is held here. It
+ * is left, and the stream read from its beginning.
+ */
+static void leave_page(struct store_exchange *exchange)
+{
+    exchange->run_count = 0;
+    exchange->cursor = 0;
+    exchange->mark_known = false;
+    exchange->read_again = true;
+    exchange->whole = false;
+}
+
+static enum err_code apply(struct client *c, const struct exchange_response *response,
+                           const struct store_exchange *exchange, struct error *err)
+{
+    struct store_applied applied;
+    TRY(store_apply(c->store, exchange, &applied, err));
+    if (applied.came_back > 0 || applied.issued_again > 0) {
+        LOG_WARNING("own_records_of_another_copy", "came_back=%zu issued_again=%zu", applied.came_back,
+                    applied.issued_again);
+    }
+    c->new_ops |= applied.new_ops > 0;
+    c->round.ops_received += applied.new_ops;
+    c->clock_offset_ms = exchange->clock_offset_ms;
+    c->to_fetch = response->head - exchange->cursor;
+    return ERR_OK;
+}
+
+/* Something does not follow what is held: before anybody is called, it is looked for from the stream's beginning. */
+static enum err_code apply_or_read_again(struct client *c, const struct exchange_response *response,
+                                         const struct store_exchange *exchange, struct error *err)
+{
+    enum err_code rc = apply(c, response, exchange, err);
+    if (rc != ERR_HISTORY || c->sent.cursor == 0 || c->read_again) {
+        return rc;
+    }
+    LOG_WARNING("stream_read_again", "cursor=%llu", (unsigned long long)c->sent.cursor);
+    c->read_again = true;
+    return store_read_again(c->store, err);
+}
+
+static void fill_receipt(const struct client *c, const struct exchange_response *response, bool agrees,
+                         struct store_receipt *receipt)
+{
+    *receipt = (struct store_receipt){ .incarnation = c->sent.incarnation, .acked_seq = response->acked_seq };
     if (response->refusal_count == EXCHANGE_REFUSALS_MAX) {
         /* there may be more of them: what comes after the last one told is asked about again */
         uint64_t told_seq = response->refusals[response->refusal_count - 1].seq;
-        receipt.acked_seq = told_seq < response->acked_seq ? told_seq : response->acked_seq;
+        receipt->acked_seq = told_seq < response->acked_seq ? told_seq : response->acked_seq;
     }
-    if (receipt.acked_seq == response->acked_seq && response->acked_seq <= newest) {
+    if (agrees && receipt->acked_seq == response->acked_seq) {
         /* a receipt for ops that are not here is not ours to keep yet */
-        memcpy(receipt.signature, response->receipt, response->receipt_len);
-        receipt.signature_len = response->receipt_len;
+        memcpy(receipt->signature, response->receipt, response->receipt_len);
+        receipt->signature_len = response->receipt_len;
     }
-    struct store_applied applied;
-    TRY(store_apply(c->store, &exchange, &applied, err));
-    c->new_ops |= applied.new_ops > 0;
-    c->round.ops_received += applied.new_ops;
-    c->clock_offset_ms = exchange.clock_offset_ms;
-    c->to_fetch = response->head - exchange.cursor;
-    return ERR_OK;
 }
 
-/* The device's own later ops are at the centre and not here: they come back as part of its answers. */
-static enum err_code check_behind(struct client *c, const struct exchange_response *response, bool link_checked,
-                                  struct store_sync *sync, struct error *err)
-{
-    TRY(store_sync_read(c->store, sync, err));
-    bool behind = response->acked_seq > sync->newest_seq;
-    if (behind && !c->behind_own_record) {
-        LOG_WARNING("replica_behind_own_record", "centre_holds=%llu here=%llu", (unsigned long long)response->acked_seq,
-                    (unsigned long long)sync->newest_seq);
-    }
-    c->behind_own_record = behind;
-    return behind || link_checked ? ERR_OK : check_link(c, response, err);
-}
+/* ---- what follows ---- */
 
-static enum err_code what_next(const struct client *c, const struct exchange_response *response,
-                               const struct store_sync *sync, bool *ret_again, struct error *err)
+static enum err_code what_next(struct client *c, const struct exchange_response *response, bool *ret_again,
+                               struct error *err)
 {
-    bool pending = sync->newest_seq > sync->acked_seq;
-    bool moved = sync->acked_seq != c->sent.acked_seq || sync->cursor != c->sent.cursor;
+    struct store_sync sync;
+    uint64_t newest_seq;
+    uint64_t acked_seq;
+    TRY(store_sync_read(c->store, &sync, err));
+    TRY(store_chain_read(c->store, c->sent.incarnation, &newest_seq, &acked_seq, err));
+    bool due = sync.pending_ops > 0 || sync.asks || response->more || sync.cursor < response->cursor;
+    bool moved = acked_seq != c->sent.acked_seq || sync.cursor != c->sent.cursor || c->sent.asked;
     bool only_new = c->sent.first_seq == 0 && !response->more; /* recorded since the request was made */
-    if ((pending || response->more) && !moved && !only_new) {
+    if (due && !moved && !only_new) {
         return FAIL(err, PROTOCOL, "exchange with the centre: it neither takes nor gives records");
     }
-    *ret_again = pending || response->more || sync->cursor < response->cursor;
+    if (c->centre_lost_ops && sync.pending_ops == 0 && !sync.asks) {
+        LOG_INFO("centre_restored", "held=%llu", (unsigned long long)response->acked_seq);
+        c->centre_lost_ops = false;
+    }
+    c->round.ops_sent += acked_seq > c->sent.acked_seq && c->sent.first_seq > 0 ? acked_seq - c->sent.acked_seq : 0;
+    c->read_again = c->read_again && due;
+    *ret_again = due;
     return ERR_OK;
+}
+
+/* ---- an older copy ---- */
+
+/*
+ * The centre holds more of the chain than this copy, or other records under its numbers: this copy was put back, or has
+ * a twin. Everything the centre holds of the chain is fetched and compared; the store sets aside what differs.
+ *
+ *   normal ──► asked from the cursor on, with nothing said to be held ──► at the end and still not the same
+ *     ▲                         │ the same                                        │
+ *     └─────────────────────────┴──────────── the same ◄── asked from position 0 ◄┘ ──► `history`
+ */
+static enum err_code begin_recovery(struct client *c, const struct exchange_response *response, uint64_t newest_seq,
+                                    struct error *err)
+{
+    LOG_WARNING("replica_behind_own_record", "incarnation=%u centre_holds=%llu here=%llu", c->sent.incarnation,
+                (unsigned long long)response->acked_seq, (unsigned long long)newest_seq);
+    if (++c->recovery.begun > RECOVERIES_MAX) {
+        return FAIL(err, PROTOCOL,
+                    "compare records with the centre: what it holds of this device does not stay the same");
+    }
+    TRY(store_found_older(c->store, c->sent.incarnation, c->io->wall_ms(c->io->context), err));
+    c->recovery.active = true;
+    c->recovery.from_start = false;
+    c->recovery.incarnation = c->sent.incarnation;
+    c->behind_own_record = true;
+    c->changed = true;
+    return ERR_OK;
+}
+
+static enum err_code recover_from_start(struct client *c, const struct exchange_response *response, struct error *err)
+{
+    if (c->recovery.from_start) {
+        return FAIL(err, HISTORY,
+                    "compare records with the centre: it holds other ones of this device up to %llu and does not give "
+                    "them",
+                    (unsigned long long)response->acked_seq);
+    }
+    c->recovery.from_start = true;
+    return store_read_again(c->store, err);
+}
+
+static enum err_code take_recovery(struct client *c, const struct exchange_response *response,
+                                   struct store_exchange *exchange, struct error *err)
+{
+    uint64_t newest_seq;
+    uint64_t acked_seq;
+    bool agrees;
+    if (response->cursor < c->sent.cursor) {
+        return recover_from_start(c, response, err);
+    }
+    enum err_code rc = apply(c, response, exchange, err);
+    if (rc == ERR_HISTORY && !c->recovery.from_start) {
+        return recover_from_start(c, response, err);
+    }
+    TRY(rc);
+    TRY(store_chain_read(c->store, c->sent.incarnation, &newest_seq, &acked_seq, err));
+    TRY(compare_link(c, response, newest_seq, &agrees, err));
+    if (!agrees) {
+        return response->more ? ERR_OK : recover_from_start(c, response, err);
+    }
+    c->recovery.active = false;
+    c->behind_own_record = false;
+    c->changed = true;
+    TRY(mark_refusals(c, response, newest_seq, err));
+    return store_caught_up(c->store, c->sent.incarnation, err);
+}
+
+/* A failure ends it: the next exchange finds out anew. */
+static enum err_code recover(struct client *c, const struct exchange_response *response,
+                             struct store_exchange *exchange, struct error *err)
+{
+    enum err_code rc = take_recovery(c, response, exchange, err);
+    c->recovery.active = c->recovery.active && rc == ERR_OK;
+    return rc;
+}
+
+/* ---- the whole ---- */
+
+/* What was checked: the answer's receipt, and whether what it says of our chain is what is held here. */
+static enum err_code take_checked(struct client *c, const struct exchange_response *response,
+                                  struct store_exchange *exchange, struct client_verdict *verdict)
+{
+    struct error *err = &verdict->error;
+    struct store_receipt receipt;
+    uint64_t newest_seq;
+    uint64_t acked_seq;
+    bool agrees;
+    TRY(store_chain_read(c->store, c->sent.incarnation, &newest_seq, &acked_seq, err));
+    TRY(compare_link(c, response, newest_seq, &agrees, err));
+    verdict->again = true;
+    if (c->recovery.active) {
+        return recover(c, response, exchange, err);
+    }
+    if (!agrees) {
+        TRY(begin_recovery(c, response, newest_seq, err));
+        /* unless all of ours was there once, it may be another branch, and what comes after it is not ours to take */
+        return newest_seq == acked_seq ? recover(c, response, exchange, err) : ERR_OK;
+    }
+    TRY(mark_refusals(c, response, newest_seq, err));
+    c->behind_own_record = false;
+    fill_receipt(c, response, agrees, &receipt);
+    exchange->receipt = &receipt;
+    exchange->own_signed_seq = c->sent.signature.seq;
+    exchange->own_signature = slice_of(c->sent.signature.bytes, c->sent.signature.len);
+    exchange->whole = !response->more;
+    if (centre_went_back(c, response, acked_seq)) {
+        leave_page(exchange);
+        if (++c->went_back > WENT_BACK_MAX) {
+            return FAIL(err, PROTOCOL, "exchange with the centre: it goes back again and again");
+        }
+    }
+    TRY(apply_or_read_again(c, response, exchange, err));
+    return what_next(c, response, &verdict->again, err);
 }
 
 enum err_code client_take(struct client *c, const struct client_answer *answer, struct client_verdict *verdict)
@@ -245,21 +384,13 @@ enum err_code client_take(struct client *c, const struct client_answer *answer, 
     struct error *err = &verdict->error;
     int64_t took_ms = c->io->monotonic_ms(c->io->context) - c->sent.at_ms;
     struct exchange_response response;
-    struct store_sync sync;
     TRY(exchange_response_decode(answer->body, &response, err));
-    TRY(store_sync_read(c->store, &sync, err));
     TRY(check_receipt(c, &response, err));
-    bool link_checked = response.acked_seq <= sync.newest_seq;
-    if (link_checked) {
-        TRY(check_link(c, &response, err));
-    }
     SCOPED(incoming_fini) struct incoming in = { 0 };
     TRY(decode_segments(c, &response, &in, err));
-    TRY(mark_refusals(c, &response, sync.newest_seq, err));
-    TRY(apply(c, &response, &sync, &in, took_ms, err));
-    TRY(check_behind(c, &response, link_checked, &sync, err));
-    c->round.ops_sent += sync.acked_seq > c->sent.acked_seq ? sync.acked_seq - c->sent.acked_seq : 0;
+    struct store_exchange exchange = exchange_of(c, &response, &in, took_ms);
+    TRY(take_checked(c, &response, &exchange, verdict));
     batch_succeeded(c, c->sent.segment_len + answer->body.len, took_ms);
     verdict->retry_after_ms = (int64_t)response.retry_after_s * 1000;
-    return what_next(c, &response, &sync, &verdict->again, err);
+    return ERR_OK;
 }

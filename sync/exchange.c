@@ -16,6 +16,8 @@ enum request_key {
     REQUEST_WANT_BYTES,
     REQUEST_SEGMENT,
     REQUEST_CERTIFICATE_HASH,
+    REQUEST_FRESHNESS,
+    REQUEST_MARK,
 };
 
 enum response_key {
@@ -31,6 +33,8 @@ enum response_key {
     RESPONSE_REFUSALS,
     RESPONSE_SEGMENTS,
     RESPONSE_CERTIFICATE,
+    RESPONSE_FRESHER,
+    RESPONSE_MARK,
 };
 
 enum error_key { ERROR_CODE = 1, ERROR_MESSAGE };
@@ -100,7 +104,8 @@ static enum err_code version_read(struct members *m, struct error *err)
 
 static void put_request(struct dcbor_writer *w, const struct exchange_request *request)
 {
-    dcbor_put_map(w, REQUEST_WANT_BYTES + (size_t)(request->segment.len > 0) + (size_t)request->certificate_known);
+    dcbor_put_map(w, REQUEST_WANT_BYTES + (size_t)(request->segment.len > 0) + (size_t)request->certificate_known +
+                         (size_t)(request->freshness.counter > 0) + (size_t)request->mark_known);
     dcbor_put_uint(w, REQUEST_VERSION);
     dcbor_put_uint(w, EXCHANGE_VERSION);
     dcbor_put_uint(w, REQUEST_STREAM);
@@ -125,6 +130,17 @@ static void put_request(struct dcbor_writer *w, const struct exchange_request *r
         dcbor_put_uint(w, REQUEST_CERTIFICATE_HASH);
         dcbor_put_bytes(w, request->certificate_hash, EXCHANGE_CERTIFICATE_HASH_BYTES);
     }
+    if (request->freshness.counter > 0) {
+        dcbor_put_uint(w, REQUEST_FRESHNESS);
+        dcbor_put_array(w, 3);
+        dcbor_put_uint(w, request->freshness.incarnation);
+        dcbor_put_uint(w, request->freshness.counter);
+        dcbor_put_bytes(w, request->freshness.hash, EXCHANGE_FRESHNESS_HASH_BYTES);
+    }
+    if (request->mark_known) {
+        dcbor_put_uint(w, REQUEST_MARK);
+        dcbor_put_uint(w, request->mark);
+    }
 }
 
 enum err_code exchange_request_encode(const struct exchange_request *request, struct buf *out, struct error *err)
@@ -135,6 +151,17 @@ enum err_code exchange_request_encode(const struct exchange_request *request, st
     struct dcbor_writer w = dcbor_writer_begin(out, err);
     put_request(&w, request);
     return dcbor_writer_end(&w);
+}
+
+static void get_freshness(struct dcbor_reader *r, struct exchange_freshness *freshness)
+{
+    if (dcbor_get_array(r, 3) != 3) {
+        dcbor_reject(r, "the age of files has three members");
+        return;
+    }
+    freshness->incarnation = (uint32_t)dcbor_get_uint(r, UINT32_MAX);
+    freshness->counter = dcbor_get_uint(r, POSITION_MAX);
+    dcbor_get_fixed(r, freshness->hash, EXCHANGE_FRESHNESS_HASH_BYTES);
 }
 
 static void get_request_member(struct members *m, struct exchange_request *request)
@@ -168,6 +195,13 @@ static void get_request_member(struct members *m, struct exchange_request *reque
     case REQUEST_CERTIFICATE_HASH:
         dcbor_get_fixed(r, request->certificate_hash, EXCHANGE_CERTIFICATE_HASH_BYTES);
         request->certificate_known = true;
+        break;
+    case REQUEST_FRESHNESS:
+        get_freshness(r, &request->freshness);
+        break;
+    case REQUEST_MARK:
+        request->mark = (uint32_t)dcbor_get_uint(r, UINT32_MAX);
+        request->mark_known = true;
         break;
     default:
         (void)dcbor_skip(r);
@@ -253,7 +287,8 @@ enum err_code exchange_response_encode(const struct exchange_response *response,
     }
     struct dcbor_writer w = dcbor_writer_begin(out, err);
     dcbor_put_map(&w, RESPONSE_MORE + (size_t)(response->retry_after_s > 0) + (size_t)(response->refusal_count > 0) +
-                          (size_t)(response->segment_count > 0) + (size_t)(response->centre_certificate.len > 0));
+                          (size_t)(response->segment_count > 0) + (size_t)(response->centre_certificate.len > 0) +
+                          (size_t)(response->fresher_counter > 0) + (size_t)response->mark_known);
     put_acknowledgement(&w, response);
     if (response->retry_after_s > 0) {
         dcbor_put_uint(&w, RESPONSE_RETRY_AFTER);
@@ -268,6 +303,14 @@ enum err_code exchange_response_encode(const struct exchange_response *response,
     if (response->centre_certificate.len > 0) {
         dcbor_put_uint(&w, RESPONSE_CERTIFICATE);
         dcbor_put_bytes(&w, response->centre_certificate.data, response->centre_certificate.len);
+    }
+    if (response->fresher_counter > 0) {
+        dcbor_put_uint(&w, RESPONSE_FRESHER);
+        dcbor_put_uint(&w, response->fresher_counter);
+    }
+    if (response->mark_known) {
+        dcbor_put_uint(&w, RESPONSE_MARK);
+        dcbor_put_uint(&w, response->mark);
     }
     return dcbor_writer_end(&w);
 }
@@ -337,6 +380,13 @@ static void get_response_member(struct members *m, struct exchange_response *res
         break;
     case RESPONSE_CERTIFICATE:
         response->centre_certificate = dcbor_get_bytes(r, 1, CERTIFICATE_DER_MAX);
+        break;
+    case RESPONSE_FRESHER:
+        response->fresher_counter = dcbor_get_uint(r, POSITION_MAX);
+        break;
+    case RESPONSE_MARK:
+        response->mark = (uint32_t)dcbor_get_uint(r, UINT32_MAX);
+        response->mark_known = true;
         break;
     default:
         (void)dcbor_skip(r);

@@ -24,7 +24,15 @@
 #define EXCHANGE_RESPONSE_MAX (2 * SEGMENT_BYTES_MAX)
 #define EXCHANGE_ERROR_TEXT_MAX 400
 #define EXCHANGE_CERTIFICATE_HASH_BYTES 8
+#define EXCHANGE_FRESHNESS_HASH_BYTES 8
 #define EXCHANGE_RECEIPT_CONTEXT "holdfast/receipt/v1"
+
+/* How new the files of a replica are that records under an incarnation: the counter grows and is never given twice. */
+struct exchange_freshness {
+    uint32_t incarnation;
+    uint64_t counter;
+    uint8_t hash[EXCHANGE_FRESHNESS_HASH_BYTES]; /* of the files' state at this counter */
+};
 
 struct exchange_request {
     uint8_t stream[STREAM_ID_BYTES];
@@ -38,6 +46,9 @@ struct exchange_request {
     /* exchange_certificate_hash of the centre's certificate that the device holds; it is sent when another one signs */
     bool certificate_known;
     uint8_t certificate_hash[EXCHANGE_CERTIFICATE_HASH_BYTES];
+    struct exchange_freshness freshness; /* counter 0: not told */
+    bool mark_known;
+    uint32_t mark; /* what the centre said stands at the cursor */
 };
 
 struct exchange_refusal {
@@ -60,6 +71,9 @@ struct exchange_response {
     struct slice segments[EXCHANGE_SEGMENTS_MAX];
     size_t segment_count;
     struct slice centre_certificate; /* of the signing key, empty when the device knows it */
+    uint64_t fresher_counter;        /* newer files of the device were seen than those now told of; 0: no */
+    bool mark_known;                 /* told when it is another one than asked with */
+    uint32_t mark;                   /* what stands at the cursor: asked with later, it shows whether it still does */
 };
 
 /* The answer of any HTTP status but 200, of EXCHANGE_ERROR_CONTENT_TYPE. */

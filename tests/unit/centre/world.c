@@ -10,6 +10,7 @@
 #include "base/clock.h"
 #include "base/file.h"
 #include "base/log.h"
+#include "store/replica.h"
 
 #define MUST(call)                                                                                                     \
     do {                                                                                                               \
@@ -37,6 +38,11 @@ static void remove_folder(const char *folder)
     }
     (void)closedir(dir);
     cr_assert(rmdir(folder) == 0);
+}
+
+static void saved_path(const char *folder, char out[96])
+{
+    (void)snprintf(out, 96, "%s-saved", folder);
 }
 
 static void open_vault(const char *path, struct vault **ret_vault)
@@ -76,9 +82,14 @@ void world_reopen(struct centre_world *world)
 
 void world_close(struct centre_world *world)
 {
+    char saved[96];
     centre_close(world->centre);
     vault_close(world->vault);
     remove_folder(world->folder);
+    saved_path(world->folder, saved);
+    if (file_exists(saved)) {
+        remove_folder(saved);
+    }
 }
 
 json_t *world_admin(struct centre_world *world, const char *operation, json_t *arguments)
@@ -334,6 +345,77 @@ void laptop_put_back(struct laptop *laptop)
     laptop_close(laptop);
     copy_folder(saved, laptop->folder);
     laptop_open(laptop);
+}
+
+void laptop_restore(struct laptop *laptop)
+{
+    laptop_put_back(laptop);
+    MUST(store_restored(laptop->store, laptop->world->now_ms, err));
+}
+
+static void copy_identity(const struct laptop *from, struct laptop *to)
+{
+    struct store_identity *identity = &to->identity;
+    struct slice certificate = buf_slice(&from->identity.certificate);
+    const struct secret *key = &from->identity.key_pkcs8;
+    buf_init(&identity->certificate, CERTIFICATE_DER_MAX);
+    MUST(buf_append(&identity->certificate, certificate.data, certificate.len, err));
+    MUST(device_key_load(slice_of(key->bytes, key->len), &to->key, err));
+    fill_identity(to);
+}
+
+void laptop_clone(struct laptop *laptop, struct laptop *twin)
+{
+    *twin = (struct laptop){ .world = laptop->world, .said = laptop->said + 1000000 };
+    buf_init(&twin->request, EXCHANGE_REQUEST_MAX);
+    make_folder(twin->folder, twin->path, "replica.db");
+    copy_identity(laptop, twin);
+    laptop_close(laptop);
+    copy_folder(laptop->folder, twin->folder);
+    laptop_open(laptop);
+    laptop_open(twin);
+}
+
+void laptop_write(struct laptop *laptop, const struct store_entry *entry)
+{
+    struct store_written written;
+    laptop->world->now_ms += 1000;
+    MUST(store_write(laptop->store, "tester", entry, 1, laptop->world->now_ms, &written, err));
+    cr_assert_eq(written.added, 1);
+}
+
+size_t laptop_statements(struct laptop *laptop)
+{
+    sqlite3_stmt *s;
+    bool row;
+    struct database *db = &laptop->store->db;
+    MUST(db_statement(db, "SELECT count(*) FROM capacity_statement", &s, err));
+    MUST(db_step(db, s, &row, err));
+    size_t count = (size_t)column_int(s, 0);
+    sqlite3_reset(s);
+    return count;
+}
+
+void world_save(struct centre_world *world)
+{
+    char saved[96];
+    saved_path(world->folder, saved);
+    centre_close(world->centre);
+    vault_close(world->vault);
+    copy_folder(world->folder, saved);
+    open_vault(world->path, &world->vault);
+    MUST(centre_open(world->vault, 1024, &world->centre, err));
+}
+
+void world_put_back(struct centre_world *world)
+{
+    char saved[96];
+    saved_path(world->folder, saved);
+    centre_close(world->centre);
+    vault_close(world->vault);
+    copy_folder(saved, world->folder);
+    open_vault(world->path, &world->vault);
+    MUST(centre_open(world->vault, 1024, &world->centre, err));
 }
 
 /* ---- forger ---- */

@@ -64,6 +64,16 @@ void laptop_digest(struct laptop *laptop, uint8_t digest[SHA256_BYTES]);
 /* The replica's files as they are now, and back. */
 void laptop_save(struct laptop *laptop);
 void laptop_put_back(struct laptop *laptop);
+/* The same after `holdfast restore`: the replica knows that it was restored. */
+void laptop_restore(struct laptop *laptop);
+/* A second machine with a copy of the first one's disk as it is now. */
+void laptop_clone(struct laptop *laptop, struct laptop *twin);
+/* An entry of the test's; its records are told apart by `said`. */
+void laptop_write(struct laptop *laptop, const struct store_entry *entry);
+size_t laptop_statements(struct laptop *laptop); /* capacity statements held, which laptop_record makes */
+/* The centre's files as they are now, and back. */
+void world_save(struct centre_world *world);
+void world_put_back(struct centre_world *world);
 
 /* ---- a forger: an enrolled key and no scruples ---- */
 

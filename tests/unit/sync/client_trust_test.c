@@ -168,12 +168,28 @@ Test(client, a_centre_that_holds_other_ops_of_this_device_is_evidence)
     desk.centre.links[3][0] ^= 1;
     small_centre_answer(&desk.centre, buf_slice(&desk.sent), &out);
     desk_answer_http(&desk, 200, EXCHANGE_CONTENT_TYPE, buf_slice(&out), 0);
-    assert_distrusted(&desk, ERR_HISTORY);
+    desk_settle(&desk); /* it is asked for them, and does not give any */
+    cr_assert_eq(desk_status(&desk).last.result, ERR_HISTORY, "%s", desk_status(&desk).last.error.message);
+    cr_assert_eq(desk_status(&desk).state, CLIENT_STALLED);
+    cr_assert_eq(desk_sync(&desk).acked_seq, 0);
+    cr_assert_eq(desk_sync(&desk).newest_seq, 3);
     buf_fini(&out);
     desk_fini(&desk);
 }
 
-Test(client, a_page_with_a_gap_is_evidence_and_nothing_of_it_is_kept)
+/* The centre answers as if the device had asked from `cursor` on. */
+static void deliver_as_from(struct desk *desk, uint64_t cursor)
+{
+    struct exchange_request request;
+    struct error err;
+    cr_assert_eq(exchange_request_decode(buf_slice(&desk->sent), &request, &err), ERR_OK);
+    request.cursor = cursor;
+    buf_clear(&desk->sent);
+    cr_assert_eq(exchange_request_encode(&request, &desk->sent, &err), ERR_OK);
+    desk_deliver(desk, 20);
+}
+
+Test(client, a_page_with_a_gap_is_left_and_the_stream_read_from_its_beginning)
 {
     struct desk desk;
     struct buf out;
@@ -182,15 +198,28 @@ Test(client, a_page_with_a_gap_is_evidence_and_nothing_of_it_is_kept)
     cr_assert_eq(desk_sync(&desk).cursor, 2);
     desk_record(&desk, &desk.author, 3, 20);
     client_wake(desk.client, CLIENT_WAKE_PERSON);
-    struct exchange_request request;
-    struct error err;
-    cr_assert_eq(exchange_request_decode(buf_slice(&desk.sent), &request, &err), ERR_OK);
-    request.cursor = 3;
-    buf_clear(&desk.sent);
-    cr_assert_eq(exchange_request_encode(&request, &desk.sent, &err), ERR_OK);
+    deliver_as_from(&desk, 3);
+    cr_assert_eq(desk_sync(&desk).cursor, 0);
+    desk_settle(&desk);
+    cr_assert_eq(desk_status(&desk).last.result, ERR_OK, "%s", desk_status(&desk).last.error.message);
+    cr_assert_eq(desk_sync(&desk).cursor, 5);
+    buf_fini(&out);
+    desk_fini(&desk);
+}
+
+Test(client, a_gap_that_is_there_from_the_beginning_too_is_evidence_and_nothing_of_it_is_kept)
+{
+    struct desk desk;
+    struct buf out;
+    desk_asked(&desk, &out);
     desk_deliver(&desk, 20);
+    desk_record(&desk, &desk.author, 3, 20);
+    client_wake(desk.client, CLIENT_WAKE_PERSON);
+    deliver_as_from(&desk, 3);
+    deliver_as_from(&desk, 3);
     cr_assert_eq(desk_status(&desk).last.result, ERR_HISTORY, "%s", desk_status(&desk).last.error.message);
-    cr_assert_eq(desk_sync(&desk).cursor, 2);
+    cr_assert_eq(desk_status(&desk).state, CLIENT_STALLED);
+    cr_assert_eq(desk_sync(&desk).cursor, 0);
     buf_fini(&out);
     desk_fini(&desk);
 }
