@@ -11,6 +11,7 @@ static sqlite3_file *below_of(sqlite3_file *handle)
 int below_close(sqlite3_file *handle)
 {
     sqlite3_file *below = below_of(handle);
+    atomic_fetch_sub(&vault_file_of(handle)->vault->handles, 1);
     return below->pMethods->xClose(below);
 }
 

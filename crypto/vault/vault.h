@@ -101,6 +101,22 @@ const char *vault_vfs_name(const struct vault *vault);
  */
 MUST_USE enum err_code vault_open_database(struct vault *vault, int cache_kib, sqlite3 **ret_db, struct error *err);
 
+/*
+ * For the databases of others, as test suites have them: a VFS under which any file is a database of its own, sealed
+ * with keys from `key` and the file's id. ATTACH, VACUUM INTO and the backup API work between its files.
+ *
+ * Pages have 4096 bytes, 32 of them reserved; anything else is refused when it is written. For the main database of a
+ * connection that is asked of SQLite by itself, for the target of VACUUM INTO by SQLite; whoever attaches a file that is
+ * yet to be made says SQLITE_FCNTL_RESERVE_BYTES.
+ *
+ * What a vault has and these have not: a keys file, freshness (an old page put back is read), an authorizer that keeps
+ * the plain VFS away, and rollback journals that outlive the process: only in WAL mode is a crash harmless.
+ */
+struct vault_fixed;
+MUST_USE enum err_code vault_fixed_register(const char *vfs_name, const uint8_t key[32], struct vault_fixed **ret_fixed,
+                                            struct error *err);
+void vault_fixed_unregister(struct vault_fixed *fixed); /* after all connections; NULL is allowed */
+
 /* After all its connections; wipes the keys, unregisters the VFS. NULL is allowed. */
 void vault_close(struct vault *vault);
 

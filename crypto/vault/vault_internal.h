@@ -18,6 +18,8 @@
 #include "crypto/vault/keys.h"
 #include "crypto/vault/vault.h"
 
+struct vault_fixed;
+
 struct vault {
     sqlite3_vfs vfs; /* pAppData is this vault: another VFS may copy the struct */
     sqlite3_vfs *base;
@@ -29,6 +31,8 @@ struct vault {
     struct epochs epochs;
     pthread_mutex_t count_lock; /* taken before keys_lock: one at a time accounts for pages, or begins an epoch */
     atomic_bool made;           /* the database has been made: an empty one is damage */
+    atomic_uint handles;        /* files that SQLite has open */
+    struct vault_fixed *fixed;  /* of whose databases this is one; NULL: it has a keys file */
     struct fresh *fresh;
     atomic_bool keeps_fresh; /* NAME.fresh has been made: one that is absent is damage */
     pthread_mutex_t damage_lock;

@@ -48,7 +48,9 @@ static int vfs_open(sqlite3_vfs *vfs, const char *name, sqlite3_file *handle, in
     if (rc == SQLITE_OK) {
         rc = start(file);
     }
-    if (rc != SQLITE_OK && file->below->pMethods != NULL) {
+    if (rc == SQLITE_OK) {
+        atomic_fetch_add(&vault->handles, 1);
+    } else if (file->below->pMethods != NULL) {
         (void)file->below->pMethods->xClose(file->below);
     }
     return rc;
@@ -142,7 +144,7 @@ static int vfs_current_time_int64(sqlite3_vfs *vfs, sqlite3_int64 *ret_now)
     return base->xCurrentTimeInt64(base, ret_now);
 }
 
-enum err_code vfs_register(struct vault *vault, struct error *err)
+void vfs_prepare(struct vault *vault)
 {
     static atomic_uint registered;
     (void)snprintf(vault->name, sizeof(vault->name), "holdfast-vault-%u", atomic_fetch_add(&registered, 1) + 1);
@@ -166,6 +168,11 @@ enum err_code vfs_register(struct vault *vault, struct error *err)
         .xGetLastError = vfs_get_last_error,
         .xCurrentTimeInt64 = vfs_current_time_int64,
     };
+}
+
+enum err_code vfs_register(struct vault *vault, struct error *err)
+{
+    vfs_prepare(vault);
     return sqlite3_vfs_register(&vault->vfs, 0) == SQLITE_OK ? ERR_OK : FAIL(err, DATABASE, "register the vault's VFS");
 }
 
