@@ -88,6 +88,9 @@ MUST_USE enum err_code vault_new(const char *path, struct vault **ret_vault, str
 MUST_USE enum err_code vault_paths_set(struct vault *vault, const char *path, struct error *err);
 void vault_release(struct vault *vault);
 
+/* Fills in the VFS of a vault whose paths are set. */
+void vfs_prepare(struct vault *vault);
+
 /* Registers the VFS of a vault whose keys and paths are set. */
 MUST_USE enum err_code vfs_register(struct vault *vault, struct error *err);
 void vfs_unregister(struct vault *vault);
