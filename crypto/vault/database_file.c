@@ -75,6 +75,12 @@ static int page_read(struct vault_file *file, uint32_t number, uint8_t out[PAGE_
     return opened == ERR_DAMAGED ? SQLITE_IOERR_DATA : SQLITE_IOERR;
 }
 
+int database_file_look(sqlite3_file *handle, uint32_t page, struct error *err)
+{
+    struct vault_file *file = vault_file_of(handle);
+    return page_read(file, page, state_of(file)->scratch, err);
+}
+
 static int page_read_or_refuse(struct vault_file *file, uint32_t number, uint8_t out[PAGE_BYTES])
 {
     struct error err;

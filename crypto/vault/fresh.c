@@ -332,6 +332,14 @@ uint32_t fresh_pages(struct fresh *fresh)
     return pages;
 }
 
+enum err_code fresh_verify(struct fresh *fresh, struct error *err)
+{
+    pthread_mutex_lock(&fresh->lock);
+    enum err_code rc = fresh->status == FRESH_KEPT ? fresh_disk_verify(fresh, err) : ERR_OK;
+    pthread_mutex_unlock(&fresh->lock);
+    return rc;
+}
+
 enum err_code fresh_expect(struct fresh *fresh, uint32_t page, const uint8_t nonce[NONCE_BYTES], struct error *err)
 {
     pthread_mutex_lock(&fresh->lock);

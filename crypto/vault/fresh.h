@@ -140,8 +140,11 @@ MUST_USE enum err_code fresh_commit_undo(struct fresh *fresh, const uint8_t salt
 MUST_USE enum err_code fresh_state(struct fresh *fresh, uint64_t *ret_counter, uint8_t ret_hash[32], struct error *err);
 void fresh_set_counter(struct fresh *fresh, const struct vault_counter_io *io);
 
-/* For a scan: the version that is expected, false if none. */
+/* The version that is expected, false if none. */
 bool fresh_expected(struct fresh *fresh, uint32_t page, uint8_t ret_nonce[NONCE_BYTES]);
+
+/* For a scan: how many pages the table has; and what is on disk, which must be what it was when it was written. */
 uint32_t fresh_pages(struct fresh *fresh);
+MUST_USE enum err_code fresh_verify(struct fresh *fresh, struct error *err);
 
 #endif

@@ -374,6 +374,29 @@ enum err_code fresh_disk_load(struct fresh *fresh, struct error *err)
     return tail_load(fresh, err);
 }
 
+static enum err_code leaf_verify(struct fresh *fresh, uint32_t number, struct error *err)
+{
+    const struct fresh_leaf_state *state = &fresh->leaves[number];
+    struct leaf_pair pair;
+    TRY(pair_read(fresh, number, &pair, err));
+    bool same = state->dirty || memcmp(pair.tag[state->live], fresh->tags[number], FRESH_TAG_BYTES) == 0;
+    return pair.whole[state->live] && same ? ERR_OK : FAIL(err, DAMAGED, "its part %u fails its check", number);
+}
+
+enum err_code fresh_disk_verify(struct fresh *fresh, struct error *err)
+{
+    uint8_t block[FRESH_ROOT_BYTES];
+    struct fresh_root root;
+    TRY(read_at(fresh, root_at(fresh->root_live), block, sizeof(block), err));
+    if (fresh_root_open(&fresh->cipher, block, &root, err) != ERR_OK || root.counter != fresh->root.counter) {
+        return FAIL(err, DAMAGED, "its root fails its check");
+    }
+    for (uint32_t i = 0; i < fresh_leaves_of(fresh->root.pages); i++) {
+        TRY(leaf_verify(fresh, i, err));
+    }
+    return ERR_OK;
+}
+
 /* Writing
  * ------------------------------------------------------------------------------------------------------------------ */
 

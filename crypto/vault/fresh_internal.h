@@ -76,6 +76,9 @@ MUST_USE enum err_code fresh_disk_save(struct fresh *fresh, const struct fresh_r
 MUST_USE enum err_code fresh_disk_note(struct fresh *fresh, uint64_t counter, struct error *err);
 MUST_USE enum err_code fresh_disk_sync(struct fresh *fresh, struct error *err);
 
+/* Does the open file still hold what was written? ERR_DAMAGED with the reason alone as message. */
+MUST_USE enum err_code fresh_disk_verify(struct fresh *fresh, struct error *err);
+
 /* Room for the leaves of `pages` pages. */
 MUST_USE enum err_code fresh_table_grow(struct fresh *fresh, uint32_t pages, struct error *err);
 void fresh_table_clear(struct fresh *fresh);

@@ -108,6 +108,19 @@ int below_close(sqlite3_file *handle);
 int below_truncate(sqlite3_file *handle, sqlite3_int64 size);
 int below_sync(sqlite3_file *handle, int flags);
 int below_file_size(sqlite3_file *handle, sqlite3_int64 *ret_size);
+/*
+ * For a scan: what recovery would make of the log, without remembering damage. Frame 0 is the header, then the frames
+ * in order. SQLITE_DONE: the log ends before this one. SQLITE_IOERR_DATA: it is damaged, and `err` says why.
+ */
+struct log_look {
+    uint32_t page;
+    uint32_t commit_pages; /* of the database after the commit that this frame ends; 0: it ends none */
+};
+int log_file_scan(sqlite3_file *handle, uint32_t frame, struct log_look *ret_look, struct error *err);
+
+/* For a scan: reads a page with all its checks. SQLITE_IOERR_DATA: damaged, and `err` says why. */
+int database_file_look(sqlite3_file *handle, uint32_t page, struct error *err);
+
 int below_lock(sqlite3_file *handle, int level);
 int below_unlock(sqlite3_file *handle, int level);
 int below_check_reserved_lock(sqlite3_file *handle, int *ret_held);

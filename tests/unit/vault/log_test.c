@@ -83,7 +83,7 @@ Test(vault_log, with_a_damaged_header_is_refused_not_taken_for_empty)
         enum err_code rc = world_try(&copy, &err);
 
         cr_assert_eq(rc, ERR_DAMAGED, "%s", err.message);
-        cr_assert_not_null(strstr(err.message, "read the header of"));
+        cr_assert_not_null(strstr(err.message, "its header is not one"));
         world_fini(&copy);
         world_fini(&world);
     }
