@@ -28,7 +28,8 @@
 struct backup_about {
     uint8_t file_id[16];
     uint64_t pages;
-    uint64_t bytes; /* of the whole file */
+    uint64_t bytes;      /* of the whole file ... */
+    uint64_t head_bytes; /* ... and of its head */
     int64_t made_at_ms;
     uint64_t freshness;                            /* the vault's counter then; 0: it kept none */
     uint64_t pages_done;                           /* written or read so far */

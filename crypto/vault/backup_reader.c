@@ -148,6 +148,7 @@ bool backup_read_about(const struct backup_reader *reader, struct backup_about *
 {
     *ret_about = (struct backup_about){ .pages = reader->head.pages,
                                         .bytes = backup_bytes(&reader->head),
+                                        .head_bytes = backup_head_bytes(&reader->head),
                                         .made_at_ms = reader->head.made_at_ms,
                                         .freshness = reader->head.freshness,
                                         .pages_done = reader->cipher.done };

@@ -199,6 +199,7 @@ bool backup_write_about(const struct backup_writer *writer, struct backup_about 
 {
     *ret_about = (struct backup_about){ .pages = writer->head.pages,
                                         .bytes = backup_bytes(&writer->head),
+                                        .head_bytes = backup_head_bytes(&writer->head),
                                         .made_at_ms = writer->head.made_at_ms,
                                         .freshness = writer->head.freshness,
                                         .pages_done = writer->cipher.done };

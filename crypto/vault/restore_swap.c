@@ -211,25 +211,49 @@ enum err_code restore_swap(const char *path, int64_t now_ms, char *ret_kept, str
     return swap_begin(path, RESTORE_INCOMING, REPLACED, now_ms, ret_kept, err);
 }
 
+/* The newest replaced one; NULL if there is none. */
+static const struct restore_set *sets_replaced(const struct restore_sets *sets)
+{
+    for (size_t i = 0; i < sets->count; i++) {
+        if (strncmp(sets->sets[i].name, REPLACED, strlen(REPLACED)) == 0) {
+            return &sets->sets[i];
+        }
+    }
+    return NULL;
+}
+
+bool restore_sets_undoable(const struct restore_sets *sets)
+{
+    return sets_replaced(sets) != NULL;
+}
+
 enum err_code restore_undo(const char *path, int64_t now_ms, char *ret_kept, struct error *err)
 {
     struct restore_sets sets;
     TRY(restore_sets_read(path, &sets, err));
-    for (size_t i = 0; i < sets.count; i++) {
-        if (strncmp(sets.sets[i].name, REPLACED, strlen(REPLACED)) == 0) {
-            return swap_begin(path, sets.sets[i].name, UNDONE, now_ms, ret_kept, err);
-        }
-    }
-    return FAIL(err, NOT_FOUND, "undo a restore: no replaced replica is kept here");
+    const struct restore_set *replaced = sets_replaced(&sets);
+    return replaced != NULL ? swap_begin(path, replaced->name, UNDONE, now_ms, ret_kept, err)
+                            : FAIL(err, NOT_FOUND, "undo a restore: no replaced replica is kept here");
 }
 
 enum err_code restore_swap_recover(const char *path, struct error *err)
+{
+    char note[PATH_MAX];
+    TRY(name_of(path, NOTE_SUFFIX, "", note, err));
+    bool interrupted = file_exists(note);
+    TRY(restore_swap_resume(path, err));
+    if (!interrupted) {
+        restore_incoming_remove(path);
+    }
+    return ERR_OK;
+}
+
+enum err_code restore_swap_resume(const char *path, struct error *err)
 {
     struct swap swap;
     struct error why;
     enum err_code rc = note_read(path, &swap, &why);
     if (rc == ERR_NOT_FOUND) {
-        restore_incoming_remove(path);
         return ERR_OK;
     }
     if (rc == ERR_OK) {

@@ -17,6 +17,8 @@
 #ifndef CRYPTO_VAULT_RESTORE_SWAP_H
 #define CRYPTO_VAULT_RESTORE_SWAP_H
 
+#include <stdbool.h>
+
 #include "base/bytes.h"
 
 #define RESTORE_SET_SIZE 32 /* ".replaced-20261122T071500000Z" and NUL */
@@ -30,7 +32,10 @@ MUST_USE enum err_code restore_swap(const char *path, int64_t now_ms, char *ret_
 /* Puts the set replaced last in use again, and keeps the present one as undone. ERR_NOT_FOUND: there is none. */
 MUST_USE enum err_code restore_undo(const char *path, int64_t now_ms, char *ret_kept, struct error *err);
 
-/* Finishes what a kill interrupted; removes what a restore that never came so far left. At every start. */
+/* Finishes what was interrupted; nothing if nothing was. Before the vault at `path` is opened or made. */
+MUST_USE enum err_code restore_swap_resume(const char *path, struct error *err);
+
+/* And removes what a restore that never came so far left. At every start. */
 MUST_USE enum err_code restore_swap_recover(const char *path, struct error *err);
 
 struct restore_set {
@@ -42,6 +47,9 @@ struct restore_sets {
     struct restore_set sets[RESTORE_SETS_MAX]; /* the newest first */
     size_t count;
 };
+
+/* Is there one that restore_undo would put in use? */
+bool restore_sets_undoable(const struct restore_sets *sets);
 
 /* The sets kept beside the one in use; beyond RESTORE_SETS_MAX the oldest are left out. */
 MUST_USE enum err_code restore_sets_read(const char *path, struct restore_sets *ret_sets, struct error *err);
