@@ -213,9 +213,8 @@ static void act_put_back(struct world *world)
     if (agent != NULL && agent->has_copy && world->host.centre != NULL) {
         tell("agent %u", agent->number);
         agent_put_back(agent);
-        if (agent_start(agent)) {
-            ledger_reassess(world);
-        }
+        CHECK(agent_start(agent));
+        ledger_reassess(world);
     }
 }
 
@@ -246,9 +245,7 @@ static void act_host_put_back(struct world *world)
         tell("the centre's older copy");
         host_put_back(world);
         host_start(world);
-        if (world->host.centre != NULL) {
-            ledger_reassess(world);
-        }
+        ledger_reassess(world);
     }
 }
 

@@ -146,7 +146,6 @@ void agent_crash(struct agent *agent, bool power_lost)
     folder_remove(kept);
     if (power_lost) {
         disk_lose_power(&agent->disk, &agent->world->chance);
-        agent->marks |= MARK_POWER_LOST;
     }
     disk_forget(&agent->disk);
     disk_heal(&agent->disk);
@@ -182,6 +181,7 @@ void agent_put_back(struct agent *agent)
         agent_stop(agent);
     }
     folder_copy(copy, agent->folder);
+    disk_heal(&agent->disk); /* it is another one */
     agent->marks |= MARK_PUT_BACK;
 }
 

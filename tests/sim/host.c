@@ -118,6 +118,7 @@ void host_put_back(struct world *world)
         host_stop(world);
     }
     folder_copy(copy, world->host.folder);
+    disk_heal(&world->host.disk); /* it is another one */
     world->host.put_back = true;
 }
 

@@ -76,6 +76,7 @@ struct checked {
     unsigned site;
     unsigned author; /* of the machine; AUTHOR_CENTRE */
     bool complete;   /* what others are sure of has to be here too, not only what this author said */
+    bool refused;    /* good records of it may stand apart there: the centre said so */
     const char *who;
 };
 

@@ -1,8 +1,282 @@
-#include "tests/sim/world.h"
+/*
+ * A centre that does not say what it holds: the honest answer is made first, then changed on its way out.
+ *
+ * Whatever it says, nothing may be taken in that nobody signed, nothing of its own may be lost to an agent, and once
+ * the centre is honest again all must be well, but where records of others were kept from an agent (MARK_WITHHELD):
+ * today an agent finds that out when the next record of that author comes, or never.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "tests/sim/forger.h"
+#include "tests/sim/template.h"
+
+struct lie {
+    struct world *world;
+    struct agent *agent;
+    struct exchange_response response;
+    struct buf changed; /* a segment made anew; borrowed by the response */
+    struct buf whole;   /* instead of the response, when not empty */
+};
+
+/* Answers given before, to whom. */
+enum { PAST = 12 };
+static struct {
+    struct buf bytes;
+    unsigned agent;
+} past[PAST];
+static size_t past_count;
+
+void liar_forget(void)
+{
+    for (size_t i = 0; i < PAST; i++) {
+        buf_fini(&past[i].bytes);
+    }
+    past_count = 0;
+}
+
+static void remember(const struct agent *agent, const struct message *answer)
+{
+    size_t at = past_count++ % PAST;
+    buf_fini(&past[at].bytes);
+    buf_init(&past[at].bytes, EXCHANGE_RESPONSE_MAX);
+    MUST(buf_append(&past[at].bytes, answer->bytes.data, answer->bytes.len, must));
+    past[at].agent = agent->number;
+}
+
+static size_t any_segment(struct lie *lie)
+{
+    return chance_below(&lie->world->chance, (uint32_t)lie->response.segment_count);
+}
+
+/* ---- records of others ---- */
+
+static void lie_withhold(struct lie *lie)
+{
+    struct exchange_response *response = &lie->response;
+    if (response->segment_count > 0) {
+        size_t at = any_segment(lie);
+        response->segment_count--;
+        memmove(&response->segments[at], &response->segments[at + 1],
+                (response->segment_count - at) * sizeof(response->segments[0]));
+        lie->agent->marks |= MARK_WITHHELD;
+    }
+}
+
+static void lie_reorder(struct lie *lie)
+{
+    struct exchange_response *response = &lie->response;
+    for (size_t i = 0; i < response->segment_count / 2; i++) {
+        struct slice kept = response->segments[i];
+        response->segments[i] = response->segments[response->segment_count - 1 - i];
+        response->segments[response->segment_count - 1 - i] = kept;
+    }
+}
+
+static void lie_double(struct lie *lie)
+{
+    struct exchange_response *response = &lie->response;
+    if (response->segment_count > 0 && response->segment_count < EXCHANGE_SEGMENTS_MAX) {
+        response->segments[response->segment_count] = response->segments[any_segment(lie)];
+        response->segment_count++;
+    }
+}
+
+/* One record says something else, everything else is as it was. */
+static void lie_rewrite(struct lie *lie)
+{
+    struct segment segment;
+    struct exchange_response *response = &lie->response;
+    if (response->segment_count == 0) {
+        return;
+    }
+    struct slice *bytes = &response->segments[any_segment(lie)];
+    MUST(segment_decode(*bytes, lie->agent->site->stream, &segment, must));
+    struct store_run *run = &segment.run;
+    struct op *op = &run->ops.ops[chance_below(&lie->world->chance, (uint32_t)run->ops.count)];
+    SCOPED(buf_fini) struct buf body;
+    buf_init(&body, OP_BODY_MAX);
+    switch (chance_below(&lie->world->chance, 4)) {
+    case 0:
+        op->recorded_at_ms += 60000;
+        break;
+    case 1:
+        op->actor = slice_of_text("somebody else");
+        break;
+    case 2:
+        op->subject[0] ^= 1;
+        break;
+    default:
+        MUST(buf_append(&body, op->body.data, op->body.len, must));
+        if (body.len > 0) {
+            body.data[body.len - 1] ^= 1;
+        }
+        op->body = buf_slice(&body);
+        break;
+    }
+    struct segment_signature signature = { .seq = run->signed_seq, .len = run->signature_len };
+    memcpy(signature.bytes, run->signature, sizeof(signature.bytes));
+    MUST(segment_encode(&run->ops, run->seeds, run->seed_count, &signature, run->certificate, &lie->changed, must));
+    *bytes = buf_slice(&lie->changed);
+    segment_fini(&segment);
+}
+
+static void lie_bend(struct lie *lie)
+{
+    struct exchange_response *response = &lie->response;
+    if (response->segment_count == 0) {
+        return;
+    }
+    struct slice *bytes = &response->segments[any_segment(lie)];
+    MUST(buf_append(&lie->changed, bytes->data, bytes->len, must));
+    size_t at = chance_below(&lie->world->chance, (uint32_t)bytes->len);
+    chance_bytes(&lie->world->chance, lie->changed.data + at, bytes->len - at < 2 ? bytes->len - at : 2);
+    *bytes = buf_slice(&lie->changed);
+}
+
+/* A device that this authority never enrolled, with all its papers. */
+static void lie_stranger(struct lie *lie)
+{
+    struct world *world = lie->world;
+    struct forger *forger = world->forger;
+    struct forger kept = *forger;
+    struct forgery forgery;
+    bool own_papers = chance_percent(&world->chance, 50);
+    forger->newest = (struct op_id){ .incarnation = 9 };
+    memcpy(forger->newest.device, template.outsider.device, DEVICE_ID_BYTES);
+    op_link_first(world->sites[GARDEN].stream, forger->newest.device, 9, forger->link);
+    forgery_make(world, 2, make_honest, &forgery);
+    forgery_sign(world, template.outsider.key, &forgery);
+    MUST(segment_encode(&forgery.ops, NULL, 0, &forgery.signature,
+                        buf_slice(own_papers ? &template.outsider.certificate : &template.insider.certificate),
+                        &lie->changed, must));
+    forgery_fini(&forgery);
+    *forger = kept;
+    if (lie->response.segment_count < EXCHANGE_SEGMENTS_MAX) {
+        lie->response.segments[lie->response.segment_count++] = buf_slice(&lie->changed);
+    }
+}
+
+static void lie_bomb(struct lie *lie)
+{
+    segment_bomb(lie->world, template.insider.device, &lie->changed);
+    lie->response.segments[0] = buf_slice(&lie->changed);
+    lie->response.segment_count = lie->response.segment_count > 0 ? lie->response.segment_count : 1;
+}
+
+/* ---- numbers ---- */
+
+static void lie_cursor(struct lie *lie)
+{
+    struct exchange_response *response = &lie->response;
+    uint64_t by = 1 + chance_below(&lie->world->chance, 8);
+    if (chance_percent(&lie->world->chance, 50)) {
+        response->cursor += by;
+        response->head = response->head > response->cursor ? response->head : response->cursor;
+        lie->agent->marks |= MARK_WITHHELD;
+    } else {
+        response->cursor -= by < response->cursor ? by : response->cursor;
+    }
+}
+
+static void lie_acknowledged(struct lie *lie)
+{
+    struct exchange_response *response = &lie->response;
+    if (chance_percent(&lie->world->chance, 50)) {
+        response->acked_seq += 1 + chance_below(&lie->world->chance, 4);
+    } else {
+        chance_bytes(&lie->world->chance, response->acked_link, SHA256_BYTES);
+    }
+}
+
+static void lie_receipt(struct lie *lie)
+{
+    struct exchange_response *response = &lie->response;
+    response->receipt[response->receipt_len / 2] ^= 1;
+}
+
+static void lie_more(struct lie *lie)
+{
+    lie->response.more = true;
+    lie->response.head += 1 + chance_below(&lie->world->chance, 1000);
+}
+
+static void lie_later(struct lie *lie)
+{
+    lie->response.retry_after_s = chance_below(&lie->world->chance, 604800);
+}
+
+static void lie_clock(struct lie *lie)
+{
+    lie->response.answered_at_ms += chance_between(&lie->world->chance, -9000, 9000) * 24 * HOUR_MS;
+}
+
+static void lie_refusals(struct lie *lie)
+{
+    struct exchange_response *response = &lie->response;
+    struct store_sync sync;
+    if (lie->agent->store == NULL || response->refusal_count > 0) {
+        return;
+    }
+    MUST(store_sync_read(lie->agent->store, &sync, must));
+    if (sync.newest_seq > 0) {
+        response->refusals[0] =
+            (struct exchange_refusal){ .seq = sync.newest_seq, .reason = slice_of_text("not wanted") };
+        response->refusal_count = 1;
+        lie->agent->marks |= MARK_REFUSED;
+    }
+}
+
+/* ---- whole answers ---- */
+
+static void lie_past(struct lie *lie)
+{
+    size_t count = past_count < PAST ? past_count : PAST;
+    if (count > 0) {
+        size_t at = chance_below(&lie->world->chance, (uint32_t)count);
+        MUST(buf_append(&lie->whole, past[at].bytes.data, past[at].bytes.len, must));
+        lie->agent->marks |= MARK_LIED_TO;
+    }
+}
+
+static void lie_noise(struct lie *lie)
+{
+    bytes_noise(lie->world, &lie->whole);
+}
+
+static void lie_deep(struct lie *lie)
+{
+    bytes_deep(lie->world, &lie->whole);
+}
+
+static void (*const lies[])(struct lie *lie) = {
+    lie_withhold, lie_reorder, lie_double,       lie_rewrite, lie_rewrite, lie_bend,  lie_stranger,
+    lie_bomb,     lie_cursor,  lie_acknowledged, lie_receipt, lie_more,    lie_later, lie_clock,
+    lie_refusals, lie_past,    lie_past,         lie_noise,   lie_deep,
+};
 
 void liar_change(struct world *world, struct agent *agent, struct message *answer)
 {
-    (void)world;
-    (void)agent;
-    (void)answer;
+    if (world->host.lies == 0 || answer->refused != ERR_OK) {
+        return;
+    }
+    if (!chance_percent(&world->chance, world->host.lies)) {
+        remember(agent, answer);
+        return;
+    }
+    static struct lie lie;
+    lie.world = world;
+    lie.agent = agent;
+    buf_init(&lie.changed, SEGMENT_BYTES_MAX);
+    buf_init(&lie.whole, EXCHANGE_RESPONSE_MAX);
+    MUST(exchange_response_decode(buf_slice(&answer->bytes), &lie.response, must));
+    size_t at = chance_below(&world->chance, ARRAY_LEN(lies));
+    tell("lie %zu to agent %u", at, agent->number);
+    lies[at](&lie);
+    if (lie.whole.len == 0) {
+        MUST(exchange_response_encode(&lie.response, &lie.whole, must));
+    }
+    buf_fini(&answer->bytes);
+    answer->bytes = lie.whole;
+    buf_fini(&lie.changed);
 }

@@ -7,9 +7,20 @@
 
 #include "store/query.h"
 #include "sync/endpoint/core/private.h"
+#include "tests/sim/forger.h"
 #include "tests/sim/template.h"
 
 enum { ROUNDS_MAX = 16 };
+
+/*
+ * What is promised beyond the plain rule that nothing is lost, nothing doubled, everybody agrees. Where it is not, a
+ * machine may stop with `history` and keep what it has, or lack what others said.
+ */
+static const struct {
+    bool device_copies_heal; /* an older copy or a clone of a machine goes on by itself */
+    bool centre_copies_heal; /* an older copy of the centre gets back what it had, from whoever has it */
+    bool withheld_is_found;  /* an agent finds out what a centre keeps from it, and stops */
+} promised = { false, false, false };
 
 /* ---- all is well again ---- */
 
@@ -79,7 +90,9 @@ static void check_rest(struct agent *agent)
     struct store_sync sync = sync_of(agent);
     const struct world *world = agent->world;
     if (stopped(agent)) {
-        bool two_histories = (agent->marks & (MARK_PUT_BACK | MARK_WITHHELD)) != 0 || world->host.put_back;
+        bool two_histories = ((agent->marks & MARK_PUT_BACK) != 0 && !promised.device_copies_heal) ||
+                             (world->host.put_back && !promised.centre_copies_heal) ||
+                             (agent->marks & MARK_WITHHELD) != 0;
         tell("agent %u stopped: %s", agent->number, status.last.error.message);
         if (!two_histories) {
             sim_fail("agent %u stops for good: %s", agent->number, status.last.error.message);
@@ -152,6 +165,14 @@ static void check_agent(struct agent *agent, struct views *views)
     }
 }
 
+/* It has to have everything that was said at its site. */
+static bool complete(struct agent *agent)
+{
+    bool misled = (agent->marks & MARK_WITHHELD) != 0 && !promised.withheld_is_found;
+    bool other_positions = agent->world->host.put_back && !promised.centre_copies_heal;
+    return !stopped(agent) && !misled && !other_positions;
+}
+
 static void check_logs(struct world *world)
 {
     for (size_t i = 0; i < world->ledger.count; i++) {
@@ -165,7 +186,8 @@ static void check_logs(struct world *world)
         (void)snprintf(who, sizeof(who), "agent %u", agent->number);
         struct checked checked = { .site = agent->site->number,
                                    .author = agent->number,
-                                   .complete = !stopped(agent) && !(agent->marks & MARK_WITHHELD),
+                                   .complete = complete(agent),
+                                   .refused = (agent->marks & MARK_REFUSED) != 0,
                                    .who = who };
         held_by_agent(agent, &list);
         ledger_check(&world->ledger, &checked, &list);
@@ -180,20 +202,6 @@ static void check_logs(struct world *world)
     }
 }
 
-/*
- * What the centre alone had said, or had from a device that lost it too, went with an older copy of the centre; whoever
- * took it in before still holds it.
- */
-static bool some_lost(const struct world *world, unsigned site)
-{
-    for (size_t i = 0; world->host.put_back && i < world->ledger.count; i++) {
-        if (world->ledger.rows[i].site == site && world->ledger.rows[i].surety == MAYBE) {
-            return true;
-        }
-    }
-    return false;
-}
-
 static void check_views(struct world *world)
 {
     struct views views[AGENTS_MAX];
@@ -202,7 +210,7 @@ static void check_views(struct world *world)
         struct agent *agent = &world->agents[i];
         check_agent(agent, &views[i]);
         const struct views **other = &first[agent->site->number];
-        if (stopped(agent) || agent->marks & MARK_WITHHELD || some_lost(world, agent->site->number)) {
+        if (!complete(agent) || agent->marks & MARK_REFUSED) {
             continue;
         }
         if (*other != NULL && memcmp(views[i].tables, (*other)->tables, SHA256_BYTES) != 0) {
@@ -222,6 +230,9 @@ static void check_centre(struct world *world)
     struct error err = { 0 };
     if (centre_verify(centre->store, centre_authority_certificate(centre), &verified, &err) != ERR_OK) {
         sim_fail("the centre does not verify: %s", err.message);
+    }
+    if (world->forger->forked && verified.incidents == 0 && !world->host.put_back) {
+        sim_fail("the centre has no word of a history that was forged");
     }
 }
 

@@ -164,6 +164,7 @@ void world_end(struct world *world)
     remove_copy(world->host.folder, world->host.has_copy);
     line_drop_all(world);
     forger_end(world);
+    liar_forget();
     ledger_fini(&world->ledger);
     for (size_t i = 0; i < REPLAYS; i++) {
         buf_fini(&world->replays[i]);

@@ -35,8 +35,8 @@ enum { SITES = 2, AGENTS_MAX = 7, REPLAYS = 8, LATEST_MESSAGES_MAX = 64 };
 enum mark {
     MARK_PUT_BACK = 1, /* an older copy of it was put back, or it was cloned */
     MARK_WITHHELD = 2, /* the centre kept records of others from it, or told it wrong positions */
-    MARK_LIED_TO = 4,  /* the centre told it something else that was not true */
-    MARK_POWER_LOST = 8,
+    MARK_LIED_TO = 4,  /* the centre gave it an answer of another time or for another agent */
+    MARK_REFUSED = 8,  /* the centre refused a good record of it */
 };
 
 /* How good a machine's line is: percentages, of each exchange. */
@@ -187,6 +187,7 @@ void forger_end(struct world *world);
 void forger_act(struct world *world);
 /* Changes an answer that the centre is about to give to this agent. */
 void liar_change(struct world *world, struct agent *agent, struct message *answer);
+void liar_forget(void); /* the answers kept for later */
 
 /* ---- in the end ---- */
 
