@@ -5,13 +5,15 @@
 #include "agent/cli/answer.h"
 #include "agent/cli/argument.h"
 #include "agent/cli/call.h"
+#include "agent/cli/key_secret.h"
 #include "agent/cli/passphrase.h"
 #include "agent/cli/status.h"
 
-enum { OPTION_FILE = 0x5001, OPTION_NEW, ANSWER_BYTES_MAX = 1024 * 1024 };
+enum { OPTION_FILE = 0x5001, OPTION_NEW, OPTION_RECOVERY, ANSWER_BYTES_MAX = 1024 * 1024 };
 
 struct unlock_input {
     bool create;
+    bool recovery;
     const char *file;
 };
 
@@ -22,8 +24,16 @@ static error_t parse_unlock(int key, char *arg, struct argp_state *state)
     case OPTION_NEW:
         input->create = true;
         return 0;
+    case OPTION_RECOVERY:
+        input->recovery = true;
+        return 0;
     case OPTION_FILE:
         input->file = arg;
+        return 0;
+    case ARGP_KEY_END:
+        if (input->recovery && (input->create || input->file != NULL)) {
+            argp_error(state, "--recovery asks for the words of a recovery key and goes with no other");
+        }
         return 0;
     case ARGP_KEY_ARG:
         argp_error(state, "a passphrase is never a word of the command line, where others see it; it is asked for");
@@ -36,6 +46,7 @@ static error_t parse_unlock(int key, char *arg, struct argp_state *state)
 static const struct argp_option unlock_options[] = {
     { "new", OPTION_NEW, NULL, 0, "make the vault: the passphrase is asked for twice", 0 },
     { "passphrase-file", OPTION_FILE, "FILE", 0, "its first line; only its owner may read the file", 0 },
+    { "recovery", OPTION_RECOVERY, NULL, 0, "with the words of a recovery key in place of the passphrase", 0 },
     { 0 },
 };
 
@@ -105,6 +116,16 @@ static enum exit_code look_first(struct cli *cli, const struct unlock_input *inp
     return EXIT_DONE;
 }
 
+static enum exit_code unlock_by_words(struct cli *cli, json_t **ret_status)
+{
+    SCOPED(key_secret_free) struct key_secret words = { .member = NULL };
+    struct error err = { .code = ERR_OK };
+    if (key_secret_words(STDIN_FILENO, &words, &err) != ERR_OK) {
+        return call_refused(cli, &err);
+    }
+    return key_unlock(cli, &words, ret_status);
+}
+
 static enum exit_code send_passphrase(struct cli *cli, const struct passphrase *passphrase, bool create,
                                       json_t **ret_status)
 {
@@ -124,6 +145,16 @@ static enum exit_code send_passphrase(struct cli *cli, const struct passphrase *
     return call_json_of(cli, &answer, ret_status);
 }
 
+static enum exit_code unlock_by_passphrase(struct cli *cli, const struct unlock_input *input, json_t **ret_status)
+{
+    SCOPED(passphrase_free) struct passphrase passphrase = { .len = 0 };
+    struct error err = { .code = ERR_OK };
+    if (obtain(input, &passphrase, &err) != ERR_OK) {
+        return call_refused(cli, &err);
+    }
+    return send_passphrase(cli, &passphrase, input->create, ret_status);
+}
+
 enum exit_code unlock_run(struct cli *cli, int argc, char **argv)
 {
     struct unlock_input input = { 0 };
@@ -133,13 +164,8 @@ enum exit_code unlock_run(struct cli *cli, int argc, char **argv)
     if (code != EXIT_DONE || !ask) {
         return code;
     }
-    SCOPED(passphrase_free) struct passphrase passphrase = { .len = 0 };
-    struct error err = { .code = ERR_OK };
-    if (obtain(&input, &passphrase, &err) != ERR_OK) {
-        return call_refused(cli, &err);
-    }
     SCOPED(answer_free) json_t *status = NULL;
-    code = send_passphrase(cli, &passphrase, input.create, &status);
+    code = input.recovery ? unlock_by_words(cli, &status) : unlock_by_passphrase(cli, &input, &status);
     if (code != EXIT_DONE || call_printed(cli, status)) {
         return code;
     }

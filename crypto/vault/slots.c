@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "base/clock.h"
 #include "crypto/escrow.h"
 #include "crypto/vault/kdf.h"
 #include "crypto/vault/wrap.h"
@@ -276,7 +277,8 @@ void slot_clear(struct keys *keys, size_t index)
 enum err_code slots_fill(struct keys *keys, size_t number, const struct vault_unlock *unlock, struct error *err)
 {
     SCOPED(slot_made_free) struct slot_made made = { .wrap = { 0 } };
-    TRY(slot_make(&(struct vault_slot_new){ .unlock = *unlock }, &made, err));
+    struct vault_slot_new slot = { .unlock = *unlock, .created_on = clock_today(clock_wall_ms()) };
+    TRY(slot_make(&slot, &made, err));
     return slot_put(keys, number, &made, NULL, err);
 }
 
