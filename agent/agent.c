@@ -144,6 +144,11 @@ static void on_unlocked(void *context, enum err_code rc, const struct error *fai
 enum err_code agent_unlock(struct agent *agent, enum vault_slot_kind kind, struct secret *secret, bool create,
                            struct error *err)
 {
+    enum err_code rc = restore_swap_resume(agent->vault_path, err);
+    if (rc != ERR_OK) {
+        secret_free(secret);
+        return rc;
+    }
     TRY(lockbox_open(&agent->lockbox, kind, secret, create, on_unlocked, agent, err));
     enter(agent, AGENT_UNLOCKING);
     return ERR_OK;
@@ -188,6 +193,10 @@ static void begin_closing(struct agent *agent)
     (void)FAIL(&locked, LOCKED, "wait: the replica was locked meanwhile");
     enter(agent, AGENT_CLOSING);
     backup_task_cancel(&agent->backup);
+    if (!restore_task_ending(&agent->restore)) {
+        api_restore_cut(agent, &locked);
+        restore_task_cancel(&agent->restore);
+    }
     idle_lock_rest(&agent->idle);
     waiters_answer_error(agent, WAITING_SYNC, &locked);
     agent->stopping_parts = 1;
@@ -254,27 +263,68 @@ static void begin_stopping(struct agent *agent)
     uv_close((uv_handle_t *)&agent->watchdog, NULL);
     uv_close((uv_handle_t *)&agent->gather, NULL);
     backup_task_close(&agent->backup);
+    api_restore_cut(agent, &stopping);
+    restore_task_close(&agent->restore);
     enter(agent, AGENT_STOPPED); /* uv_run returns when the last handle is closed */
+}
+
+/* ---- what was restored ---- */
+
+/* A key file that does not serve leaves the agent running and locked: status says why. */
+static void unlock_by_key_file(struct agent *agent)
+{
+    if (agent->options->key_file[0] == '\0') {
+        return;
+    }
+    SCOPED(secret_free) struct secret key = { 0 };
+    struct error *err = &agent->lock_error;
+    enum err_code rc =
+        lockbox_key_file(&agent->lockbox, agent->options->key_file, agent->options->may_make_key_file, &key, err);
+    if (rc == ERR_OK) {
+        rc = agent_unlock(agent, VAULT_SLOT_KEY_FILE, &key, !vault_exists(agent->vault_path), err);
+    }
+    if (rc != ERR_OK) {
+        log_error("unlock_failed", err);
+    }
+}
+
+static void on_restore_changed(void *context)
+{
+    agent_step(context);
+}
+
+/* The replica is closed. A key file opens the other one, too; else a person does. */
+static void exchange_replica(struct agent *agent)
+{
+    bool stay_locked = agent->stop_asked || agent->lock_asked;
+    agent->lock_error = (struct error){ 0 };
+    if (restore_task_exchange(&agent->restore) == ERR_OK && !stay_locked) {
+        unlock_by_key_file(agent);
+    }
 }
 
 void agent_step(struct agent *agent)
 {
-    bool leave = agent->stop_asked || agent->lock_asked;
+    bool leave = agent->stop_asked || agent->lock_asked || restore_task_ready(&agent->restore);
     if (agent->state == AGENT_OPEN && leave) {
         begin_closing(agent);
     }
-    if (agent->state == AGENT_CLOSING && agent->stopping_parts == 0 && !enrolment_running(&agent->enrolment) &&
-        !key_task_running(&agent->keys)) {
+    bool jobs = enrolment_running(&agent->enrolment) || restore_task_busy(&agent->restore) ||
+                key_task_running(&agent->keys);
+    if (agent->state == AGENT_CLOSING && agent->stopping_parts == 0 && !jobs) {
         finish_closing(agent);
     }
     if (agent->state != AGENT_LOCKED) {
         return;
     }
+    if (restore_task_ready(&agent->restore)) {
+        exchange_replica(agent);
+    }
     if (agent->lock_asked) {
         agent->lock_asked = false;
         waiters_answer_status(agent, WAITING_LOCK);
     }
-    if (agent->stop_asked) {
+    if (agent->stop_asked && !jobs) {
         begin_stopping(agent);
     }
 }
@@ -366,7 +416,7 @@ static enum err_code prepare(struct agent *agent, struct error *err)
     (void)snprintf(agent->vault_path, sizeof(agent->vault_path), "%s/" DATABASE_NAME, agent->options->state_dir);
     (void)snprintf(agent->backup_note_path, sizeof(agent->backup_note_path), "%s/" BACKUP_NOTE_NAME,
                    agent->options->state_dir);
-    return ERR_OK;
+    return restore_swap_recover(agent->vault_path, err);
 }
 
 static enum err_code start_server(struct agent *agent, struct error *err)
@@ -393,6 +443,7 @@ static void start_timers(struct agent *agent)
     CHECK(uv_timer_init(&agent->loop, &agent->watchdog) == 0);
     CHECK(uv_timer_init(&agent->loop, &agent->gather) == 0);
     backup_task_init(&agent->backup, &agent->loop, agent->backup_note_path);
+    restore_task_init(&agent->restore, &agent->loop, agent->vault_path, on_restore_changed, agent);
     agent->gather.data = agent;
     agent->terminate.data = agent;
     agent->interrupt.data = agent;
@@ -412,24 +463,6 @@ static enum err_code start_parts(struct agent *agent, struct error *err)
     TRY(idle_lock_start(&agent->idle, &agent->loop, lock_after_ms, on_idle, agent, err));
     TRY(link_sense_start(&agent->loop, on_network, agent, &agent->link, err));
     return start_server(agent, err);
-}
-
-/* A key file that does not serve leaves the agent running and locked: status says why. */
-static void unlock_by_key_file(struct agent *agent)
-{
-    if (agent->options->key_file[0] == '\0') {
-        return;
-    }
-    SCOPED(secret_free) struct secret key = { 0 };
-    struct error *err = &agent->lock_error;
-    enum err_code rc =
-        lockbox_key_file(&agent->lockbox, agent->options->key_file, agent->options->may_make_key_file, &key, err);
-    if (rc == ERR_OK) {
-        rc = agent_unlock(agent, VAULT_SLOT_KEY_FILE, &key, !vault_exists(agent->vault_path), err);
-    }
-    if (rc != ERR_OK) {
-        log_error("unlock_failed", err);
-    }
 }
 
 static enum err_code run(struct agent *agent, struct error *err)

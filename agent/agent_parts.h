@@ -18,6 +18,7 @@
 #include "agent/idle_lock.h"
 #include "agent/key_task.h"
 #include "agent/lockbox.h"
+#include "agent/restore_task.h"
 #include "sync/edge/http_server.h"
 #include "sync/edge/link_sense.h"
 
@@ -62,6 +63,8 @@ struct agent {
     struct key_task keys;
     struct http_exchange *changing_keys; /* waits for it */
     struct backup_task backup;
+    struct restore_task restore;
+    struct http_exchange *restoring; /* waits for a step of it */
     bool unseen;                    /* pages of a catch-up came, and the rules wait for the rest of it ... */
     uint64_t unseen_since_ms;       /* ... since then, on the loop's clock */
     struct exchange_driver *driver; /* NULL before enrolment */
@@ -116,6 +119,8 @@ bool api_backup_call(struct agent *agent, const struct http_request *request);
 
 /* api_keys.c: likewise for the calls about the ways to unlock */
 bool api_keys_call(struct agent *agent, const struct http_request *request);
+/* api_restore.c: answers who waits for a step of a restore that does not come */
+void api_restore_cut(struct agent *agent, const struct error *err);
 void api_send(struct http_exchange *exchange, const struct api_answer *answer);
 void api_send_error(struct http_exchange *exchange, const struct error *err);
 void api_send_object(struct http_exchange *exchange, json_t *object);

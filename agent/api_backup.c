@@ -1,11 +1,10 @@
 /* Calls about backups: a backup out in pieces; API.md says what each takes and gives. */
 #include <string.h>
 
-#include "agent/agent_parts.h"
-#include "agent/api_call.h"
+#include "agent/api_backup.h"
 #include "base/clock.h"
 
-static json_t *about_value(const struct backup_about *about, const char *id, bool complete)
+json_t *backup_about_value(const struct backup_about *about, const char *id, bool complete)
 {
     return json_pack("{s:o,s:I,s:I,s:o,s:o,s:b,s:o}", "id", value_text(id), "bytes", (json_int_t)about->bytes, "pages",
                      (json_int_t)about->pages, "made_at", value_instant(about->made_at_ms), "vault",
@@ -22,11 +21,11 @@ static enum err_code post_backup(struct agent *agent, const struct http_request 
     TRY(backup_task_begin(&agent->backup, agent->lockbox.vault, clock_wall_ms(), err));
     struct backup_about about;
     (void)backup_write_about(agent->backup.writer, &about);
-    api_send_object(request->exchange, about_value(&about, agent->backup.id, false));
+    api_send_object(request->exchange, backup_about_value(&about, agent->backup.id, false));
     return ERR_OK;
 }
 
-static enum err_code id_of(const json_t *body, const char **ret_id, struct error *err)
+enum err_code backup_id_of(const json_t *body, const char **ret_id, struct error *err)
 {
     static const char *const known[] = { "id", NULL };
     struct members members = members_begin(body, known, err);
@@ -38,7 +37,7 @@ static enum err_code post_backup_next(struct agent *agent, const struct http_req
                                       struct error *err)
 {
     const char *id;
-    TRY(id_of(body, &id, err));
+    TRY(backup_id_of(body, &id, err));
     struct api_answer answer;
     api_answer_init(&answer);
     enum err_code rc = backup_task_next(&agent->backup, id, &answer.body, err);
@@ -65,33 +64,54 @@ static enum err_code post_backup_end(struct agent *agent, const struct http_requ
     if (complete && name != NULL && backup_note_write(agent->backup.note_path, &about, name, &unkept) != ERR_OK) {
         log_error("backup_not_noted", &unkept); /* the backup is there all the same */
     }
-    api_send_object(request->exchange, about_value(&about, NULL, complete));
+    api_send_object(request->exchange, backup_about_value(&about, NULL, complete));
     return ERR_OK;
 }
 
 /* ---- routes ---- */
 
+enum need { NEED_NOTHING, NEED_OPEN };
+enum body { BODY_OBJECT, BODY_RAW };
+
 static const struct {
+    const char *method;
     const char *path;
-    enum err_code (*handle)(struct agent *agent, const struct http_request *request, const json_t *body,
-                            struct error *err);
+    enum need need;
+    enum body body;
+    backup_handler handle;
 } routes[] = {
-    { "/v1/backup", post_backup },
-    { "/v1/backup/next", post_backup_next },
-    { "/v1/backup/end", post_backup_end },
+    { "POST", "/v1/backup", NEED_OPEN, BODY_OBJECT, post_backup },
+    { "POST", "/v1/backup/next", NEED_OPEN, BODY_OBJECT, post_backup_next },
+    { "POST", "/v1/backup/end", NEED_OPEN, BODY_OBJECT, post_backup_end },
+    { "GET", "/v1/restore", NEED_NOTHING, BODY_OBJECT, api_restore_list },
+    { "POST", "/v1/restore/begin", NEED_NOTHING, BODY_RAW, api_restore_begin },
+    { "POST", "/v1/restore/unlock", NEED_NOTHING, BODY_OBJECT, api_restore_unlock },
+    { "POST", "/v1/restore/next", NEED_NOTHING, BODY_RAW, api_restore_next },
+    { "POST", "/v1/restore/end", NEED_NOTHING, BODY_OBJECT, api_restore_end },
+    { "POST", "/v1/restore/cancel", NEED_NOTHING, BODY_OBJECT, api_restore_cancel },
+    { "POST", "/v1/restore/undo", NEED_NOTHING, BODY_OBJECT, api_restore_undo },
+    { "POST", "/v1/restore/discard", NEED_NOTHING, BODY_OBJECT, api_restore_discard },
 };
 
 static enum err_code call_route(struct agent *agent, size_t route, const struct http_request *request,
                                 struct error *err)
 {
-    if (strcmp(request->method, "POST") != 0) {
+    if (strcmp(request->method, routes[route].method) != 0) {
         return FAIL(err, INVALID, "call the path: not with this method");
     }
-    if (agent->state != AGENT_OPEN) {
+    if (routes[route].need == NEED_OPEN && agent->state != AGENT_OPEN) {
         return FAIL(err, LOCKED, "use the replica: it is locked; unlock it with `holdfast unlock`");
+    }
+    if (routes[route].body == BODY_RAW) {
+        return request->body.len <= BACKUP_PIECE_BYTES
+                   ? routes[route].handle(agent, request, NULL, err)
+                   : FAIL(err, LIMIT, "take a piece of a backup: longer than %zu bytes", BACKUP_PIECE_BYTES);
     }
     json_t *body;
     TRY(body_parse(request->body, &body, err));
+    if (request->body.len > 0) { /* a secret stays no longer than it must */
+        secret_wipe((void *)(uintptr_t)request->body.data, request->body.len);
+    }
     enum err_code rc = routes[route].handle(agent, request, body, err);
     json_decref(body);
     return rc;

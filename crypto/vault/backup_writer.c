@@ -128,6 +128,8 @@ static enum err_code begin(struct backup_writer *writer, int64_t now_ms, struct 
     const struct keys *keys = &writer->vault->keys;
     writer->damages_before = vault_damages(writer->vault);
     TRY(snapshot_take(writer, err));
+    uint8_t unused[SHA256_BYTES];
+    TRY(vault_freshness(writer->vault, &writer->head.freshness, unused, err));
     writer->head.made_at_ms = now_ms;
     writer->head.keys_len = sizeof(keys->image);
     memcpy(writer->head.file_id, keys_file_id(keys), sizeof(writer->head.file_id));

@@ -186,6 +186,7 @@ Test(restore, goes_on_counting_above_every_state_that_is_known)
     filled_world(&world, 50);
     backup_make(world.vault, &backup);
     cr_assert_eq(vault_freshness(world.vault, &before, hash, &err), ERR_OK, "%s", err.message);
+    cr_assert_eq(get_be64(backup.data + 80), before, "the backup tells how far it had counted");
     world_shut(&world);
     static const uint64_t KNOWN[] = { 0, 5000 }; /* the time is 1000 in make_beside */
     for (size_t i = 0; i < ARRAY_LEN(KNOWN); i++) {
