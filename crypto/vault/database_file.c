@@ -24,11 +24,20 @@ static bool page_one_may_be_cut(const struct vault_file *file, uint32_t number)
     return number == 1 && !atomic_load(&file->vault->made);
 }
 
+/*
+ * May SQLite ask for this page although nobody wrote it? A database that shrinks and grows again within a transaction
+ * has such pages (auto_vacuum); the vault's own never does.
+ */
+static bool page_may_be_unwritten(const struct vault_file *file, uint32_t number)
+{
+    return file->vault->fixed != NULL || page_one_may_be_cut(file, number);
+}
+
 /* The file ends before the end of this page. */
 static int page_missing(struct vault_file *file, uint32_t number, uint8_t out[PAGE_BYTES], struct error *err)
 {
     memset(out, 0, PAGE_BYTES);
-    if (page_one_may_be_cut(file, number)) {
+    if (page_may_be_unwritten(file, number)) {
         return SQLITE_IOERR_SHORT_READ;
     }
     (void)FAIL(err, DAMAGED, "the file ends before the page's end");
@@ -53,7 +62,7 @@ static int page_read(struct vault_file *file, uint32_t number, uint8_t out[PAGE_
         if (number == PAGE_LOCK_BYTE) {
             return SQLITE_OK;
         }
-        if (page_one_may_be_cut(file, number)) {
+        if (page_may_be_unwritten(file, number)) {
             return SQLITE_IOERR_SHORT_READ;
         }
         (void)FAIL(err, DAMAGED, "it is all zero");
