@@ -48,8 +48,8 @@ enum err_code secret_init(struct error *err)
     if (rc == 2) {
         (void)CRYPTO_secure_malloc_done();
         return FAIL(err, CONFIG,
-                    "lock %d KiB of key memory: raise RLIMIT_MEMLOCK (LimitMEMLOCK=, ulimit -l) to at least 2 MiB",
-                    SECRET_HEAP_BYTES / 1024);
+                    "lock %d KiB of key memory: raise RLIMIT_MEMLOCK (LimitMEMLOCK=, ulimit -l) to at least %d MiB",
+                    SECRET_HEAP_BYTES / 1024, SECRET_HEAP_BYTES / 1024 / 1024);
     }
     if (rc != 1) {
         return FAIL(err, NO_MEMORY, "set up %d KiB of key memory", SECRET_HEAP_BYTES / 1024);
