@@ -213,6 +213,29 @@ static const char *next_step(const json_t *status)
     return "'holdfast roll' shows today's register";
 }
 
+/* Since when it is locked and why, or when it will be. */
+static void print_lock(const struct screen *screen, const json_t *status)
+{
+    static const struct {
+        const char *reason;
+        const char *words;
+    } reasons[] = { { "start", "when the agent started" },
+                    { "asked", "by 'holdfast lock'" },
+                    { "idle", "because nobody asked for anything" } };
+    int64_t at_ms;
+    if (answer_instant(status, "locked_at", &at_ms)) {
+        struct human when = human_instant(at_ms, screen->now_ms);
+        for (size_t i = 0; i < ARRAY_LEN(reasons); i++) {
+            if (strcmp(reasons[i].reason, answer_text(status, "lock_reason")) == 0) {
+                screen_fact(screen, "Locked", "%s, %s", when.text, reasons[i].words);
+            }
+        }
+    } else if (answer_instant(status, "locks_at", &at_ms)) {
+        struct human when = human_ago(at_ms, screen->now_ms);
+        screen_fact(screen, "Locks", "%s, unless somebody asks for something", when.text);
+    }
+}
+
 void status_print(const struct screen *screen, const json_t *status)
 {
     print_headline(screen, status);
@@ -224,6 +247,7 @@ void status_print(const struct screen *screen, const json_t *status)
         print_flags(screen, status);
         print_size(screen, status);
     }
+    print_lock(screen, status);
     if (strstr(answer_text(status, "message"), "holdfast ") == NULL) { /* else the message names the command */
         screen_fact(screen, "Next", "%s", next_step(status));
     }

@@ -145,6 +145,17 @@ static enum exit_code send_passphrase(struct cli *cli, const struct passphrase *
     return call_json_of(cli, &answer, ret_status);
 }
 
+/* Seconds without a word would look like a fault. */
+static void say_why_it_takes_long(const struct cli *cli, bool create)
+{
+    if (cli->notes.width > 0 && !cli->json) {
+        screen_print(&cli->notes, "%s. This takes %s on purpose, so that guessing does, too.\n",
+                     create ? "Making the vault and its keys" : "Trying the passphrase",
+                     create ? "some seconds" : "a second or more");
+        (void)fflush(cli->notes.out);
+    }
+}
+
 static enum exit_code unlock_by_passphrase(struct cli *cli, const struct unlock_input *input, json_t **ret_status)
 {
     SCOPED(passphrase_free) struct passphrase passphrase = { .len = 0 };
@@ -152,6 +163,7 @@ static enum exit_code unlock_by_passphrase(struct cli *cli, const struct unlock_
     if (obtain(input, &passphrase, &err) != ERR_OK) {
         return call_refused(cli, &err);
     }
+    say_why_it_takes_long(cli, input->create);
     return send_passphrase(cli, &passphrase, input->create, ret_status);
 }
 
@@ -186,7 +198,8 @@ const struct argp lock_argp = {
     .parser = parse_lock,
     .doc =
         "Closes the vault and wipes its keys from memory. What was recorded stays on the disk, unreadable; nothing is "
-        "sent or received until 'holdfast unlock'.",
+        "sent or received until 'holdfast unlock'. The setting vault.lock_after does the same when nobody uses the "
+        "agent.",
 };
 
 enum exit_code lock_run(struct cli *cli, int argc, char **argv)

@@ -218,6 +218,24 @@ Test(status, says_how_to_open_the_vault_and_to_make_one)
     service_stop(&service);
 }
 
+Test(status, says_since_when_and_why_it_is_locked_and_when_it_will_be)
+{
+    struct service service;
+    struct outcome_of_run run = RUN_ONCE(&service, 200,
+                                         "{\"state\": \"locked\", \"vault\": \"locked\", \"locked_at\": "
+                                         "\"2026-11-16T09:00:00.000Z\", \"lock_reason\": \"idle\"}",
+                                         "status");
+    cr_expect(has(run.out, "Mon 16 Nov 2026, 09:00") && has(run.out, "because nobody asked"), "%s", run.out);
+    run_free(&run);
+    service_stop(&service);
+    run =
+        RUN_ONCE(&service, 200,
+                 "{\"state\": \"offline\", \"vault\": \"open\", \"locks_at\": \"2099-01-01T00:00:00.000Z\"}", "status");
+    cr_expect(has(run.out, "unless somebody asks"), "%s", run.out);
+    run_free(&run);
+    service_stop(&service);
+}
+
 Test(status, does_not_promise_that_a_device_without_a_site_can_record)
 {
     struct service service;
