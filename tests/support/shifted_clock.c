@@ -1,7 +1,8 @@
 /*
  * Preloaded into a program: its wall clock differs from the machine's by the seconds in the file that $SHIFTED_CLOCK
- * names, which may change while the program runs, as when somebody sets a laptop's clock. Monotonic time is left alone,
- * as the kernel leaves it.
+ * names, which may change while the program runs, as when somebody sets a laptop's clock. A second number there is how
+ * long the machine has slept meanwhile, which CLOCK_BOOTTIME counts. Monotonic time is left alone, as the kernel leaves
+ * it.
  */
 #include <dlfcn.h>
 #include <fcntl.h>
@@ -10,16 +11,18 @@
 #include <time.h>
 #include <unistd.h>
 
-static long shift_s(void)
+static long number_of_file(int index)
 {
-    char text[24] = "";
+    char text[48] = "";
     const char *path = getenv("SHIFTED_CLOCK");
     int fd = path != NULL ? open(path, O_RDONLY | O_CLOEXEC) : -1;
     if (fd >= 0) {
         (void)!read(fd, text, sizeof(text) - 1);
         (void)close(fd);
     }
-    return strtol(text, NULL, 10);
+    char *second;
+    long first_number = strtol(text, &second, 10);
+    return index == 0 ? first_number : strtol(second, NULL, 10);
 }
 
 int clock_gettime(clockid_t clock, struct timespec *ret_time)
@@ -30,7 +33,9 @@ int clock_gettime(clockid_t clock, struct timespec *ret_time)
     }
     int rc = real(clock, ret_time);
     if (rc == 0 && (clock == CLOCK_REALTIME || clock == CLOCK_REALTIME_COARSE)) {
-        ret_time->tv_sec += shift_s();
+        ret_time->tv_sec += number_of_file(0);
+    } else if (rc == 0 && clock == CLOCK_BOOTTIME) {
+        ret_time->tv_sec += number_of_file(1);
     }
     return rc;
 }

@@ -280,14 +280,30 @@ static bool laptop_answers(struct laptop *laptop)
     return answers;
 }
 
-void laptop_set_clock(struct laptop *laptop, long shift_s)
+static void write_clock(struct laptop *laptop, long shift_s, long slept_s)
 {
-    char text[24];
+    char text[48];
     bool live = laptop->clock_file[0] != '\0';
     cr_assert(live || laptop->process.pid == 0, "'%s' was started with the machine's clock", laptop->process.name);
-    (void)snprintf(text, sizeof(text), "%ld", shift_s);
+    (void)snprintf(text, sizeof(text), "%ld %ld", shift_s, slept_s);
     path_in(laptop->world, laptop->process.name, ".clock", laptop->clock_file);
     file_write(laptop->clock_file, slice_of_text(text));
+}
+
+void laptop_set_clock(struct laptop *laptop, long shift_s)
+{
+    write_clock(laptop, shift_s, 0);
+}
+
+void laptop_sleep(struct laptop *laptop, long seconds)
+{
+    write_clock(laptop, seconds, seconds);
+}
+
+void laptop_set_config(struct laptop *laptop, const char *text)
+{
+    path_in(laptop->world, laptop->process.name, ".conf", laptop->config);
+    file_write(laptop->config, slice_of_text(text));
 }
 
 /* For what is started next: the clock goes before the sanitizers' libraries, which they have to be told. By a link, as
@@ -308,8 +324,16 @@ static void return_clock(void)
 
 void laptop_start_any(struct laptop *laptop)
 {
-    const char *argv[] = { program_agent,    "--state-dir", laptop->dir, laptop->with_key_file ? "--key-file" : NULL,
-                           laptop->key_file, NULL };
+    const char *argv[8] = { program_agent, "--state-dir", laptop->dir };
+    size_t count = 3;
+    if (laptop->with_key_file) {
+        argv[count++] = "--key-file";
+        argv[count++] = laptop->key_file;
+    }
+    if (laptop->config[0] != '\0') {
+        argv[count++] = "--config";
+        argv[count] = laptop->config;
+    }
     if (laptop->clock_file[0] != '\0') {
         borrow_clock(laptop);
     }

@@ -40,6 +40,7 @@ struct laptop {
     char socket[FOLDER_PATH_SIZE];
     bool with_key_file;                /* else a passphrase unlocks */
     char clock_file[FOLDER_PATH_SIZE]; /* "": the machine's own clock */
+    char config[FOLDER_PATH_SIZE];     /* settings; "": none of its own */
     struct process process;
 };
 
@@ -79,6 +80,10 @@ void laptop_kill(struct laptop *laptop);
 /* Its wall clock from now on, by this much from the machine's; what runs has to have been started with a shifted one.
  */
 void laptop_set_clock(struct laptop *laptop, long shift_s);
+/* Likewise: it has been shut for this long, and is open again. */
+void laptop_sleep(struct laptop *laptop, long seconds);
+/* For the next start. */
+void laptop_set_config(struct laptop *laptop, const char *text);
 /* Enrols over `port` (the centre's own or a proxy's) with a fresh code, and waits for the first exchange. */
 void laptop_enrol(struct laptop *laptop, const char *site, uint16_t port);
 
