@@ -48,7 +48,7 @@ static int page_missing(struct vault_file *file, uint32_t number, uint8_t out[PA
  * SQLITE_IOERR_DATA: refused, and `err` says why. Before the database has been made, a first page that was cut by a
  * crash counts as not written: nobody was told that it was.
  */
-static int page_read(struct vault_file *file, uint32_t number, uint8_t out[PAGE_BYTES], struct error *err)
+static int page_look(struct vault_file *file, uint32_t number, uint8_t out[PAGE_BYTES], struct error *err)
 {
     sqlite3_int64 at = (sqlite3_int64)(number - 1) * PAGE_BYTES;
     int rc = file->below->pMethods->xRead(file->below, out, PAGE_BYTES, at);
@@ -82,6 +82,18 @@ static int page_read(struct vault_file *file, uint32_t number, uint8_t out[PAGE_
         return SQLITE_IOERR_SHORT_READ;
     }
     return opened == ERR_DAMAGED ? SQLITE_IOERR_DATA : SQLITE_IOERR;
+}
+
+/* Pages under an old key are moved to the new one in place: what was met halfway is read again when that is done. */
+static int page_read(struct vault_file *file, uint32_t number, uint8_t out[PAGE_BYTES], struct error *err)
+{
+    int rc = page_look(file, number, out, err);
+    if (rc == SQLITE_IOERR_DATA) {
+        rekey_wait(file->vault);
+        rc = page_look(file, number, out, err);
+        rekey_go_on(file->vault);
+    }
+    return rc;
 }
 
 int database_file_look(sqlite3_file *handle, uint32_t page, struct error *err)
@@ -210,6 +222,7 @@ static int database_lock(sqlite3_file *handle, int level)
     }
     struct error err;
     enum err_code loaded = fresh_load(vault->fresh, atomic_load(&vault->keeps_fresh), &err);
+    loaded = loaded == ERR_OK ? rekey_recover(vault_file_of(handle), &err) : loaded;
     if (loaded == ERR_OK) {
         return SQLITE_OK;
     }
@@ -250,6 +263,7 @@ static int database_close(sqlite3_file *handle)
     secret_wipe(state->scratch, sizeof(state->scratch));
     sqlite3_free(state);
     file->state = NULL;
+    rekey_detach(file->vault);
     fresh_detach(file->vault->fresh);
     return below_close(handle);
 }
@@ -307,6 +321,7 @@ int database_file_start(struct vault_file *file)
     }
     seals_init(&state->seals, &file->vault->epochs, EPOCH_PAGES);
     fresh_attach(file->vault->fresh);
+    rekey_attach(file->vault);
     file->state = state;
     file->handle.pMethods = &METHODS;
     return SQLITE_OK;

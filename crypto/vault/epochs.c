@@ -101,15 +101,27 @@ bool epochs_has(struct epochs *epochs, uint32_t number)
     return has;
 }
 
-void epochs_remove(struct epochs *epochs, uint32_t number)
+bool epochs_alone(struct epochs *epochs)
 {
-    CHECK(number != 0 && number != atomic_load(&epochs->newest));
+    unsigned count = 0;
     pthread_mutex_lock(&epochs->lock);
-    struct epoch *epoch = entry_of(epochs, number);
-    if (epoch != NULL) {
-        epoch_fini(epoch);
-        atomic_fetch_add(&epochs->changes, 1);
+    for (size_t i = 0; i < EPOCHS_MAX; i++) {
+        count += epochs->entries[i].number != 0;
     }
+    pthread_mutex_unlock(&epochs->lock);
+    return count <= 1;
+}
+
+void epochs_remove_before(struct epochs *epochs, uint32_t oldest_kept)
+{
+    CHECK(oldest_kept <= atomic_load(&epochs->newest));
+    pthread_mutex_lock(&epochs->lock);
+    for (size_t i = 0; i < EPOCHS_MAX; i++) {
+        if (epochs->entries[i].number != 0 && epochs->entries[i].number < oldest_kept) {
+            epoch_fini(&epochs->entries[i]);
+        }
+    }
+    atomic_fetch_add(&epochs->changes, 1);
     pthread_mutex_unlock(&epochs->lock);
 }
 

@@ -58,9 +58,10 @@ MUST_USE enum err_code epochs_add(struct epochs *epochs, uint32_t number, const 
                                   uint64_t sealed, struct error *err);
 
 bool epochs_has(struct epochs *epochs, uint32_t number);
+bool epochs_alone(struct epochs *epochs); /* the newest is the only one */
 
-/* Wipes the keys of an epoch that is not the newest. */
-void epochs_remove(struct epochs *epochs, uint32_t number);
+/* Wipes the keys of the epochs before this one, which is there. */
+void epochs_remove_before(struct epochs *epochs, uint32_t oldest_kept);
 
 /* Pages of the database, or frames of the log. */
 struct seals {

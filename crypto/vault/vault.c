@@ -182,11 +182,13 @@ static enum err_code vault_set_up(struct vault *vault, const char *path, const s
     atomic_store(&vault->made, keys_made(&vault->keys));
     TRY(vault_epochs_open(vault, err));
     TRY(freshness_open(vault, err));
+    TRY(rekey_prepare(vault, err));
     return vfs_register(vault, err);
 }
 
 void vault_release(struct vault *vault)
 {
+    rekey_fini(vault);
     fresh_free(vault->fresh);
     vault_epochs_fini(vault);
     keys_fini(&vault->keys);
@@ -208,6 +210,7 @@ enum err_code vault_new(const char *path, struct vault **ret_vault, struct error
     }
     CHECK(pthread_mutex_init(&vault->damage_lock, NULL) == 0);
     vault_epochs_init(vault);
+    rekey_init(vault);
     *ret_vault = vault;
     return ERR_OK;
 }
@@ -285,6 +288,7 @@ enum err_code vault_make_anew(const char *path, struct keys *keys, uint64_t coun
 void vault_close(struct vault *vault)
 {
     if (vault != NULL) {
+        vault_rekey_pause(vault);
         vfs_unregister(vault);
         vault_release(vault);
     }

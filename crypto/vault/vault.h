@@ -79,14 +79,18 @@ struct vault_rekey_progress {
 MUST_USE enum err_code vault_rekey_begin(struct vault *vault, struct error *err);
 
 /*
- * Through a connection of vault_open_database with no statement running and no transaction open; other connections read
- * and write meanwhile. `max_pages` is 1 to VAULT_REKEY_PAGES_MAX. Nothing to do is ERR_OK. A failed step changed
- * nothing that the next one, or the next opening, does not put right: ERR_DISK_FULL, ERR_IO; ERR_DAMAGED names a page
- * that does not open, and the old keys stay.
+ * Connections read and write meanwhile; the steps have one of their own, and only the last waits a moment for readers,
+ * when a writer finds the database busy. `max_pages` is 1 to VAULT_REKEY_PAGES_MAX.
+ * Nothing to do is ERR_OK. A failed step changed nothing that the next one, or the next opening, does not put right:
+ * ERR_DISK_FULL, ERR_IO; ERR_DAMAGED names a page that does not open, and the old keys stay.
  */
 #define VAULT_REKEY_PAGES_MAX 256
-MUST_USE enum err_code vault_rekey_step(struct vault *vault, sqlite3 *db, unsigned max_pages,
+MUST_USE enum err_code vault_rekey_step(struct vault *vault, unsigned max_pages,
                                         struct vault_rekey_progress *ret_progress, struct error *err);
+
+/* Closes the connection of the steps; vault_close does, too. The next step goes on. */
+void vault_rekey_pause(struct vault *vault);
+
 void vault_rekey_progress(struct vault *vault, struct vault_rekey_progress *ret_progress);
 
 /* The name to give to sqlite3_open_v2; valid until vault_close. Only the vault's own database opens through it. */
@@ -106,8 +110,8 @@ MUST_USE enum err_code vault_open_database(struct vault *vault, int cache_kib, s
  * with keys from `key` and the file's id. ATTACH, VACUUM INTO and the backup API work between its files.
  *
  * Pages have 4096 bytes, 32 of them reserved; anything else is refused when it is written. For the main database of a
- * connection that is asked of SQLite by itself, for the target of VACUUM INTO by SQLite; whoever attaches a file that is
- * yet to be made says SQLITE_FCNTL_RESERVE_BYTES.
+ * connection that is asked of SQLite by itself, for the target of VACUUM INTO by SQLite; whoever attaches a file that
+ * is yet to be made says SQLITE_FCNTL_RESERVE_BYTES.
  *
  * What a vault has and these have not: a keys file, freshness (an old page put back is read), an authorizer that keeps
  * the plain VFS away, and rollback journals that outlive the process: only in WAL mode is a crash harmless.

@@ -1,3 +1,5 @@
+#include <string.h>
+
 #include "base/log.h"
 #include "crypto/vault/vault_internal.h"
 
@@ -38,7 +40,12 @@ static enum err_code keys_account(struct keys *keys, void *sealed, struct error 
     return keys_epoch_account(keys, *(const uint64_t *)sealed, err);
 }
 
-/* Takes the epochs of the keys file that are not in memory yet. */
+static enum err_code keys_retire(struct keys *keys, void *oldest_kept, struct error *err)
+{
+    return keys_epochs_retire(keys, *(const uint32_t *)oldest_kept, err);
+}
+
+/* Takes the epochs of the keys file that are not in memory yet. The caller has the keys_lock, or is alone. */
 static enum err_code epochs_take(struct vault *vault, struct error *err)
 {
     for (size_t i = 0; i < KEYS_EPOCHS; i++) {
@@ -56,7 +63,10 @@ static enum err_code epochs_take(struct vault *vault, struct error *err)
 static enum err_code epoch_begin_counted(struct vault *vault, struct error *err)
 {
     TRY(vault_keys_change(vault, &(struct keys_change){ keys_begin, NULL, KEYS_REPLACE_PREVIOUS }, err));
-    TRY(epochs_take(vault, err));
+    pthread_mutex_lock(&vault->keys_lock);
+    enum err_code rc = epochs_take(vault, err);
+    pthread_mutex_unlock(&vault->keys_lock);
+    TRY(rc);
     LOG_INFO("vault_epoch_began", "epoch=%u", atomic_load(&vault->epochs.newest));
     return ERR_OK;
 }
@@ -67,6 +77,14 @@ enum err_code vault_epoch_begin(struct vault *vault, struct error *err)
     enum err_code rc = epoch_begin_counted(vault, err);
     pthread_mutex_unlock(&vault->count_lock);
     return rc;
+}
+
+enum err_code vault_epochs_retire(struct vault *vault, uint32_t oldest_kept, struct error *err)
+{
+    TRY(vault_keys_change(vault, &(struct keys_change){ keys_retire, &oldest_kept, KEYS_REPLACE_PREVIOUS }, err));
+    epochs_remove_before(&vault->epochs, oldest_kept);
+    LOG_INFO("vault_epochs_retired", "oldest_kept=%u", oldest_kept);
+    return ERR_OK;
 }
 
 /* Accounts for more pages, or begins a new epoch; whoever comes second finds it done. */
@@ -109,8 +127,26 @@ void vault_epochs_fini(struct vault *vault)
     pthread_mutex_destroy(&vault->keys_lock);
 }
 
+/*
+ * A crash between the writes of the two copies may leave the previous one without the newest epoch, or with keys or
+ * slots that were taken out. None may come back in place of the keys file.
+ */
+static void previous_repair(const struct vault *vault)
+{
+    struct keys previous = { 0 };
+    struct error err;
+    enum err_code read = keys_read(vault->path, true, &previous, &err);
+    bool same = read == ERR_OK && memcmp(vault->keys.image, previous.image, sizeof(previous.image)) == 0;
+    if (same || (read != ERR_OK && read != ERR_DAMAGED && read != ERR_NOT_FOUND)) {
+        return;
+    }
+    enum err_code rc = keys_write(vault->path, &vault->keys, &vault->keys, KEYS_REPLACE_PREVIOUS, &err);
+    LOG_WARNING("vault_keys_previous_replaced", "result=%s", err_code_name(rc));
+}
+
 enum err_code vault_epochs_open(struct vault *vault, struct error *err)
 {
     epochs_set_file_id(&vault->epochs, keys_file_id(&vault->keys));
+    previous_repair(vault);
     return epochs_take(vault, err);
 }

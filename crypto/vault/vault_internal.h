@@ -16,6 +16,7 @@
 #include "crypto/vault/epochs.h"
 #include "crypto/vault/fresh.h"
 #include "crypto/vault/keys.h"
+#include "crypto/vault/rekey.h"
 #include "crypto/vault/vault.h"
 
 struct vault_fixed;
@@ -34,6 +35,7 @@ struct vault {
     atomic_uint handles;        /* files that SQLite has open */
     struct vault_fixed *fixed;  /* of whose databases this is one; NULL: it has a keys file */
     struct fresh *fresh;
+    struct rekey rekey;
     atomic_bool keeps_fresh; /* NAME.fresh has been made: one that is absent is damage */
     pthread_mutex_t damage_lock;
     unsigned damages; /* how often `damage` was set */
@@ -83,6 +85,9 @@ MUST_USE enum err_code vault_epochs_open(struct vault *vault, struct error *err)
 /* A new epoch, durable, which seals from now on. Pages of the old ones stay until they are re-keyed. */
 MUST_USE enum err_code vault_epoch_begin(struct vault *vault, struct error *err);
 
+/* The keys of the epochs before this one are gone from the keys file, its previous copy and memory. */
+MUST_USE enum err_code vault_epochs_retire(struct vault *vault, uint32_t oldest_kept, struct error *err);
+
 /* A vault without paths and keys yet; where its database is; and the end of one whose VFS is not registered. */
 MUST_USE enum err_code vault_new(const char *path, struct vault **ret_vault, struct error *err);
 MUST_USE enum err_code vault_paths_set(struct vault *vault, const char *path, struct error *err);
@@ -103,11 +108,6 @@ int temporary_file_start(struct vault_file *file);
 /* Which round the header in this log file opens. */
 int log_file_round(sqlite3_file *handle, struct fresh_round *ret_round);
 
-/* Passed to the file below as they are. */
-int below_close(sqlite3_file *handle);
-int below_truncate(sqlite3_file *handle, sqlite3_int64 size);
-int below_sync(sqlite3_file *handle, int flags);
-int below_file_size(sqlite3_file *handle, sqlite3_int64 *ret_size);
 /*
  * For a scan: what recovery would make of the log, without remembering damage. Frame 0 is the header, then the frames
  * in order. SQLITE_DONE: the log ends before this one. SQLITE_IOERR_DATA: it is damaged, and `err` says why.
@@ -121,6 +121,11 @@ int log_file_scan(sqlite3_file *handle, uint32_t frame, struct log_look *ret_loo
 /* For a scan: reads a page with all its checks. SQLITE_IOERR_DATA: damaged, and `err` says why. */
 int database_file_look(sqlite3_file *handle, uint32_t page, struct error *err);
 
+/* Passed to the file below as they are. */
+int below_close(sqlite3_file *handle);
+int below_truncate(sqlite3_file *handle, sqlite3_int64 size);
+int below_sync(sqlite3_file *handle, int flags);
+int below_file_size(sqlite3_file *handle, sqlite3_int64 *ret_size);
 int below_lock(sqlite3_file *handle, int level);
 int below_unlock(sqlite3_file *handle, int level);
 int below_check_reserved_lock(sqlite3_file *handle, int *ret_held);
