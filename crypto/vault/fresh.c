@@ -48,7 +48,6 @@ static void forget(struct fresh *fresh)
     fresh_table_clear(fresh);
     fresh_tail_set(fresh, &(struct fresh_tail){ 0 });
     fresh->root = (struct fresh_root){ 0 };
-    fresh->root_there = false;
     fresh->root_live = 0;
     fresh->status = FRESH_EMPTY;
 }

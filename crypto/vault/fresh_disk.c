@@ -6,7 +6,7 @@
 #include "crypto/digest.h"
 #include "crypto/vault/fresh_internal.h"
 
-enum { FILE_MODE = 0600, NOTES_AT = 0, ROOTS_AT = 2 * FRESH_BLOCK_BYTES, LEAVES_AT = 4 * FRESH_BLOCK_BYTES };
+enum { FILE_MODE = 0600, NOTES_AT = 0, ROOTS_AT = 4 * FRESH_BLOCK_BYTES, LEAVES_AT = 6 * FRESH_BLOCK_BYTES };
 
 /* The table in memory
  * ------------------------------------------------------------------------------------------------------------------ */
@@ -150,9 +150,10 @@ enum err_code fresh_disk_sync(struct fresh *fresh, struct error *err)
                : FAIL(err, IO, "make '%s.fresh' durable", fresh->place.path);
 }
 
-static sqlite3_int64 note_at(uint64_t number)
+/* Two places for each place of a root. */
+static sqlite3_int64 note_at(unsigned root_place, uint64_t number)
 {
-    return NOTES_AT + (sqlite3_int64)(number % 2) * FRESH_BLOCK_BYTES;
+    return NOTES_AT + (sqlite3_int64)(root_place * 2 + number % 2) * FRESH_BLOCK_BYTES;
 }
 
 static sqlite3_int64 root_at(unsigned place)
@@ -233,8 +234,9 @@ static void leaves_sum(const struct fresh *fresh, uint32_t pages, uint8_t out[SH
     sha256(&tags, 1, out);
 }
 
-static enum err_code table_load(struct fresh *fresh, const struct fresh_root *root, struct error *err)
+static enum err_code table_load(struct fresh *fresh, struct error *err)
 {
+    const struct fresh_root *root = &fresh->root;
     uint32_t in_file = 0;
     fresh_table_clear(fresh);
     TRY(leaves_in_file(fresh, &in_file, err));
@@ -261,14 +263,13 @@ struct notes {
     struct fresh_note note[2];
 };
 
-/* A note that does not open is torn, or was never written: a loss of power may leave both. */
-static enum err_code notes_read(struct fresh *fresh, struct notes *notes, struct error *err)
+static enum err_code notes_read(struct fresh *fresh, unsigned root_place, struct notes *notes, struct error *err)
 {
     for (unsigned place = 0; place < 2; place++) {
         uint8_t block[FRESH_NOTE_BYTES];
         struct error unused;
         struct fresh_note *note = &notes->note[place];
-        TRY(read_at(fresh, note_at(place), block, sizeof(block), err));
+        TRY(read_at(fresh, note_at(root_place, place), block, sizeof(block), err));
         notes->whole[place] = fresh_note_open(&fresh->cipher, block, note, &unused) == ERR_OK;
         if (notes->whole[place]) {
             fresh->note_number = note->number > fresh->note_number ? note->number : fresh->note_number;
@@ -295,24 +296,32 @@ enum err_code fresh_disk_survey(struct fresh *fresh, struct error *err)
         if (fresh_root_open(&fresh->cipher, block, &root, &unused) == ERR_OK && root.counter > fresh->counter_max) {
             fresh->counter_max = root.counter;
         }
+        TRY(notes_read(fresh, place, &notes, err));
     }
-    return notes_read(fresh, &notes, err);
+    return ERR_OK;
 }
 
+/*
+ * The last note that goes with the root. Both of its notes were durable with it, so what a loss of power leaves is an
+ * older one, and at most one that is torn.
+ */
 static enum err_code tail_load(struct fresh *fresh, struct error *err)
 {
     struct fresh_tail tail = { 0 };
     struct notes notes;
     uint64_t newest = 0;
-    TRY(notes_read(fresh, &notes, err));
+    TRY(notes_read(fresh, 1 - fresh->root_live, &notes, err)); /* their numbers are to be exceeded */
+    TRY(notes_read(fresh, fresh->root_live, &notes, err));
     for (unsigned place = 0; place < 2; place++) {
         const struct fresh_note *note = &notes.note[place];
-        if (notes.whole[place] && note->counter == fresh->root.counter && note->number > newest &&
-            fresh->root.has_live && memcmp(note->salts, fresh->root.live, SALTS_BYTES) == 0) {
+        if (notes.whole[place] && note->counter == fresh->root.counter && note->number > newest) {
             newest = note->number;
             tail = (struct fresh_tail){ .frame = note->frame, .nonce_known = note->nonce_known };
             memcpy(tail.nonce, note->nonce, NONCE_BYTES);
         }
+    }
+    if (newest == 0) {
+        return FAIL(err, DAMAGED, "its notes of how far the log was committed fail their check");
     }
     fresh_tail_set(fresh, &tail);
     return ERR_OK;
@@ -362,16 +371,13 @@ enum err_code fresh_disk_load(struct fresh *fresh, struct error *err)
         if (!roots.whole[place]) {
             continue;
         }
-        rc = table_load(fresh, &roots.root[place], err);
         fresh->root = roots.root[place];
         fresh->root_live = place;
-        fresh->root_there = rc == ERR_OK;
         fresh->fell_back = turn == 1 || roots.spoilt;
+        rc = table_load(fresh, err);
+        rc = rc == ERR_OK ? tail_load(fresh, err) : rc;
     }
-    if (rc != ERR_OK) {
-        return rc;
-    }
-    return tail_load(fresh, err);
+    return rc;
 }
 
 static enum err_code leaf_verify(struct fresh *fresh, uint32_t number, struct error *err)
@@ -414,24 +420,40 @@ static enum err_code leaf_save(struct fresh *fresh, uint32_t number, uint64_t co
     return ERR_OK;
 }
 
-enum err_code fresh_disk_note(struct fresh *fresh, uint64_t counter, struct error *err)
+static enum err_code note_write(struct fresh *fresh, unsigned root_place, const struct fresh_note *note, size_t len,
+                                struct error *err)
 {
-    struct fresh_note note = { .counter = counter,
-                               .number = fresh->note_number + 1,
-                               .frame = fresh->tail.frame,
-                               .nonce_known = fresh->tail.nonce_known };
-    uint8_t block[FRESH_NOTE_BYTES];
-    memcpy(note.salts, fresh->root.live, SALTS_BYTES);
-    memcpy(note.nonce, fresh->tail.nonce, NONCE_BYTES);
-    TRY(fresh_note_close(&fresh->cipher, &note, block, err));
-    TRY(write_at(fresh, note_at(note.number), block, sizeof(block), err));
-    fresh->note_number = note.number;
+    uint8_t block[FRESH_BLOCK_BYTES] = { 0 };
+    TRY(fresh_note_close(&fresh->cipher, note, block, err));
+    TRY(write_at(fresh, note_at(root_place, note->number), block, (int)len, err));
+    fresh->note_number = note->number;
     return ERR_OK;
+}
+
+static struct fresh_note note_of(const struct fresh *fresh, uint64_t counter, const struct fresh_tail *tail)
+{
+    struct fresh_note note = {
+        .counter = counter, .number = fresh->note_number + 1, .frame = tail->frame, .nonce_known = tail->nonce_known
+    };
+    memcpy(note.nonce, tail->nonce, NONCE_BYTES);
+    return note;
+}
+
+enum err_code fresh_disk_note(struct fresh *fresh, struct error *err)
+{
+    struct fresh_note note = note_of(fresh, fresh->root.counter, &fresh->tail);
+    return note_write(fresh, fresh->root_live, &note, FRESH_NOTE_BYTES, err);
+}
+
+static enum err_code root_write(struct fresh *fresh, const struct fresh_root *root, struct error *err)
+{
+    uint8_t block[FRESH_ROOT_BYTES];
+    TRY(fresh_root_close(&fresh->cipher, root, block, err));
+    return write_at(fresh, root_at(1 - fresh->root_live), block, sizeof(block), err);
 }
 
 static enum err_code save_write(struct fresh *fresh, struct fresh_root *root, struct error *err)
 {
-    uint8_t block[FRESH_ROOT_BYTES];
     uint32_t leaves = fresh_leaves_of(root->pages);
     for (uint32_t i = 0; i < leaves; i++) {
         if (fresh->leaves[i].dirty) {
@@ -440,11 +462,11 @@ static enum err_code save_write(struct fresh *fresh, struct fresh_root *root, st
     }
     leaves_sum(fresh, root->pages, root->leaves_sum);
     bool same_round = root->has_live && memcmp(root->live, fresh->root.live, SALTS_BYTES) == 0;
-    if (same_round && fresh->tail.frame > 0) {
-        TRY(fresh_disk_note(fresh, root->counter, err));
+    for (int i = 0; i < 2; i++) {
+        struct fresh_note note = note_of(fresh, root->counter, same_round ? &fresh->tail : &(struct fresh_tail){ 0 });
+        TRY(note_write(fresh, 1 - fresh->root_live, &note, FRESH_BLOCK_BYTES, err));
     }
-    TRY(fresh_root_close(&fresh->cipher, root, block, err));
-    TRY(write_at(fresh, root_at(1 - fresh->root_live), block, sizeof(block), err));
+    TRY(root_write(fresh, root, err));
     return fresh_disk_sync(fresh, err);
 }
 
@@ -464,7 +486,6 @@ enum err_code fresh_disk_save(struct fresh *fresh, const struct fresh_root *next
     }
     fresh->root_live = 1 - fresh->root_live;
     fresh->root = root;
-    fresh->root_there = true;
     fresh->dirty = false;
     return ERR_OK;
 }

@@ -102,10 +102,9 @@ enum err_code fresh_note_close(struct fresh_cipher *cipher, const struct fresh_n
     uint8_t plain[NOTE_SEALED] = { 0 };
     put_be64(plain, note->counter);
     put_be64(plain + 8, note->number);
-    memcpy(plain + 16, note->salts, SALTS_BYTES);
-    put_be32(plain + 24, note->frame);
-    put_be32(plain + 28, note->nonce_known);
-    memcpy(plain + 32, note->nonce, NONCE_BYTES);
+    put_be32(plain + 16, note->frame);
+    put_be32(plain + 20, note->nonce_known);
+    memcpy(plain + 24, note->nonce, NONCE_BYTES);
     struct part part = note_part(cipher);
     return part_close(cipher, &part, plain, out, err);
 }
@@ -118,10 +117,9 @@ enum err_code fresh_note_open(struct fresh_cipher *cipher, const uint8_t in[FRES
     TRY(part_open(cipher, &part, in, plain, err));
     struct fresh_note note = { .counter = get_be64(plain),
                                .number = get_be64(plain + 8),
-                               .frame = get_be32(plain + 24),
-                               .nonce_known = get_be32(plain + 28) == 1 };
-    memcpy(note.salts, plain + 16, SALTS_BYTES);
-    memcpy(note.nonce, plain + 32, NONCE_BYTES);
+                               .frame = get_be32(plain + 16),
+                               .nonce_known = get_be32(plain + 20) == 1 };
+    memcpy(note.nonce, plain + 24, NONCE_BYTES);
     *ret_note = note;
     return ERR_OK;
 }

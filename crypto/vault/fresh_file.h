@@ -1,27 +1,27 @@
 /*
  * crypto/vault/fresh_file - NAME.fresh to the byte: notes, roots and leaves, sealed. No I/O.
  *
- *        0  4096  note, first place         which commit of the log is durable at least
- *     4096  4096  note, second place
- *     8192  4096  root, first place         the counter, the rounds of the log, a sum over all leaves
- *    12288  4096  root, second place
- *    16384  4096  leaf 0, first place       338 nonces each
- *    20480  4096  leaf 0, second place
- *    24576  4096  leaf 1, first place
+ *        0  4096  note of the first root, first place       which commit of the log is durable at least
+ *     4096  4096  note of the first root, second place
+ *     8192  8192  notes of the second root, likewise
+ *    16384  4096  root, first place                          the counter, the rounds of the log, a sum over all leaves
+ *    20480  4096  root, second place
+ *    24576  4096  leaf 0, first place                        338 nonces each
+ *    28672  4096  leaf 0, second place
+ *    32768  4096  leaf 1, first place
  *     ...
  *
  * Of two places one is live and the other is written: what is live is never overwritten. The newest root whose sum fits
- * the leaves counts; of a leaf, the newest that is not newer than the root.
+ * the leaves counts; of a leaf, the newest that is not newer than the root; of the notes of the root, the newest.
  *
  *     note     0   12  nonce
  *             12   16  tag
  *             28   48  sealed:  0   8  counter of its root
  *                               8   8  number of the note
- *                              16   8  salts of the round
- *                              24   4  last frame of a commit
- *                              28   4  1: the nonce is known
- *                              32  12  nonce of that frame
- *                              44   4  zero
+ *                              16   4  last frame of a commit in the live round, 0: none
+ *                              20   4  1: the nonce is known
+ *                              24  12  nonce of that frame
+ *                              36  12  zero
  *
  *     root     0    8  "HFFRESH\0"
  *              8    4  version, 1
@@ -79,8 +79,7 @@ void fresh_cipher_fini(struct fresh_cipher *cipher); /* zeroed is allowed */
 
 struct fresh_note {
     uint64_t counter;
-    uint64_t number;
-    uint8_t salts[SALTS_BYTES];
+    uint64_t number; /* from 1 */
     uint32_t frame;
     bool nonce_known;
     uint8_t nonce[NONCE_BYTES];

@@ -37,7 +37,6 @@ struct fresh {
 
     struct fresh_root root; /* the one that counts */
     unsigned root_live;
-    bool root_there;
     bool fell_back;       /* a newer root did not fit the leaves */
     uint64_t counter_max; /* of anything seen in the file */
     uint64_t note_number;
@@ -72,8 +71,8 @@ MUST_USE enum err_code fresh_disk_survey(struct fresh *fresh, struct error *err)
  * root that counted still does. */
 MUST_USE enum err_code fresh_disk_save(struct fresh *fresh, const struct fresh_root *next, struct error *err);
 
-/* Writes the tail down for the root `counter`. */
-MUST_USE enum err_code fresh_disk_note(struct fresh *fresh, uint64_t counter, struct error *err);
+/* Writes the tail down for the root that counts. Not synced. */
+MUST_USE enum err_code fresh_disk_note(struct fresh *fresh, struct error *err);
 MUST_USE enum err_code fresh_disk_sync(struct fresh *fresh, struct error *err);
 
 /* Does the open file still hold what was written? ERR_DAMAGED with the reason alone as message. */

@@ -143,7 +143,7 @@ void fresh_commit_note(struct fresh *fresh, const uint8_t salts[SALTS_BYTES], ui
         memcpy(tail.nonce, nonce, NONCE_BYTES);
         fresh_tail_set(fresh, &tail);
         struct error err;
-        bool failed = fresh_disk_note(fresh, fresh->root.counter, &err) != ERR_OK;
+        bool failed = fresh_disk_note(fresh, &err) != ERR_OK;
         if (failed && !fresh->note_failed) {
             log_error("vault_commit_not_noted", &err); /* the commit itself is durable */
         }
@@ -161,7 +161,7 @@ static enum err_code commit_undo(struct fresh *fresh, const uint8_t salts[SALTS_
     }
     struct fresh_tail before = fresh->tail;
     fresh_tail_set(fresh, &(struct fresh_tail){ .frame = frame - 1 });
-    enum err_code rc = fresh_disk_note(fresh, fresh->root.counter, err);
+    enum err_code rc = fresh_disk_note(fresh, err);
     rc = rc == ERR_OK ? fresh_disk_sync(fresh, err) : rc;
     if (rc != ERR_OK) {
         fresh_tail_set(fresh, &before);

@@ -4,6 +4,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "shim.h"
+
 /* The write-ahead log: recovery finds its end, and what was committed opens or fails. */
 
 TestSuite(vault_log, .timeout = 300);
@@ -19,6 +21,14 @@ static void logged(struct world *world)
     for (int i = 1; i <= 10; i++) {
         sql(world->db, "INSERT INTO t(b) VALUES(hex(randomblob(1200)))");
     }
+}
+
+/* And the notes of how far it was committed are lost, as with the power: they are not synced. */
+static void logged_without_notes(struct world *world)
+{
+    shim_reset();
+    shim.lose_notes = true;
+    logged(world);
 }
 
 static long frames_of(const struct world *world)
@@ -50,9 +60,8 @@ Test(vault_log, cut_or_damaged_at_its_tail_ends_there)
     for (size_t i = 0; i < ARRAY_LEN(BACK); i++) {
         struct world world;
         struct world copy;
-        logged(&world);
+        logged_without_notes(&world);
         world_copy(&world, &copy);
-        world_lose_notes(&copy);
         long size = size_of(world_file(&copy, "-wal"));
         if (i % 2 == 0) {
             flip_byte(world_file(&copy, "-wal"), size - BACK[i]);
@@ -159,7 +168,7 @@ Test(vault_log, does_not_take_frames_of_an_earlier_round)
 {
     struct world world;
     struct world copy;
-    logged(&world);
+    logged_without_notes(&world);
     world_copy(&world, &copy);
     sql(world.db, "PRAGMA wal_checkpoint(RESTART); UPDATE t SET b='new'");
     long now = 2;
@@ -167,7 +176,6 @@ Test(vault_log, does_not_take_frames_of_an_earlier_round)
                FRAME);
     struct world after;
     world_copy(&world, &after);
-    world_lose_notes(&after);
 
     world_open(&after);
 
@@ -273,13 +281,12 @@ static void spoil(const struct world *world, const struct world *original, unsig
 Test(vault_log, spoilt_at_random_gives_an_earlier_commit_whole_or_nothing)
 {
     struct world world;
-    logged(&world);
+    logged_without_notes(&world);
     unsigned shortened = 0;
     for (unsigned seed = 1; seed <= 300; seed++) {
         struct world copy;
         unsigned random = seed;
         world_copy(&world, &copy);
-        world_lose_notes(&copy);
         spoil(&copy, &world, &random);
 
         world_open(&copy);

@@ -23,6 +23,7 @@ struct shim {
     bool failed;
     long power_loss_at; /* before this call; 0: never */
     uint64_t seed;
+    bool lose_notes; /* how far the log was committed is not written down, as if every note were lost */
     bool power_lost;
 };
 

@@ -136,11 +136,6 @@ void fill_zero(const char *path, long at, size_t len)
     cr_assert_eq(fclose(file), 0);
 }
 
-void world_lose_notes(const struct world *world)
-{
-    fill_zero(world_file(world, ".fresh"), 0, 2 * 4096);
-}
-
 void copy_bytes(const char *from, long from_at, const char *to, long to_at, size_t len)
 {
     uint8_t *bytes = malloc(len);

@@ -41,8 +41,6 @@ void copy_file(const char *from, const char *to);
 long size_of(const char *path);
 void fill_zero(const char *path, long at, size_t len);
 
-/* The notes of how far the log was committed are gone, as a loss of power may leave it: they are not synced. */
-void world_lose_notes(const struct world *world);
 
 void sql(sqlite3 *db, const char *format, ...) PRINTF_LIKE(2, 3);     /* must succeed */
 int sql_code(sqlite3 *db, const char *format, ...) PRINTF_LIKE(2, 3); /* the extended code of all statements */
