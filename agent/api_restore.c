@@ -54,7 +54,7 @@ enum err_code api_restore_begin(struct agent *agent, const struct http_request *
     TRY(switch_of(request, "check", &check, err));
     TRY(switch_of(request, "replace", &replace, err));
     if (!check && !replace && vault_exists(agent->vault_path)) {
-        return FAIL(err, CONFLICT, "restore: there is a replica here already; say that it is to be replaced");
+        return FAIL(err, CONFLICT, "use the backup: there is a replica here already; say that it is to be replaced");
     }
     struct restore_task *task = &agent->restore;
     TRY(restore_task_begin(task, request->body, check, err));

@@ -28,9 +28,13 @@ bool call_printed(struct cli *cli, json_t *answer)
     return false;
 }
 
-static const char *next_step(enum err_code code)
+static const char *next_step(const struct error *err)
 {
-    switch (code) {
+    static const char of_backup[] = "read the backup:";
+    if (err->code == ERR_DAMAGED && strncmp(err->message, of_backup, strlen(of_backup)) == 0) {
+        return "use another backup: nothing was taken from this one, and nothing here was changed";
+    }
+    switch (err->code) {
     case ERR_LOCKED:
         return "open the vault with 'holdfast unlock'";
     case ERR_NOT_ENROLLED:
@@ -76,7 +80,7 @@ static void say_json(struct cli *cli, json_t *answer, const struct error *err)
 enum exit_code call_refused(struct cli *cli, const struct error *err)
 {
     say_json(cli, NULL, err);
-    say(cli, err->message, next_step(err->code));
+    say(cli, err->message, next_step(err));
     return EXIT_REFUSED;
 }
 
@@ -92,15 +96,14 @@ static enum exit_code failed(struct cli *cli, json_t *answer, const struct error
     if (unreachable(answer, err)) {
         say(cli, err->message, NULL);
         char *visible = text_visible(cli->socket_path, false);
-        screen_print(
-            &cli->notes,
-            "next: if the agent is not running, start it ('holdfastd'); if it listens elsewhere than\n"
-            "      at '%s', say where with --socket PATH, --state-dir DIR or $HOLDFAST_SOCKET\n",
-            visible);
+        screen_print(&cli->notes,
+                     "next: if the agent is not running, start it ('holdfastd'); if it listens elsewhere than\n"
+                     "      at '%s', say where with --socket PATH, --state-dir DIR or $HOLDFAST_SOCKET\n",
+                     visible);
         free(visible);
         return EXIT_UNREACHABLE;
     }
-    say(cli, err->message, next_step(err->code));
+    say(cli, err->message, next_step(err));
     return err->code == ERR_LOCKED ? EXIT_LOCKED : EXIT_REFUSED;
 }
 

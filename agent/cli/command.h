@@ -62,6 +62,7 @@ struct command {
     X(export, "write records to a spreadsheet or JSON")                                                                \
     X(log, "the signed log, newest first")                                                                             \
     X(backup, "write the whole replica to one encrypted file")                                                         \
+    X(restore, "put the replica of a backup in use")                                                                   \
     X(verify, "check every record's hash, link and signature")                                                         \
     X(rebuild, "make the tables again from the log")                                                                   \
     X(enrol, "join this device to a centre with a one-time code")                                                      \

@@ -175,39 +175,6 @@ static error_t parse_nothing(int key, char *arg, struct argp_state *state)
     return ARGP_ERR_UNKNOWN;
 }
 
-const struct argp verify_argp = {
-    .parser = parse_nothing,
-    .doc = "Checks every record's hash, its place in its device's chain, the signatures, the database, and the tables "
-           "against a rebuild from the log. Takes seconds for 100,000 records; the agent does nothing else meanwhile.",
-};
-
-enum exit_code verify_run(struct cli *cli, int argc, char **argv)
-{
-    command_parse(cli, argc, argv, NULL);
-    SCOPED(answer_free) json_t *answer = NULL;
-    enum exit_code code = call(cli, "POST", path_of("/v1/verify"), json_object(), CALL_NO_TIMEOUT, &answer);
-    if (code != EXIT_DONE || call_printed(cli, answer)) {
-        return code;
-    }
-    struct human ops = human_number((uint64_t)answer_int(answer, "ops"));
-    struct human covered = human_number((uint64_t)answer_int(answer, "signed_ops"));
-    struct human took = human_duration(answer_int(answer, "duration_ms"));
-    const struct screen *screen = &cli->screen;
-    screen_print(screen, "verified: nothing is damaged, nothing was altered\n");
-    screen_fact(screen, "Records", "%s, of %" PRId64 " device%s", ops.text, answer_int(answer, "authors"),
-                answer_int(answer, "authors") == 1 ? "" : "s");
-    if (answer_int(answer, "signed_ops") > 0) {
-        screen_fact(screen, "Signed", "%s of them are under a signature that fits", covered.text);
-    }
-    if (answer_int(answer, "quarantined") > 0) {
-        screen_fact(screen, "Not accepted", "%" PRId64 " kept aside; 'holdfast log --quarantined' says why",
-                    answer_int(answer, "quarantined"));
-    }
-    screen_fact(screen, "Tables", "%s", answer_text(answer, "digest"));
-    screen_fact(screen, "Took", "%s", took.text);
-    return EXIT_DONE;
-}
-
 const struct argp rebuild_argp = {
     .parser = parse_nothing,
     .doc = "Makes every table again from the log and says whether they are the same as before. Long like verify.",
