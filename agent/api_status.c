@@ -1,4 +1,5 @@
 /* How things stand, for a person and for a health check. */
+#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -9,12 +10,14 @@
 
 #define MESSAGE_SIZE (ERROR_MESSAGE_MAX + 200)
 #define QUARANTINE_LOOK 200
+#define NOTICE_MS (7 * 24 * INT64_C(3600000))
 
 /* What the members are made of. */
 struct picture {
     struct client_status client; /* CLIENT_STOPPED when there is no exchange */
     struct store_counts counts;
     struct store_sync sync;
+    struct store_copies copies;
     bool own_quarantined;
     const char *state;
     char message[MESSAGE_SIZE];
@@ -48,6 +51,22 @@ static void describe_locked(const struct agent *agent, struct picture *picture)
     }
 }
 
+/* What was noticed stays in sight for a week. */
+static bool is_recent(int64_t at_ms)
+{
+    return at_ms != OP_TIME_NONE && clock_wall_ms() - at_ms < NOTICE_MS;
+}
+
+/* Nothing to do, but somebody may want to know whose disk was put back. */
+static void describe_older_copy(struct picture *picture)
+{
+    const struct store_copies *copies = &picture->copies;
+    say(picture, "synchronised", "%s: %" PRIu64 " records came back, %" PRIu64 " were issued again",
+        is_recent(copies->stale_at_ms) ? "older files of this replica were put back"
+                                       : "this replica is an older copy of itself that was put back",
+        copies->came_back, copies->issued_again);
+}
+
 static bool needs_a_person(const struct agent *agent, struct picture *picture)
 {
     const struct client_status *client = &picture->client;
@@ -68,6 +87,11 @@ static bool needs_a_person(const struct agent *agent, struct picture *picture)
     } else if (failed &&
                (client->state == CLIENT_STALLED || err_code_class(client->last.result) == ERR_CLASS_OPERATOR)) {
         say(picture, "attention", "%s", client->last.error.message);
+    } else if (is_recent(picture->copies.twin_at_ms)) {
+        say(picture, "attention",
+            "another machine records as this device: a copy of its disk is in use; %" PRIu64
+            " records of it came; nothing is lost, but enrol one of the two anew",
+            picture->copies.twin_ops);
     } else if (picture->own_quarantined) {
         say(picture, "attention",
             "the centre refused records of this device; see `holdfast log` for which and why, and record them anew");
@@ -93,6 +117,8 @@ static void describe_open(const struct agent *agent, struct picture *picture)
     } else if (last->result != ERR_OK) {
         say(picture, "offline", "%s; it is tried again by itself, and everything can be recorded meanwhile",
             last->error.message);
+    } else if (is_recent(picture->copies.older_at_ms)) {
+        describe_older_copy(picture);
     } else if (picture->client.clock_off) {
         say(picture, "synchronised", "this machine's clock is more than 5 minutes from the centre's; set it");
     } else {
@@ -116,6 +142,7 @@ static enum err_code look(struct agent *agent, struct picture *picture, struct e
 {
     TRY(query_counts(agent->store, &picture->counts, err));
     TRY(store_sync_read(agent->store, &picture->sync, err));
+    TRY(store_copies_read(agent->store, &picture->copies, err));
     if (picture->counts.quarantined > 0) {
         SCOPED(log_list_fini) struct log_list list = { 0 };
         TRY(query_log(agent->store, NULL, 0, true, QUARANTINE_LOOK, &list, err));
@@ -193,7 +220,15 @@ static json_t *records_value(const struct store_counts *counts)
                      number(counts->decisions), "op", number(counts->ops));
 }
 
-static bool put_identity(json_t *object, const struct store_identity *identity)
+static json_t *copies_value(const struct store_copies *copies)
+{
+    return json_pack("{s:o,s:o,s:o,s:o,s:o,s:o}", "older_at", value_instant(copies->older_at_ms), "came_back",
+                     number(copies->came_back), "issued_again", number(copies->issued_again), "twin_at",
+                     value_instant(copies->twin_at_ms), "twin_records", number(copies->twin_ops), "stale_at",
+                     value_instant(copies->stale_at_ms));
+}
+
+static bool put_identity(json_t *object, const struct store_identity *identity, uint32_t incarnation)
 {
     if (!identity->enrolled) {
         return put(object, "site", json_null()) && put(object, "device", json_null()) &&
@@ -204,7 +239,7 @@ static bool put_identity(json_t *object, const struct store_identity *identity)
                          value_id(identity->stream, STREAM_ID_BYTES))) &&
            put(object, "device",
                json_pack("{s:o,s:I}", "id", value_id(identity->device, DEVICE_ID_BYTES), "incarnation",
-                         (json_int_t)identity->incarnation)) &&
+                         (json_int_t)incarnation)) &&
            put(object, "endpoint", json_string(identity->endpoint));
 }
 
@@ -221,7 +256,8 @@ static bool put_exchange(json_t *object, const struct picture *picture)
            put(object, "last_success_at", value_instant(client->last_success_at_ms)) &&
            put(object, "next_try_at", value_instant(client->next_try_at_ms)) &&
            put(object, "clock_offset_ms", clock_known ? json_integer(sync->clock_offset_ms) : json_null()) &&
-           put(object, "clock_off", json_boolean(client->clock_off));
+           put(object, "clock_off", json_boolean(client->clock_off)) &&
+           put(object, "copies", copies_value(&picture->copies));
 }
 
 static bool put_replica(json_t *object, const struct agent *agent, const struct picture *picture)
@@ -239,27 +275,17 @@ static bool put_replica(json_t *object, const struct agent *agent, const struct 
 
 static bool put_nulls(json_t *object)
 {
-    static const char *const names[] = { "enrolled",
-                                         "site",
-                                         "device",
-                                         "endpoint",
-                                         "pending_ops",
-                                         "newest_seq",
-                                         "acked_seq",
-                                         "oldest_pending_at",
-                                         "cursor",
-                                         "to_fetch",
-                                         "last_exchange",
-                                         "last_success_at",
-                                         "next_try_at",
-                                         "clock_off",
-                                         "clock_offset_ms",
-                                         "records",
-                                         "disputed_sessions",
-                                         "quarantined",
-                                         "flags",
-                                         "flags_pending",
-                                         "replica_bytes" };
+    static const char *const names[] = { "enrolled",        "site",
+                                         "device",          "endpoint",
+                                         "pending_ops",     "newest_seq",
+                                         "acked_seq",       "oldest_pending_at",
+                                         "cursor",          "to_fetch",
+                                         "last_exchange",   "last_success_at",
+                                         "next_try_at",     "clock_off",
+                                         "clock_offset_ms", "copies",
+                                         "records",         "disputed_sessions",
+                                         "quarantined",     "flags",
+                                         "flags_pending",   "replica_bytes" };
     bool ok = true;
     for (size_t i = 0; i < ARRAY_LEN(names); i++) {
         ok = ok && put(object, names[i], json_null());
@@ -317,7 +343,7 @@ json_t *status_value(struct agent *agent)
     bool ok = put_common(object, agent, &picture, open);
     if (open) {
         ok = ok && put(object, "enrolled", json_boolean(agent->identity.enrolled)) &&
-             put_identity(object, &agent->identity) && put_exchange(object, &picture) &&
+             put_identity(object, &agent->identity, picture.sync.recording) && put_exchange(object, &picture) &&
              put_replica(object, agent, &picture);
     } else {
         ok = ok && put_nulls(object);

@@ -112,6 +112,17 @@ static void io_changed(void *context, bool new_ops)
     }
 }
 
+/* The first bytes tell two states with the same counter apart. */
+static bool ask_freshness(void *context, uint64_t *ret_counter, uint8_t ret_hash[EXCHANGE_FRESHNESS_HASH_BYTES])
+{
+    uint8_t hash[SHA256_BYTES];
+    if (store_freshness(context, ret_counter, hash, NULL) != ERR_OK) {
+        return false;
+    }
+    memcpy(ret_hash, hash, EXCHANGE_FRESHNESS_HASH_BYTES);
+    return true;
+}
+
 /* ---- life ---- */
 
 static void driver_free(struct exchange_driver *driver)
@@ -164,6 +175,7 @@ static enum err_code connect_parts(struct exchange_driver *driver, uv_loop_t *lo
                                            .connect_timeout_s = CONNECT_TIMEOUT_S,
                                            .response_max = EXCHANGE_RESPONSE_MAX };
     TRY(client_new(store, &driver->identity, driver->key, &driver->io, &driver->client, err));
+    client_set_freshness(driver->client, ask_freshness, store);
     TRY(http_client_start(loop, &options, &driver->http, err));
     CHECK(uv_timer_init(loop, &driver->timer) == 0);
     driver->timer.data = driver;

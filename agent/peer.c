@@ -1,12 +1,15 @@
 #include "agent/peer.h"
 
+#include <errno.h>
 #include <grp.h>
 #include <pwd.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #define ENTRY_MAX 4096
+#define GROUP_BYTES_MAX (1024 * 1024) /* a group's entry names all of its members */
 #define GROUPS_MAX 256
 
 enum err_code peer_group(const char *name, gid_t *ret_gid, struct error *err)
@@ -15,14 +18,22 @@ enum err_code peer_group(const char *name, gid_t *ret_gid, struct error *err)
         *ret_gid = PEER_NO_GROUP;
         return ERR_OK;
     }
-    char room[ENTRY_MAX];
-    struct group entry;
-    struct group *found = NULL;
-    if (getgrnam_r(name, &entry, room, sizeof(room), &found) != 0 || found == NULL) {
-        return FAIL(err, CONFIG, "read setting 'group': there is no group '%s'", name);
+    int failed = ERANGE;
+    for (size_t size = ENTRY_MAX; failed == ERANGE && size <= GROUP_BYTES_MAX; size *= 2) {
+        SCOPED(scoped_free) char *room = malloc(size);
+        if (room == NULL) {
+            return FAIL(err, NO_MEMORY, "read setting 'group'");
+        }
+        struct group entry;
+        struct group *found = NULL;
+        failed = getgrnam_r(name, &entry, room, size, &found);
+        if (failed == 0 && found != NULL) {
+            *ret_gid = found->gr_gid;
+            return ERR_OK;
+        }
     }
-    *ret_gid = found->gr_gid;
-    return ERR_OK;
+    return failed == 0 ? FAIL(err, CONFIG, "read setting 'group': there is no group '%s'", name)
+                       : FAIL(err, CONFIG, "read setting 'group': look '%s' up: %s", name, strerror(failed));
 }
 
 static bool member_of(uid_t uid, gid_t group)

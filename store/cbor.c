@@ -99,11 +99,6 @@ void dcbor_put_null(struct dcbor_writer *w)
     put(w, &byte, 1);
 }
 
-void dcbor_put_encoded(struct dcbor_writer *w, struct slice item)
-{
-    put(w, item.data, item.len);
-}
-
 enum err_code dcbor_writer_end(struct dcbor_writer *w)
 {
     return w->rc;

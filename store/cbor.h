@@ -32,7 +32,6 @@ void dcbor_put_array(struct dcbor_writer *w, size_t count);
 void dcbor_put_map(struct dcbor_writer *w, size_t pairs);
 void dcbor_put_bool(struct dcbor_writer *w, bool value);
 void dcbor_put_null(struct dcbor_writer *w);
-void dcbor_put_encoded(struct dcbor_writer *w, struct slice item); /* one item that is already deterministic CBOR */
 MUST_USE enum err_code dcbor_writer_end(struct dcbor_writer *w);
 
 enum dcbor_type {

@@ -143,6 +143,7 @@ enum err_code store_sync_read(struct store *store, struct store_sync *ret_sync, 
     struct own_chain chain;
     TRY(read_state(store, &sync, err));
     TRY(choose_chain(store, &chain, &sync.pending_ops, err));
+    sync.recording = store->self.incarnation;
     sync.incarnation = chain.author.incarnation;
     sync.newest_seq = chain.author.newest_seq;
     sync.acked_seq = chain.acked_seq;

@@ -52,6 +52,22 @@ enum err_code store_found_older(struct store *store, uint32_t incarnation, int64
     return replica_end(store, found_older(store, incarnation, now_ms, err), err);
 }
 
+static enum err_code found_stale(struct store *store, uint32_t incarnation, int64_t now_ms, struct error *err)
+{
+    sqlite3_stmt *s;
+    TRY(begin_older(store, now_ms, err));
+    TRY(db_statement(&store->db, "UPDATE sync_state SET stale_at = ?1", &s, err));
+    bind_int(s, 1, now_ms);
+    TRY(db_run(&store->db, s, err));
+    return store->self.incarnation == incarnation ? chain_begin(store, err) : ERR_OK;
+}
+
+enum err_code store_found_stale(struct store *store, uint32_t incarnation, int64_t now_ms, struct error *err)
+{
+    TRY(replica_begin(store, err));
+    return replica_end(store, found_stale(store, incarnation, now_ms, err), err);
+}
+
 enum err_code store_caught_up(struct store *store, uint32_t incarnation, struct error *err)
 {
     if (!store->enrolled || store->self.incarnation != incarnation) {
@@ -95,7 +111,8 @@ enum err_code store_copies_read(struct store *store, struct store_copies *ret_co
 {
     sqlite3_stmt *s;
     bool row;
-    TRY(db_statement(&store->db, "SELECT older_copy_at, came_back, issued_again, twin_at, twin_ops FROM sync_state", &s,
+    TRY(db_statement(&store->db,
+                     "SELECT older_copy_at, came_back, issued_again, twin_at, twin_ops, stale_at FROM sync_state", &s,
                      err));
     TRY(db_step(&store->db, s, &row, err));
     if (!row) {
@@ -105,7 +122,14 @@ enum err_code store_copies_read(struct store *store, struct store_copies *ret_co
                                          .came_back = (uint64_t)column_int(s, 1),
                                          .issued_again = (uint64_t)column_int(s, 2),
                                          .twin_at_ms = column_int_or(s, 3, OP_TIME_NONE),
-                                         .twin_ops = (uint64_t)column_int(s, 4) };
+                                         .twin_ops = (uint64_t)column_int(s, 4),
+                                         .stale_at_ms = column_int_or(s, 5, OP_TIME_NONE) };
     sqlite3_reset(s);
     return ERR_OK;
+}
+
+enum err_code store_freshness(struct store *store, uint64_t *ret_counter, uint8_t ret_hash[SHA256_BYTES],
+                              struct error *err)
+{
+    return vault_freshness(store->db.vault, ret_counter, ret_hash, err);
 }

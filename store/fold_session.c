@@ -334,7 +334,7 @@ enum err_code fold_session(struct store *store, struct slice subject, struct err
     struct heads heads;
     TRY(frame_of_row(store, &key, &frame, err));
     TRY(read_heads(store, &key, &heads, err));
-    if (heads.assertions > 1 || heads.assertions != heads.count) {
+    if (heads.assertions > 0) { /* also of a single one: what stood over it may be gone */
         TRY(mark_heads(store, &key, err));
     }
     TRY(put_session(store, &key, &frame, &heads, err));
@@ -406,8 +406,6 @@ enum err_code fold_attendance_out(struct store *store, int64_t op_number, const 
     bind_key(s, &key);
     bind_int(s, 4, op_number);
     TRY(db_run(&store->db, s, err));
-    /* what it stood over stands again, also when that is the only one left */
-    TRY(mark_heads(store, &key, err));
     return fold_mark(store, KIND_ATTENDANCE, slice_of(op->subject, op->subject_len), err);
 }
 

@@ -215,24 +215,6 @@ enum err_code query_flags(struct store *store, bool all, size_t limit, struct fl
     return ERR_OK;
 }
 
-enum err_code query_flag(struct store *store, const char *key, struct flag_state *ret_flag, struct error *err)
-{
-    sqlite3_stmt *s;
-    bool row;
-    TRY(db_statement(&store->db,
-                     "SELECT " READ_FLAG
-                     " FROM flag WHERE key = ?1 ORDER BY cleared_at IS NOT NULL, cleared_at DESC LIMIT 1",
-                     &s, err));
-    bind_text(s, 1, key);
-    TRY(db_step(&store->db, s, &row, err));
-    if (!row) {
-        return FAIL(err, NOT_FOUND, "find flag '%s': none has this key", key);
-    }
-    read_flag(s, ret_flag);
-    sqlite3_reset(s);
-    return ERR_OK;
-}
-
 /* ---- assertions ---- */
 
 /* What the op of an assertion says beyond its row: who, when, and the note. */

@@ -96,7 +96,6 @@ MUST_USE enum err_code query_referrals(struct store *store, const char *status, 
 /* Standing flags, worst first, then since, then key; with `all` the cleared ones too, newest first after them. */
 MUST_USE enum err_code query_flags(struct store *store, bool all, size_t limit, struct flag_list_rows *ret_list,
                                    struct error *err);
-MUST_USE enum err_code query_flag(struct store *store, const char *key, struct flag_state *ret_flag, struct error *err);
 /* One row of the register. ERR_NOT_FOUND. */
 MUST_USE enum err_code query_roll_session(struct store *store, const struct row_id *placement, int32_t day, int slot,
                                           struct roll_row *ret_row, struct error *err);

@@ -59,6 +59,7 @@ struct fold_marks {
 struct store {
     struct database db;
     const struct programme *programme;
+    bool stale; /* what memory holds may not be what is on disk: read again before anything is changed */
     bool enrolled;
     uint8_t stream[STREAM_ID_BYTES];
     struct author self; /* of new ops */

@@ -23,12 +23,8 @@ static enum err_code read_hlc(struct store *store, struct error *err)
     return ERR_OK;
 }
 
-enum err_code replica_reload(struct store *store, struct error *err)
+static enum err_code read_self(struct store *store, struct error *err)
 {
-    dirty_forget(store);
-    fold_forget(store);
-    store->known_link = (struct known_link){ 0 };
-    TRY(read_hlc(store, err));
     sqlite3_stmt *s;
     bool row;
     TRY(db_statement(&store->db, "SELECT stream, device, incarnation FROM identity", &s, err));
@@ -47,8 +43,23 @@ enum err_code replica_reload(struct store *store, struct error *err)
     return found ? ERR_OK : FAIL(err, DAMAGED, "open the replica: its own author is missing");
 }
 
+enum err_code replica_reload(struct store *store, struct error *err)
+{
+    store->stale = true;
+    dirty_forget(store);
+    fold_forget(store);
+    store->known_link = (struct known_link){ 0 };
+    TRY(read_hlc(store, err));
+    TRY(read_self(store, err));
+    store->stale = false;
+    return ERR_OK;
+}
+
 enum err_code replica_begin(struct store *store, struct error *err)
 {
+    if (store->stale) {
+        TRY(replica_reload(store, err));
+    }
     dirty_forget(store);
     fold_forget(store);
     return db_begin(&store->db, err);
@@ -58,7 +69,7 @@ enum err_code replica_end(struct store *store, enum err_code rc, struct error *e
 {
     rc = db_end(&store->db, rc, err);
     if (rc != ERR_OK) {
-        /* What failed is what the caller hears of; a disk that cannot even be read shows at the next call. */
+        /* What failed is what the caller hears of; a disk that cannot even be read now is asked again by the next. */
         (void)!replica_reload(store, NULL);
     }
     return rc;

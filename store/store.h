@@ -103,6 +103,7 @@ MUST_USE enum err_code store_write_dry(struct store *store, const char *actor, c
  */
 struct store_sync {
     uint64_t cursor;           /* the centre's position up to which this replica holds the stream */
+    uint32_t recording;        /* incarnation in which new ops are made */
     uint32_t incarnation;      /* of the chain to exchange next */
     uint64_t newest_seq;       /* of that chain; 0: none yet */
     uint64_t acked_seq;        /* of that chain: durable at the centre */
@@ -215,6 +216,10 @@ MUST_USE enum err_code store_restored(struct store *store, int64_t now_ms, struc
  */
 MUST_USE enum err_code store_found_older(struct store *store, uint32_t incarnation, int64_t now_ms, struct error *err);
 
+/* The centre has seen newer files of this replica under `incarnation` than it has now: they were put back, with every
+ * op or without. New ops are made under a fresh incarnation from now on. */
+MUST_USE enum err_code store_found_stale(struct store *store, uint32_t incarnation, int64_t now_ms, struct error *err);
+
 /* All that the centre holds of `incarnation` has come: new ops are made under a fresh one at the latest from now on. */
 MUST_USE enum err_code store_caught_up(struct store *store, uint32_t incarnation, struct error *err);
 
@@ -228,7 +233,12 @@ struct store_copies {
     uint64_t issued_again; /* of its own, since others had taken their numbers */
     int64_t twin_at_ms;    /* when a record last came that another machine made as this device meanwhile */
     uint64_t twin_ops;
+    int64_t stale_at_ms; /* when the centre last said that newer files of this replica had been in use */
 };
+
+/* How new the vault's files are: see vault_freshness. */
+MUST_USE enum err_code store_freshness(struct store *store, uint64_t *ret_counter, uint8_t ret_hash[SHA256_BYTES],
+                                       struct error *err);
 
 MUST_USE enum err_code store_copies_read(struct store *store, struct store_copies *ret_copies, struct error *err);
 

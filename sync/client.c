@@ -295,6 +295,15 @@ enum err_code client_new(struct store *store, const struct store_identity *ident
     return ERR_OK;
 }
 
+void client_set_freshness(struct client *c,
+                          bool (*ask)(void *context, uint64_t *ret_counter,
+                                      uint8_t ret_hash[EXCHANGE_FRESHNESS_HASH_BYTES]),
+                          void *context)
+{
+    c->ask_freshness = ask;
+    c->freshness_context = context;
+}
+
 void client_wake(struct client *c, enum client_wake why)
 {
     c->woken |= 1U << why;

@@ -101,6 +101,15 @@ struct client;
 MUST_USE enum err_code client_new(struct store *store, const struct store_identity *identity,
                                   const struct device_key *key, const struct client_io *io, struct client **ret_client,
                                   struct error *err);
+/*
+ * How new the replica's files are, asked before each request and told to the centre when it is something else than was
+ * told last: an older set of files that was put back is then noticed even if no op is missing in it. `ask` gives false
+ * when it cannot say. NULL (as at first): nothing is told.
+ */
+void client_set_freshness(struct client *client,
+                          bool (*ask)(void *context, uint64_t *ret_counter,
+                                      uint8_t ret_hash[EXCHANGE_FRESHNESS_HASH_BYTES]),
+                          void *context);
 void client_wake(struct client *client, enum client_wake why);
 void client_timer(struct client *client);
 void client_answered(struct client *client, const struct client_answer *answer);

@@ -1,6 +1,7 @@
 /*
  * sync/client_parts - what the parts of the client share: the machine (client.c), what it sends (client_request.c),
- * what an answer means (client_answer.c) and what is taken in from one (client_take.c).
+ * what an answer means (client_answer.c), what is taken in from one (client_take.c), and getting back what an older
+ * copy of the replica lacks (client_recover.c).
  *
  * Private to sync/client*.c.
  */
@@ -15,7 +16,8 @@ struct client_sent {
     uint64_t cursor;
     bool mark_known;
     uint32_t mark;
-    bool asked; /* what the centre holds of the chain was to be compared */
+    struct exchange_freshness freshness; /* counter 0: not told */
+    bool asked;                          /* what the centre holds of the chain was to be compared */
     uint64_t acked_seq;
     uint64_t first_seq; /* of the segment; 0: none was sent */
     size_t op_count;
@@ -51,6 +53,10 @@ struct client {
     const struct store_identity *identity;
     const struct device_key *key;
     const struct client_io *io;
+
+    bool (*ask_freshness)(void *context, uint64_t *ret_counter, uint8_t ret_hash[EXCHANGE_FRESHNESS_HASH_BYTES]);
+    void *freshness_context;
+    struct exchange_freshness freshness_told; /* as the centre knows it; counter 0: nothing yet */
 
     enum client_state state;
     unsigned woken; /* bits of enum client_wake, not yet acted on */
@@ -95,6 +101,25 @@ struct client_verdict client_judge(struct client *client, const struct client_an
  */
 MUST_USE enum err_code client_take(struct client *client, const struct client_answer *answer,
                                    struct client_verdict *verdict);
+
+/* ---- client_take.c, for client_recover.c ---- */
+
+/* Is what the centre holds of the chain what this copy wrote? It may hold more than this copy does. */
+MUST_USE enum err_code client_compare_link(struct client *client, const struct exchange_response *response,
+                                           uint64_t newest_seq, bool *ret_agrees, struct error *err);
+MUST_USE enum err_code client_mark_refusals(struct client *client, const struct exchange_response *response,
+                                            uint64_t newest_seq, struct error *err);
+MUST_USE enum err_code client_apply(struct client *client, const struct exchange_response *response,
+                                    const struct store_exchange *exchange, struct error *err);
+
+/* ---- client_recover.c ---- */
+
+/* The centre holds other records of the chain than this copy, or more. */
+MUST_USE enum err_code client_recovery_begin(struct client *client, const struct exchange_response *response,
+                                             uint64_t newest_seq, struct error *err);
+/* An answer in a recovery. A failure ends it: the next exchange finds out anew. */
+MUST_USE enum err_code client_recover(struct client *client, const struct exchange_response *response,
+                                      const struct store_exchange *exchange, struct error *err);
 
 /* The line did not carry a batch of this size. */
 void client_batch_broke(struct client *client);

@@ -108,6 +108,7 @@ static enum err_code write_request(struct client *c, const struct store_sync *sy
                                         .cursor = sync->cursor,
                                         .acked_seq = sync->acked_seq,
                                         .newest_seq = sync->newest_seq,
+                                        .freshness = c->sent.freshness,
                                         .mark_known = sync->mark_known,
                                         .mark = sync->mark,
                                         .sent_at_ms = c->io->wall_ms(c->io->context),
@@ -120,6 +121,17 @@ static enum err_code write_request(struct client *c, const struct store_sync *sy
     }
     buf_clear(&c->body);
     return exchange_request_encode(&request, &c->body, err);
+}
+
+/* What the centre has been told already costs no bytes again. */
+static struct exchange_freshness freshness_to_tell(const struct client *c, const struct store_sync *sync)
+{
+    struct exchange_freshness freshness = { .incarnation = sync->recording };
+    const struct exchange_freshness *told = &c->freshness_told;
+    bool known = c->ask_freshness != NULL && c->ask_freshness(c->freshness_context, &freshness.counter, freshness.hash);
+    bool again = told->counter == freshness.counter && told->incarnation == freshness.incarnation &&
+                 memcmp(told->hash, freshness.hash, sizeof(told->hash)) == 0;
+    return known && !again ? freshness : (struct exchange_freshness){ 0 };
 }
 
 enum err_code client_request_make(struct client *c, struct error *err)
@@ -137,6 +149,7 @@ enum err_code client_request_make(struct client *c, struct error *err)
                                     .mark_known = sync.mark_known,
                                     .mark = sync.mark,
                                     .asked = sync.asks,
+                                    .freshness = freshness_to_tell(c, &sync),
                                     .acked_seq = sync.acked_seq };
     struct outgoing out = { 0 };
     struct buf segment;

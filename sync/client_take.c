@@ -9,7 +9,7 @@
 
 #include "base/log.h"
 
-enum { BATCH_AIM_MS = 5000, ANSWER_OPS_BYTES_MAX = 4 * OP_BATCH_BYTES_MAX, RECOVERIES_MAX = 8, WENT_BACK_MAX = 4 };
+enum { BATCH_AIM_MS = 5000, ANSWER_OPS_BYTES_MAX = 4 * OP_BATCH_BYTES_MAX, WENT_BACK_MAX = 4 };
 
 /* ---- the size of batches ---- */
 
@@ -76,8 +76,7 @@ static enum err_code check_receipt(struct client *c, const struct exchange_respo
     return rc == ERR_OK ? ERR_OK : error_wrap(err, rc, "check the centre's receipt");
 }
 
-/* Is what the centre holds of the chain what this copy wrote? It may hold more than this copy does. */
-static enum err_code compare_link(struct client *c, const struct exchange_response *response, uint64_t newest_seq,
+enum err_code client_compare_link(struct client *c, const struct exchange_response *response, uint64_t newest_seq,
                                   bool *ret_agrees, struct error *err)
 {
     uint8_t link[SHA256_BYTES];
@@ -131,7 +130,7 @@ static enum err_code decode_segments(struct client *c, const struct exchange_res
 }
 
 /* Kept before the acknowledgement, so that a crash in between only makes the centre say it again. */
-static enum err_code mark_refusals(struct client *c, const struct exchange_response *response, uint64_t newest_seq,
+enum err_code client_mark_refusals(struct client *c, const struct exchange_response *response, uint64_t newest_seq,
                                    struct error *err)
 {
     for (size_t i = 0; i < response->refusal_count; i++) {
@@ -194,7 +193,7 @@ static void leave_page(struct store_exchange *exchange)
     exchange->whole = false;
 }
 
-static enum err_code apply(struct client *c, const struct exchange_response *response,
+enum err_code client_apply(struct client *c, const struct exchange_response *response,
                            const struct store_exchange *exchange, struct error *err)
 {
     struct store_applied applied;
@@ -214,7 +213,7 @@ static enum err_code apply(struct client *c, const struct exchange_response *res
 static enum err_code apply_or_read_again(struct client *c, const struct exchange_response *response,
                                          const struct store_exchange *exchange, struct error *err)
 {
-    enum err_code rc = apply(c, response, exchange, err);
+    enum err_code rc = client_apply(c, response, exchange, err);
     if (rc != ERR_HISTORY || c->sent.cursor == 0 || c->read_again) {
         return rc;
     }
@@ -265,79 +264,22 @@ static enum err_code what_next(struct client *c, const struct exchange_response 
     return ERR_OK;
 }
 
-/* ---- an older copy ---- */
+/* ---- the age of files ---- */
 
-/*
- * The centre holds more of the chain than this copy, or other records under its numbers: this copy was put back, or has
- * a twin. Everything the centre holds of the chain is fetched and compared; the store sets aside what differs.
- *
- *   normal ──► asked from the cursor on, with nothing said to be held ──► at the end and still not the same
- *     ▲                         │ the same                                        │
- *     └─────────────────────────┴──────────── the same ◄── asked from position 0 ◄┘ ──► `history`
- */
-static enum err_code begin_recovery(struct client *c, const struct exchange_response *response, uint64_t newest_seq,
-                                    struct error *err)
+static enum err_code take_freshness(struct client *c, const struct exchange_response *response, struct error *err)
 {
-    LOG_WARNING("replica_behind_own_record", "incarnation=%u centre_holds=%llu here=%llu", c->sent.incarnation,
-                (unsigned long long)response->acked_seq, (unsigned long long)newest_seq);
-    if (++c->recovery.begun > RECOVERIES_MAX) {
-        return FAIL(err, PROTOCOL,
-                    "compare records with the centre: what it holds of this device does not stay the same");
+    const struct exchange_freshness *told = &c->sent.freshness;
+    if (told->counter == 0) {
+        return ERR_OK;
     }
-    TRY(store_found_older(c->store, c->sent.incarnation, c->io->wall_ms(c->io->context), err));
-    c->recovery.active = true;
-    c->recovery.from_start = false;
-    c->recovery.incarnation = c->sent.incarnation;
-    c->behind_own_record = true;
-    c->changed = true;
+    if (response->fresher_counter > 0) {
+        LOG_WARNING("replica_files_older", "counter=%llu seen=%llu", (unsigned long long)told->counter,
+                    (unsigned long long)response->fresher_counter);
+        c->changed = true;
+        return store_found_stale(c->store, told->incarnation, c->io->wall_ms(c->io->context), err);
+    }
+    c->freshness_told = *told;
     return ERR_OK;
-}
-
-static enum err_code recover_from_start(struct client *c, const struct exchange_response *response, struct error *err)
-{
-    if (c->recovery.from_start) {
-        return FAIL(err, HISTORY,
-                    "compare records with the centre: it holds other ones of this device up to %llu and does not give "
-                    "them",
-                    (unsigned long long)response->acked_seq);
-    }
-    c->recovery.from_start = true;
-    return store_read_again(c->store, err);
-}
-
-static enum err_code take_recovery(struct client *c, const struct exchange_response *response,
-                                   struct store_exchange *exchange, struct error *err)
-{
-    uint64_t newest_seq;
-    uint64_t acked_seq;
-    bool agrees;
-    if (response->cursor < c->sent.cursor) {
-        return recover_from_start(c, response, err);
-    }
-    enum err_code rc = apply(c, response, exchange, err);
-    if (rc == ERR_HISTORY && !c->recovery.from_start) {
-        return recover_from_start(c, response, err);
-    }
-    TRY(rc);
-    TRY(store_chain_read(c->store, c->sent.incarnation, &newest_seq, &acked_seq, err));
-    TRY(compare_link(c, response, newest_seq, &agrees, err));
-    if (!agrees) {
-        return response->more ? ERR_OK : recover_from_start(c, response, err);
-    }
-    c->recovery.active = false;
-    c->behind_own_record = false;
-    c->changed = true;
-    TRY(mark_refusals(c, response, newest_seq, err));
-    return store_caught_up(c->store, c->sent.incarnation, err);
-}
-
-/* A failure ends it: the next exchange finds out anew. */
-static enum err_code recover(struct client *c, const struct exchange_response *response,
-                             struct store_exchange *exchange, struct error *err)
-{
-    enum err_code rc = take_recovery(c, response, exchange, err);
-    c->recovery.active = c->recovery.active && rc == ERR_OK;
-    return rc;
 }
 
 /* ---- the whole ---- */
@@ -352,17 +294,17 @@ static enum err_code take_checked(struct client *c, const struct exchange_respon
     uint64_t acked_seq;
     bool agrees;
     TRY(store_chain_read(c->store, c->sent.incarnation, &newest_seq, &acked_seq, err));
-    TRY(compare_link(c, response, newest_seq, &agrees, err));
+    TRY(client_compare_link(c, response, newest_seq, &agrees, err));
     verdict->again = true;
     if (c->recovery.active) {
-        return recover(c, response, exchange, err);
+        return client_recover(c, response, exchange, err);
     }
     if (!agrees) {
-        TRY(begin_recovery(c, response, newest_seq, err));
+        TRY(client_recovery_begin(c, response, newest_seq, err));
         /* unless all of ours was there once, it may be another branch, and what comes after it is not ours to take */
-        return newest_seq == acked_seq ? recover(c, response, exchange, err) : ERR_OK;
+        return newest_seq == acked_seq ? client_recover(c, response, exchange, err) : ERR_OK;
     }
-    TRY(mark_refusals(c, response, newest_seq, err));
+    TRY(client_mark_refusals(c, response, newest_seq, err));
     c->behind_own_record = false;
     fill_receipt(c, response, agrees, &receipt);
     exchange->receipt = &receipt;
@@ -389,6 +331,7 @@ enum err_code client_take(struct client *c, const struct client_answer *answer, 
     SCOPED(incoming_fini) struct incoming in = { 0 };
     TRY(decode_segments(c, &response, &in, err));
     struct store_exchange exchange = exchange_of(c, &response, &in, took_ms);
+    TRY(take_freshness(c, &response, err));
     TRY(take_checked(c, &response, &exchange, verdict));
     batch_succeeded(c, c->sent.segment_len + answer->body.len, took_ms);
     verdict->retry_after_ms = (int64_t)response.retry_after_s * 1000;

@@ -129,6 +129,24 @@ static void print_link(const struct screen *screen, const json_t *status)
     }
 }
 
+/* Of other copies of this replica, if there ever were any. */
+static void print_copies(const struct screen *screen, const json_t *status)
+{
+    const json_t *copies = answer_member(status, "copies");
+    int64_t at_ms;
+    if (answer_instant(copies, "older_at", &at_ms)) {
+        struct human when = human_instant(at_ms, screen->now_ms);
+        screen_fact(screen, "Older copy",
+                    "put back, noticed %s: %" PRId64 " records came back, %" PRId64 " were issued again", when.text,
+                    answer_int(copies, "came_back"), answer_int(copies, "issued_again"));
+    }
+    if (answer_instant(copies, "twin_at", &at_ms)) {
+        struct human when = human_instant(at_ms, screen->now_ms);
+        screen_fact(screen, "Twin", "another machine records as this device, last heard of %s: %" PRId64 " records",
+                    when.text, answer_int(copies, "twin_records"));
+    }
+}
+
 static void print_records(const struct screen *screen, const json_t *status)
 {
     static const struct {
@@ -243,6 +261,7 @@ void status_print(const struct screen *screen, const json_t *status)
         screen_print(screen, "\n");
         status_print_waiting(screen, status);
         print_link(screen, status);
+        print_copies(screen, status);
         print_records(screen, status);
         print_flags(screen, status);
         print_size(screen, status);

@@ -74,19 +74,7 @@ static enum err_code check_body(const struct op *op, struct error *err)
 
 static enum err_code record_incident(struct appending *a, uint64_t seq, const char *what, struct slice offered)
 {
-    sqlite3_stmt *s;
-    TRY(db_statement(&a->store->db,
-                     "INSERT OR IGNORE INTO incident (at, site, device, incarnation, seq, what, offered) "
-                     "VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
-                     &s, a->err));
-    bind_int(s, 1, a->now_ms);
-    bind_int(s, 2, a->site->id);
-    bind_blob(s, 3, a->author.device, DEVICE_ID_BYTES);
-    bind_int(s, 4, a->author.incarnation);
-    bind_int(s, 5, (int64_t)seq);
-    bind_text(s, 6, what);
-    bind_slice(s, 7, offered);
-    return db_run(&a->store->db, s, a->err);
+    return incident_add(a->store, &a->author, seq, what, a->now_ms, offered, a->err);
 }
 
 static enum err_code compare_held(struct appending *a, bool *ret_fork)
@@ -208,7 +196,9 @@ static enum err_code add_rows(struct appending *a, struct position_state *state,
         TRY(op_add(a->store, &a->author, &row, a->err));
         appended->quarantined += row.quarantine != NULL;
         from = a->header_ends[i];
-        if (op->hlc > state->newest_hlc && (int64_t)(op->hlc >> 16) <= a->now_ms + HLC_AHEAD_MAX_MS) {
+        if ((int64_t)(op->hlc >> 16) > a->now_ms + HLC_AHEAD_MAX_MS) {
+            TRY(hlc_ahead_keep(a->store, a->site, op, a->err));
+        } else if (op->hlc > state->newest_hlc) {
             state->newest_hlc = op->hlc;
         }
     }

@@ -92,6 +92,24 @@ enum err_code author_signed(struct centre_store *store, const struct centre_auth
     return db_run(&store->db, s, err);
 }
 
+enum err_code incident_add(struct centre_store *store, const struct centre_author *author, uint64_t seq,
+                           const char *what, int64_t now_ms, struct slice offered, struct error *err)
+{
+    sqlite3_stmt *s;
+    TRY(db_statement(&store->db,
+                     "INSERT OR IGNORE INTO incident (at, site, device, incarnation, seq, what, offered) "
+                     "VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+                     &s, err));
+    bind_int(s, 1, now_ms);
+    bind_int(s, 2, author->site);
+    bind_blob(s, 3, author->device, DEVICE_ID_BYTES);
+    bind_int(s, 4, author->incarnation);
+    bind_int(s, 5, (int64_t)seq);
+    bind_text(s, 6, what);
+    bind_slice(s, 7, offered);
+    return db_run(&store->db, s, err);
+}
+
 enum err_code centre_held(struct centre_store *store, const struct centre_site *site,
                           const uint8_t device[DEVICE_ID_BYTES], uint32_t incarnation, struct centre_held *ret_held,
                           struct error *err)
@@ -173,6 +191,37 @@ enum err_code run_add(struct centre_store *store, const struct centre_author *au
     bind_int(s, 3, (int64_t)last_seq);
     bind_int(s, 4, op_row_id(author->site, first_position));
     return db_run(&store->db, s, err);
+}
+
+/* ---- clocks that ran ahead ---- */
+
+enum err_code hlc_ahead_keep(struct centre_store *store, const struct centre_site *site, const struct op *op,
+                             struct error *err)
+{
+    sqlite3_stmt *s;
+    TRY(db_statement(&store->db,
+                     "INSERT INTO hlc_ahead VALUES (?1, ?2, ?3, ?4) ON CONFLICT DO UPDATE SET hlc = max(hlc, ?4)", &s,
+                     err));
+    bind_int(s, 1, site->id);
+    bind_int(s, 2, op->kind);
+    bind_blob(s, 3, op->subject, op->subject_len);
+    bind_int(s, 4, (int64_t)op->hlc);
+    return db_run(&store->db, s, err);
+}
+
+enum err_code hlc_ahead_read(struct centre_store *store, const struct centre_site *site, const struct op *op,
+                             uint64_t *ret_hlc, struct error *err)
+{
+    sqlite3_stmt *s;
+    bool row;
+    TRY(db_statement(&store->db, "SELECT hlc FROM hlc_ahead WHERE site = ?1 AND kind = ?2 AND subject = ?3", &s, err));
+    bind_int(s, 1, site->id);
+    bind_int(s, 2, op->kind);
+    bind_blob(s, 3, op->subject, op->subject_len);
+    TRY(db_step(&store->db, s, &row, err));
+    *ret_hlc = row ? (uint64_t)column_int(s, 0) : 0;
+    sqlite3_reset(s);
+    return ERR_OK;
 }
 
 /* ---- rows of the log ---- */

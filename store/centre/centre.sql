@@ -99,6 +99,24 @@ CREATE TABLE salt_seed (
     PRIMARY KEY (author, block)
 ) STRICT, WITHOUT ROWID;
 
+-- How new the files are that a device was last seen to record with, for each of its incarnations.
+CREATE TABLE freshness (
+    device       BLOB NOT NULL CHECK (length(device) = 16),
+    incarnation  INTEGER NOT NULL,
+    counter      INTEGER NOT NULL,
+    hash         BLOB NOT NULL CHECK (length(hash) = 8),
+    PRIMARY KEY (device, incarnation)
+) STRICT, WITHOUT ROWID;
+
+-- Logical times too far ahead to pull a site's clock along: the centre's own records about the same subject come after them.
+CREATE TABLE hlc_ahead (
+    site     INTEGER NOT NULL,
+    kind     INTEGER NOT NULL,
+    subject  BLOB NOT NULL,
+    hlc      INTEGER NOT NULL,
+    PRIMARY KEY (site, kind, subject)
+) STRICT, WITHOUT ROWID;
+
 -- What the operator has to look at: a device whose history does not fit what is held.
 CREATE TABLE incident (
     id           INTEGER PRIMARY KEY,

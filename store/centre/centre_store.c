@@ -5,7 +5,16 @@
 
 #include "store/centre/tables.h"
 
-enum { SCHEMA_VERSION = 1 };
+enum { SCHEMA_VERSION = 2 };
+
+static const char *const upgrades[] = {
+    /* what shows that a device's files were put back, and clocks that ran ahead */
+    "CREATE TABLE freshness (device BLOB NOT NULL CHECK (length(device) = 16), incarnation INTEGER NOT NULL, "
+    "counter INTEGER NOT NULL, hash BLOB NOT NULL CHECK (length(hash) = 8), PRIMARY KEY (device, incarnation)) "
+    "STRICT, WITHOUT ROWID;"
+    "CREATE TABLE hlc_ahead (site INTEGER NOT NULL, kind INTEGER NOT NULL, subject BLOB NOT NULL, "
+    "hlc INTEGER NOT NULL, PRIMARY KEY (site, kind, subject)) STRICT, WITHOUT ROWID;",
+};
 
 extern const unsigned char centre_schema[];
 extern const size_t centre_schema_size;
@@ -18,7 +27,9 @@ enum err_code centre_store_open(struct vault *vault, int cache_kib, struct centr
     }
     buf_init(&store->header, OP_HEADER_MAX);
     buf_init(&store->body, OP_BODY_MAX);
-    struct database_schema schema = { .text = slice_of(centre_schema, centre_schema_size), .version = SCHEMA_VERSION };
+    struct database_schema schema = { .text = slice_of(centre_schema, centre_schema_size),
+                                      .version = SCHEMA_VERSION,
+                                      .upgrades = upgrades };
     enum err_code rc = db_open(&store->db, vault, cache_kib, &schema, err);
     if (rc != ERR_OK) {
         free(store);

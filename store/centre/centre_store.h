@@ -96,7 +96,7 @@ struct centre_device {
     int64_t enrolled_at_ms;
     int64_t last_seen_at_ms; /* OP_TIME_NONE; about: not written at every exchange */
     int64_t revoked_at_ms;   /* OP_TIME_NONE */
-    uint64_t ops;            /* of its newest incarnation, held here */
+    uint64_t ops;            /* of all its incarnations, held here */
     uint64_t quarantined;
 };
 
@@ -216,6 +216,27 @@ MUST_USE enum err_code centre_page_read(struct centre_store *store, const struct
                                         const struct centre_page_request *request, struct centre_page *ret_page,
                                         struct error *err);
 void centre_page_fini(struct centre_page *page);
+
+/* ---- what shows that something was put back ---- */
+
+/* How new the files are that a device records with under an incarnation. */
+struct centre_freshness {
+    const uint8_t *device;
+    uint32_t incarnation;
+    uint64_t counter;
+    struct slice hash; /* 8 bytes */
+};
+
+/* Keeps the newest. *ret_fresher: the counter that was seen, when what is told is older, or another state with the same
+ * counter (an incident is kept); else 0. */
+MUST_USE enum err_code centre_freshness_take(struct centre_store *store, const struct centre_site *site,
+                                             const struct centre_freshness *told, int64_t now_ms, uint64_t *ret_fresher,
+                                             struct error *err);
+
+/* What tells the op at a position from another one that might stand there: the first 4 bytes of its header's SHA-256.
+ * Unknown for position 0 and past the end. */
+MUST_USE enum err_code centre_mark(struct centre_store *store, const struct centre_site *site, uint64_t position,
+                                   bool *ret_known, uint32_t *ret_mark, struct error *err);
 
 /* ---- looking ---- */
 

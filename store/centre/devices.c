@@ -104,8 +104,7 @@ static enum err_code code_use(struct centre_store *store, const uint8_t hash[SHA
 
 #define DEVICE_SELECT                                                                                                  \
     "SELECT d.id, d.device, d.label, d.valid_until, d.enrolled_at, d.last_seen_at, d.revoked_at, "                     \
-    "(SELECT a.newest_seq FROM author a WHERE a.site = d.site AND a.device = d.device "                                \
-    "ORDER BY a.incarnation DESC LIMIT 1), "                                                                           \
+    "(SELECT sum(a.newest_seq) FROM author a WHERE a.site = d.site AND a.device = d.device), "                         \
     "(SELECT count(*) FROM author a JOIN op o INDEXED BY op_quarantined ON o.author = a.id "                           \
     "AND o.quarantine IS NOT NULL WHERE a.site = d.site AND a.device = d.device), " SITE_COLUMNS                       \
     " FROM device d JOIN site s ON s.id = d.site JOIN organisation g ON g.id = s.organisation "

@@ -5,8 +5,6 @@
 
 #include "store/centre/tables.h"
 
-enum { CENTRE_INCARNATION = 1 };
-
 struct own_write {
     struct centre_store *store;
     const struct centre_site *site;
@@ -28,12 +26,24 @@ static enum err_code own_seed(struct own_write *w, uint64_t block, uint8_t ret_s
     return seed_add(w->store, w->author.id, block, ret_seed, w->err);
 }
 
+/* What is written stands over what was said of its subject before, also over what a clock far ahead has said. */
+static enum err_code after_subject(struct own_write *w, struct op *op)
+{
+    uint64_t ahead;
+    TRY(hlc_ahead_read(w->store, w->site, op, &ahead, w->err));
+    if (ahead >= op->hlc && ahead < INT64_MAX) {
+        op->hlc = ahead + 1;
+        return hlc_ahead_keep(w->store, w->site, op, w->err);
+    }
+    return ERR_OK;
+}
+
 static enum err_code make_op(struct own_write *w, const struct centre_entry *entry, struct op *op)
 {
     uint8_t seed[OP_SEED_BYTES];
     uint64_t physical = (uint64_t)w->now_ms << 16;
     w->state.newest_hlc = physical > w->state.newest_hlc ? physical : w->state.newest_hlc + 1;
-    *op = (struct op){ .id = { .incarnation = CENTRE_INCARNATION, .seq = w->author.newest_seq + 1 },
+    *op = (struct op){ .id = { .incarnation = w->author.incarnation, .seq = w->author.newest_seq + 1 },
                        .kind = entry->kind,
                        .subject_len = entry->record->kind->subject_len,
                        .actor = slice_of_text(w->actor),
@@ -43,6 +53,7 @@ static enum err_code make_op(struct own_write *w, const struct centre_entry *ent
     memcpy(op->id.device, w->author.device, DEVICE_ID_BYTES);
     memcpy(op->stream, w->site->stream, STREAM_ID_BYTES);
     memcpy(op->subject, entry->subject, op->subject_len);
+    TRY(after_subject(w, op));
     TRY(record_check(entry->record, true, w->err));
     buf_clear(&w->store->body);
     TRY(record_encode(entry->record, &w->store->body, w->err));
@@ -74,11 +85,25 @@ static enum err_code sign_newest(struct own_write *w, const struct device_key *k
     uint8_t message[OP_LINK_MESSAGE_BYTES];
     uint8_t signature[SIGNATURE_MAX];
     size_t len;
-    struct op_id newest = { .incarnation = CENTRE_INCARNATION, .seq = w->author.newest_seq };
+    struct op_id newest = { .incarnation = w->author.incarnation, .seq = w->author.newest_seq };
     memcpy(newest.device, w->author.device, DEVICE_ID_BYTES);
     op_link_message(w->site->stream, &newest, w->author.newest_link, message);
     TRY(device_key_sign(key, OP_LINK_CONTEXT, slice_of(message, sizeof(message)), signature, &len, w->err));
     return author_signed(w->store, &w->author, slice_of(signature, len), w->err);
+}
+
+/* One for each start of the program in which something is written. */
+static enum err_code own_author(struct own_write *w, const uint8_t device[DEVICE_ID_BYTES])
+{
+    struct centre_store *store = w->store;
+    while (!store->own_known) {
+        uint8_t bytes[4];
+        TRY(random_bytes(bytes, sizeof(bytes), w->err));
+        TRY(author_find(store, w->site, device, get_be32(bytes), &w->author, w->err));
+        store->own_incarnation = get_be32(bytes);
+        store->own_known = w->author.id == 0 && store->own_incarnation != 0;
+    }
+    return author_find(store, w->site, device, store->own_incarnation, &w->author, w->err);
 }
 
 static enum err_code write_all(struct own_write *w, const struct device_key *key, struct slice certificate,
@@ -86,7 +111,7 @@ static enum err_code write_all(struct own_write *w, const struct device_key *key
 {
     uint8_t device[DEVICE_ID_BYTES];
     device_key_id(key, device);
-    TRY(author_find(w->store, w->site, device, CENTRE_INCARNATION, &w->author, w->err));
+    TRY(own_author(w, device));
     w->author.writer = WRITER_CENTRE;
     TRY(author_save(w->store, &w->author, certificate, w->err)); /* its number is needed for seeds */
     TRY(positions_read(w->store, w->site->id, &w->state, w->err));
@@ -113,7 +138,7 @@ enum err_code centre_write(struct centre_store *store, const struct centre_site 
     }
     TRY(db_begin(&store->db, err));
     TRY(db_end(&store->db, write_all(&w, key, certificate, entries, count), err));
-    *ret_last = (struct op_id){ .incarnation = CENTRE_INCARNATION, .seq = w.author.newest_seq };
+    *ret_last = (struct op_id){ .incarnation = w.author.incarnation, .seq = w.author.newest_seq };
     memcpy(ret_last->device, w.author.device, DEVICE_ID_BYTES);
     return ERR_OK;
 }

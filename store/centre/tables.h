@@ -11,8 +11,11 @@
 
 struct centre_store {
     struct database db;
-    struct buf header; /* scratch */
-    struct buf body;   /* scratch */
+    struct buf header;        /* scratch */
+    struct buf body;          /* scratch */
+    bool own_known;           /* something was written of our own since the start */
+    uint32_t own_incarnation; /* in which it was: drawn anew with each start, so that an older copy of this database,
+                                 put back, never gives a number again */
 };
 
 struct centre_author {
@@ -54,6 +57,17 @@ MUST_USE enum err_code seed_find(struct centre_store *store, int64_t author, uin
                                  uint8_t ret_seed[OP_SEED_BYTES], bool *ret_found, struct error *err);
 MUST_USE enum err_code seed_add(struct centre_store *store, int64_t author, uint64_t block,
                                 const uint8_t seed[OP_SEED_BYTES], struct error *err);
+
+/* What an operator has to look at; once for each author, seq and `what`. */
+MUST_USE enum err_code incident_add(struct centre_store *store, const struct centre_author *author, uint64_t seq,
+                                    const char *what, int64_t now_ms, struct slice offered, struct error *err);
+
+/* The logical time of an op that is too far ahead to pull the site's clock along: what is written about its subject
+ * later comes after it all the same. 0: none. */
+MUST_USE enum err_code hlc_ahead_keep(struct centre_store *store, const struct centre_site *site, const struct op *op,
+                                      struct error *err);
+MUST_USE enum err_code hlc_ahead_read(struct centre_store *store, const struct centre_site *site, const struct op *op,
+                                      uint64_t *ret_hlc, struct error *err);
 
 /* positions and rows of the log */
 

@@ -229,12 +229,6 @@ enum err_code settings_load(struct settings *settings, const char *path, bool re
     return load_drop_ins(settings, (const char *)folder.data, err);
 }
 
-enum err_code settings_set(struct settings *settings, const char *section, const char *name, const char *value,
-                           struct error *err)
-{
-    return assign(settings, section, name, value, true, err);
-}
-
 /* ---- reading ---- */
 
 const char *settings_text(const struct settings *settings, const char *section, const char *name)

@@ -38,7 +38,7 @@ struct setting {
 struct setting_value {
     char *text;
     int64_t number;
-    bool given; /* by a file or settings_set, not the default */
+    bool given; /* by a file, not the default */
 };
 
 struct settings {
@@ -58,9 +58,6 @@ MUST_USE enum err_code settings_load(struct settings *settings, const char *path
 /* One file's text; `name` is for messages. */
 MUST_USE enum err_code settings_parse(struct settings *settings, const char *name, struct slice text,
                                       struct error *err);
-/* From the command line. */
-MUST_USE enum err_code settings_set(struct settings *settings, const char *section, const char *name, const char *value,
-                                    struct error *err);
 
 /* Of a setting in the table; any other is our own bug. */
 const char *settings_text(const struct settings *settings, const char *section, const char *name);

@@ -136,23 +136,43 @@ static void learn_ratio(struct centre *centre, size_t raw, size_t encoded)
 }
 
 /*
- * A cursor behind the newest position means that this centre was put back to an older state: the device gets everything
- * again and drops what it holds.
+ * A cursor past the newest position, or another op at it than the device was told of, means that this centre was put
+ * back to an older state: the device is answered from the beginning, since it may lack what stands before its cursor
+ * now.
  */
-static uint64_t cursor_to_read(const struct answering *a)
+static enum err_code cursor_to_read(const struct answering *a, uint64_t *ret_cursor)
 {
-    if (a->request.cursor > a->device.site.head) {
-        log_mismatch(a, "centre_behind_device", a->device.site.head);
-        return 0;
+    uint64_t cursor = a->request.cursor;
+    bool known = false;
+    uint32_t mark = 0;
+    if (a->request.mark_known) {
+        TRY(centre_mark(a->centre->store, &a->device.site, cursor, &known, &mark, a->err));
     }
-    return a->request.cursor;
+    bool moved = cursor > a->device.site.head || (known && mark != a->request.mark);
+    if (moved) {
+        log_mismatch(a, "centre_behind_device", a->device.site.head);
+    }
+    *ret_cursor = moved ? 0 : cursor;
+    return ERR_OK;
+}
+
+static enum err_code tell_mark(struct answering *a, const struct centre_site *site)
+{
+    bool known;
+    uint32_t mark = 0;
+    TRY(centre_mark(a->centre->store, site, a->response.cursor, &known, &mark, a->err));
+    a->response.mark_known = known && !(a->request.mark_known && a->request.mark == mark);
+    a->response.mark = mark;
+    return ERR_OK;
 }
 
 static enum err_code read_page(struct answering *a)
 {
     size_t want = a->request.want_bytes < WANT_BYTES_MIN ? WANT_BYTES_MIN : a->request.want_bytes;
     want = want < SEGMENT_BYTES_MAX ? want : SEGMENT_BYTES_MAX;
-    struct centre_page_request request = { .cursor = cursor_to_read(a),
+    uint64_t cursor;
+    TRY(cursor_to_read(a, &cursor));
+    struct centre_page_request request = { .cursor = cursor,
                                            .device = a->device.device,
                                            .incarnation = a->request.incarnation,
                                            .own_seq = a->request.newest_seq,
@@ -205,6 +225,24 @@ static void tell_certificate(struct answering *a)
     a->response.centre_certificate = known ? (struct slice){ 0 } : buf_slice(&a->centre->signing_certificate);
 }
 
+static enum err_code take_freshness(struct answering *a)
+{
+    const struct exchange_freshness *told = &a->request.freshness;
+    if (told->counter == 0) {
+        return ERR_OK;
+    }
+    struct centre_freshness freshness = { .device = a->device.device,
+                                          .incarnation = told->incarnation,
+                                          .counter = told->counter,
+                                          .hash = slice_of(told->hash, sizeof(told->hash)) };
+    TRY(centre_freshness_take(a->centre->store, &a->device.site, &freshness, a->now_ms, &a->response.fresher_counter,
+                              a->err));
+    if (a->response.fresher_counter > 0) {
+        log_mismatch(a, "device_files_older", a->response.fresher_counter);
+    }
+    return ERR_OK;
+}
+
 static enum err_code answer(struct answering *a, struct buf *out)
 {
     struct centre_store *store = a->centre->store;
@@ -221,8 +259,12 @@ static enum err_code answer(struct answering *a, struct buf *out)
     if (a->device.last_seen_at_ms == OP_TIME_NONE || a->now_ms - a->device.last_seen_at_ms > SEEN_EVERY_MS) {
         TRY(centre_device_seen(store, a->device.id, a->now_ms, a->err));
     }
+    TRY(take_freshness(a));
     TRY(tell_refusals(a));
     TRY(read_page(a));
+    struct centre_site site = a->device.site;
+    site.head = a->response.head;
+    TRY(tell_mark(a, &site));
     TRY(sign_receipt(a));
     tell_certificate(a);
     a->response.answered_at_ms = a->now_ms;

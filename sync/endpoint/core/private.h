@@ -22,7 +22,7 @@ MUST_USE enum err_code peer_device(struct centre *centre, struct slice peer, int
                                    struct certificate *ret_certificate, struct centre_device *ret_device,
                                    struct error *err);
 
-/* ---- code.c: the one-time code and its hash ---- */
+/* ---- enrolment.c: the one-time code and its hash ---- */
 
 MUST_USE enum err_code code_make(struct centre *centre, char out[ENROLMENT_CODE_SIZE], uint8_t ret_hash[SHA256_BYTES],
                                  struct error *err);

@@ -1,0 +1,93 @@
+/*
+ * What shows that something was put back to an older state: a device's files, or this centre's own.
+ */
+#include <string.h>
+
+#include "store/centre/tables.h"
+
+/* ---- a device's files ---- */
+
+struct seen {
+    bool known;
+    uint64_t counter;
+    bool same_hash;
+};
+
+static enum err_code read_seen(struct centre_store *store, const struct centre_freshness *told, struct seen *seen,
+                               struct error *err)
+{
+    sqlite3_stmt *s;
+    *seen = (struct seen){ 0 };
+    TRY(db_statement(&store->db, "SELECT counter, hash = ?3 FROM freshness WHERE device = ?1 AND incarnation = ?2", &s,
+                     err));
+    bind_blob(s, 1, told->device, DEVICE_ID_BYTES);
+    bind_int(s, 2, told->incarnation);
+    bind_slice(s, 3, told->hash);
+    TRY(db_step(&store->db, s, &seen->known, err));
+    if (seen->known) {
+        seen->counter = (uint64_t)column_int(s, 0);
+        seen->same_hash = column_int(s, 1) != 0;
+        sqlite3_reset(s);
+    }
+    return ERR_OK;
+}
+
+static enum err_code keep_seen(struct centre_store *store, const struct centre_freshness *told, struct error *err)
+{
+    sqlite3_stmt *s;
+    TRY(db_statement(&store->db, "INSERT OR REPLACE INTO freshness VALUES (?1, ?2, ?3, ?4)", &s, err));
+    bind_blob(s, 1, told->device, DEVICE_ID_BYTES);
+    bind_int(s, 2, told->incarnation);
+    bind_int(s, 3, (int64_t)told->counter);
+    bind_slice(s, 4, told->hash);
+    return db_run(&store->db, s, err);
+}
+
+static enum err_code note_older(struct centre_store *store, const struct centre_site *site,
+                                const struct centre_freshness *told, uint64_t seen, int64_t now_ms, struct error *err)
+{
+    struct centre_author author = { .site = site->id, .incarnation = told->incarnation };
+    memcpy(author.device, told->device, DEVICE_ID_BYTES);
+    return incident_add(store, &author, seen, "older files of this device than were seen before are in use", now_ms,
+                        slice_of("", 0), err);
+}
+
+enum err_code centre_freshness_take(struct centre_store *store, const struct centre_site *site,
+                                    const struct centre_freshness *told, int64_t now_ms, uint64_t *ret_fresher,
+                                    struct error *err)
+{
+    struct seen seen;
+    TRY(read_seen(store, told, &seen, err));
+    bool same = seen.known && seen.counter == told->counter && seen.same_hash;
+    bool newer = !seen.known || told->counter > seen.counter;
+    *ret_fresher = same || newer ? 0 : seen.counter;
+    if (same) {
+        return ERR_OK;
+    }
+    TRY(db_begin(&store->db, err));
+    return db_end(&store->db,
+                  newer ? keep_seen(store, told, err) : note_older(store, site, told, seen.counter, now_ms, err), err);
+}
+
+/* ---- this centre's own ---- */
+
+enum err_code centre_mark(struct centre_store *store, const struct centre_site *site, uint64_t position,
+                          bool *ret_known, uint32_t *ret_mark, struct error *err)
+{
+    sqlite3_stmt *s;
+    uint8_t hash[SHA256_BYTES];
+    *ret_known = false;
+    if (position == 0 || position > site->head) {
+        return ERR_OK;
+    }
+    TRY(db_statement(&store->db, "SELECT header FROM op WHERE id = ?1", &s, err));
+    bind_int(s, 1, op_row_id(site->id, position));
+    TRY(db_step(&store->db, s, ret_known, err));
+    if (*ret_known) {
+        struct slice header = column_slice(s, 0);
+        sha256(&header, 1, hash);
+        *ret_mark = get_be32(hash);
+        sqlite3_reset(s);
+    }
+    return ERR_OK;
+}
