@@ -141,6 +141,18 @@ static enum err_code log_checkpoint(struct vault *vault, int mode, bool *ret_who
                              : FAIL(err, IO, "write the log of '%s' back: %s", vault->path, sqlite3_errmsg(db));
 }
 
+/* SQLite leaves the cut of the log to the next sync. Until then a loss of power brings the old log back. */
+static enum err_code log_cut_durable(struct vault *vault, struct error *err)
+{
+    sqlite3_file *log = NULL;
+    int rc = sqlite3_file_control(vault->rekey.db, "main", SQLITE_FCNTL_JOURNAL_POINTER, &log);
+    if (rc == SQLITE_OK && log != NULL && log->pMethods != NULL) {
+        rc = log->pMethods->xSync(log, SQLITE_SYNC_NORMAL);
+    }
+    return rc == SQLITE_OK ? ERR_OK : FAIL(err, IO, "make the cut of the log of '%s' durable", vault->path);
+}
+
+/* The old keys open nothing that is there or could come back. */
 static enum err_code finish(struct vault *vault, struct error *err)
 {
     bool emptied = false;
@@ -148,6 +160,7 @@ static enum err_code finish(struct vault *vault, struct error *err)
     if (!emptied) {
         return ERR_OK;
     }
+    TRY(log_cut_durable(vault, err));
     TRY(vault_epochs_retire(vault, vault->rekey.target, err));
     rekey_batch_forget(&vault->rekey);
     rekey_journal_remove(vault);
