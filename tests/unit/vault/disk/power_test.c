@@ -2,6 +2,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "crypto/vault/restore_swap.h"
 #include "story.h"
 
 /*
@@ -37,6 +38,8 @@ static unsigned long setting(const char *name, unsigned long otherwise)
 
 static uint64_t open_and_look(struct world *world)
 {
+    struct error err;
+    cr_assert_eq(restore_swap_recover(world->path, &err), ERR_OK, "%s", err.message);
     world_open(world);
     integrity_ok(world->db);
     return story_digest(world->db);

@@ -4,6 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "crypto/vault/restore.h"
+
 static unsigned below(struct story *story, unsigned limit)
 {
     return (unsigned)(next_random(&story->random) % limit);
@@ -163,6 +165,81 @@ static void step_vacuum(struct story *story)
     sql(story->world.db, "VACUUM");
 }
 
+/* Some pages are moved to another key; a step that finds somebody in its way takes none. */
+static void step_rekey(struct story *story)
+{
+    struct error err;
+    struct vault *vault = story->world.vault;
+    struct vault_rekey_progress progress;
+    vault_rekey_progress(vault, &progress);
+    if (!progress.running) {
+        cr_assert_eq(vault_rekey_begin(vault, &err), ERR_OK, "%s", err.message);
+    }
+    for (unsigned left = 1 + below(story, 12); left > 0; left--) {
+        enum err_code rc = vault_rekey_step(vault, 1 + below(story, 20), &progress, &err);
+        cr_assert_eq(rc, ERR_OK, "%s", err.message);
+        story->rekeyed += !progress.running;
+    }
+    if (below(story, 2) == 0) {
+        vault_rekey_pause(vault);
+    }
+}
+
+/* The whole database into one file, which lies in memory, while there are commits. False: a reader was in the way. */
+static bool back_up(struct story *story, struct buf *whole, uint64_t *ret_digest)
+{
+    struct error err;
+    struct backup_writer *writer = NULL;
+    enum err_code rc = backup_write_begin(story->world.vault, 1700000000000, &writer, &err);
+    if (rc == ERR_BUSY && story->reading) {
+        return false;
+    }
+    cr_assert_eq(rc, ERR_OK, "%s", err.message);
+    *ret_digest = story->commits[story->count - 1].digest;
+    for (size_t before = 1; before != whole->len;) {
+        before = whole->len;
+        cr_assert_eq(backup_write_next(writer, BACKUP_PIECE_MIN, whole, &err), ERR_OK, "%s", err.message);
+        if (below(story, 3) == 0) {
+            step_single_row(story);
+        }
+    }
+    backup_write_free(writer);
+    return true;
+}
+
+static struct backup_reader *backup_reading(const struct buf *whole, size_t *ret_head)
+{
+    struct error err;
+    struct backup_reader *reader = NULL;
+    cr_assert_eq(backup_head_length(slice_of(whole->data, BACKUP_HEAD_LOOK), ret_head, &err), ERR_OK);
+    cr_assert_eq(backup_read_begin(slice_of(whole->data, *ret_head), &reader, &err), ERR_OK, "%s", err.message);
+    cr_assert_eq(backup_read_unlock(reader, &WORLD_UNLOCK, &err), ERR_OK, "%s", err.message);
+    return reader;
+}
+
+static void backup_take(struct backup_reader *reader, const struct buf *whole, size_t head, backup_page_taker take,
+                        void *context)
+{
+    struct error err;
+    struct slice pages = slice_of(whole->data + head, whole->len - head);
+    cr_assert_eq(backup_read_take(reader, pages, take, context, &err), ERR_OK, "%s", err.message);
+    cr_assert_eq(backup_read_end(reader, &err), ERR_OK, "%s", err.message);
+}
+
+static void step_backup(struct story *story)
+{
+    struct buf whole;
+    uint64_t digest;
+    size_t head;
+    buf_init(&whole, (size_t)64 << 20);
+    if (back_up(story, &whole, &digest)) {
+        struct backup_reader *reader = backup_reading(&whole, &head);
+        backup_take(reader, &whole, head, NULL, NULL);
+        backup_read_free(reader);
+    }
+    buf_fini(&whole);
+}
+
 static void shut(struct story *story)
 {
     if (story->reader != NULL) {
@@ -171,6 +248,42 @@ static void shut(struct story *story)
         story->reading = false;
     }
     world_shut(&story->world);
+}
+
+static void restore_from(struct story *story, const struct buf *whole, uint64_t digest)
+{
+    struct error err;
+    struct restore *restore = NULL;
+    size_t head;
+    char kept[RESTORE_SET_SIZE];
+    struct backup_reader *reader = backup_reading(whole, &head);
+    shut(story);
+    cr_assert_eq(restore_begin(story->world.path, reader, 0, 1700000000000 + (int64_t)story->count, &restore, &err),
+                 ERR_OK, "%s", err.message);
+    backup_take(reader, whole, head, restore_page, restore);
+    cr_assert_eq(restore_seal(restore, &err), ERR_OK, "%s", err.message);
+    restore_keep(restore);
+    restore_free(restore);
+    backup_read_free(reader);
+    size_t begun = tape_len(story->tape);
+    cr_assert_eq(restore_swap(story->world.path, 1700000000000 + (int64_t)story->count, kept, &err), ERR_OK, "%s",
+                 err.message);
+    CHECK(story->count < COMMITS_MAX);
+    story->commits[story->count++] = (struct commit){ .begun = begun, .told = tape_len(story->tape), .digest = digest };
+    cr_assert_eq(restore_sets_discard(story->world.path, &err), ERR_OK, "%s", err.message);
+    world_open(&story->world);
+}
+
+/* The database becomes what it was when the backup was made. */
+static void step_restore(struct story *story)
+{
+    struct buf whole;
+    uint64_t digest;
+    buf_init(&whole, (size_t)64 << 20);
+    if (back_up(story, &whole, &digest)) {
+        restore_from(story, &whole, digest);
+    }
+    buf_fini(&whole);
 }
 
 static void step_reopen(struct story *story)
@@ -190,7 +303,8 @@ static void step(struct story *story)
         { step_transaction, 0 }, { step_transaction, 0 }, { step_transaction, 0 }, { step_single_row, 1 },
         { step_single_row, 1 },  { step_spill, 2 },       { step_checkpoint, 3 },  { step_checkpoint, 3 },
         { step_checkpoint, 3 },  { step_reader, 4 },      { step_reader, 4 },      { step_vacuum, 5 },
-        { step_reopen, 6 },
+        { step_reopen, 6 },      { step_rekey, 7 },       { step_rekey, 7 },       { step_backup, 8 },
+        { step_restore, 9 },
     };
     unsigned i = below(story, ARRAY_LEN(STEPS));
     story->done[STEPS[i].kind]++;

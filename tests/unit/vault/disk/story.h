@@ -1,7 +1,7 @@
 /*
  * A vault at work, by a seed: transactions of every kind, savepoints, spills, checkpoints in every mode, readers,
- * VACUUM, closing and opening. It keeps what the database held after each commit and when that commit was reported, so
- * that whatever is left of the files after a loss of power can be judged.
+ * VACUUM, re-keying, backups and their restoring, closing and opening. It keeps what the database held after each
+ * commit and when that commit was reported, so that whatever is left of the files after a loss of power can be judged.
  */
 #ifndef TESTS_UNIT_VAULT_DISK_STORY_H
 #define TESTS_UNIT_VAULT_DISK_STORY_H
@@ -27,7 +27,8 @@ struct story {
     bool reading;
     struct commit commits[COMMITS_MAX]; /* the first stands for the database without a table */
     size_t count;
-    unsigned done[8]; /* how often each kind of step was taken */
+    unsigned done[10]; /* how often each kind of step was taken */
+    unsigned rekeyed;  /* steps after which no page was left under an old key */
 };
 
 /* Makes a vault in a new folder and works `steps` steps with it, all recorded; at its end everything is closed. */
