@@ -113,17 +113,14 @@ MUST_USE enum err_code keys_epochs_retire(struct keys *keys, uint32_t oldest_kep
 
 void keys_fini(struct keys *keys);
 
-/* `path` is the database's; ".keys" and ".keys.prev" are put behind it. */
+/* `path` is the database's; ".keys" and ".keys.prev" are put behind it: the second copy, for when the first is damaged. */
 MUST_USE enum err_code keys_read(const char *path, bool previous, struct keys *ret_keys, struct error *err);
 
-enum keys_previous {
-    KEYS_KEEP_PREVIOUS,    /* what the file held before becomes the previous copy */
-    KEYS_REPLACE_PREVIOUS, /* the previous copy becomes the same: what was taken away must not come back */
-};
-
-/* Atomic, durable. After a failure the file is the old or the new one, whole. */
-MUST_USE enum err_code keys_write(const char *path, const struct keys *keys, const struct keys *before,
-                                  enum keys_previous previous, struct error *err);
+/*
+ * First the one, then the other copy, each atomic and durable; both are the same then, so what was taken away cannot
+ * come back. After a failure each is the old or the new one, whole.
+ */
+MUST_USE enum err_code keys_write(const char *path, const struct keys *keys, struct error *err);
 
 /* For tests: the scrypt cost of slots made from now on, instead of N=2^17. */
 void keys_test_set_scrypt_log2n(uint32_t log2n);

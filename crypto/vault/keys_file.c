@@ -38,15 +38,8 @@ static enum err_code write_one(const char *path, bool previous, const struct key
     return file_replace(name, slice_of(keys->image, sizeof(keys->image)), KEYS_FILE_MODE, err);
 }
 
-enum err_code keys_write(const char *path, const struct keys *keys, const struct keys *before,
-                         enum keys_previous previous, struct error *err)
+enum err_code keys_write(const char *path, const struct keys *keys, struct error *err)
 {
-    /* The copy that stays valid in any case is on disk before the other one changes. */
-    if (previous == KEYS_KEEP_PREVIOUS) {
-        CHECK(before != NULL);
-        TRY(write_one(path, true, before, err));
-        return write_one(path, false, keys, err);
-    }
     TRY(write_one(path, false, keys, err));
     return write_one(path, true, keys, err);
 }

@@ -199,7 +199,7 @@ enum err_code vault_slot_job_finish(struct vault *vault, struct vault_slot_job *
     if (job->rc != ERR_OK) {
         return error_set(err, job->rc, "%s", job->err.message);
     }
-    TRY(vault_keys_change(vault, &(struct keys_change){ apply, job, KEYS_REPLACE_PREVIOUS }, err));
+    TRY(vault_keys_change(vault, &(struct keys_change){ apply, job }, err));
     *ret_number = job->number;
     return ERR_OK;
 }

@@ -116,7 +116,7 @@ static enum err_code keys_open(const char *path, const struct vault_unlock *unlo
         enum err_code previous = copy_unlock(path, true, unlock, ret_keys, &second);
         if (previous == ERR_OK) {
             log_error("vault_keys_file_damaged", &first);
-            enum err_code put_back = keys_write(path, ret_keys, ret_keys, KEYS_REPLACE_PREVIOUS, &second);
+            enum err_code put_back = keys_write(path, ret_keys, &second);
             LOG_WARNING("vault_keys_previous_used", "put_back=%s", err_code_name(put_back));
             return ERR_OK;
         }
@@ -224,7 +224,7 @@ static enum err_code vault_make(struct vault *vault, const char *path, const str
     TRY(keys_mark_fresh(&vault->keys, err));
     TRY(freshness_open(vault, err));
     TRY(fresh_make(vault->fresh, err));
-    return keys_write(path, &vault->keys, NULL, KEYS_REPLACE_PREVIOUS, err);
+    return keys_write(path, &vault->keys, err);
 }
 
 enum err_code vault_create(const char *path, const struct vault_unlock *first_slot, struct error *err)
@@ -260,7 +260,7 @@ static enum err_code make_anew(struct vault *vault, const char *path, uint64_t c
     TRY(freshness_open(vault, err));
     fresh_continue(vault->fresh, counter);
     TRY(fresh_make(vault->fresh, err));
-    TRY(keys_write(path, &vault->keys, NULL, KEYS_REPLACE_PREVIOUS, err));
+    TRY(keys_write(path, &vault->keys, err));
     TRY(vault_epochs_open(vault, err));
     return vfs_register(vault, err);
 }
@@ -328,7 +328,7 @@ enum err_code vault_keys_change(struct vault *vault, const struct keys_change *c
     struct keys changed = vault->keys;
     enum err_code rc = change->change(&changed, change->context, err);
     if (rc == ERR_OK) {
-        rc = keys_write(vault->path, &changed, &vault->keys, change->previous, err);
+        rc = keys_write(vault->path, &changed, err);
     }
     if (rc == ERR_OK) {
         memcpy(vault->keys.image, changed.image, sizeof(changed.image));

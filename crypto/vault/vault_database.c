@@ -142,7 +142,7 @@ static enum err_code keys_made_mark(struct keys *keys, void *unused, struct erro
 /* From now on a database that is empty and a list of nonces that is absent are damage. */
 static enum err_code made_mark(struct vault *vault, struct error *err)
 {
-    TRY(vault_keys_change(vault, &(struct keys_change){ keys_made_mark, NULL, KEYS_REPLACE_PREVIOUS }, err));
+    TRY(vault_keys_change(vault, &(struct keys_change){ keys_made_mark, NULL }, err));
     atomic_store(&vault->made, true);
     atomic_store(&vault->keeps_fresh, true);
     return ERR_OK;

@@ -62,7 +62,7 @@ static enum err_code epochs_take(struct vault *vault, struct error *err)
 
 static enum err_code epoch_begin_counted(struct vault *vault, struct error *err)
 {
-    TRY(vault_keys_change(vault, &(struct keys_change){ keys_begin, NULL, KEYS_REPLACE_PREVIOUS }, err));
+    TRY(vault_keys_change(vault, &(struct keys_change){ keys_begin, NULL }, err));
     pthread_mutex_lock(&vault->keys_lock);
     enum err_code rc = epochs_take(vault, err);
     pthread_mutex_unlock(&vault->keys_lock);
@@ -81,7 +81,7 @@ enum err_code vault_epoch_begin(struct vault *vault, struct error *err)
 
 enum err_code vault_epochs_retire(struct vault *vault, uint32_t oldest_kept, struct error *err)
 {
-    TRY(vault_keys_change(vault, &(struct keys_change){ keys_retire, &oldest_kept, KEYS_REPLACE_PREVIOUS }, err));
+    TRY(vault_keys_change(vault, &(struct keys_change){ keys_retire, &oldest_kept }, err));
     epochs_remove_before(&vault->epochs, oldest_kept);
     LOG_INFO("vault_epochs_retired", "oldest_kept=%u", oldest_kept);
     return ERR_OK;
@@ -99,7 +99,7 @@ static enum err_code extend_counted(struct vault *vault, struct error *err)
     }
     uint64_t granted = sealed + epoch_step();
     granted = granted < epoch_limit() ? granted : epoch_limit();
-    TRY(vault_keys_change(vault, &(struct keys_change){ keys_account, &granted, KEYS_REPLACE_PREVIOUS }, err));
+    TRY(vault_keys_change(vault, &(struct keys_change){ keys_account, &granted }, err));
     atomic_store(&vault->epochs.granted, granted);
     return ERR_OK;
 }
@@ -140,7 +140,7 @@ static void previous_repair(const struct vault *vault)
     if (same || (read != ERR_OK && read != ERR_DAMAGED && read != ERR_NOT_FOUND)) {
         return;
     }
-    enum err_code rc = keys_write(vault->path, &vault->keys, &vault->keys, KEYS_REPLACE_PREVIOUS, &err);
+    enum err_code rc = keys_write(vault->path, &vault->keys, &err);
     LOG_WARNING("vault_keys_previous_replaced", "result=%s", err_code_name(rc));
 }
 

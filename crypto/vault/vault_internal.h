@@ -66,7 +66,6 @@ unsigned vault_damages(const struct vault *vault);
 struct keys_change {
     enum err_code (*change)(struct keys *keys, void *context, struct error *err);
     void *context;
-    enum keys_previous previous;
 };
 MUST_USE enum err_code vault_keys_change(struct vault *vault, const struct keys_change *change, struct error *err);
 

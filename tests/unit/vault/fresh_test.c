@@ -307,7 +307,7 @@ static void forget_that_it_is_kept(const struct world *world)
     cr_assert_eq(keys_unlock(&keys, &WORLD_UNLOCK, &err), ERR_OK, "%s", err.message);
     put_be32(keys.image + AT_FLAGS, get_be32(keys.image + AT_FLAGS) & ~2u);
     cr_assert_eq(keys_image_close(&keys, &err), ERR_OK);
-    cr_assert_eq(keys_write(world->path, &keys, NULL, KEYS_REPLACE_PREVIOUS, &err), ERR_OK);
+    cr_assert_eq(keys_write(world->path, &keys, &err), ERR_OK);
     keys_fini(&keys);
     (void)unlink(world_file(world, ".fresh"));
 }
