@@ -5,6 +5,7 @@
 
 #include <openssl/evp.h>
 
+#include "crypto/key_memory.h"
 #include "crypto/vault/kdf.h"
 
 enum {
@@ -128,6 +129,7 @@ enum err_code backup_cipher_init(struct backup_cipher *cipher, const struct secr
     *cipher = (struct backup_cipher){ .pages = head->pages };
     TRY(kdf_expand(key, salt, "holdfast vault 1 backup pages", KDF_KEY_BYTES, &pages, err));
     TRY(kdf_expand(key, salt, "holdfast vault 1 backup check", KDF_KEY_BYTES, &cipher->check_key, err));
+    SCOPED(key_scope_leave) struct key_scope scope = key_scope_enter();
     cipher->context = EVP_CIPHER_CTX_new();
     if (cipher->context == NULL ||
         EVP_CipherInit_ex(cipher->context, EVP_aes_256_gcm(), NULL, pages.bytes, NULL, sealing ? 1 : 0) != 1) {
