@@ -136,6 +136,7 @@ static void on_unlocked(void *context, enum err_code rc, const struct error *fai
     agent->unseen = false;
     flags_pass_init(&agent->flags, &agent->loop, agent->store, agent->programme);
     flags_pass_wake(&agent->flags);
+    rekey_pass_init(&agent->rekey, &agent->loop, agent->lockbox.vault);
     agent_start_exchange(agent);
     waiters_answer_status(agent, WAITING_UNLOCK);
     agent_step(agent);
@@ -199,8 +200,9 @@ static void begin_closing(struct agent *agent)
     }
     idle_lock_rest(&agent->idle);
     waiters_answer_error(agent, WAITING_SYNC, &locked);
-    agent->stopping_parts = 1;
+    agent->stopping_parts = 2;
     flags_pass_stop(&agent->flags, on_part_stopped, agent);
+    rekey_pass_stop(&agent->rekey, on_part_stopped, agent);
     if (agent->driver != NULL) {
         agent->stopping_parts++;
         exchange_driver_stop(agent->driver, on_driver_stopped, agent);

@@ -18,6 +18,7 @@
 #include "agent/idle_lock.h"
 #include "agent/key_task.h"
 #include "agent/lockbox.h"
+#include "agent/rekey_pass.h"
 #include "agent/restore_task.h"
 #include "sync/edge/http_server.h"
 #include "sync/edge/link_sense.h"
@@ -60,6 +61,7 @@ struct agent {
     struct store *store;            /* while OPEN and CLOSING */
     struct store_identity identity; /* without its key: for status and for deriving ids */
     struct flags_pass flags;
+    struct rekey_pass rekey;
     struct key_task keys;
     struct http_exchange *changing_keys; /* waits for it */
     struct backup_task backup;
@@ -119,6 +121,9 @@ bool api_backup_call(struct agent *agent, const struct http_request *request);
 
 /* api_keys.c: likewise for the calls about the ways to unlock */
 bool api_keys_call(struct agent *agent, const struct http_request *request);
+/* api_rekey.c: likewise for the call that begins a re-key */
+bool api_rekey_call(struct agent *agent, const struct http_request *request);
+
 /* api_restore.c: answers who waits for a step of a restore that does not come */
 void api_restore_cut(struct agent *agent, const struct error *err);
 void api_send(struct http_exchange *exchange, const struct api_answer *answer);

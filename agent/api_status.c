@@ -74,6 +74,8 @@ static bool needs_a_person(const struct agent *agent, struct picture *picture)
     if (agent->trouble.code != ERR_OK) {
         say(picture, "attention", "the last record could not be kept: %s; make room, or mend the disk",
             agent->trouble.message);
+    } else if (agent->rekey.trouble.code != ERR_OK && agent->rekey.progress.running) {
+        say(picture, "attention", "the new key cannot be taken everywhere yet: %s", agent->rekey.trouble.message);
     } else if (agent->driver_error.code != ERR_OK) {
         say(picture, "attention", "%s", agent->driver_error.message);
     } else if (client->behind_own_record) {
@@ -313,6 +315,7 @@ static bool put_common(json_t *object, const struct agent *agent, const struct p
            put(object, "vault", json_string(vault)) &&
            put(object, "unlocking", json_boolean(agent->state == AGENT_UNLOCKING)) && put_lock(object, agent, open) &&
            put(object, "backup", backup_task_value(&agent->backup)) &&
+           put(object, "rekey", rekey_pass_value(&agent->rekey)) &&
            put(object, "last_backup", backup_note_value(agent->backup_note_path)) &&
            put(object, "version", json_string(HOLDFAST_VERSION)) &&
            put(object, "today", value_day(clock_today(clock_wall_ms()))) &&

@@ -68,6 +68,7 @@ struct command {
     X(enrol, "join this device to a centre with a one-time code")                                                      \
     X(unlock, "open the vault with its passphrase")                                                                    \
     X(lock, "close the vault and wipe its keys")                                                                       \
+    X(rekey, "encrypt everything anew under a new key")                                                                \
     X(key, "the ways to unlock: list, add, change, remove, recover, escrow")                                           \
     X(version, "versions of this program and of the agent")                                                            \
     X(help, "this list, or what a command takes")

@@ -199,6 +199,16 @@ static void print_flags(const struct screen *screen, const json_t *status)
                 watch, info, still);
 }
 
+static void print_rekey(const struct screen *screen, const json_t *status)
+{
+    const json_t *rekey = answer_member(status, "rekey");
+    if (rekey != NULL) {
+        struct human done = human_number((uint64_t)answer_int(rekey, "pages_done"));
+        struct human total = human_number((uint64_t)answer_int(rekey, "pages_total"));
+        screen_fact(screen, "New key", "%s of %s pages are encrypted with it", done.text, total.text);
+    }
+}
+
 static void print_size(const struct screen *screen, const json_t *status)
 {
     struct human disk = human_bytes((uint64_t)answer_int(status, "replica_bytes"));
@@ -265,6 +275,7 @@ void status_print(const struct screen *screen, const json_t *status)
         print_records(screen, status);
         print_flags(screen, status);
         print_size(screen, status);
+        print_rekey(screen, status);
     }
     print_lock(screen, status);
     if (strstr(answer_text(status, "message"), "holdfast ") == NULL) { /* else the message names the command */
