@@ -207,21 +207,40 @@ static void act_copy(struct world *world)
     }
 }
 
+/* Of a machine that runs or not; and sometimes somebody goes on working at it before it hears from the centre. */
 static void act_put_back(struct world *world)
 {
-    struct agent *agent = any_agent(world);
-    if (agent != NULL && agent->has_copy && world->host.centre != NULL) {
-        tell("agent %u", agent->number);
-        agent_put_back(agent);
-        CHECK(agent_start(agent));
-        ledger_reassess(world);
+    size_t from = chance_below(&world->chance, (uint32_t)world->agent_count);
+    for (size_t i = 0; i < world->agent_count && world->host.centre != NULL; i++) {
+        struct agent *agent = &world->agents[(from + i) % world->agent_count];
+        if (agent->has_copy) {
+            tell("agent %u", agent->number);
+            agent_put_back(agent);
+            agent->line.cut |= chance_percent(&world->chance, 40);
+            CHECK(agent_start(agent));
+            ledger_reassess(world);
+            return;
+        }
     }
+}
+
+/*
+ * Two copies that both have the same records to say again would each say them: not promised, so a machine that was put
+ * back is cloned only once it has sent everything.
+ */
+static bool may_clone(struct agent *agent)
+{
+    struct store_sync sync;
+    agent->disk.aside = true;
+    MUST(store_sync_read(agent->store, &sync, must));
+    agent->disk.aside = false;
+    return !(agent->marks & MARK_PUT_BACK) || sync.newest_seq == sync.acked_seq;
 }
 
 static void act_clone(struct world *world)
 {
     struct agent *agent = any_agent(world);
-    if (agent != NULL && world->agent_count < AGENTS_MAX - 1) {
+    if (agent != NULL && world->agent_count < AGENTS_MAX - 1 && may_clone(agent)) {
         agent->marks |= MARK_PUT_BACK;
         agent_stop(agent);
         struct agent *clone = world_clone(world, agent);
@@ -290,11 +309,11 @@ static const struct act acts[] = {
     { "disk fails", TROUBLE_DISKS, 12, act_disk_fails },
     { "disk full", TROUBLE_DISKS, 4, act_disk_full },
     { "disk well", TROUBLE_DISKS, 12, act_disk_well },
-    { "copy", TROUBLE_OLD_COPIES, 6, act_copy },
-    { "put back", TROUBLE_OLD_COPIES, 6, act_put_back },
-    { "clone", TROUBLE_CLONES, 3, act_clone },
-    { "centre copied", TROUBLE_CENTRE_COPIES, 5, act_host_copy },
-    { "centre put back", TROUBLE_CENTRE_COPIES, 5, act_host_put_back },
+    { "copy", TROUBLE_OLD_COPIES, 14, act_copy },
+    { "put back", TROUBLE_OLD_COPIES, 12, act_put_back },
+    { "clone", TROUBLE_CLONES, 7, act_clone },
+    { "centre copied", TROUBLE_CENTRE_COPIES, 10, act_host_copy },
+    { "centre put back", TROUBLE_CENTRE_COPIES, 10, act_host_put_back },
     { "forge", TROUBLE_HOSTILE_DEVICE, 25, forger_act },
     { "lies", TROUBLE_HOSTILE_CENTRE, 8, act_lies },
 };

@@ -15,6 +15,13 @@ static bool verbose;
 
 void __sanitizer_set_death_callback(void (*callback)(void)) __attribute__((weak));
 const char *__ubsan_default_options(void);
+const char *__asan_default_options(void);
+
+/* Remembering less of who allocated what is quicker; ASAN_OPTIONS=malloc_context_size=30 shows all of it. */
+const char *__asan_default_options(void)
+{
+    return "malloc_context_size=2:quarantine_size_mb=16";
+}
 
 /* So that it, too, says which seed it was. */
 const char *__ubsan_default_options(void)

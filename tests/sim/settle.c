@@ -20,7 +20,7 @@ static const struct {
     bool device_copies_heal; /* an older copy or a clone of a machine goes on by itself */
     bool centre_copies_heal; /* an older copy of the centre gets back what it had, from whoever has it */
     bool withheld_is_found;  /* an agent finds out what a centre keeps from it, and stops */
-} promised = { false, false, false };
+} promised = { true, false, false };
 
 /* ---- all is well again ---- */
 
@@ -240,7 +240,7 @@ void world_settle(struct world *world)
 {
     report_step(UINT32_MAX, "settling");
     heal(world);
-    world_run(world, HOUR_MS / 2);
+    world_run(world, 2 * MINUTE_MS);
     for (size_t i = 0; i < world->agent_count; i++) {
         agent_judge(&world->agents[i]);
     }
