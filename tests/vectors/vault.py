@@ -35,22 +35,32 @@ def pattern(seed):
     return bytes((seed + 31 * i + i // 256) % 256 for i in range(BODY)) + bytes(32)
 
 
-def reserve(nonce, sealed):
-    return sealed[:-16] + nonce + sealed[-16:] + struct.pack(">I", 1)
+def reserve(nonce, sealed, epoch):
+    return sealed[:-16] + nonce + sealed[-16:] + struct.pack(">I", epoch)
 
 
-def seal_page(key, file_id, number, page, nonce):
-    associated = b"PAGE" + struct.pack(">III", number, PAGE, 1) + file_id
+def seal_page(key, file_id, number, page, nonce, epoch=1):
+    associated = b"PAGE" + struct.pack(">III", number, PAGE, epoch) + file_id
     if number == 1:
         page = b"SQLite format 3\0" + bytes([16, 0, 2, 2, 32, 64, 32, 32]) + page[24:]
         sealed = AESGCM(key).encrypt(nonce, page[24:BODY], associated + page[16:24])
-        return page, file_id + page[16:24] + reserve(nonce, sealed)
-    return page, reserve(nonce, AESGCM(key).encrypt(nonce, page[:BODY], associated))
+        return page, file_id + page[16:24] + reserve(nonce, sealed, epoch)
+    return page, reserve(nonce, AESGCM(key).encrypt(nonce, page[:BODY], associated), epoch)
 
 
 def seal_frame(key, file_id, number, frame, salts, page, nonce):
     associated = b"WALF" + struct.pack(">III", number, PAGE, 1) + file_id + salts + struct.pack(">I", frame)
-    return reserve(nonce, AESGCM(key).encrypt(nonce, page[:BODY], associated))
+    return reserve(nonce, AESGCM(key).encrypt(nonce, page[:BODY], associated), 1)
+
+
+def journal(key, file_id, journal_id, batches):
+    header = b"HFREKEY\0" + struct.pack(">II", 1, PAGE) + file_id + journal_id + bytes(16)
+    out = header
+    for number, pages in enumerate(batches, 1):
+        batch = b"BTCH" + struct.pack(">IQ", len(pages), number)
+        batch += b"".join(struct.pack(">I", page) + old_nonce + sealed for page, old_nonce, sealed in pages)
+        out += batch + hmac.new(key, header + batch, hashlib.sha256).digest()
+    return out
 
 
 def main():
@@ -64,6 +74,12 @@ def main():
     page_one, sealed_one = seal_page(page_key, file_id, 1, pattern(1), nonce)
     page_nine, sealed_nine = seal_page(page_key, file_id, 9, pattern(9), nonce)
     frame_header = bytes(range(24))
+    vault_key, next_data_key, next_nonce = bytes(range(60, 92)), bytes(range(120, 152)), bytes(range(30, 42))
+    next_page_key = hkdf(next_data_key, file_id, "holdfast vault 1 page", 32)
+    next_header_key = hkdf(next_data_key, file_id, "holdfast vault 1 log header", 64)
+    _, next_sealed_nine = seal_page(next_page_key, file_id, 9, pattern(9), next_nonce, 3)
+    next_page_ten, next_sealed_ten = seal_page(next_page_key, file_id, 10, pattern(10), next_nonce[::-1], 3)
+    journal_key = hkdf(vault_key, file_id, "holdfast vault 1 re-key journal", 32)
     vector = {
         "data_key": data_key, "file_id": file_id,
         "page_key": page_key, "frame_key": frame_key, "header_key": header_key,
@@ -73,6 +89,12 @@ def main():
         "page_1": page_one, "sealed_1": sealed_one, "page_9": page_nine, "sealed_9": sealed_nine,
         "frame_number": 7, "frame_salts": salts,
         "sealed_frame": seal_frame(frame_key, file_id, 9, 7, salts, page_nine, nonce),
+        "next_data_key": next_data_key, "next_epoch": 3, "next_sealed_9": next_sealed_nine,
+        "page_10": next_page_ten, "next_sealed_10": next_sealed_ten,
+        "next_hidden_frame_header": xts(next_header_key, 7, frame_header),
+        "vault_key": vault_key, "journal_key": journal_key,
+        "journal": journal(journal_key, file_id, bytes(range(240, 256)),
+                           [[(9, nonce, next_sealed_nine)], [(10, nonce[::-1], next_sealed_ten)]]),
         "frame_header": frame_header, "hidden_frame_header": xts(header_key, 7, frame_header),
     }
     json.dump({k: v.hex() if isinstance(v, bytes) else v for k, v in vector.items()}, sys.stdout, indent=1)

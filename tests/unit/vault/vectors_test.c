@@ -5,7 +5,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "crypto/vault/epochs.h"
 #include "crypto/vault/kdf.h"
+#include "crypto/vault/rekey_journal.h"
 
 /* Keys, pages and headers made from the description of the formats by another program and another library. */
 
@@ -164,4 +166,126 @@ Test(vault_vectors, frames_and_headers_sealed_elsewhere_open)
     hide_fini(&hide);
     seal_fini(&seal);
     secret_free(&header_key);
+}
+
+/* A vault in the middle of a re-key: two epochs, 1 and 3. */
+static void epochs_of_both(struct epochs *epochs)
+{
+    uint8_t file_id[16];
+    struct error err;
+    struct secret first = key_of("data_key", 32);
+    struct secret next = key_of("next_data_key", 32);
+    bytes("file_id", file_id, sizeof(file_id));
+    epochs_init(epochs, NULL, NULL);
+    epochs_set_file_id(epochs, file_id);
+    cr_assert_eq(epochs_add(epochs, 1, &first, 0, &err), ERR_OK, "%s", err.message);
+    cr_assert_eq(epochs_add(epochs, 3, &next, 0, &err), ERR_OK, "%s", err.message);
+    secret_free(&first);
+    secret_free(&next);
+}
+
+static void opens_as(struct seals *seals, const char *sealed_name, uint32_t number, const char *page_name)
+{
+    uint8_t page[PAGE_BYTES];
+    uint8_t sealed[PAGE_BYTES];
+    uint8_t opened[PAGE_BYTES];
+    struct error err;
+    bytes(page_name, page, sizeof(page));
+    bytes(sealed_name, sealed, sizeof(sealed));
+    cr_assert_eq(seals_open_page(seals, number, sealed, opened, &err), ERR_OK, "%s: %s", sealed_name, err.message);
+    cr_assert_eq(memcmp(opened, page, sizeof(page)), 0, "%s", sealed_name);
+}
+
+Test(vault_vectors, pages_and_headers_of_two_epochs_open_side_by_side)
+{
+    struct epochs epochs;
+    struct seals seals;
+    struct hides hides;
+    struct error err;
+    uint8_t header[24];
+    uint8_t hidden[24];
+    epochs_of_both(&epochs);
+    seals_init(&seals, &epochs, EPOCH_PAGES);
+    hides_init(&hides, &epochs);
+
+    opens_as(&seals, "sealed_9", 9, "page_9");
+    opens_as(&seals, "next_sealed_9", 9, "page_9");
+    opens_as(&seals, "next_sealed_10", 10, "page_10");
+    opens_as(&seals, "sealed_1", 1, "page_1");
+
+    static const char *const HIDDEN[] = { "next_hidden_frame_header", "hidden_frame_header" };
+    bytes("frame_header", header, sizeof(header));
+    for (unsigned turn = 0; turn < ARRAY_LEN(HIDDEN); turn++) {
+        bytes(HIDDEN[turn], hidden, sizeof(hidden));
+        cr_assert_eq(hides_try(&hides, turn, &err), ERR_OK, "%s", err.message);
+        cr_assert_eq(show_bytes(&hides.hide, 7, hidden, sizeof(hidden), hidden, &err), ERR_OK);
+        cr_assert_eq(memcmp(hidden, header, sizeof(header)), 0, "the newest epoch comes first");
+    }
+    hides_fini(&hides);
+    seals_fini(&seals);
+    epochs_fini(&epochs);
+}
+
+struct journal_bytes {
+    uint8_t *at;
+    size_t len;
+    unsigned pages;
+    struct seals *seals;
+};
+
+static enum err_code journal_bytes_read(void *context, uint64_t at, uint8_t *out, size_t len, size_t *ret_got,
+                                        struct error *err)
+{
+    const struct journal_bytes *journal = context;
+    (void)err;
+    size_t there = at < journal->len ? journal->len - (size_t)at : 0;
+    *ret_got = there < len ? there : len;
+    memcpy(out, journal->at + (there > 0 ? at : 0), *ret_got);
+    return ERR_OK;
+}
+
+static enum err_code journal_bytes_visit(void *context, const struct journal_batch *batch, struct error *err)
+{
+    struct journal_bytes *journal = context;
+    uint8_t opened[PAGE_BYTES];
+    for (unsigned i = 0; i < batch->pages; i++) {
+        struct journal_page page = journal_page_at(batch, i);
+        cr_assert_eq(page.number, 9 + journal->pages);
+        cr_assert_eq(seals_open_page(journal->seals, page.number, page.sealed, opened, err), ERR_OK, "%s",
+                     err->message);
+        journal->pages++;
+    }
+    return ERR_OK;
+}
+
+Test(vault_vectors, a_journal_of_a_re_key_made_elsewhere_is_read)
+{
+    static struct journal_batch batch;
+    struct epochs epochs;
+    struct seals seals;
+    struct error err;
+    uint8_t file_id[16];
+    bool ended_early = true;
+    epochs_of_both(&epochs);
+    seals_init(&seals, &epochs, EPOCH_PAGES);
+    derives("vault_key", "file_id", 16, "holdfast vault 1 re-key journal", "journal_key", 32);
+    struct journal_bytes journal = { .len = strlen(text("journal")) / 2, .seals = &seals };
+    journal.at = malloc(journal.len);
+    bytes("journal", journal.at, journal.len);
+    bytes("file_id", file_id, sizeof(file_id));
+    struct secret key = key_of("journal_key", 32);
+    struct journal_reader reader = { .source = { .read = journal_bytes_read, .context = &journal },
+                                     .file_id = file_id,
+                                     .key = &key,
+                                     .visit = journal_bytes_visit,
+                                     .context = &journal };
+
+    cr_assert_eq(journal_read(&reader, &batch, &ended_early, &err), ERR_OK, "%s", err.message);
+
+    cr_assert_eq(journal.pages, 2);
+    cr_assert_not(ended_early);
+    free(journal.at);
+    secret_free(&key);
+    seals_fini(&seals);
+    epochs_fini(&epochs);
 }
