@@ -13,8 +13,8 @@
 #define PRINTF_LIKE(format_at, first_at) __attribute__((format(printf, format_at, first_at)))
 #define UNUSED __attribute__((unused))
 
-/* Runs `release(&variable)` when the variable goes out of scope. */
-#define SCOPED(release) __attribute__((cleanup(release)))
+/* Runs `release(&variable)` when the variable goes out of scope, which is use enough of it. */
+#define SCOPED(release) __attribute__((cleanup(release), unused))
 
 #define ARRAY_LEN(array) (sizeof(array) / sizeof((array)[0]))
 
