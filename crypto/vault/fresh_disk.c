@@ -420,10 +420,12 @@ static enum err_code leaf_save(struct fresh *fresh, uint32_t number, uint64_t co
     return ERR_OK;
 }
 
+/* The whole block with a root, otherwise the note alone. */
 static enum err_code note_write(struct fresh *fresh, unsigned root_place, const struct fresh_note *note, size_t len,
                                 struct error *err)
 {
-    uint8_t block[FRESH_BLOCK_BYTES] = { 0 };
+    uint8_t block[FRESH_BLOCK_BYTES];
+    memset(block + FRESH_NOTE_BYTES, 0, len - FRESH_NOTE_BYTES);
     TRY(fresh_note_close(&fresh->cipher, note, block, err));
     TRY(write_at(fresh, note_at(root_place, note->number), block, (int)len, err));
     fresh->note_number = note->number;
@@ -474,6 +476,9 @@ enum err_code fresh_disk_save(struct fresh *fresh, const struct fresh_root *next
 {
     struct fresh_root root = *next;
     TRY(fresh_table_grow(fresh, fresh->pages, err));
+    if (fresh->counter_max == UINT64_MAX || fresh->note_number >= UINT64_MAX - 2) {
+        return FAIL(err, LIMIT, "count on in '%s.fresh'", fresh->place.path);
+    }
     root.counter = fresh->counter_max + 1;
     root.pages = fresh->pages;
     fresh->counter_max = root.counter;
