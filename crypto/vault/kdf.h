@@ -1,5 +1,5 @@
 /*
- * crypto/vault/kdf - keys from keys (HKDF, RFC 5869) and from passphrases (scrypt, RFC 7914; Argon2id, RFC 9106).
+ * crypto/vault/kdf - keys from keys (HKDF, RFC 5869) and from passphrases (scrypt, RFC 7914).
  */
 #ifndef CRYPTO_VAULT_KDF_H
 #define CRYPTO_VAULT_KDF_H
@@ -27,21 +27,5 @@ MUST_USE enum err_code kdf_scrypt_check(const struct scrypt_cost *cost, struct e
 /* KDF_KEY_BYTES from a passphrase, after kdf_scrypt_check. */
 MUST_USE enum err_code kdf_scrypt(struct slice passphrase, struct slice salt, const struct scrypt_cost *cost,
                                   struct secret *ret_key, struct error *err);
-
-struct argon2id_cost {
-    uint32_t log2kib; /* memory */
-    uint32_t passes;
-    uint32_t lanes;
-};
-
-/* OpenSSL has it from 3.2 on. */
-bool kdf_argon2id_available(void);
-
-/* Memory from 8 KiB a lane to 1 GiB, 1 to 16 passes, 1 to 8 lanes; ERR_DAMAGED beyond that. */
-MUST_USE enum err_code kdf_argon2id_check(const struct argon2id_cost *cost, struct error *err);
-
-/* KDF_KEY_BYTES from a passphrase, after kdf_argon2id_check; ERR_UNSUPPORTED where it is not available. */
-MUST_USE enum err_code kdf_argon2id(struct slice passphrase, struct slice salt, const struct argon2id_cost *cost,
-                                    struct secret *ret_key, struct error *err);
 
 #endif

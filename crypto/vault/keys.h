@@ -24,8 +24,8 @@
  * change.
  *
  *     slot     0   4  kind: 0 empty, 1 passphrase, 2 key file, 3 recovery key, 4 credential, 5 escrow; others are kept
- *              4   4  derivation: 1 none (the secret has full strength), 2 scrypt, 3 Argon2id
- *              8  12  scrypt: log2 N, r, p; Argon2id: log2 of the KiB of memory, passes, lanes
+ *              4   4  derivation: 1 none (the secret has full strength), 2 scrypt
+ *              8  12  scrypt log2 N, r, p
  *             20   4  reserved
  *             24  32  salt
  *             56  32  commitment: what only the right secret derives

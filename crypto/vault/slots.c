@@ -28,11 +28,9 @@ _Static_assert(VAULT_SLOTS == KEYS_SLOTS && VAULT_LABEL_MAX == LABEL_BYTES && VA
                    VAULT_ESCROW_BYTES == ESCROW_SECRET_BYTES,
                "what vault.h promises is what a slot has");
 
-enum { KIND_EMPTY = 0, DERIVATION_NONE = 1, DERIVATION_SCRYPT = 2, DERIVATION_ARGON2ID = 3, SCRYPT_LOG2N = 17 };
+enum { KIND_EMPTY = 0, DERIVATION_NONE = 1, DERIVATION_SCRYPT = 2 };
 
-static const struct argon2id_cost ARGON2ID_COST = { .log2kib = 17, .passes = 3, .lanes = 1 };
-
-static uint32_t scrypt_log2n = SCRYPT_LOG2N;
+static uint32_t scrypt_log2n = 17;
 
 void keys_test_set_scrypt_log2n(uint32_t log2n)
 {
@@ -108,28 +106,13 @@ static struct scrypt_cost scrypt_cost_of(const uint8_t *slot)
                                  .p = get_be32(slot + SLOT_COST + 8) };
 }
 
-static struct argon2id_cost argon2id_cost_of(const uint8_t *slot)
-{
-    return (struct argon2id_cost){ .log2kib = get_be32(slot + SLOT_COST),
-                                   .passes = get_be32(slot + SLOT_COST + 4),
-                                   .lanes = get_be32(slot + SLOT_COST + 8) };
-}
-
 static enum err_code root_derive(const uint8_t *slot, struct slice given, struct secret *ret_root, struct error *err)
 {
-    struct slice salt = slice_of(slot + SLOT_SALT, SALT_BYTES);
-    switch (get_be32(slot + SLOT_DERIVATION)) {
-    case DERIVATION_SCRYPT: {
-        struct scrypt_cost cost = scrypt_cost_of(slot);
-        return kdf_scrypt(given, salt, &cost, ret_root, err);
-    }
-    case DERIVATION_ARGON2ID: {
-        struct argon2id_cost cost = argon2id_cost_of(slot);
-        return kdf_argon2id(given, salt, &cost, ret_root, err);
-    }
-    default:
+    if (get_be32(slot + SLOT_DERIVATION) != DERIVATION_SCRYPT) {
         return secret_copy(given, ret_root, err);
     }
+    struct scrypt_cost cost = scrypt_cost_of(slot);
+    return kdf_scrypt(given, slice_of(slot + SLOT_SALT, SALT_BYTES), &cost, ret_root, err);
 }
 
 /* The two keys a slot's secret gives: one that wraps, one that shows it is the right secret. */
@@ -177,15 +160,11 @@ enum err_code slot_check(const struct vault_slot_new *slot, struct error *err)
 
 static void derivation_choose(uint8_t *slot, enum vault_slot_kind kind)
 {
-    if (kind != VAULT_SLOT_PASSPHRASE) {
-        put_be32(slot + SLOT_DERIVATION, DERIVATION_NONE);
-        return;
-    }
-    bool argon2id = scrypt_log2n == SCRYPT_LOG2N && kdf_argon2id_available();
-    put_be32(slot + SLOT_DERIVATION, argon2id ? DERIVATION_ARGON2ID : DERIVATION_SCRYPT);
-    put_be32(slot + SLOT_COST, argon2id ? ARGON2ID_COST.log2kib : scrypt_log2n);
-    put_be32(slot + SLOT_COST + 4, argon2id ? ARGON2ID_COST.passes : 8);
-    put_be32(slot + SLOT_COST + 8, argon2id ? ARGON2ID_COST.lanes : 1);
+    bool passphrase = kind == VAULT_SLOT_PASSPHRASE;
+    put_be32(slot + SLOT_DERIVATION, passphrase ? DERIVATION_SCRYPT : DERIVATION_NONE);
+    put_be32(slot + SLOT_COST, passphrase ? scrypt_log2n : 0);
+    put_be32(slot + SLOT_COST + 4, passphrase ? 8 : 0);
+    put_be32(slot + SLOT_COST + 8, passphrase ? 1 : 0);
 }
 
 static enum err_code envelope_make(const struct vault_slot_new *slot, const struct secret *secret,
@@ -296,9 +275,6 @@ enum err_code slots_check(const struct keys *keys, struct error *err)
         if (passphrase && derivation == DERIVATION_SCRYPT) {
             struct scrypt_cost cost = scrypt_cost_of(slot);
             TRY(kdf_scrypt_check(&cost, err));
-        } else if (passphrase && derivation == DERIVATION_ARGON2ID) {
-            struct argon2id_cost cost = argon2id_cost_of(slot);
-            TRY(kdf_argon2id_check(&cost, err));
         } else if (known && (passphrase || derivation != DERIVATION_NONE)) {
             return FAIL(err, UNSUPPORTED, "read slot %zu: derivation %u of kind %u is not known", i + 1, derivation,
                         kind);
@@ -342,30 +318,22 @@ static enum err_code slot_try(const struct keys *keys, size_t index, const struc
     return ERR_OK;
 }
 
-/* `ret_wrap` is the found slot's wrapping key. A slot that this machine cannot derive is left for last. */
+/* `ret_wrap` is the found slot's wrapping key. */
 static enum err_code find(const struct keys *keys, const struct vault_unlock *unlock, size_t *ret_index,
                           struct secret *ret_wrap, struct error *err)
 {
     TRY(slots_check_secret(unlock, err));
-    enum err_code left = ERR_KEY;
     for (size_t i = 0; i < KEYS_SLOTS; i++) {
-        if (!takes(slot_kind(keys, i), unlock->kind)) {
-            continue;
-        }
-        enum err_code rc = slot_try(keys, i, unlock, ret_wrap, err);
+        enum err_code rc = takes(slot_kind(keys, i), unlock->kind) ? slot_try(keys, i, unlock, ret_wrap, err) : ERR_KEY;
         if (rc == ERR_OK) {
             *ret_index = i;
             return ERR_OK;
         }
-        if (rc != ERR_KEY && rc != ERR_UNSUPPORTED) {
+        if (rc != ERR_KEY) {
             return rc;
         }
-        left = rc == ERR_UNSUPPORTED ? rc : left;
     }
-    return left == ERR_UNSUPPORTED
-               ? FAIL(err, UNSUPPORTED,
-                      "unlock: a passphrase was set with Argon2id, which this machine's OpenSSL has from 3.2 on")
-               : FAIL(err, KEY, "unlock: no slot takes this %s", slot_kind_words(unlock->kind));
+    return FAIL(err, KEY, "unlock: no slot takes this %s", slot_kind_words(unlock->kind));
 }
 
 enum err_code slots_find(const struct keys *keys, const struct vault_unlock *unlock, size_t *ret_index,

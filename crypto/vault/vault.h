@@ -32,7 +32,7 @@ struct vault;
 
 /* The numbers are those of the keys file. */
 enum vault_slot_kind {
-    VAULT_SLOT_PASSPHRASE = 1, /* Argon2id where OpenSSL has it, otherwise scrypt */
+    VAULT_SLOT_PASSPHRASE = 1, /* scrypt */
     VAULT_SLOT_KEY_FILE = 2,   /* 32 random bytes kept elsewhere */
     VAULT_SLOT_RECOVERY = 3,   /* 16 random bytes, written down as words (crypto/recovery.h) */
     VAULT_SLOT_CREDENTIAL = 4, /* a key file that systemd keeps sealed */
@@ -220,6 +220,9 @@ struct vault_counter_io {
     void *context;
     bool bound; /* these files have used this counter before: files that name no value of it are refused */
 };
+
+/* 16 random bytes that name this vault, in the clear in its files too; valid until vault_close. */
+const uint8_t *vault_file_id(const struct vault *vault);
 
 /* Between vault_open and the first vault_open_database; `io` is copied, its context stays until vault_close. */
 void vault_set_counter(struct vault *vault, const struct vault_counter_io *io);
