@@ -116,6 +116,11 @@ static void on_unlocked(void *context, enum err_code rc, const struct error *fai
     struct agent *agent = context;
     struct store_options options = { .cache_kib = agent->options->cache_kib, .programme = agent->programme };
     agent->lock_error = *failure;
+    if (rc == ERR_OK && agent->accept_files) {
+        rc = vault_adopt_freshness(agent->lockbox.vault, &agent->lock_error);
+        CHECK(rc == ERR_OK); /* nothing has it open yet */
+    }
+    agent->accept_files = false;
     if (rc == ERR_OK) {
         rc = store_open(agent->lockbox.vault, &options, &agent->store, &agent->lock_error);
         if (rc != ERR_OK) {
@@ -145,7 +150,9 @@ static void on_unlocked(void *context, enum err_code rc, const struct error *fai
 enum err_code agent_unlock(struct agent *agent, enum vault_slot_kind kind, struct secret *secret, bool create,
                            struct error *err)
 {
-    enum err_code rc = restore_swap_resume(agent->vault_path, err);
+    enum err_code rc = vault_check_running(&agent->check)
+                           ? FAIL(err, BUSY, "unlock: the vault is just being checked; wait for it or stop it")
+                           : restore_swap_resume(agent->vault_path, err);
     if (rc != ERR_OK) {
         secret_free(secret);
         return rc;
@@ -290,7 +297,7 @@ static void unlock_by_key_file(struct agent *agent)
     }
 }
 
-static void on_restore_changed(void *context)
+static void on_part_changed(void *context)
 {
     agent_step(context);
 }
@@ -300,7 +307,10 @@ static void exchange_replica(struct agent *agent)
 {
     bool stay_locked = agent->stop_asked || agent->lock_asked;
     agent->lock_error = (struct error){ 0 };
-    if (restore_task_exchange(&agent->restore) == ERR_OK && !stay_locked) {
+    enum err_code rc = restore_task_exchange(&agent->restore);
+    /* a person put these files here: a TPM's counter, which knows the others, starts with them anew */
+    agent->accept_files = rc == ERR_OK && agent->options->tpm != LOCKBOX_TPM_OFF;
+    if (rc == ERR_OK && !stay_locked) {
         unlock_by_key_file(agent);
     }
 }
@@ -308,18 +318,21 @@ static void exchange_replica(struct agent *agent)
 void agent_step(struct agent *agent)
 {
     bool leave = agent->stop_asked || agent->lock_asked || restore_task_ready(&agent->restore);
+    if (leave) {
+        vault_check_stop(&agent->check);
+    }
     if (agent->state == AGENT_OPEN && leave) {
         begin_closing(agent);
     }
     bool jobs = enrolment_running(&agent->enrolment) || restore_task_busy(&agent->restore) ||
-                key_task_running(&agent->keys);
+                key_task_running(&agent->keys) || vault_check_running(&agent->check);
     if (agent->state == AGENT_CLOSING && agent->stopping_parts == 0 && !jobs) {
         finish_closing(agent);
     }
     if (agent->state != AGENT_LOCKED) {
         return;
     }
-    if (restore_task_ready(&agent->restore)) {
+    if (restore_task_ready(&agent->restore) && !jobs) {
         exchange_replica(agent);
     }
     if (agent->lock_asked) {
@@ -445,7 +458,8 @@ static void start_timers(struct agent *agent)
     CHECK(uv_timer_init(&agent->loop, &agent->watchdog) == 0);
     CHECK(uv_timer_init(&agent->loop, &agent->gather) == 0);
     backup_task_init(&agent->backup, &agent->loop, agent->backup_note_path);
-    restore_task_init(&agent->restore, &agent->loop, agent->vault_path, on_restore_changed, agent);
+    vault_check_init(&agent->check, &agent->loop, agent->vault_path, on_part_changed, agent);
+    restore_task_init(&agent->restore, &agent->loop, agent->vault_path, on_part_changed, agent);
     agent->gather.data = agent;
     agent->terminate.data = agent;
     agent->interrupt.data = agent;
@@ -471,6 +485,8 @@ static enum err_code run(struct agent *agent, struct error *err)
 {
     CHECK(uv_loop_init(&agent->loop) == 0);
     lockbox_init(&agent->lockbox, &agent->loop, agent->vault_path);
+    agent->lockbox.tpm = agent->options->tpm;
+    agent->lockbox.tpm_tcti = agent->options->tpm_tcti;
     enrolment_init(&agent->enrolment, &agent->loop);
     start_timers(agent);
     enum err_code rc = start_parts(agent, err);

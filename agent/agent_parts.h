@@ -20,6 +20,7 @@
 #include "agent/lockbox.h"
 #include "agent/rekey_pass.h"
 #include "agent/restore_task.h"
+#include "agent/vault_check.h"
 #include "sync/edge/http_server.h"
 #include "sync/edge/link_sense.h"
 
@@ -67,6 +68,8 @@ struct agent {
     struct backup_task backup;
     struct restore_task restore;
     struct http_exchange *restoring; /* waits for a step of it */
+    struct vault_check check;
+    bool accept_files; /* a person said that the files are the present ones, for the unlocking that runs */
     bool unseen;                    /* pages of a catch-up came, and the rules wait for the rest of it ... */
     uint64_t unseen_since_ms;       /* ... since then, on the loop's clock */
     struct exchange_driver *driver; /* NULL before enrolment */

@@ -91,6 +91,9 @@ static const struct {
     { "POST", "/v1/restore/cancel", NEED_NOTHING, BODY_OBJECT, api_restore_cancel },
     { "POST", "/v1/restore/undo", NEED_NOTHING, BODY_OBJECT, api_restore_undo },
     { "POST", "/v1/restore/discard", NEED_NOTHING, BODY_OBJECT, api_restore_discard },
+    { "GET", "/v1/vault/check", NEED_NOTHING, BODY_OBJECT, api_vault_check },
+    { "POST", "/v1/vault/check", NEED_NOTHING, BODY_OBJECT, api_vault_check_start },
+    { "POST", "/v1/vault/check/stop", NEED_NOTHING, BODY_OBJECT, api_vault_check_stop },
 };
 
 static enum err_code call_route(struct agent *agent, size_t route, const struct http_request *request,
@@ -117,18 +120,34 @@ static enum err_code call_route(struct agent *agent, size_t route, const struct 
     return rc;
 }
 
-bool api_backup_call(struct agent *agent, const struct http_request *request)
+/* The route of this path and method; of this path alone when no method fits; ARRAY_LEN(routes) when the path is none.
+ */
+static size_t route_find(const struct http_request *request)
 {
+    size_t of_path = ARRAY_LEN(routes);
     for (size_t i = 0; i < ARRAY_LEN(routes); i++) {
-        if (strcmp(routes[i].path, request->path) == 0) {
-            struct error err = { .code = ERR_OK };
-            enum err_code rc = call_route(agent, i, request, &err);
-            if (rc != ERR_OK) {
-                err.code = rc;
-                api_send_error(request->exchange, &err);
-            }
-            return true;
+        if (strcmp(routes[i].path, request->path) != 0) {
+            continue;
+        }
+        of_path = i;
+        if (strcmp(routes[i].method, request->method) == 0) {
+            return i;
         }
     }
-    return false;
+    return of_path;
+}
+
+bool api_backup_call(struct agent *agent, const struct http_request *request)
+{
+    size_t route = route_find(request);
+    if (route == ARRAY_LEN(routes)) {
+        return false;
+    }
+    struct error err = { .code = ERR_OK };
+    enum err_code rc = call_route(agent, route, request, &err);
+    if (rc != ERR_OK) {
+        err.code = rc;
+        api_send_error(request->exchange, &err);
+    }
+    return true;
 }

@@ -38,4 +38,12 @@ MUST_USE enum err_code api_restore_undo(struct agent *agent, const struct http_r
 MUST_USE enum err_code api_restore_discard(struct agent *agent, const struct http_request *request, const json_t *body,
                                            struct error *err);
 
+/* api_vault_check.c */
+MUST_USE enum err_code api_vault_check(struct agent *agent, const struct http_request *request, const json_t *body,
+                                       struct error *err);
+MUST_USE enum err_code api_vault_check_start(struct agent *agent, const struct http_request *request,
+                                             const json_t *body, struct error *err);
+MUST_USE enum err_code api_vault_check_stop(struct agent *agent, const struct http_request *request, const json_t *body,
+                                            struct error *err);
+
 #endif

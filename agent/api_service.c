@@ -59,10 +59,11 @@ static enum err_code own_key_file(struct agent *agent, struct typed_secret *ret_
 static enum err_code post_unlock(struct agent *agent, struct http_exchange *exchange, const json_t *body,
                                  struct error *err)
 {
-    static const char *const known[] = { SECRET_MEMBERS, "create", NULL };
+    static const char *const known[] = { SECRET_MEMBERS, "create", "accept_files", NULL };
     struct members members = members_begin(body, known, err);
     SCOPED(typed_secret_free) struct typed_secret typed = { 0 };
     bool create = member_bool(&members, "create", false);
+    bool accept_files = member_bool(&members, "accept_files", false);
     TRY(secret_members_take(&members, &typed, err));
     if (create && typed.secret.bytes != NULL && typed.kind != VAULT_SLOT_PASSPHRASE && typed.kind != VAULT_SLOT_KEY_FILE) {
         return FAIL(err, INVALID, "make a new replica: expected a passphrase or a key file");
@@ -81,6 +82,7 @@ static enum err_code post_unlock(struct agent *agent, struct http_exchange *exch
         TRY(own_key_file(agent, &typed, err));
     }
     TRY(agent_unlock(agent, typed.kind, &typed.secret, create, err));
+    agent->accept_files = accept_files;
     return waiters_add(agent, WAITING_UNLOCK, exchange, 0, err);
 }
 

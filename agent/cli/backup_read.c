@@ -55,7 +55,13 @@ static const struct argp_option secret_options[] = {
     { 0 },
 };
 
+const struct argp vault_secret_argp = { .options = secret_options + 1, .parser = parse_secret };
 const struct argp backup_secret_argp = { .options = secret_options, .parser = parse_secret };
+
+bool vault_secret_given(const struct proof_input *secret)
+{
+    return secret->key_file != NULL || secret->passphrase_file != NULL || secret->recovery || secret->escrow != NULL;
+}
 
 /* ---- the file ---- */
 
@@ -112,8 +118,7 @@ static bool unlock_by_agent(struct cli *cli, const char *id)
 static enum exit_code unlock(struct cli *cli, struct backup_read *read, const char *id)
 {
     const struct proof_input *given = &read->secret;
-    bool said = given->key_file != NULL || given->passphrase_file != NULL || given->recovery || given->escrow != NULL;
-    if (!said && unlock_by_agent(cli, id)) {
+    if (!vault_secret_given(given) && unlock_by_agent(cli, id)) {
         return EXIT_DONE;
     }
     struct error err = { .code = ERR_OK };

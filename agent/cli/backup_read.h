@@ -13,8 +13,10 @@
 
 #include "agent/cli/key_secret.h"
 
-/* Options of every command that reads a backup; a child parser with a struct proof_input as its input. */
+/* Options of the commands that want what opens a vault, or opened it then; child parsers with a struct proof_input. */
+extern const struct argp vault_secret_argp;
 extern const struct argp backup_secret_argp;
+bool vault_secret_given(const struct proof_input *secret);
 
 struct backup_read {
     const char *path;

@@ -67,6 +67,7 @@ struct command {
     X(rebuild, "make the tables again from the log")                                                                   \
     X(enrol, "join this device to a centre with a one-time code")                                                      \
     X(unlock, "open the vault with its passphrase")                                                                    \
+    X(accept, "open a vault whose list of present pages was lost or damaged")                                          \
     X(lock, "close the vault and wipe its keys")                                                                       \
     X(rekey, "encrypt everything anew under a new key")                                                                \
     X(key, "the ways to unlock: list, add, change, remove, recover, escrow")                                           \

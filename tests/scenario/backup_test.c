@@ -265,3 +265,59 @@ Test(backup, an_agent_killed_during_a_restore_has_the_old_or_the_new_replica)
     cr_assert_eq(held_by_centre(), 37);
     (void)centre_do(&world.centre, EXIT_DONE, "verify", NULL);
 }
+
+/* ---- the calls ---- */
+
+Test(backup, runs_once_at_a_time_and_ends_with_the_replica)
+{
+    json_t *first = laptop_ask(laptop, "ok", "POST", "/v1/backup", json_object());
+    const char *id = text_at(first, "id");
+    (void)laptop_ask(laptop, "busy", "POST", "/v1/backup", json_object());
+    (void)laptop_ask(laptop, "not_found", "POST", "/v1/backup/end", json_pack("{s:s}", "id", "0123456789abcdef"));
+    cr_assert_eq(number_at(laptop_status(laptop), "backup.pages_done"), 0);
+    json_t *ended = laptop_ask(laptop, "ok", "POST", "/v1/backup/end", json_pack("{s:s, s:s}", "id", id, "name", "x"));
+    cr_assert_not(true_at(ended, "complete"));
+    cr_assert(json_is_null(json_at(laptop_status(laptop), "last_backup")), "what is not complete is no backup");
+    first = laptop_ask(laptop, "ok", "POST", "/v1/backup", json_object());
+    (void)laptop_do(laptop, EXIT_DONE, "lock", NULL);
+    (void)laptop_ask(laptop, "locked", "POST", "/v1/backup/end", json_pack("{s:s}", "id", text_at(first, "id")));
+    (void)laptop_ask(laptop, "ok", "POST", "/v1/unlock", json_object());
+    (void)laptop_ask(laptop, "not_found", "POST", "/v1/backup/end", json_pack("{s:s}", "id", text_at(first, "id")));
+    (void)laptop_do(laptop, EXIT_DONE, "backup", file, NULL);
+    cr_assert_str_eq(text_at(laptop_status(laptop), "last_backup.name"), file);
+    (void)laptop_do(laptop, EXIT_REFUSED, "backup", file, NULL);
+    (void)laptop_do(laptop, EXIT_DONE, "backup", file, "--force", NULL);
+}
+
+Test(backup, is_asked_for_its_passphrase_and_takes_no_other)
+{
+    struct laptop *other = laptop_make(&world, "other", false);
+    (void)laptop_tell(other, EXIT_DONE, "the first passphrase\n", "unlock", "--new", NULL);
+    (void)laptop_do(other, EXIT_DONE, "backup", file, NULL);
+    (void)laptop_do(other, EXIT_DONE, "verify", "--backup", file, NULL);
+    (void)laptop_do(other, EXIT_DONE, "lock", NULL);
+    json_t *answer = laptop_tell(other, EXIT_REFUSED, "another passphrase\n", "verify", "--backup", file, NULL);
+    cr_assert_str_eq(text_at(answer, "error.code"), "key");
+    (void)laptop_tell(other, EXIT_DONE, "the first passphrase\n", "verify", "--backup", file, NULL);
+    (void)laptop_tell(laptop, EXIT_DONE, "the first passphrase\n", "verify", "--backup", file, NULL);
+    answer = laptop_do(other, EXIT_REFUSED, "verify", "--backup", other->socket, NULL);
+    cr_assert_str_eq(text_at(answer, "error.code"), "io");
+    (void)laptop_tell(other, EXIT_DONE, "the first passphrase\n", "restore", file, "--replace", "--yes", NULL);
+    cr_assert_str_eq(text_at(laptop_status(other), "vault"), "open", "what opened the backup opens the replica");
+}
+
+Test(backup, a_restore_under_way_does_not_keep_the_agent_from_stopping)
+{
+    (void)laptop_do(laptop, EXIT_DONE, "backup", file, NULL);
+    for (int round = 0; round < 4; round++) {
+        const char *const argv[] = { program_cli, "restore",   "--socket", laptop->socket,
+                                     file,        "--replace", "--yes",    NULL };
+        struct process command;
+        start_command(&command, argv);
+        (void)usleep((useconds_t)(100000 + 120000 * round));
+        laptop_stop(laptop); /* demands a clean end */
+        (void)process_wait(&command, WORLD_STEP_MS);
+        laptop_start(laptop);
+        cr_assert_eq(recorded(laptop), 30);
+    }
+}

@@ -1,0 +1,136 @@
+/* accept: opens a vault whose list of present pages was lost or damaged, on the word of a person. */
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "agent/cli/answer.h"
+#include "agent/cli/argument.h"
+#include "agent/cli/backup_read.h"
+#include "agent/cli/call.h"
+#include "agent/cli/status.h"
+#include "sync/edge/local_client.h"
+
+enum { OPTION_YES = 0x9401 };
+
+struct accept_input {
+    struct proof_input secret;
+    bool yes;
+};
+
+static error_t parse_accept(int key, char *arg, struct argp_state *state)
+{
+    struct accept_input *input = state->input;
+    switch (key) {
+    case ARGP_KEY_INIT:
+        state->child_inputs[0] = &input->secret;
+        return 0;
+    case OPTION_YES:
+        input->yes = true;
+        return 0;
+    case ARGP_KEY_ARG:
+        argument_surplus(state, arg);
+        return 0;
+    default:
+        return ARGP_ERR_UNKNOWN;
+    }
+}
+
+static const struct argp_option options[] = {
+    { "yes", OPTION_YES, NULL, 0, "do not ask whether that is meant", 0 },
+    { 0 },
+};
+
+static const struct argp_child children[] = { { &vault_secret_argp, 0, NULL, 0 }, { 0 } };
+
+const struct argp accept_argp = {
+    .options = options,
+    .parser = parse_accept,
+    .children = children,
+    .doc = "Opens a vault that 'holdfast unlock' refuses because the file 'replica.db.fresh' is gone or damaged, or "
+           "because its files are not of one time. They are taken for the present state as they lie there."
+           "\vWhile the list was whole, an old page put back in place of a newer one was noticed. What was put back "
+           "before this command stays unnoticed by the vault; 'holdfast verify' still compares every record with its "
+           "signature, and the centre knows what it acknowledged. With a good backup 'holdfast restore' is the better "
+           "way.",
+};
+
+static enum exit_code say_no(struct cli *cli, const char *why)
+{
+    struct error err;
+    (void)FAIL(&err, REFUSED, "%s", why);
+    return call_refused(cli, &err);
+}
+
+static enum exit_code confirm(struct cli *cli)
+{
+    char line[16];
+    const struct screen *notes = &cli->notes;
+    screen_print(notes, "Old pages that somebody put back could not be told from present ones any more.\n");
+    if (isatty(STDIN_FILENO) != 1) {
+        return say_no(cli, "accept the files: nobody is there to be asked; --yes says that it is meant");
+    }
+    screen_print(notes, "Type 'accept' to go on: ");
+    (void)fflush(notes->out);
+    return fgets(line, sizeof(line), stdin) != NULL && strcmp(line, "accept\n") == 0
+               ? EXIT_DONE
+               : say_no(cli, "accept the files: not confirmed; nothing was changed");
+}
+
+static enum exit_code look_first(struct cli *cli)
+{
+    SCOPED(answer_free) json_t *status = NULL;
+    enum exit_code code = call(cli, "GET", path_of("/v1/status"), NULL, CALL_TIMEOUT_S, &status);
+    if (code == EXIT_DONE && strcmp(answer_text(status, "vault"), "locked") != 0) {
+        return say_no(cli, "accept the files: there is no vault here that is closed");
+    }
+    return code;
+}
+
+/* ERR_INVALID: the agent has no key file of its own. */
+static enum err_code by_agent(struct cli *cli, json_t **ret_status, struct error *err)
+{
+    SCOPED(answer_free) json_t *body = json_pack("{s:b}", "accept_files", 1);
+    return local_request(cli->socket_path, "POST", "/v1/unlock", body, CALL_NO_TIMEOUT, ret_status, err);
+}
+
+static enum exit_code accept(struct cli *cli, const struct proof_input *given, json_t **ret_status)
+{
+    struct error err = { .code = ERR_OK };
+    if (!vault_secret_given(given)) {
+        enum err_code rc = by_agent(cli, ret_status, &err);
+        if (rc != ERR_INVALID) {
+            return rc == ERR_OK ? EXIT_DONE : call_refused(cli, &err);
+        }
+        json_decref(*ret_status);
+        *ret_status = NULL;
+    }
+    SCOPED(key_secret_free) struct key_secret secret = { 0 };
+    SCOPED(request_free) struct request request = { 0 };
+    if (key_secret_prove(given, "Passphrase: ", &secret, &err) != ERR_OK || request_begin(&request, &err) != ERR_OK) {
+        return call_refused(cli, &err);
+    }
+    request_true(&request, "accept_files");
+    key_secret_put(&secret, NULL, &request);
+    return request_send(cli, &request, path_of("/v1/unlock"), ret_status);
+}
+
+enum exit_code accept_run(struct cli *cli, int argc, char **argv)
+{
+    struct accept_input input = { 0 };
+    command_parse(cli, argc, argv, &input);
+    enum exit_code code = look_first(cli);
+    if (code == EXIT_DONE && !input.yes) {
+        code = confirm(cli);
+    }
+    SCOPED(answer_free) json_t *status = NULL;
+    if (code == EXIT_DONE) {
+        code = accept(cli, &input.secret, &status);
+    }
+    if (code != EXIT_DONE || call_printed(cli, status)) {
+        return code;
+    }
+    screen_print(&cli->screen, "The vault is open, with its files as they were found.\n"
+                               "next: 'holdfast verify' compares every record with its signature\n\n");
+    status_print(&cli->screen, status);
+    return EXIT_DONE;
+}
