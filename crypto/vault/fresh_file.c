@@ -1,8 +1,11 @@
 #include "crypto/vault/fresh_file.h"
 
+#include <pthread.h>
 #include <string.h>
 
 #include <openssl/evp.h>
+
+#include "crypto/key_memory.h"
 
 enum { NONCE_AT = 0, TAG_AT = NONCE_BYTES, ASSOCIATED_BYTES = 24 };
 enum { NOTE_SEALED = 48, ROOT_HEAD = 16, ROOT_SEALED = 128, LEAF_AT = 32, LEAF_SEALED = FRESH_BLOCK_BYTES - LEAF_AT };
@@ -14,15 +17,26 @@ _Static_assert(LEAF_SEALED == 8 + FRESH_LEAF_PAGES * NONCE_BYTES, "a leaf fills 
 _Static_assert(FRESH_NOTE_BYTES == NONCE_BYTES + FRESH_TAG_BYTES + NOTE_SEALED, "a note");
 _Static_assert(FRESH_ROOT_BYTES == ROOT_HEAD + NONCE_BYTES + FRESH_TAG_BYTES + ROOT_SEALED, "a root");
 
+/* Fetched once a process, and outside the key scope of the contexts. */
+static EVP_CIPHER *gcm;
+static pthread_once_t gcm_once = PTHREAD_ONCE_INIT;
+
+static void gcm_fetch(void)
+{
+    gcm = EVP_CIPHER_fetch(NULL, "AES-256-GCM", NULL);
+}
+
 enum err_code fresh_cipher_init(struct fresh_cipher *cipher, const struct secret *key, const uint8_t file_id[16],
                                 struct error *err)
 {
     CHECK(key->len == 32);
+    pthread_once(&gcm_once, gcm_fetch);
+    SCOPED(key_scope_leave) struct key_scope scope = key_scope_enter();
     *cipher = (struct fresh_cipher){ .closing = EVP_CIPHER_CTX_new(), .opening = EVP_CIPHER_CTX_new() };
     memcpy(cipher->file_id, file_id, sizeof(cipher->file_id));
-    if (cipher->closing == NULL || cipher->opening == NULL ||
-        EVP_EncryptInit_ex(cipher->closing, EVP_aes_256_gcm(), NULL, key->bytes, NULL) != 1 ||
-        EVP_DecryptInit_ex(cipher->opening, EVP_aes_256_gcm(), NULL, key->bytes, NULL) != 1) {
+    if (gcm == NULL || cipher->closing == NULL || cipher->opening == NULL ||
+        EVP_EncryptInit_ex(cipher->closing, gcm, NULL, key->bytes, NULL) != 1 ||
+        EVP_DecryptInit_ex(cipher->opening, gcm, NULL, key->bytes, NULL) != 1) {
         fresh_cipher_fini(cipher);
         return FAIL(err, CRYPTO, "set AES-256-GCM up");
     }
