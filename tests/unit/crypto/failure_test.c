@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "crypto/escrow.h"
 #include "crypto/key_memory.h"
 #include "fixture.h"
 
@@ -148,6 +149,18 @@ static enum err_code pem(struct error *err)
     return certificate_from_pem(buf_slice(&text), &der, err);
 }
 
+static enum err_code envelop(struct error *err)
+{
+    static uint8_t bytes[ESCROW_SECRET_BYTES];
+    struct secret secret;
+    TRY(secret_copy(slice_of(bytes, sizeof(bytes)), &secret, err));
+    buf_clear(&out);
+    enum err_code rc = escrow_seal(buf_slice(&world.certificate), &secret, &out, err);
+    cr_assert_eq(rc == ERR_OK, out.len > 0);
+    secret_free(&secret);
+    return rc;
+}
+
 static void fail_each_allocation(const char *name, enum err_code (*call)(struct error *err), enum err_code hidden)
 {
     struct error err = { .message = "" };
@@ -199,3 +212,4 @@ CLAIM(while_issuing_never_issues_by_halves, issue, ERR_INVALID)
 CLAIM(while_founding_an_authority_is_reported, found, ERR_NO_MEMORY)
 CLAIM(while_reading_pkcs7_is_no_broken_protocol, wrap, ERR_NO_MEMORY)
 CLAIM(while_reading_pem_is_no_bad_text, pem, ERR_NO_MEMORY)
+CLAIM(while_making_an_envelope_leaves_none_by_halves, envelop, ERR_INVALID)
