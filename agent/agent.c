@@ -308,6 +308,8 @@ static void exchange_replica(struct agent *agent)
     bool stay_locked = agent->stop_asked || agent->lock_asked;
     agent->lock_error = (struct error){ 0 };
     enum err_code rc = restore_task_exchange(&agent->restore);
+    /* a person put these files here: a TPM's counter, which knows the others, starts with them anew */
+    agent->accept_files = rc == ERR_OK && agent->options->tpm != LOCKBOX_TPM_OFF;
     if (rc == ERR_OK && !stay_locked) {
         unlock_by_key_file(agent);
     }
@@ -483,6 +485,8 @@ static enum err_code run(struct agent *agent, struct error *err)
 {
     CHECK(uv_loop_init(&agent->loop) == 0);
     lockbox_init(&agent->lockbox, &agent->loop, agent->vault_path);
+    agent->lockbox.tpm = agent->options->tpm;
+    agent->lockbox.tpm_tcti = agent->options->tpm_tcti;
     enrolment_init(&agent->enrolment, &agent->loop);
     start_timers(agent);
     enum err_code rc = start_parts(agent, err);

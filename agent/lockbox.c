@@ -8,6 +8,37 @@ void lockbox_init(struct lockbox *box, uv_loop_t *loop, const char *path)
     *box = (struct lockbox){ .loop = loop, .path = path };
 }
 
+/* With LOCKBOX_TPM_AUTO a TPM that is absent or refuses is said in the log, and the vault opens without it. */
+static enum err_code counter_set(struct lockbox *box, struct error *err)
+{
+    if (box->tpm == LOCKBOX_TPM_OFF) {
+        return ERR_OK;
+    }
+    enum err_code rc =
+        tpm_counter_open(box->tpm_tcti == NULL ? "" : box->tpm_tcti, vault_file_id(box->vault), &box->counter, err);
+    if (rc == ERR_OK) {
+        struct vault_counter_io io = tpm_counter_io(box->counter);
+        vault_set_counter(box->vault, &io);
+        LOG_INFO("tpm_counter_used", "new=%d", !io.bound);
+        return ERR_OK;
+    }
+    if (box->tpm == LOCKBOX_TPM_REQUIRE) {
+        return error_wrap(err, rc, "unlock (vault.tpm = require)");
+    }
+    if (rc != ERR_NOT_FOUND && rc != ERR_UNSUPPORTED) {
+        log_error("tpm_counter_unusable", err);
+    }
+    return ERR_OK;
+}
+
+static void release(struct lockbox *box)
+{
+    vault_close(box->vault);
+    tpm_counter_close(box->counter);
+    box->vault = NULL;
+    box->counter = NULL;
+}
+
 /* In a thread of the pool. */
 static void open_vault(uv_work_t *work)
 {
@@ -16,6 +47,9 @@ static void open_vault(uv_work_t *work)
     box->rc = box->create ? vault_create(box->path, &unlock, &box->err) : ERR_OK;
     if (box->rc == ERR_OK) {
         box->rc = vault_open(box->path, &unlock, &box->vault, &box->err);
+    }
+    if (box->rc == ERR_OK && (box->rc = counter_set(box, &box->err)) != ERR_OK) {
+        release(box);
     }
     secret_drop_stack();
 }
@@ -92,8 +126,7 @@ enum err_code lockbox_open(struct lockbox *box, enum vault_slot_kind kind, struc
 void lockbox_close(struct lockbox *box)
 {
     CHECK(box->state != LOCKBOX_WORKING);
-    vault_close(box->vault);
-    box->vault = NULL;
+    release(box);
     box->state = LOCKBOX_LOCKED;
 }
 

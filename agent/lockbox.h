@@ -18,9 +18,13 @@
 #include <uv.h>
 
 #include "crypto/secret.h"
+#include "crypto/tpm/tpm_counter.h"
 #include "crypto/vault/vault.h"
 
 #define PASSPHRASE_MIN 12
+
+/* A counter in the TPM that shows older files put back: where there is a TPM, never, or else no opening. */
+enum lockbox_tpm { LOCKBOX_TPM_AUTO, LOCKBOX_TPM_OFF, LOCKBOX_TPM_REQUIRE };
 
 enum lockbox_state { LOCKBOX_LOCKED, LOCKBOX_WORKING, LOCKBOX_OPEN };
 
@@ -30,7 +34,12 @@ struct lockbox {
     uv_loop_t *loop;
     const char *path; /* borrowed */
     enum lockbox_state state;
-    struct vault *vault; /* while OPEN */
+    struct vault *vault;         /* while OPEN */
+    struct tpm_counter *counter; /* while OPEN; NULL: without */
+
+    /* set before the first lockbox_open; the text is borrowed */
+    enum lockbox_tpm tpm;
+    const char *tpm_tcti; /* NULL or "": the kernel's */
 
     uv_work_t work;
     enum vault_slot_kind kind;

@@ -97,6 +97,7 @@ static void tune_memory(void)
     (void)mallopt(M_MMAP_THRESHOLD, 128 * 1024);
     (void)mallopt(M_TRIM_THRESHOLD, 128 * 1024);
     (void)setenv("UV_THREADPOOL_SIZE", "1", 0);
+    tpm_counter_quiet();
     api_wipe_freed_json();
 }
 

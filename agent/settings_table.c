@@ -24,6 +24,10 @@ static const struct setting table[] = {
     { "vault", "lock_after", SETTING_NUMBER, "0", 0, 10080,
       "Locks the replica when nobody has asked for anything for so many minutes; 0: never. While it is locked nothing "
       "is exchanged with the centre either." },
+    { "vault", "tpm", SETTING_TEXT, "auto", 1, 10,
+      "Counter in the TPM that shows older files put back: auto (where there is a TPM), off or require." },
+    { "vault", "tpm_tcti", SETTING_TEXT, "", 0, 255,
+      "How to reach the TPM, as tpm2-tss writes it; empty for /dev/tpmrm0." },
 };
 
 enum err_code agent_settings_describe(struct buf *out, struct error *err)
@@ -107,6 +111,20 @@ static enum err_code choose_level(const struct settings *settings, enum log_leve
     return FAIL(err, CONFIG, "read setting 'log_level': expected error, warning, info or debug");
 }
 
+static enum err_code choose_tpm(const struct settings *settings, struct agent_options *out, struct error *err)
+{
+    static const char *const NAMES[] = {
+        [LOCKBOX_TPM_AUTO] = "auto", [LOCKBOX_TPM_OFF] = "off", [LOCKBOX_TPM_REQUIRE] = "require"
+    };
+    for (size_t i = 0; i < ARRAY_LEN(NAMES); i++) {
+        if (strcmp(NAMES[i], settings_text(settings, "vault", "tpm")) == 0) {
+            out->tpm = (enum lockbox_tpm)i;
+            return put(out->tpm_tcti, sizeof(out->tpm_tcti), err, "%s", settings_text(settings, "vault", "tpm_tcti"));
+        }
+    }
+    return FAIL(err, CONFIG, "read setting 'vault.tpm': expected auto, off or require");
+}
+
 static enum err_code choose(const struct agent_arguments *arguments, const struct settings *settings,
                             struct agent_options *out, struct error *err)
 {
@@ -122,6 +140,7 @@ static enum err_code choose(const struct agent_arguments *arguments, const struc
     TRY(put(out->programme, sizeof(out->programme), err, "%s", settings_text(settings, "programme", "pack")));
     out->cache_kib = (int)settings_number(settings, "store", "cache_kib");
     out->lock_after_minutes = (int)settings_number(settings, "vault", "lock_after");
+    TRY(choose_tpm(settings, out, err));
     return choose_level(settings, &out->log_level, err);
 }
 

@@ -11,6 +11,7 @@
 
 #include <limits.h>
 
+#include "agent/lockbox.h"
 #include "base/log.h"
 #include "sync/edge/settings.h"
 
@@ -31,6 +32,8 @@ struct agent_options {
     char programme[PATH_MAX]; /* a pack; "": the built-in one */
     int cache_kib;
     int lock_after_minutes; /* 0: never by itself */
+    enum lockbox_tpm tpm;
+    char tpm_tcti[256]; /* "": the kernel's */
     enum log_level log_level;
 };
 

@@ -302,6 +302,11 @@ const char *vault_vfs_name(const struct vault *vault)
 /* Freshness
  * ------------------------------------------------------------------------------------------------------------------ */
 
+const uint8_t *vault_file_id(const struct vault *vault)
+{
+    return keys_file_id(&vault->keys);
+}
+
 void vault_set_counter(struct vault *vault, const struct vault_counter_io *io)
 {
     fresh_set_counter(vault->fresh, io);
