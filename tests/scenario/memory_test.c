@@ -7,6 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "crypto/recovery.h"
 #include "crypto/vault/kdf.h"
 #include "crypto/vault/keys.h"
 #include "crypto/vault/wrap.h"
@@ -21,6 +22,9 @@
 
 /* crypto/VAULT.md */
 enum { SLOT_AT = 64, SLOT_SALT_AT = 24, EPOCHS_AT = 4160, EPOCH_BYTES = 96, EPOCH_KEY_AT = 8, PKCS8_SCALAR_BYTES = 32 };
+
+static const uint8_t RECOVERY_KEY[RECOVERY_KEY_BYTES] = { 0x3a, 0x91, 0x5c, 0xe7, 0x08, 0xd2, 0x6b, 0xf4,
+                                                          0x1e, 0xa9, 0x73, 0xc0, 0x5d, 0x82, 0x47, 0xbe };
 
 static struct world world;
 static struct laptop *laptop;
@@ -189,6 +193,23 @@ static void work(void)
     (void)laptop_do(laptop, EXIT_DONE, "export", "attendance", NULL);
 }
 
+/* The words come in through the API and from a person. */
+static void unlock_with_recovery_key(void)
+{
+    struct error err;
+    SCOPED(secret_free) struct secret words = { 0 };
+    char line[RECOVERY_TEXT_MAX + 1];
+    cr_assert_eq(recovery_format(RECOVERY_KEY, &words, &err), ERR_OK, "%s", err.message);
+    (void)snprintf(line, sizeof(line), "%s\n", (const char *)words.bytes);
+    (void)laptop_ask(laptop, "ok", "POST", "/v1/keys/add",
+                     json_pack("{s:{s:s}, s:{s:s}}", "proof", "passphrase", PASSPHRASE, "key", "recovery",
+                               (const char *)words.bytes));
+    lock();
+    (void)laptop_tell(laptop, EXIT_DONE, line, "unlock", "--recovery", NULL);
+    needles_add(&keys, "recovery key", slice_of(RECOVERY_KEY, sizeof(RECOVERY_KEY)));
+    needles_add(&records, "recovery words", slice_of_text((const char *)words.bytes));
+}
+
 static bool found(const struct finds *finds, const char *name)
 {
     for (size_t i = 0; i < finds->count && i < FINDS_MAX; i++) {
@@ -221,6 +242,7 @@ Test(memory, of_a_locked_agent_holds_no_key_no_passphrase_and_no_record)
     assert_nothing_of(&keys);
     assert_nothing_of(&records);
     unlock();
+    unlock_with_recovery_key();
     (void)laptop_do(laptop, EXIT_DONE, "roll", NULL);
     lock();
     assert_nothing_of(&keys);
