@@ -1,3 +1,4 @@
+#include "shim.h"
 #include "world.h"
 
 #include <pthread.h>
@@ -363,6 +364,63 @@ Test(vault_rekey, mends_pages_torn_in_place_out_of_the_journal)
     cr_assert_eq(content(copy.db), before);
     world_fini(&copy);
     world_fini(&world);
+}
+
+static void base_vfs_back(void)
+{
+    vault_test_set_base_vfs(NULL);
+}
+
+/* Steps until the end; how many of them failed. */
+static unsigned finish_through_failures(struct world *world)
+{
+    struct vault_rekey_progress progress = { .running = true };
+    unsigned failures = 0;
+    for (unsigned i = 0; progress.running && i < STEPS_MAX; i++) {
+        struct error err;
+        failures += vault_rekey_step(world->vault, 8, &progress, &err) != ERR_OK;
+    }
+    cr_assert_not(progress.running);
+    return failures;
+}
+
+/* One call to the file system fails, the step says so or did without it, and the next ones get to the end. */
+Test(vault_rekey, gets_to_its_end_whichever_one_call_fails, .fini = base_vfs_back)
+{
+    enum { CALLS_MAX = 2000, FEW_ROWS = 60 };
+    unsigned failed_steps = 0;
+    bool reached = true;
+    for (long call = 1; reached && call < CALLS_MAX; call++) {
+        struct world world;
+        shim_reset();
+        world_make(&world);
+        world_open(&world);
+        sql(world.db, "CREATE TABLE t(a INTEGER PRIMARY KEY, b BLOB)");
+        sql(world.db,
+            "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i+1 FROM n WHERE i<%d) INSERT INTO t SELECT i, "
+            "randomblob(1500) FROM n",
+            FEW_ROWS);
+        sqlite3_int64 before = content(world.db);
+        begin(&world);
+        shim.calls = 0;
+        shim.fail_at = call;
+        shim.fail_code = SQLITE_IOERR;
+
+        failed_steps += finish_through_failures(&world);
+
+        reached = shim.failed;
+        shim.fail_at = 0;
+        integrity_ok(world.db);
+        cr_assert_eq(content(world.db), before, "call %ld", call);
+        world_shut(&world);
+        world_open(&world);
+        integrity_ok(world.db);
+        cr_assert_eq(content(world.db), before, "call %ld", call);
+        cr_assert_eq(pages_of_epoch(&world, 1), 0, "call %ld", call);
+        world_fini(&world);
+    }
+    cr_assert_not(reached, "more calls than %d", CALLS_MAX);
+    cr_assert_gt(failed_steps, 20);
 }
 
 /* Hostile files
