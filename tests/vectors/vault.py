@@ -63,6 +63,27 @@ def journal(key, file_id, journal_id, batches):
     return out
 
 
+def fresh_part(key, purpose, number, file_id, nonce, plain):
+    sealed = AESGCM(key).encrypt(nonce, plain, purpose + struct.pack(">I", number) + file_id)
+    return nonce + sealed[-16:], sealed[:-16]
+
+
+def fresh(key, file_id, nonces, live, absorbed, tail, tail_nonce):
+    """The blocks of a list with counter 3 in the second place of everything, and the hash of its state."""
+    head, body = fresh_part(key, b"FLEF", 0, file_id, bytes([1] * 12),
+                            struct.pack(">Q", 2) + b"".join(nonces).ljust(338 * 12, bytes(1)))
+    leaf, leaves_sum = head + bytes(4) + body, hashlib.sha256(head[12:]).digest()
+    root = struct.pack(">QQII", 3, 0, len(nonces), 3) + live + absorbed + leaves_sum + bytes(56)
+    state = hashlib.sha256(struct.pack(">QI", 3, len(nonces)) + live + absorbed + bytes(8) + leaves_sum).digest()
+    head, body = fresh_part(key, b"FROT", 0, file_id, bytes([2] * 12), root)
+    root = b"HFFRESH\0" + struct.pack(">II", 1, 0) + head + body
+    notes = []
+    for number, frame in ((8, 0), (9, tail)):
+        note = struct.pack(">QQII", 3, number, frame, int(frame > 0)) + (tail_nonce if frame else bytes(12)) + bytes(12)
+        notes.append(b"".join(fresh_part(key, b"FNOT", 0, file_id, bytes([number] * 12), note)))
+    return leaf, root, notes, state
+
+
 def main():
     data_key, file_id = bytes(range(32)), bytes(range(100, 116))
     salt, salts, nonce = bytes(range(200, 232)), bytes(range(50, 58)), bytes(range(12))
@@ -80,6 +101,9 @@ def main():
     _, next_sealed_nine = seal_page(next_page_key, file_id, 9, pattern(9), next_nonce, 3)
     next_page_ten, next_sealed_ten = seal_page(next_page_key, file_id, 10, pattern(10), next_nonce[::-1], 3)
     journal_key = hkdf(vault_key, file_id, "holdfast vault 1 re-key journal", 32)
+    fresh_key = hkdf(vault_key, file_id, "holdfast vault 1 freshness", 32)
+    expected = [bytes([40 + i] * 12) for i in range(5)]
+    fresh_leaf, fresh_root, fresh_notes, fresh_state = fresh(fresh_key, file_id, expected, salts, salts[::-1], 17, nonce)
     vector = {
         "data_key": data_key, "file_id": file_id,
         "page_key": page_key, "frame_key": frame_key, "header_key": header_key,
@@ -95,6 +119,8 @@ def main():
         "vault_key": vault_key, "journal_key": journal_key,
         "journal": journal(journal_key, file_id, bytes(range(240, 256)),
                            [[(9, nonce, next_sealed_nine)], [(10, nonce[::-1], next_sealed_ten)]]),
+        "fresh_key": fresh_key, "fresh_leaf": fresh_leaf, "fresh_root": fresh_root, "fresh_state": fresh_state,
+        "fresh_note_8": fresh_notes[0], "fresh_note_9": fresh_notes[1],
         "frame_header": frame_header, "hidden_frame_header": xts(header_key, 7, frame_header),
     }
     json.dump({k: v.hex() if isinstance(v, bytes) else v for k, v in vector.items()}, sys.stdout, indent=1)

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "crypto/vault/epochs.h"
 #include "crypto/vault/kdf.h"
@@ -288,4 +289,64 @@ Test(vault_vectors, a_journal_of_a_re_key_made_elsewhere_is_read)
     secret_free(&key);
     seals_fini(&seals);
     epochs_fini(&epochs);
+}
+
+static void put(const char *path, const char *name, size_t len, long at)
+{
+    static uint8_t block[FRESH_BLOCK_BYTES];
+    bytes(name, block, len);
+    FILE *file = fopen(path, "r+b");
+    cr_assert_not_null(file);
+    cr_assert(fseek(file, at, SEEK_SET) == 0 && fwrite(block, 1, len, file) == len);
+    cr_assert_eq(fclose(file), 0);
+}
+
+Test(vault_vectors, a_list_of_nonces_made_elsewhere_loads)
+{
+    struct world world;
+    struct error err;
+    struct fresh *list;
+    uint8_t file_id[16];
+    uint8_t found[NONCE_BYTES];
+    uint8_t tail_nonce[NONCE_BYTES];
+    uint8_t wanted[32];
+    uint8_t hash[32];
+    uint8_t salts[SALTS_BYTES];
+    uint64_t counter = 0;
+    enum fresh_log log;
+    world_make(&world);
+    bytes("file_id", file_id, sizeof(file_id));
+    bytes("frame_salts", salts, sizeof(salts));
+    bytes("fresh_state", wanted, sizeof(wanted));
+    derives("vault_key", "file_id", 16, "holdfast vault 1 freshness", "fresh_key", 32);
+    struct secret key = key_of("fresh_key", 32);
+    struct fresh_place place = { .path = world.path, .full_path = world.path, .file_id = file_id };
+    place.base = sqlite3_vfs_find("unix-excl");
+    cr_assert_eq(fresh_new(&place, &key, &list, &err), ERR_OK, "%s", err.message);
+    const char *path = world_file(&world, ".fresh");
+    cr_assert_eq(truncate(path, 0), 0);
+    put(path, "fresh_note_8", FRESH_NOTE_BYTES, 2L * FRESH_BLOCK_BYTES);
+    put(path, "fresh_note_9", FRESH_NOTE_BYTES, 3L * FRESH_BLOCK_BYTES);
+    put(path, "fresh_root", FRESH_ROOT_BYTES, 5L * FRESH_BLOCK_BYTES);
+    put(path, "fresh_leaf", FRESH_BLOCK_BYTES, 7L * FRESH_BLOCK_BYTES);
+
+    cr_assert_eq(fresh_load(list, true, &err), ERR_OK, "%s", err.message);
+
+    cr_assert_eq(fresh_pages(list), 5);
+    cr_assert(fresh_expected(list, 5, found));
+    cr_assert(found[0] == 44 && found[NONCE_BYTES - 1] == 44);
+    cr_assert_not(fresh_expected(list, 6, found));
+    cr_assert_eq(fresh_log_check(list, salts, &log, &err), ERR_OK);
+    cr_assert_eq(log, FRESH_LOG_LIVE);
+    struct fresh_tail tail = fresh_tail_of(list, salts);
+    cr_assert(tail.frame == 17 && tail.nonce_known);
+    for (uint8_t i = 0; i < NONCE_BYTES; i++) {
+        tail_nonce[i] = i;
+    }
+    cr_assert_eq(memcmp(tail.nonce, tail_nonce, NONCE_BYTES), 0);
+    cr_assert_eq(fresh_state(list, &counter, hash, &err), ERR_OK);
+    cr_assert(counter == 3 && memcmp(hash, wanted, sizeof(hash)) == 0);
+    fresh_free(list);
+    secret_free(&key);
+    world_fini(&world);
 }
