@@ -205,6 +205,70 @@ Test(restore, goes_on_counting_above_every_state_that_is_known)
     world_sweep(&world);
 }
 
+/* A counter outside of the files, as a TPM has one: it only goes forward. */
+static enum err_code counter_read(void *context, uint64_t *ret_value, struct error *err)
+{
+    (void)err;
+    *ret_value = *(const uint64_t *)context;
+    return ERR_OK;
+}
+
+static enum err_code counter_advance(void *context, struct error *err)
+{
+    (void)err;
+    ++*(uint64_t *)context;
+    return ERR_OK;
+}
+
+static enum err_code open_counted(struct world *world, uint64_t *value, bool accept, struct error *err)
+{
+    struct vault_counter_io io = { .read = counter_read, .advance = counter_advance, .context = value, .bound = true };
+    TRY(vault_open(world->path, &WORLD_UNLOCK, &world->vault, err));
+    vault_set_counter(world->vault, &io);
+    enum err_code rc = accept ? vault_adopt_freshness(world->vault, err) : ERR_OK;
+    rc = rc == ERR_OK ? vault_open_database(world->vault, 64, &world->db, err) : rc;
+    if (rc != ERR_OK) {
+        vault_close(world->vault);
+        world->vault = NULL;
+    }
+    return rc;
+}
+
+Test(restore, is_taken_by_a_counter_that_has_gone_on_when_a_person_says_so)
+{
+    struct world world;
+    struct error err;
+    struct buf backup;
+    char kept[RESTORE_SET_SIZE];
+    uint64_t value = 100;
+    filled_world(&world, 50);
+    backup_make(world.vault, &backup);
+    world_shut(&world);
+    cr_assert_eq(open_counted(&world, &value, true, &err), ERR_OK, "%s", err.message);
+    for (int i = 0; i < 3; i++) {
+        sql(world.db, "DELETE FROM t WHERE a=%d", i);
+        sql(world.db, "PRAGMA wal_checkpoint(TRUNCATE)");
+    }
+    world_shut(&world);
+    cr_assert_gt(value, 102);
+    cr_assert_eq(make_beside(world.path, buf_slice(&backup), &WORLD_UNLOCK, 0, &err), ERR_OK, "%s", err.message);
+    cr_assert_eq(restore_swap(world.path, 1, kept, &err), ERR_OK, "%s", err.message);
+    cr_assert_eq(open_counted(&world, &value, false, &err), ERR_DAMAGED, "it looks like an older set put back");
+    for (int i = 0; i < 2; i++) {
+        cr_assert_eq(open_counted(&world, &value, i == 0, &err), ERR_OK, "opening %d: %s", i, err.message);
+        cr_assert_eq(sql_number(world.db, "SELECT count(*) FROM t"), i == 0 ? 50 : 0);
+        sql(world.db, "DELETE FROM t");
+        world_shut(&world);
+    }
+    cr_assert_eq(restore_undo(world.path, 2, kept, &err), ERR_OK, "%s", err.message);
+    cr_assert_eq(open_counted(&world, &value, false, &err), ERR_DAMAGED,
+                 "what was put aside is older than the counter");
+    cr_assert_eq(open_counted(&world, &value, true, &err), ERR_OK, "%s", err.message);
+    cr_assert_eq(sql_number(world.db, "SELECT count(*) FROM t"), 48);
+    buf_fini(&backup);
+    world_sweep(&world);
+}
+
 /* Failures
  * ----------------------------------------------------------------------------------------------------------------- */
 
