@@ -315,6 +315,7 @@ static bool put_common(json_t *object, const struct agent *agent, const struct p
            put(object, "vault", json_string(vault)) &&
            put(object, "unlocking", json_boolean(agent->state == AGENT_UNLOCKING)) && put_lock(object, agent, open) &&
            put(object, "backup", backup_task_value(&agent->backup)) &&
+           put(object, "restore", restore_task_value(&agent->restore)) &&
            put(object, "rekey", rekey_pass_value(&agent->rekey)) &&
            put(object, "last_backup", backup_note_value(agent->backup_note_path)) &&
            put(object, "version", json_string(HOLDFAST_VERSION)) &&
