@@ -102,3 +102,75 @@ Test(put_back, a_centre_put_back_to_an_older_copy_is_noticed_and_given_everythin
     (void)laptop_do(laptop, EXIT_DONE, "verify", NULL);
     (void)centre_do(&world.centre, EXIT_DONE, "verify", NULL);
 }
+
+/* Records with nobody to synchronise with. */
+static void record_alone(struct laptop *which, int placement, int count)
+{
+    centre_stop(&world.centre);
+    record(which, placement, count);
+    centre_start(&world.centre);
+}
+
+Test(put_back, an_older_copy_that_recorded_on_gets_its_records_back_and_says_its_own_again)
+{
+    struct laptop *other = laptop_make(&world, "other", true);
+    laptop_enrol(other, "Garden", world.centre.port);
+    laptop_stop(laptop);
+    folder_copy(laptop->dir, copy);
+    laptop_start(laptop);
+    record(laptop, 1, 5);
+    laptop_wait_synchronised(laptop, SYNC_MS);
+    laptop_stop(laptop);
+    folder_remove(laptop->dir);
+    folder_copy(copy, laptop->dir);
+    centre_stop(&world.centre);
+    laptop_start(laptop);
+    record(laptop, 2, 3); /* under the numbers of the first three */
+    centre_start(&world.centre);
+    sync_now(laptop);
+    laptop_wait_number(laptop, "records.attendance", 38, SYNC_MS);
+    laptop_wait_synchronised(laptop, SYNC_MS);
+    json_t *status = laptop_status(laptop);
+    cr_assert_eq(number_at(status, "copies.came_back"), 5);
+    cr_assert_eq(number_at(status, "copies.issued_again"), 3);
+    cr_assert_not_null(strstr(text_at(status, "message"), "5 records came back, 3 were issued again"), "%s",
+                       text_at(status, "message"));
+    sync_now(other);
+    laptop_wait_number(other, "records.attendance", 38, SYNC_MS);
+    cr_assert(laptops_agree(laptop, other));
+    cr_assert_eq(held_by_centre(), 38);
+    (void)laptop_do(laptop, EXIT_DONE, "verify", NULL);
+    (void)centre_do(&world.centre, EXIT_DONE, "verify", NULL);
+}
+
+Test(put_back, two_machines_with_a_copy_of_one_disk_both_go_on_and_say_so)
+{
+    struct laptop *twin = laptop_make(&world, "twin", true);
+    laptop_stop(twin);
+    laptop_stop(laptop);
+    folder_remove(twin->dir);
+    folder_copy(laptop->dir, twin->dir);
+    file_copy(laptop->key_file, twin->key_file);
+    laptop_start(laptop);
+    laptop_start(twin);
+    record_alone(laptop, 1, 4);
+    sync_now(laptop);
+    laptop_wait_synchronised(laptop, SYNC_MS);
+    record(twin, 2, 3);
+    sync_now(twin);
+    laptop_wait_number(twin, "records.attendance", 37, SYNC_MS);
+    sync_now(laptop);
+    laptop_wait_number(laptop, "records.attendance", 37, SYNC_MS);
+    record(laptop, 3, 2);
+    sync_now(laptop);
+    sync_now(twin);
+    laptop_wait_number(twin, "records.attendance", 39, SYNC_MS);
+    cr_assert(laptops_agree(laptop, twin));
+    cr_assert_eq(held_by_centre(), 39);
+    laptop_wait_text(laptop, "state", "attention", SYNC_MS);
+    cr_assert_not_null(strstr(text_at(laptop_status(laptop), "message"), "a copy of its disk is in use"));
+    cr_assert_gt(number_at(laptop_status(twin), "copies.twin_records"), 0);
+    (void)laptop_do(laptop, EXIT_DONE, "verify", NULL);
+    (void)laptop_do(twin, EXIT_DONE, "verify", NULL);
+    (void)centre_do(&world.centre, EXIT_DONE, "verify", NULL);
+}
