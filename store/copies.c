@@ -55,11 +55,14 @@ enum err_code store_found_older(struct store *store, uint32_t incarnation, int64
 static enum err_code found_stale(struct store *store, uint32_t incarnation, int64_t now_ms, struct error *err)
 {
     sqlite3_stmt *s;
+    if (store->self.incarnation != incarnation) {
+        return ERR_OK; /* retired meanwhile */
+    }
     TRY(begin_older(store, now_ms, err));
     TRY(db_statement(&store->db, "UPDATE sync_state SET stale_at = ?1", &s, err));
     bind_int(s, 1, now_ms);
     TRY(db_run(&store->db, s, err));
-    return store->self.incarnation == incarnation ? chain_begin(store, err) : ERR_OK;
+    return chain_begin(store, err);
 }
 
 enum err_code store_found_stale(struct store *store, uint32_t incarnation, int64_t now_ms, struct error *err)

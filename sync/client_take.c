@@ -269,17 +269,22 @@ static enum err_code what_next(struct client *c, const struct exchange_response 
 static enum err_code take_freshness(struct client *c, const struct exchange_response *response, struct error *err)
 {
     const struct exchange_freshness *told = &c->sent.freshness;
+    struct store_sync sync;
     if (told->counter == 0) {
         return ERR_OK;
     }
-    if (response->fresher_counter > 0) {
-        LOG_WARNING("replica_files_older", "counter=%llu seen=%llu", (unsigned long long)told->counter,
-                    (unsigned long long)response->fresher_counter);
-        c->changed = true;
-        return store_found_stale(c->store, told->incarnation, c->io->wall_ms(c->io->context), err);
+    if (response->fresher_counter == 0) {
+        c->freshness_told = *told;
+        return ERR_OK;
     }
-    c->freshness_told = *told;
-    return ERR_OK;
+    TRY(store_sync_read(c->store, &sync, err));
+    if (sync.pending_ops > 0) {
+        return ERR_OK; /* what waits to be sent is compared first; it is told again then */
+    }
+    LOG_WARNING("replica_files_older", "counter=%llu seen=%llu", (unsigned long long)told->counter,
+                (unsigned long long)response->fresher_counter);
+    c->changed = true;
+    return store_found_stale(c->store, told->incarnation, c->io->wall_ms(c->io->context), err);
 }
 
 /* ---- the whole ---- */

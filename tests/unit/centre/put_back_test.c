@@ -207,6 +207,7 @@ Test(put_back, files_of_a_laptop_that_are_older_than_the_centre_has_seen_are_nam
     struct laptop *laptop = &laptops[0];
     client_set_freshness(laptop->client, ask_freshness, NULL);
     counter = 7;
+    laptop_record(laptop, 1);
     sync_now(laptop);
     counter = 9;
     sync_now(laptop);
@@ -221,7 +222,7 @@ Test(put_back, files_of_a_laptop_that_are_older_than_the_centre_has_seen_are_nam
     cr_assert_eq(world_incidents(&world), 1);
     laptop_record(laptop, 2);
     sync_everybody(2);
-    expect_everything(2);
+    expect_everything(3);
 }
 
 Test(put_back, files_of_the_same_age_with_another_content_are_a_copy_in_use)
@@ -230,6 +231,7 @@ Test(put_back, files_of_the_same_age_with_another_content_are_a_copy_in_use)
     client_set_freshness(laptop->client, ask_freshness, NULL);
     counter = 7;
     state_hash = 1;
+    laptop_record(laptop, 1);
     sync_now(laptop);
     state_hash = 2;
     sync_now(laptop);
