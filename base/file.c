@@ -112,5 +112,5 @@ enum err_code folder_ensure(const char *path, struct error *err)
 bool file_exists(const char *path)
 {
     struct stat unused;
-    return lstat(path, &unused) == 0;
+    return lstat(path, &unused) == 0 || (errno != ENOENT && errno != ENOTDIR);
 }

@@ -25,6 +25,7 @@ MUST_USE enum err_code file_sync_folder(const char *path, struct error *err);
 /* Makes the folder (and parents) with mode 0700 unless it is there. */
 MUST_USE enum err_code folder_ensure(const char *path, struct error *err);
 
+/* Also where nobody can tell: a name that cannot be looked at is not free to be used. */
 bool file_exists(const char *path);
 
 #endif
