@@ -34,6 +34,9 @@ static bool honest(const struct work *work, int error)
     if (work->damage_named) {
         return false;
     }
+    if (code == ERR_CONFLICT) {
+        return true; /* a name that nobody can look at may be taken */
+    }
     return (error == EIO && code == ERR_DAMAGED && strstr(work->err.message, "disk image is malformed") != NULL) ||
            code == ERR_OK || code == ERR_IO || code == ERR_BUSY || code == ERR_DATABASE ||
            (error == ENOSPC && code == ERR_DISK_FULL) || (error == EROFS && code == ERR_READ_ONLY) ||

@@ -3,6 +3,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "crypto/vault/restore.h"
+
 static const uint8_t SECOND_KEY[VAULT_KEY_FILE_BYTES] = "another key of thirty-two bytes.";
 static const struct vault_unlock SECOND = { .kind = VAULT_SLOT_KEY_FILE,
                                             .secret = SECOND_KEY,
@@ -11,6 +13,7 @@ static const struct vault_unlock SECOND = { .kind = VAULT_SLOT_KEY_FILE,
 void work_begin(struct work *work)
 {
     *work = (struct work){ 0 };
+    buf_init(&work->backup, (size_t)16 << 20);
     world_folder(&work->world);
 }
 
@@ -88,14 +91,75 @@ static bool with_a_reader(struct work *work)
     return done;
 }
 
+/* Every page under a new key, and the old one gone. */
+static bool rekey(struct work *work)
+{
+    struct vault *vault = work->world.vault;
+    struct vault_rekey_progress progress = { .running = true };
+    bool done = ours(work, vault_rekey_begin(vault, &work->err));
+    for (int i = 0; done && progress.running && i < 50; i++) {
+        done = ours(work, vault_rekey_step(vault, 7, &progress, &work->err));
+    }
+    cr_assert(!done || !progress.running);
+    return done;
+}
+
+static bool back_up(struct work *work)
+{
+    struct backup_writer *writer = NULL;
+    bool done = ours(work, backup_write_begin(work->world.vault, 1700000000000, &writer, &work->err));
+    work->backed_up = work->committed;
+    buf_clear(&work->backup);
+    for (size_t before = 1; done && before != work->backup.len;) {
+        before = work->backup.len;
+        done = ours(work, backup_write_next(writer, BACKUP_PIECE_MIN, &work->backup, &work->err));
+    }
+    backup_write_free(writer);
+    return done;
+}
+
+static bool restore_into_place(struct work *work, struct backup_reader *reader, struct slice pages)
+{
+    char kept[RESTORE_SET_SIZE];
+    struct restore *restore = NULL;
+    bool done = ours(work, backup_read_unlock(reader, &WORLD_UNLOCK, &work->err)) &&
+                ours(work, restore_begin(work->world.path, reader, 0, 1700000000000, &restore, &work->err)) &&
+                ours(work, backup_read_take(reader, pages, restore_page, restore, &work->err)) &&
+                ours(work, backup_read_end(reader, &work->err)) && ours(work, restore_seal(restore, &work->err));
+    if (done) {
+        restore_keep(restore);
+    }
+    restore_free(restore);
+    if (done) {
+        work->tried = work->backed_up;
+        work->restore_tried = true;
+        done = ours(work, restore_swap(work->world.path, 1700000000000, kept, &work->err));
+        work->committed = done ? work->backed_up : work->committed;
+        work->restored = done;
+    }
+    return done;
+}
+
+/* While nothing is open. */
+static bool restore_all(struct work *work)
+{
+    size_t head = 0;
+    struct backup_reader *reader = NULL;
+    bool done = ours(work, backup_head_length(slice_of(work->backup.data, BACKUP_HEAD_LOOK), &head, &work->err)) &&
+                ours(work, backup_read_begin(slice_of(work->backup.data, head), &reader, &work->err)) &&
+                restore_into_place(work, reader, slice_of(work->backup.data + head, work->backup.len - head));
+    backup_read_free(reader);
+    return done;
+}
+
 static bool use(struct work *work)
 {
     return runs(work, "PRAGMA cache_size=6; CREATE TABLE t(a INTEGER PRIMARY KEY, b TEXT)") && commit(work, 2, "") &&
            commit(work, 12, "SAVEPOINT s; UPDATE t SET b=b||'1'; ROLLBACK TO s; UPDATE t SET b=b||'2'") &&
            second_slot(work) && runs(work, "PRAGMA wal_checkpoint(RESTART)") && with_a_reader(work) &&
-           runs(work, "CREATE TABLE u AS SELECT b FROM t ORDER BY b||a") && runs(work, "VACUUM") &&
-           commit(work, 1, "UPDATE t SET b=b||'3' WHERE a%2=0") && runs(work, "PRAGMA wal_checkpoint(TRUNCATE)") &&
-           commit(work, 1, "");
+           runs(work, "CREATE TABLE u AS SELECT b FROM t ORDER BY b||a") && runs(work, "VACUUM") && rekey(work) &&
+           back_up(work) && commit(work, 1, "UPDATE t SET b=b||'3' WHERE a%2=0") &&
+           runs(work, "PRAGMA wal_checkpoint(TRUNCATE)") && commit(work, 1, "");
 }
 
 bool work_do(struct work *work)
@@ -105,6 +169,8 @@ bool work_do(struct work *work)
     bool done = work->made && open_both(work) && use(work);
     close_both(work);
     done = done && open_both(work) && commit(work, 1, "") && second_slot_gone(work);
+    close_both(work);
+    done = done && restore_all(work) && open_both(work) && commit(work, 1, "");
     close_both(work);
     return done;
 }
@@ -124,8 +190,8 @@ static enum err_code open_with(struct work *work, const struct vault_unlock *unl
 static void judge_slots(struct work *work, const char *when, long number)
 {
     enum err_code second = open_with(work, &SECOND);
-    bool may_open = work->second_tried && !work->second_removed;
-    bool must_open = work->second_added && !work->second_remove_tried;
+    bool may_open = work->second_tried && (!work->second_removed || work->restore_tried);
+    bool must_open = (work->second_added && !work->second_remove_tried) || work->restored; /* the backup's slots */
     cr_assert(second == ERR_KEY || (may_open && second == ERR_OK), "%s %ld: the second slot: %s", when, number,
               err_code_name(second));
     cr_assert(second == ERR_OK || !must_open, "%s %ld: the second slot: %s", when, number, err_code_name(second));
@@ -149,6 +215,8 @@ void work_judge(struct work *work, const char *when, long number)
 {
     struct world *world = &work->world;
     struct error err;
+    buf_fini(&work->backup);
+    cr_assert_eq(restore_swap_recover(world->path, &err), ERR_OK, "%s %ld: %s", when, number, err.message);
     if (!work->made && !vault_exists(world->path)) {
         world_sweep(world);
         return;

@@ -12,7 +12,11 @@ struct work {
     bool made;               /* vault_create said so */
     sqlite3_int64 committed; /* rows of t in commits that reported success */
     sqlite3_int64 tried;     /* and those of the commit that was under way */
-    bool second_added;       /* the second slot */
+    struct buf backup;
+    sqlite3_int64 backed_up; /* rows in it */
+    bool restore_tried;
+    bool restored;
+    bool second_added; /* the second slot */
     bool second_tried;
     bool second_removed;
     bool second_remove_tried;
@@ -23,8 +27,8 @@ struct work {
 
 void work_begin(struct work *work); /* an empty folder */
 
-/* The vault is made, opened, given a second slot, used in every way and closed, which takes the slot away again. True:
- * nothing failed. Nothing is left open. */
+/* The vault is made, opened, given a second slot, used in every way, re-keyed, backed up, closed, opened, rid of the
+ * slot and restored from the backup. True: nothing failed. Nothing is left open. */
 bool work_do(struct work *work);
 
 /* What was promised is there, and not more; then the folder is removed. `when` and `number` go into what is said. */
