@@ -1,29 +1,18 @@
 /*
- * The vault against plain SQLite: the same library, statements, settings and disk, in turns in one run. CPU time of the
- * process, user and system; the least of ROUNDS for each, because other programs only ever add. Run it alone on an idle
- * machine.
+ * The vault against plain SQLite: the same library, statements, settings and disk, in turns in one run; and SQLCipher
+ * beside them where it is installed. CPU time of the process, user and system; the ratio is the median of the rounds'
+ * ratios. Run it alone on an idle machine.
  */
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
-#include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "crypto/vault/vault.h"
+#include "tests/bench/vault_round/round.h"
 
-enum {
-    ROUNDS = 15,
-    CACHE_KIB = 2000,
-    COMMITS = 2000,
-    BULK_ROWS = 200000,
-    POINT_READS = 40000,
-    COLD_READS = 2000, /* about half of the pages, each for the first time */
-    SCANS = 4,
-};
-
-enum measure { APPEND, COMMIT, BULK, COLD, POINT, SCAN, VACUUM, SIZE, MEASURES };
+enum { PLAIN, SEALED, CIPHER, SIDES, UNLOCKS = 5 };
 
 static const struct {
     const char *name;
@@ -39,205 +28,56 @@ static const struct {
     [SIZE] = { "file size", 1.01 },
 };
 
-struct side {
-    char path[96];
-    struct vault *vault; /* NULL: plain */
-    sqlite3 *db;
-    double took[MEASURES][ROUNDS];
-};
+static double took[SIDES][MEASURES][ROUNDS];
+static char cipher_version[32]; /* "": SQLCipher is not here */
 
-static _Noreturn void die(const char *what, const char *why)
+static void plain_open(struct side *side)
 {
-    (void)fprintf(stderr, "bench_vault: %s: %s\n", what, why);
-    exit(1);
-}
-
-static double cpu_seconds(void)
-{
-    struct rusage used;
-    (void)getrusage(RUSAGE_SELF, &used);
-    return (double)(used.ru_utime.tv_sec + used.ru_stime.tv_sec) +
-           (double)(used.ru_utime.tv_usec + used.ru_stime.tv_usec) / 1e6;
-}
-
-static void sql(sqlite3 *db, const char *text)
-{
-    if (sqlite3_exec(db, text, NULL, NULL, NULL) != SQLITE_OK) {
-        die(text, sqlite3_errmsg(db));
-    }
-}
-
-static void side_open(struct side *side)
-{
-    if (side->vault != NULL) {
-        struct error err;
-        if (vault_open_database(side->vault, CACHE_KIB, &side->db, &err) != ERR_OK) {
-            die(side->path, err.message);
-        }
-        return;
-    }
     if (sqlite3_open_v2(side->path, &side->db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX,
                         "unix-excl") != SQLITE_OK) {
         die(side->path, "open");
     }
-    char cache[64];
-    (void)snprintf(cache, sizeof(cache), "PRAGMA cache_size=-%d", CACHE_KIB);
-    sql(side->db, "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA foreign_keys=ON; PRAGMA temp_store=FILE;"
-                  "PRAGMA cell_size_check=ON; PRAGMA secure_delete=OFF; PRAGMA mmap_size=0");
-    sql(side->db, cache);
+    side_settle(side);
 }
 
-static void side_shut(struct side *side)
+static void sealed_open(struct side *side)
 {
-    if (sqlite3_close(side->db) != SQLITE_OK) {
-        die(side->path, "close");
-    }
-    side->db = NULL;
-}
-
-static sqlite3_stmt *prepared(sqlite3 *db, const char *text)
-{
-    sqlite3_stmt *statement = NULL;
-    if (sqlite3_prepare_v2(db, text, -1, &statement, NULL) != SQLITE_OK) {
-        die(text, sqlite3_errmsg(db));
-    }
-    return statement;
-}
-
-static void step(sqlite3_stmt *statement, int expected)
-{
-    if (sqlite3_step(statement) != expected) {
-        die("step", sqlite3_errmsg(sqlite3_db_handle(statement)));
-    }
-    (void)sqlite3_reset(statement);
-}
-
-/* The same rows for both sides. */
-static void insert_rows(sqlite3 *db, int from, int count)
-{
-    sqlite3_stmt *insert = prepared(db, "INSERT INTO attendance VALUES(?1, ?2, ?3, ?4)");
-    for (int i = from; i < from + count; i++) {
-        char note[128];
-        int len = snprintf(note, sizeof(note), "session %d of placement %08x, %s", i % 7, (unsigned)i * 2654435761u,
-                           i % 3 == 0 ? "present the whole morning, as agreed" : "present");
-        (void)sqlite3_bind_int64(insert, 1, i);
-        (void)sqlite3_bind_int64(insert, 2, 16000 + i % 700);
-        (void)sqlite3_bind_int64(insert, 3, (sqlite3_int64)i * 7919);
-        (void)sqlite3_bind_text(insert, 4, note, len, SQLITE_TRANSIENT);
-        step(insert, SQLITE_DONE);
-    }
-    (void)sqlite3_finalize(insert);
-}
-
-/* The log of operations: one table, one row behind the other. */
-static void run_appends(sqlite3 *db)
-{
-    sqlite3_stmt *append = prepared(db, "INSERT INTO op(body) VALUES(?1)");
-    for (int i = 0; i < COMMITS; i++) {
-        char body[200];
-        memset(body, 'a' + i % 26, sizeof(body));
-        (void)sqlite3_bind_blob(append, 1, body, sizeof(body), SQLITE_TRANSIENT);
-        step(append, SQLITE_DONE);
-    }
-    (void)sqlite3_finalize(append);
-}
-
-static void run_commits(sqlite3 *db)
-{
-    insert_rows(db, 10000000, COMMITS);
-}
-
-static void run_bulk(sqlite3 *db)
-{
-    sql(db, "BEGIN");
-    insert_rows(db, 1, BULK_ROWS);
-    sql(db, "COMMIT; PRAGMA wal_checkpoint(TRUNCATE)");
-}
-
-static void read_points(sqlite3 *db, int count)
-{
-    sqlite3_stmt *find = prepared(db, "SELECT note FROM attendance WHERE id=?1");
-    unsigned at = 12345;
-    for (int i = 0; i < count; i++) {
-        at = at * 1664525u + 1013904223u;
-        (void)sqlite3_bind_int64(find, 1, 1 + (at >> 8) % BULK_ROWS);
-        step(find, SQLITE_ROW);
-    }
-    (void)sqlite3_finalize(find);
-}
-
-static void run_cold(sqlite3 *db)
-{
-    read_points(db, COLD_READS);
-}
-
-static void run_points(sqlite3 *db)
-{
-    read_points(db, POINT_READS);
-}
-
-static void run_scan(sqlite3 *db)
-{
-    sqlite3_stmt *scan = prepared(db, "SELECT sum(length(note)), sum(day) FROM attendance NOT INDEXED");
-    for (int i = 0; i < SCANS; i++) {
-        step(scan, SQLITE_ROW);
-    }
-    (void)sqlite3_finalize(scan);
-}
-
-static void run_vacuum(sqlite3 *db)
-{
-    sql(db, "VACUUM; PRAGMA wal_checkpoint(TRUNCATE)");
-}
-
-/* Takes the file out of the system's cache. No connection is open, so no lock is lost by opening and closing it. */
-static void evict(const struct side *side)
-{
-    int fd = open(side->path, O_RDONLY | O_CLOEXEC);
-    if (fd < 0 || fsync(fd) != 0 || posix_fadvise(fd, 0, 0, POSIX_FADV_DONTNEED) != 0 || close(fd) != 0) {
-        die(side->path, "evict");
+    struct error err;
+    if (vault_open_database(side->context, CACHE_KIB, &side->db, &err) != ERR_OK) {
+        die(side->path, err.message);
     }
 }
 
-/* Each work on a connection of its own, so that its page cache is cold. */
-static void measure(struct side *side, int round, enum measure what, void (*work)(sqlite3 *))
+static void run_here(struct side *side, int which, int round)
 {
-    side_open(side);
-    double before = cpu_seconds();
-    work(side->db);
-    side->took[what][round] = cpu_seconds() - before;
-    side_shut(side);
-}
-
-static void round_run(struct side *side, int round)
-{
-    side_open(side);
-    sql(side->db, "DROP TABLE IF EXISTS attendance; VACUUM; PRAGMA wal_checkpoint(TRUNCATE);"
-                  "CREATE TABLE attendance(id INTEGER PRIMARY KEY, day INTEGER, who INTEGER, note TEXT);"
-                  "CREATE INDEX attendance_day ON attendance(day);"
-                  "DROP TABLE IF EXISTS op; CREATE TABLE op(seq INTEGER PRIMARY KEY, body BLOB)");
-    side_shut(side);
-    measure(side, round, BULK, run_bulk);
-    evict(side);
-    measure(side, round, COLD, run_cold);
-    measure(side, round, POINT, run_points);
-    measure(side, round, SCAN, run_scan);
-    measure(side, round, VACUUM, run_vacuum);
-    struct stat about;
-    if (stat(side->path, &about) != 0) {
-        die(side->path, "stat");
+    round_run(side);
+    for (int i = 0; i < MEASURES; i++) {
+        took[which][i][round] = side->took[i];
     }
-    side->took[SIZE][round] = (double)about.st_size;
-    measure(side, round, COMMIT, run_commits);
-    measure(side, round, APPEND, run_appends);
 }
 
-static void side_remove(struct side *side)
+/* SQLCipher's library has SQLite's names, so its round is a program of its own, beside this one. */
+static void run_cipher(const char *program, const char *path, int round)
 {
-    static const char *const SUFFIXES[] = { "", "-wal", ".fresh", ".keys", ".keys.prev" };
+    char command[512];
+    char line[64];
+    (void)snprintf(command, sizeof(command), "'%s' '%s'", program, path);
+    FILE *out = popen(command, "re");
+    for (int i = 0; out != NULL && i < MEASURES; i++) {
+        took[CIPHER][i][round] = fgets(line, sizeof(line), out) == NULL ? 0 : strtod(line, NULL);
+    }
+    if (out == NULL || fgets(cipher_version, sizeof(cipher_version), out) == NULL || pclose(out) != 0) {
+        die(program, "did not finish");
+    }
+    cipher_version[strcspn(cipher_version, "\n")] = '\0';
+}
+
+static void files_remove(const char *path)
+{
+    static const char *const SUFFIXES[] = { "", "-wal", "-shm", ".fresh", ".keys", ".keys.prev" };
     char name[128];
     for (size_t i = 0; i < ARRAY_LEN(SUFFIXES); i++) {
-        (void)snprintf(name, sizeof(name), "%s%s", side->path, SUFFIXES[i]);
+        (void)snprintf(name, sizeof(name), "%s%s", path, SUFFIXES[i]);
         (void)unlink(name);
     }
 }
@@ -257,58 +97,137 @@ static double median(const double values[ROUNDS])
     return sorted[ROUNDS / 2];
 }
 
-static void print_row(const struct side *plain, const struct side *sealed, int what)
+static double ratio_of(int which, int what)
 {
     double ratios[ROUNDS];
     for (int i = 0; i < ROUNDS; i++) {
-        ratios[i] = sealed->took[what][i] / plain->took[what][i];
+        ratios[i] = took[which][what][i] / took[PLAIN][what][i];
     }
-    double ratio = median(ratios);
+    return median(ratios);
+}
+
+static void print_row(int what)
+{
+    double ratio = ratio_of(SEALED, what);
     double scale = what == SIZE ? 1.0 / 1024 : 1000;
     const char *unit = what == SIZE ? "KB" : "ms";
-    (void)printf("%-28s %9.1f %s %9.1f %s %7.3fx", MEASURE[what].name, median(plain->took[what]) * scale, unit,
-                 median(sealed->took[what]) * scale, unit, ratio);
+    (void)printf("%-28s %9.1f %s %9.1f %s %7.3fx", MEASURE[what].name, median(took[PLAIN][what]) * scale, unit,
+                 median(took[SEALED][what]) * scale, unit, ratio);
     if (MEASURE[what].aim > 0) {
-        (void)printf(" %5.2fx%s", MEASURE[what].aim, ratio <= MEASURE[what].aim ? "" : "  missed");
+        (void)printf(" %5.2fx%-8s", MEASURE[what].aim, ratio <= MEASURE[what].aim ? "" : "  missed");
+    } else {
+        (void)printf(" %14s", "");
+    }
+    if (cipher_version[0] != '\0') {
+        (void)printf(" %9.3fx%s", ratio_of(CIPHER, what),
+                     ratio < ratio_of(CIPHER, what) ? "" : "  SQLCipher is better");
     }
     (void)printf("\n");
 }
 
-static void print_table(const struct side *plain, const struct side *sealed)
+static void print_table(void)
 {
-    (void)printf("%-28s %12s %12s %8s %6s\n", "CPU, vault against plain", "plain", "vault", "ratio", "aim");
+    (void)printf("%-28s %12s %12s %8s %6s %18s\n", "CPU, vault against plain", "plain", "vault", "ratio", "aim",
+                 cipher_version[0] == '\0' ? "" : "SQLCipher");
     for (int i = 0; i < MEASURES; i++) {
-        print_row(plain, sealed, i);
+        print_row(i);
     }
+}
+
+static double wall_ms(void)
+{
+    struct timespec now;
+    (void)clock_gettime(CLOCK_MONOTONIC, &now);
+    return (double)now.tv_sec * 1000 + (double)now.tv_nsec / 1e6;
+}
+
+/* From the secret to an open database, the least of UNLOCKS. */
+static double unlock_ms(const char *path, const struct vault_unlock *unlock)
+{
+    double least = 0;
+    for (int i = 0; i < UNLOCKS; i++) {
+        struct error err;
+        struct vault *vault = NULL;
+        struct sqlite3 *db = NULL;
+        double before = wall_ms();
+        if (vault_open(path, unlock, &vault, &err) != ERR_OK ||
+            vault_open_database(vault, CACHE_KIB, &db, &err) != ERR_OK) {
+            die(path, err.message);
+        }
+        double spent = wall_ms() - before;
+        least = i == 0 || spent < least ? spent : least;
+        (void)sqlite3_close(db);
+        vault_close(vault);
+    }
+    return least;
+}
+
+static void print_unlock(const char *path, const struct vault_unlock *key_file)
+{
+    static const char WORDS[] = "only for the bench, not a secret";
+    struct vault_unlock passphrase = { .kind = VAULT_SLOT_PASSPHRASE,
+                                       .secret = (const uint8_t *)WORDS,
+                                       .secret_len = sizeof(WORDS) - 1 };
+    struct vault_slot_new slot = { .unlock = passphrase };
+    struct error err;
+    struct vault *vault = NULL;
+    int number;
+    if (vault_open(path, key_file, &vault, &err) != ERR_OK ||
+        vault_slot_add(vault, key_file, &slot, &number, &err) != ERR_OK) {
+        die(path, err.message);
+    }
+    vault_close(vault);
+    (void)printf("unlock: %.1f ms with a passphrase, %.2f ms without its derivation (aim 5)\n",
+                 unlock_ms(path, &passphrase), unlock_ms(path, key_file));
 }
 
 int main(int argc, char **argv)
 {
     const char *parent = argc > 1 ? argv[1] : "/tmp";
+    const char *cipher_program = argc > 2 ? argv[2] : NULL;
     char folder[64];
+    char cipher_path[96];
     (void)snprintf(folder, sizeof(folder), "%.40s/holdfast-bench-XXXXXX", parent);
     if (mkdtemp(folder) == NULL) {
         die(folder, "make the folder");
     }
-    static struct side plain;
-    static struct side sealed;
+    static struct side plain = { .open = plain_open };
+    static struct side sealed = { .open = sealed_open };
     (void)snprintf(plain.path, sizeof(plain.path), "%s/plain.db", folder);
     (void)snprintf(sealed.path, sizeof(sealed.path), "%s/vault.db", folder);
+    (void)snprintf(cipher_path, sizeof(cipher_path), "%s/cipher.db", folder);
     static const uint8_t KEY[VAULT_KEY_FILE_BYTES] = "only for the bench, not a secret";
     struct vault_unlock unlock = { .kind = VAULT_SLOT_KEY_FILE, .secret = KEY, .secret_len = sizeof(KEY) };
     struct error err;
+    struct vault *vault = NULL;
     if (vault_create(sealed.path, &unlock, &err) != ERR_OK ||
-        vault_open(sealed.path, &unlock, &sealed.vault, &err) != ERR_OK) {
+        vault_open(sealed.path, &unlock, &vault, &err) != ERR_OK) {
         die(sealed.path, err.message);
     }
+    sealed.context = vault;
     for (int i = 0; i < ROUNDS; i++) {
-        round_run(i % 2 == 0 ? &plain : &sealed, i);
-        round_run(i % 2 == 0 ? &sealed : &plain, i);
+        for (int turn = 0; turn < SIDES; turn++) {
+            switch ((i + turn) % SIDES) {
+            case PLAIN:
+                run_here(&plain, PLAIN, i);
+                break;
+            case SEALED:
+                run_here(&sealed, SEALED, i);
+                break;
+            default:
+                if (cipher_program != NULL) {
+                    run_cipher(cipher_program, cipher_path, i);
+                }
+            }
+        }
     }
-    vault_close(sealed.vault);
-    print_table(&plain, &sealed);
-    (void)printf("SQLite %s, %d rounds, cache %d KiB, folder '%s'\n", sqlite3_libversion(), ROUNDS, CACHE_KIB, parent);
-    side_remove(&plain);
-    side_remove(&sealed);
+    vault_close(vault);
+    print_table();
+    print_unlock(sealed.path, &unlock);
+    (void)printf("SQLite %s, SQLCipher %s, %d rounds, cache %d KiB, folder '%s'\n", sqlite3_libversion(),
+                 cipher_version[0] == '\0' ? "not installed" : cipher_version, ROUNDS, CACHE_KIB, parent);
+    files_remove(plain.path);
+    files_remove(sealed.path);
+    files_remove(cipher_path);
     return rmdir(folder) == 0 ? 0 : 1;
 }
