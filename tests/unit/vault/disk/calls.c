@@ -160,9 +160,12 @@ ssize_t pread64(int fd, void *out, size_t len, off64_t at)
 static ssize_t wrote(int fd, const void *bytes, ssize_t len, off64_t at)
 {
     int kind = kind_of(fd);
+    if (len > 0) {
+        look_for_marker(bytes, (size_t)len);
+        calls.other_writes += kind == NOT_OURS;
+    }
     if (len > 0 && kind > 0) {
         calls.writes++;
-        look_for_marker(bytes, (size_t)len);
         tape_wrote(tape_recording(), kind - 1, bytes, (size_t)len, at);
     }
     return len;

@@ -1,5 +1,6 @@
 /*
- * The system calls of the files in the recorded folder: counted, and one of them made to fail.
+ * The system calls of the files in the recorded folder: counted, one of them made to fail, and text looked for in what
+ * is written, there and elsewhere.
  *
  * Counted are open, read, write, ftruncate, fsync, fstat, stat, access, locks, rename and unlink, whoever calls them.
  */
@@ -15,9 +16,10 @@ struct calls {
     int error;     /* with this errno */
     bool for_good; /* and every one after it */
     bool failed;
-    const char *marker; /* text that must not be in what is written, nor in a name */
+    const char *marker; /* text that must not be in what anybody writes anywhere, nor in a name in the folder */
     size_t leaks;
-    size_t writes;
+    size_t writes;       /* into the folder */
+    size_t other_writes; /* temporary files, the log of events */
 };
 
 extern struct calls calls;
