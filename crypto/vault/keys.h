@@ -20,8 +20,8 @@
  *    17344    32  HMAC-SHA256 over bytes 0 to 17343, by a key derived from the vault key: nobody else changed it
  *    17376    32  SHA-256 over bytes 0 to 17375: it is not damaged (checked before any secret is at hand)
  *
- * Version 1 has 5120 bytes: no envelopes, HMAC at 5056, sum at 5088. It is read, and written as version 2 at the next
- * change.
+ * Version 1 has 5120 bytes: no envelopes, HMAC at 5056, sum at 5088. It is read, and written as version 2 when the
+ * vault is opened.
  *
  *     slot     0   4  kind: 0 empty, 1 passphrase, 2 key file, 3 recovery key, 4 credential, 5 escrow; others are kept
  *              4   4  derivation: 1 none (the secret has full strength), 2 scrypt
