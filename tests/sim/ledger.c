@@ -184,7 +184,7 @@ static void bounds(const struct ledger *ledger, const struct checked *checked, c
     for (size_t i = 0; i < ledger->count; i++) {
         const struct said *said = &ledger->rows[i];
         if (same(said, about)) {
-            *low += said->surety == SURE && (checked->complete ? said->elsewhere : said->author == checked->author);
+            *low += said->surety == SURE && (checked->complete || said->author == checked->author);
             *high += 1;
         }
     }

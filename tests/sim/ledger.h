@@ -31,7 +31,6 @@ struct said {
     unsigned author; /* an agent's number, or above */
     enum surety surety;
     enum apart apart;
-    bool elsewhere; /* its author can send it: it has to be at the centre and with everybody in the end */
 };
 
 struct ledger {

@@ -1,5 +1,6 @@
 #include "tests/sim/report.h"
 
+#include <ftw.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdbool.h>
@@ -12,6 +13,7 @@ static unsigned current_steps;
 static unsigned current_step;
 static const char *current_act = "setting up";
 static bool verbose;
+static const char *folder_left;
 
 void __sanitizer_set_death_callback(void (*callback)(void)) __attribute__((weak));
 const char *__ubsan_default_options(void);
@@ -29,6 +31,14 @@ const char *__ubsan_default_options(void)
     return "abort_on_error=1:print_stacktrace=1";
 }
 
+static int remove_one(const char *path, const struct stat *about, int kind, struct FTW *where)
+{
+    (void)about;
+    (void)kind;
+    (void)where;
+    return remove(path);
+}
+
 static void tell_where(void)
 {
     char line[256];
@@ -37,6 +47,10 @@ static void tell_where(void)
         (unsigned long long)current_seed, current_step, current_act, (unsigned long long)current_seed, current_steps);
     ssize_t ignored = write(STDERR_FILENO, line, (size_t)len);
     (void)ignored;
+    if (folder_left != NULL) {
+        (void)nftw(folder_left, remove_one, 8, FTW_DEPTH | FTW_PHYS);
+        folder_left = NULL;
+    }
 }
 
 static void on_abort(int signal_number)
@@ -62,6 +76,11 @@ void report_step(unsigned step, const char *act)
 {
     current_step = step;
     current_act = act;
+}
+
+void report_folder(const char *folder)
+{
+    folder_left = folder;
 }
 
 void report_verbose(void)

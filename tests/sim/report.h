@@ -12,6 +12,8 @@
 void report_seed(uint64_t seed, unsigned steps);
 void report_step(unsigned step, const char *act);
 void report_verbose(void);
+/* Removed with all that is in it, however the process ends. */
+void report_folder(const char *folder);
 
 /* With --verbose: one line of the story. */
 void tell(const char *format, ...) PRINTF_LIKE(1, 2);

@@ -12,16 +12,6 @@
 
 enum { ROUNDS_MAX = 16 };
 
-/*
- * What is promised beyond the plain rule that nothing is lost, nothing doubled, everybody agrees. Where it is not, a
- * machine may stop with `history` and keep what it has, or lack what others said.
- */
-static const struct {
-    bool device_copies_heal; /* an older copy or a clone of a machine goes on by itself */
-    bool centre_copies_heal; /* an older copy of the centre gets back what it had, from whoever has it */
-    bool withheld_is_found;  /* an agent finds out what a centre keeps from it, and stops */
-} promised = { true, false, false };
-
 /* ---- all is well again ---- */
 
 static void heal(struct world *world)
@@ -77,28 +67,10 @@ static bool round_of_all(struct world *world)
     return still;
 }
 
-/* It found another history than its own, says so and waits for a person: right, when there are two. */
-static bool stopped(struct agent *agent)
-{
-    struct client_status status = status_of(agent);
-    return status.state == CLIENT_STALLED && status.last.result == ERR_HISTORY;
-}
-
 static void check_rest(struct agent *agent)
 {
     struct client_status status = status_of(agent);
     struct store_sync sync = sync_of(agent);
-    const struct world *world = agent->world;
-    if (stopped(agent)) {
-        bool two_histories = ((agent->marks & MARK_PUT_BACK) != 0 && !promised.device_copies_heal) ||
-                             (world->host.put_back && !promised.centre_copies_heal) ||
-                             (agent->marks & MARK_WITHHELD) != 0;
-        tell("agent %u stopped: %s", agent->number, status.last.error.message);
-        if (!two_histories) {
-            sim_fail("agent %u stops for good: %s", agent->number, status.last.error.message);
-        }
-        return;
-    }
     if (status.state != CLIENT_IDLE || status.last.result != ERR_OK) {
         sim_fail("agent %u does not come to rest (state %d): %s: %s", agent->number, status.state,
                  err_code_name(status.last.result), status.last.error.message);
@@ -165,20 +137,17 @@ static void check_agent(struct agent *agent, struct views *views)
     }
 }
 
-/* It has to have everything that was said at its site. */
-static bool complete(struct agent *agent)
+/*
+ * It has to have everything that was said at its site, unless the centre kept records of others from it: today it finds
+ * that out with the next record of that author, or never.
+ */
+static bool complete(const struct agent *agent)
 {
-    bool misled = (agent->marks & MARK_WITHHELD) != 0 && !promised.withheld_is_found;
-    bool other_positions = agent->world->host.put_back && !promised.centre_copies_heal;
-    return !stopped(agent) && !misled && !other_positions;
+    return (agent->marks & MARK_WITHHELD) == 0;
 }
 
 static void check_logs(struct world *world)
 {
-    for (size_t i = 0; i < world->ledger.count; i++) {
-        struct said *said = &world->ledger.rows[i];
-        said->elsewhere = said->author >= AGENTS_MAX || !stopped(&world->agents[said->author]);
-    }
     for (size_t i = 0; i < world->agent_count; i++) {
         struct agent *agent = &world->agents[i];
         char who[16];
@@ -202,6 +171,20 @@ static void check_logs(struct world *world)
     }
 }
 
+/*
+ * What the centre itself had said, or had from a device that lost it too, went with an older copy of the centre;
+ * whoever took it in before still holds it, and nobody gives it back.
+ */
+static bool some_lost(const struct world *world, unsigned site)
+{
+    for (size_t i = 0; world->host.put_back && i < world->ledger.count; i++) {
+        if (world->ledger.rows[i].site == site && world->ledger.rows[i].surety == MAYBE) {
+            return true;
+        }
+    }
+    return false;
+}
+
 static void check_views(struct world *world)
 {
     struct views views[AGENTS_MAX];
@@ -210,7 +193,7 @@ static void check_views(struct world *world)
         struct agent *agent = &world->agents[i];
         check_agent(agent, &views[i]);
         const struct views **other = &first[agent->site->number];
-        if (!complete(agent) || agent->marks & MARK_REFUSED) {
+        if (!complete(agent) || agent->marks & MARK_REFUSED || some_lost(world, agent->site->number)) {
             continue;
         }
         if (*other != NULL && memcmp(views[i].tables, (*other)->tables, SHA256_BYTES) != 0) {

@@ -158,6 +158,7 @@ void template_make(void)
     template.now_ms = ((int64_t)date_from_civil(2026, 11, 16) * 24 + 9) * HOUR_MS;
     (void)snprintf(template.folder, sizeof(template.folder), "%s/hf-sim-XXXXXX", parent);
     CHECK(mkdtemp(template.folder) != NULL);
+    report_folder(template.folder);
     folder_make(template.folder, "centre", folder);
     disk_attach(&disk, folder);
     (void)snprintf(path, sizeof(path), "%s/centre.db", folder);
@@ -194,4 +195,5 @@ void template_remove(void)
         }
     }
     CHECK(rmdir(template.folder) == 0);
+    report_folder(NULL);
 }
