@@ -181,7 +181,9 @@ enum exit_code unlock_run(struct cli *cli, int argc, char **argv)
     if (code != EXIT_DONE || call_printed(cli, status)) {
         return code;
     }
-    screen_print(&cli->screen, input.create ? "The vault is made and open.\n\n" : "The vault is open.\n\n");
+    screen_print(&cli->screen, input.create ? "The vault is made and open. 'holdfast key add recovery' makes a key for "
+                                              "the day its passphrase is forgotten.\n\n"
+                                            : "The vault is open.\n\n");
     status_print(&cli->screen, status);
     return EXIT_DONE;
 }

@@ -6,6 +6,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "sync/edge/local_client.h"
 #include "tests/support/world.h"
 
 #define PASSPHRASE "plums, a ladder and rain"
@@ -143,6 +144,76 @@ Test(keys, take_no_other_words)
     (void)laptop_do(laptop, EXIT_USAGE, "key", "list", "all", NULL);
     (void)laptop_do(laptop, EXIT_USAGE, "key", "escrow", "burn", "x", NULL);
     (void)laptop_do(laptop, EXIT_USAGE, "unlock", "--recovery", "--new", NULL);
+}
+
+static void put(const char *name, const char *text, char ret_path[FOLDER_PATH_SIZE])
+{
+    (void)snprintf(ret_path, FOLDER_PATH_SIZE, "%.200s/%s", world.folder, name);
+    file_write(ret_path, slice_of(text, strlen(text)));
+    cr_assert_eq(chmod(ret_path, 0600), 0);
+}
+
+/* The derivations of a change take a second; the replica is locked in the middle of them, or just before or after. */
+Test(keys, are_the_old_or_the_new_when_the_replica_is_locked_during_a_change)
+{
+    char old[FOLDER_PATH_SIZE];
+    char new[FOLDER_PATH_SIZE];
+    put("old", PASSPHRASE "\n", old);
+    put("new", OTHER_PASSPHRASE "\n", new);
+    add_passphrase(PASSPHRASE);
+    for (int delay_ms = 0; delay_ms <= 600; delay_ms += 300) {
+        struct process change = { .name = "change" };
+        (void)snprintf(change.stderr_path, sizeof(change.stderr_path), "%.200s/change.err", world.folder);
+        const char *const argv[] = { program_cli,         "--socket", laptop->socket,          "key", "change",
+                                     "--passphrase-file", old,        "--new-passphrase-file", new,   NULL };
+        process_start(&change, argv);
+        (void)usleep((useconds_t)delay_ms * 1000);
+        lock(laptop);
+        int status = process_wait(&change, TOOL_MS);
+
+        cr_assert(status == EXIT_DONE || status == EXIT_LOCKED, "%d", status);
+        (void)laptop_tell(laptop, status == EXIT_DONE ? EXIT_REFUSED : EXIT_DONE, PASSPHRASE "\n", "unlock", NULL);
+        if (status == EXIT_DONE) {
+            (void)laptop_tell(laptop, EXIT_DONE, OTHER_PASSPHRASE "\n", "unlock", NULL);
+            return;
+        }
+    }
+}
+
+/* Another passphrase by the local API while the command is at work; was it told that somebody else is? */
+static bool add_meanwhile(void)
+{
+    struct error err = { .message = "" };
+    json_t *answer = NULL;
+    json_t *body =
+        json_pack("{s:{s:s},s:{s:s}}", "proof", "passphrase", PASSPHRASE, "key", "passphrase", OTHER_PASSPHRASE);
+    enum err_code rc = local_request(laptop->socket, "POST", "/v1/keys/add", body, 60, &answer, &err);
+    cr_assert(rc == ERR_OK || rc == ERR_BUSY, "%s", err.message);
+    json_decref(answer);
+    json_decref(body);
+    return rc == ERR_BUSY;
+}
+
+Test(keys, change_one_at_a_time)
+{
+    char old[FOLDER_PATH_SIZE];
+    bool met = false;
+    put("old", PASSPHRASE "\n", old);
+    add_passphrase(PASSPHRASE);
+    for (int i = 0; i < 3 && !met; i++) { /* on a machine with more to do they may miss each other */
+        size_t before = count(laptop);
+        struct process command = { .name = "command" };
+        (void)snprintf(command.stderr_path, sizeof(command.stderr_path), "%.200s/command.err", world.folder);
+        const char *const argv[] = { program_cli, "--socket", laptop->socket,      "key", "add",
+                                     "recovery",  "--json",   "--passphrase-file", old,   NULL };
+        process_start(&command, argv);
+        bool busy = add_meanwhile();
+        int status = process_wait(&command, TOOL_MS);
+        cr_assert(status == EXIT_DONE || status == EXIT_REFUSED, "%d", status);
+        met = busy || status == EXIT_REFUSED;
+        cr_assert_eq(count(laptop), before + !busy + (status == EXIT_DONE));
+    }
+    cr_assert(met);
 }
 
 /* ---- recovery keys ---- */
