@@ -31,6 +31,13 @@ static void finish(struct backup_task *task)
     CHECK(uv_timer_stop(&task->timer) == 0);
 }
 
+static uint64_t pages_done(const struct backup_task *task)
+{
+    struct backup_about about;
+    (void)backup_write_about(task->writer, &about);
+    return about.pages_done;
+}
+
 static void on_patience_over(uv_timer_t *timer)
 {
     LOG_WARNING("backup_given_up", "idle_ms=%d", BACKUP_PATIENCE_MS);
@@ -44,9 +51,10 @@ static void wait_for_client(struct backup_task *task)
 
 enum err_code backup_task_begin(struct backup_task *task, struct vault *vault, int64_t now_ms, struct error *err)
 {
-    if (task->writer != NULL) {
+    if (task->writer != NULL && uv_timer_get_due_in(&task->timer) > BACKUP_PATIENCE_MS - TASK_TAKE_OVER_MS) {
         return FAIL(err, BUSY, "begin a backup: another one is running");
     }
+    backup_task_cancel(task);
     TRY(task_id_make(task->id, err));
     TRY(backup_write_begin(vault, now_ms, &task->writer, err));
     wait_for_client(task);
@@ -89,7 +97,7 @@ enum err_code backup_task_end(struct backup_task *task, const char *id, struct b
 void backup_task_cancel(struct backup_task *task)
 {
     if (task->writer != NULL) {
-        LOG_WARNING("backup_given_up", "because=closing");
+        LOG_WARNING("backup_given_up", "pages_done=%llu", (unsigned long long)pages_done(task));
         finish(task);
     }
 }

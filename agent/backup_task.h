@@ -21,6 +21,7 @@
 #define TASK_ID_SIZE 17                          /* 16 hexadecimal digits and NUL */
 #define BACKUP_PIECE_BYTES ((size_t)1024 * 1024) /* of a request or an answer, at most */
 #define BACKUP_PATIENCE_MS 60000
+#define TASK_TAKE_OVER_MS 10000 /* another client may begin when the first has been silent for so long */
 #define BACKUP_NAME_MAX 1024
 
 struct backup_task {
@@ -32,7 +33,7 @@ struct backup_task {
 
 void backup_task_init(struct backup_task *task, uv_loop_t *loop, const char *note_path);
 
-/* ERR_BUSY: one is running, or somebody reads an old state. */
+/* ERR_BUSY: one is running whose client is not silent, or somebody reads an old state. */
 MUST_USE enum err_code backup_task_begin(struct backup_task *task, struct vault *vault, int64_t now_ms,
                                          struct error *err);
 /* The next piece behind what is in `out`; nothing once it is complete. ERR_NOT_FOUND: no such backup runs (any more).

@@ -60,9 +60,13 @@ static enum err_code known(const struct restore_task *task, const char *id, enum
 enum err_code restore_task_begin(struct restore_task *task, struct slice head, bool check_only, struct error *err)
 {
     size_t head_len;
-    if (task->state != RESTORE_IDLE) {
+    uint64_t patience_ms = task->state == RESTORE_KEY ? RESTORE_KEY_PATIENCE_MS : RESTORE_PATIENCE_MS;
+    bool waits = task->state == RESTORE_KEY || task->state == RESTORE_TAKING;
+    if (task->state != RESTORE_IDLE &&
+        (!waits || uv_timer_get_due_in(&task->timer) > patience_ms - TASK_TAKE_OVER_MS)) {
         return FAIL(err, BUSY, "read a backup: another one is being read");
     }
+    restore_task_cancel(task);
     struct slice look = slice_of(head.data, head.len < BACKUP_HEAD_LOOK ? head.len : BACKUP_HEAD_LOOK);
     TRY(backup_head_length(look, &head_len, err));
     TRY(task_id_make(task->id, err));

@@ -65,7 +65,8 @@ struct restore_task {
 void restore_task_init(struct restore_task *task, uv_loop_t *loop, const char *path, void (*changed)(void *context),
                        void *context);
 
-/* `head` is the beginning of the file, at least its whole head. ERR_BUSY: another one is under way. */
+/* `head` is the beginning of the file, at least its whole head. ERR_BUSY: another one is under way whose client is not
+ * silent. */
 MUST_USE enum err_code restore_task_begin(struct restore_task *task, struct slice head, bool check_only,
                                           struct error *err);
 

@@ -289,6 +289,16 @@ Test(backup, runs_once_at_a_time_and_ends_with_the_replica)
     (void)laptop_do(laptop, EXIT_DONE, "backup", file, "--force", NULL);
 }
 
+Test(backup, a_client_that_went_away_keeps_the_next_one_waiting_for_seconds_only)
+{
+    (void)laptop_ask(laptop, "ok", "POST", "/v1/backup", json_object());
+    (void)laptop_do(laptop, EXIT_REFUSED, "backup", file, NULL);
+    cr_assert_not(file_exists(file));
+    (void)sleep(11);
+    (void)laptop_do(laptop, EXIT_DONE, "backup", file, NULL);
+    (void)laptop_do(laptop, EXIT_DONE, "verify", "--backup", file, NULL);
+}
+
 Test(backup, is_asked_for_its_passphrase_and_takes_no_other)
 {
     struct laptop *other = laptop_make(&world, "other", false);
