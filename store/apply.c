@@ -224,7 +224,11 @@ static enum err_code take_own(struct store *store, struct author *author, const 
     if (chain.acked_seq < held.acked_seq) {
         TRY(chain_acked(store, author, &held, err));
     }
-    return fork == 0 ? ERR_OK : fork_issue(store, fork, exchange->received_at_ms, &applied->issued_again, err);
+    if (fork == 0) {
+        return ERR_OK;
+    }
+    TRY(fork_issue(store, fork, exchange->received_at_ms, &applied->issued_again, err));
+    return author->id == store->self.id ? chain_begin(store, err) : ERR_OK;
 }
 
 static enum err_code take_run(struct store *store, const struct store_exchange *exchange, const struct store_run *run,

@@ -362,15 +362,29 @@ static enum err_code own_certificate(struct store *store, struct buf *out, struc
     return rc;
 }
 
-enum err_code chain_begin(struct store *store, struct error *err)
+enum err_code chain_derived(struct store *store, uint32_t incarnation, struct author *ret_author, struct error *err)
 {
     SCOPED(buf_fini) struct buf certificate;
     buf_init(&certificate, CERTIFICATE_DER_MAX);
-    struct author author = { .writer = WRITER_ORGANISATION };
+    struct author author = { .incarnation = incarnation, .writer = WRITER_ORGANISATION };
     memcpy(author.device, store->self.device, DEVICE_ID_BYTES);
-    TRY(draw_incarnation(store, &author.incarnation, err));
     TRY(own_certificate(store, &certificate, err));
-    TRY(add_chain(store, &author, buf_slice(&certificate), err));
+    TRY(chain_ensure(store, &author, buf_slice(&certificate), err));
+    *ret_author = author;
+    return ERR_OK;
+}
+
+enum err_code chain_fresh(struct store *store, struct author *ret_author, struct error *err)
+{
+    uint32_t incarnation;
+    TRY(draw_incarnation(store, &incarnation, err));
+    return chain_derived(store, incarnation, ret_author, err);
+}
+
+enum err_code chain_begin(struct store *store, struct error *err)
+{
+    struct author author;
+    TRY(chain_fresh(store, &author, err));
     sqlite3_stmt *s;
     TRY(db_statement(&store->db, "UPDATE identity SET incarnation = ?1", &s, err));
     bind_int(s, 1, author.incarnation);

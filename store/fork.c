@@ -4,6 +4,9 @@
  *     ... ── k ──┬── k+1 ── k+2 ── ...   the centre's, and from now on ours
  *                └── k+1' ── ... ── n'   set aside as it was: evidence. What it said is issued again, in a chain of
  *                                        its own, with what each op supersedes mapped
+ *
+ * Incarnation and seeds of that chain follow from the branch: if the disk was cloned before the branch was sent, both
+ * machines issue the same ops, and nothing is said twice. Where their branches part, a further chain begins.
  */
 #include <string.h>
 
@@ -68,8 +71,8 @@ static enum err_code add_fork(struct store *store, const struct author *author, 
     sqlite3_stmt *s;
     TRY(db_statement(&store->db,
                      "INSERT INTO fork (author, first_seq, last_seq, before_link, last_link, signed_seq, signature, "
-                     "noticed_at, issued_author, issued_seq) SELECT id, ?2 + 1, newest_seq, ?3, newest_link, "
-                     "iif(signed_seq > ?2, signed_seq, 0), iif(signed_seq > ?2, signature, NULL), ?4, 0, 0 "
+                     "noticed_at) SELECT id, ?2 + 1, newest_seq, ?3, newest_link, "
+                     "iif(signed_seq > ?2, signed_seq, 0), iif(signed_seq > ?2, signature, NULL), ?4 "
                      "FROM author WHERE id = ?1",
                      &s, err));
     bind_int(s, 1, author->id);
@@ -85,7 +88,7 @@ static enum err_code copy_op(struct store *store, int64_t fork, const struct op 
                              struct error *err)
 {
     sqlite3_stmt *s;
-    TRY(db_statement(&store->db, "INSERT INTO forked_op VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)", &s, err));
+    TRY(db_statement(&store->db, "INSERT INTO forked_op VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, NULL, NULL)", &s, err));
     bind_int(s, 1, fork);
     bind_int(s, 2, (int64_t)op->id.seq);
     bind_slice(s, 3, column_slice(from, 1));
@@ -218,18 +221,21 @@ enum err_code fork_take(struct store *store, struct author *author, const struct
     TRY(copy_ops(store, *ret_fork, after_key, last_key, err));
     TRY(remove_ops(store, after_key, last_key, err));
     TRY(unfold_ops(store, *ret_fork, author->id, err));
-    TRY(cut_chain(store, author, keep_seq, before, err));
-    return store->self.id == author->id ? chain_begin(store, err) : ERR_OK;
+    return cut_chain(store, author, keep_seq, before, err);
 }
 
 /* ---- issuing again ---- */
+
+static const char again_context[] = "holdfast/again/v1";
 
 struct issuing {
     int64_t fork;
     uint64_t first_seq;
     uint64_t last_seq;
-    uint32_t incarnation;  /* of the branch */
-    uint64_t issued_first; /* what first_seq becomes */
+    uint32_t incarnation;       /* of the branch */
+    uint8_t link[SHA256_BYTES]; /* of the branch, before the op at hand */
+    struct author chain;        /* where its ops go; id 0: none yet */
+    uint64_t next_seq;
     int64_t now_ms;
 };
 
@@ -238,8 +244,8 @@ static enum err_code begin_issuing(struct store *store, struct issuing *issuing,
     sqlite3_stmt *s;
     bool row;
     TRY(db_statement(&store->db,
-                     "SELECT f.first_seq, f.last_seq, w.incarnation FROM fork f JOIN author w ON w.id = f.author "
-                     "WHERE f.id = ?1",
+                     "SELECT f.first_seq, f.last_seq, w.incarnation, f.before_link FROM fork f "
+                     "JOIN author w ON w.id = f.author WHERE f.id = ?1",
                      &s, err));
     bind_int(s, 1, issuing->fork);
     TRY(db_step(&store->db, s, &row, err));
@@ -249,67 +255,185 @@ static enum err_code begin_issuing(struct store *store, struct issuing *issuing,
     issuing->first_seq = (uint64_t)column_int(s, 0);
     issuing->last_seq = (uint64_t)column_int(s, 1);
     issuing->incarnation = (uint32_t)column_int(s, 2);
+    (void)column_fixed(s, 3, issuing->link, SHA256_BYTES);
     sqlite3_reset(s);
-    issuing->issued_first = store->self.newest_seq + 1;
-    TRY(db_statement(&store->db, "UPDATE fork SET issued_author = ?2, issued_seq = ?3 WHERE id = ?1", &s, err));
+    return ERR_OK;
+}
+
+/* ---- what each op becomes ---- */
+
+static enum err_code issued_as(struct store *store, const struct issuing *issuing, struct op_id *id, struct error *err)
+{
+    sqlite3_stmt *s;
+    bool row;
+    TRY(db_statement(&store->db,
+                     "SELECT issued_incarnation, issued_seq FROM forked_op WHERE fork = ?1 AND seq = ?2 "
+                     "AND issued_seq IS NOT NULL",
+                     &s, err));
     bind_int(s, 1, issuing->fork);
-    bind_int(s, 2, store->self.id);
-    bind_int(s, 3, (int64_t)issuing->issued_first);
-    return db_run(&store->db, s, err);
+    bind_int(s, 2, (int64_t)id->seq);
+    TRY(db_step(&store->db, s, &row, err));
+    if (row) {
+        id->incarnation = (uint32_t)column_int(s, 0);
+        id->seq = (uint64_t)column_int(s, 1);
+        sqlite3_reset(s);
+    }
+    return ERR_OK;
 }
 
 /* What the op stood over in its branch, it stands over under the new numbers. */
-static void map_supersedes(const struct store *store, const struct issuing *issuing, struct op *op,
-                           struct op_id supersedes[OP_SUPERSEDES_MAX])
+static enum err_code map_supersedes(struct store *store, const struct issuing *issuing, struct op *op,
+                                    struct op_id supersedes[OP_SUPERSEDES_MAX], struct error *err)
 {
     for (size_t i = 0; i < op->supersedes_count; i++) {
         struct op_id *id = &supersedes[i];
         *id = op->supersedes[i];
         if (memcmp(id->device, store->self.device, DEVICE_ID_BYTES) == 0 && id->incarnation == issuing->incarnation &&
             id->seq >= issuing->first_seq && id->seq <= issuing->last_seq) {
-            id->seq = issuing->issued_first + id->seq - issuing->first_seq;
-            id->incarnation = store->self.incarnation;
+            TRY(issued_as(store, issuing, id, err));
         }
     }
     op->supersedes = supersedes;
+    return ERR_OK;
+}
+
+static enum err_code note_issued(struct store *store, const struct issuing *issuing, uint64_t seq, struct error *err)
+{
+    sqlite3_stmt *s;
+    TRY(db_statement(&store->db,
+                     "UPDATE forked_op SET issued_incarnation = ?3, issued_seq = ?4 WHERE fork = ?1 AND seq = ?2", &s,
+                     err));
+    bind_int(s, 1, issuing->fork);
+    bind_int(s, 2, (int64_t)seq);
+    bind_int(s, 3, issuing->chain.incarnation);
+    bind_int(s, 4, (int64_t)issuing->next_seq);
+    return db_run(&store->db, s, err);
+}
+
+/* ---- where they go ---- */
+
+static enum err_code next_chain(struct store *store, struct issuing *issuing, struct slice header, struct error *err)
+{
+    uint8_t number[4];
+    uint8_t hash[SHA256_BYTES];
+    put_be32(number, issuing->incarnation);
+    struct slice parts[] = { slice_of_text(again_context),
+                             slice_of(store->stream, STREAM_ID_BYTES),
+                             slice_of(store->self.device, DEVICE_ID_BYTES),
+                             slice_of(number, sizeof(number)),
+                             slice_of(issuing->link, SHA256_BYTES),
+                             header };
+    sha256(parts, ARRAY_LEN(parts), hash);
+    issuing->next_seq = 1;
+    return chain_derived(store, get_be32(hash), &issuing->chain, err);
+}
+
+static enum err_code end_chain(struct store *store, struct issuing *issuing, struct error *err)
+{
+    if (issuing->chain.id != 0) {
+        TRY(oplog_author_save(store, &issuing->chain, err));
+    }
+    issuing->chain = (struct author){ 0 };
+    return ERR_OK;
+}
+
+/* The seed of a block that begins with this op: nobody knows it who does not know the op's salt. */
+static void seed_again(const struct op *op, struct slice header, uint8_t seed[OP_SEED_BYTES])
+{
+    uint8_t hash[SHA256_BYTES];
+    struct slice parts[] = { slice_of_text(again_context), slice_of(op->salt, OP_SALT_BYTES), header };
+    sha256(parts, ARRAY_LEN(parts), hash);
+    memcpy(seed, hash, OP_SEED_BYTES);
+}
+
+/* Appends the op, or finds that it is there already: *ret_done false when another one has its number. */
+static enum err_code put_op(struct store *store, struct issuing *issuing, const struct op *old, struct slice old_header,
+                            struct op *op, bool *ret_done, struct error *err)
+{
+    uint8_t fresh[OP_SEED_BYTES];
+    uint8_t seed[OP_SEED_BYTES] = { 0 };
+    struct author *chain = &issuing->chain;
+    enum err_code admitted;
+    struct error reason;
+    seed_again(old, old_header, fresh);
+    if (!op->erased) {
+        TRY(oplog_seed_own(store, chain, op_salt_block(issuing->next_seq), fresh, seed, err));
+    }
+    TRY(op_number(store, chain, issuing->next_seq, seed, op, err));
+    if (issuing->next_seq <= chain->newest_seq) {
+        return held_is(store, op_key(chain->id, issuing->next_seq), buf_slice(&store->header), ret_done, err);
+    }
+    *ret_done = true;
+    TRY(oplog_admit(store, chain, op, &admitted, &reason, err));
+    return op_append(store, chain, op, admitted == ERR_OK ? NULL : reason.message, issuing->now_ms, err);
+}
+
+static enum err_code issue_op(struct store *store, struct issuing *issuing, const struct op *old,
+                              struct slice old_header, struct error *err)
+{
+    struct op_id supersedes[OP_SUPERSEDES_MAX];
+    struct op op = *old;
+    bool done = false;
+    TRY(map_supersedes(store, issuing, &op, supersedes, err));
+    if (issuing->chain.id != 0) {
+        TRY(put_op(store, issuing, old, old_header, &op, &done, err));
+    }
+    if (!done) {
+        TRY(end_chain(store, issuing, err));
+        TRY(next_chain(store, issuing, old_header, err));
+        TRY(put_op(store, issuing, old, old_header, &op, &done, err));
+    }
+    if (!done) { /* its number is another one's by chance */
+        TRY(end_chain(store, issuing, err));
+        issuing->next_seq = 1;
+        TRY(chain_fresh(store, &issuing->chain, err));
+        TRY(put_op(store, issuing, old, old_header, &op, &done, err));
+        CHECK(done);
+    }
+    TRY(note_issued(store, issuing, old->id.seq, err));
+    issuing->next_seq++;
+    return ERR_OK;
 }
 
 static enum err_code read_forked(struct store *store, const struct issuing *issuing, uint64_t seq, struct op_batch *one,
-                                 struct error *err)
+                                 struct buf *header, struct error *err)
 {
     sqlite3_stmt *s;
     bool row;
     struct op op;
     struct op_id supersedes[OP_SUPERSEDES_MAX];
     op_batch_clear(one);
-    TRY(db_statement(&store->db, "SELECT header, body FROM forked_op WHERE fork = ?1 AND seq = ?2", &s, err));
+    buf_clear(header);
+    TRY(db_statement(&store->db, "SELECT header, body, salt FROM forked_op WHERE fork = ?1 AND seq = ?2", &s, err));
     bind_int(s, 1, issuing->fork);
     bind_int(s, 2, (int64_t)seq);
     TRY(db_step(&store->db, s, &row, err));
     if (!row) {
         return FAIL(err, DAMAGED, "find record %llu of a branch that was set aside", (unsigned long long)seq);
     }
-    enum err_code rc = op_header_decode(column_slice(s, 0), &op, supersedes, err);
-    op.erased = sqlite3_column_type(s, 1) == SQLITE_NULL;
-    op.body = op.erased ? slice_of("", 0) : column_slice(s, 1);
+    struct slice bytes = column_slice(s, 0);
+    enum err_code rc = buf_append(header, bytes.data, bytes.len, err);
+    rc = rc == ERR_OK ? op_header_decode(bytes, &op, supersedes, err) : rc;
     if (rc == ERR_OK) {
+        op.erased = sqlite3_column_type(s, 1) == SQLITE_NULL;
+        op.body = op.erased ? slice_of("", 0) : column_slice(s, 1);
+        (void)column_fixed(s, 2, op.salt, OP_SALT_BYTES);
         rc = op_batch_add(one, &op, err);
     }
     sqlite3_reset(s);
     return rc;
 }
 
-static enum err_code issue_each(struct store *store, const struct issuing *issuing, struct op_batch *one,
-                                struct error *err)
+static enum err_code issue_each(struct store *store, struct issuing *issuing, struct op_batch *one, struct error *err)
 {
+    SCOPED(buf_fini) struct buf header;
+    buf_init(&header, OP_HEADER_MAX);
     for (uint64_t seq = issuing->first_seq; seq <= issuing->last_seq; seq++) {
-        struct op_id supersedes[OP_SUPERSEDES_MAX];
-        TRY(read_forked(store, issuing, seq, one, err));
-        struct op *op = &one->ops[0];
-        map_supersedes(store, issuing, op, supersedes);
-        TRY(write_again(store, op, issuing->now_ms, err));
+        TRY(read_forked(store, issuing, seq, one, &header, err));
+        TRY(issue_op(store, issuing, &one->ops[0], buf_slice(&header), err));
+        op_link_next(issuing->link, buf_slice(&header), issuing->link);
     }
-    return oplog_author_save(store, &store->self, err);
+    return end_chain(store, issuing, err);
 }
 
 enum err_code fork_issue(struct store *store, int64_t fork, int64_t now_ms, size_t *ret_issued, struct error *err)

@@ -209,15 +209,20 @@ enum err_code oplog_seed_keep(struct store *store, int64_t author, uint64_t bloc
     return ERR_OK;
 }
 
-enum err_code oplog_seed_own(struct store *store, uint64_t block, uint8_t ret_seed[OP_SEED_BYTES], struct error *err)
+enum err_code oplog_seed_own(struct store *store, const struct author *author, uint64_t block, const uint8_t *fresh,
+                             uint8_t ret_seed[OP_SEED_BYTES], struct error *err)
 {
     bool found;
-    TRY(seed_find(store, store->self.id, block, ret_seed, &found, err));
+    TRY(seed_find(store, author->id, block, ret_seed, &found, err));
     if (found) {
         return ERR_OK;
     }
-    TRY(random_bytes(ret_seed, OP_SEED_BYTES, err));
-    return seed_insert(store, store->self.id, block, ret_seed, err);
+    if (fresh != NULL) {
+        memcpy(ret_seed, fresh, OP_SEED_BYTES);
+    } else {
+        TRY(random_bytes(ret_seed, OP_SEED_BYTES, err));
+    }
+    return seed_insert(store, author->id, block, ret_seed, err);
 }
 
 enum err_code store_salt_seed(struct store *store, const uint8_t device[DEVICE_ID_BYTES], uint32_t incarnation,

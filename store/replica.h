@@ -103,9 +103,9 @@ MUST_USE enum err_code oplog_insert(struct store *store, const struct author *au
 /* Keeps a block's seed; false when another is held already. */
 MUST_USE enum err_code oplog_seed_keep(struct store *store, int64_t author, uint64_t block,
                                        const uint8_t seed[OP_SEED_BYTES], bool *ret_same, struct error *err);
-/* Of our own next op: the held seed, or a new one kept. */
-MUST_USE enum err_code oplog_seed_own(struct store *store, uint64_t block, uint8_t ret_seed[OP_SEED_BYTES],
-                                      struct error *err);
+/* Of a chain of ours: the held seed of a block, or `fresh` (NULL: a random one), which is kept. */
+MUST_USE enum err_code oplog_seed_own(struct store *store, const struct author *author, uint64_t block,
+                                      const uint8_t *fresh, uint8_t ret_seed[OP_SEED_BYTES], struct error *err);
 
 /* Reads one row of `op` (header, salt, body at column `at`, at + 1, at + 2) into an op that borrows from the statement.
  */
@@ -136,16 +136,25 @@ MUST_USE enum err_code chain_ensure(struct store *store, struct author *author, 
                                     struct error *err);
 /* Each chain with ops is to be compared with what the centre holds. */
 MUST_USE enum err_code chains_ask(struct store *store, struct error *err);
+/* The chain of an incarnation that follows from something, begun if need be. */
+MUST_USE enum err_code chain_derived(struct store *store, uint32_t incarnation, struct author *ret_author,
+                                     struct error *err);
+/* A chain of a fresh incarnation. */
+MUST_USE enum err_code chain_fresh(struct store *store, struct author *ret_author, struct error *err);
 /* A fresh incarnation, in which ops are made from now on. */
 MUST_USE enum err_code chain_begin(struct store *store, struct error *err);
 
 /* ---- store/write.c ---- */
 
 /*
- * Appends what an op says to the chain of new ops, as it was said: kind, subject, actor, times, hlc, what it supersedes
- * and body (or body_hash, when erased). The rest of it is made here. One that is not admitted is kept as quarantined.
+ * Gives an op the number `seq` of a chain of ours, and what follows from it; its salt comes from the block's `seed`.
+ * Its header is left in store->header.
  */
-MUST_USE enum err_code write_again(struct store *store, struct op *op, int64_t now_ms, struct error *err);
+MUST_USE enum err_code op_number(struct store *store, const struct author *author, uint64_t seq,
+                                 const uint8_t seed[OP_SEED_BYTES], struct op *op, struct error *err);
+/* Appends it, with the header as op_number left it, to the chain that it was numbered for. */
+MUST_USE enum err_code op_append(struct store *store, struct author *author, const struct op *op,
+                                 const char *quarantine, int64_t now_ms, struct error *err);
 
 /* ---- store/fork.c ---- */
 
@@ -155,7 +164,7 @@ MUST_USE enum err_code write_again(struct store *store, struct op *op, int64_t n
  */
 MUST_USE enum err_code fork_take(struct store *store, struct author *author, const struct store_run *run,
                                  int64_t now_ms, int64_t *ret_fork, struct error *err);
-/* Issues the ops of a branch set aside again, in the chain of new ops. */
+/* Issues the ops of a branch set aside again, in a chain that follows from the branch. */
 MUST_USE enum err_code fork_issue(struct store *store, int64_t fork, int64_t now_ms, size_t *ret_issued,
                                   struct error *err);
 /* The device's signature over the last op of a run, after which its link is `link`. */

@@ -52,8 +52,7 @@ CREATE TABLE op (
 CREATE INDEX op_subject ON op (subject) WHERE kind <> 5;
 CREATE INDEX op_quarantined ON op (id) WHERE quarantine IS NOT NULL;
 
--- A branch of one of this device's own histories whose place another one took: it is evidence and stays as it was. Its ops were
--- issued again in the chain issued_author, from issued_seq on.
+-- A branch of one of this device's own histories whose place another one took: it is evidence and stays as it was.
 CREATE TABLE fork (
     id             INTEGER PRIMARY KEY,
     author         INTEGER NOT NULL,
@@ -63,19 +62,20 @@ CREATE TABLE fork (
     last_link      BLOB NOT NULL CHECK (length(last_link) = 32),
     signed_seq     INTEGER NOT NULL,         -- 0: nothing of the branch was signed
     signature      BLOB,
-    noticed_at     INTEGER NOT NULL,
-    issued_author  INTEGER NOT NULL,
-    issued_seq     INTEGER NOT NULL
+    noticed_at     INTEGER NOT NULL
 ) STRICT;
 
+-- Issued again: as op issued_seq of this device's issued_incarnation.
 CREATE TABLE forked_op (
-    fork         INTEGER NOT NULL REFERENCES fork (id),
-    seq          INTEGER NOT NULL,
-    header       BLOB NOT NULL,
-    salt         BLOB,                       -- NULL, as the body: erased
-    body         BLOB,
-    quarantine   TEXT,
-    received_at  INTEGER NOT NULL,
+    fork                INTEGER NOT NULL REFERENCES fork (id),
+    seq                 INTEGER NOT NULL,
+    header              BLOB NOT NULL,
+    salt                BLOB,                -- NULL, as the body: erased
+    body                BLOB,
+    quarantine          TEXT,
+    received_at         INTEGER NOT NULL,
+    issued_incarnation  INTEGER,
+    issued_seq          INTEGER,
     PRIMARY KEY (fork, seq)
 ) STRICT, WITHOUT ROWID;
 

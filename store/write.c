@@ -135,34 +135,27 @@ static enum err_code newest_about(struct store *store, const struct op *op, uint
 
 /* ---- one op ---- */
 
-/* Gives an op the next number in our chain, and what follows from it; its header is in store->header. */
-static enum err_code number_op(struct store *store, struct op *op, struct error *err)
+enum err_code op_number(struct store *store, const struct author *author, uint64_t seq,
+                        const uint8_t seed[OP_SEED_BYTES], struct op *op, struct error *err)
 {
-    const struct author *self = &store->self;
-    if (self->newest_seq == OP_SEQ_MAX) {
-        return FAIL(err, LIMIT, "record: this device's log is full");
-    }
-    uint8_t seed[OP_SEED_BYTES];
-    op->id = (struct op_id){ .incarnation = self->incarnation, .seq = self->newest_seq + 1 };
-    memcpy(op->id.device, self->device, DEVICE_ID_BYTES);
+    op->id = (struct op_id){ .incarnation = author->incarnation, .seq = seq };
+    memcpy(op->id.device, author->device, DEVICE_ID_BYTES);
     memcpy(op->stream, store->stream, STREAM_ID_BYTES);
     if (!op->erased) {
-        TRY(oplog_seed_own(store, op_salt_block(op->id.seq), seed, err));
-        op_salt(seed, op->id.seq, op->salt);
+        op_salt(seed, seq, op->salt);
         op_body_hash(op->salt, op->body, op->body_hash);
     }
     buf_clear(&store->header);
     return op_header_encode(op, &store->header, err);
 }
 
-static enum err_code keep_op(struct store *store, const struct op *op, const char *quarantine, int64_t now_ms,
-                             struct error *err)
+enum err_code op_append(struct store *store, struct author *author, const struct op *op, const char *quarantine,
+                        int64_t now_ms, struct error *err)
 {
-    struct author *self = &store->self;
-    TRY(oplog_insert(store, self, op, buf_slice(&store->header), true, quarantine, now_ms, err));
-    self->newest_seq = op->id.seq;
-    op_link_next(self->newest_link, buf_slice(&store->header), self->newest_link);
-    return quarantine == NULL ? fold_op(store, op_key(self->id, op->id.seq), op, err) : ERR_OK;
+    TRY(oplog_insert(store, author, op, buf_slice(&store->header), true, quarantine, now_ms, err));
+    author->newest_seq = op->id.seq;
+    op_link_next(author->newest_link, buf_slice(&store->header), author->newest_link);
+    return quarantine == NULL ? fold_op(store, op_key(author->id, op->id.seq), op, err) : ERR_OK;
 }
 
 /* op->hlc: what it has to come after; 0: nothing but the clock. */
@@ -170,23 +163,21 @@ static enum err_code append(struct store *store, struct op *op, int64_t now_ms, 
 {
     enum err_code admitted;
     struct error reason;
+    uint8_t seed[OP_SEED_BYTES];
+    struct author *self = &store->self;
+    if (self->newest_seq == OP_SEQ_MAX) {
+        return FAIL(err, LIMIT, "record: this device's log is full");
+    }
     uint64_t hlc = next_hlc(store, now_ms);
     op->hlc = op->hlc < hlc || op->hlc == INT64_MAX ? hlc : op->hlc + 1;
-    TRY(number_op(store, op, err));
-    TRY(oplog_admit(store, &store->self, op, &admitted, &reason, err));
+    uint64_t seq = self->newest_seq + 1;
+    TRY(oplog_seed_own(store, self, op_salt_block(seq), NULL, seed, err));
+    TRY(op_number(store, self, seq, seed, op, err));
+    TRY(oplog_admit(store, self, op, &admitted, &reason, err));
     if (admitted != ERR_OK) {
         return error_set(err, admitted, "%s", reason.message);
     }
-    return keep_op(store, op, NULL, now_ms, err);
-}
-
-enum err_code write_again(struct store *store, struct op *op, int64_t now_ms, struct error *err)
-{
-    enum err_code admitted;
-    struct error reason;
-    TRY(number_op(store, op, err));
-    TRY(oplog_admit(store, &store->self, op, &admitted, &reason, err));
-    return keep_op(store, op, admitted == ERR_OK ? NULL : reason.message, now_ms, err);
+    return op_append(store, self, op, NULL, now_ms, err);
 }
 
 static enum err_code plan_attendance(struct store *store, const struct store_entry *entry, struct op *op,

@@ -330,6 +330,36 @@ Test(copies, two_machines_with_one_identity_both_go_on_and_are_named)
     laptop_fini(&twin);
 }
 
+Test(copies, what_two_machines_issue_again_of_one_branch_is_said_once)
+{
+    struct laptop twin;
+    laptop_record(&one, 2);
+    sync_now(&one);
+    laptop_save(&one);
+    laptop_record(&one, 3);
+    sync_now(&one);
+    laptop_put_back(&one);
+    laptop_record(&one, 4); /* under taken numbers, and not sent before the disk is cloned */
+    laptop_clone(&one, &twin);
+    laptop_record(&one, 1);
+    laptop_record(&twin, 2);
+    sync_now(&one);
+    sync_now(&twin);
+    sync_now(&one);
+    sync_now(&twin);
+    sync_now(&other);
+    expect_whole(&one, 12);
+    expect_whole(&twin, 12);
+    expect_whole(&other, 12);
+    expect_equal(&one, &other);
+    expect_equal(&twin, &other);
+    struct store_counts counts;
+    cr_assert_eq(query_counts(other.store, &counts, NULL), ERR_OK);
+    cr_assert_eq(counts.ops, 12, "%llu ops: none twice", (unsigned long long)counts.ops);
+    world_verify(&world);
+    laptop_fini(&twin);
+}
+
 /* ---- anything goes ---- */
 
 static uint64_t rng;
