@@ -7,7 +7,7 @@
 #include "tests/sim/acts.h"
 #include "tests/sim/template.h"
 
-enum { STEPS_DEFAULT = 40 };
+enum { STEPS_DEFAULT = 32 };
 
 struct plan {
     uint64_t first;
