@@ -220,8 +220,8 @@ static void lie_refusals(struct lie *lie)
     }
     MUST(store_sync_read(lie->agent->store, &sync, must));
     if (sync.newest_seq > 0) {
-        response->refusals[0] =
-            (struct exchange_refusal){ .seq = sync.newest_seq, .reason = slice_of_text("not wanted") };
+        uint64_t seq = 1 + chance_below(&lie->world->chance, (uint32_t)sync.newest_seq);
+        response->refusals[0] = (struct exchange_refusal){ .seq = seq, .reason = slice_of_text("not wanted") };
         response->refusal_count = 1;
         lie->agent->marks |= MARK_REFUSED;
     }
@@ -250,9 +250,9 @@ static void lie_deep(struct lie *lie)
 }
 
 static void (*const lies[])(struct lie *lie) = {
-    lie_withhold, lie_reorder, lie_double,       lie_rewrite, lie_rewrite, lie_bend,  lie_stranger,
-    lie_bomb,     lie_cursor,  lie_acknowledged, lie_receipt, lie_more,    lie_later, lie_clock,
-    lie_refusals, lie_past,    lie_past,         lie_noise,   lie_deep,
+    lie_withhold, lie_reorder,  lie_double,       lie_rewrite, lie_rewrite, lie_bend,  lie_stranger,
+    lie_bomb,     lie_cursor,   lie_acknowledged, lie_receipt, lie_more,    lie_later, lie_clock,
+    lie_refusals, lie_refusals, lie_refusals,     lie_past,    lie_past,    lie_noise, lie_deep,
 };
 
 void liar_change(struct world *world, struct agent *agent, struct message *answer)
