@@ -1,11 +1,8 @@
 #include "world.h"
 
-#include <string.h>
-#include <unistd.h>
-
 #include "shim.h"
 
-/* Every call to the file system fails once, or from there on, or the power goes: what was committed is there, once. */
+/* Every call of the VFS fails once, or from there on: what was committed is there, once. */
 
 TestSuite(vault_fault, .timeout = 570);
 
@@ -107,90 +104,4 @@ Test(vault_fault, of_every_call_from_any_one_on_loses_nothing_committed)
 Test(vault_fault, of_a_full_disk_at_any_call_loses_nothing_committed)
 {
     fail_each_call(true, SQLITE_FULL);
-}
-
-static long calls_of_a_whole_run(void)
-{
-    struct world world;
-    struct outcome outcome = { 0 };
-    world_make(&world);
-    shim_reset();
-    shim.power_loss_at = 1000000;
-    cr_assert(work(&world, &outcome));
-    long calls = shim.calls;
-    world_fini(&world);
-    shim_reset();
-    return calls;
-}
-
-Test(vault_fault, of_power_at_any_moment_loses_nothing_committed)
-{
-    long calls = calls_of_a_whole_run();
-    for (uint64_t seed = 1; seed <= 600; seed++) {
-        struct world world;
-        struct outcome outcome = { 0 };
-        world_make(&world);
-        shim_reset();
-        shim.seed = seed;
-        shim.power_loss_at = 1 + (long)((seed * 7919) % (uint64_t)calls);
-        (void)work(&world, &outcome);
-        cr_assert(shim.power_lost);
-
-        (void)unlink(world.path);
-        (void)unlink(world_file(&world, "-wal"));
-        shim_after_power_loss(world.path, world.path);
-        shim_reset();
-
-        check(&world, &outcome, "after losing power with seed", (long)seed);
-        world_fini(&world);
-    }
-}
-
-/* SQLite's memory, with one request that fails. */
-static sqlite3_mem_methods memory;
-static long requests;
-static long refuse_at;
-
-static void *request(int size)
-{
-    return ++requests == refuse_at ? NULL : memory.xMalloc(size);
-}
-
-static void *request_again(void *old, int size)
-{
-    return ++requests == refuse_at ? NULL : memory.xRealloc(old, size);
-}
-
-static void memory_watch(void)
-{
-    cr_assert_eq(sqlite3_config(SQLITE_CONFIG_GETMALLOC, &memory), SQLITE_OK);
-    sqlite3_mem_methods watched = memory;
-    watched.xMalloc = request;
-    watched.xRealloc = request_again;
-    cr_assert_eq(sqlite3_config(SQLITE_CONFIG_MALLOC, &watched), SQLITE_OK);
-}
-
-Test(vault_fault, of_memory_at_many_moments_loses_nothing_committed)
-{
-    memory_watch();
-    long tried = 0;
-    for (long n = 1;; n += 1 + n / 25) {
-        struct world world;
-        struct outcome outcome = { 0 };
-        world_make(&world);
-        shim_reset();
-        requests = 0;
-        refuse_at = n;
-        bool done = work(&world, &outcome);
-        bool refused = requests >= n;
-        refuse_at = 0;
-        check(&world, &outcome, "after refusing memory request", n);
-        world_fini(&world);
-        tried++;
-        if (!refused) {
-            cr_assert(done);
-            cr_assert_gt(tried, 100);
-            return;
-        }
-    }
 }

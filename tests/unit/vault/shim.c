@@ -1,42 +1,18 @@
 #include "shim.h"
 
 #include <criterion/criterion.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "crypto/vault/vault_internal.h"
 
-enum { DISKS = 3, SECTOR = 512 };
-
 struct shim shim;
-
-/* What a disk has of one file, and what was written since the last sync. */
-struct change {
-    struct change *next;
-    long at; /* -1: the file is cut to `len` */
-    size_t len;
-    uint8_t bytes[];
-};
-
-struct disk {
-    char name[128];
-    bool used;
-    bool gone;
-    uint8_t *durable;
-    size_t size;
-    struct change *first;
-    struct change **last;
-};
 
 struct shim_file {
     sqlite3_file handle;
     sqlite3_file *below;
-    struct disk *disk;
     bool temporary;
 };
 
-static struct disk disks[DISKS];
 static sqlite3_vfs *base;
 static sqlite3_vfs vfs;
 
@@ -49,141 +25,11 @@ static struct shim_file *of(sqlite3_file *handle)
 static int fate(void)
 {
     shim.calls++;
-    if (shim.power_loss_at != 0 && shim.calls >= shim.power_loss_at) {
-        shim.power_lost = true;
-    }
-    if (shim.power_lost) {
-        return SQLITE_IOERR;
-    }
     if (shim.fail_at != 0 && (shim.calls == shim.fail_at || (shim.fail_for_good && shim.calls > shim.fail_at))) {
         shim.failed = true;
         return shim.fail_code;
     }
     return SQLITE_OK;
-}
-
-static struct disk *disk_of(const char *name, bool make)
-{
-    struct disk *unused = NULL;
-    for (size_t i = 0; i < DISKS; i++) {
-        if (disks[i].used && strcmp(disks[i].name, name) == 0) {
-            return &disks[i];
-        }
-        unused = disks[i].used ? unused : &disks[i];
-    }
-    if (make) {
-        cr_assert_not_null(unused);
-        *unused = (struct disk){ .used = true };
-        unused->last = &unused->first;
-        (void)snprintf(unused->name, sizeof(unused->name), "%s", name);
-        return unused;
-    }
-    return NULL;
-}
-
-static void change_note(struct disk *disk, const void *bytes, size_t len, long at)
-{
-    struct change *change = malloc(sizeof(*change) + (at < 0 ? 0 : len));
-    *change = (struct change){ .at = at, .len = len };
-    if (at >= 0) {
-        memcpy(change->bytes, bytes, len);
-    }
-    *disk->last = change;
-    disk->last = &change->next;
-}
-
-static void disk_resize(struct disk *disk, size_t size)
-{
-    disk->durable = realloc(disk->durable, size + 1);
-    if (size > disk->size) {
-        memset(disk->durable + disk->size, 0, size - disk->size);
-    }
-    disk->size = size;
-}
-
-static void change_apply(struct disk *disk, const struct change *change, size_t len)
-{
-    if (change->at < 0) {
-        disk_resize(disk, change->len);
-        return;
-    }
-    if (disk->size < (size_t)change->at + len) {
-        disk_resize(disk, (size_t)change->at + len);
-    }
-    memcpy(disk->durable + change->at, change->bytes, len);
-}
-
-static void disk_sync(struct disk *disk)
-{
-    for (struct change *change = disk->first; change != NULL;) {
-        struct change *next = change->next;
-        change_apply(disk, change, change->len);
-        free(change);
-        change = next;
-    }
-    disk->first = NULL;
-    disk->last = &disk->first;
-}
-
-/* What lies in a file that is opened for the first time has been durable for long. */
-static void disk_take(struct disk *disk, sqlite3_file *below)
-{
-    sqlite3_int64 size = 0;
-    cr_assert_eq(below->pMethods->xFileSize(below, &size), SQLITE_OK);
-    disk_resize(disk, (size_t)size);
-    if (size > 0) {
-        cr_assert_eq(below->pMethods->xRead(below, disk->durable, (int)size, 0), SQLITE_OK);
-    }
-}
-
-static uint64_t seeded(void)
-{
-    shim.seed += 0x9e3779b97f4a7c15u;
-    uint64_t mixed = (shim.seed ^ (shim.seed >> 30)) * 0xbf58476d1ce4e5b9u;
-    mixed = (mixed ^ (mixed >> 27)) * 0x94d049bb133111ebu;
-    return mixed ^ (mixed >> 31);
-}
-
-/* Kept, lost, or cut at a sector. */
-static void disk_lose_power(struct disk *disk)
-{
-    for (struct change *change = disk->first; change != NULL; change = change->next) {
-        uint64_t luck = seeded() % 4;
-        size_t cut = change->len > SECTOR ? (size_t)(seeded() % (change->len / SECTOR)) * SECTOR : 0;
-        if (luck != 0) {
-            change_apply(disk, change, luck == 1 && change->at >= 0 ? cut : change->len);
-        }
-    }
-}
-
-static void disk_free(struct disk *disk)
-{
-    for (struct change *change = disk->first; change != NULL;) {
-        struct change *next = change->next;
-        free(change);
-        change = next;
-    }
-    free(disk->durable);
-    *disk = (struct disk){ 0 };
-}
-
-void shim_after_power_loss(const char *path, const char *to)
-{
-    static const char *const SUFFIXES[] = { "", "-wal", ".fresh" };
-    for (size_t i = 0; i < ARRAY_LEN(SUFFIXES); i++) {
-        char name[128];
-        (void)snprintf(name, sizeof(name), "%s%s", path, SUFFIXES[i]);
-        struct disk *disk = disk_of(name, false);
-        (void)snprintf(name, sizeof(name), "%s%s", to, SUFFIXES[i]);
-        if (disk == NULL || disk->gone) {
-            continue;
-        }
-        disk_lose_power(disk);
-        FILE *file = fopen(name, "wb");
-        cr_assert_not_null(file);
-        cr_assert(disk->size == 0 || fwrite(disk->durable, 1, disk->size, file) == disk->size);
-        cr_assert_eq(fclose(file), 0);
-    }
 }
 
 /* Methods
@@ -217,9 +63,6 @@ static int shim_write(sqlite3_file *handle, const void *bytes, int amount, sqlit
     if (shim.lose_notes && amount == FRESH_NOTE_BYTES) {
         return SQLITE_OK;
     }
-    if (file->disk != NULL) {
-        change_note(file->disk, bytes, (size_t)amount, (long)at);
-    }
     return file->below->pMethods->xWrite(file->below, bytes, amount, at);
 }
 
@@ -230,24 +73,14 @@ static int shim_truncate(sqlite3_file *handle, sqlite3_int64 size)
     if (rc != SQLITE_OK) {
         return rc;
     }
-    if (file->disk != NULL) {
-        change_note(file->disk, NULL, (size_t)size, -1);
-    }
     return file->below->pMethods->xTruncate(file->below, size);
 }
 
 static int shim_sync(sqlite3_file *handle, int flags)
 {
-    struct shim_file *file = of(handle);
-    int rc = fate();
-    if (rc != SQLITE_OK) {
-        return rc;
-    }
+    (void)handle;
     (void)flags;
-    if (file->disk != NULL) {
-        disk_sync(file->disk);
-    }
-    return SQLITE_OK; /* the real disk need not spin for a simulated one */
+    return fate(); /* the real disk need not spin for a test */
 }
 
 static int shim_file_size(sqlite3_file *handle, sqlite3_int64 *ret_size)
@@ -349,13 +182,6 @@ static int shim_open(sqlite3_vfs *self, const char *name, sqlite3_file *handle, 
     rc = rc != SQLITE_OK ? rc : base->xOpen(base, name, file->below, flags, ret_flags);
     if (rc == SQLITE_OK) {
         handle->pMethods = &METHODS;
-        file->disk = name != NULL && shim.power_loss_at != 0 ? disk_of(name, true) : NULL;
-        if (file->disk != NULL && file->disk->durable == NULL) {
-            disk_take(file->disk, file->below);
-        }
-        if (file->disk != NULL) {
-            file->disk->gone = false;
-        }
     }
     return rc;
 }
@@ -365,12 +191,6 @@ static int shim_delete(sqlite3_vfs *self, const char *name, int sync_folder)
     (void)self;
     int rc = fate();
     rc = rc != SQLITE_OK ? rc : base->xDelete(base, name, sync_folder);
-    struct disk *disk = rc == SQLITE_OK ? disk_of(name, false) : NULL;
-    if (disk != NULL) {
-        disk_sync(disk);
-        disk->gone = true;
-        disk->size = 0;
-    }
     return rc;
 }
 
@@ -401,9 +221,6 @@ void shim_reset(void)
         vfs.xAccess = shim_access;
         vfs.xFullPathname = shim_full_pathname;
         cr_assert_eq(sqlite3_vfs_register(&vfs, 0), SQLITE_OK);
-    }
-    for (size_t i = 0; i < DISKS; i++) {
-        disk_free(&disks[i]);
     }
     shim = (struct shim){ 0 };
     vault_test_set_base_vfs("shim");
