@@ -10,7 +10,7 @@
 
 #include "tests/sim/acts.h"
 
-enum { PEOPLE = 4, REFERRALS = 4, DAYS = 6, BATCH_MAX = 3 };
+enum { PEOPLE = 3, REFERRALS = 3, DAYS = 3, BATCH_MAX = 3 };
 
 /* An entry with the texts and ids that it borrows. */
 struct draft {
