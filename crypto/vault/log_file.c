@@ -14,6 +14,11 @@
  *   - The header, then whole frames: recovery looking for the end. There a frame that does not open is the end.
  *   - Every other read of a frame is of one that was committed: it opens, or the read fails.
  * A frame's own header is final only at the commit, so the salts that a page is bound to come from the file's header.
+ *
+ * From the first frame that a transaction replaces SQLite leaves salts and checksums zero and fills them in at the
+ * commit, from that frame on. SQLite 3.40 forgets that a rollback to a savepoint may have taken the log back to before
+ * that frame: those that then follow stay zero, the chain breaks there, and after a crash the whole commit would be
+ * gone. It reads the checksum in front of the first frame that it corrects; chain_mend() fills the others in before.
  */
 #include "base/log.h"
 #include "crypto/vault/log_internal.h"
@@ -256,11 +261,84 @@ static int shape_unknown(struct vault_file *file, int amount, sqlite3_int64 at)
     return vault_refused(file->vault, &why, "use '%s-wal'", file->vault->path);
 }
 
+struct chain {
+    uint32_t frame; /* the last one that has its checksum, 0: the log's header */
+    bool big_endian;
+    uint32_t sum[2];
+};
+
+static int chain_find(struct vault_file *file, uint32_t frame, struct chain *ret_chain)
+{
+    static const uint8_t ZERO[SALTS_BYTES] = { 0 };
+    uint8_t log[HEADER_BYTES] = { 0 };
+    uint8_t header[FRAME_HEADER_BYTES];
+    const uint8_t *sum = log + AT_CHECKSUM;
+    int rc = log_header_read(file, log);
+    for (; rc == SQLITE_OK && frame > 0; frame--) {
+        rc = frame_header_read(file, frame, header);
+        if (rc == SQLITE_OK && memcmp(header + AT_FRAME_SALTS, ZERO, SALTS_BYTES) != 0) {
+            sum = header + AT_FRAME_CHECKSUM;
+            break;
+        }
+    }
+    *ret_chain = (struct chain){ .frame = frame,
+                                 .big_endian = log_big_endian(log),
+                                 .sum = { get_be32(sum), get_be32(sum + 4) } };
+    return rc;
+}
+
+/* One frame more of the chain. */
+static int chain_extend(struct vault_file *file, struct chain *chain)
+{
+    struct log_state *state = log_state_of(file);
+    uint8_t header[FRAME_HEADER_BYTES];
+    uint8_t page[PAGE_BYTES];
+    struct error err;
+    uint32_t frame = chain->frame + 1;
+    int rc = frame_read(file, frame, header);
+    if (rc != SQLITE_OK) {
+        return rc;
+    }
+    enum err_code opened = frame_open(state, frame, header, page, &err);
+    if (opened != ERR_OK) {
+        return opened == ERR_DAMAGED ? refused(file, &err, frame) : SQLITE_IOERR_READ;
+    }
+    log_checksum(chain->big_endian, header, AT_FRAME_SALTS, chain->sum);
+    log_checksum(chain->big_endian, page, PAGE_BYTES, chain->sum);
+    secret_wipe(page, sizeof(page));
+    memcpy(header + AT_FRAME_SALTS, state->salts, SALTS_BYTES);
+    put_be32(header + AT_FRAME_CHECKSUM, chain->sum[0]);
+    put_be32(header + AT_FRAME_CHECKSUM + 4, chain->sum[1]);
+    chain->frame = frame;
+    return frame_header_write(file, frame, header);
+}
+
+/* The checksum of the frame, or of the last in the log if a rollback left it behind that. */
+static int chain_mend(struct vault_file *file, uint32_t frame, uint8_t out[CHECKSUM_BYTES])
+{
+    const struct log_state *state = log_state_of(file);
+    uint32_t last = state->appended != 0 && state->appended < frame ? state->appended : frame;
+    struct chain chain;
+    int rc = chain_find(file, last, &chain);
+    if (rc == SQLITE_OK && chain.frame < last) {
+        LOG_INFO("vault_log_chain_mended", "from=%u to=%u", chain.frame + 1, last);
+    }
+    while (rc == SQLITE_OK && chain.frame < last) {
+        rc = chain_extend(file, &chain);
+    }
+    put_be32(out, chain.sum[0]);
+    put_be32(out + 4, chain.sum[1]);
+    return rc;
+}
+
 /* SQLite reads back the running checksum in front of a frame that it corrects. */
 static int checksum_read(struct vault_file *file, struct log_place place, uint8_t out[CHECKSUM_BYTES])
 {
     uint8_t header[HEADER_BYTES] = { 0 };
-    int rc = place.frame == 0 ? log_header_read(file, header) : frame_header_read(file, place.frame, header);
+    if (place.frame > 0) {
+        return chain_mend(file, place.frame, out);
+    }
+    int rc = log_header_read(file, header);
     memcpy(out, header + place.within, CHECKSUM_BYTES);
     return rc;
 }
@@ -318,6 +396,7 @@ static int log_write(sqlite3_file *handle, const void *bytes, int amount, sqlite
         }
         memcpy(state->held, bytes, FRAME_HEADER_BYTES);
         state->held_frame = place.frame;
+        state->appended = place.frame;
         return SQLITE_OK;
     }
     return shape_unknown(file, amount, at);
@@ -327,6 +406,7 @@ static int log_truncate(sqlite3_file *handle, sqlite3_int64 size)
 {
     struct vault_file *file = vault_file_of(handle);
     log_state_of(file)->held_frame = 0;
+    log_state_of(file)->appended = 0;
     log_state_of(file)->salts_known = false;
     struct error err;
     if (size == 0 && fresh_round_end(file->vault->fresh, &err) != ERR_OK) {

@@ -13,7 +13,7 @@ void log_checksum(bool big_endian, const uint8_t *bytes, size_t len, uint32_t su
     }
 }
 
-static bool header_big_endian(const uint8_t header[HEADER_BYTES])
+bool log_big_endian(const uint8_t header[HEADER_BYTES])
 {
     return (get_be32(header) & 1) != 0;
 }
@@ -25,7 +25,7 @@ static bool header_valid(const uint8_t header[HEADER_BYTES])
         return false;
     }
     uint32_t sum[2] = { 0 };
-    log_checksum(header_big_endian(header), header, AT_CHECKSUM, sum);
+    log_checksum(log_big_endian(header), header, AT_CHECKSUM, sum);
     return sum[0] == get_be32(header + AT_CHECKSUM) && sum[1] == get_be32(header + AT_CHECKSUM + 4);
 }
 
@@ -103,7 +103,7 @@ int log_header_check(struct vault_file *file, uint8_t header[HEADER_BYTES], stru
         salts_take(state, header);
         state->recovery =
             (struct recovery){ .tail = fresh_tail_of(file->vault->fresh, state->salts),
-                               .big_endian = header_big_endian(header),
+                               .big_endian = log_big_endian(header),
                                .sum = { get_be32(header + AT_CHECKSUM), get_be32(header + AT_CHECKSUM + 4) } };
     }
     return SQLITE_OK;
@@ -173,6 +173,7 @@ int log_header_write(struct vault_file *file, const uint8_t header[HEADER_BYTES]
     struct error err;
     state->salts_known = false;
     state->committed.frame = 0;
+    state->appended = 0;
     int rc = round_begin(file, header + AT_SALTS);
     if (rc != SQLITE_OK) {
         return rc;

@@ -37,6 +37,7 @@ struct log_state {
     bool recovering;
     uint8_t salts[SALTS_BYTES];
     uint32_t held_frame; /* 0: none */
+    uint32_t appended;   /* the frame whose header SQLite gave last; 0: none in this round */
     uint32_t whole_read; /* the frame that the last call read whole; 0: none */
     struct recovery recovery;
     struct committed committed; /* frame 0: nothing since the last sync */
@@ -66,6 +67,7 @@ static inline int log_write_below(const struct vault_file *file, const void *byt
 
 /* SQLite's running checksum, in the byte order that the log's header names. */
 void log_checksum(bool big_endian, const uint8_t *bytes, size_t len, uint32_t sum[2]);
+bool log_big_endian(const uint8_t header[HEADER_BYTES]);
 
 /* The log's header as recovery sees it: zeros if the log is empty. SQLITE_IOERR_DATA: refused, and `err` says why. */
 int log_header_check(struct vault_file *file, uint8_t header[HEADER_BYTES], struct error *err);
