@@ -240,8 +240,8 @@ static void make_control_of_files(struct pair *pair, char *out, size_t size)
         "PRAGMA o.journal_mode=WAL",
         "PRAGMA incremental_vacuum(5)",
         "PRAGMA incremental_vacuum",
-        "BEGIN; DELETE FROM t WHERE a%3=1; PRAGMA incremental_vacuum; INSERT INTO t(b, c) SELECT a, c FROM t LIMIT 40;"
-        "COMMIT",
+        ("BEGIN; DELETE FROM t WHERE a%3=1; PRAGMA incremental_vacuum;"
+         "INSERT INTO t(b, c) SELECT a, c FROM t LIMIT 40; COMMIT"),
         "PRAGMA auto_vacuum=FULL; VACUUM",
         "PRAGMA auto_vacuum=INCREMENTAL; VACUUM",
         "PRAGMA auto_vacuum=NONE; VACUUM",

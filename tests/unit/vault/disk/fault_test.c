@@ -79,12 +79,12 @@ Test(vault_calls, that_fail_once_lose_nothing)
 
 Test(vault_calls, that_fail_from_one_on_lose_nothing)
 {
-    fail_each_call(true, EIO, 1);
+    fail_each_call(true, EIO, 2);
 }
 
 Test(vault_calls, on_a_disk_that_fills_up_lose_nothing)
 {
-    fail_each_call(true, ENOSPC, 3);
+    fail_each_call(true, ENOSPC, 5);
 }
 
 /* A name that cannot be looked at is not a name that is free. */

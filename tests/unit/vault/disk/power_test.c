@@ -10,7 +10,7 @@
  * synced: what a commit promised is there, what was not committed is gone, and nothing that is whole is called damaged.
  *
  *     VAULT_POWER_SEED=N      the first story (1)         VAULT_POWER_STORIES=N  how many (14)
- *     VAULT_POWER_POINTS=N    moments in each (190)
+ *     VAULT_POWER_POINTS=N    moments in each (150)
  */
 
 static struct {
@@ -124,7 +124,7 @@ Test(vault_power, lost_at_any_moment_keeps_what_was_committed_and_nothing_else)
     static struct story story;
     unsigned long first = setting("VAULT_POWER_SEED", 1);
     unsigned long stories = setting("VAULT_POWER_STORIES", 14);
-    unsigned long points = setting("VAULT_POWER_POINTS", 190);
+    unsigned long points = setting("VAULT_POWER_POINTS", 150);
     unsigned done[ARRAY_LEN(story.done)] = { 0 };
     for (unsigned long seed = first; seed < first + stories; seed++) {
         place.seed = seed;
