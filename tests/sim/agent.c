@@ -61,7 +61,6 @@ void agent_place(struct world *world, const struct site *site, const char *files
     disk_attach(&agent->disk, agent->folder);
     flag_list_init(&agent->flags);
     buf_init(&agent->certificate, CERTIFICATE_DER_MAX);
-    agent->flags_day = ROW_NONE;
 }
 
 static enum err_code open_parts(struct agent *agent, struct error *err)
@@ -113,6 +112,7 @@ bool agent_start(struct agent *agent)
     enum err_code rc = open_parts(agent, &err);
     if (rc == ERR_OK) {
         agent->flags_due = true;
+        agent->flags_day = ROW_NONE;
         client_wake(agent->client, CLIENT_WAKE_START);
         agent_look_after(agent);
         return agent->store != NULL;

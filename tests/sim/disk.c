@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "crypto/vault/vault_internal.h"
+#include "tests/sim/report.h"
 
 enum { DISKS_MAX = 16, SECTOR = 512 };
 
@@ -430,7 +431,7 @@ void disk_attach(struct disk *disk, const char *folder)
             return;
         }
     }
-    CHECK(!"more disks than DISKS_MAX");
+    sim_fail("more than %d disks", DISKS_MAX);
 }
 
 void disk_detach(struct disk *disk)

@@ -24,6 +24,11 @@ void ledger_add(struct ledger *ledger, const struct said *said)
     ledger->rows[ledger->count++] = *said;
 }
 
+static bool same(const struct said *a, const struct said *b)
+{
+    return a->site == b->site && memcmp(a->what, b->what, SHA256_BYTES) == 0;
+}
+
 bool ledger_knows(const struct ledger *ledger, const uint8_t what[SHA256_BYTES])
 {
     for (size_t i = 0; i < ledger->count; i++) {
@@ -76,14 +81,7 @@ const struct held *held_find(const struct held_list *list, const uint8_t what[SH
     for (size_t i = low; i < list->count && memcmp(list->rows[i].what, what, SHA256_BYTES) == 0; i++) {
         ++*ret_count;
     }
-    return &list->rows[low];
-}
-
-static bool holds(const struct held_list *list, const uint8_t what[SHA256_BYTES])
-{
-    size_t count;
-    (void)held_find(list, what, &count);
-    return count > 0;
+    return *ret_count > 0 ? &list->rows[low] : NULL;
 }
 
 void held_by_agent(struct agent *agent, struct held_list *ret_list)
@@ -98,6 +96,7 @@ void held_by_agent(struct agent *agent, struct held_list *ret_list)
         struct held *held = &ret_list->rows[i];
         said_what(row->kind, row->subject, row->subject_len, row->body, held->what);
         held->apart = row->quarantine[0] != '\0';
+        held->own = row->own;
     }
     log_list_fini(&log);
     sort(ret_list);
@@ -140,6 +139,29 @@ void held_by_centre(struct world *world, unsigned site, struct held_list *ret_li
 
 /* ---- what was lost with files ---- */
 
+static bool holds_own(const struct held_list *list, const uint8_t what[SHA256_BYTES])
+{
+    size_t count;
+    bool own = false;
+    const struct held *held = held_find(list, what, &count);
+    for (size_t i = 0; i < count; i++) {
+        own |= held[i].own;
+    }
+    return own;
+}
+
+/* As often as people were told so. */
+static bool centre_holds(const struct ledger *ledger, const struct held_list *list, const struct said *said)
+{
+    size_t count;
+    size_t sure = 0;
+    for (size_t i = 0; i < ledger->count; i++) {
+        sure += ledger->rows[i].surety == SURE && same(&ledger->rows[i], said);
+    }
+    (void)held_find(list, said->what, &count);
+    return count >= sure;
+}
+
 void ledger_reassess(struct world *world)
 {
     struct held_list agents[AGENTS_MAX] = { 0 };
@@ -155,8 +177,8 @@ void ledger_reassess(struct world *world)
     for (size_t i = 0; i < world->ledger.count; i++) {
         struct said *said = &world->ledger.rows[i];
         bool off = said->author < AGENTS_MAX && world->agents[said->author].store == NULL;
-        bool here = said->author < AGENTS_MAX && holds(&agents[said->author], said->what);
-        if (!off && !here && !holds(&sites[said->site], said->what)) {
+        bool here = said->author < AGENTS_MAX && holds_own(&agents[said->author], said->what);
+        if (!off && !here && !centre_holds(&world->ledger, &sites[said->site], said)) {
             said->surety = MAYBE;
         }
     }
@@ -170,11 +192,6 @@ void ledger_reassess(struct world *world)
 
 /* ---- comparing ---- */
 
-static bool same(const struct said *a, const struct said *b)
-{
-    return a->site == b->site && memcmp(a->what, b->what, SHA256_BYTES) == 0;
-}
-
 /* How often it may be there, at least and at most. */
 static void bounds(const struct ledger *ledger, const struct checked *checked, const struct said *about, size_t *low,
                    size_t *high)
@@ -184,7 +201,7 @@ static void bounds(const struct ledger *ledger, const struct checked *checked, c
     for (size_t i = 0; i < ledger->count; i++) {
         const struct said *said = &ledger->rows[i];
         if (same(said, about)) {
-            *low += said->surety == SURE && (checked->complete || said->author == checked->author);
+            *low += said->surety == SURE && ((checked->complete && said->elsewhere) || said->author == checked->author);
             *high += 1;
         }
     }

@@ -31,6 +31,7 @@ struct said {
     unsigned author; /* an agent's number, or above */
     enum surety surety;
     enum apart apart;
+    bool elsewhere; /* its author could send it: it has to be at the centre and with everybody in the end */
 };
 
 struct ledger {
@@ -49,6 +50,7 @@ struct held {
     uint8_t what[SHA256_BYTES];
     bool apart;
     bool by_centre;
+    bool own; /* of the machine whose log it is */
 };
 
 struct held_list {

@@ -7,7 +7,7 @@
 #include "tests/sim/acts.h"
 #include "tests/sim/template.h"
 
-enum { STEPS_DEFAULT = 32 };
+enum { STEPS_DEFAULT = 28 };
 
 struct plan {
     uint64_t first;
