@@ -190,6 +190,10 @@ static enum err_code cut_chain(struct store *store, struct author *author, uint6
     bind_int(s, 1, author->id);
     bind_int(s, 2, (int64_t)keep_seq);
     TRY(db_run(&store->db, s, err));
+    TRY(db_statement(&store->db, "DELETE FROM signed_link WHERE author = ?1 AND seq > ?2", &s, err));
+    bind_int(s, 1, author->id);
+    bind_int(s, 2, (int64_t)keep_seq);
+    TRY(db_run(&store->db, s, err));
     TRY(db_statement(&store->db,
                      "UPDATE own_chain SET acked_seq = ?2, acked_link = ?3 WHERE author = ?1 AND acked_seq > ?2", &s,
                      err));

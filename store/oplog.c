@@ -86,6 +86,11 @@ enum err_code oplog_author_sign(struct store *store, const struct author *author
     bind_int(s, 1, author->id);
     bind_int(s, 2, (int64_t)seq);
     bind_slice(s, 3, signature);
+    TRY(db_run(&store->db, s, err));
+    TRY(db_statement(&store->db, "INSERT OR IGNORE INTO signed_link VALUES (?1, ?2, ?3)", &s, err));
+    bind_int(s, 1, author->id);
+    bind_int(s, 2, (int64_t)seq);
+    bind_slice(s, 3, signature);
     return db_run(&store->db, s, err);
 }
 

@@ -93,6 +93,7 @@ MUST_USE enum err_code oplog_author_add(struct store *store, struct author *auth
                                         struct error *err);
 /* Writes newest_seq and newest_link. */
 MUST_USE enum err_code oplog_author_save(struct store *store, const struct author *author, struct error *err);
+/* Keeps a signature of the author over its link `seq`. */
 MUST_USE enum err_code oplog_author_sign(struct store *store, const struct author *author, uint64_t seq,
                                          struct slice signature, struct error *err);
 

@@ -27,6 +27,14 @@ CREATE TABLE author (
     UNIQUE (device, incarnation)
 ) STRICT;
 
+-- Every signature over a link that this replica took or made: between an op and the next of them lie few others.
+CREATE TABLE signed_link (
+    author     INTEGER NOT NULL,
+    seq        INTEGER NOT NULL,
+    signature  BLOB NOT NULL,
+    PRIMARY KEY (author, seq)
+) STRICT, WITHOUT ROWID;
+
 CREATE TABLE salt_seed (
     author  INTEGER NOT NULL,
     block   INTEGER NOT NULL,

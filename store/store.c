@@ -7,7 +7,7 @@
 
 #define DEVICE_KEY "device key" /* what the vault closes it as */
 
-enum { SCHEMA_VERSION = 2 };
+enum { SCHEMA_VERSION = 3 };
 
 extern const unsigned char store_schema[];
 extern const size_t store_schema_size;

@@ -53,4 +53,10 @@ static const char from_1_to_2[] =
     "hlc INTEGER NOT NULL, head INTEGER NOT NULL, PRIMARY KEY (placement, day, slot, op)) STRICT, WITHOUT ROWID;"
     "UPDATE sync_state SET refold = 1;";
 
-const char *const replica_upgrades[] = { from_1_to_2 };
+/* Every signature is kept, not only the newest. */
+static const char from_2_to_3[] =
+    "CREATE TABLE signed_link (author INTEGER NOT NULL, seq INTEGER NOT NULL, signature BLOB NOT NULL, "
+    "PRIMARY KEY (author, seq)) STRICT, WITHOUT ROWID;"
+    "INSERT INTO signed_link SELECT id, signed_seq, signature FROM author WHERE signature IS NOT NULL;";
+
+const char *const replica_upgrades[] = { from_1_to_2, from_2_to_3 };

@@ -150,13 +150,42 @@ static enum err_code verify_signed(const struct store *store, const struct autho
     return rc == ERR_OK ? ERR_OK : wrong(author, signed_link->seq, "its device's signature does not fit", err);
 }
 
-static enum err_code verify_chain(struct store *store, const struct author *author,
-                                  const struct signed_link *signed_link, struct error *err)
+static void read_signature(sqlite3_stmt *s, int at, struct signed_link *signed_link)
+{
+    struct slice signature = column_slice(s, at);
+    signed_link->signature_len = signature.len <= SIGNATURE_MAX ? signature.len : 0;
+    if (signed_link->signature_len > 0) {
+        memcpy(signed_link->signature, signature.data, signature.len);
+    }
+}
+
+/* The author's next signature after link `after`; seq 0: there is none. The certificate stays. */
+static enum err_code next_signed(struct store *store, const struct author *author, uint64_t after,
+                                 struct signed_link *signed_link, struct error *err)
+{
+    sqlite3_stmt *s;
+    bool row;
+    TRY(db_statement(&store->db,
+                     "SELECT seq, signature FROM signed_link WHERE author = ?1 AND seq > ?2 ORDER BY seq LIMIT 1", &s,
+                     err));
+    bind_int(s, 1, author->id);
+    bind_int(s, 2, (int64_t)after);
+    TRY(db_step(&store->db, s, &row, err));
+    signed_link->seq = row ? (uint64_t)column_int(s, 0) : 0;
+    read_signature(s, 1, signed_link);
+    sqlite3_reset(s);
+    return ERR_OK;
+}
+
+static enum err_code verify_chain(struct store *store, const struct author *author, const struct signed_link *newest,
+                                  struct error *err)
 {
     uint8_t link[SHA256_BYTES];
     op_link_first(store->stream, author->device, author->incarnation, link);
     uint64_t seq = 0;
     int64_t key = op_key(author->id, 0);
+    struct signed_link next = *newest;
+    TRY(next_signed(store, author, 0, &next, err));
     for (;;) {
         sqlite3_stmt *s;
         bool row;
@@ -176,9 +205,16 @@ static enum err_code verify_chain(struct store *store, const struct author *auth
         TRY(verify_op(store, author, s, key, err));
         op_link_next(link, column_slice(s, 1), link);
         sqlite3_reset(s);
-        if (seq == signed_link->seq) {
-            TRY(verify_signed(store, author, signed_link, link, err));
+        if (seq == newest->seq) {
+            TRY(verify_signed(store, author, newest, link, err));
         }
+        if (seq == next.seq) {
+            TRY(verify_signed(store, author, &next, link, err));
+            TRY(next_signed(store, author, seq, &next, err));
+        }
+    }
+    if (next.seq != 0) {
+        return wrong(author, next.seq, "it is signed and missing", err);
     }
     if (seq != author->newest_seq || memcmp(link, author->newest_link, SHA256_BYTES) != 0) {
         return wrong(author, seq, "the chain does not end where it was left", err);
@@ -190,11 +226,7 @@ static enum err_code verify_chain(struct store *store, const struct author *auth
 static enum err_code read_signed(sqlite3_stmt *s, int at, struct signed_link *signed_link, struct error *err)
 {
     signed_link->seq = (uint64_t)column_int(s, at);
-    struct slice signature = column_slice(s, at + 1);
-    signed_link->signature_len = signature.len <= SIGNATURE_MAX ? signature.len : 0;
-    if (signed_link->signature_len > 0) {
-        memcpy(signed_link->signature, signature.data, signature.len);
-    }
+    read_signature(s, at + 1, signed_link);
     return certificate_parse(column_slice(s, at + 2), &signed_link->certificate, err);
 }
 

@@ -14,7 +14,7 @@ static const char to_version_1[] =
     "INSERT INTO old_state SELECT 1, s.cursor, c.acked_seq, c.acked_link, c.receipt_seq, c.receipt, s.clock_offset, "
     "s.newest_hlc, s.dirty_site FROM sync_state s, own_chain c;"
     "DROP TABLE sync_state; ALTER TABLE old_state RENAME TO sync_state;"
-    "DROP TABLE own_chain; DROP TRIGGER op_is_append_only; DROP TABLE forked_op; DROP TABLE fork;"
+    "DROP TABLE signed_link; DROP TABLE own_chain; DROP TRIGGER op_is_append_only; DROP TABLE forked_op; DROP TABLE fork;"
     "CREATE TRIGGER op_is_append_only BEFORE DELETE ON op "
     "BEGIN SELECT RAISE(ABORT, 'evidence is append-only: a record cannot be deleted'); END;"
     "DROP TABLE attendance;"
@@ -85,7 +85,7 @@ Test(upgrade, tables_of_a_later_version_are_left_alone)
     struct store *store = NULL;
     world_init(&world);
     replica_start(&world, &one, CERTIFICATE_ROLE_AGENT);
-    cr_assert_eq(db_exec(&one.store->db, "PRAGMA user_version = 3", &err), ERR_OK);
+    cr_assert_eq(db_exec(&one.store->db, "PRAGMA user_version = 4", &err), ERR_OK);
     replica_close_files(&one);
     struct vault_unlock unlock = { VAULT_SLOT_KEY_FILE, world_vault_key, VAULT_KEY_FILE_BYTES };
     cr_assert_eq(vault_open(one.path, &unlock, &one.vault, &err), ERR_OK, "%s", err.message);
