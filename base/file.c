@@ -66,7 +66,9 @@ enum err_code file_sync_folder(const char *path, struct error *err)
 
 static enum err_code write_temporary(const char *path, struct slice content, mode_t mode, struct error *err)
 {
-    SCOPED(scoped_close) int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, mode);
+    SCOPED(scoped_close) int fd = -1;
+    (void)unlink(path); /* of a write that was cut: whoever made it, its mode and its open descriptors are not ours */
+    fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, mode);
     if (fd < 0) {
         return error_errno(err, "make '%s'", path);
     }

@@ -47,10 +47,29 @@ enum err_code author_find(struct centre_store *store, const struct centre_site *
     return ERR_OK;
 }
 
+static enum err_code refuse_many(struct centre_store *store, const struct centre_author *author, struct error *err)
+{
+    sqlite3_stmt *s;
+    bool row;
+    TRY(db_statement(&store->db, "SELECT count(*) FROM author WHERE site = ?1 AND device = ?2", &s, err));
+    bind_int(s, 1, author->site);
+    bind_blob(s, 2, author->device, DEVICE_ID_BYTES);
+    TRY(db_step(&store->db, s, &row, err));
+    int64_t count = column_int(s, 0);
+    sqlite3_reset(s);
+    return count < CENTRE_INCARNATIONS_MAX
+               ? ERR_OK
+               : FAIL(err, REFUSED, "take records: this device has begun %d incarnations; enrol it anew with a new key",
+                      CENTRE_INCARNATIONS_MAX);
+}
+
 static enum err_code author_add(struct centre_store *store, struct centre_author *author, struct slice certificate,
                                 struct error *err)
 {
     sqlite3_stmt *s;
+    if (author->writer != WRITER_CENTRE) {
+        TRY(refuse_many(store, author, err));
+    }
     TRY(db_statement(&store->db,
                      "INSERT INTO author (site, device, incarnation, writer, certificate, newest_seq, newest_link) "
                      "VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
@@ -98,8 +117,10 @@ enum err_code incident_add(struct centre_store *store, const struct centre_autho
     sqlite3_stmt *s;
     TRY(db_statement(&store->db,
                      "INSERT OR IGNORE INTO incident (at, site, device, incarnation, seq, what, offered) "
-                     "VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+                     "SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7 "
+                     "WHERE (SELECT count(*) FROM incident WHERE site = ?2 AND device = ?3) < ?8",
                      &s, err));
+    bind_int(s, 8, CENTRE_INCIDENTS_MAX);
     bind_int(s, 1, now_ms);
     bind_int(s, 2, author->site);
     bind_blob(s, 3, author->device, DEVICE_ID_BYTES);

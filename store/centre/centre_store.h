@@ -24,6 +24,14 @@
 #define CENTRE_PAGE_AUTHORS_MAX 64
 #define CENTRE_REASON_SIZE 201
 
+/*
+ * What one device can make the centre keep beside its records. An honest one begins an incarnation when an older copy
+ * of it was put back: a few in its life. Past the first limit it is refused and has to be enrolled anew; past the
+ * second nothing more is noted of it.
+ */
+#define CENTRE_INCARNATIONS_MAX 128
+#define CENTRE_INCIDENTS_MAX 128
+
 struct centre_store;
 
 MUST_USE enum err_code centre_store_open(struct vault *vault, int cache_kib, struct centre_store **ret_store,
@@ -96,8 +104,8 @@ struct centre_device {
     int64_t enrolled_at_ms;
     int64_t last_seen_at_ms; /* OP_TIME_NONE; about: not written at every exchange */
     int64_t revoked_at_ms;   /* OP_TIME_NONE */
-    uint64_t ops;            /* of all its incarnations, held here */
-    uint64_t quarantined;
+    uint64_t ops;            /* of all its incarnations, held here; 0 from centre_device_find */
+    uint64_t quarantined;    /* likewise */
 };
 
 MUST_USE enum err_code centre_code_add(struct centre_store *store, int64_t site, const char *label,
@@ -115,9 +123,12 @@ MUST_USE enum err_code centre_device_enrol(struct centre_store *store, const uin
                                            int64_t valid_until_ms, int64_t now_ms, struct error *err);
 MUST_USE enum err_code centre_device_renew(struct centre_store *store, int64_t device, struct slice certificate,
                                            int64_t valid_until_ms, struct error *err);
-/* ERR_NOT_FOUND. */
+/* ERR_NOT_FOUND. What it has recorded is not counted, which would take longer the more that is. */
 MUST_USE enum err_code centre_device_find(struct centre_store *store, const uint8_t device[DEVICE_ID_BYTES],
                                           struct centre_device *ret_device, struct error *err);
+/* The same, counted. */
+MUST_USE enum err_code centre_device_count(struct centre_store *store, const uint8_t device[DEVICE_ID_BYTES],
+                                           struct centre_device *ret_device, struct error *err);
 /* Its id from 8 or more hex digits that only it begins with. */
 MUST_USE enum err_code centre_device_named(struct centre_store *store, const char *digits,
                                            uint8_t ret_device[DEVICE_ID_BYTES], struct error *err);

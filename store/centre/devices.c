@@ -102,11 +102,14 @@ static enum err_code code_use(struct centre_store *store, const uint8_t hash[SHA
 
 /* ---- devices ---- */
 
-#define DEVICE_SELECT                                                                                                  \
-    "SELECT d.id, d.device, d.label, d.valid_until, d.enrolled_at, d.last_seen_at, d.revoked_at, "                     \
+/* Counting walks all of a device's records: for an operator's list, never for a request of the device. */
+#define COUNTS                                                                                                         \
     "(SELECT sum(a.newest_seq) FROM author a WHERE a.site = d.site AND a.device = d.device), "                         \
     "(SELECT count(*) FROM author a JOIN op o INDEXED BY op_quarantined ON o.author = a.id "                           \
-    "AND o.quarantine IS NOT NULL WHERE a.site = d.site AND a.device = d.device), " SITE_COLUMNS                       \
+    "AND o.quarantine IS NOT NULL WHERE a.site = d.site AND a.device = d.device), "
+#define NO_COUNTS "0, 0, "
+#define DEVICE_SELECT(counts)                                                                                          \
+    "SELECT d.id, d.device, d.label, d.valid_until, d.enrolled_at, d.last_seen_at, d.revoked_at, " counts SITE_COLUMNS \
     " FROM device d JOIN site s ON s.id = d.site JOIN organisation g ON g.id = s.organisation "
 
 static void device_read(sqlite3_stmt *s, void *row)
@@ -124,12 +127,12 @@ static void device_read(sqlite3_stmt *s, void *row)
     site_read(s, 9, &device->site);
 }
 
-enum err_code centre_device_find(struct centre_store *store, const uint8_t device[DEVICE_ID_BYTES],
-                                 struct centre_device *ret_device, struct error *err)
+static enum err_code find(struct centre_store *store, const char *sql, const uint8_t device[DEVICE_ID_BYTES],
+                          struct centre_device *ret_device, struct error *err)
 {
     sqlite3_stmt *s;
     bool row;
-    TRY(db_statement(&store->db, DEVICE_SELECT "WHERE d.device = ?1", &s, err));
+    TRY(db_statement(&store->db, sql, &s, err));
     bind_blob(s, 1, device, DEVICE_ID_BYTES);
     TRY(db_step(&store->db, s, &row, err));
     if (!row) {
@@ -140,12 +143,24 @@ enum err_code centre_device_find(struct centre_store *store, const uint8_t devic
     return ERR_OK;
 }
 
+enum err_code centre_device_find(struct centre_store *store, const uint8_t device[DEVICE_ID_BYTES],
+                                 struct centre_device *ret_device, struct error *err)
+{
+    return find(store, DEVICE_SELECT(NO_COUNTS) "WHERE d.device = ?1", device, ret_device, err);
+}
+
+enum err_code centre_device_count(struct centre_store *store, const uint8_t device[DEVICE_ID_BYTES],
+                                  struct centre_device *ret_device, struct error *err)
+{
+    return find(store, DEVICE_SELECT(COUNTS) "WHERE d.device = ?1", device, ret_device, err);
+}
+
 enum err_code centre_devices(struct centre_store *store, struct centre_device **ret_rows, size_t *ret_count,
                              struct error *err)
 {
     sqlite3_stmt *s;
     void *rows = NULL;
-    TRY(db_statement(&store->db, DEVICE_SELECT "ORDER BY g.name, s.name, d.enrolled_at", &s, err));
+    TRY(db_statement(&store->db, DEVICE_SELECT(COUNTS) "ORDER BY g.name, s.name, d.enrolled_at", &s, err));
     TRY(rows_collect(&store->db, s, sizeof(**ret_rows), device_read, &rows, ret_count, err));
     *ret_rows = rows;
     return ERR_OK;

@@ -35,7 +35,11 @@ static enum err_code read_seen(struct centre_store *store, const struct centre_f
 static enum err_code keep_seen(struct centre_store *store, const struct centre_freshness *told, struct error *err)
 {
     sqlite3_stmt *s;
-    TRY(db_statement(&store->db, "INSERT OR REPLACE INTO freshness VALUES (?1, ?2, ?3, ?4)", &s, err));
+    TRY(db_statement(&store->db,
+                     "INSERT OR REPLACE INTO freshness SELECT ?1, ?2, ?3, ?4 WHERE "
+                     "(SELECT count(*) FROM freshness WHERE device = ?1 AND incarnation <> ?2) < ?5",
+                     &s, err));
+    bind_int(s, 5, CENTRE_INCARNATIONS_MAX);
     bind_blob(s, 1, told->device, DEVICE_ID_BYTES);
     bind_int(s, 2, told->incarnation);
     bind_int(s, 3, (int64_t)told->counter);

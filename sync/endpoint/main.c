@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <systemd/sd-daemon.h>
 #include <unistd.h>
 
@@ -324,6 +325,7 @@ int main(int argc, char **argv)
     static struct run run;
     struct error err;
     argp_err_exit_status = 2;
+    (void)umask(0077);
     const char *state = getenv("STATE_DIRECTORY");
     run.options.state_dir = state != NULL ? state : STATE_DEFAULT;
     if (argp_parse(&argp, argc, argv, 0, NULL, &run.options) != 0) {

@@ -143,7 +143,7 @@ enum err_code admin_revoke(struct admin_call *call)
     char digits[2 * DEVICE_ID_BYTES + 1];
     TRY(centre_device_named(call->centre->store, argument_text(call, "device"), id, call->err));
     TRY(centre_device_revoke(call->centre->store, id, call->now_ms, call->err));
-    TRY(centre_device_find(call->centre->store, id, &device, call->err));
+    TRY(centre_device_count(call->centre->store, id, &device, call->err));
     hex_encode(id, sizeof(id), digits);
     LOG_INFO("device_revoked", "device=%s", digits);
     return admin_answer(call, json_device(&device, call->now_ms));

@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "sync/edge/local_client.h"
 #include "sync/endpoint/core/state.h"
@@ -211,6 +212,7 @@ int main(int argc, char **argv)
     struct common common = { .state_dir = state != NULL ? state : STATE_DEFAULT };
     int words = 0;
     argp_err_exit_status = EXIT_USAGE;
+    (void)umask(0077);
     if (argc < 2 || strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "help") == 0) {
         print_commands(argc < 2 ? stderr : stdout);
         return argc < 2 ? EXIT_USAGE : EXIT_DONE;

@@ -1,5 +1,6 @@
 #include <criterion/criterion.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -142,6 +143,28 @@ Test(time_of_day, parses_whole_days_only)
     cr_assert_eq(minutes, 1440);
     cr_assert_not(time_of_day_parse("24:01", &minutes));
     cr_assert_not(time_of_day_parse("9:30", &minutes));
+}
+
+Test(file, what_a_cut_write_left_is_not_used_again)
+{
+    char folder[] = "/tmp/file_test_XXXXXX";
+    cr_assert_not_null(mkdtemp(folder));
+    char path[64];
+    char stale[64];
+    struct stat status;
+    struct error err;
+    char seen[8] = "";
+    (void)snprintf(path, sizeof(path), "%s/f", folder);
+    (void)snprintf(stale, sizeof(stale), "%s/f.new", folder);
+    int other = open(stale, O_RDWR | O_CREAT | O_CLOEXEC, 0666);
+    cr_assert(other >= 0 && fchmod(other, 0666) == 0);
+    cr_assert_eq(file_replace(path, slice_of_text("secret"), 0600, &err), ERR_OK);
+    cr_assert_eq(stat(path, &status), 0);
+    cr_assert_eq(status.st_mode & 0777, 0600);
+    cr_assert_eq(read(other, seen, sizeof(seen)), 0, "whoever has the old file open reads nothing of the new");
+    (void)close(other);
+    (void)unlink(path);
+    (void)rmdir(folder);
 }
 
 Test(file, replaces_whole_and_reads_bounded)

@@ -81,6 +81,39 @@ Test(hostile, a_second_history_is_answered_with_the_first_and_told_to_the_operat
     cr_assert_eq(world_incidents(&world), 1);
 }
 
+static void begin_incarnation(uint32_t incarnation)
+{
+    forger.newest.incarnation = incarnation;
+    forger.request.incarnation = incarnation;
+    forger.newest.seq = 0;
+    op_link_first(forger.stream, forger.newest.device, incarnation, forger.link);
+    (void)forger_add(&forger, KIND_ATTENDANCE, 1);
+}
+
+Test(hostile, a_device_that_begins_incarnations_without_end_is_refused)
+{
+    for (uint32_t i = 1; i <= CENTRE_INCARNATIONS_MAX; i++) {
+        begin_incarnation(i);
+        cr_assert_eq(forger_send(&forger), ERR_OK, "%u: %s", i, world.err.message);
+    }
+    begin_incarnation(CENTRE_INCARNATIONS_MAX + 1);
+    cr_assert_eq(forger_send(&forger), ERR_REFUSED);
+    expect_nothing_kept(CENTRE_INCARNATIONS_MAX);
+}
+
+Test(hostile, a_device_cannot_fill_the_operators_list_of_incidents)
+{
+    struct centre_verified verified;
+    for (uint32_t i = 1; i <= CENTRE_INCIDENTS_MAX + 10; i++) {
+        begin_incarnation(i);
+        forger.signature.bytes[forger.signature.len - 1] ^= 1;
+        cr_assert_eq(forger_send(&forger), ERR_HISTORY);
+    }
+    cr_assert_eq(centre_verify(world.centre->store, centre_authority_certificate(world.centre), &verified, &world.err),
+                 ERR_OK);
+    cr_assert_eq(verified.incidents, CENTRE_INCIDENTS_MAX);
+}
+
 Test(hostile, a_decision_by_a_device_is_quarantined_and_passed_on_as_such)
 {
     struct laptop laptop;
