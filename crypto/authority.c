@@ -32,21 +32,27 @@ static const struct extension authority_extensions[] = {
     { NID_authority_key_identifier, "keyid:always" },
 };
 
-static const struct extension agent_extensions[] = {
-    { NID_basic_constraints, "critical,CA:FALSE" },
-    { NID_key_usage, "critical,digitalSignature" },
-    { NID_ext_key_usage, "clientAuth" },
-    { NID_subject_key_identifier, "hash" },
-    { NID_authority_key_identifier, "keyid:always" },
+/*
+ * Who records and who signs receipts is also sent bundles, sealed to the same key: one key to guard, to renew and to
+ * revoke. ECDSA and the key agreement of crypto/hpke do not help an attacker of the other: each hashes what it is for.
+ */
+static const struct extension extensions_of[][5] = {
+    [CERTIFICATE_ROLE_AGENT] = { { NID_basic_constraints, "critical,CA:FALSE" },
+                                 { NID_key_usage, "critical,digitalSignature,keyAgreement" },
+                                 { NID_ext_key_usage, "clientAuth" },
+                                 { NID_subject_key_identifier, "hash" },
+                                 { NID_authority_key_identifier, "keyid:always" } },
+    [CERTIFICATE_ROLE_CENTRE] = { { NID_basic_constraints, "critical,CA:FALSE" },
+                                  { NID_key_usage, "critical,digitalSignature,keyAgreement" },
+                                  { NID_ext_key_usage, "serverAuth,clientAuth" },
+                                  { NID_subject_key_identifier, "hash" },
+                                  { NID_authority_key_identifier, "keyid:always" } },
+    [CERTIFICATE_ROLE_SERVER] = { { NID_basic_constraints, "critical,CA:FALSE" },
+                                  { NID_key_usage, "critical,digitalSignature" },
+                                  { NID_ext_key_usage, "serverAuth,clientAuth" },
+                                  { NID_subject_key_identifier, "hash" },
+                                  { NID_authority_key_identifier, "keyid:always" } },
 };
-
-static const struct extension centre_extensions[] = {
-    { NID_basic_constraints, "critical,CA:FALSE" },   { NID_key_usage, "critical,digitalSignature" },
-    { NID_ext_key_usage, "serverAuth,clientAuth" },   { NID_subject_key_identifier, "hash" },
-    { NID_authority_key_identifier, "keyid:always" },
-};
-
-_Static_assert(ARRAY_LEN(agent_extensions) == ARRAY_LEN(centre_extensions), "both are used with one length");
 
 static enum err_code extensions_add(X509 *certificate, X509 *issuer, const struct extension *extensions, size_t count,
                                     struct error *err)
@@ -213,9 +219,8 @@ enum err_code authority_issue(const struct authority *authority, struct slice re
     TRY(request_check(request_der, &request, err));
     TRY(begin(grant->common_name, grant->not_before_ms, grant->not_after_ms, X509_REQ_get0_pubkey(request), &made,
               err));
-    TRY(extensions_add(made, authority->certificate,
-                       grant->role == CERTIFICATE_ROLE_AGENT ? agent_extensions : centre_extensions,
-                       ARRAY_LEN(agent_extensions), err));
+    CHECK((size_t)grant->role < ARRAY_LEN(extensions_of));
+    TRY(extensions_add(made, authority->certificate, extensions_of[grant->role], ARRAY_LEN(extensions_of[0]), err));
     TRY(certificate_names_write(made, grant, err));
     TRY(finish(made, authority->certificate, authority->key, err));
     return x509_encode(made, out_der, err);

@@ -69,6 +69,7 @@ static enum err_code parsed(X509 *certificate, struct certificate *ret_certifica
     made.public_key_len = P256_SPKI_BYTES;
     sha256(&(struct slice){ made.public_key, made.public_key_len }, 1, digest);
     memcpy(made.device, digest, sizeof(made.device));
+    made.agrees = (X509_get_key_usage(certificate) & KU_KEY_AGREEMENT) != 0;
     TRY(serial_read(certificate, made.serial, err));
     TRY(time_read(X509_get0_notBefore(certificate), &made.not_before_ms, err));
     TRY(time_read(X509_get0_notAfter(certificate), &made.not_after_ms, err));

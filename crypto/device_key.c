@@ -180,9 +180,9 @@ enum err_code device_key_sign(const struct device_key *key, const char *context,
 }
 
 /* Straight from the point, which takes a fifth of the time of the general decoder. */
-static enum err_code public_key_from(struct slice spki, EVP_PKEY **ret_pkey, struct error *err)
+enum err_code p256_public_key(struct slice spki, enum err_code refusal, EVP_PKEY **ret_pkey, struct error *err)
 {
-    TRY(p256_spki_check(spki, ERR_HISTORY, err));
+    TRY(p256_spki_check(spki, refusal, err));
     uint8_t point[P256_POINT_BYTES];
     memcpy(point, spki.data + P256_SPKI_BYTES - P256_POINT_BYTES, sizeof(point));
     char group[] = "prime256v1";
@@ -194,7 +194,7 @@ static enum err_code public_key_from(struct slice spki, EVP_PKEY **ret_pkey, str
     SCOPED(scoped_pkey_ctx) EVP_PKEY_CTX *ctx = EVP_PKEY_CTX_new_from_name(NULL, "EC", NULL);
     if (ctx == NULL || EVP_PKEY_fromdata_init(ctx) != 1 ||
         EVP_PKEY_fromdata(ctx, ret_pkey, EVP_PKEY_PUBLIC_KEY, params) != 1) {
-        return openssl_failed(err, ERR_CRYPTO, "check a signature");
+        return openssl_failed(err, ERR_CRYPTO, "use a public key");
     }
     return ERR_OK;
 }
@@ -208,7 +208,7 @@ enum err_code signature_verify(struct slice public_key_der, const char *context,
         return FAIL(err, HISTORY, "check a signature of %zu bytes: 1 to %d are possible", signature.len, SIGNATURE_MAX);
     }
     SCOPED(scoped_pkey) EVP_PKEY *pkey = NULL;
-    TRY(public_key_from(public_key_der, &pkey, err));
+    TRY(p256_public_key(public_key_der, ERR_HISTORY, &pkey, err));
     SCOPED(scoped_pkey_ctx) EVP_PKEY_CTX *ctx = EVP_PKEY_CTX_new_from_pkey(NULL, pkey, NULL);
     if (ctx == NULL || EVP_PKEY_verify_init(ctx) != 1) {
         return openssl_failed(err, ERR_CRYPTO, "check a signature");

@@ -59,6 +59,7 @@ struct certificate {
     char serial[48];        /* hexadecimal */
     uint8_t public_key[96]; /* SubjectPublicKeyInfo DER (91 bytes for P-256) */
     size_t public_key_len;
+    bool agrees; /* its key may be sealed to: key usage keyAgreement */
 };
 
 /*

@@ -48,6 +48,10 @@ MUST_USE enum err_code p256_spki_check(struct slice spki, enum err_code refusal,
 MUST_USE enum err_code p256_spki_read(X509_PUBKEY *key, enum err_code refusal, uint8_t ret_spki[P256_SPKI_BYTES],
                                       struct error *err);
 
+/* The public key of that form, checked so. */
+MUST_USE enum err_code p256_public_key(struct slice spki, enum err_code refusal, EVP_PKEY **ret_pkey,
+                                       struct error *err);
+
 /* One DER certificate at the start of *der, which moves past it. No other encoding of the same content is taken. */
 MUST_USE enum err_code x509_take(struct slice *der, X509 **ret_certificate, struct error *err);
 

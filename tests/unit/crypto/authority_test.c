@@ -84,7 +84,7 @@ Test(authority, issues_agents_for_client_use_and_nothing_that_can_issue)
     cr_assert_eq(X509_check_purpose(certificate, X509_PURPOSE_SSL_CLIENT, 0), 1);
     cr_assert_eq(X509_check_purpose(certificate, X509_PURPOSE_SSL_SERVER, 0), 0);
     cr_assert_eq(X509_check_ca(certificate), 0);
-    cr_assert_eq(X509_get_key_usage(certificate), KU_DIGITAL_SIGNATURE);
+    cr_assert_eq(X509_get_key_usage(certificate), KU_DIGITAL_SIGNATURE | KU_KEY_AGREEMENT);
     X509_free(certificate);
     X509 *ca = x509_of(world_ca(&world));
     cr_assert_eq(X509_check_ca(ca), 1);

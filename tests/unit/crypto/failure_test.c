@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "crypto/escrow.h"
+#include "crypto/hpke.h"
 #include "crypto/key_memory.h"
 #include "fixture.h"
 
@@ -17,6 +18,8 @@ void *__wrap_calloc(size_t count, size_t size);
 void *__wrap_realloc(void *old, size_t size);
 void __real_sha256(const struct slice *parts, size_t count, uint8_t out[SHA256_BYTES]);
 void __wrap_sha256(const struct slice *parts, size_t count, uint8_t out[SHA256_BYTES]);
+void __real_hmac_sha256(struct slice key, struct slice message, uint8_t out[SHA256_BYTES]);
+void __wrap_hmac_sha256(struct slice key, struct slice message, uint8_t out[SHA256_BYTES]);
 
 enum { ROUNDS_MAX = 20000 };
 
@@ -42,6 +45,14 @@ void __wrap_sha256(const struct slice *parts, size_t count, uint8_t out[SHA256_B
     long paused = left;
     left = -1;
     __real_sha256(parts, count, out);
+    left = paused;
+}
+
+void __wrap_hmac_sha256(struct slice key, struct slice message, uint8_t out[SHA256_BYTES])
+{
+    long paused = left;
+    left = -1;
+    __real_hmac_sha256(key, message, out);
     left = paused;
 }
 
@@ -161,6 +172,24 @@ static enum err_code envelop(struct error *err)
     return rc;
 }
 
+static enum err_code seal_a_row(struct error *err)
+{
+    uint8_t encapsulated[HPKE_ENCAPSULATED_BYTES];
+    SCOPED(hpke_fini) struct hpke sealing = { 0 };
+    SCOPED(hpke_fini) struct hpke opening = { 0 };
+    SCOPED(buf_fini) struct buf sealed;
+    SCOPED(buf_fini) struct buf opened;
+    struct slice info = slice_of_text("info");
+    buf_init(&sealed, 1000);
+    buf_init(&opened, 1000);
+    TRY(hpke_seal_begin(slice_of(read.public_key, read.public_key_len), info, encapsulated, &sealing, err));
+    TRY(hpke_open_begin(world.key, encapsulated, info, &opening, err));
+    TRY(hpke_seal(&sealing, info, slice_of_text("words"), &sealed, err));
+    TRY(hpke_open(&opening, info, buf_slice(&sealed), &opened, err));
+    CHECK(slice_equal(buf_slice(&opened), slice_of_text("words")));
+    return ERR_OK;
+}
+
 static void fail_each_allocation(const char *name, enum err_code (*call)(struct error *err), enum err_code hidden)
 {
     struct error err = { .message = "" };
@@ -213,3 +242,4 @@ CLAIM(while_founding_an_authority_is_reported, found, ERR_NO_MEMORY)
 CLAIM(while_reading_pkcs7_is_no_broken_protocol, wrap, ERR_NO_MEMORY)
 CLAIM(while_reading_pem_is_no_bad_text, pem, ERR_NO_MEMORY)
 CLAIM(while_making_an_envelope_leaves_none_by_halves, envelop, ERR_INVALID)
+CLAIM(while_sealing_a_row_is_no_damage, seal_a_row, ERR_NO_MEMORY)
