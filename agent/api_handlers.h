@@ -15,6 +15,13 @@ MUST_USE enum err_code api_roll(struct api_call *call, struct error *err);
 MUST_USE enum err_code api_attendance_record(struct api_call *call, struct error *err);
 MUST_USE enum err_code api_session(struct api_call *call, struct error *err);
 
+json_t *session_value(const struct roll_row *row); /* SESSION of API.md */
+
+/* api_evidence.c */
+MUST_USE enum err_code api_evidence(struct api_call *call, struct error *err);
+MUST_USE enum err_code api_evidence_records(struct api_call *call, struct error *err);
+MUST_USE enum err_code api_evidence_chain(struct api_call *call, struct error *err);
+
 /* api_referrals.c */
 MUST_USE enum err_code api_referrals(struct api_call *call, struct error *err);
 MUST_USE enum err_code api_referral_event(struct api_call *call, struct error *err);

@@ -18,7 +18,7 @@ static json_t *jcp_value(const struct session_row *session)
                      value_time(session->jcp_starts_min), "ends", value_time(session->jcp_ends_min));
 }
 
-static json_t *session_value(const struct roll_row *row)
+json_t *session_value(const struct roll_row *row)
 {
     const struct session_row *session = &row->session;
     char name[SESSION_NAME_SIZE];

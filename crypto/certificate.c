@@ -85,6 +85,15 @@ enum err_code certificate_parse(struct slice der, struct certificate *ret_certif
     return parsed(certificate, ret_certificate, err);
 }
 
+enum err_code certificate_take(struct slice *der, struct slice *ret_one, struct error *err)
+{
+    SCOPED(scoped_x509) X509 *certificate = NULL;
+    const uint8_t *begin = der->data;
+    TRY(x509_take(der, &certificate, err));
+    *ret_one = slice_of(begin, (size_t)(der->data - begin));
+    return ERR_OK;
+}
+
 static enum err_code trust(X509_STORE *store, struct slice ca_der, struct error *err)
 {
     for (size_t count = 0; ca_der.len > 0 || count == 0; count++) {

@@ -69,6 +69,9 @@ struct certificate {
  */
 MUST_USE enum err_code certificate_parse(struct slice der, struct certificate *ret_certificate, struct error *err);
 
+/* The first of DER certificates (of anybody) that stand one behind the other; *der moves past it. ERR_TLS. */
+MUST_USE enum err_code certificate_take(struct slice *der, struct slice *ret_one, struct error *err);
+
 /*
  * certificate_parse, and: RFC 5280 path validation to one of the authorities in `ca_der` (1 to 8 DER certificates, one
  * behind the other), for TLS client use by an agent and TLS server use by the others. Nothing else is trusted. at_ms is

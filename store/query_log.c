@@ -14,6 +14,24 @@ struct log_collect {
     struct buf bodies; /* rows hold offsets until the end */
 };
 
+void log_row_fill(struct log_row *row, const struct op *op)
+{
+    const struct kind *kind = kind_by_number(op->kind);
+    row->op = op->id;
+    row->kind = op->kind;
+    if (kind != NULL) {
+        (void)snprintf(row->kind_name, sizeof(row->kind_name), "%s", kind->name);
+    } else {
+        (void)snprintf(row->kind_name, sizeof(row->kind_name), "unknown-%u", op->kind);
+    }
+    memcpy(row->subject, op->subject, op->subject_len);
+    row->subject_len = op->subject_len;
+    memcpy(row->actor, op->actor.data, op->actor.len);
+    row->recorded_at_ms = op->recorded_at_ms;
+    row->happened_at_ms = op->happened_at_ms;
+    row->erased = op->erased;
+}
+
 static enum err_code read_log_row(struct log_collect *c, sqlite3_stmt *s, struct error *err)
 {
     void *out;
@@ -22,19 +40,7 @@ static enum err_code read_log_row(struct log_collect *c, sqlite3_stmt *s, struct
     struct op op;
     struct op_id supersedes[OP_SUPERSEDES_MAX];
     TRY(op_header_decode(column_slice(s, 1), &op, supersedes, err));
-    const struct kind *kind = kind_by_number(op.kind);
-    row->op = op.id;
-    row->kind = op.kind;
-    if (kind != NULL) {
-        (void)snprintf(row->kind_name, sizeof(row->kind_name), "%s", kind->name);
-    } else {
-        (void)snprintf(row->kind_name, sizeof(row->kind_name), "unknown-%u", op.kind);
-    }
-    memcpy(row->subject, op.subject, op.subject_len);
-    row->subject_len = op.subject_len;
-    memcpy(row->actor, op.actor.data, op.actor.len);
-    row->recorded_at_ms = op.recorded_at_ms;
-    row->happened_at_ms = op.happened_at_ms;
+    log_row_fill(row, &op);
     row->received_at_ms = column_int(s, 4);
     row->own = sqlite3_column_type(s, 5) != SQLITE_NULL;
     row->acknowledged = !row->own || op.id.seq <= (uint64_t)column_int(s, 5);

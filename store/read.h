@@ -26,6 +26,10 @@ void read_placement(sqlite3_stmt *s, struct placement_row *row);
     "r.weekly_minutes, r.from_centre, r.note"
 void read_referral(sqlite3_stmt *s, struct referral_row *row);
 
+struct log_row;
+/* What the op itself says; the row is zeroed. */
+void log_row_fill(struct log_row *row, const struct op *op);
+
 enum basis read_basis(sqlite3_stmt *s, int at);
 
 /* Rows of any one type, growing; *rows is malloc'd. */

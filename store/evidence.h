@@ -1,0 +1,84 @@
+/*
+ * store/evidence - every op about one session or one person, and what proves each of them to a stranger.
+ *
+ *     evidence_begin     who it is about; own ops that nobody signed yet are signed
+ *     evidence_records   the ops, page by page, in the order of the log's keys
+ *     evidence_chain     an author's headers from an op to the next link that the author signed
+ *
+ * About a person: the person, referrals and what became of them, placements, sessions, notices, appointments and
+ * decisions. About a session: what was said of it; the person and the placement; the placement's notices; JCP's
+ * appointments and decisions of that day. Ops that were not accepted are among them, and say so.
+ *
+ * Ownership: lists own what their rows borrow; *_fini releases.
+ */
+#ifndef STORE_EVIDENCE_H
+#define STORE_EVIDENCE_H
+
+#include "store/query.h"
+
+#define EVIDENCE_PAGE_BYTES ((size_t)512 * 1024) /* of headers and bodies in one page, about */
+
+struct evidence_subject {
+    struct row_id participant;
+    bool session; /* else everything about the person; the placement, day and slot are set only with it */
+    struct row_id placement;
+    int32_t day;
+    int slot;
+};
+
+struct evidence_about {
+    char participant_ref[ROW_REF_SIZE];
+    char participant_name[ROW_NAME_SIZE];
+};
+
+/* Whose placement it is. ERR_NOT_FOUND. */
+MUST_USE enum err_code evidence_person_of(struct store *store, const struct row_id *placement,
+                                          struct row_id *ret_participant, struct error *err);
+
+/* Signs this device's own links so far as nobody has, and says who the subject is. ERR_NOT_FOUND. */
+MUST_USE enum err_code evidence_begin(struct store *store, const struct evidence_subject *subject,
+                                      struct evidence_about *ret_about, struct error *err);
+
+struct evidence_record {
+    int64_t place; /* where to go on after it; means something to this replica only */
+    struct log_row row;
+    struct slice header;
+    uint8_t salt[OP_SALT_BYTES]; /* zero when erased */
+    int64_t offset_ms;
+    struct op_id supersedes[OP_SUPERSEDES_MAX];
+    size_t supersedes_count;
+    uint64_t signed_seq; /* the first link at or after it that its author signed; 0: none */
+    bool head;           /* of an attendance: nobody has superseded it */
+    int32_t deemed_on;   /* of a notice: received, as stated or deemed; ROW_NONE */
+};
+
+struct evidence_list {
+    struct evidence_record *records;
+    size_t count;
+    bool more;
+    struct buf bytes;
+};
+
+void evidence_list_fini(struct evidence_list *list);
+/* Those after `place` (0: from the first), at most `limit` of them and about EVIDENCE_PAGE_BYTES. */
+MUST_USE enum err_code evidence_records(struct store *store, const struct evidence_subject *subject, int64_t place,
+                                        size_t limit, struct evidence_list *ret_list, struct error *err);
+
+struct evidence_chain {
+    uint8_t before[SHA256_BYTES]; /* the link before the first header */
+    struct slice *headers;
+    size_t count;
+    bool more;
+    uint8_t signature[SIGNATURE_MAX]; /* over the link after op `to`; none when `to` is not signed */
+    size_t signature_len;
+    struct buf certificate; /* DER: the author's */
+    struct buf bytes;
+};
+
+void evidence_chain_fini(struct evidence_chain *chain);
+/* An author's headers from `first` to `to_seq`, at most `limit` of them and about EVIDENCE_PAGE_BYTES. ERR_NOT_FOUND.
+ */
+MUST_USE enum err_code evidence_chain(struct store *store, const struct op_id *first, uint64_t to_seq, size_t limit,
+                                      struct evidence_chain *ret_chain, struct error *err);
+
+#endif
