@@ -214,6 +214,9 @@ enum err_code exchange_request_decode(struct slice bytes, struct exchange_reques
                               BIT(REQUEST_ACKED_SEQ) | BIT(REQUEST_NEWEST_SEQ) | BIT(REQUEST_SENT_AT) |
                               BIT(REQUEST_WANT_BYTES);
     struct exchange_request request = { 0 };
+    if (bytes.len > EXCHANGE_REQUEST_MAX) {
+        return FAIL(err, LIMIT, "read an exchange: a request of more than %d bytes", EXCHANGE_REQUEST_MAX);
+    }
     struct members m = members_begin(bytes, err);
     TRY(version_read(&m, err));
     while (members_next(&m)) {
@@ -399,6 +402,9 @@ enum err_code exchange_response_decode(struct slice bytes, struct exchange_respo
                               BIT(RESPONSE_ANSWERED_AT) | BIT(RESPONSE_CURSOR) | BIT(RESPONSE_HEAD) |
                               BIT(RESPONSE_MORE);
     struct exchange_response response = { 0 };
+    if (bytes.len > EXCHANGE_RESPONSE_MAX) {
+        return FAIL(err, PROTOCOL, "read an exchange: an answer of more than %d bytes", EXCHANGE_RESPONSE_MAX);
+    }
     struct members m = members_begin(bytes, err);
     TRY(version_read(&m, err));
     while (members_next(&m)) {

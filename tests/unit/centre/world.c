@@ -296,6 +296,9 @@ static void laptop_deliver(struct laptop *laptop)
         buf_clear(&response);
         cr_assert(exchange_error_encode(rc, err.message, &response, NULL) == ERR_OK);
     }
+    if (rc == ERR_OK && laptop->on_the_way != NULL) {
+        laptop->on_the_way(laptop->on_the_way_context, &response);
+    }
     struct client_answer answer = { .http_status = centre_status_of(rc),
                                     .content_type = rc == ERR_OK ? EXCHANGE_CONTENT_TYPE : EXCHANGE_ERROR_CONTENT_TYPE,
                                     .body = buf_slice(&response) };
@@ -463,6 +466,13 @@ static void fill_body(enum record_kind kind, uint64_t seq, struct buf *body)
         record_set_number(&record, "decided_on", 20001);
         record_set_text(&record, "outcome", "adverse");
         break;
+    case KIND_APPOINTMENT:
+        record_set_id(&record, "participant", person);
+        record_set_number(&record, "day", 20000);
+        record_set_number(&record, "starts_min", 600);
+        record_set_number(&record, "ends_min", 660);
+        record_set_text(&record, "purpose", "signing");
+        break;
     case KIND_CAPACITY_STATEMENT:
         record_set_number(&record, "places", (int64_t)(seq % 100));
         record_set_number(&record, "stated_on", 20000);
@@ -517,27 +527,37 @@ void forger_sign(struct forger *forger)
                          &forger->signature.len, err));
 }
 
-enum err_code forger_send_as(struct forger *forger, struct slice certificate)
+void forger_segment(const struct forger *forger, struct slice certificate, struct buf *out)
 {
-    SCOPED(buf_fini) struct buf segment;
-    SCOPED(buf_fini) struct buf request;
     struct store_seed seeds[128];
     size_t seed_count = 0;
+    uint64_t last = op_salt_block(forger->ops.ops[forger->ops.count - 1].id.seq);
+    for (uint64_t block = op_salt_block(forger->ops.ops[0].id.seq); block <= last; block++) {
+        seeds[seed_count].block = block;
+        memcpy(seeds[seed_count++].seed, forger->seed, OP_SEED_BYTES);
+    }
+    MUST(segment_encode(&forger->ops, seeds, seed_count, &forger->signature, certificate, out, err));
+}
+
+void forger_request(struct forger *forger, struct buf *out)
+{
+    SCOPED(buf_fini) struct buf segment;
     buf_init(&segment, SEGMENT_BYTES_MAX);
-    buf_init(&request, EXCHANGE_REQUEST_MAX);
     if (forger->ops.count > 0) {
-        uint64_t last = op_salt_block(forger->ops.ops[forger->ops.count - 1].id.seq);
-        for (uint64_t block = op_salt_block(forger->ops.ops[0].id.seq); block <= last; block++) {
-            seeds[seed_count].block = block;
-            memcpy(seeds[seed_count++].seed, forger->seed, OP_SEED_BYTES);
-        }
-        MUST(segment_encode(&forger->ops, seeds, seed_count, &forger->signature, (struct slice){ 0 }, &segment, err));
+        forger_segment(forger, (struct slice){ 0 }, &segment);
         forger->request.segment = buf_slice(&segment);
     }
     forger->request.newest_seq = forger->newest.seq;
     forger->request.sent_at_ms = forger->world->now_ms;
-    MUST(exchange_request_encode(&forger->request, &request, err));
+    MUST(exchange_request_encode(&forger->request, out, err));
     forger->request.segment = (struct slice){ 0 };
+}
+
+enum err_code forger_send_as(struct forger *forger, struct slice certificate)
+{
+    SCOPED(buf_fini) struct buf request;
+    buf_init(&request, EXCHANGE_REQUEST_MAX);
+    forger_request(forger, &request);
     buf_clear(&forger->response_bytes);
     enum err_code rc = centre_exchange(forger->world->centre, certificate, buf_slice(&request), forger->world->now_ms,
                                        &forger->response_bytes, &forger->world->err);

@@ -53,6 +53,8 @@ struct laptop {
     bool sending;
     unsigned exchanges;
     uint32_t said;
+    void (*on_the_way)(void *context, struct buf *answer); /* changes what the centre answers; NULL: nobody does */
+    void *on_the_way_context;
 };
 
 void laptop_enrol(struct centre_world *world, const char *site, struct laptop *laptop);
@@ -97,6 +99,9 @@ void forger_fini(struct forger *forger);
 /* Adds ops to the next request, each after the last. */
 struct op *forger_add(struct forger *forger, enum record_kind kind, size_t count);
 void forger_sign(struct forger *forger); /* the newest link */
+/* What was added, as a segment; as a request. */
+void forger_segment(const struct forger *forger, struct slice certificate, struct buf *out);
+void forger_request(struct forger *forger, struct buf *out);
 /* Sends what was added, and begins anew. */
 enum err_code forger_send(struct forger *forger);
 enum err_code forger_send_as(struct forger *forger, struct slice certificate);
