@@ -94,6 +94,14 @@ static void on_exchange_changed(void *context, bool new_ops)
     waiters_wake(agent);
 }
 
+static void on_link_changed(void *context)
+{
+    struct agent *agent = context;
+    if (agent->driver != NULL) {
+        exchange_driver_allow_waiting(agent->driver, link_policy_may_wait(agent->link_policy));
+    }
+}
+
 void agent_start_exchange(struct agent *agent)
 {
     struct error *err = &agent->driver_error;
@@ -109,6 +117,7 @@ void agent_start_exchange(struct agent *agent)
         exchange_driver_start(&agent->loop, agent->store, on_exchange_changed, agent, &agent->driver, err) != ERR_OK) {
         log_error("exchange_not_started", err);
     }
+    on_link_changed(agent);
 }
 
 static void on_unlocked(void *context, enum err_code rc, const struct error *failure)
@@ -266,6 +275,7 @@ static void begin_stopping(struct agent *agent)
     }
     (void)idle_lock_stop(&agent->idle, on_idle_stopped);
     link_sense_stop(agent->link);
+    link_policy_stop(agent->link_policy);
     uv_close((uv_handle_t *)&agent->terminate, NULL);
     uv_close((uv_handle_t *)&agent->interrupt, NULL);
     uv_close((uv_handle_t *)&agent->waiters_timer, NULL);
@@ -359,6 +369,7 @@ static void on_day_changed(void *context)
 {
     struct agent *agent = context;
     agent_data_changed(agent, false);
+    link_policy_look(agent->link_policy);
     if (agent->state == AGENT_OPEN && agent->driver != NULL) {
         exchange_driver_wake(agent->driver, CLIENT_WAKE_NETWORK);
     }
@@ -367,6 +378,7 @@ static void on_day_changed(void *context)
 static void on_network(void *context)
 {
     struct agent *agent = context;
+    link_policy_look(agent->link_policy);
     if (agent->state == AGENT_OPEN && agent->driver != NULL) {
         exchange_driver_wake(agent->driver, CLIENT_WAKE_NETWORK);
     }
@@ -474,6 +486,7 @@ static void start_timers(struct agent *agent)
 
 static enum err_code start_parts(struct agent *agent, struct error *err)
 {
+    TRY(link_policy_start(&agent->loop, &agent->options->link, on_link_changed, agent, &agent->link_policy, err));
     TRY(day_watch_start(&agent->day, &agent->loop, on_day_changed, agent, err));
     int64_t lock_after_ms = (int64_t)agent->options->lock_after_minutes * 60000;
     TRY(idle_lock_start(&agent->idle, &agent->loop, lock_after_ms, on_idle, agent, err));

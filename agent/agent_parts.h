@@ -17,6 +17,7 @@
 #include "agent/flags_pass.h"
 #include "agent/idle_lock.h"
 #include "agent/key_task.h"
+#include "agent/link_policy.h"
 #include "agent/lockbox.h"
 #include "agent/rekey_pass.h"
 #include "agent/restore_task.h"
@@ -69,7 +70,7 @@ struct agent {
     struct restore_task restore;
     struct http_exchange *restoring; /* waits for a step of it */
     struct vault_check check;
-    bool accept_files; /* a person said that the files are the present ones, for the unlocking that runs */
+    bool accept_files;              /* a person said that the files are the present ones, for the unlocking that runs */
     bool unseen;                    /* pages of a catch-up came, and the rules wait for the rest of it ... */
     uint64_t unseen_since_ms;       /* ... since then, on the loop's clock */
     struct exchange_driver *driver; /* NULL before enrolment */
@@ -80,6 +81,7 @@ struct agent {
     struct idle_lock idle;
     struct day_watch day;
     struct link_sense *link;
+    struct link_policy *link_policy;
     struct http_server *server;
     struct waiter waiters[WAITERS_MAX];
     uv_timer_t waiters_timer;

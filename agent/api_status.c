@@ -257,6 +257,7 @@ static bool put_exchange(json_t *object, const struct picture *picture)
            put(object, "last_exchange", last_exchange_value(&client->last)) &&
            put(object, "last_success_at", value_instant(client->last_success_at_ms)) &&
            put(object, "next_try_at", value_instant(client->next_try_at_ms)) &&
+           put(object, "waiting", json_boolean(client->waiting)) &&
            put(object, "clock_offset_ms", clock_known ? json_integer(sync->clock_offset_ms) : json_null()) &&
            put(object, "clock_off", json_boolean(client->clock_off)) &&
            put(object, "copies", copies_value(&picture->copies));
@@ -286,8 +287,9 @@ static bool put_nulls(json_t *object)
                                          "next_try_at",     "clock_off",
                                          "clock_offset_ms", "copies",
                                          "records",         "disputed_sessions",
-                                         "quarantined",     "flags",
-                                         "flags_pending",   "replica_bytes" };
+                                         "waiting",         "quarantined",
+                                         "flags",           "flags_pending",
+                                         "replica_bytes" };
     bool ok = true;
     for (size_t i = 0; i < ARRAY_LEN(names); i++) {
         ok = ok && put(object, names[i], json_null());

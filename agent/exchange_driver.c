@@ -80,12 +80,26 @@ static void on_answer(void *context, const struct http_result *result)
     client_answered(driver->client, &answer);
 }
 
-static void io_send(void *context, struct slice body)
+static void io_wait(void *context, struct slice body, uint32_t wait_s)
 {
     struct exchange_driver *driver = context;
-    struct http_post post = { .url = driver->url, .content_type = EXCHANGE_CONTENT_TYPE, .body = body };
+    struct http_post post = {
+        .url = driver->url, .content_type = EXCHANGE_CONTENT_TYPE, .body = body, .wait_s = wait_s
+    };
     driver->sending = true;
     http_client_post(driver->http, &post, on_answer, driver);
+}
+
+static void io_send(void *context, struct slice body)
+{
+    io_wait(context, body, 0);
+}
+
+static void io_cancel(void *context)
+{
+    struct exchange_driver *driver = context;
+    driver->sending = false;
+    http_client_cancel(driver->http);
 }
 
 static void on_timer(uv_timer_t *timer)
@@ -168,7 +182,9 @@ static enum err_code connect_parts(struct exchange_driver *driver, uv_loop_t *lo
                                      .random_below = io_random_below,
                                      .send = io_send,
                                      .set_timer = io_set_timer,
-                                     .changed = io_changed };
+                                     .changed = io_changed,
+                                     .wait = io_wait,
+                                     .cancel = io_cancel };
     struct http_client_options options = { .ca_pem = (const char *)driver->ca_pem.data,
                                            .certificate_pem = (const char *)driver->certificate_pem.data,
                                            .key_pem = slice_of(driver->key_pem.bytes, driver->key_pem.len),
@@ -213,6 +229,13 @@ void exchange_driver_wake(struct exchange_driver *driver, enum client_wake why)
 {
     if (!driver->stopping) {
         client_wake(driver->client, why);
+    }
+}
+
+void exchange_driver_allow_waiting(struct exchange_driver *driver, bool allowed)
+{
+    if (!driver->stopping) {
+        client_allow_waiting(driver->client, allowed);
     }
 }
 

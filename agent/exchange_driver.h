@@ -22,6 +22,8 @@ MUST_USE enum err_code exchange_driver_start(uv_loop_t *loop, struct store *stor
                                              void (*changed)(void *context, bool new_ops), void *context,
                                              struct exchange_driver **ret_driver, struct error *err);
 void exchange_driver_wake(struct exchange_driver *driver, enum client_wake why);
+/* May the centre be asked to keep its answer back until there is news? At first: not. */
+void exchange_driver_allow_waiting(struct exchange_driver *driver, bool allowed);
 void exchange_driver_status(const struct exchange_driver *driver, struct client_status *ret_status);
 void exchange_driver_stop(struct exchange_driver *driver, void (*stopped)(void *context), void *context);
 

@@ -19,6 +19,12 @@ static const struct setting table[] = {
       "Members of this group may use the agent, besides its own user and root." },
     { "api", "socket", SETTING_TEXT, "", 0, 100,
       "Path of the unix socket; empty for holdfast.sock in the state folder." },
+    { "link", "hours", SETTING_TEXT, "", 0, 11,
+      "HH:MM-HH:MM: only then the connection to the centre is kept open to hear of news at once; empty: always." },
+    { "link", "metered", SETTING_TEXT, "auto", 1, 10,
+      "Whether each byte costs money: yes, no, or auto, as NetworkManager says. On such a link nothing is kept open." },
+    { "link", "wait", SETTING_BOOL, "yes", 0, 0,
+      "Keeps a connection to the centre open to hear of news at once; without it, it is asked every 15 minutes." },
     { "programme", "pack", SETTING_TEXT, "", 0, 180, "Programme pack to use in place of the built-in one." },
     { "store", "cache_kib", SETTING_NUMBER, "2048", 256, 1048576, "Memory for pages of the replica, in KiB." },
     { "vault", "lock_after", SETTING_NUMBER, "0", 0, 10080,
@@ -125,6 +131,22 @@ static enum err_code choose_tpm(const struct settings *settings, struct agent_op
     return FAIL(err, CONFIG, "read setting 'vault.tpm': expected auto, off or require");
 }
 
+static enum err_code choose_link(const struct settings *settings, struct link_options *out, struct error *err)
+{
+    static const char *const NAMES[] = {
+        [LINK_METERED_AUTO] = "auto", [LINK_METERED_YES] = "yes", [LINK_METERED_NO] = "no"
+    };
+    out->wait = settings_bool(settings, "link", "wait");
+    TRY(link_hours_parse(settings_text(settings, "link", "hours"), out, err));
+    for (size_t i = 0; i < ARRAY_LEN(NAMES); i++) {
+        if (strcmp(NAMES[i], settings_text(settings, "link", "metered")) == 0) {
+            out->metered = (enum link_metered)i;
+            return ERR_OK;
+        }
+    }
+    return FAIL(err, CONFIG, "read setting 'link.metered': expected auto, yes or no");
+}
+
 static enum err_code choose(const struct agent_arguments *arguments, const struct settings *settings,
                             struct agent_options *out, struct error *err)
 {
@@ -141,6 +163,7 @@ static enum err_code choose(const struct agent_arguments *arguments, const struc
     out->cache_kib = (int)settings_number(settings, "store", "cache_kib");
     out->lock_after_minutes = (int)settings_number(settings, "vault", "lock_after");
     TRY(choose_tpm(settings, out, err));
+    TRY(choose_link(settings, &out->link, err));
     return choose_level(settings, &out->log_level, err);
 }
 

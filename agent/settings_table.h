@@ -11,6 +11,7 @@
 
 #include <limits.h>
 
+#include "agent/link_policy.h"
 #include "agent/lockbox.h"
 #include "base/log.h"
 #include "sync/edge/settings.h"
@@ -34,6 +35,7 @@ struct agent_options {
     int lock_after_minutes; /* 0: never by itself */
     enum lockbox_tpm tpm;
     char tpm_tcti[256]; /* "": the kernel's */
+    struct link_options link;
     enum log_level log_level;
 };
 

@@ -1,10 +1,11 @@
 /*
- *     from \ to      IDLE   EXCHANGING   BACKOFF   STALLED   STOPPED
- *     IDLE                       x                              x
- *     EXCHANGING      x          x          x         x         x
- *     BACKOFF                    x                              x
- *     STALLED                    x                              x
- *     STOPPED                                                   x
+ *     from \ to      IDLE   EXCHANGING   WAITING   BACKOFF   STALLED   STOPPED
+ *     IDLE                       x          x                              x
+ *     EXCHANGING      x          x                    x         x         x
+ *     WAITING         x          x          x                              x
+ *     BACKOFF                    x                                         x
+ *     STALLED                    x                                         x
+ *     STOPPED                                                              x
  */
 #include "sync/client.h"
 
@@ -20,14 +21,19 @@ enum {
     STALLED_STORE_MS = 60 * 1000,       /* this machine's own trouble: a full disk may be emptied any minute */
     STALLED_PERSON_MS = 15 * 60 * 1000, /* somebody has to act elsewhere */
     RATIO_START = 4,
+    WAIT_START_S = 240,
+    WAIT_MIN_S = 30,
+    WAIT_REST_MS = 60 * 1000, /* without waiting, doubling */
+    WAIT_RESTS_MAX = 4,
 };
 
 #define TO(state) (1U << (state))
 
 static const unsigned moves[] = {
-    [CLIENT_IDLE] = TO(CLIENT_EXCHANGING) | TO(CLIENT_STOPPED),
+    [CLIENT_IDLE] = TO(CLIENT_EXCHANGING) | TO(CLIENT_WAITING) | TO(CLIENT_STOPPED),
     [CLIENT_EXCHANGING] =
         TO(CLIENT_IDLE) | TO(CLIENT_EXCHANGING) | TO(CLIENT_BACKOFF) | TO(CLIENT_STALLED) | TO(CLIENT_STOPPED),
+    [CLIENT_WAITING] = TO(CLIENT_IDLE) | TO(CLIENT_EXCHANGING) | TO(CLIENT_WAITING) | TO(CLIENT_STOPPED),
     [CLIENT_BACKOFF] = TO(CLIENT_EXCHANGING) | TO(CLIENT_STOPPED),
     [CLIENT_STALLED] = TO(CLIENT_EXCHANGING) | TO(CLIENT_STOPPED),
     [CLIENT_STOPPED] = TO(CLIENT_STOPPED),
@@ -137,22 +143,31 @@ static void round_failed(struct client *c)
     c->woken &= ~(1U << CLIENT_WAKE_NEW_OPS | 1U << CLIENT_WAKE_START);
 }
 
+static int64_t interval_ms(const struct client *c)
+{
+    return CLIENT_INTERVAL_MS * 9 / 10 + random_below_ms(c, CLIENT_INTERVAL_MS / 5);
+}
+
+static void wait_begin(struct client *c);
+
 static void round_done(struct client *c, bool unfinished)
 {
     c->failures = 0;
     c->last_success_at_ms = wall_ms(c);
     round_close(c, ERR_OK, NULL);
     move(c, CLIENT_IDLE);
-    int64_t interval_ms = CLIENT_INTERVAL_MS * 9 / 10 + random_below_ms(c, CLIENT_INTERVAL_MS / 5);
-    arm(c, held_ms(c, unfinished ? 0 : interval_ms));
+    arm(c, held_ms(c, unfinished ? 0 : interval_ms(c)));
     /* what the exchange has seen to; a person who asked meanwhile means from now */
     c->woken &= 1U << CLIENT_WAKE_PERSON;
+    if (!unfinished) {
+        wait_begin(c);
+    }
 }
 
 static void send_next(struct client *c)
 {
     c->verdict = (struct client_verdict){ 0 };
-    c->verdict.rc = client_request_make(c, &c->verdict.error);
+    c->verdict.rc = client_request_make(c, 0, &c->verdict.error);
     if (c->verdict.rc != ERR_OK) {
         round_failed(c);
         return;
@@ -193,6 +208,7 @@ static bool wake_counts(struct client *c)
     unsigned new_ops = c->woken & 1U << CLIENT_WAKE_NEW_OPS;
     switch (c->state) {
     case CLIENT_IDLE:
+    case CLIENT_WAITING:
         return (c->woken & ~new_ops) != 0 || (new_ops && ops_pending(c));
     case CLIENT_BACKOFF:
         return c->woken != 0;
@@ -224,7 +240,7 @@ static bool should_try(struct client *c)
     return true;
 }
 
-/* ---- the step ---- */
+/* ---- an answer ---- */
 
 /* An answer was judged: on, done, or not for now. */
 static void settle(struct client *c)
@@ -240,14 +256,118 @@ static void settle(struct client *c)
     }
 }
 
+/* ---- waiting for news ---- */
+
+static bool wait_makes_sense(struct client *c)
+{
+    struct store_sync sync;
+    return c->wait_allowed && c->io->wait != NULL && monotonic_ms(c) >= c->wait_rest_until_ms &&
+           monotonic_ms(c) >= c->hold_until_ms && c->woken == 0 && !c->recovery.active &&
+           store_sync_read(c->store, &sync, NULL) == ERR_OK && sync.pending_ops == 0 && !sync.asks;
+}
+
+/* Asks for what comes next, and lets the centre keep its answer back until there is something. */
+static void wait_begin(struct client *c)
+{
+    if (!wait_makes_sense(c) || client_request_make(c, c->wait_s, NULL) != ERR_OK) {
+        return;
+    }
+    move(c, CLIENT_WAITING);
+    arm(c, -1);
+    c->in_flight = true;
+    c->sent.at_ms = monotonic_ms(c);
+    c->round = (struct client_exchange){ .requests = 1 };
+    c->recovery.begun = 0;
+    c->went_back = 0;
+    c->io->wait(c->io->context, buf_slice(&c->body), c->wait_s);
+}
+
+/* It did not wait at all: for a while the centre is asked every now and then instead. */
+static void wait_rest(struct client *c)
+{
+    unsigned doublings = c->wait_failures < WAIT_RESTS_MAX ? c->wait_failures : WAIT_RESTS_MAX;
+    c->wait_rest_until_ms = monotonic_ms(c) + ((int64_t)WAIT_REST_MS << doublings);
+}
+
+/*
+ * A line that did not bear the silence (a router forgets what says nothing) gets a shorter wait; whether the centre can
+ * be reached at all the next exchange finds out, a little later than everybody else's.
+ */
+static void wait_was_cut(struct client *c, int64_t waited_ms)
+{
+    c->wait_s = c->wait_s / 2 < WAIT_MIN_S ? WAIT_MIN_S : c->wait_s / 2;
+    if (waited_ms < WAIT_MIN_S * 1000 && ++c->wait_failures > 1) { /* once may be the centre's own restart */
+        wait_rest(c);
+    }
+    move(c, CLIENT_IDLE);
+    arm(c, random_below_ms(c, BACKOFF_BASE_MS + 1));
+}
+
+static void wait_was_quiet(struct client *c, int64_t waited_ms)
+{
+    c->last_success_at_ms = wall_ms(c);
+    if (waited_ms < WAIT_MIN_S * 1000 / 2) { /* the centre has no place for us, or cannot do this */
+        wait_rest(c);
+        c->wait_failures++;
+    } else {
+        uint32_t longer_s = c->wait_s + c->wait_s / 2;
+        c->wait_s = longer_s < CLIENT_WAIT_MAX_S ? longer_s : CLIENT_WAIT_MAX_S;
+        c->wait_failures = 0;
+    }
+    move(c, CLIENT_IDLE);
+    arm(c, held_ms(c, interval_ms(c)));
+    wait_begin(c);
+}
+
+/* An answer to a request that was to be kept back, or a reason not to wait any longer. */
+static void wait_settle(struct client *c)
+{
+    int64_t waited_ms = monotonic_ms(c) - c->sent.at_ms;
+    if (c->in_flight) { /* cut short */
+        c->io->cancel(c->io->context);
+        c->in_flight = false;
+        move(c, CLIENT_IDLE);
+        arm(c, interval_ms(c));
+        return;
+    }
+    const struct client_verdict *verdict = &c->verdict;
+    bool quiet = verdict->rc == ERR_OK && !verdict->again && verdict->retry_after_ms == 0 &&
+                 c->round.ops_received == 0 && !c->changed;
+    if (verdict->rc == ERR_NETWORK) {
+        wait_was_cut(c, waited_ms);
+    } else if (quiet) {
+        wait_was_quiet(c, waited_ms);
+    } else { /* news, or a trouble to be told: an exchange like any other */
+        c->round_started_ms = monotonic_ms(c);
+        move(c, CLIENT_EXCHANGING);
+        settle(c);
+    }
+}
+
+static bool wait_is_cut_short(struct client *c)
+{
+    return !c->wait_allowed || wake_counts(c);
+}
+
+/* ---- the step ---- */
+
 static void client_step(struct client *c)
 {
-    if (c->stepping || c->in_flight || c->state == CLIENT_STOPPED) {
+    if (c->stepping || c->state == CLIENT_STOPPED) {
+        return;
+    }
+    if (c->in_flight && c->state == CLIENT_EXCHANGING) {
         return; /* what was recorded is looked at when the answer comes */
+    }
+    if (c->in_flight && !wait_is_cut_short(c)) {
+        c->woken = 0;
+        return;
     }
     c->stepping = true;
     if (c->state == CLIENT_EXCHANGING) {
         settle(c);
+    } else if (c->state == CLIENT_WAITING) {
+        wait_settle(c);
     }
     if (!c->in_flight && should_try(c)) {
         round_begin(c);
@@ -286,6 +406,7 @@ enum err_code client_new(struct store *store, const struct store_identity *ident
     c->io = io;
     c->batch_bytes = CLIENT_BATCH_START;
     c->packed_ratio = RATIO_START;
+    c->wait_s = WAIT_START_S;
     c->next_try_at_ms = OP_TIME_NONE;
     c->last_success_at_ms = OP_TIME_NONE;
     c->clock_offset_ms = sync.clock_known ? sync.clock_offset_ms : 0;
@@ -304,6 +425,17 @@ void client_set_freshness(struct client *c,
     c->freshness_context = context;
 }
 
+void client_allow_waiting(struct client *c, bool allowed)
+{
+    bool begins = allowed && !c->wait_allowed;
+    c->wait_allowed = allowed;
+    if (begins && c->state == CLIENT_IDLE && c->last.happened) {
+        wait_begin(c);
+    }
+    client_step(c);
+    tell(c);
+}
+
 void client_wake(struct client *c, enum client_wake why)
 {
     c->woken |= 1U << why;
@@ -314,7 +446,7 @@ void client_wake(struct client *c, enum client_wake why)
 void client_timer(struct client *c)
 {
     /* one that was on its way when the exchange began is of no use any more */
-    c->timer_fired = c->state != CLIENT_EXCHANGING;
+    c->timer_fired = c->state != CLIENT_EXCHANGING && c->state != CLIENT_WAITING;
     client_step(c);
     tell(c);
 }
@@ -343,6 +475,7 @@ void client_status(const struct client *c, struct client_status *ret_status)
                                           .next_try_at_ms = c->next_try_at_ms,
                                           .clock_offset_ms = c->clock_offset_ms,
                                           .clock_off = llabs(c->clock_offset_ms) > CLIENT_CLOCK_OFF_MS,
+                                          .waiting = c->state == CLIENT_WAITING,
                                           .to_fetch = c->to_fetch,
                                           .behind_own_record = c->behind_own_record,
                                           .centre_lost_ops = c->centre_lost_ops };

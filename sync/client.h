@@ -19,6 +19,13 @@
  * of network tries at once when the cause was a certificate, since another network may have no portal in between, and
  * new ops do when the cause was a full or read-only disk, since they show that it takes records again.
  *
+ * Waiting: after an exchange with nothing left to do the centre is asked to keep its next answer back until there is
+ * something new, if that is allowed (a link that costs nothing) and the centre does it; else it is asked every
+ * CLIENT_INTERVAL_MS. New ops, the network or a person cut the wait short. A wait that the line does not bear is tried
+ * again with half its time, one that ended in silence with half as much again.
+ *
+ *   IDLE ──► WAITING ── news: EXCHANGING; silence: WAITING again; cut: IDLE, and an exchange soon
+ *
  * Batches: segments start at about CLIENT_BATCH_START bytes, double after an exchange that was about full, halve after
  * a broken transfer, between CLIENT_BATCH_MIN and SEGMENT_BYTES_MAX, and never beyond what took the line about 5 s.
  *
@@ -37,8 +44,9 @@
 #define CLIENT_BATCH_START (64 * 1024)
 #define CLIENT_BATCH_MIN (4 * 1024)
 #define CLIENT_INTERVAL_MS (15 * 60 * 1000) /* an idle exchange this often when nothing wakes it */
+#define CLIENT_WAIT_MAX_S 900
 
-enum client_state { CLIENT_IDLE, CLIENT_EXCHANGING, CLIENT_BACKOFF, CLIENT_STALLED, CLIENT_STOPPED };
+enum client_state { CLIENT_IDLE, CLIENT_EXCHANGING, CLIENT_WAITING, CLIENT_BACKOFF, CLIENT_STALLED, CLIENT_STOPPED };
 
 enum client_wake { CLIENT_WAKE_NEW_OPS, CLIENT_WAKE_NETWORK, CLIENT_WAKE_PERSON, CLIENT_WAKE_START };
 
@@ -66,6 +74,10 @@ struct client_io {
     void (*set_timer)(void *context, int64_t delay_ms);
     /* New ops were applied (look at the dirty marks), or the status changed. */
     void (*changed)(void *context, bool new_ops);
+    /* Like send, but the answer may be as late as wait_s; a line without one by then is dead. NULL: never waits. */
+    void (*wait)(void *context, struct slice body, uint32_t wait_s);
+    /* Ends a wait under way, which is then not answered. */
+    void (*cancel)(void *context);
 };
 
 struct client_exchange { /* the last whole round */
@@ -88,6 +100,7 @@ struct client_status {
     int64_t next_try_at_ms;     /* wall clock; OP_TIME_NONE when exchanging or stopped */
     int64_t clock_offset_ms;
     bool clock_off;         /* more than CLIENT_CLOCK_OFF_MS from the centre's */
+    bool waiting;           /* the centre tells of news at once */
     uint64_t to_fetch;      /* ops still to come in a catch-up, as last told */
     bool behind_own_record; /* the centre holds more of this device than this replica: an older copy was put back */
     bool centre_lost_ops;   /* the centre holds less than it acknowledged */
@@ -110,6 +123,8 @@ void client_set_freshness(struct client *client,
                           bool (*ask)(void *context, uint64_t *ret_counter,
                                       uint8_t ret_hash[EXCHANGE_FRESHNESS_HASH_BYTES]),
                           void *context);
+/* Between exchanges the centre may be asked to keep its answer back until there is something new. At first: not. */
+void client_allow_waiting(struct client *client, bool allowed);
 void client_wake(struct client *client, enum client_wake why);
 void client_timer(struct client *client);
 void client_answered(struct client *client, const struct client_answer *answer);

@@ -22,6 +22,7 @@ struct client_sent {
     uint64_t first_seq; /* of the segment; 0: none was sent */
     size_t op_count;
     size_t segment_len;
+    uint32_t wait_s;                    /* the answer may be kept back so long; 0: not */
     int64_t at_ms;                      /* monotonic */
     struct segment_signature signature; /* over the last of the ops sent; seq 0: none were */
 };
@@ -72,6 +73,11 @@ struct client {
     int64_t hold_until_ms;  /* monotonic: the centre's Retry-After */
     int64_t next_try_at_ms; /* wall */
 
+    bool wait_allowed;
+    uint32_t wait_s; /* to ask for next */
+    unsigned wait_failures;
+    int64_t wait_rest_until_ms; /* monotonic */
+
     size_t batch_bytes;  /* of a segment as sent, about */
     size_t packed_ratio; /* bytes of headers and bodies that became a byte of segment, as last seen */
     struct buf body;
@@ -91,8 +97,8 @@ struct client {
     bool centre_lost_ops; /* the centre held less than it acknowledged, and has not got it all again yet */
 };
 
-/* Fills client->body and client->sent with what the store says is due. */
-MUST_USE enum err_code client_request_make(struct client *client, struct error *err);
+/* Fills client->body and client->sent with what the store says is due. wait_s above 0: the answer may be kept back. */
+MUST_USE enum err_code client_request_make(struct client *client, uint32_t wait_s, struct error *err);
 
 /* Takes an answer in: checks it, applies it, and says what follows. */
 struct client_verdict client_judge(struct client *client, const struct client_answer *answer);

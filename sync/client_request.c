@@ -114,6 +114,7 @@ static enum err_code write_request(struct client *c, const struct store_sync *sy
                                         .sent_at_ms = c->io->wall_ms(c->io->context),
                                         .want_bytes = (uint32_t)c->batch_bytes,
                                         .segment = segment,
+                                        .wait_s = c->sent.wait_s,
                                         .certificate_known = c->centre.certificate.len > 0 };
     memcpy(request.stream, c->identity->stream, STREAM_ID_BYTES);
     if (request.certificate_known) {
@@ -134,7 +135,7 @@ static struct exchange_freshness freshness_to_tell(const struct client *c, const
     return known && !again ? freshness : (struct exchange_freshness){ 0 };
 }
 
-enum err_code client_request_make(struct client *c, struct error *err)
+enum err_code client_request_make(struct client *c, uint32_t wait_s, struct error *err)
 {
     struct store_sync sync;
     TRY(store_sync_read(c->store, &sync, err));
@@ -150,7 +151,8 @@ enum err_code client_request_make(struct client *c, struct error *err)
                                     .mark = sync.mark,
                                     .asked = sync.asks,
                                     .freshness = freshness_to_tell(c, &sync),
-                                    .acked_seq = sync.acked_seq };
+                                    .acked_seq = sync.acked_seq,
+                                    .wait_s = wait_s };
     struct outgoing out = { 0 };
     struct buf segment;
     op_batch_init(&out.ops);

@@ -152,6 +152,9 @@ enum err_code client_mark_refusals(struct client *c, const struct exchange_respo
 /* This clock minus the centre's, taking its answer for made half-way between question and answer. */
 static int64_t measured_offset(struct client *c, const struct exchange_response *response, int64_t took_ms)
 {
+    if (c->sent.wait_s > 0) {
+        return c->clock_offset_ms; /* as measured by the exchange before: this answer was kept back */
+    }
     return c->io->wall_ms(c->io->context) - took_ms / 2 - response->answered_at_ms;
 }
 
@@ -338,7 +341,9 @@ enum err_code client_take(struct client *c, const struct client_answer *answer, 
     struct store_exchange exchange = exchange_of(c, &response, &in, took_ms);
     TRY(take_freshness(c, &response, err));
     TRY(take_checked(c, &response, &exchange, verdict));
-    batch_succeeded(c, c->sent.segment_len + answer->body.len, took_ms);
+    if (c->sent.wait_s == 0) {
+        batch_succeeded(c, c->sent.segment_len + answer->body.len, took_ms);
+    }
     verdict->retry_after_ms = (int64_t)response.retry_after_s * 1000;
     return ERR_OK;
 }

@@ -18,6 +18,7 @@ enum request_key {
     REQUEST_CERTIFICATE_HASH,
     REQUEST_FRESHNESS,
     REQUEST_MARK,
+    REQUEST_WAIT = 14,
 };
 
 enum response_key {
@@ -105,7 +106,8 @@ static enum err_code version_read(struct members *m, struct error *err)
 static void put_request(struct dcbor_writer *w, const struct exchange_request *request)
 {
     dcbor_put_map(w, REQUEST_WANT_BYTES + (size_t)(request->segment.len > 0) + (size_t)request->certificate_known +
-                         (size_t)(request->freshness.counter > 0) + (size_t)request->mark_known);
+                         (size_t)(request->freshness.counter > 0) + (size_t)request->mark_known +
+                         (size_t)(request->wait_s > 0));
     dcbor_put_uint(w, REQUEST_VERSION);
     dcbor_put_uint(w, EXCHANGE_VERSION);
     dcbor_put_uint(w, REQUEST_STREAM);
@@ -140,6 +142,10 @@ static void put_request(struct dcbor_writer *w, const struct exchange_request *r
     if (request->mark_known) {
         dcbor_put_uint(w, REQUEST_MARK);
         dcbor_put_uint(w, request->mark);
+    }
+    if (request->wait_s > 0) {
+        dcbor_put_uint(w, REQUEST_WAIT);
+        dcbor_put_uint(w, request->wait_s);
     }
 }
 
@@ -202,6 +208,9 @@ static void get_request_member(struct members *m, struct exchange_request *reque
     case REQUEST_MARK:
         request->mark = (uint32_t)dcbor_get_uint(r, UINT32_MAX);
         request->mark_known = true;
+        break;
+    case REQUEST_WAIT:
+        request->wait_s = (uint32_t)dcbor_get_uint(r, EXCHANGE_WAIT_MAX_S);
         break;
     default:
         (void)dcbor_skip(r);

@@ -23,6 +23,7 @@
 #define EXCHANGE_REQUEST_MAX (SEGMENT_BYTES_MAX + 65536)
 #define EXCHANGE_RESPONSE_MAX (2 * SEGMENT_BYTES_MAX)
 #define EXCHANGE_ERROR_TEXT_MAX 400
+#define EXCHANGE_WAIT_MAX_S 3600
 #define EXCHANGE_CERTIFICATE_HASH_BYTES 8
 #define EXCHANGE_FRESHNESS_HASH_BYTES 8
 #define EXCHANGE_RECEIPT_CONTEXT "holdfast/receipt/v1"
@@ -48,7 +49,8 @@ struct exchange_request {
     uint8_t certificate_hash[EXCHANGE_CERTIFICATE_HASH_BYTES];
     struct exchange_freshness freshness; /* counter 0: not told */
     bool mark_known;
-    uint32_t mark; /* what the centre said stands at the cursor */
+    uint32_t mark;   /* what the centre said stands at the cursor */
+    uint32_t wait_s; /* the answer may be kept back so long, until there is something new; 0: answer now */
 };
 
 struct exchange_refusal {

@@ -117,6 +117,8 @@ static void print_link(const struct screen *screen, const json_t *status)
     if (answer_instant(status, "next_try_at", &next_ms)) {
         struct human next = human_ago(next_ms, screen->now_ms);
         screen_fact(screen, "Next exchange", "%s, or as soon as something is recorded", next.text);
+    } else if (answer_true(status, "waiting")) {
+        screen_fact(screen, "Next exchange", "as soon as there is something new, here or at the centre");
     }
     if (answer_has(status, "endpoint")) {
         screen_fact(screen, "Centre", "%s", answer_text(status, "endpoint"));

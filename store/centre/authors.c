@@ -195,6 +195,7 @@ enum err_code positions_save(struct centre_store *store, int64_t site, const str
                              struct error *err)
 {
     sqlite3_stmt *s;
+    store->news++;
     TRY(db_statement(&store->db, "UPDATE site SET head = ?2, newest_hlc = ?3 WHERE id = ?1", &s, err));
     bind_int(s, 1, site);
     bind_int(s, 2, (int64_t)state->head);

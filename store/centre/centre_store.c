@@ -50,6 +50,19 @@ void centre_store_close(struct centre_store *store)
     free(store);
 }
 
+uint64_t centre_store_news(const struct centre_store *store)
+{
+    return store->news;
+}
+
+enum err_code centre_head(struct centre_store *store, int64_t site, uint64_t *ret_head, struct error *err)
+{
+    struct position_state state;
+    TRY(positions_read(store, site, &state, err));
+    *ret_head = state.head;
+    return ERR_OK;
+}
+
 /* ---- lists ---- */
 
 enum err_code rows_collect(struct database *db, sqlite3_stmt *s, size_t size, void (*read)(sqlite3_stmt *s, void *row),

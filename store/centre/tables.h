@@ -11,6 +11,7 @@
 
 struct centre_store {
     struct database db;
+    uint64_t news;            /* appends since it was opened */
     struct buf header;        /* scratch */
     struct buf body;          /* scratch */
     bool own_known;           /* something was written of our own since the start */

@@ -268,7 +268,6 @@ static CURLcode set_limits(CURL *easy, const struct http_client_options *options
 {
     CURLcode code = curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT, options->connect_timeout_s);
     code = code != CURLE_OK ? code : curl_easy_setopt(easy, CURLOPT_LOW_SPEED_LIMIT, (long)HTTP_CLIENT_STALL_BYTES);
-    code = code != CURLE_OK ? code : curl_easy_setopt(easy, CURLOPT_LOW_SPEED_TIME, (long)HTTP_CLIENT_STALL_S);
     code = code != CURLE_OK ? code : curl_easy_setopt(easy, CURLOPT_FOLLOWLOCATION, 0L);
     code = code != CURLE_OK ? code : curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "https");
     code = code != CURLE_OK ? code : curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
@@ -376,6 +375,15 @@ static bool leave_headers_out(struct http_client *client)
     return true;
 }
 
+/* libcurl looks at a speed limit every second; a wait of minutes has a time limit only, which costs nothing. */
+static CURLcode set_patience(CURL *easy, uint32_t wait_s)
+{
+    long stall_s = wait_s == 0 ? HTTP_CLIENT_STALL_S : 0;
+    long limit_s = wait_s == 0 ? 0 : (long)wait_s + HTTP_CLIENT_LATE_S;
+    CURLcode code = curl_easy_setopt(easy, CURLOPT_LOW_SPEED_TIME, stall_s);
+    return code != CURLE_OK ? code : curl_easy_setopt(easy, CURLOPT_TIMEOUT, limit_s);
+}
+
 static CURLcode set_request(struct http_client *client, const struct http_post *post)
 {
     CURL *easy = client->easy;
@@ -384,7 +392,8 @@ static CURLcode set_request(struct http_client *client, const struct http_post *
         !leave_headers_out(client)) {
         return CURLE_OUT_OF_MEMORY;
     }
-    CURLcode code = curl_easy_setopt(easy, CURLOPT_URL, post->url);
+    CURLcode code = set_patience(easy, post->wait_s);
+    code = code != CURLE_OK ? code : curl_easy_setopt(easy, CURLOPT_URL, post->url);
     code = code != CURLE_OK ? code : curl_easy_setopt(easy, CURLOPT_HTTPHEADER, client->headers);
     if (post->body.data == NULL) {
         return code != CURLE_OK ? code : curl_easy_setopt(easy, CURLOPT_HTTPGET, 1L);
@@ -412,6 +421,18 @@ void http_client_post(struct http_client *client, const struct http_post *post, 
     if (set_request(client, post) != CURLE_OK || curl_multi_add_handle(client->multi, client->easy) != CURLM_OK) {
         CHECK(uv_timer_start(&client->failure, on_failure, 0, 0) == 0);
     }
+}
+
+void http_client_cancel(struct http_client *client)
+{
+    if (client->phase != SENDING) {
+        return;
+    }
+    CHECK(uv_timer_stop(&client->failure) == 0);
+    (void)curl_multi_remove_handle(client->multi, client->easy);
+    curl_slist_free_all(client->headers);
+    client->headers = NULL;
+    client->phase = IDLE;
 }
 
 /* ---- the end ---- */

@@ -18,6 +18,7 @@
 
 #define HTTP_CLIENT_STALL_S 30
 #define HTTP_CLIENT_STALL_BYTES 1
+#define HTTP_CLIENT_LATE_S 20 /* beyond http_post.wait_s */
 
 struct http_client;
 
@@ -48,12 +49,15 @@ struct http_post {
     const char *content_type;
     const char *authorization; /* header value or NULL */
     struct slice body;         /* borrowed until done; data NULL: a GET */
+    uint32_t wait_s; /* the answer may be so late; 0: a link without progress for HTTP_CLIENT_STALL_S is dead */
 };
 
 MUST_USE enum err_code http_client_start(uv_loop_t *loop, const struct http_client_options *options,
                                          struct http_client **ret_client, struct error *err);
 /* One at a time (a second is our own bug). `done` is called later, once, from the loop; not after http_client_stop. */
 void http_client_post(struct http_client *client, const struct http_post *post, http_done done, void *context);
+/* Drops the request in flight, if there is one: `done` is not called for it. */
+void http_client_cancel(struct http_client *client);
 /* A request in flight is dropped. `stopped` is called from the loop when everything is closed; NULL is allowed. */
 void http_client_stop(struct http_client *client, void (*stopped)(void *context), void *context);
 

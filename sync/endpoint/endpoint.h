@@ -15,14 +15,16 @@
 #include "sync/edge/http_server.h"
 #include "sync/edge/settings.h"
 #include "sync/endpoint/core/centre.h"
+#include "sync/endpoint/waiting.h"
 
 struct endpoint {
     uv_loop_t *loop;
     struct centre *centre;
     struct http_server *devices;
     struct http_server *operators;
-    const char *address; /* as it listens: HOST:PORT */
-    const char *url;     /* as devices name it, by the first name in the certificate */
+    struct waiting *waiting; /* devices whose answer is kept back */
+    const char *address;     /* as it listens: HOST:PORT */
+    const char *url;         /* as devices name it, by the first name in the certificate */
     int exit_code;
     bool stopping;
 };
@@ -33,6 +35,8 @@ void endpoint_stop(struct endpoint *endpoint, int exit_code); /* idempotent; fro
 void endpoint_failed(struct endpoint *endpoint, const char *event, const struct error *err);
 
 void routes_device(void *context, const struct http_request *request);
+/* The same for a request that was kept back: it is answered. */
+void routes_device_waited(void *context, const struct http_request *request);
 void routes_admin(void *context, const struct http_request *request);
 
 extern const struct setting endpoint_settings[];

@@ -119,6 +119,7 @@ void endpoint_stop(struct endpoint *endpoint, int exit_code)
     endpoint->stopping = true;
     endpoint->exit_code = exit_code;
     (void)sd_notify(0, "STOPPING=1");
+    waiting_stop(endpoint->waiting);
     http_server_stop(endpoint->devices, on_server_stopped, run);
     http_server_stop(endpoint->operators, on_server_stopped, run);
 }
@@ -250,6 +251,14 @@ static enum err_code start_operators(struct run *run, struct error *err)
     return ERR_OK;
 }
 
+static enum err_code start_waiting(struct run *run, struct error *err)
+{
+    size_t max = (size_t)settings_number(&run->settings, "endpoint", "waiting");
+    uint32_t max_s = (uint32_t)settings_number(&run->settings, "endpoint", "wait_max");
+    return waiting_start(&run->loop, run->endpoint.centre, max, max_s, routes_device_waited, &run->endpoint,
+                         &run->endpoint.waiting, err);
+}
+
 static enum err_code load_settings(struct run *run, struct error *err)
 {
     const char *config = run->options.config;
@@ -288,6 +297,7 @@ static enum err_code start(struct run *run, struct error *err)
     } else {
         return FAIL(err, CONFIG, "use a shorter path for the socket");
     }
+    TRY(start_waiting(run, err));
     TRY(start_operators(run, err));
     TRY(start_devices(run, err));
     TRY(start_signals(run, err));
@@ -298,6 +308,7 @@ static enum err_code start(struct run *run, struct error *err)
 /* Of a start that failed half-way: what did start is taken down. */
 static void abandon(struct run *run)
 {
+    waiting_stop(run->endpoint.waiting);
     if (run->endpoint.devices != NULL) {
         http_server_stop(run->endpoint.devices, NULL, NULL);
     }

@@ -104,4 +104,5 @@ void routes_admin(void *context, const struct http_request *request)
         answer_error(endpoint, request, status_of(rc), &err);
     }
     json_decref(answer);
+    waiting_look(endpoint->waiting);
 }

@@ -18,6 +18,8 @@ struct device_call {
     struct endpoint *endpoint;
     const struct http_request *request;
     int64_t now_ms;
+    bool waited; /* it was kept back already: it is answered now */
+    bool kept;   /* the answer comes later */
     struct buf answer;
     struct error *err;
 };
@@ -96,8 +98,15 @@ static enum err_code run_exchange(struct device_call *call)
     if (strcmp(call->request->content_type, EXCHANGE_CONTENT_TYPE) != 0) {
         return FAIL(call->err, PROTOCOL, "take an exchange: expected the content type " EXCHANGE_CONTENT_TYPE);
     }
-    return centre_exchange(call->endpoint->centre, call->request->peer_certificate, call->request->body, call->now_ms,
-                           &call->answer, call->err);
+    struct waiting *waiting = call->endpoint->waiting;
+    struct centre_wait wait;
+    TRY(centre_exchange_or_wait(call->endpoint->centre, call->request->peer_certificate, call->request->body,
+                                call->now_ms, &wait, &call->answer, call->err));
+    if (!call->waited) {
+        waiting_drop(waiting, wait.device);
+        call->kept = wait.s > 0 && waiting_keep(waiting, call->request, &wait);
+    }
+    return ERR_OK;
 }
 
 static enum err_code run_health(struct device_call *call)
@@ -168,6 +177,9 @@ static void run_route(struct device_call *call, const struct device_route *route
     int64_t began_ms = clock_monotonic_ms();
     enum err_code rc = route->run(call);
     int status = centre_status_of(rc);
+    if (call->kept) {
+        return;
+    }
     if (rc == ERR_OK) {
         answer_success(call, route);
     } else {
@@ -178,10 +190,12 @@ static void run_route(struct device_call *call, const struct device_route *route
               call->request->body.len, call->answer.len, (long long)(clock_monotonic_ms() - began_ms));
 }
 
-void routes_device(void *context, const struct http_request *request)
+static void answer_request(struct endpoint *endpoint, const struct http_request *request, bool waited)
 {
     struct error err = { 0 };
-    struct device_call call = { .endpoint = context, .request = request, .now_ms = clock_wall_ms(), .err = &err };
+    struct device_call call = {
+        .endpoint = endpoint, .request = request, .now_ms = clock_wall_ms(), .waited = waited, .err = &err
+    };
     bool path_known = false;
     buf_init(&call.answer, EXCHANGE_RESPONSE_MAX);
     for (size_t i = 0; i < ARRAY_LEN(routes); i++) {
@@ -196,4 +210,16 @@ void routes_device(void *context, const struct http_request *request)
     (void)FAIL(&err, NOT_FOUND, "there is nothing here for devices");
     answer_failure(&call, ERR_NOT_FOUND, path_known ? 405 : 404);
     buf_fini(&call.answer);
+}
+
+void routes_device(void *context, const struct http_request *request)
+{
+    struct endpoint *endpoint = context;
+    answer_request(endpoint, request, false);
+    waiting_look(endpoint->waiting);
+}
+
+void routes_device_waited(void *context, const struct http_request *request)
+{
+    answer_request(context, request, true);
 }

@@ -7,6 +7,10 @@ const struct setting endpoint_settings[] = {
     { "endpoint", "connections", SETTING_NUMBER, "1000", 1, 100000, "Devices that may be connected at once." },
     { "endpoint", "idle_timeout", SETTING_NUMBER, "60", 5, 3600,
       "Seconds after which a connection that says nothing is closed." },
+    { "endpoint", "waiting", SETTING_NUMBER, "500", 0, 100000,
+      "Devices that may wait at once for something new; they count among the connections." },
+    { "endpoint", "wait_max", SETTING_NUMBER, "900", 0, 3600,
+      "Seconds that a device may wait for something new; 0: every exchange is answered at once." },
     { "store", "cache_kib", SETTING_NUMBER, "8192", 256, 1048576, "Memory for database pages, in KiB." },
     { "log", "debug", SETTING_BOOL, "no", 0, 0, "Log every request." },
 };

@@ -68,7 +68,8 @@ static enum err_code open_parts(struct agent *agent, struct error *err)
     struct vault_unlock unlock = { VAULT_SLOT_KEY_FILE, vault_key, sizeof(vault_key) };
     struct store_options options = { .cache_kib = 512, .programme = programme_default() };
     agent->io =
-        (struct client_io){ agent, io_wall_ms, io_monotonic_ms, io_random_below, io_send, io_set_timer, io_changed };
+        (struct client_io){ agent, io_wall_ms, io_monotonic_ms, io_random_below, io_send, io_set_timer, io_changed,
+                            NULL,  NULL };
     TRY(vault_open(agent->path, &unlock, &agent->vault, err));
     TRY(store_open(agent->vault, &options, &agent->store, err));
     TRY(store_identity_read(agent->store, &agent->identity, err));

@@ -63,6 +63,24 @@ MUST_USE enum err_code centre_server_hosts(struct centre *centre, char out[CENTR
 MUST_USE enum err_code centre_exchange(struct centre *centre, struct slice peer, struct slice request, int64_t now_ms,
                                        struct buf *ret_response, struct error *err);
 
+/*
+ * The same, and whether the answer may be kept back because it tells nothing new: then ret_wait->s is above 0, and the
+ * answer that was made is not needed.
+ */
+struct centre_wait {
+    uint32_t s; /* as the device asked, at most EXCHANGE_WAIT_MAX_S */
+    uint8_t device[DEVICE_ID_BYTES];
+    int64_t site;
+    uint64_t head; /* of its stream, as looked at */
+};
+MUST_USE enum err_code centre_exchange_or_wait(struct centre *centre, struct slice peer, struct slice request,
+                                               int64_t now_ms, struct centre_wait *ret_wait, struct buf *ret_response,
+                                               struct error *err);
+/* Grows with each append to any stream. */
+uint64_t centre_news(const struct centre *centre);
+/* Was something appended to the stream of who waits? A centre that cannot say says so when it is asked again: true. */
+bool centre_wait_is_over(struct centre *centre, const struct centre_wait *wait);
+
 /* RFC 7030. `password` is the hexadecimal form of the code's secret; `request_der` PKCS#10; answers are PKCS#7, DER. */
 MUST_USE enum err_code centre_authorities(struct centre *centre, struct buf *ret_pkcs7, struct error *err);
 MUST_USE enum err_code centre_enrol(struct centre *centre, const char *password, struct slice request_der,

@@ -271,8 +271,24 @@ static enum err_code answer(struct answering *a, struct buf *out)
     return exchange_response_encode(&a->response, out, a->err);
 }
 
+/* Nothing was given, nothing taken, and the device believes of its own records what is held here. */
+static bool tells_nothing_new(const struct answering *a)
+{
+    const struct exchange_response *response = &a->response;
+    return a->request.segment.len == 0 && response->segment_count == 0 && response->refusal_count == 0 &&
+           !response->more && response->cursor == a->request.cursor && response->acked_seq == a->request.acked_seq &&
+           response->centre_certificate.len == 0 && response->fresher_counter == 0 && !response->mark_known;
+}
+
 enum err_code centre_exchange(struct centre *centre, struct slice peer, struct slice request, int64_t now_ms,
                               struct buf *ret_response, struct error *err)
+{
+    struct centre_wait wait;
+    return centre_exchange_or_wait(centre, peer, request, now_ms, &wait, ret_response, err);
+}
+
+enum err_code centre_exchange_or_wait(struct centre *centre, struct slice peer, struct slice request, int64_t now_ms,
+                                      struct centre_wait *ret_wait, struct buf *ret_response, struct error *err)
 {
     SCOPED(answering_free) struct answering *a = calloc(1, sizeof(*a));
     if (a == NULL) {
@@ -285,7 +301,23 @@ enum err_code centre_exchange(struct centre *centre, struct slice peer, struct s
     buf_init(&a->segments, EXCHANGE_RESPONSE_MAX);
     TRY(peer_device(centre, peer, now_ms, &a->certificate, &a->device, err));
     TRY(exchange_request_decode(request, &a->request, err));
-    return answer(a, ret_response);
+    TRY(answer(a, ret_response));
+    *ret_wait = (struct centre_wait){ .s = tells_nothing_new(a) ? a->request.wait_s : 0,
+                                      .site = a->device.site.id,
+                                      .head = a->response.head };
+    memcpy(ret_wait->device, a->device.device, DEVICE_ID_BYTES);
+    return ERR_OK;
+}
+
+bool centre_wait_is_over(struct centre *centre, const struct centre_wait *wait)
+{
+    uint64_t head;
+    return centre_head(centre->store, wait->site, &head, NULL) != ERR_OK || head != wait->head;
+}
+
+uint64_t centre_news(const struct centre *centre)
+{
+    return centre_store_news(centre->store);
 }
 
 int centre_status_of(enum err_code code)

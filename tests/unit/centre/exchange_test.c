@@ -221,3 +221,64 @@ Test(centre_exchange, gives_everything_again_to_a_cursor_beyond_its_end)
     forger_fini(&a);
     forger_fini(&b);
 }
+
+/* Asks as the forger would, and lets the answer be kept back. */
+static void ask_and_wait(struct forger *forger, struct centre_wait *ret_wait)
+{
+    SCOPED(buf_fini) struct buf request;
+    SCOPED(buf_fini) struct buf answer;
+    buf_init(&request, EXCHANGE_REQUEST_MAX);
+    buf_init(&answer, EXCHANGE_RESPONSE_MAX);
+    forger->request.wait_s = 60;
+    memcpy(forger->request.stream, forger->stream, STREAM_ID_BYTES);
+    cr_assert_eq(exchange_request_encode(&forger->request, &request, NULL), ERR_OK);
+    cr_assert_eq(centre_exchange_or_wait(world.centre, buf_slice(&forger->certificate), buf_slice(&request),
+                                         world.now_ms, ret_wait, &answer, &world.err),
+                 ERR_OK, "%s", world.err.message);
+}
+
+Test(centre_exchange, keeps_an_answer_back_only_while_there_is_nothing_to_say)
+{
+    struct forger asker;
+    struct forger other;
+    struct centre_wait wait;
+    forger_enrol(&world, "garden", &asker);
+    forger_enrol(&world, "garden", &other);
+    ask_and_wait(&asker, &wait);
+    cr_assert_eq(wait.s, 0, "the certificate is to be told");
+    asker.request.certificate_known = true;
+    exchange_certificate_hash(centre_signing_certificate(world.centre), asker.request.certificate_hash);
+    ask_and_wait(&asker, &wait);
+    cr_assert_eq(wait.s, 60);
+    cr_assert_not(centre_wait_is_over(world.centre, &wait));
+    uint64_t news = centre_news(world.centre);
+    (void)forger_add(&other, KIND_CAPACITY_STATEMENT, 1);
+    cr_assert_eq(forger_send(&other), ERR_OK, "%s", world.err.message);
+    cr_assert_neq(centre_news(world.centre), news);
+    cr_assert(centre_wait_is_over(world.centre, &wait));
+    ask_and_wait(&asker, &wait);
+    cr_assert_eq(wait.s, 0, "there is a record to give");
+    asker.request.acked_seq = 5;
+    asker.request.cursor = 1;
+    ask_and_wait(&asker, &wait);
+    cr_assert_eq(wait.s, 0, "it believes that more of its records are held");
+    forger_fini(&asker);
+    forger_fini(&other);
+}
+
+Test(centre_exchange, the_records_of_another_site_are_no_news)
+{
+    struct forger asker;
+    struct forger other;
+    struct centre_wait wait;
+    forger_enrol(&world, "garden", &asker);
+    forger_enrol(&world, "shop", &other);
+    asker.request.certificate_known = true;
+    exchange_certificate_hash(centre_signing_certificate(world.centre), asker.request.certificate_hash);
+    ask_and_wait(&asker, &wait);
+    (void)forger_add(&other, KIND_CAPACITY_STATEMENT, 1);
+    cr_assert_eq(forger_send(&other), ERR_OK, "%s", world.err.message);
+    cr_assert_not(centre_wait_is_over(world.centre, &wait));
+    forger_fini(&asker);
+    forger_fini(&other);
+}

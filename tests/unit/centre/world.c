@@ -203,8 +203,13 @@ static void laptop_changed(void *context, bool new_ops)
 static void laptop_open(struct laptop *laptop)
 {
     struct store_options options = { .cache_kib = 1024, .programme = programme_default() };
-    laptop->io = (struct client_io){ laptop,      laptop_wall_ms, laptop_wall_ms, laptop_random,
-                                     laptop_send, laptop_timer,   laptop_changed };
+    laptop->io = (struct client_io){ .context = laptop,
+                                     .wall_ms = laptop_wall_ms,
+                                     .monotonic_ms = laptop_wall_ms,
+                                     .random_below = laptop_random,
+                                     .send = laptop_send,
+                                     .set_timer = laptop_timer,
+                                     .changed = laptop_changed };
     open_vault(laptop->path, &laptop->vault);
     MUST(store_open(laptop->vault, &options, &laptop->store, err));
     if (laptop->identity.enrolled) {

@@ -24,15 +24,29 @@ static uint32_t random_below(void *context, uint32_t limit)
     return desk->luck == LUCK_HIGHEST ? limit - 1 : 0;
 }
 
-static void line_send(void *context, struct slice body)
+static void line_wait(void *context, struct slice body, uint32_t wait_s)
 {
     struct desk *desk = context;
     struct error err;
     cr_assert_not(desk->sending, "one request at a time");
     desk->sending = true;
     desk->sends++;
+    desk->wait_s = wait_s;
     buf_clear(&desk->sent);
     cr_assert_eq(buf_append(&desk->sent, body.data, body.len, &err), ERR_OK);
+}
+
+static void line_send(void *context, struct slice body)
+{
+    line_wait(context, body, 0);
+}
+
+static void line_cancel(void *context)
+{
+    struct desk *desk = context;
+    cr_assert(desk->sending && desk->wait_s > 0, "only a wait is cut short");
+    desk->sending = false;
+    desk->cancels++;
 }
 
 static void set_timer(void *context, int64_t delay_ms)
@@ -76,7 +90,8 @@ void desk_init(struct desk *desk)
     small_centre_init(&desk->centre, &desk->replica, &desk->author);
     desk->centre.clock_ms = desk->wall_ms;
     buf_init(&desk->sent, EXCHANGE_REQUEST_MAX);
-    desk->io = (struct client_io){ desk, wall_ms, monotonic_ms, random_below, line_send, set_timer, changed };
+    desk->io = (struct client_io){ desk,      wall_ms, monotonic_ms, random_below, line_send,
+                                   set_timer, changed, line_wait,    line_cancel };
     desk_client_start(desk);
 }
 

@@ -23,7 +23,9 @@ struct desk {
     enum desk_luck luck;
     uint32_t last_limit; /* of the last draw */
     bool sending;
-    struct buf sent; /* the request under way, or the last one */
+    uint32_t wait_s;  /* of the request under way; 0: it is to be answered at once */
+    unsigned cancels; /* waits that were cut short */
+    struct buf sent;  /* the request under way, or the last one */
     unsigned sends;
     int64_t timer_ms; /* -1: off */
     unsigned changes;

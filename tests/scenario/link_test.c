@@ -1,0 +1,166 @@
+/* The line to the centre: news at once where it costs nothing, and what is kept off a line that does. */
+#include <string.h>
+#include <time.h>
+
+#include "tests/support/proxy.h"
+#include "tests/support/site.h"
+#include "tests/support/wait.h"
+
+#define SYNC_MS 40000
+#define SANITIZED_MS 3000 /* what the same takes at most under the sanitizers on a busy machine */
+
+static struct world world;
+static struct proxy *proxy;
+
+static void setup(void)
+{
+    world_init(&world);
+    centre_make(&world);
+    centre_add_site(&world.centre, "Greenfield Trust", "Garden");
+    proxy = proxy_start(world.centre.port);
+}
+
+static void teardown(void)
+{
+    world_fini(&world);
+    proxy_stop(proxy);
+}
+
+TestSuite(link, .init = setup, .fini = teardown, .timeout = 120);
+
+static struct laptop *enrolled(const char *name, const char *settings)
+{
+    struct laptop *laptop = laptop_make(&world, name, true);
+    if (settings != NULL) {
+        laptop_stop(laptop);
+        laptop_set_config(laptop, settings);
+        laptop_start(laptop);
+    }
+    laptop_enrol(laptop, "Garden", proxy_port(proxy));
+    return laptop;
+}
+
+static void refer(const char *ref)
+{
+    (void)centre_do(&world.centre, EXIT_DONE, "referral", "new", "--site", "Garden", "--participant", "GDN-900",
+                    "--name", "Invented Person", "--ref", ref, "--route", "mir", "--basis", "mandatory", NULL);
+}
+
+static void wait_until_it_waits(struct laptop *laptop)
+{
+    WAIT_UNTIL(true_at(laptop_status(laptop), "waiting"), SYNC_MS);
+}
+
+Test(link, a_referral_made_at_the_centre_shows_within_a_second)
+{
+    struct laptop *laptop = enrolled("laptop", NULL);
+    for (int i = 1; i <= 3; i++) {
+        char ref[16];
+        (void)snprintf(ref, sizeof(ref), "R-%d", i);
+        wait_until_it_waits(laptop);
+        refer(ref);
+        int64_t began_ms = clock_monotonic_ms();
+        laptop_wait_number(laptop, "records.referral", i, SYNC_MS);
+        int64_t took_ms = clock_monotonic_ms() - began_ms;
+        printf("a referral took %lld ms\n", (long long)took_ms);
+        cr_assert_lt(took_ms, SANITIZED_MS);
+    }
+}
+
+static void attend(struct laptop *laptop, int days_ago)
+{
+    char session[SITE_TEXT_SIZE];
+    session_name("GDN", 1, days_ago, session);
+    site_attend(laptop, session, "attended", NULL);
+}
+
+static json_int_t attendances_at_the_centre(void)
+{
+    json_t *log = centre_do(&world.centre, EXIT_DONE, "log", "--kind", "attendance", "--limit", "1000", NULL);
+    return (json_int_t)json_array_size(json_at(log, "entries"));
+}
+
+Test(link, a_record_made_here_cuts_the_wait_short)
+{
+    struct laptop *laptop = enrolled("laptop", NULL);
+    site_import_people(laptop, "GDN", 1);
+    for (int i = 1; i <= 3; i++) {
+        wait_until_it_waits(laptop);
+        attend(laptop, i);
+        WAIT_UNTIL(attendances_at_the_centre() == i, SANITIZED_MS);
+    }
+    laptop_wait_synchronised(laptop, SYNC_MS);
+}
+
+Test(link, what_a_colleague_records_is_news_and_what_was_recorded_here_is_none)
+{
+    struct laptop *office = enrolled("office", NULL);
+    struct laptop *shed = enrolled("shed", NULL);
+    site_import_people(office, "GDN", 1);
+    wait_until_it_waits(office);
+    wait_until_it_waits(shed);
+    attend(office, 1);
+    laptop_wait_number(shed, "records.attendance", 1, SANITIZED_MS);
+    wait_until_it_waits(office);
+    json_t *before = laptop_status(office);
+    sleep_ms(500);
+    cr_assert(json_equal(json_at(before, "last_exchange"), json_at(laptop_status(office), "last_exchange")),
+              "it was woken for its own record");
+}
+
+Test(link, waiting_costs_no_bytes)
+{
+    struct proxy_counts before;
+    struct proxy_counts after;
+    struct laptop *laptop = enrolled("laptop", NULL);
+    wait_until_it_waits(laptop);
+    sleep_ms(500);
+    proxy_counts(proxy, &before);
+    sleep_ms(3000);
+    proxy_counts(proxy, &after);
+    cr_assert_eq(after.bytes_up + after.bytes_down, before.bytes_up + before.bytes_down);
+    cr_assert(true_at(laptop_status(laptop), "waiting"));
+}
+
+Test(link, after_the_centre_was_away_it_waits_again)
+{
+    struct laptop *laptop = enrolled("laptop", NULL);
+    wait_until_it_waits(laptop);
+    centre_stop(&world.centre);
+    laptop_wait_text(laptop, "state", "offline", SYNC_MS);
+    cr_assert(!true_at(laptop_status(laptop), "waiting"));
+    centre_start(&world.centre);
+    proxy_aim(proxy, world.centre.port);
+    (void)laptop_do(laptop, EXIT_DONE, "sync", "--wait", NULL);
+    refer("R-1");
+    laptop_wait_number(laptop, "records.referral", 1, SYNC_MS);
+}
+
+static void never_waits(const char *settings)
+{
+    struct laptop *laptop = enrolled("laptop", settings);
+    laptop_wait_synchronised(laptop, SYNC_MS);
+    sleep_ms(300);
+    cr_assert(!true_at(laptop_status(laptop), "waiting"));
+    cr_assert_neq(text_at(laptop_status(laptop), "next_try_at")[0], '\0');
+    refer("R-1");
+    sleep_ms(1000);
+    cr_assert_eq(number_at(laptop_status(laptop), "records.referral"), 0);
+    (void)laptop_do(laptop, EXIT_DONE, "sync", "--wait", NULL);
+    cr_assert_eq(number_at(laptop_status(laptop), "records.referral"), 1);
+}
+
+Test(link, nothing_is_kept_open_on_a_metered_link)
+{
+    never_waits("[link]\nmetered = yes\n");
+}
+
+Test(link, nothing_is_kept_open_outside_the_hours)
+{
+    char settings[64];
+    time_t soon = time(NULL) + 2 * 3600;
+    struct tm from;
+    (void)localtime_r(&soon, &from);
+    (void)snprintf(settings, sizeof(settings), "[link]\nhours = %02d:00-%02d:30\n", from.tm_hour, from.tm_hour);
+    never_waits(settings);
+}
