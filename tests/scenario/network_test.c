@@ -24,6 +24,10 @@ static void setup(void)
     centre_add_site(&world.centre, "Greenfield Trust", "Garden");
     proxy = proxy_start(world.centre.port);
     laptop = laptop_make(&world, "laptop", true);
+    laptop_stop(laptop);
+    laptop_set_config(laptop,
+                      "[link]\nwait = no\n"); /* each connection is of one exchange, so that bytes can be told */
+    laptop_start(laptop);
     laptop_enrol(laptop, "Garden", proxy_port(proxy));
     site_import_people(laptop, "GDN", 3);
     laptop_wait_synchronised(laptop, SYNC_MS);
