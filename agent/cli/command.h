@@ -61,6 +61,7 @@ struct command {
     X(import, "take a spreadsheet of referrals, placements or a register")                                             \
     X(export, "write records to a spreadsheet or JSON")                                                                \
     X(log, "the signed log, newest first")                                                                             \
+    X(evidence, "a pack that proves what was recorded about one session or person")                                    \
     X(backup, "write the whole replica to one encrypted file")                                                         \
     X(restore, "put the replica of a backup in use")                                                                   \
     X(verify, "check every record's hash, link and signature")                                                         \

@@ -1,0 +1,78 @@
+/*
+ * agent/verify/pack_check - does an evidence pack prove what it says? Pure: files in, findings out.
+ *
+ *     MANIFEST ──► every file is as it was written
+ *     authority/ ──► device.pem ──► signature over the last link of chain/NNNN ──► every header before it ──► an op
+ *     op's header ──► hash of its salt and body
+ *     authority/ ──► checkpoint/centre.pem ──► voucher over the checkpoint's key ──► note ──► proof of an op
+ *
+ * Nothing is believed because the pack says so, but the authority: whose certificate that is only a person can say, so
+ * it is shown, or insisted on. The format is in sync/PROTOCOL.md.
+ *
+ * Layer: agent. Uses base, crypto and the op's encoding only.
+ */
+#ifndef AGENT_VERIFY_PACK_CHECK_H
+#define AGENT_VERIFY_PACK_CHECK_H
+
+#include "agent/verify/pack_files.h"
+#include "crypto/checkpoint.h"
+#include "store/record.h"
+
+#define PACK_OPS_MAX 9999 /* and as many chains */
+#define PACK_AUTHORITIES_MAX 8
+#define PACK_FINDINGS_MAX 200
+#define PACK_FINDING_SIZE 400
+#define PACK_CHECKPOINT_KEY_CONTEXT "holdfast/checkpoint-key/v1"
+#define PACK_ORIGIN_FORMAT "holdfast.invalid/stream/%s"
+
+struct pack_finding {
+    char path[PACK_PATH_SIZE]; /* the file or folder that it is about */
+    char text[PACK_FINDING_SIZE];
+};
+
+struct pack_chain {
+    char name[24]; /* its folder: 0001 */
+    bool proved;   /* every header of it was signed by the device below, of the authority */
+    struct certificate device;
+    uint64_t first_seq;
+    uint64_t signed_seq;
+};
+
+struct pack_op {
+    char name[24];
+    struct op op; /* borrows from the files */
+    struct op_id supersedes[OP_SUPERSEDES_MAX];
+    bool read;              /* the header could be; what follows is said of it */
+    bool body_proved;       /* the body is there and is what was signed */
+    size_t chain;           /* index of its chain */
+    bool signed_proved;     /* by its device */
+    bool confirmed;         /* in the history that the centre signed */
+    uint64_t position;      /* there, from 1 */
+    enum err_code admitted; /* what record_admit says of it */
+    char admitted_text[PACK_FINDING_SIZE];
+};
+
+struct pack_report {
+    struct pack_finding findings[PACK_FINDINGS_MAX];         /* what is wrong; the first ones */
+    size_t finding_count;                                    /* of all */
+    uint8_t authorities[PACK_AUTHORITIES_MAX][SHA256_BYTES]; /* of the DER: what openssl calls the fingerprint */
+    size_t authority_count;
+    bool checkpoint_there;
+    bool checkpoint_proved;
+    struct checkpoint checkpoint;
+    char centre_serial[48];
+    uint8_t stream[STREAM_ID_BYTES];
+    struct pack_chain *chains;
+    size_t chain_count;
+    struct pack_op *ops;
+    size_t op_count;
+    struct buf ca; /* DER, one behind the other */
+};
+
+/* Whom to insist on: the SHA-256 of one authority's certificate, or NULL. Fails only without memory; a pack that proves
+ * nothing is a report with findings. */
+MUST_USE enum err_code pack_check(const struct pack_files *files, const uint8_t *authority,
+                                  struct pack_report *ret_report, struct error *err);
+void pack_report_fini(struct pack_report *report);
+
+#endif
