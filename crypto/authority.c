@@ -91,16 +91,14 @@ static enum err_code validity_set(X509 *certificate, int64_t from_ms, int64_t to
     return ERR_OK;
 }
 
-/* Version, serial number, names, validity and key: everything but the extensions and the signature. */
-static enum err_code begin(const char *common_name, int64_t from_ms, int64_t to_ms, EVP_PKEY *holder,
-                           X509 **ret_certificate, struct error *err)
+/* Version, serial number, validity and key: everything but the names, the extensions and the signature. */
+static enum err_code begin(int64_t from_ms, int64_t to_ms, EVP_PKEY *holder, X509 **ret_certificate, struct error *err)
 {
     SCOPED(scoped_x509) X509 *made = X509_new();
     if (made == NULL || X509_set_version(made, X509_VERSION_3) != 1 || X509_set_pubkey(made, holder) != 1) {
         return openssl_failed(err, ERR_CRYPTO, "begin a certificate");
     }
     TRY(serial_set(made, err));
-    TRY(x509_name_set(X509_get_subject_name(made), common_name, err));
     TRY(validity_set(made, from_ms, to_ms, err));
     *ret_certificate = made;
     made = NULL;
@@ -132,23 +130,91 @@ static enum err_code authority_empty(struct authority **ret_authority, struct er
     return ERR_OK;
 }
 
-enum err_code authority_new(const char *name, int64_t now_ms, struct authority **ret_authority, struct error *err)
+/* With a key of its own, for 20 years from `from_ms`; the name is still to be set. */
+static enum err_code found(int64_t from_ms, int64_t to_ms, struct authority **ret_authority, struct error *err)
 {
-    if (now_ms < 0 || now_ms > INSTANT_MAX_MS - AUTHORITY_LIFE_MS) {
-        return FAIL(err, INVALID, "found an authority: its 20 years must lie between 1970 and 9999");
-    }
     SCOPED(scoped_authority) struct authority *made = NULL;
     TRY(authority_empty(&made, err));
     TRY(device_key_generate(&made->key, err));
-    int64_t from_ms = now_ms > AUTHORITY_AGE_MS ? now_ms - AUTHORITY_AGE_MS : now_ms;
-    TRY(begin(name, from_ms, now_ms + AUTHORITY_LIFE_MS, made->key->pkey, &made->certificate, err));
-    TRY(extensions_add(made->certificate, made->certificate, authority_extensions, ARRAY_LEN(authority_extensions),
-                       err));
-    TRY(finish(made->certificate, made->certificate, made->key, err));
-    TRY(x509_encode(made->certificate, &made->der, err));
+    TRY(begin(from_ms, to_ms, made->key->pkey, &made->certificate, err));
     *ret_authority = made;
     made = NULL;
     return ERR_OK;
+}
+
+/* Signed by itself. */
+static enum err_code found_finish(struct authority *made, struct error *err)
+{
+    TRY(extensions_add(made->certificate, made->certificate, authority_extensions, ARRAY_LEN(authority_extensions),
+                       err));
+    TRY(finish(made->certificate, made->certificate, made->key, err));
+    return x509_encode(made->certificate, &made->der, err);
+}
+
+static enum err_code check_now(int64_t now_ms, struct error *err)
+{
+    return now_ms >= 0 && now_ms <= INSTANT_MAX_MS - AUTHORITY_LIFE_MS
+               ? ERR_OK
+               : FAIL(err, INVALID, "found an authority: its 20 years must lie between 1970 and 9999");
+}
+
+static int64_t begins_ms(int64_t now_ms)
+{
+    return now_ms > AUTHORITY_AGE_MS ? now_ms - AUTHORITY_AGE_MS : now_ms;
+}
+
+enum err_code authority_new(const char *name, int64_t now_ms, struct authority **ret_authority, struct error *err)
+{
+    SCOPED(scoped_authority) struct authority *made = NULL;
+    TRY(check_now(now_ms, err));
+    TRY(found(begins_ms(now_ms), now_ms + AUTHORITY_LIFE_MS, &made, err));
+    TRY(x509_name_set(X509_get_subject_name(made->certificate), name, err));
+    TRY(found_finish(made, err));
+    *ret_authority = made;
+    made = NULL;
+    return ERR_OK;
+}
+
+enum err_code authority_successor(const struct authority *old, int64_t now_ms, struct authority **ret_authority,
+                                  struct error *err)
+{
+    SCOPED(scoped_authority) struct authority *made = NULL;
+    int64_t old_from_ms;
+    TRY(check_now(now_ms, err));
+    TRY(x509_time_read(X509_get0_notBefore(old->certificate), &old_from_ms, err));
+    int64_t from_ms = begins_ms(now_ms);
+    from_ms = from_ms > old_from_ms ? from_ms : old_from_ms + MS_PER_S;
+    TRY(found(from_ms, now_ms + AUTHORITY_LIFE_MS, &made, err));
+    if (X509_set_subject_name(made->certificate, X509_get_subject_name(old->certificate)) != 1) {
+        return openssl_failed(err, ERR_CRYPTO, "name an authority");
+    }
+    TRY(found_finish(made, err));
+    *ret_authority = made;
+    made = NULL;
+    return ERR_OK;
+}
+
+enum err_code authority_vouch(const struct authority *authority, struct slice certificate_der, int64_t not_after_ms,
+                              struct buf *out_der, struct error *err)
+{
+    SCOPED(scoped_x509) X509 *other = NULL;
+    SCOPED(scoped_x509) X509 *made = NULL;
+    int64_t from_ms;
+    int64_t to_ms;
+    TRY(x509_decode(certificate_der, &other, err));
+    TRY(x509_time_read(X509_get0_notBefore(other), &from_ms, err));
+    TRY(x509_time_read(X509_get0_notAfter(other), &to_ms, err));
+    if (X509_check_ca(other) != 1 ||
+        X509_NAME_cmp(X509_get_subject_name(other), X509_get_subject_name(authority->certificate)) != 0) {
+        return openssl_failed(err, ERR_INVALID, "vouch for an authority: it is none of this name");
+    }
+    TRY(begin(from_ms, not_after_ms < to_ms ? not_after_ms : to_ms, X509_get0_pubkey(other), &made, err));
+    if (X509_set_subject_name(made, X509_get_subject_name(other)) != 1) {
+        return openssl_failed(err, ERR_CRYPTO, "name an authority");
+    }
+    TRY(extensions_add(made, authority->certificate, authority_extensions, ARRAY_LEN(authority_extensions), err));
+    TRY(finish(made, authority->certificate, authority->key, err));
+    return x509_encode(made, out_der, err);
 }
 
 enum err_code authority_load(struct slice key_pkcs8_der, struct slice certificate_der, struct authority **ret_authority,
@@ -217,8 +283,8 @@ enum err_code authority_issue(const struct authority *authority, struct slice re
     SCOPED(scoped_x509_req) X509_REQ *request = NULL;
     SCOPED(scoped_x509) X509 *made = NULL;
     TRY(request_check(request_der, &request, err));
-    TRY(begin(grant->common_name, grant->not_before_ms, grant->not_after_ms, X509_REQ_get0_pubkey(request), &made,
-              err));
+    TRY(begin(grant->not_before_ms, grant->not_after_ms, X509_REQ_get0_pubkey(request), &made, err));
+    TRY(x509_name_set(X509_get_subject_name(made), grant->common_name, err));
     CHECK((size_t)grant->role < ARRAY_LEN(extensions_of));
     TRY(extensions_add(made, authority->certificate, extensions_of[grant->role], ARRAY_LEN(extensions_of[0]), err));
     TRY(certificate_names_write(made, grant, err));

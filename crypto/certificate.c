@@ -1,5 +1,4 @@
 #include <string.h>
-#include <time.h>
 
 #include <openssl/x509_vfy.h>
 #include <openssl/x509v3.h>
@@ -9,7 +8,6 @@
 enum {
     MS_PER_S = 1000,
     SERIAL_BYTES_MAX = 20, /* RFC 5280 section 4.1.2.2 */
-    ISSUERS_MAX = 8,
     CHAIN_DEPTH_MAX = 3,
     SECURITY_LEVEL = 2, /* 112 bits: no SHA-1, no RSA under 2048 bits anywhere in the chain */
 };
@@ -22,16 +20,6 @@ static void scoped_store(X509_STORE **store)
 static void scoped_store_ctx(X509_STORE_CTX **ctx)
 {
     X509_STORE_CTX_free(*ctx);
-}
-
-static enum err_code time_read(const ASN1_TIME *at, int64_t *ret_ms, struct error *err)
-{
-    struct tm civil;
-    if (ASN1_TIME_to_tm(at, &civil) != 1) {
-        return openssl_failed(err, ERR_TLS, "read a certificate: its validity is not readable");
-    }
-    *ret_ms = (int64_t)timegm(&civil) * MS_PER_S;
-    return ERR_OK;
 }
 
 static enum err_code serial_read(X509 *certificate, char ret_text[], struct error *err)
@@ -71,8 +59,8 @@ static enum err_code parsed(X509 *certificate, struct certificate *ret_certifica
     memcpy(made.device, digest, sizeof(made.device));
     made.agrees = (X509_get_key_usage(certificate) & KU_KEY_AGREEMENT) != 0;
     TRY(serial_read(certificate, made.serial, err));
-    TRY(time_read(X509_get0_notBefore(certificate), &made.not_before_ms, err));
-    TRY(time_read(X509_get0_notAfter(certificate), &made.not_after_ms, err));
+    TRY(x509_time_read(X509_get0_notBefore(certificate), &made.not_before_ms, err));
+    TRY(x509_time_read(X509_get0_notAfter(certificate), &made.not_after_ms, err));
     TRY(certificate_names_read(certificate, &made, err));
     *ret_certificate = made;
     return ERR_OK;
@@ -97,8 +85,8 @@ enum err_code certificate_take(struct slice *der, struct slice *ret_one, struct 
 static enum err_code trust(X509_STORE *store, struct slice ca_der, struct error *err)
 {
     for (size_t count = 0; ca_der.len > 0 || count == 0; count++) {
-        if (count == ISSUERS_MAX) {
-            return FAIL(err, TLS, "trust more than %d authorities", ISSUERS_MAX);
+        if (count == AUTHORITIES_MAX) {
+            return FAIL(err, TLS, "trust more than %d authorities", AUTHORITIES_MAX);
         }
         SCOPED(scoped_x509) X509 *issuer = NULL;
         enum err_code rc = x509_take(&ca_der, &issuer, err);

@@ -25,6 +25,8 @@
 #define SIGNATURE_MAX 80
 #define CERTIFICATE_DER_MAX 4096
 #define CERTIFICATE_STREAMS_MAX 8
+#define AUTHORITIES_MAX 16 /* certificates in a list of authorities, DER one behind the other */
+#define AUTHORITIES_DER_MAX 16384
 
 struct device_key; /* private */
 
@@ -73,10 +75,10 @@ MUST_USE enum err_code certificate_parse(struct slice der, struct certificate *r
 MUST_USE enum err_code certificate_take(struct slice *der, struct slice *ret_one, struct error *err);
 
 /*
- * certificate_parse, and: RFC 5280 path validation to one of the authorities in `ca_der` (1 to 8 DER certificates, one
- * behind the other), for TLS client use by an agent and TLS server use by the others. Nothing else is trusted. at_ms is
- * the time to check validity at, or -1 to leave validity out (an old record's certificate may have run out since).
- * ERR_TLS on refusal.
+ * certificate_parse, and: RFC 5280 path validation to one of the authorities in `ca_der` (1 to AUTHORITIES_MAX DER
+ * certificates, one behind the other), for TLS client use by an agent and TLS server use by the others. Nothing else is
+ * trusted. at_ms is the time to check validity at, or -1 to leave validity out (an old record's certificate may have
+ * run out since). ERR_TLS on refusal.
  */
 MUST_USE enum err_code certificate_verify(struct slice der, struct slice ca_der, int64_t at_ms,
                                           struct certificate *ret_certificate, struct error *err);
@@ -92,11 +94,13 @@ MUST_USE enum err_code certificate_from_pem(struct slice pem, struct buf *out_de
 
 /*
  * RFC 7030 section 4.1.3: a degenerate certs-only PKCS#7 (DER) of 1 to 16 certificates, made and read. pkcs7_first
- * gives the first as they stand in the message; ERR_PROTOCOL when it is not such a message.
+ * gives the first as they stand in the message, pkcs7_all each, one behind the other; ERR_PROTOCOL when it is not such
+ * a message.
  */
 MUST_USE enum err_code pkcs7_make(const struct slice *certificates_der, size_t count, struct buf *out,
                                   struct error *err);
 MUST_USE enum err_code pkcs7_first(struct slice pkcs7_der, struct buf *out_certificate_der, struct error *err);
+MUST_USE enum err_code pkcs7_all(struct slice pkcs7_der, struct buf *out_certificates_der, struct error *err);
 
 /* RFC 4648 section 4 on one line. Read: line breaks allowed, padding and zero spare bits demanded; ERR_INVALID. */
 MUST_USE enum err_code base64_encode(struct slice data, struct buf *out, struct error *err);
@@ -116,6 +120,35 @@ void authority_free(struct authority *authority);
 struct slice authority_certificate(const struct authority *authority); /* DER, borrowed */
 MUST_USE enum err_code authority_export_key(const struct authority *authority, struct secret *ret_pkcs8_der,
                                             struct error *err);
+
+/*
+ * Roll-over (RFC 4210 section 4.4). The successor has the same name, a key of its own, and begins later, if only by a
+ * second. authority_vouch: a certificate for the key of another authority of this name, from that one's first day until
+ * `not_after_ms` or its last one.
+ */
+MUST_USE enum err_code authority_successor(const struct authority *old, int64_t now_ms,
+                                           struct authority **ret_authority, struct error *err);
+MUST_USE enum err_code authority_vouch(const struct authority *authority, struct slice certificate_der,
+                                       int64_t not_after_ms, struct buf *out_der, struct error *err);
+
+/*
+ * What a device knows of authorities: certificates, DER, one behind the other. The first is the present one, and the
+ * only one that is trusted for connections and receipts; the others vouch for who signed records before it.
+ *
+ *     known ── what the centre gives at cacerts ──► the present one: signed by itself, with the latest first day
+ *                                                     is it the known one, or does the known one vouch for its key?
+ *                                                   and every earlier one that the present one vouches for
+ *
+ * authorities_follow appends what is known after that; what was known before stays known. authorities_pinned does the
+ * same for somebody who knows the first bytes of SHA-256 of one of the certificates. ERR_TLS: the present one does not
+ * follow from what is known.
+ */
+MUST_USE enum err_code authorities_follow(struct slice given, struct slice known, int64_t at_ms, struct buf *out,
+                                          struct error *err);
+MUST_USE enum err_code authorities_pinned(struct slice given, struct slice pin, int64_t at_ms, struct buf *out,
+                                          struct error *err);
+/* The first of a list; empty when there is none. */
+struct slice authorities_present(struct slice list);
 
 struct certificate_grant {
     enum certificate_role role;

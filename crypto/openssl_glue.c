@@ -1,6 +1,7 @@
 #include "crypto/openssl_glue.h"
 
 #include <string.h>
+#include <time.h>
 
 #include <openssl/ec.h>
 #include <openssl/err.h>
@@ -145,6 +146,16 @@ static bool name_acceptable(const char *name)
         }
     }
     return true;
+}
+
+enum err_code x509_time_read(const ASN1_TIME *at, int64_t *ret_ms, struct error *err)
+{
+    struct tm civil;
+    if (ASN1_TIME_to_tm(at, &civil) != 1) {
+        return openssl_failed(err, ERR_TLS, "read a certificate: its validity is not readable");
+    }
+    *ret_ms = (int64_t)timegm(&civil) * 1000;
+    return ERR_OK;
 }
 
 enum err_code x509_name_set(X509_NAME *name, const char *common_name, struct error *err)

@@ -60,6 +60,8 @@ MUST_USE enum err_code x509_decode(struct slice der, X509 **ret_certificate, str
 
 MUST_USE enum err_code x509_encode(X509 *certificate, struct buf *out, struct error *err);
 
+MUST_USE enum err_code x509_time_read(const ASN1_TIME *at, int64_t *ret_ms, struct error *err);
+
 /* CN=common_name: 1 to 64 characters (RFC 5280, ub-common-name) of valid UTF-8 without control characters. */
 MUST_USE enum err_code x509_name_set(X509_NAME *name, const char *common_name, struct error *err);
 

@@ -52,7 +52,7 @@ static bool certificates_only(const PKCS7 *pkcs7)
     return sk_PKCS7_SIGNER_INFO_num(content->signer_info) <= 0 && count >= 1 && count <= PKCS7_CERTIFICATES_MAX;
 }
 
-enum err_code pkcs7_first(struct slice pkcs7_der, struct buf *out_certificate_der, struct error *err)
+static enum err_code read(struct slice pkcs7_der, PKCS7 **ret_pkcs7, struct error *err)
 {
     if (pkcs7_der.len == 0 || pkcs7_der.len > PKCS7_DER_MAX) {
         return FAIL(err, PROTOCOL, "read a PKCS#7 message of %zu bytes: 1 to %d are possible", pkcs7_der.len,
@@ -67,5 +67,29 @@ enum err_code pkcs7_first(struct slice pkcs7_der, struct buf *out_certificate_de
         return FAIL(err, PROTOCOL, "read a PKCS#7 message: it does not hold 1 to %d certificates and nothing else",
                     PKCS7_CERTIFICATES_MAX);
     }
+    *ret_pkcs7 = pkcs7;
+    pkcs7 = NULL;
+    return ERR_OK;
+}
+
+enum err_code pkcs7_first(struct slice pkcs7_der, struct buf *out_certificate_der, struct error *err)
+{
+    SCOPED(scoped_pkcs7) PKCS7 *pkcs7 = NULL;
+    TRY(read(pkcs7_der, &pkcs7, err));
     return x509_encode(sk_X509_value(pkcs7->d.sign->cert, 0), out_certificate_der, err);
+}
+
+enum err_code pkcs7_all(struct slice pkcs7_der, struct buf *out_certificates_der, struct error *err)
+{
+    SCOPED(scoped_pkcs7) PKCS7 *pkcs7 = NULL;
+    size_t before = out_certificates_der->len;
+    TRY(read(pkcs7_der, &pkcs7, err));
+    for (int i = 0; i < sk_X509_num(pkcs7->d.sign->cert); i++) {
+        enum err_code rc = x509_encode(sk_X509_value(pkcs7->d.sign->cert, i), out_certificates_der, err);
+        if (rc != ERR_OK) {
+            out_certificates_der->len = before;
+            return rc;
+        }
+    }
+    return ERR_OK;
 }

@@ -478,7 +478,8 @@ void client_status(const struct client *c, struct client_status *ret_status)
                                           .waiting = c->state == CLIENT_WAITING,
                                           .to_fetch = c->to_fetch,
                                           .behind_own_record = c->behind_own_record,
-                                          .centre_lost_ops = c->centre_lost_ops };
+                                          .centre_lost_ops = c->centre_lost_ops,
+                                          .authority_changed = c->authority_changed };
 }
 
 void client_stop(struct client *c)

@@ -104,6 +104,7 @@ struct client_status {
     uint64_t to_fetch;      /* ops still to come in a catch-up, as last told */
     bool behind_own_record; /* the centre holds more of this device than this replica: an older copy was put back */
     bool centre_lost_ops;   /* the centre holds less than it acknowledged */
+    bool authority_changed; /* the centre has a new authority: this device has to follow it */
 };
 
 #define CLIENT_CLOCK_OFF_MS (5 * 60 * 1000)

@@ -94,7 +94,8 @@ struct client {
     bool read_again;    /* the stream is, since something in it did not follow what is held */
     unsigned went_back; /* how often in this round the centre was found put back */
     bool behind_own_record;
-    bool centre_lost_ops; /* the centre held less than it acknowledged, and has not got it all again yet */
+    bool authority_changed; /* another one issues certificates now than the one that issued this device's */
+    bool centre_lost_ops;   /* the centre held less than it acknowledged, and has not got it all again yet */
 };
 
 /* Fills client->body and client->sent with what the store says is due. wait_s above 0: the answer may be kept back. */

@@ -290,6 +290,15 @@ static enum err_code take_freshness(struct client *c, const struct exchange_resp
     return store_found_stale(c->store, told->incarnation, c->io->wall_ms(c->io->context), err);
 }
 
+/* ---- the authority ---- */
+
+/* Noted before anything else can fail: records of somebody whom only the new one vouches for may be in the answer. */
+static void note_authority(struct client *c, const struct exchange_response *response)
+{
+    c->authority_changed = response->authority_told;
+    c->changed |= response->authority_told;
+}
+
 /* ---- the whole ---- */
 
 /* What was checked: the answer's receipt, and whether what it says of our chain is what is held here. */
@@ -336,6 +345,7 @@ enum err_code client_take(struct client *c, const struct client_answer *answer, 
     struct exchange_response response;
     TRY(exchange_response_decode(answer->body, &response, err));
     TRY(check_receipt(c, &response, err));
+    note_authority(c, &response);
     SCOPED(incoming_fini) struct incoming in = { 0 };
     TRY(decode_segments(c, &response, &in, err));
     struct store_exchange exchange = exchange_of(c, &response, &in, took_ms);

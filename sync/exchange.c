@@ -36,6 +36,7 @@ enum response_key {
     RESPONSE_CERTIFICATE,
     RESPONSE_FRESHER,
     RESPONSE_MARK,
+    RESPONSE_AUTHORITY = 18,
 };
 
 enum error_key { ERROR_CODE = 1, ERROR_MESSAGE };
@@ -300,7 +301,8 @@ enum err_code exchange_response_encode(const struct exchange_response *response,
     struct dcbor_writer w = dcbor_writer_begin(out, err);
     dcbor_put_map(&w, RESPONSE_MORE + (size_t)(response->retry_after_s > 0) + (size_t)(response->refusal_count > 0) +
                           (size_t)(response->segment_count > 0) + (size_t)(response->centre_certificate.len > 0) +
-                          (size_t)(response->fresher_counter > 0) + (size_t)response->mark_known);
+                          (size_t)(response->fresher_counter > 0) + (size_t)response->mark_known +
+                          (size_t)response->authority_told);
     put_acknowledgement(&w, response);
     if (response->retry_after_s > 0) {
         dcbor_put_uint(&w, RESPONSE_RETRY_AFTER);
@@ -323,6 +325,10 @@ enum err_code exchange_response_encode(const struct exchange_response *response,
     if (response->mark_known) {
         dcbor_put_uint(&w, RESPONSE_MARK);
         dcbor_put_uint(&w, response->mark);
+    }
+    if (response->authority_told) {
+        dcbor_put_uint(&w, RESPONSE_AUTHORITY);
+        dcbor_put_bytes(&w, response->authority_hash, EXCHANGE_CERTIFICATE_HASH_BYTES);
     }
     return dcbor_writer_end(&w);
 }
@@ -399,6 +405,10 @@ static void get_response_member(struct members *m, struct exchange_response *res
     case RESPONSE_MARK:
         response->mark = (uint32_t)dcbor_get_uint(r, UINT32_MAX);
         response->mark_known = true;
+        break;
+    case RESPONSE_AUTHORITY:
+        dcbor_get_fixed(r, response->authority_hash, EXCHANGE_CERTIFICATE_HASH_BYTES);
+        response->authority_told = true;
         break;
     default:
         (void)dcbor_skip(r);

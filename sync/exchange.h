@@ -76,6 +76,8 @@ struct exchange_response {
     uint64_t fresher_counter;        /* newer files of the device were seen than those now told of; 0: no */
     bool mark_known;                 /* told when it is another one than asked with */
     uint32_t mark;                   /* what stands at the cursor: asked with later, it shows whether it still does */
+    bool authority_told;             /* another authority issues now than the one of the device's certificate */
+    uint8_t authority_hash[EXCHANGE_CERTIFICATE_HASH_BYTES];
 };
 
 /* The answer of any HTTP status but 200, of EXCHANGE_ERROR_CONTENT_TYPE. */

@@ -141,6 +141,16 @@ MUST_USE enum err_code centre_device_seen(struct centre_store *store, int64_t de
 /* From now on; a second time changes nothing. */
 MUST_USE enum err_code centre_device_revoke(struct centre_store *store, const uint8_t device[DEVICE_ID_BYTES],
                                             int64_t now_ms, struct error *err);
+/* One that was found again, and that nobody had used. ERR_CONFLICT: it is not revoked. */
+MUST_USE enum err_code centre_device_reinstate(struct centre_store *store, const uint8_t device[DEVICE_ID_BYTES],
+                                               int64_t now_ms, struct error *err);
+/* Each device's id, dates and newest certificate; the rest is zero. `each` may stop with a failure, which is passed on.
+ */
+MUST_USE enum err_code centre_device_certificates(struct centre_store *store,
+                                                  enum err_code (*each)(void *context,
+                                                                        const struct centre_device *device,
+                                                                        struct slice certificate, struct error *err),
+                                                  void *context, struct error *err);
 MUST_USE enum err_code centre_devices(struct centre_store *store, struct centre_device **ret_rows, size_t *ret_count,
                                       struct error *err);
 

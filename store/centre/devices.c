@@ -298,3 +298,48 @@ enum err_code centre_device_revoke(struct centre_store *store, const uint8_t dev
     TRY(db_begin(&store->db, err));
     return db_end(&store->db, revoke(store, device, now_ms, err), err);
 }
+
+static enum err_code reinstate(struct centre_store *store, const uint8_t device[DEVICE_ID_BYTES], struct error *err)
+{
+    sqlite3_stmt *s;
+    TRY(db_statement(&store->db, "UPDATE device SET revoked_at = NULL WHERE device = ?1", &s, err));
+    bind_blob(s, 1, device, DEVICE_ID_BYTES);
+    return db_run(&store->db, s, err);
+}
+
+enum err_code centre_device_reinstate(struct centre_store *store, const uint8_t device[DEVICE_ID_BYTES], int64_t now_ms,
+                                      struct error *err)
+{
+    (void)now_ms;
+    struct centre_device known;
+    TRY(centre_device_find(store, device, &known, err));
+    if (known.revoked_at_ms == OP_TIME_NONE) {
+        return FAIL(err, CONFLICT, "reinstate the device: it is not revoked");
+    }
+    TRY(db_begin(&store->db, err));
+    return db_end(&store->db, reinstate(store, device, err), err);
+}
+
+enum err_code centre_device_certificates(struct centre_store *store,
+                                         enum err_code (*each)(void *context, const struct centre_device *device,
+                                                               struct slice certificate, struct error *err),
+                                         void *context, struct error *err)
+{
+    sqlite3_stmt *s;
+    enum err_code rc = ERR_OK;
+    TRY(db_statement(&store->db, "SELECT device, valid_until, revoked_at, certificate FROM device", &s, err));
+    while (rc == ERR_OK) {
+        struct centre_device device = { 0 };
+        bool row;
+        TRY(db_step(&store->db, s, &row, err));
+        if (!row) {
+            return ERR_OK;
+        }
+        (void)column_fixed(s, 0, device.device, DEVICE_ID_BYTES);
+        device.valid_until_ms = column_int(s, 1);
+        device.revoked_at_ms = column_int_or(s, 2, OP_TIME_NONE);
+        rc = each(context, &device, column_slice(s, 3), err);
+    }
+    sqlite3_reset(s);
+    return rc;
+}

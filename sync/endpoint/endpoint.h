@@ -31,6 +31,9 @@ struct endpoint {
 
 void endpoint_stop(struct endpoint *endpoint, int exit_code); /* idempotent; from the loop */
 
+/* After something that may have changed the certificates: the devices' door is opened anew if it did. */
+void endpoint_refresh(struct endpoint *endpoint);
+
 /* After an answer that failed: logs it, and stops for what only a fresh start can mend. */
 void endpoint_failed(struct endpoint *endpoint, const char *event, const struct error *err);
 

@@ -19,6 +19,7 @@
 #define ADMIN_BODY_MAX 65536
 #define ADMIN_CONNECTIONS_MAX 32
 #define ADMIN_IDLE_S 300
+#define LOOK_MS (60 * 60 * 1000) /* does a certificate run out, or an authority? */
 
 const char *argp_program_version = "holdfast-endpoint " HOLDFAST_VERSION;
 
@@ -39,6 +40,11 @@ struct run {
     uv_signal_t signals[2];
     uv_timer_t watchdog;
     bool has_watchdog;
+    uv_timer_t look;
+    bool has_look;
+    unsigned tls_generation; /* of what `devices` was started with */
+    uint16_t port;
+    bool restarting; /* `devices` has been stopped, to be started with other certificates */
     char address[256];
     char url[CENTRE_HOST_TEXT_MAX + 32];
     char socket[STATE_PATH_MAX];
@@ -108,6 +114,9 @@ static void on_server_stopped(void *context)
     if (run->has_watchdog) {
         uv_close((uv_handle_t *)&run->watchdog, NULL);
     }
+    if (run->has_look) {
+        uv_close((uv_handle_t *)&run->look, NULL);
+    }
 }
 
 void endpoint_stop(struct endpoint *endpoint, int exit_code)
@@ -120,7 +129,9 @@ void endpoint_stop(struct endpoint *endpoint, int exit_code)
     endpoint->exit_code = exit_code;
     (void)sd_notify(0, "STOPPING=1");
     waiting_stop(endpoint->waiting);
-    http_server_stop(endpoint->devices, on_server_stopped, run);
+    if (endpoint->devices != NULL) {
+        http_server_stop(endpoint->devices, on_server_stopped, run);
+    }
     http_server_stop(endpoint->operators, on_server_stopped, run);
 }
 
@@ -201,10 +212,12 @@ static enum err_code tell_url(struct run *run, struct error *err)
     return ERR_OK;
 }
 
-static enum err_code start_devices(struct run *run, struct error *err)
+/* `same_port` 0: as the settings say. */
+static enum err_code start_devices(struct run *run, uint16_t same_port, struct error *err)
 {
     char host[256];
     uint16_t port = 0;
+    int64_t now_ms = clock_wall_ms();
     SCOPED(secret_free) struct secret key = { 0 };
     SCOPED(buf_fini) struct buf certificate;
     SCOPED(buf_fini) struct buf ca;
@@ -213,9 +226,10 @@ static enum err_code start_devices(struct run *run, struct error *err)
     const char *where =
         run->options.listen != NULL ? run->options.listen : settings_text(&run->settings, "endpoint", "listen");
     TRY(split_address(where, host, &port, err));
-    TRY(centre_server_pem(run->endpoint.centre, &key, &certificate, err));
-    TRY(certificate_to_pem(centre_authority_certificate(run->endpoint.centre), &ca, err));
-    TRY(buf_append(&ca, "", 1, err));
+    port = same_port != 0 ? same_port : port;
+    run->tls_generation = centre_tls_generation(run->endpoint.centre, now_ms);
+    TRY(centre_server_pem(run->endpoint.centre, now_ms, &key, &certificate, err));
+    TRY(centre_client_authorities_pem(run->endpoint.centre, now_ms, &ca, err));
     struct http_server_options options = {
         .host = host,
         .port = port,
@@ -235,6 +249,57 @@ static enum err_code start_devices(struct run *run, struct error *err)
                    http_server_port(run->endpoint.devices));
     run->endpoint.address = run->address;
     return tell_url(run, err);
+}
+
+static void on_devices_stopped(void *context)
+{
+    struct run *run = context;
+    struct error err;
+    run->restarting = false;
+    if (run->endpoint.stopping) {
+        on_server_stopped(run);
+        return;
+    }
+    run->servers--;
+    if (start_devices(run, run->port, &err) != ERR_OK) {
+        log_error("devices_server_failed", &err);
+        endpoint_stop(&run->endpoint, EXIT_FAILURE);
+    }
+}
+
+/* Connections are cut: devices come back by themselves. */
+void endpoint_refresh(struct endpoint *endpoint)
+{
+    struct run *run = endpoint->loop->data;
+    if (endpoint->stopping || run->restarting ||
+        centre_tls_generation(endpoint->centre, clock_wall_ms()) == run->tls_generation) {
+        return;
+    }
+    LOG_INFO("devices_server_restarted", "reason=certificates");
+    run->restarting = true;
+    waiting_cut(endpoint->waiting);
+    run->port = http_server_port(endpoint->devices);
+    http_server_stop(endpoint->devices, on_devices_stopped, run);
+    endpoint->devices = NULL;
+}
+
+static void on_look(uv_timer_t *timer)
+{
+    struct run *run = timer->data;
+    struct error err;
+    bool renewed;
+    if (centre_server_renew(run->endpoint.centre, NULL, clock_wall_ms(), &renewed, &err) != ERR_OK) {
+        endpoint_failed(&run->endpoint, "server_certificate_failed", &err);
+    }
+    endpoint_refresh(&run->endpoint);
+}
+
+static void start_looking(struct run *run)
+{
+    CHECK(uv_timer_init(&run->loop, &run->look) == 0);
+    run->look.data = run;
+    run->has_look = true;
+    CHECK(uv_timer_start(&run->look, on_look, LOOK_MS, LOOK_MS) == 0);
 }
 
 static enum err_code start_operators(struct run *run, struct error *err)
@@ -299,9 +364,10 @@ static enum err_code start(struct run *run, struct error *err)
     }
     TRY(start_waiting(run, err));
     TRY(start_operators(run, err));
-    TRY(start_devices(run, err));
+    TRY(start_devices(run, 0, err));
     TRY(start_signals(run, err));
     start_watchdog(run);
+    start_looking(run);
     return ERR_OK;
 }
 

@@ -69,7 +69,19 @@ static enum err_code run(struct endpoint *endpoint, const struct http_request *r
     if (rc == ERR_OK) {
         add_serving(endpoint, operation, *ret_answer);
     }
+    endpoint_refresh(endpoint);
     return rc;
+}
+
+/* A device that was revoked is not kept waiting on a connection that was opened before: it is told. */
+static void let_revoked_go(struct endpoint *endpoint, const json_t *answer)
+{
+    uint8_t device[DEVICE_ID_BYTES];
+    const char *digits = json_string_value(json_object_get(answer, "id"));
+    if (json_is_string(json_object_get(answer, "revoked_at")) && digits != NULL &&
+        hex_decode(digits, device, sizeof(device))) {
+        waiting_drop(endpoint->waiting, device);
+    }
 }
 
 static int status_of(enum err_code code)
@@ -100,6 +112,7 @@ void routes_admin(void *context, const struct http_request *request)
     enum err_code rc = run(endpoint, request, &answer, &err);
     if (rc == ERR_OK) {
         answer_json(request, 200, answer);
+        let_revoked_go(endpoint, answer);
     } else {
         answer_error(endpoint, request, status_of(rc), &err);
     }

@@ -62,7 +62,7 @@ static enum err_code read_request(const struct device_call *call, struct buf *de
 
 static enum err_code run_authorities(struct device_call *call)
 {
-    return centre_authorities(call->endpoint->centre, &call->answer, call->err);
+    return centre_authorities(call->endpoint->centre, call->now_ms, &call->answer, call->err);
 }
 
 static enum err_code run_enrol(struct device_call *call)

@@ -127,6 +127,14 @@ void waiting_look(struct waiting *waiting)
     arm(waiting);
 }
 
+void waiting_cut(struct waiting *waiting)
+{
+    for (size_t i = 0; i < waiting->used; i++) {
+        waiting->kept[i].request = NULL;
+    }
+    arm(waiting);
+}
+
 static void on_closed(uv_handle_t *handle)
 {
     free(handle->data);

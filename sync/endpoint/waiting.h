@@ -31,6 +31,8 @@ bool waiting_keep(struct waiting *waiting, const struct http_request *request, c
 void waiting_drop(struct waiting *waiting, const uint8_t device[DEVICE_ID_BYTES]);
 /* Something may have been appended: answers those for whom it is news. */
 void waiting_look(struct waiting *waiting);
+/* The server is about to stop, which cuts them all. */
+void waiting_cut(struct waiting *waiting);
 void waiting_stop(struct waiting *waiting);
 
 #endif

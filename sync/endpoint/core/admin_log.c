@@ -108,7 +108,10 @@ enum err_code admin_incidents(struct admin_call *call)
 enum err_code admin_verify(struct admin_call *call)
 {
     struct centre_verified v;
-    TRY(centre_verify(call->centre->store, centre_authority_certificate(call->centre), &v, call->err));
+    SCOPED(buf_fini) struct buf authorities;
+    buf_init(&authorities, AUTHORITIES_DER_MAX);
+    TRY(centre_all_authorities(call->centre, &authorities, call->err));
+    TRY(centre_verify(call->centre->store, buf_slice(&authorities), &v, call->err));
     return admin_answer(call, json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:I}", "sites", (json_int_t)v.sites, "authors",
                                         (json_int_t)v.authors, "ops", (json_int_t)v.ops, "signatures",
                                         (json_int_t)v.signatures, "signed_ops", (json_int_t)v.signed_ops, "quarantined",

@@ -6,26 +6,14 @@
 #include "base/log.h"
 #include "sync/endpoint/core/private.h"
 
-#define MATERIAL_AUTHORITY_KEY "authority-key"
-#define MATERIAL_AUTHORITY_CERTIFICATE "authority-certificate"
 #define MATERIAL_SIGNING_KEY "signing-key"
-#define MATERIAL_SIGNING_CERTIFICATE "signing-certificate"
-#define MATERIAL_SERVER_KEY "server-key"
-#define MATERIAL_SERVER_CERTIFICATE "server-certificate"
 #define MATERIAL_SERVER_HOSTS "server-hosts"
 
 /* The signing key lives as long as the authority; receipts have to stay readable for as long as they are evidence. */
 #define SIGNING_DAYS (19 * 365)
 #define SERVER_DAYS (2 * 365)
 
-/* A key with its certificate, as they are made and kept. */
-struct certified {
-    struct device_key *key;
-    struct secret pkcs8;
-    struct buf certificate;
-};
-
-static void certified_fini(struct certified *certified)
+void certified_fini(struct certified *certified)
 {
     device_key_free(certified->key);
     secret_free(&certified->pkcs8);
@@ -61,19 +49,23 @@ static enum err_code hosts_split(const char *text, struct hosts *ret_hosts, stru
 /* ---- making ---- */
 
 static enum err_code certify(const struct authority *authority, const struct certificate_grant *grant,
-                             struct certified *out, struct error *err)
+                             const struct device_key *key, struct buf *out, struct error *err)
 {
     SCOPED(buf_fini) struct buf request;
     buf_init(&request, CERTIFICATE_DER_MAX);
-    buf_init(&out->certificate, CERTIFICATE_DER_MAX);
-    TRY(device_key_generate(&out->key, err));
-    TRY(device_key_export(out->key, &out->pkcs8, err));
-    TRY(device_key_request(out->key, grant->common_name, &request, err));
-    return authority_issue(authority, buf_slice(&request), grant, &out->certificate, err);
+    TRY(device_key_request(key, grant->common_name, &request, err));
+    return authority_issue(authority, buf_slice(&request), grant, out, err);
 }
 
-static enum err_code certify_server(const struct authority *authority, const char *host_text, int64_t now_ms,
-                                    struct certified *out, struct error *err)
+static enum err_code make_key(struct certified *out, struct error *err)
+{
+    buf_init(&out->certificate, CERTIFICATE_DER_MAX);
+    TRY(device_key_generate(&out->key, err));
+    return device_key_export(out->key, &out->pkcs8, err);
+}
+
+enum err_code certify_server(const struct authority *authority, const char *host_text, int64_t now_ms,
+                             struct certified *out, struct error *err)
 {
     struct hosts hosts;
     TRY(hosts_split(host_text, &hosts, err));
@@ -83,17 +75,18 @@ static enum err_code certify_server(const struct authority *authority, const cha
                                        .host_name_count = hosts.count,
                                        .not_before_ms = now_ms - DAY_MS,
                                        .not_after_ms = now_ms + SERVER_DAYS * DAY_MS };
-    return certify(authority, &grant, out, err);
+    TRY(make_key(out, err));
+    return certify(authority, &grant, out->key, &out->certificate, err);
 }
 
-static enum err_code certify_signing(const struct authority *authority, int64_t now_ms, struct certified *out,
-                                     struct error *err)
+enum err_code certify_signing(const struct authority *authority, const struct device_key *key, int64_t now_ms,
+                              struct buf *out, struct error *err)
 {
     struct certificate_grant grant = { .role = CERTIFICATE_ROLE_CENTRE,
                                        .common_name = "holdfast centre",
                                        .not_before_ms = now_ms - DAY_MS / 2,
                                        .not_after_ms = now_ms + SIGNING_DAYS * DAY_MS };
-    return certify(authority, &grant, out, err);
+    return certify(authority, &grant, key, out, err);
 }
 
 static struct slice secret_slice(const struct secret *secret)
@@ -109,7 +102,8 @@ static enum err_code create(struct centre_store *store, const char *name, const 
     SCOPED(secret_free) struct secret authority_key = { 0 };
     TRY(authority_new(name, now_ms, authority, err));
     TRY(authority_export_key(*authority, &authority_key, err));
-    TRY(certify_signing(*authority, now_ms, &signing, err));
+    TRY(make_key(&signing, err));
+    TRY(certify_signing(*authority, signing.key, now_ms, &signing.certificate, err));
     TRY(certify_server(*authority, hosts, now_ms, &server, err));
     const struct centre_material material[] = {
         { MATERIAL_AUTHORITY_KEY, secret_slice(&authority_key) },
@@ -139,24 +133,18 @@ enum err_code centre_create(struct vault *vault, const char *name, const char *h
 
 /* ---- opening ---- */
 
-static enum err_code load_authority(struct centre *centre, struct error *err)
-{
-    SCOPED(secret_free) struct secret key = { 0 };
-    SCOPED(secret_free) struct secret certificate = { 0 };
-    TRY(centre_material_read(centre->store, MATERIAL_AUTHORITY_KEY, &key, err));
-    TRY(centre_material_read(centre->store, MATERIAL_AUTHORITY_CERTIFICATE, &certificate, err));
-    return authority_load(secret_slice(&key), secret_slice(&certificate), &centre->authority, err);
-}
-
-static enum err_code load_signing(struct centre *centre, struct error *err)
+enum err_code signing_load(struct centre *centre, struct error *err)
 {
     SCOPED(secret_free) struct secret key = { 0 };
     SCOPED(secret_free) struct secret certificate = { 0 };
     TRY(centre_material_read(centre->store, MATERIAL_SIGNING_KEY, &key, err));
     TRY(centre_material_read(centre->store, MATERIAL_SIGNING_CERTIFICATE, &certificate, err));
-    TRY(device_key_load(secret_slice(&key), &centre->signing_key, err));
+    struct device_key *loaded = NULL;
+    TRY(device_key_load(secret_slice(&key), &loaded, err));
+    device_key_free(centre->signing_key);
+    centre->signing_key = loaded;
+    buf_clear(&centre->signing_certificate);
     TRY(buf_append(&centre->signing_certificate, certificate.bytes, certificate.len, err));
-    exchange_certificate_hash(buf_slice(&centre->signing_certificate), centre->signing_certificate_hash);
     return ERR_OK;
 }
 
@@ -169,8 +157,8 @@ enum err_code centre_open(struct vault *vault, int cache_kib, struct centre **re
     centre->raw_per_encoded = 4;
     buf_init(&centre->signing_certificate, CERTIFICATE_DER_MAX);
     enum err_code rc = centre_store_open(vault, cache_kib, &centre->store, err);
-    rc = rc != ERR_OK ? rc : load_authority(centre, err);
-    rc = rc != ERR_OK ? rc : load_signing(centre, err);
+    rc = rc != ERR_OK ? rc : authorities_load(centre, err);
+    rc = rc != ERR_OK ? rc : signing_load(centre, err);
     if (rc != ERR_OK) {
         centre_close(centre);
         return error_wrap(err, rc, "open the centre");
@@ -185,7 +173,7 @@ void centre_close(struct centre *centre)
         return;
     }
     device_key_free(centre->signing_key);
-    authority_free(centre->authority);
+    authorities_fini(&centre->authorities);
     buf_fini(&centre->signing_certificate);
     centre_store_close(centre->store);
     free(centre);
@@ -193,7 +181,7 @@ void centre_close(struct centre *centre)
 
 struct slice centre_authority_certificate(const struct centre *centre)
 {
-    return authority_certificate(centre->authority);
+    return authority_certificate(centre->authorities.present);
 }
 
 struct slice centre_signing_certificate(const struct centre *centre)
@@ -201,13 +189,13 @@ struct slice centre_signing_certificate(const struct centre *centre)
     return buf_slice(&centre->signing_certificate);
 }
 
-/* ---- the server's certificate ---- */
-
-static enum err_code to_pem(struct slice der, struct buf *out, struct error *err)
+struct slice signing_certificate_for(const struct centre *centre, struct slice peer, int64_t now_ms)
 {
-    TRY(certificate_to_pem(der, out, err));
-    return buf_append(out, "", 1, err);
+    return authorities_issued_before(centre, peer, now_ms) ? buf_slice(&centre->authorities.before_signing)
+                                                           : buf_slice(&centre->signing_certificate);
 }
+
+/* ---- the server's certificate ---- */
 
 /* The exported PEM with a closing NUL, as libraries for C want it. */
 static enum err_code key_text(const struct device_key *key, struct secret *ret_text, struct error *err)
@@ -221,15 +209,19 @@ static enum err_code key_text(const struct device_key *key, struct secret *ret_t
     return ERR_OK;
 }
 
-enum err_code centre_server_pem(struct centre *centre, struct secret *ret_key_pem, struct buf *ret_certificate,
-                                struct error *err)
+enum err_code centre_server_pem(struct centre *centre, int64_t now_ms, struct secret *ret_key_pem,
+                                struct buf *ret_certificate, struct error *err)
 {
     SCOPED(certified_fini) struct certified server = { 0 };
     SCOPED(secret_free) struct secret certificate = { 0 };
     TRY(centre_material_read(centre->store, MATERIAL_SERVER_KEY, &server.pkcs8, err));
     TRY(centre_material_read(centre->store, MATERIAL_SERVER_CERTIFICATE, &certificate, err));
     TRY(device_key_load(secret_slice(&server.pkcs8), &server.key, err));
-    TRY(to_pem(secret_slice(&certificate), ret_certificate, err));
+    TRY(certificate_to_pem(secret_slice(&certificate), ret_certificate, err));
+    if (authorities_overlap(centre, now_ms)) {
+        TRY(certificate_to_pem(buf_slice(&centre->authorities.cross), ret_certificate, err));
+    }
+    TRY(buf_append(ret_certificate, "", 1, err));
     return key_text(server.key, ret_key_pem, err);
 }
 
@@ -250,7 +242,7 @@ static enum err_code server_is_current(struct centre *centre, const char *hosts,
 static enum err_code renew_server(struct centre *centre, const char *hosts, int64_t now_ms, struct error *err)
 {
     SCOPED(certified_fini) struct certified server = { 0 };
-    TRY(certify_server(centre->authority, hosts, now_ms, &server, err));
+    TRY(certify_server(centre->authorities.present, hosts, now_ms, &server, err));
     const struct centre_material material[] = {
         { MATERIAL_SERVER_KEY, secret_slice(&server.pkcs8) },
         { MATERIAL_SERVER_CERTIFICATE, buf_slice(&server.certificate) },
@@ -281,7 +273,16 @@ enum err_code centre_server_renew(struct centre *centre, const char *hosts, int6
     TRY(server_is_current(centre, hosts, now_ms, &current, err));
     if (!current) {
         TRY(renew_server(centre, hosts, now_ms, err));
+        centre->tls_generation++;
     }
     *ret_renewed = !current;
     return ERR_OK;
+}
+
+unsigned centre_tls_generation(struct centre *centre, int64_t now_ms)
+{
+    bool overlap = authorities_overlap(centre, now_ms);
+    centre->tls_generation += overlap != centre->overlapped;
+    centre->overlapped = overlap;
+    return centre->tls_generation;
 }

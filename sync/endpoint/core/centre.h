@@ -37,12 +37,28 @@ MUST_USE enum err_code centre_create(struct vault *vault, const char *name, cons
 MUST_USE enum err_code centre_open(struct vault *vault, int cache_kib, struct centre **ret_centre, struct error *err);
 void centre_close(struct centre *centre);
 
-struct slice centre_authority_certificate(const struct centre *centre);
+struct slice centre_authority_certificate(const struct centre *centre); /* the present one's */
+/* The present authority, then every earlier one: DER, one behind the other. For records, whenever they were signed. */
+MUST_USE enum err_code centre_all_authorities(const struct centre *centre, struct buf *out, struct error *err);
+/*
+ * A new authority takes over: it issues everything from now on; the one before is accepted for `overlap_ms` more.
+ * ERR_CONFLICT while an earlier one still is. Retire: it is accepted no longer.
+ */
+MUST_USE enum err_code centre_authority_roll(struct centre *centre, int64_t overlap_ms, int64_t now_ms,
+                                             struct error *err);
+MUST_USE enum err_code centre_authority_retire(struct centre *centre, int64_t now_ms, struct error *err);
 struct slice centre_signing_certificate(const struct centre *centre);
 
-/* The server's key and certificate as PEM, with a closing NUL each. */
-MUST_USE enum err_code centre_server_pem(struct centre *centre, struct secret *ret_key_pem, struct buf *ret_certificate,
-                                         struct error *err);
+/* The server's key, and its certificate with what leads to it from the authority before, as PEM, with a closing NUL
+ * each.
+ */
+MUST_USE enum err_code centre_server_pem(struct centre *centre, int64_t now_ms, struct secret *ret_key_pem,
+                                         struct buf *ret_certificate, struct error *err);
+/* The authorities whose devices are let in, likewise. */
+MUST_USE enum err_code centre_client_authorities_pem(struct centre *centre, int64_t now_ms, struct buf *out,
+                                                     struct error *err);
+/* Another number when what the two above give is something else than before. */
+unsigned centre_tls_generation(struct centre *centre, int64_t now_ms);
 /* A new server's certificate when it runs out within CENTRE_SERVER_RENEW_DAYS or `hosts` (NULL: as before) are others.
  */
 #define CENTRE_SERVER_RENEW_DAYS 365
@@ -82,7 +98,8 @@ uint64_t centre_news(const struct centre *centre);
 bool centre_wait_is_over(struct centre *centre, const struct centre_wait *wait);
 
 /* RFC 7030. `password` is the hexadecimal form of the code's secret; `request_der` PKCS#10; answers are PKCS#7, DER. */
-MUST_USE enum err_code centre_authorities(struct centre *centre, struct buf *ret_pkcs7, struct error *err);
+MUST_USE enum err_code centre_authorities(struct centre *centre, int64_t now_ms, struct buf *ret_pkcs7,
+                                          struct error *err);
 MUST_USE enum err_code centre_enrol(struct centre *centre, const char *password, struct slice request_der,
                                     int64_t now_ms, struct buf *ret_pkcs7, struct error *err);
 /* The same key gets a new certificate. */

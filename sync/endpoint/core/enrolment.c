@@ -24,7 +24,7 @@ enum err_code code_make(struct centre *centre, char out[ENROLMENT_CODE_SIZE], ui
     SCOPED(secret_free) struct secret random = { 0 };
     struct enrolment_code code;
     uint8_t digest[SHA256_BYTES];
-    struct slice ca = authority_certificate(centre->authority);
+    struct slice ca = centre_authority_certificate(centre);
     TRY(secret_random(ENROLMENT_SECRET_BYTES, &random, err));
     sha256(&ca, 1, digest);
     memcpy(code.secret, random.bytes, ENROLMENT_SECRET_BYTES);
@@ -61,11 +61,13 @@ static bool names_stream(const struct certificate *certificate, const uint8_t st
 enum err_code peer_device(struct centre *centre, struct slice peer, int64_t now_ms, struct certificate *ret_certificate,
                           struct centre_device *ret_device, struct error *err)
 {
-    struct slice ca = authority_certificate(centre->authority);
+    SCOPED(buf_fini) struct buf accepted;
+    buf_init(&accepted, AUTHORITIES_DER_MAX);
     if (peer.len == 0) {
         return FAIL(err, TLS, "know the device: it showed no certificate of this centre");
     }
-    TRY(certificate_verify(peer, ca, now_ms, ret_certificate, err));
+    TRY(authorities_accepted(centre, now_ms, &accepted, err));
+    TRY(certificate_verify(peer, buf_slice(&accepted), now_ms, ret_certificate, err));
     if (ret_certificate->role != CERTIFICATE_ROLE_AGENT) {
         return FAIL(err, REFUSED, "take a request: the certificate is not a device's");
     }
@@ -98,19 +100,13 @@ static enum err_code issue(struct centre *centre, const struct centre_site *site
                                        .stream_count = 1,
                                        .not_before_ms = now_ms - DAY_MS / 2,
                                        .not_after_ms = now_ms + CERTIFICATE_DAYS * DAY_MS };
-    return authority_issue(centre->authority, request_der, &grant, out, err);
+    return authority_issue(centre->authorities.present, request_der, &grant, out, err);
 }
 
 static enum err_code answer(const struct buf *certificate, struct buf *ret_pkcs7, struct error *err)
 {
     struct slice der = buf_slice(certificate);
     return pkcs7_make(&der, 1, ret_pkcs7, err);
-}
-
-enum err_code centre_authorities(struct centre *centre, struct buf *ret_pkcs7, struct error *err)
-{
-    struct slice ca = authority_certificate(centre->authority);
-    return pkcs7_make(&ca, 1, ret_pkcs7, err);
 }
 
 enum err_code centre_enrol(struct centre *centre, const char *password, struct slice request_der, int64_t now_ms,
@@ -157,6 +153,7 @@ enum err_code centre_site_info(struct centre *centre, struct slice peer, int64_t
     struct certificate certificate;
     struct centre_device device;
     TRY(peer_device(centre, peer, now_ms, &certificate, &device, err));
+    struct slice signing = signing_certificate_for(centre, peer, now_ms);
     struct dcbor_writer w = dcbor_writer_begin(ret_cbor, err);
     dcbor_put_map(&w, 3);
     dcbor_put_uint(&w, 1);
@@ -164,6 +161,6 @@ enum err_code centre_site_info(struct centre *centre, struct slice peer, int64_t
     dcbor_put_uint(&w, 2);
     dcbor_put_text(&w, slice_of_text(device.site.organisation_name));
     dcbor_put_uint(&w, 3);
-    dcbor_put_bytes(&w, centre->signing_certificate.data, centre->signing_certificate.len);
+    dcbor_put_bytes(&w, signing.data, signing.len);
     return dcbor_writer_end(&w);
 }

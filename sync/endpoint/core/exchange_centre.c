@@ -217,12 +217,18 @@ static enum err_code sign_receipt(struct answering *a)
                            a->response.receipt, &a->response.receipt_len, a->err);
 }
 
+/* A device that knows the authority before is given what that one issued, and told of the present one. */
 static void tell_certificate(struct answering *a)
 {
-    const uint8_t *ours = a->centre->signing_certificate_hash;
-    bool known =
-        a->request.certificate_known && memcmp(a->request.certificate_hash, ours, EXCHANGE_CERTIFICATE_HASH_BYTES) == 0;
-    a->response.centre_certificate = known ? (struct slice){ 0 } : buf_slice(&a->centre->signing_certificate);
+    uint8_t hash[EXCHANGE_CERTIFICATE_HASH_BYTES];
+    struct slice ours = signing_certificate_for(a->centre, a->peer, a->now_ms);
+    exchange_certificate_hash(ours, hash);
+    bool known = a->request.certificate_known && memcmp(a->request.certificate_hash, hash, sizeof(hash)) == 0;
+    a->response.centre_certificate = known ? (struct slice){ 0 } : ours;
+    a->response.authority_told = authorities_issued_before(a->centre, a->peer, a->now_ms);
+    if (a->response.authority_told) {
+        exchange_certificate_hash(centre_authority_certificate(a->centre), a->response.authority_hash);
+    }
 }
 
 static enum err_code take_freshness(struct answering *a)

@@ -8,19 +8,66 @@
 
 #define DAY_MS INT64_C(86400000)
 
+#define MATERIAL_AUTHORITY_KEY "authority-key"
+#define MATERIAL_AUTHORITY_CERTIFICATE "authority-certificate"
+#define MATERIAL_SIGNING_CERTIFICATE "signing-certificate"
+#define MATERIAL_SERVER_KEY "server-key"
+#define MATERIAL_SERVER_CERTIFICATE "server-certificate"
+
+/* Certificates in DER; authority.c tells what they are for. */
+struct authorities {
+    struct authority *present;
+    struct buf cross;  /* the one before vouches for the present one; empty: it never changed */
+    struct buf before; /* the one before; also when it is retired */
+    int64_t before_until_ms;
+    struct buf past;           /* the present one vouches for the earlier ones, one behind the other */
+    struct buf before_signing; /* the centre's signing certificate as the one before issued it */
+};
+
 struct centre {
     struct centre_store *store;
-    struct authority *authority;
+    struct authorities authorities;
+    unsigned tls_generation;
+    bool overlapped; /* when it was last looked */
     struct device_key *signing_key;
     struct buf signing_certificate; /* DER */
-    uint8_t signing_certificate_hash[EXCHANGE_CERTIFICATE_HASH_BYTES];
-    uint32_t raw_per_encoded; /* how much smaller a page gets on the wire, as last measured */
+    uint32_t raw_per_encoded;       /* how much smaller a page gets on the wire, as last measured */
 };
 
 /* The device of a certificate: verified, known, not revoked, and of the site that its certificate names. */
 MUST_USE enum err_code peer_device(struct centre *centre, struct slice peer, int64_t now_ms,
                                    struct certificate *ret_certificate, struct centre_device *ret_device,
                                    struct error *err);
+
+/* ---- centre.c: a key with its certificate, as they are made and kept ---- */
+
+struct certified {
+    struct device_key *key;
+    struct secret pkcs8;
+    struct buf certificate;
+};
+
+void certified_fini(struct certified *certified);
+MUST_USE enum err_code certify_server(const struct authority *authority, const char *host_text, int64_t now_ms,
+                                      struct certified *out, struct error *err);
+MUST_USE enum err_code certify_signing(const struct authority *authority, const struct device_key *key, int64_t now_ms,
+                                       struct buf *out, struct error *err);
+MUST_USE enum err_code signing_load(struct centre *centre, struct error *err);
+
+/* ---- authority.c ---- */
+
+MUST_USE enum err_code authorities_load(struct centre *centre, struct error *err);
+void authorities_fini(struct authorities *authorities);
+/* Is the authority before the present one still accepted? */
+bool authorities_overlap(const struct centre *centre, int64_t now_ms);
+/* Those whose devices are let in, DER one behind the other. */
+MUST_USE enum err_code authorities_accepted(const struct centre *centre, int64_t now_ms, struct buf *out,
+                                            struct error *err);
+/* In the overlap: does its owner know the one before only? */
+bool authorities_issued_before(const struct centre *centre, struct slice certificate, int64_t now_ms);
+
+/* The signing certificate for the owner of this one: of the authority that he knows. */
+struct slice signing_certificate_for(const struct centre *centre, struct slice peer, int64_t now_ms);
 
 /* ---- enrolment.c: the one-time code and its hash ---- */
 

@@ -71,6 +71,25 @@ static void print_revoked(const json_t *answer)
 {
     static const struct column pairs[] = { { "revoked", "id" }, { "site", "site.name" }, { "since", "revoked_at" } };
     print_pairs(answer, pairs, ARRAY_LEN(pairs));
+    (void)printf(
+        "\nIt is refused from its next request on. What it had not synchronised is on that machine only, behind "
+        "its vault's\npassphrase, and is lost unless the machine comes back: then `reinstate` takes it in again. "
+        "What the centre holds\nof it stays. Enrol another device for the site with `code new`.\n");
+}
+
+static void print_reinstated(const json_t *answer)
+{
+    static const struct column pairs[] = { { "reinstated", "id" }, { "site", "site.name" } };
+    print_pairs(answer, pairs, ARRAY_LEN(pairs));
+}
+
+static void print_authority(const json_t *answer)
+{
+    static const struct column pairs[] = { { "authority", "authority_sha256" },
+                                           { "the one before", "before_sha256" },
+                                           { "accepted until", "before_until" },
+                                           { "devices that have still to follow", "devices_to_follow" } };
+    print_pairs(answer, pairs, ARRAY_LEN(pairs));
 }
 
 static void print_written(const json_t *answer)
@@ -158,6 +177,17 @@ const struct command commands[] = {
         { "label", "TEXT", "label", OPTION_TEXT, false, "What the device will be called in lists" } } },
     { "devices", "devices", "List devices", NULL, NULL, print_devices, { { 0 } } },
     { "revoke", "revoke", "Refuse a device from now on", "device", "DEVICE", print_revoked, { { 0 } } },
+    { "reinstate", "reinstate", "Take a revoked device in again", "device", "DEVICE", print_reinstated, { { 0 } } },
+    { "ca show", "ca", "Which authority issues, and who has still to follow", NULL, NULL, print_authority, { { 0 } } },
+    { "ca roll",
+      "ca-roll",
+      "Make a new authority; devices follow by themselves",
+      NULL,
+      NULL,
+      print_authority,
+      { { "overlap", "DAYS", "overlap_days", OPTION_INTEGER, false,
+          "How long the one before is still accepted (default 90)" } } },
+    { "ca retire", "ca-retire", "Accept the authority before no longer", NULL, NULL, print_authority, { { 0 } } },
     { "referral new",
       "referral-new",
       "Refer a person to a site",

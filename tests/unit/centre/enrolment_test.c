@@ -170,3 +170,103 @@ Test(enrolment, makes_a_centre_only_once)
 {
     cr_assert_eq(centre_create(world.vault, "again", "localhost", world.now_ms, &world.err) == ERR_OK, false);
 }
+
+/* ---- the authority's roll-over ---- */
+
+static void authorities_given(struct buf *out)
+{
+    SCOPED(buf_fini) struct buf pkcs7;
+    buf_init(&pkcs7, 2 * AUTHORITIES_DER_MAX);
+    cr_assert(centre_authorities(world.centre, world.now_ms, &pkcs7, &world.err) == ERR_OK, "%s", world.err.message);
+    cr_assert(pkcs7_all(buf_slice(&pkcs7), out, &world.err) == ERR_OK, "%s", world.err.message);
+}
+
+static enum err_code site_as(const struct buf *der)
+{
+    SCOPED(buf_fini) struct buf cbor;
+    buf_init(&cbor, 16384);
+    return centre_site_info(world.centre, buf_slice(der), world.now_ms, &cbor, &world.err);
+}
+
+static void roll(int days)
+{
+    json_decref(world_admin(&world, "ca-roll", json_pack("{s:i}", "overlap_days", days)));
+}
+
+Test(enrolment, a_device_follows_a_new_authority_and_the_old_one_ends_at_its_date)
+{
+    SCOPED(buf_fini) struct buf trusted;
+    SCOPED(buf_fini) struct buf given;
+    SCOPED(buf_fini) struct buf known;
+    SCOPED(buf_fini) struct buf renewed;
+    struct certificate parsed;
+    buf_init(&trusted, AUTHORITIES_DER_MAX);
+    buf_init(&given, AUTHORITIES_DER_MAX);
+    buf_init(&known, AUTHORITIES_DER_MAX);
+    buf_init(&renewed, CERTIFICATE_DER_MAX);
+    struct slice old = centre_authority_certificate(world.centre);
+    cr_assert(buf_append(&trusted, old.data, old.len, NULL) == ERR_OK);
+    cr_assert_eq(world_enrol(&world, key, password, &certificate), ERR_OK);
+    roll(30);
+    world_reopen(&world);
+    cr_assert_eq(site_as(&certificate), ERR_OK, "in the overlap: %s", world.err.message);
+    authorities_given(&given);
+    cr_assert(authorities_follow(buf_slice(&given), buf_slice(&trusted), world.now_ms, &known, &world.err) == ERR_OK,
+              "%s", world.err.message);
+    cr_assert_eq(renew(key, &renewed), ERR_OK, "%s", world.err.message);
+    cr_assert(certificate_verify(buf_slice(&renewed), authorities_present(buf_slice(&known)), world.now_ms, &parsed,
+                                 &world.err) == ERR_OK);
+    world.now_ms += 31 * DAYS_MS;
+    cr_assert_eq(site_as(&certificate), ERR_TLS);
+    cr_assert_eq(site_as(&renewed), ERR_OK, "%s", world.err.message);
+    world_verify(&world);
+}
+
+Test(enrolment, says_who_has_still_to_follow_and_retires_at_once_when_asked)
+{
+    SCOPED(buf_fini) struct buf renewed;
+    buf_init(&renewed, CERTIFICATE_DER_MAX);
+    cr_assert_eq(world_enrol(&world, key, password, &certificate), ERR_OK);
+    roll(30);
+    json_t *before = world_admin(&world, "ca", NULL);
+    cr_assert_eq(json_integer_value(json_object_get(before, "devices_to_follow")), 1);
+    json_decref(before);
+    cr_assert(centre_authority_roll(world.centre, DAYS_MS, world.now_ms, &world.err) == ERR_CONFLICT);
+    cr_assert_eq(renew(key, &renewed), ERR_OK);
+    json_t *after = world_admin(&world, "ca-retire", NULL);
+    cr_assert_eq(json_integer_value(json_object_get(after, "devices_to_follow")), 0);
+    json_decref(after);
+    cr_assert_eq(site_as(&certificate), ERR_TLS);
+    cr_assert_eq(site_as(&renewed), ERR_OK);
+    cr_assert(centre_authority_retire(world.centre, world.now_ms, &world.err) == ERR_CONFLICT);
+}
+
+Test(enrolment, a_device_that_was_away_comes_back_with_a_code_and_its_own_key)
+{
+    char again[sizeof(password)];
+    SCOPED(buf_fini) struct buf renewed;
+    buf_init(&renewed, CERTIFICATE_DER_MAX);
+    cr_assert_eq(world_enrol(&world, key, password, &certificate), ERR_OK);
+    roll(30);
+    world.now_ms += 400 * DAYS_MS;
+    cr_assert_eq(renew(key, &renewed), ERR_TLS);
+    world_code(&world, "garden", again);
+    cr_assert_eq(world_enrol(&world, key, again, &renewed), ERR_OK, "%s", world.err.message);
+    cr_assert_eq(site_as(&renewed), ERR_OK);
+    json_t *devices = world_admin(&world, "devices", NULL);
+    cr_assert_eq(json_array_size(json_object_get(devices, "devices")), 1);
+    json_decref(devices);
+}
+
+Test(enrolment, a_reinstated_device_is_let_in_again)
+{
+    char digits[2 * DEVICE_ID_BYTES + 1];
+    uint8_t id[DEVICE_ID_BYTES];
+    device_key_id(key, id);
+    hex_encode(id, sizeof(id), digits);
+    cr_assert_eq(world_enrol(&world, key, password, &certificate), ERR_OK);
+    json_decref(world_admin(&world, "revoke", json_pack("{s:s}", "device", digits)));
+    cr_assert_eq(site_as(&certificate), ERR_REVOKED);
+    json_decref(world_admin(&world, "reinstate", json_pack("{s:s}", "device", digits)));
+    cr_assert_eq(site_as(&certificate), ERR_OK);
+}

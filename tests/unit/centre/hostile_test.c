@@ -257,7 +257,7 @@ Test(hostile, a_certificate_of_the_right_authority_still_has_to_fit_the_devices_
     struct certificate own;
     struct forger other;
     uint8_t organisation[ORGANISATION_ID_BYTES] = { 5 };
-    struct authority *authority = world.centre->authority;
+    struct authority *authority = world.centre->authorities.present;
     forger_enrol(&world, "other", &other);
     cr_assert(certificate_parse(buf_slice(&forger.certificate), &own, NULL) == ERR_OK);
     cr_assert_eq(send_with_certificate_of(authority, CERTIFICATE_ROLE_AGENT, own.organisation, own.streams[0]), ERR_OK);
@@ -276,7 +276,7 @@ Test(hostile, a_device_that_never_enrolled_is_told_so)
     struct certificate certificate;
     cr_assert(certificate_parse(buf_slice(&forger.certificate), &certificate, NULL) == ERR_OK);
     cr_assert(device_key_generate(&forger.key, NULL) == ERR_OK);
-    cr_assert_eq(send_with_certificate_of(world.centre->authority, CERTIFICATE_ROLE_AGENT, certificate.organisation,
+    cr_assert_eq(send_with_certificate_of(world.centre->authorities.present, CERTIFICATE_ROLE_AGENT, certificate.organisation,
                                           certificate.streams[0]),
                  ERR_NOT_ENROLLED);
     device_key_free(forger.key);
