@@ -213,6 +213,21 @@ static json_t *last_exchange_value(const struct client_exchange *last)
                      number(last->ops_received), "requests", (json_int_t)last->requests);
 }
 
+/* What a round under way has left to do. */
+static json_t *progress_value(const struct picture *picture)
+{
+    const struct client_status *client = &picture->client;
+    uint64_t to_send = picture->counts.pending_ops;
+    if (client->state != CLIENT_EXCHANGING || to_send + client->to_fetch == 0) {
+        return json_null();
+    }
+    int64_t left_s = client_seconds_left(&client->pace, to_send, client->to_fetch);
+    uint64_t bytes_per_s = client->pace.ms > 0 ? client->pace.bytes * 1000 / client->pace.ms : 0;
+    return json_pack("{s:o,s:o,s:o,s:o}", "ops_left", number(to_send + client->to_fetch), "bytes_per_s",
+                     client->pace.ms > 0 ? number(bytes_per_s) : json_null(), "seconds_left",
+                     left_s >= 0 ? json_integer(left_s) : json_null(), "to_fetch", number(client->to_fetch));
+}
+
 static json_t *records_value(const struct store_counts *counts)
 {
     return json_pack("{s:o,s:o,s:o,s:o,s:o,s:o,s:o,s:o,s:o}", "participant", number(counts->participants), "referral",
@@ -254,6 +269,7 @@ static bool put_exchange(json_t *object, const struct picture *picture)
            put(object, "oldest_pending_at", value_instant(sync->oldest_pending_ms)) &&
            put(object, "newest_seq", number(sync->newest_seq)) && put(object, "acked_seq", number(sync->acked_seq)) &&
            put(object, "cursor", number(sync->cursor)) && put(object, "to_fetch", number(client->to_fetch)) &&
+           put(object, "progress", progress_value(picture)) &&
            put(object, "last_exchange", last_exchange_value(&client->last)) &&
            put(object, "last_success_at", value_instant(client->last_success_at_ms)) &&
            put(object, "next_try_at", value_instant(client->next_try_at_ms)) &&
@@ -287,9 +303,9 @@ static bool put_nulls(json_t *object)
                                          "next_try_at",     "clock_off",
                                          "clock_offset_ms", "copies",
                                          "records",         "disputed_sessions",
-                                         "waiting",         "quarantined",
-                                         "flags",           "flags_pending",
-                                         "replica_bytes" };
+                                         "waiting",         "progress",
+                                         "quarantined",     "flags",
+                                         "flags_pending",   "replica_bytes" };
     bool ok = true;
     for (size_t i = 0; i < ARRAY_LEN(names); i++) {
         ok = ok && put(object, names[i], json_null());

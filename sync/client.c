@@ -155,6 +155,7 @@ static void round_done(struct client *c, bool unfinished)
     c->failures = 0;
     c->last_success_at_ms = wall_ms(c);
     round_close(c, ERR_OK, NULL);
+    c->pace = (struct client_pace){ 0 };
     move(c, CLIENT_IDLE);
     arm(c, held_ms(c, unfinished ? 0 : interval_ms(c)));
     /* what the exchange has seen to; a person who asked meanwhile means from now */
@@ -247,6 +248,9 @@ static void settle(struct client *c)
 {
     int64_t retry_after_ms = c->verdict.retry_after_ms;
     c->hold_until_ms = retry_after_ms > 0 ? monotonic_ms(c) + retry_after_ms : 0;
+    if (c->verdict.rc == ERR_OK) {
+        c->failures = 0; /* something went: a line that breaks again is tried again soon */
+    }
     if (c->verdict.rc != ERR_OK) {
         round_failed(c);
     } else if (c->verdict.again && retry_after_ms == 0) {
@@ -405,6 +409,7 @@ enum err_code client_new(struct store *store, const struct store_identity *ident
     c->key = key;
     c->io = io;
     c->batch_bytes = CLIENT_BATCH_START;
+    c->batch_cap = SEGMENT_BYTES_MAX;
     c->packed_ratio = RATIO_START;
     c->wait_s = WAIT_START_S;
     c->next_try_at_ms = OP_TIME_NONE;
@@ -471,6 +476,7 @@ void client_status(const struct client *c, struct client_status *ret_status)
 {
     *ret_status = (struct client_status){ .state = c->state,
                                           .last = c->last,
+                                          .pace = c->pace,
                                           .last_success_at_ms = c->last_success_at_ms,
                                           .next_try_at_ms = c->next_try_at_ms,
                                           .clock_offset_ms = c->clock_offset_ms,

@@ -26,8 +26,10 @@
  *
  *   IDLE ──► WAITING ── news: EXCHANGING; silence: WAITING again; cut: IDLE, and an exchange soon
  *
- * Batches: segments start at about CLIENT_BATCH_START bytes, double after an exchange that was about full, halve after
- * a broken transfer, between CLIENT_BATCH_MIN and SEGMENT_BYTES_MAX, and never beyond what took the line about 5 s.
+ * Batches: segments start at about CLIENT_BATCH_START bytes, double after an exchange that was about full, stay between
+ * CLIENT_BATCH_MIN and SEGMENT_BYTES_MAX, below what took the line about 5 s, and below a twelfth of what it carried
+ * before it broke last, until it has carried twice as much as that without breaking. A break after which something had
+ * gone counts as the first failure only.
  *
  * Ownership:  the caller owns client_io and the store for as long as the client lives; a send in flight is answered
  *             exactly once.
@@ -93,9 +95,21 @@ struct client_exchange { /* the last whole round */
     uint32_t requests;
 };
 
+/* What the line carried of late, older exchanges counting less; all zero before the first of a round. */
+struct client_pace {
+    uint64_t ms;
+    uint64_t bytes; /* of segments */
+    uint64_t ops_sent;
+    uint64_t ops_received;
+};
+
+/* -1: not known yet. */
+int64_t client_seconds_left(const struct client_pace *pace, uint64_t to_send, uint64_t to_fetch);
+
 struct client_status {
     enum client_state state;
     struct client_exchange last;
+    struct client_pace pace;
     int64_t last_success_at_ms; /* OP_TIME_NONE */
     int64_t next_try_at_ms;     /* wall clock; OP_TIME_NONE when exchanging or stopped */
     int64_t clock_offset_ms;

@@ -52,7 +52,7 @@ static enum err_code other_status(struct client *c, const struct client_answer *
         return shut_out(answer, err);
     }
     if (status == 413) {
-        client_batch_broke(c);
+        client_line_broke(c);
         return FAIL(err, BUSY, "exchange with the centre: it takes smaller requests only");
     }
     if (status == 429 || status >= 500) {
@@ -67,7 +67,7 @@ static enum err_code check_answer(struct client *c, const struct client_answer *
 {
     if (answer->outcome != ERR_OK) {
         if (answer->outcome == ERR_NETWORK && c->sent.wait_s == 0) {
-            client_batch_broke(c);
+            client_line_broke(c);
         }
         *err = answer->error;
         err->code = answer->outcome;

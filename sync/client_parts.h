@@ -78,7 +78,10 @@ struct client {
     unsigned wait_failures;
     int64_t wait_rest_until_ms; /* monotonic */
 
-    size_t batch_bytes;  /* of a segment as sent, about */
+    size_t batch_bytes;      /* of a segment as sent, about */
+    size_t batch_cap;        /* what may be lost when the line breaks again */
+    uint64_t unbroken_bytes; /* carried since it broke */
+    struct client_pace pace;
     size_t packed_ratio; /* bytes of headers and bodies that became a byte of segment, as last seen */
     struct buf body;
     struct client_sent sent;
@@ -128,7 +131,17 @@ MUST_USE enum err_code client_recovery_begin(struct client *client, const struct
 MUST_USE enum err_code client_recover(struct client *client, const struct exchange_response *response,
                                       const struct store_exchange *exchange, struct error *err);
 
+/* ---- client_pace.c ---- */
+
+struct client_carried { /* by an exchange that ended well */
+    uint64_t bytes;
+    int64_t took_ms;
+    uint64_t ops_sent;
+    uint64_t ops_received;
+};
+
+void client_line_carried(struct client *client, const struct client_carried *carried);
 /* The line did not carry a batch of this size. */
-void client_batch_broke(struct client *client);
+void client_line_broke(struct client *client);
 
 #endif

@@ -9,30 +9,7 @@
 
 #include "base/log.h"
 
-enum { BATCH_AIM_MS = 5000, ANSWER_OPS_BYTES_MAX = 4 * OP_BATCH_BYTES_MAX, WENT_BACK_MAX = 4 };
-
-/* ---- the size of batches ---- */
-
-static size_t clamp_batch(uint64_t bytes)
-{
-    return bytes < CLIENT_BATCH_MIN ? CLIENT_BATCH_MIN : bytes > SEGMENT_BYTES_MAX ? SEGMENT_BYTES_MAX : (size_t)bytes;
-}
-
-/* Twice as much after an exchange that was about full, as far as the line carries it in BATCH_AIM_MS. */
-static void batch_succeeded(struct client *c, uint64_t carried, int64_t took_ms)
-{
-    if (carried < c->batch_bytes / 2) {
-        return; /* says nothing about a larger one */
-    }
-    uint64_t within_aim = carried * BATCH_AIM_MS / (uint64_t)(took_ms > 0 ? took_ms : 1);
-    uint64_t doubled = (uint64_t)c->batch_bytes * 2;
-    c->batch_bytes = clamp_batch(doubled < within_aim ? doubled : within_aim);
-}
-
-void client_batch_broke(struct client *c)
-{
-    c->batch_bytes = clamp_batch(c->batch_bytes / 2);
-}
+enum { ANSWER_OPS_BYTES_MAX = 4 * OP_BATCH_BYTES_MAX, WENT_BACK_MAX = 4 };
 
 /* ---- the receipt ---- */
 
@@ -341,6 +318,7 @@ static enum err_code take_checked(struct client *c, const struct exchange_respon
 enum err_code client_take(struct client *c, const struct client_answer *answer, struct client_verdict *verdict)
 {
     struct error *err = &verdict->error;
+    const struct client_exchange before = c->round;
     int64_t took_ms = c->io->monotonic_ms(c->io->context) - c->sent.at_ms;
     struct exchange_response response;
     TRY(exchange_response_decode(answer->body, &response, err));
@@ -352,7 +330,11 @@ enum err_code client_take(struct client *c, const struct client_answer *answer, 
     TRY(take_freshness(c, &response, err));
     TRY(take_checked(c, &response, &exchange, verdict));
     if (c->sent.wait_s == 0) {
-        batch_succeeded(c, c->sent.segment_len + answer->body.len, took_ms);
+        const struct client_carried carried = { .bytes = c->sent.segment_len + answer->body.len,
+                                                .took_ms = took_ms,
+                                                .ops_sent = c->round.ops_sent - before.ops_sent,
+                                                .ops_received = c->round.ops_received - before.ops_received };
+        client_line_carried(c, &carried);
     }
     verdict->retry_after_ms = (int64_t)response.retry_after_s * 1000;
     return ERR_OK;

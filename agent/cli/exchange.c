@@ -77,14 +77,15 @@ static void show_progress(const struct cli *cli, const json_t *status)
     }
     struct human pending = human_number((uint64_t)answer_int(status, "pending_ops"));
     struct human to_fetch = human_number((uint64_t)answer_int(status, "to_fetch"));
-    screen_print(&cli->notes, "\r  %s to send, %s to fetch ...      ", pending.text, to_fetch.text);
+    struct status_pace pace = status_pace(status);
+    screen_print(&cli->notes, "\r  %s to send, %s to fetch%s ...\033[K", pending.text, to_fetch.text, pace.text);
     (void)fflush(cli->notes.out);
 }
 
 static void clear_progress(const struct cli *cli)
 {
     if (cli->notes.width > 0 && !cli->json) {
-        screen_print(&cli->notes, "\r%*s\r", 60, "");
+        screen_print(&cli->notes, "\r\033[K");
         (void)fflush(cli->notes.out);
     }
 }

@@ -82,6 +82,26 @@ void status_print_waiting(const struct screen *screen, const json_t *status)
         struct human number = human_number((uint64_t)to_fetch);
         screen_fact(screen, "To fetch", "%s record%s still at the centre", number.text, to_fetch == 1 ? "" : "s");
     }
+    struct status_pace pace = status_pace(status);
+    if (pace.text[0] != '\0') {
+        screen_fact(screen, "Progress", "%s", pace.text + strlen(", "));
+    }
+}
+
+struct status_pace status_pace(const json_t *status)
+{
+    const json_t *progress = answer_member(status, "progress");
+    struct status_pace pace = { "" };
+    if (!answer_has(progress, "bytes_per_s")) {
+        return pace;
+    }
+    struct human rate = human_bytes((uint64_t)answer_int(progress, "bytes_per_s"));
+    int len = snprintf(pace.text, sizeof(pace.text), ", %s/s", rate.text);
+    if (answer_has(progress, "seconds_left")) {
+        struct human left = human_duration(answer_int(progress, "seconds_left") * 1000);
+        (void)snprintf(pace.text + len, sizeof(pace.text) - (size_t)len, ", about %s left", left.text);
+    }
+    return pace;
 }
 
 void status_print_exchange(const struct screen *screen, const json_t *status)

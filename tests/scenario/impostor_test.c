@@ -34,6 +34,9 @@ static void setup(void)
     cr_assert_eq(authority_new("somebody else", clock_wall_ms(), &other, NULL), ERR_OK);
     proxy = proxy_start(world.centre.port);
     laptop = laptop_make(&world, "laptop", true);
+    laptop_stop(laptop);
+    laptop_set_config(laptop, "[link]\nwait = no\n"); /* the impostor has one connection at a time */
+    laptop_start(laptop);
     laptop_enrol(laptop, "Garden", proxy_port(proxy));
     site_import_people(laptop, "GDN", 2);
     laptop_wait_synchronised(laptop, SYNC_MS);

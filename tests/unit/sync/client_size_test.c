@@ -1,5 +1,7 @@
 /* How much goes in one exchange, and what is measured by it. */
 #include <criterion/criterion.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "desk.h"
@@ -110,4 +112,60 @@ Test(client, says_when_the_clock_is_far_off_in_either_direction)
         cr_assert(desk_status(&desk).clock_off);
         desk_fini(&desk);
     }
+}
+
+Test(client, a_line_that_dies_every_200_kb_resends_at_most_a_tenth)
+{
+    enum { LIFE = 200 * 1000 };
+    struct desk desk;
+    desk_init(&desk);
+    desk_record(&desk, &desk.replica, 4000, 400);
+    client_wake(desk.client, CLIENT_WAKE_NEW_OPS);
+    size_t offered = 0;
+    size_t wasted = 0;
+    size_t left = LIFE;
+    while (desk_sync(&desk).pending_ops > 0) {
+        if (desk.sending && desk.sent.len > left) {
+            offered += left;
+            wasted += left;
+            left = LIFE;
+            desk_cut(&desk);
+            cr_assert_leq(desk.timer_ms, 2000, "something went over it: it is tried again soon");
+        } else if (desk.sending) {
+            offered += desk.sent.len;
+            left -= desk.sent.len;
+            desk_deliver(&desk, (int64_t)desk.sent.len / 50);
+        } else {
+            desk_timer(&desk);
+        }
+    }
+    printf("%zu bytes offered, %zu of them in vain\n", offered, wasted);
+    cr_assert_gt(offered, 5 * LIFE);
+    cr_assert_leq(wasted * 10, offered - wasted);
+    desk_fini(&desk);
+}
+
+Test(client, says_how_long_the_rest_takes_by_what_went_of_late)
+{
+    struct desk desk;
+    desk_init(&desk);
+    struct client_status status = desk_status(&desk);
+    cr_assert_eq(client_seconds_left(&status.pace, 10, 0), -1, "nothing is known before something went");
+    desk_record(&desk, &desk.replica, 4000, 400);
+    client_wake(desk.client, CLIENT_WAKE_NEW_OPS);
+    int64_t began_ms = desk.monotonic_ms;
+    int64_t said_ms = 0;
+    for (int i = 0; desk.sending; i++) {
+        desk_deliver(&desk, (int64_t)desk.sent.len * 1000 / 20000);
+        if (i == 3) {
+            status = desk_status(&desk);
+            int64_t left_s = client_seconds_left(&status.pace, desk_sync(&desk).pending_ops, status.to_fetch);
+            cr_assert_gt(left_s, 0);
+            said_ms = desk.monotonic_ms + left_s * 1000;
+        }
+    }
+    int64_t took_ms = desk.monotonic_ms - began_ms;
+    int64_t wrong_ms = llabs(said_ms - desk.monotonic_ms);
+    cr_assert_lt(wrong_ms * 5, took_ms, "it was %lld ms wrong of %lld", (long long)wrong_ms, (long long)took_ms);
+    desk_fini(&desk);
 }
