@@ -3,6 +3,7 @@
 
 #include "agent/api_handlers.h"
 #include "agent/names.h"
+#include "agent/rules/guide.h"
 
 #define FLAGS_LIMIT 1000
 #define FLAG_PREFIX_MIN 4
@@ -44,6 +45,20 @@ static bool flag_named(const struct flag_state *state, const char *text)
            (len >= FLAG_PREFIX_MIN && len < FLAG_ID_SIZE && strncasecmp(id, text, len) == 0);
 }
 
+/* With what would clear it and what to ask first. */
+static json_t *guided_value(const struct flag_state *state)
+{
+    const struct flag_guide *guide = flag_guide_find(state->flag.code);
+    json_t *questions = json_array();
+    for (size_t i = 0; guide != NULL && guide->questions[i] != NULL; i++) {
+        (void)json_array_append_new(questions, json_string(guide->questions[i]));
+    }
+    json_t *flag = flag_value(state);
+    (void)json_object_set_new(flag, "clears", value_text(guide == NULL ? "" : guide->clears));
+    (void)json_object_set_new(flag, "questions", questions);
+    return flag;
+}
+
 /* Standing flags come first, so a past one of the same key never hides one that stands. */
 enum err_code api_flag(struct api_call *call, struct error *err)
 {
@@ -64,5 +79,5 @@ enum err_code api_flag(struct api_call *call, struct error *err)
         return FAIL(err, NOT_FOUND, "find the flag: none has this id (at least %d digits of it) or key",
                     FLAG_PREFIX_MIN);
     }
-    return answer_object(call->answer, json_pack("{s:o}", "flag", flag_value(found)), err);
+    return answer_object(call->answer, json_pack("{s:o}", "flag", guided_value(found)), err);
 }

@@ -12,6 +12,7 @@ struct placement_owned {
     struct row_array sessions;
     struct row_array decisions;
     struct row_array notices;
+    struct row_array spans;
 };
 
 void store_placement_facts_fini(struct store_placement_facts *facts)
@@ -21,6 +22,7 @@ void store_placement_facts_fini(struct store_placement_facts *facts)
         row_array_fini(&owned->sessions);
         row_array_fini(&owned->decisions);
         row_array_fini(&owned->notices);
+        row_array_fini(&owned->spans);
         free(owned);
     }
     *facts = (struct store_placement_facts){ 0 };
@@ -97,6 +99,34 @@ static void read_notice_row(sqlite3_stmt *s, void *out)
     row->says_consequences = column_int(s, 10) != 0;
 }
 
+static void read_span_row(sqlite3_stmt *s, void *out)
+{
+    struct span_row *row = out;
+    (void)column_fixed(s, 0, row->placement.bytes, ROW_ID_BYTES);
+    row->starts_on = (int32_t)column_int(s, 1);
+    row->ends_on = (int32_t)column_int(s, 2);
+}
+
+static enum err_code read_spans(struct store *store, const struct row_id *participant, struct row_array *spans,
+                                struct error *err)
+{
+    sqlite3_stmt *s;
+    TRY(db_statement(&store->db,
+                     "SELECT id, starts_on, ends_on FROM placement WHERE participant = ?1 AND basis = 'mandatory' "
+                     "AND starts_on IS NOT NULL AND ends_on >= starts_on ORDER BY starts_on, id",
+                     &s, err));
+    bind_blob(s, 1, participant->bytes, ROW_ID_BYTES);
+    return read_rows(store, s, spans, read_span_row, err);
+}
+
+static int pattern_minutes(const char *text)
+{
+    struct pattern pattern;
+    struct error err;
+    return text[0] != '\0' && pattern_parse(text, &pattern, &err) == ERR_OK ? pattern_weekly_minutes(&pattern)
+                                                                            : ROW_NONE;
+}
+
 static enum err_code fill_placement(struct store *store, const struct row_id *id, struct placement_row *placement,
                                     struct placement_owned *owned, struct error *err)
 {
@@ -119,7 +149,8 @@ static enum err_code fill_placement(struct store *store, const struct row_id *id
         "ORDER BY deemed_received_on, id",
         &s, err));
     bind_blob(s, 1, id->bytes, ROW_ID_BYTES);
-    return read_rows(store, s, &owned->notices, read_notice_row, err);
+    TRY(read_rows(store, s, &owned->notices, read_notice_row, err));
+    return read_spans(store, &placement->participant, &owned->spans, err);
 }
 
 enum err_code store_placement_facts(struct store *store, const struct row_id *placement,
@@ -132,6 +163,7 @@ enum err_code store_placement_facts(struct store *store, const struct row_id *pl
     owned->sessions.size = sizeof(struct session_row);
     owned->decisions.size = sizeof(struct decision_row);
     owned->notices.size = sizeof(struct notice_row);
+    owned->spans.size = sizeof(struct span_row);
     struct store_placement_facts facts = { .owned = owned };
     enum err_code rc = fill_placement(store, placement, &facts.facts.placement, owned, err);
     if (rc != ERR_OK) {
@@ -144,6 +176,9 @@ enum err_code store_placement_facts(struct store *store, const struct row_id *pl
     facts.facts.decision_count = owned->decisions.count;
     facts.facts.notices = owned->notices.rows;
     facts.facts.notice_count = owned->notices.count;
+    facts.facts.spans = owned->spans.rows;
+    facts.facts.span_count = owned->spans.count;
+    facts.facts.pattern_minutes = pattern_minutes(facts.facts.placement.pattern);
     *ret_facts = facts;
     return ERR_OK;
 }
@@ -153,7 +188,7 @@ enum err_code store_placement_facts(struct store *store, const struct row_id *pl
 struct site_owned {
     struct row_array ends;
     struct row_array starts;
-    struct row_array waiting;
+    struct row_array open;
 };
 
 void store_site_facts_fini(struct store_site_facts *facts)
@@ -162,7 +197,7 @@ void store_site_facts_fini(struct store_site_facts *facts)
     if (owned != NULL) {
         row_array_fini(&owned->ends);
         row_array_fini(&owned->starts);
-        row_array_fini(&owned->waiting);
+        row_array_fini(&owned->open);
         free(owned);
     }
     *facts = (struct store_site_facts){ 0 };
@@ -219,6 +254,39 @@ static enum err_code count_started(struct store *store, int32_t today, struct si
     }
 }
 
+static enum err_code count_routes(struct store *store, int32_t today, struct site_facts *facts, struct error *err)
+{
+    sqlite3_stmt *s;
+    TRY(db_statement(&store->db,
+                     "SELECT route, count(*) FROM referral WHERE received_on <= ?1 AND received_on > ?1 - ?2 "
+                     "AND route IS NOT NULL GROUP BY route ORDER BY route LIMIT ?3",
+                     &s, err));
+    bind_int(s, 1, today);
+    bind_int(s, 2, programme_rules_of(store->programme)->route_mix_window_days);
+    bind_int(s, 3, ROUTES_MAX);
+    for (;;) {
+        bool row;
+        TRY(db_step(&store->db, s, &row, err));
+        if (!row) {
+            return ERR_OK;
+        }
+        struct route_count *route = &facts->routes[facts->route_count++];
+        column_text(s, 0, route->route, sizeof(route->route));
+        route->count = (int)column_int(s, 1);
+    }
+}
+
+/* Neither answered nor turned into a placement. */
+static int count_waiting(const struct row_array *open)
+{
+    const struct referral_row *rows = open->rows;
+    int count = 0;
+    for (size_t i = 0; i < open->count; i++) {
+        count += strcmp(rows[i].status, "accepted") != 0;
+    }
+    return count;
+}
+
 /* The calendar of most placements: where the site is. */
 static enum err_code site_calendar(struct store *store, enum calendar *ret_calendar, struct error *err)
 {
@@ -255,12 +323,16 @@ static enum err_code fill_site(struct store *store, int32_t today, struct site_f
     TRY(read_rows(store, s, &owned->starts, read_day, err));
     TRY(db_statement(&store->db,
                      "SELECT " READ_REFERRAL " FROM referral r LEFT JOIN participant q ON q.id = r.participant "
-                     "WHERE r.status IN ('received', 'acknowledged') ORDER BY r.received_on, r.ref, r.id",
+                     "WHERE r.status IN ('received', 'acknowledged') OR (r.status = 'accepted' AND NOT EXISTS "
+                     "(SELECT 1 FROM placement p WHERE p.referral = r.id AND p.starts_on <= ?1)) "
+                     "ORDER BY r.received_on, r.ref, r.id",
                      &s, err));
-    TRY(read_rows(store, s, &owned->waiting, read_referral_row, err));
+    bind_int(s, 1, today);
+    TRY(read_rows(store, s, &owned->open, read_referral_row, err));
     facts->placements_to_come = (int)owned->starts.count;
     facts->placements_now = (int)(owned->ends.count - owned->starts.count);
-    facts->waiting = (int)owned->waiting.count;
+    facts->waiting = count_waiting(&owned->open);
+    TRY(count_routes(store, today, facts, err));
     return count_started(store, today, facts, err);
 }
 
@@ -273,7 +345,7 @@ enum err_code store_site_facts(struct store *store, int32_t today, struct store_
     }
     owned->ends.size = sizeof(int32_t);
     owned->starts.size = sizeof(int32_t);
-    owned->waiting.size = sizeof(struct referral_row);
+    owned->open.size = sizeof(struct referral_row);
     struct store_site_facts facts = { .owned = owned };
     enum err_code rc = fill_site(store, today, &facts.facts, owned, err);
     if (rc != ERR_OK) {
@@ -284,8 +356,8 @@ enum err_code store_site_facts(struct store *store, int32_t today, struct store_
     facts.facts.ends_count = owned->ends.count;
     facts.facts.starts_on = owned->starts.rows;
     facts.facts.starts_count = owned->starts.count;
-    facts.facts.waiting_referrals = owned->waiting.rows;
-    facts.facts.waiting_count = owned->waiting.count;
+    facts.facts.open_referrals = owned->open.rows;
+    facts.facts.open_count = owned->open.count;
     *ret_facts = facts;
     return ERR_OK;
 }

@@ -396,12 +396,26 @@ static enum err_code put_placement(struct store *store, struct slice subject, st
     return db_run(&store->db, s, err);
 }
 
+/* The others of the person too: the weeks of all of them are added up. */
+static enum err_code dirty_placements_of_person(struct store *store, struct slice placement, struct error *err)
+{
+    sqlite3_stmt *s;
+    TRY(db_statement(&store->db,
+                     "INSERT OR IGNORE INTO dirty_placement SELECT o.id FROM placement p JOIN placement o "
+                     "ON o.participant = p.participant WHERE p.id = ?1",
+                     &s, err));
+    bind_slice(s, 1, placement);
+    return db_run(&store->db, s, err);
+}
+
 static enum err_code fold_placement(struct store *store, struct slice subject, struct merged *merged, struct error *err)
 {
     uint8_t before[OP_ENTITY_BYTES];
     bool named;
     TRY(referral_of_placement(store, subject, before, &named, err));
+    TRY(dirty_placements_of_person(store, subject, err));
     TRY(put_placement(store, subject, merged, err));
+    TRY(dirty_placements_of_person(store, subject, err));
     /* what a placement says of the referral it came from, and of the one it no longer names */
     if (named) {
         TRY(fold_subject(store, KIND_REFERRAL, slice_of(before, OP_ENTITY_BYTES), err));

@@ -123,9 +123,19 @@ struct capacity_row {
     int supervisor_minutes; /* a week; ROW_NONE */
 };
 
+/* The days of one placement. */
+struct span_row {
+    struct row_id placement;
+    int32_t starts_on;
+    int32_t ends_on;
+};
+
 /* Everything that the rules look at for one placement. Arrays are sorted by day, then slot. */
 struct placement_facts {
     struct placement_row placement;
+    int pattern_minutes;          /* a week by its pattern; ROW_NONE without one */
+    const struct span_row *spans; /* the participant's mandatory placements, this one too, by first day, then id */
+    size_t span_count;
     const struct session_row *sessions;
     size_t session_count;
     const struct decision_row *decisions; /* of the participant */
@@ -135,6 +145,13 @@ struct placement_facts {
 };
 
 #define FORECAST_WEEKS_MAX 26
+#define ROUTES_MAX 16
+
+/* Referrals received on one route. */
+struct route_count {
+    char route[ROW_CODE_SIZE];
+    int count;
+};
 
 /* Everything that the rules look at for the whole site. */
 struct site_facts {
@@ -147,10 +164,12 @@ struct site_facts {
     size_t ends_count;
     const int32_t *starts_on; /* of coming placements, ascending */
     size_t starts_count;
-    int started_in_week[FORECAST_WEEKS_MAX]; /* placements started: [0] the last 7 days up to today, [1] the 7 before,
-                                                ... */
-    const struct referral_row *waiting_referrals;
-    size_t waiting_count;
+    int started_in_week[FORECAST_WEEKS_MAX];   /* placements started: [0] the last 7 days up to today, [1] the 7 before,
+                                                  ... */
+    const struct referral_row *open_referrals; /* received, acknowledged, or accepted and not yet started */
+    size_t open_count;
+    struct route_count routes[ROUTES_MAX]; /* in the pack's window up to today, by code */
+    size_t route_count;
 };
 
 #define FLAG_KEY_SIZE 121

@@ -122,9 +122,25 @@ static error_t parse_flag(int key, char *arg, struct argp_state *state)
 const struct argp flag_argp = {
     .parser = parse_flag,
     .args_doc = "ID",
-    .doc = "Shows one flag: its facts, the rule that raised it, since when, and the next step. ID is the flag's eight "
+    .doc = "Shows one flag: its facts, the rule that raised it and where that comes from, since when, what would clear "
+           "it, "
+           "what to ask first, and the next step. ID is the flag's eight "
            "digits or the beginning of them.",
 };
+
+static void print_guide(const struct screen *screen, const json_t *flag)
+{
+    const json_t *questions = answer_member(flag, "questions");
+    size_t index;
+    const json_t *question;
+    if (answer_text(flag, "clears")[0] != '\0') {
+        screen_fact(screen, "Clears with", "%s", answer_text(flag, "clears"));
+    }
+    json_array_foreach(questions, index, question)
+    {
+        screen_fact(screen, index == 0 ? "Ask first" : "", "%s", json_string_value(question));
+    }
+}
 
 enum exit_code flag_run(struct cli *cli, int argc, char **argv)
 {
@@ -154,6 +170,7 @@ enum exit_code flag_run(struct cli *cli, int argc, char **argv)
         screen_fact(screen, "Cleared", "%s, by itself: the facts changed", cleared.text);
     }
     screen_fact(screen, "ID", "%s", answer_text(flag, "id"));
+    print_guide(screen, flag);
     screen_fact(screen, "Next", "%s", answer_text(flag, "next_step"));
     return EXIT_DONE;
 }

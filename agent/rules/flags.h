@@ -55,6 +55,11 @@ struct site_case {
 MUST_USE enum err_code rules_absence(const struct placement_case *c, struct flag_list *out, struct error *err);
 MUST_USE enum err_code rules_register(const struct placement_case *c, struct flag_list *out, struct error *err);
 MUST_USE enum err_code rules_appointment(const struct placement_case *c, struct flag_list *out, struct error *err);
+MUST_USE enum err_code rules_support(const struct placement_case *c, struct flag_list *out, struct error *err);
+MUST_USE enum err_code rules_hours(const struct placement_case *c, struct flag_list *out, struct error *err);
+MUST_USE enum err_code rules_notice(const struct placement_case *c, struct flag_list *out, struct error *err);
+MUST_USE enum err_code rules_term(const struct placement_case *c, struct flag_list *out, struct error *err);
+MUST_USE enum err_code rules_statement(const struct site_case *c, struct flag_list *out, struct error *err);
 MUST_USE enum err_code rules_capacity(const struct site_case *c, struct flag_list *out, struct error *err);
 MUST_USE enum err_code rules_forecast_flag(const struct site_case *c, struct flag_list *out, struct error *err);
 MUST_USE enum err_code rules_referral(const struct site_case *c, struct flag_list *out, struct error *err);

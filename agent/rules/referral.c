@@ -1,11 +1,17 @@
 /*
- * Referrals that have to be acknowledged. What counts is the day on which a referral was received, whenever this
- * machine learnt of it, and declining one is an answer like any other.
+ * Referrals that have to be acknowledged, and to have started or not. What counts is the day on which a referral was
+ * received, whenever this machine learnt of it, and declining one is an answer like any other.
  */
 #include <string.h>
 
 #include "agent/rules/flags.h"
 #include "base/clock.h"
+
+static void overdue_put(const struct site_case *c, int32_t due_on, char *out, size_t size)
+{
+    int over = calendar_working_days_between(c->programme, c->facts->calendar, due_on, c->today);
+    text_put(out, size, "%d working day%s ago", over, over == 1 ? "" : "s");
+}
 
 static void due_texts(const struct site_case *c, const struct referral_row *referral, int32_t due_on,
                       struct flag_row *flag)
@@ -17,8 +23,9 @@ static void due_texts(const struct site_case *c, const struct referral_row *refe
     date_format(referral->received_on, received);
     date_format(due_on, due);
     if (c->today > due_on) {
-        int over = calendar_working_days_between(c->programme, c->facts->calendar, due_on, c->today);
-        text_put(late, sizeof(late), "; that was %d working day%s ago", over, over == 1 ? "" : "s");
+        char ago[40];
+        overdue_put(c, due_on, ago, sizeof(ago));
+        text_put(late, sizeof(late), "; that was %s", ago);
     }
     text_put(flag->facts, sizeof(flag->facts), "Referral %s (%s) was received on %s and is to be acknowledged by %s%s.",
              referral->ref, referral->route, received, due, late);
@@ -29,24 +36,63 @@ static void due_texts(const struct site_case *c, const struct referral_row *refe
              programme_rule_source(c->programme, "acknowledge_working_days"));
 }
 
-enum err_code rules_referral(const struct site_case *c, struct flag_list *out, struct error *err)
+static enum err_code flag_acknowledgement(const struct site_case *c, const struct referral_row *referral,
+                                          struct flag_list *out, struct error *err)
 {
     enum calendar calendar = c->facts->calendar;
     int days = programme_rules_of(c->programme)->acknowledge_working_days;
-    int32_t next_working_day = calendar_add_working_days(c->programme, calendar, c->today, 1);
-    for (size_t i = 0; i < c->facts->waiting_count; i++) {
-        const struct referral_row *referral = &c->facts->waiting_referrals[i];
-        if (strcmp(referral->status, "received") != 0 || !day_known(referral->received_on)) {
+    int32_t due_on = calendar_add_working_days(c->programme, calendar, referral->received_on, days);
+    if (due_on > calendar_add_working_days(c->programme, calendar, c->today, 1)) {
+        return ERR_OK;
+    }
+    bool over = c->today > due_on;
+    struct flag_row flag = flag_of_referral(over ? "acknowledgement_overdue" : "acknowledgement_due",
+                                            over ? SEVERITY_ACT : SEVERITY_WATCH, referral, referral->received_on);
+    due_texts(c, referral, due_on, &flag);
+    return flag_list_add(out, &flag, err);
+}
+
+static enum err_code flag_start(const struct site_case *c, const struct referral_row *referral, struct flag_list *out,
+                                struct error *err)
+{
+    int days = programme_rules_of(c->programme)->start_working_days;
+    int32_t due_on = calendar_add_working_days(c->programme, c->facts->calendar, referral->received_on, days);
+    if (c->today <= due_on) {
+        return ERR_OK;
+    }
+    struct flag_row flag = flag_of_referral("start_overdue", SEVERITY_ACT, referral, referral->received_on);
+    char received[DATE_TEXT_SIZE];
+    char due[DATE_TEXT_SIZE];
+    char ago[40];
+    date_format(referral->received_on, received);
+    date_format(due_on, due);
+    overdue_put(c, due_on, ago, sizeof(ago));
+    text_put(flag.facts, sizeof(flag.facts),
+             "Referral %s (%s) was received on %s; a start, or that there was none, was to be recorded by %s, %s.",
+             referral->ref, referral->route, received, due, ago);
+    text_put(flag.next_step, sizeof(flag.next_step),
+             "Record the start, that the person did not start, or the answer to the referral. Ask the person before "
+             "anything is said about not starting.");
+    text_put(flag.rule, sizeof(flag.rule), "%d working days from the day of receipt (%s).", days,
+             programme_rule_source(c->programme, "start_working_days"));
+    return flag_list_add(out, &flag, err);
+}
+
+enum err_code rules_referral(const struct site_case *c, struct flag_list *out, struct error *err)
+{
+    for (size_t i = 0; i < c->facts->open_count; i++) {
+        const struct referral_row *referral = &c->facts->open_referrals[i];
+        if (!day_known(referral->received_on)) {
             continue;
         }
-        int32_t due_on = calendar_add_working_days(c->programme, calendar, referral->received_on, days);
-        if (due_on > next_working_day) {
-            continue;
+        bool unanswered = strcmp(referral->status, "received") == 0;
+        bool expected = strcmp(referral->status, "acknowledged") == 0 || strcmp(referral->status, "accepted") == 0;
+        if (unanswered) {
+            TRY(flag_acknowledgement(c, referral, out, err));
         }
-        enum severity severity = c->today > due_on ? SEVERITY_ACT : SEVERITY_WATCH;
-        struct flag_row flag = flag_of_referral("acknowledgement_due", severity, referral, referral->received_on);
-        due_texts(c, referral, due_on, &flag);
-        TRY(flag_list_add(out, &flag, err));
+        if (unanswered || expected) {
+            TRY(flag_start(c, referral, out, err));
+        }
     }
     return ERR_OK;
 }

@@ -11,6 +11,10 @@ enum err_code rules_placement(const struct programme *programme, const struct pl
     TRY(rules_absence(&c, &found, err));
     TRY(rules_register(&c, &found, err));
     TRY(rules_appointment(&c, &found, err));
+    TRY(rules_support(&c, &found, err));
+    TRY(rules_hours(&c, &found, err));
+    TRY(rules_notice(&c, &found, err));
+    TRY(rules_term(&c, &found, err));
     return flag_list_merge(out, &found, err);
 }
 
@@ -23,5 +27,6 @@ enum err_code rules_site(const struct programme *programme, const struct site_fa
     TRY(rules_capacity(&c, &found, err));
     TRY(rules_forecast_flag(&c, &found, err));
     TRY(rules_referral(&c, &found, err));
+    TRY(rules_statement(&c, &found, err));
     return flag_list_merge(out, &found, err);
 }

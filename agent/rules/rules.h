@@ -36,6 +36,15 @@ void flag_list_fini(struct flag_list *list);
  *   register_gap         watch  the placement: expected sessions that nobody recorded
  *   clash_with_jcp       info   a session missed for JCP's own appointment; watch for one still ahead, or today's
  *   disputed_record      act    a session whose records contradict each other
+ *   repeated_lateness    watch  the placement: late or left early often without a reason; info for the voluntary
+ *   possible_good_reason watch  a session missed lately for a usual factor of good reason; info for the voluntary
+ *   hours_short          watch  the placement, mandatory only: sessions attended shorter than agreed, or a pattern that
+ *                               gives fewer hours than agreed
+ *   hours_over           act    the placement, mandatory only: hours above the programme's limit; watch above those
+ * agreed notice_defective     act    the placement, mandatory only: no complete notice among those on record; info
+ * where the first complete one came after the start placement_near_end   info   the placement: near its last day
+ *   scheme_near_limit    watch  the person's last mandatory placement: near the weeks that all may last; act when
+ * planned beyond
  */
 MUST_USE enum err_code rules_placement(const struct programme *programme, const struct placement_facts *facts,
                                        int32_t today, struct flag_list *out, struct error *err);
@@ -45,8 +54,12 @@ MUST_USE enum err_code rules_placement(const struct programme *programme, const 
  *   near_capacity        watch  from the pack's share of the stated places up to all of them
  *   over_capacity        act    more placements run than places are stated
  *   capacity_forecast    watch  full within the pack's weeks; info within FORECAST_WEEKS_MAX; none when full already
- *   acknowledgement_due  act    a referral not acknowledged by its last day; watch when that day is today or the next
- *                               working day
+ *   acknowledgement_due      watch  a referral to be acknowledged by today or the next working day
+ *   acknowledgement_overdue  act    one not acknowledged by its last day
+ *   start_overdue            act    a referral without a start, or that there was none, by its last day
+ *   statement_stale          watch  the last capacity statement is older than the pack allows
+ *   supervision_ratio        watch  fewer supervisor hours stated than the running placements need
+ *   route_mix                info   the routes of recent referrals are far from the expected shares
  */
 MUST_USE enum err_code rules_site(const struct programme *programme, const struct site_facts *facts, int32_t today,
                                   struct flag_list *out, struct error *err);

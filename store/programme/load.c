@@ -83,8 +83,36 @@ static enum err_code read_rules(const json_t *root, struct programme *programme,
     return ERR_OK;
 }
 
-static enum err_code read_labels(const json_t *root, const char *name, struct label_list *list, struct error *err)
+static enum err_code read_reason_kind(const json_t *entry, const char *path, struct label *label, struct error *err)
 {
+    static const char *const kinds[] = { "other", "good_reason", "excused" };
+    const char *kind = json_string_value(json_object_get(entry, "kind"));
+    for (size_t i = 0; kind != NULL && i < ARRAY_LEN(kinds); i++) {
+        if (strcmp(kind, kinds[i]) == 0) {
+            label->kind = (enum reason_kind)i;
+            return ERR_OK;
+        }
+    }
+    return FAIL(err, INVALID, "read programme pack: '%skind' has to be good_reason, excused or other", path);
+}
+
+static enum err_code read_meaning(const json_t *entry, enum label_set set, const char *path, struct label *label,
+                                  struct error *err)
+{
+    label->share_percent = -1;
+    if (set == LABEL_REASON) {
+        return read_reason_kind(entry, path, label, err);
+    }
+    if (set == LABEL_ROUTE && json_object_get(entry, "expected_share_percent") != NULL) {
+        return read_number(entry, path, "expected_share_percent", 0, 100, &label->share_percent, err);
+    }
+    return ERR_OK;
+}
+
+static enum err_code read_labels(const json_t *root, enum label_set set, struct label_list *list, struct error *err)
+{
+    static const char *const names[LABEL_SET_COUNT] = { "routes", "outcomes", "reasons" };
+    const char *name = names[set];
     const json_t *entries;
     TRY(read_array(root, "", name, false, PACK_LABELS_MAX, &entries, err));
     list->items = calloc(json_array_size(entries) + 1, sizeof(*list->items));
@@ -99,6 +127,7 @@ static enum err_code read_labels(const json_t *root, const char *name, struct la
         TRY(read_text(entry, path, "code", label->code, sizeof(label->code), err));
         TRY(read_text(entry, path, "en", label->text[LANGUAGE_ENGLISH], PACK_TEXT_SIZE, err));
         TRY(read_text(entry, path, "cy", label->text[LANGUAGE_WELSH], PACK_TEXT_SIZE, err));
+        TRY(read_meaning(entry, set, path, label, err));
         for (size_t before = 0; before < i; before++) {
             if (strcmp(list->items[before].code, label->code) == 0) {
                 return FAIL(err, INVALID, "read programme pack: '%scode' is there twice", path);
@@ -166,12 +195,11 @@ static enum err_code read_calendar(const json_t *root, enum calendar calendar, s
 
 static enum err_code read_pack(const json_t *root, struct programme *programme, struct error *err)
 {
-    static const char *const sets[LABEL_SET_COUNT] = { "routes", "outcomes", "reasons" };
     TRY(read_text(root, "", "id", programme->id, sizeof(programme->id), err));
     TRY(read_number(root, "", "version", 1, INT_MAX, &programme->version, err));
     TRY(read_rules(root, programme, err));
     for (size_t i = 0; i < LABEL_SET_COUNT; i++) {
-        TRY(read_labels(root, sets[i], &programme->labels[i], err));
+        TRY(read_labels(root, (enum label_set)i, &programme->labels[i], err));
     }
     for (int i = 0; i < CALENDAR_COUNT; i++) {
         TRY(read_calendar(root, (enum calendar)i, &programme->holidays[i], err));

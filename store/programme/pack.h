@@ -25,7 +25,21 @@
     X(near_capacity_percent, 1, 100)                                                                                   \
     X(forecast_inflow_weeks, 1, 26)                                                                                    \
     X(forecast_warn_weeks, 0, 26)                                                                                      \
-    X(notice_posted_working_days, 0, 260)
+    X(notice_posted_working_days, 0, 260)                                                                              \
+    X(scheme_weeks_max, 1, 520)                                                                                        \
+    X(scheme_warn_days, 0, 3660)                                                                                       \
+    X(scheme_new_after_days, 0, 3660)                                                                                  \
+    X(placement_end_warn_days, 0, 3660)                                                                                \
+    X(lateness_sessions, 1, 100)                                                                                       \
+    X(lateness_window_days, 1, 3660)                                                                                   \
+    X(hours_tolerance_percent, 0, 100)                                                                                 \
+    X(hours_window_weeks, 1, 52)                                                                                       \
+    X(support_window_days, 0, 3660)                                                                                    \
+    X(statement_max_age_days, 1, 3660)                                                                                 \
+    X(supervision_minutes_per_place, 0, 10080)                                                                         \
+    X(route_mix_window_days, 1, 3660)                                                                                  \
+    X(route_mix_least_referrals, 1, 100000)                                                                            \
+    X(route_mix_margin_percent, 1, 100)
 
 enum pack_rule {
 #define X(name, least, most) PACK_RULE_##name,
@@ -46,6 +60,8 @@ struct holiday_list {
 
 struct label {
     char code[PACK_CODE_SIZE];
+    enum reason_kind kind; /* of a reason */
+    int share_percent;     /* expected of a route; -1: none is */
     char text[LANGUAGE_COUNT][PACK_TEXT_SIZE];
 };
 

@@ -71,17 +71,36 @@ const char *programme_rule_source(const struct programme *programme, const char 
     return NULL;
 }
 
-const char *programme_label(const struct programme *programme, enum label_set set, const char *code,
-                            enum language language)
+static const struct label *find_label(const struct programme *programme, enum label_set set, const char *code)
 {
-    CHECK(set < LABEL_SET_COUNT && language < LANGUAGE_COUNT);
+    CHECK(set < LABEL_SET_COUNT);
     const struct label_list *list = &programme->labels[set];
     for (size_t i = 0; i < list->count; i++) {
         if (strcmp(list->items[i].code, code) == 0) {
-            return list->items[i].text[language];
+            return &list->items[i];
         }
     }
     return NULL;
+}
+
+const char *programme_label(const struct programme *programme, enum label_set set, const char *code,
+                            enum language language)
+{
+    CHECK(language < LANGUAGE_COUNT);
+    const struct label *label = find_label(programme, set, code);
+    return label == NULL ? NULL : label->text[language];
+}
+
+enum reason_kind programme_reason_kind(const struct programme *programme, const char *code)
+{
+    const struct label *label = find_label(programme, LABEL_REASON, code);
+    return label == NULL ? REASON_OTHER : label->kind;
+}
+
+int programme_route_share_percent(const struct programme *programme, const char *code)
+{
+    const struct label *label = find_label(programme, LABEL_ROUTE, code);
+    return label == NULL ? -1 : label->share_percent;
 }
 
 const char *programme_code_at(const struct programme *programme, enum label_set set, size_t index)

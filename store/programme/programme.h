@@ -25,6 +25,20 @@ struct programme_rules {
     int forecast_inflow_weeks;           /* weeks of history that the inflow is taken from */
     int forecast_warn_weeks;             /* full within this many weeks is `watch` */
     int notice_posted_working_days;      /* posted counts as received on the second working day after */
+    int scheme_weeks_max;                /* 30: all mandatory placements of a person together */
+    int scheme_warn_days;                /* before that limit */
+    int scheme_new_after_days;           /* a longer break between placements begins anew */
+    int placement_end_warn_days;         /* before a placement's last day */
+    int lateness_sessions;               /* late or left early, within the window, are repeated lateness */
+    int lateness_window_days;            /* up to today */
+    int hours_tolerance_percent;         /* of the agreed hours of a week, either way */
+    int hours_window_weeks;              /* weeks looked at, this one included */
+    int support_window_days;             /* absences for a good reason are shown so long */
+    int statement_max_age_days;          /* of a capacity statement */
+    int supervision_minutes_per_place;   /* a week; 0: not compared */
+    int route_mix_window_days;           /* up to today */
+    int route_mix_least_referrals;       /* in the window, for shares to say anything */
+    int route_mix_margin_percent;        /* points of difference to the expected share */
 };
 
 struct programme;
@@ -53,6 +67,17 @@ enum language { LANGUAGE_ENGLISH, LANGUAGE_WELSH, LANGUAGE_COUNT };
 /* What people read for a code. NULL for a code that the pack does not have: the caller shows the code itself. */
 const char *programme_label(const struct programme *programme, enum label_set set, const char *code,
                             enum language language);
+
+enum reason_kind {
+    REASON_OTHER,       /* also every code that the pack does not have */
+    REASON_GOOD_REASON, /* one of the usual factors of good reason: support first */
+    REASON_EXCUSED      /* by the host or JCP */
+};
+
+enum reason_kind programme_reason_kind(const struct programme *programme, const char *code);
+
+/* The share of referrals expected on a route; -1 when the pack names none or has no such route. */
+int programme_route_share_percent(const struct programme *programme, const char *code);
 
 /* The codes of a set in the pack's order; NULL at and after the end. */
 const char *programme_code_at(const struct programme *programme, enum label_set set, size_t index);

@@ -137,10 +137,27 @@ Test(flags, a_referral_that_led_to_a_placement_waits_no_longer)
         site_expect(&site, "POST", "/v1/records", bodies[i], 200, NULL);
         site_judge(&site);
         struct reply reply = site_call(&site, "GET", "/v1/flags", NULL);
-        cr_expect_eq(find(&reply, "acknowledgement_due") < reply_count(&reply, "flags"), expected[i], "%s", reply.text);
+        cr_expect_eq(find(&reply, "acknowledgement_overdue") < reply_count(&reply, "flags"), expected[i], "%s",
+                     reply.text);
         reply_fini(&reply);
         reply = site_call(&site, "GET", "/v1/capacity", NULL);
         cr_expect_eq(reply_int(&reply, "waiting"), (json_int_t)expected[i]);
         reply_fini(&reply);
     }
+}
+
+Test(flags, one_flag_says_what_clears_it_and_what_to_ask_first)
+{
+    site_judge(&site);
+    struct reply reply = site_call(&site, "GET", "/v1/flags", NULL);
+    char path[80];
+    (void)snprintf(path, sizeof(path), "flags.%zu.id", find(&reply, "register_gap"));
+    char *id = strdup(reply_text(&reply, path));
+    reply_fini(&reply);
+    (void)snprintf(path, sizeof(path), "/v1/flags/%s", id);
+    free(id);
+    reply = site_call(&site, "GET", path, NULL);
+    cr_expect(strstr(reply_text(&reply, "flag.clears"), "host was closed") != NULL, "%s", reply.text);
+    cr_expect_eq(reply_count(&reply, "flag.questions"), 0, "nobody but the host is asked about a gap");
+    reply_fini(&reply);
 }

@@ -50,6 +50,26 @@ static int next_number(struct words *words)
     return (int)value;
 }
 
+/* 31:30 as minutes */
+static int next_length(struct words *words)
+{
+    const char *text = next_word(words);
+    int hours;
+    int minutes;
+    char end;
+    cr_assert_eq(sscanf(text, "%d:%2d%c", &hours, &minutes, &end), 2, "line %d: '%s' are no hours", words->line, text);
+    return 60 * hours + minutes;
+}
+
+static void next_span(struct words *words, int32_t *starts_on, int32_t *ends_on)
+{
+    char *text = words->at[words->next++];
+    char *to = strstr(text, "-TO-");
+    cr_assert(to != NULL, "line %d: '%s'", words->line, text);
+    *to = '\0';
+    cr_assert(date_parse(text, starts_on) && date_parse(to + 4, ends_on), "line %d: '%s'", words->line, text);
+}
+
 static void next_hours(struct words *words, int *starts_min, int *ends_min)
 {
     const char *text = next_word(words);
@@ -94,8 +114,45 @@ static void read_placement(struct words *words, struct rule_case *c)
                                                    : BASIS_UNKNOWN;
     cr_assert_str_eq(basis_name(row->basis), basis, "line %d", words->line);
     row->calendar = next_calendar(words);
-    row->starts_on = date_from_civil(2014, 1, 1);
-    row->ends_on = date_from_civil(2020, 1, 1);
+    row->starts_on = row->ends_on = ROW_NONE;
+    c->placement.pattern_minutes = ROW_NONE;
+}
+
+static void add_span(struct rule_case *c, struct row_id id, int32_t starts_on, int32_t ends_on)
+{
+    cr_assert_lt(c->placement.span_count, CASE_ROWS_MAX);
+    size_t at = c->placement.span_count++;
+    for (; at > 0 && c->spans[at - 1].starts_on > starts_on; at--) {
+        c->spans[at] = c->spans[at - 1];
+    }
+    c->spans[at] = (struct span_row){ .placement = id, .starts_on = starts_on, .ends_on = ends_on };
+}
+
+static void read_runs(struct words *words, struct rule_case *c)
+{
+    struct placement_row *row = &c->placement.placement;
+    next_span(words, &row->starts_on, &row->ends_on);
+    if (row->basis == BASIS_MANDATORY) {
+        add_span(c, row->id, row->starts_on, row->ends_on);
+    }
+}
+
+static void read_other(struct words *words, struct rule_case *c)
+{
+    int32_t starts_on;
+    int32_t ends_on;
+    struct row_id id = id_of(next_word(words));
+    next_span(words, &starts_on, &ends_on);
+    add_span(c, id, starts_on, ends_on);
+}
+
+static void read_agreed(struct words *words, struct rule_case *c)
+{
+    c->placement.placement.weekly_minutes = next_length(words);
+    if (more(words)) {
+        expect_word(words, "pattern");
+        c->placement.pattern_minutes = next_length(words);
+    }
 }
 
 static void read_session(struct words *words, struct rule_case *c, bool expected)
@@ -122,6 +179,8 @@ static void read_session(struct words *words, struct rule_case *c, bool expected
         const char *word = next_word(words);
         if (strcmp(word, "because") == 0) {
             snprintf(row->reason, sizeof(row->reason), "%s", next_word(words));
+        } else if (strcmp(word, "worked") == 0) {
+            row->minutes = next_length(words);
         } else if (strcmp(word, "disputed") == 0) {
             row->standing = STANDING_DISPUTED;
             row->heads = 2;
@@ -163,15 +222,7 @@ static void read_notice(struct words *words, struct rule_case *c)
 static void read_coming(struct words *words, struct rule_case *c)
 {
     while (more(words)) {
-        char *text = words->at[words->next++];
-        char *to = strstr(text, "-TO-");
-        cr_assert(to != NULL, "line %d: '%s'", words->line, text);
-        *to = '\0';
-        bool days = date_parse(text, &c->starts_on[c->site.starts_count]) &&
-                    date_parse(to + 4, &c->ends_on[c->site.ends_count]);
-        cr_assert(days, "line %d: '%s'", words->line, text);
-        c->site.starts_count++;
-        c->site.ends_count++;
+        next_span(words, &c->starts_on[c->site.starts_count++], &c->ends_on[c->site.ends_count++]);
     }
     c->site.placements_to_come = (int)c->site.starts_count;
 }
@@ -189,8 +240,8 @@ static void read_running(struct words *words, struct rule_case *c)
 
 static void read_referral(struct words *words, struct rule_case *c)
 {
-    cr_assert_lt(c->site.waiting_count, CASE_ROWS_MAX);
-    struct referral_row *row = &c->referrals[c->site.waiting_count++];
+    cr_assert_lt(c->site.open_count, CASE_ROWS_MAX);
+    struct referral_row *row = &c->referrals[c->site.open_count++];
     snprintf(row->ref, sizeof(row->ref), "%s", next_word(words));
     row->id = id_of(row->ref);
     snprintf(row->participant_name, sizeof(row->participant_name), "%s", NOBODY);
@@ -206,6 +257,21 @@ static void read_places(struct words *words, struct rule_case *c)
     c->site.capacity.places = next_number(words);
     expect_word(words, "stated");
     c->site.capacity.stated_on = next_day(words);
+    c->site.capacity.supervisor_minutes = ROW_NONE;
+    if (more(words)) {
+        expect_word(words, "supervisors");
+        c->site.capacity.supervisor_minutes = next_length(words);
+    }
+}
+
+static void read_routes(struct words *words, struct rule_case *c)
+{
+    while (more(words)) {
+        cr_assert_lt(c->site.route_count, ROUTES_MAX);
+        struct route_count *route = &c->site.routes[c->site.route_count++];
+        snprintf(route->route, sizeof(route->route), "%s", next_word(words));
+        route->count = next_number(words);
+    }
 }
 
 static void read_started(struct words *words, struct rule_case *c)
@@ -251,6 +317,14 @@ static void read_line(struct rule_case *c, const char *kind, struct words *words
         c->today = next_day(words);
     } else if (strcmp(kind, "placement") == 0) {
         read_placement(words, c);
+    } else if (strcmp(kind, "runs") == 0) {
+        read_runs(words, c);
+    } else if (strcmp(kind, "other") == 0) {
+        read_other(words, c);
+    } else if (strcmp(kind, "agreed") == 0) {
+        read_agreed(words, c);
+    } else if (strcmp(kind, "routes") == 0) {
+        read_routes(words, c);
     } else if (strcmp(kind, "expected") == 0 || strcmp(kind, "extra") == 0) {
         read_session(words, c, kind[2] == 'p');
     } else if (strcmp(kind, "decision") == 0) {
@@ -284,9 +358,10 @@ static void point_at_rows(struct rule_case *c)
     c->placement.sessions = c->sessions;
     c->placement.decisions = c->decisions;
     c->placement.notices = c->notices;
+    c->placement.spans = c->spans;
     c->site.ends_on = c->ends_on;
     c->site.starts_on = c->starts_on;
-    c->site.waiting_referrals = c->referrals;
+    c->site.open_referrals = c->referrals;
 }
 
 size_t cases_read(const char *path, struct rule_case **ret_cases)

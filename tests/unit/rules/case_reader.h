@@ -29,6 +29,7 @@ struct rule_case {
     struct session_row sessions[CASE_ROWS_MAX];
     struct decision_row decisions[CASE_ROWS_MAX];
     struct notice_row notices[CASE_ROWS_MAX];
+    struct span_row spans[CASE_ROWS_MAX];
     struct referral_row referrals[CASE_ROWS_MAX];
     int32_t ends_on[CASE_ROWS_MAX];
     int32_t starts_on[CASE_ROWS_MAX];

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "agent/rules/guide.h"
 #include "base/clock.h"
 #include "case_reader.h"
 
@@ -91,7 +92,7 @@ Test(cases, every_worked_case_gives_its_flags_and_no_others)
         flag_list_fini(&flags);
     }
     free(cases);
-    cr_assert_geq(count, 80);
+    cr_assert_geq(count, 140);
     cr_assert_eq(wrong, 0, "%d of %zu cases are wrong", wrong, count);
 }
 
@@ -136,6 +137,35 @@ Test(cases, every_flag_has_facts_a_next_step_and_a_rule_that_were_not_cut)
             }
         }
         flag_list_fini(&flags);
+    }
+    free(cases);
+}
+
+static bool raised_somewhere(const struct rule_case *cases, size_t count, const char *code)
+{
+    for (size_t i = 0; i < count; i++) {
+        for (int j = 0; j < cases[i].flag_count; j++) {
+            if (strcmp(cases[i].flags[j].code, code) == 0) {
+                return true;
+            }
+        }
+    }
+    return false;
+}
+
+Test(cases, every_kind_of_flag_has_a_case_and_says_what_clears_it)
+{
+    struct rule_case *cases;
+    size_t count = cases_read(CASES_FILE, &cases);
+    for (size_t i = 0; i < count; i++) {
+        for (int j = 0; j < cases[i].flag_count; j++) {
+            cr_assert_not_null(flag_guide_find(cases[i].flags[j].code), "%s", cases[i].flags[j].code);
+        }
+    }
+    const struct flag_guide *guide;
+    for (size_t i = 0; (guide = flag_guide_at(i)) != NULL; i++) {
+        cr_assert(raised_somewhere(cases, count, guide->code), "%s", guide->code);
+        cr_assert_gt(strlen(guide->clears), 10);
     }
     free(cases);
 }

@@ -107,7 +107,7 @@ Test(limits, rows_of_no_calendar_are_left_out)
     }
     facts.decisions = decisions;
     facts.decision_count = ARRAY_LEN(days);
-    struct site_facts site = { .waiting_referrals = referrals, .waiting_count = ARRAY_LEN(days) };
+    struct site_facts site = { .open_referrals = referrals, .open_count = ARRAY_LEN(days) };
     struct flag_list flags;
     struct error err;
     flag_list_init(&flags);

@@ -26,7 +26,7 @@ static int random_below(unsigned *seed, int limit)
 
 static void random_session(struct session_row *row, int32_t day, unsigned *seed)
 {
-    *row = (struct session_row){ .day = day, .starts_min = 540, .ends_min = 900, .minutes = ROW_NONE };
+    *row = (struct session_row){ .day = day, .starts_min = 540, .ends_min = 780, .minutes = ROW_NONE };
     row->expected = random_below(seed, 6) != 0;
     row->outcome = (enum outcome)random_below(seed, OUTCOME_COUNT);
     row->overlaps_jcp = random_below(seed, 4) == 0;
