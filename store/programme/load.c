@@ -83,17 +83,20 @@ static enum err_code read_rules(const json_t *root, struct programme *programme,
     return ERR_OK;
 }
 
+/* A kind of a newer pack, or none, is as good as any other reason. */
 static enum err_code read_reason_kind(const json_t *entry, const char *path, struct label *label, struct error *err)
 {
-    static const char *const kinds[] = { "other", "good_reason", "excused" };
-    const char *kind = json_string_value(json_object_get(entry, "kind"));
-    for (size_t i = 0; kind != NULL && i < ARRAY_LEN(kinds); i++) {
-        if (strcmp(kind, kinds[i]) == 0) {
-            label->kind = (enum reason_kind)i;
-            return ERR_OK;
-        }
+    const json_t *member = json_object_get(entry, "kind");
+    const char *kind = json_string_value(member);
+    if (member != NULL && kind == NULL) {
+        return FAIL(err, INVALID, "read programme pack: '%skind' has to be good_reason, excused or other", path);
     }
-    return FAIL(err, INVALID, "read programme pack: '%skind' has to be good_reason, excused or other", path);
+    if (kind != NULL) {
+        label->kind = strcmp(kind, "good_reason") == 0 ? REASON_GOOD_REASON
+                      : strcmp(kind, "excused") == 0   ? REASON_EXCUSED
+                                                       : REASON_OTHER;
+    }
+    return ERR_OK;
 }
 
 static enum err_code read_meaning(const json_t *entry, enum label_set set, const char *path, struct label *label,

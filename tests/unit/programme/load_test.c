@@ -61,7 +61,7 @@ Test(pack, the_builtin_one_is_the_file_and_has_the_numbers_of_the_programme)
 {
     const struct programme *programme = programme_default();
     cr_assert_str_eq(programme_id(programme), "help-to-work-2014");
-    cr_assert_eq(programme_version(programme), 1);
+    cr_assert_eq(programme_version(programme), 2);
     const struct programme_rules *rules = programme_rules_of(programme);
     cr_assert_eq(rules->cwp_weekly_minutes_max, 30 * 60);
     cr_assert_eq(rules->repeat_window_days, 52 * 7);
@@ -71,6 +71,7 @@ Test(pack, the_builtin_one_is_the_file_and_has_the_numbers_of_the_programme)
     cr_assert_eq(rules->acknowledge_working_days, 2);
     cr_assert_eq(rules->start_working_days, 15);
     cr_assert_eq(rules->notice_posted_working_days, 2);
+    cr_assert_eq(rules->scheme_weeks_max, 30);
     cr_assert_eq(programme_default(), programme, "loaded once");
 }
 
@@ -81,6 +82,17 @@ Test(pack, says_where_a_number_comes_from)
     cr_assert_str_eq(programme_rule_source(programme, "near_capacity_percent"), "our default");
     cr_assert_str_eq(programme_rule_source(programme, "acknowledge_working_days"), "analogous scheme");
     cr_assert_null(programme_rule_source(programme, "no_such_rule"));
+}
+
+Test(pack, says_which_reasons_call_for_support_and_which_share_a_route_has)
+{
+    const struct programme *programme = programme_default();
+    cr_assert_eq(programme_reason_kind(programme, "bereavement"), REASON_GOOD_REASON);
+    cr_assert_eq(programme_reason_kind(programme, "signing"), REASON_EXCUSED);
+    cr_assert_eq(programme_reason_kind(programme, "other"), REASON_OTHER);
+    cr_assert_eq(programme_reason_kind(programme, "from_a_newer_pack"), REASON_OTHER);
+    cr_assert_eq(programme_route_share_percent(programme, "mir"), 33);
+    cr_assert_eq(programme_route_share_percent(programme, "from_a_newer_pack"), -1);
 }
 
 Test(pack, has_a_label_in_both_languages_for_every_outcome_of_the_log)
@@ -110,6 +122,7 @@ Test(pack, a_newer_one_keeps_its_unknown_codes_and_members_do_no_harm)
     cr_assert_eq(load(root, &programme, &err), ERR_OK, "%s", err.message);
     cr_assert_str_eq(programme_id(programme), "an-id-of-exactly-forty-bytes-is-accepted");
     cr_assert_str_eq(programme_label(programme, LABEL_REASON, "flood", LANGUAGE_WELSH), "Llifogydd");
+    cr_assert_eq(programme_reason_kind(programme, "flood"), REASON_OTHER);
     programme_free(programme);
     json_decref(root);
 }
@@ -145,6 +158,9 @@ Test(pack, a_wrong_member_is_refused_by_name)
     long_text[41] = '\0';
     assert_refused(PATH("id"), json_string(long_text), "'id' has to be a text of 1 to 40 bytes");
     assert_refused(PATH("version"), json_integer(0), "'version' has to be a whole number from 1 to");
+    assert_refused(PATH("reasons", "[0", "kind"), json_integer(1), "'reasons[0].kind' has to be good_reason");
+    assert_refused(PATH("routes", "[1", "expected_share_percent"), json_integer(101),
+                   "'routes[1].expected_share_percent' has to be a whole number from 0 to 100");
     assert_refused(PATH("rules"), json_array(), "'rules.cwp_weekly_minutes_max.value' has to be");
     assert_refused(PATH("rules", "repeat_gap_days"), NULL, "'rules.repeat_gap_days.value'");
     assert_refused(PATH("rules", "repeat_gap_days", "value"), json_real(14.0), "'rules.repeat_gap_days.value'");
