@@ -129,7 +129,8 @@ static enum err_code import_rows(struct api_call *call, const struct import_call
 static enum err_code import_with(struct api_call *call, const struct import_call *import,
                                  struct intake_placements *placements, struct error *err)
 {
-    struct import_options options = { .partial = import->partial,
+    struct import_options options = { .programme = call->world->programme,
+                                      .partial = import->partial,
                                       .today = call->world->today,
                                       .pattern_valid = intake_pattern_valid,
                                       .placement_known = intake_placement_known,

@@ -6,7 +6,6 @@
 
 #include "store/cbor.h"
 
-static const char *const route_codes[] = { "mir", "cwp", "dwsr", NULL };
 static const char *const basis_codes[] = { "mandatory", "voluntary", NULL };
 static const char *const calendar_codes[] = { "england_wales", "scotland", NULL };
 static const char *const served_codes[] = { "post", "hand", "email", NULL };
@@ -69,7 +68,7 @@ static const struct field participant_fields[] = {
 static const struct field referral_fields[] = {
     REF(1, "ref"),
     ID(2, "participant", true),
-    CODE(3, "route", true, route_codes),
+    CODE(3, "route", true, NULL), /* of the programme pack */
     CODE(4, "basis", true, basis_codes),
     DATE(5, "received_on", true),
     TEXT(6, "source", NAME_MAX_BYTES),

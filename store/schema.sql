@@ -167,6 +167,7 @@ CREATE TABLE referral (
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX referral_ref ON referral (ref);
 CREATE INDEX referral_status ON referral (status, received_on);
+CREATE INDEX referral_received ON referral (received_on, route);
 
 CREATE TABLE placement (
     id BLOB PRIMARY KEY, ref TEXT, participant BLOB, referral BLOB, host TEXT, role TEXT, basis TEXT, calendar TEXT,

@@ -57,6 +57,7 @@ static const char from_1_to_2[] =
 static const char from_2_to_3[] =
     "CREATE TABLE signed_link (author INTEGER NOT NULL, seq INTEGER NOT NULL, signature BLOB NOT NULL, "
     "PRIMARY KEY (author, seq)) STRICT, WITHOUT ROWID;"
-    "INSERT INTO signed_link SELECT id, signed_seq, signature FROM author WHERE signature IS NOT NULL;";
+    "INSERT INTO signed_link SELECT id, signed_seq, signature FROM author WHERE signature IS NOT NULL;"
+    "CREATE INDEX referral_received ON referral (received_on, route);";
 
 const char *const replica_upgrades[] = { from_1_to_2, from_2_to_3 };

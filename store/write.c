@@ -201,12 +201,29 @@ static enum err_code plan_attendance(struct store *store, const struct store_ent
     return ERR_OK;
 }
 
+/* A route that the programme does not have is kept when it comes from elsewhere, and not made here. */
+static enum err_code check_route(struct store *store, const struct record *record, struct error *err)
+{
+    int index = kind_field_index(record->kind, "route");
+    if (index < 0 || !record->values[index].present) {
+        return ERR_OK;
+    }
+    const char *code;
+    for (size_t i = 0; (code = programme_code_at(store->programme, LABEL_ROUTE, i)) != NULL; i++) {
+        if (slice_equal(record->values[index].text, slice_of_text(code))) {
+            return ERR_OK;
+        }
+    }
+    return FAIL(err, INVALID, "field 'route': expected a route of the programme %s", programme_id(store->programme));
+}
+
 static enum err_code plan_entity(struct store *store, const struct store_entry *entry, struct op *op, bool *ret_new,
                                  struct error *err)
 {
     bool known;
     TRY(subject_known(store, entry, &known, err));
     TRY(record_check(&entry->record, !known, err));
+    TRY(check_route(store, &entry->record, err));
     bool said = false;
     if (known && (entry->imported || entry->kind == KIND_REFERRAL_EVENT)) {
         TRY(said_before(store, entry, op->body, &said, err));

@@ -60,6 +60,7 @@ struct command {
     X(capacity, "places stated, taken and forecast")                                                                   \
     X(import, "take a spreadsheet of referrals, placements or a register")                                             \
     X(export, "write records to a spreadsheet or JSON")                                                                \
+    X(pack, "check a programme pack: the numbers, codes and holidays of a programme")                                  \
     X(log, "the signed log, newest first")                                                                             \
     X(evidence, "a pack that proves what was recorded about one session or person")                                    \
     X(backup, "write the whole replica to one encrypted file")                                                         \

@@ -28,7 +28,7 @@
  *
  * Ownership:  import_free releases all; texts live as long as the result.
  * Limits:     those of table.h; IMPORT_PROBLEMS_KEPT problems and as many warnings are kept, all are counted.
- * Layer:      agent. Uses base only; the weekly pattern is checked by the caller's function.
+ * Layer:      agent. Uses base and the programme pack; the weekly pattern is checked by the caller's function.
  */
 #ifndef AGENT_IMPORT_IMPORT_H
 #define AGENT_IMPORT_IMPORT_H
@@ -37,6 +37,7 @@
 #include <stdint.h>
 
 #include "agent/import/table.h"
+#include "store/programme/programme.h"
 
 enum import_kind { IMPORT_REFERRALS, IMPORT_PLACEMENTS, IMPORT_REGISTER };
 
@@ -48,6 +49,7 @@ enum import_kind { IMPORT_REFERRALS, IMPORT_PLACEMENTS, IMPORT_REGISTER };
 #define IMPORT_REJECT_COLUMN "reject_reason"
 
 struct import_options {
+    const struct programme *programme; /* its routes and limits; NULL: the built-in one */
     bool partial;
     int32_t today; /* later register and received dates are problems; IMPORT_NO_DATE leaves that out */
     bool (*pattern_valid)(const char *text, void *context);  /* NULL takes any text */

@@ -5,8 +5,6 @@
 #include "agent/import/cell.h"
 #include "agent/import/result.h"
 
-#define PLACEMENT_DAYS_MAX (30 * 7) /* the scheme's longest duration in law */
-
 struct cell {
     const struct import_result *result;
     size_t column; /* of the sheet */
@@ -100,6 +98,45 @@ static void check_code(struct checked_row *out, const struct cell *cell)
     }
 }
 
+static const struct programme *programme_of(const struct import_result *result)
+{
+    return result->options.programme == NULL ? programme_default() : result->options.programme;
+}
+
+/* By its code, its name in either language, or another name that the pack knows. */
+static bool route_is(const struct programme *programme, const char *code, struct slice text)
+{
+    for (int language = 0; language < LANGUAGE_COUNT; language++) {
+        const char *label = programme_label(programme, LABEL_ROUTE, code, (enum language)language);
+        if (words_same(text, slice_of_text(label))) {
+            return true;
+        }
+    }
+    return words_same(text, slice_of_text(code)) || words_in_list(text, programme_route_also(programme, code));
+}
+
+static void check_route(struct checked_row *out, const struct cell *cell)
+{
+    const struct programme *programme = programme_of(cell->result);
+    char known[IMPORT_EXPECTED_SIZE / 2] = "";
+    size_t len = 0;
+    const char *code;
+    for (size_t i = 0; (code = programme_code_at(programme, LABEL_ROUTE, i)) != NULL; i++) {
+        if (route_is(programme, code, slice_of_text(cell->text))) {
+            put_text(out, cell->column, code);
+            return;
+        }
+        const char *label = programme_label(programme, LABEL_ROUTE, code, LANGUAGE_ENGLISH);
+        int more = snprintf(known + len, sizeof(known) - len, "%s%s (%s)", i == 0 ? "" : ", ", code, label);
+        if (more > 0 && (size_t)more < sizeof(known) - len) {
+            len += (size_t)more;
+        } else {
+            known[len] = '\0';
+        }
+    }
+    note(out, cell->column, cell->text, "a route of the programme: %s", known);
+}
+
 static void check_reason(struct checked_row *out, const struct cell *cell)
 {
     const struct code_word *word = cell_code(column_of(cell)->words, cell->text);
@@ -123,6 +160,9 @@ static void check_cell(struct checked_row *out, const struct cell *cell)
         break;
     case COLUMN_CODE:
         check_code(out, cell);
+        break;
+    case COLUMN_ROUTE:
+        check_route(out, cell);
         break;
     case COLUMN_CODE_OR_TEXT:
         if (cell_code(column_of(cell)->words, cell->text) != NULL) {
@@ -191,11 +231,12 @@ static void check_placement(const struct import_result *result, size_t row, stru
     if (!has(out, starts) || !has(out, ends)) {
         return;
     }
+    int weeks = programme_rules_of(programme_of(result))->scheme_weeks_max;
     int64_t days = out->values[ends].number - out->values[starts].number;
     if (days < 0) {
         note(out, ends, cell_text(result, row, ends), "a date that is not before starts_on");
-    } else if (days >= PLACEMENT_DAYS_MAX) {
-        note(out, ends, cell_text(result, row, ends), "at most 30 weeks from starts_on; check the date");
+    } else if (days >= 7 * weeks) {
+        note(out, ends, cell_text(result, row, ends), "at most %d weeks from starts_on; check the date", weeks);
         out->findings[out->count - 1].warning = true;
         out->problems--;
     }

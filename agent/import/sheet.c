@@ -25,19 +25,6 @@ static const struct code_word basis_words[] = {
     { "voluntary", "voluntary", NULL }, { "v", "voluntary", NULL },        { NULL, NULL, NULL },
 };
 
-static const struct code_word route_words[] = {
-    { "mir", "mir", NULL },
-    { "mandatory intervention regime", "mir", NULL },
-    { "cwp", "cwp", NULL },
-    { "community work placement", "cwp", NULL },
-    { "dwsr", "dwsr", NULL },
-    { "daily work search review", "dwsr", NULL },
-    { "daily work search reviews", "dwsr", NULL },
-    { "daily sign in", "dwsr", NULL },
-    { "daily signing", "dwsr", NULL },
-    { NULL, NULL, NULL },
-};
-
 static const struct code_word from_words[] = {
     { "jcp", "jcp", NULL },
     { "jobcentre", "jcp", NULL },
@@ -155,11 +142,8 @@ static const struct column referral_columns[] = {
       .type = COLUMN_REF,
       .high = REF_BYTES },
     { .shown = { "name", NAME_ALIASES, false, "the person's name" }, .type = COLUMN_TEXT, .high = NAME_BYTES },
-    { .shown = { "route", "programme route, scheme", true,
-                 "mir (Mandatory Intervention Regime), cwp (Community Work Placement) or dwsr (Daily Work Search "
-                 "Review)" },
-      .type = COLUMN_CODE,
-      .words = route_words },
+    { .shown = { "route", "programme route, scheme", true, "a route of the programme, by its code or its name" },
+      .type = COLUMN_ROUTE },
     { .shown = { "basis", BASIS_ALIASES, true, BASIS_HELP }, .type = COLUMN_CODE, .words = basis_words },
     { .shown = { "received_on", "received, date received, received date, referral date, date", true, DATE_HELP },
       .type = COLUMN_DATE },

@@ -18,6 +18,7 @@ enum column_type {
     COLUMN_REF,          /* text without '@', which separates reference and date in a session's name */
     COLUMN_CODE,         /* one of `words` */
     COLUMN_CODE_OR_TEXT, /* one of `words`, or else the text */
+    COLUMN_ROUTE,        /* a route of the programme pack */
     COLUMN_REASON,       /* one of `words`, or else the text as a code */
     COLUMN_PATTERN,
     COLUMN_DATE,

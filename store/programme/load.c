@@ -106,10 +106,15 @@ static enum err_code read_meaning(const json_t *entry, enum label_set set, const
     if (set == LABEL_REASON) {
         return read_reason_kind(entry, path, label, err);
     }
-    if (set == LABEL_ROUTE && json_object_get(entry, "expected_share_percent") != NULL) {
-        return read_number(entry, path, "expected_share_percent", 0, 100, &label->share_percent, err);
+    if (set != LABEL_ROUTE) {
+        return ERR_OK;
     }
-    return ERR_OK;
+    if (json_object_get(entry, "also") != NULL) {
+        TRY(read_text(entry, path, "also", label->also, sizeof(label->also), err));
+    }
+    return json_object_get(entry, "expected_share_percent") == NULL
+               ? ERR_OK
+               : read_number(entry, path, "expected_share_percent", 0, 100, &label->share_percent, err);
 }
 
 static enum err_code read_labels(const json_t *root, enum label_set set, struct label_list *list, struct error *err)

@@ -9,6 +9,7 @@
 #define PACK_JSON_MAX ((size_t)1024 * 1024)
 #define PACK_CODE_SIZE 41
 #define PACK_TEXT_SIZE 161
+#define PACK_ALSO_SIZE 401
 #define PACK_HOLIDAYS_MAX 2000
 #define PACK_LABELS_MAX 200
 
@@ -60,8 +61,9 @@ struct holiday_list {
 
 struct label {
     char code[PACK_CODE_SIZE];
-    enum reason_kind kind; /* of a reason */
-    int share_percent;     /* expected of a route; -1: none is */
+    enum reason_kind kind;     /* of a reason */
+    int share_percent;         /* expected of a route; -1: none is */
+    char also[PACK_ALSO_SIZE]; /* other names of a route, separated by commas */
     char text[LANGUAGE_COUNT][PACK_TEXT_SIZE];
 };
 

@@ -103,6 +103,12 @@ int programme_route_share_percent(const struct programme *programme, const char 
     return label == NULL ? -1 : label->share_percent;
 }
 
+const char *programme_route_also(const struct programme *programme, const char *code)
+{
+    const struct label *label = find_label(programme, LABEL_ROUTE, code);
+    return label == NULL ? "" : label->also;
+}
+
 const char *programme_code_at(const struct programme *programme, enum label_set set, size_t index)
 {
     CHECK(set < LABEL_SET_COUNT);

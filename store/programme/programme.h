@@ -79,6 +79,9 @@ enum reason_kind programme_reason_kind(const struct programme *programme, const 
 /* The share of referrals expected on a route; -1 when the pack names none or has no such route. */
 int programme_route_share_percent(const struct programme *programme, const char *code);
 
+/* Other names that people write for a route, separated by commas; "" when there are none. */
+const char *programme_route_also(const struct programme *programme, const char *code);
+
 /* The codes of a set in the pack's order; NULL at and after the end. */
 const char *programme_code_at(const struct programme *programme, enum label_set set, size_t index);
 

@@ -1,5 +1,7 @@
 #include "support.h"
 
+#include "base/file.h"
+
 static bool accepts_monday(const char *text, void *context)
 {
     ++*(int *)context;
@@ -454,4 +456,35 @@ Test(import, takes_a_hundred_thousand_rows)
     cr_expect_str_eq(import_text(result, 49999, "reason"), "reason_number_49999");
     import_free(result);
     buf_fini(&file);
+}
+
+Test(import, routes_and_the_longest_placement_are_those_of_the_programme)
+{
+    struct buf text;
+    struct error err;
+    struct programme *programme;
+    buf_init(&text, 1024 * 1024);
+    cr_assert_eq(file_read(OTHER_PACK_FILE, &text, &err), ERR_OK, "%s", err.message);
+    cr_assert_eq(programme_load(buf_slice(&text), &programme, &err), ERR_OK, "%s", err.message);
+    struct import_options options = { .programme = programme, .partial = true, .today = IMPORT_NO_DATE };
+    struct import_result *result = parse(IMPORT_REFERRALS,
+                                         "ref,participant,route,basis,received_on\n"
+                                         "T-1,GDN-1,Gweithdy,mandatory,2031-03-03\n"
+                                         "T-2,GDN-2,Tools,mandatory,2031-03-03\n"
+                                         "T-3,GDN-3,cwp,mandatory,2031-03-03\n",
+                                         options);
+    cr_expect_eq(import_row_count(result), 2);
+    cr_expect_str_eq(import_text(result, 0, "route"), "workshop");
+    cr_expect_str_eq(import_text(result, 1, "route"), "workshop");
+    EXPECT_PROBLEM(result, 0, 4, 3, "route", "cwp", "workshop (Workshop), garden (Garden), mentor (Mentor only)");
+    import_free(result);
+    result = parse(IMPORT_PLACEMENTS,
+                   "ref,participant,basis,starts_on,ends_on,pattern,hours\n"
+                   "P-1,GDN-1,M,2031-03-03,2031-05-12,Mon 09:00-12:00,3\n",
+                   options);
+    cr_expect_eq(import_summary(result).warnings, 1);
+    cr_expect(strstr(import_warning_at(result, 0)->expected, "at most 10 weeks") != NULL);
+    import_free(result);
+    programme_free(programme);
+    buf_fini(&text);
 }

@@ -140,6 +140,61 @@ Test(replica, one_bad_entry_keeps_the_whole_write_out)
     cr_assert_str_eq(before, after);
 }
 
+Test(replica, a_route_of_another_programme_is_kept_and_never_made_here)
+{
+    struct store_entry entry;
+    struct store_written written;
+    struct error err = { 0 };
+    entry_referral(&world, &entry, "R-9", "GDN-001", "2026-05-04");
+    record_set_text(&entry.record, "route", "workshop");
+    cr_assert_eq(store_write(one.store, "tester", &entry, 1, now, &written, &err), ERR_INVALID);
+    cr_assert_not_null(strstr(err.message, "help-to-work-2014"), "%s", err.message);
+    struct replica centre;
+    struct forged_run run;
+    uint8_t first[SHA256_BYTES];
+    replica_start(&world, &centre, CERTIFICATE_ROLE_CENTRE);
+    op_link_first(world.stream, centre.identity.device, 0, first);
+    forge(&world, &centre, 1, KIND_REFERRAL, entry.subject, &entry.record, first, &run);
+    struct store_exchange exchange = { .runs = &run.run, .run_count = 1, .received_at_ms = now };
+    struct store_applied applied;
+    cr_assert_eq(store_apply(one.store, &exchange, &applied, &err), ERR_OK, "%s", err.message);
+    struct row_id id;
+    cr_assert_eq(query_find(one.store, KIND_REFERRAL, "R-9", &id, &err), ERR_OK, "%s", err.message);
+    forged_fini(&run);
+    replica_stop(&centre);
+}
+
+Test(replica, a_persons_other_placements_are_looked_at_too_and_nobody_elses)
+{
+    struct store_entry entry;
+    struct store_dirty dirty;
+    entry_participant(&world, &entry, "GDN-002", "Test Birch");
+    replica_write(&one, &entry, now += 1000);
+    entry_placement(&world, &entry, "P-2", "GDN-002", "mandatory", "2026-06-01", "2026-11-27", "Mon 09:30-15:30");
+    replica_write(&one, &entry, now += 1000);
+    cr_assert_eq(store_dirty_read(one.store, 10, &dirty, NULL), ERR_OK);
+    cr_assert_eq(store_flags_begin(one.store, NULL), ERR_OK);
+    for (size_t i = 0; i < dirty.placement_count; i++) {
+        cr_assert_eq(store_flags_replace(one.store, &dirty.placements[i], NULL, 0, now, NULL), ERR_OK);
+    }
+    cr_assert_eq(store_flags_commit(one.store, NULL), ERR_OK);
+    store_dirty_fini(&dirty);
+    entry_placement(&world, &entry, "P-3", "GDN-001", "mandatory", "2026-12-07", "2027-02-26", "Mon 09:30-15:30");
+    replica_write(&one, &entry, now += 1000);
+    cr_assert_eq(store_dirty_read(one.store, 10, &dirty, NULL), ERR_OK);
+    cr_assert_eq(dirty.placement_count, 2, "P-1 and P-3 of GDN-001, not P-2");
+    store_dirty_fini(&dirty);
+    struct row_id id;
+    struct store_placement_facts facts;
+    struct error err;
+    cr_assert_eq(query_find(one.store, KIND_PLACEMENT, "P-1", &id, &err), ERR_OK);
+    cr_assert_eq(store_placement_facts(one.store, &id, &facts, &err), ERR_OK);
+    cr_assert_eq(facts.facts.span_count, 2);
+    cr_assert_eq(facts.facts.spans[1].starts_on, day_of("2026-12-07"));
+    cr_assert_eq(facts.facts.pattern_minutes, 2 * 6 * 60);
+    store_placement_facts_fini(&facts);
+}
+
 Test(replica, a_correction_needs_a_reason_and_both_versions_stay)
 {
     struct store_entry entry;
