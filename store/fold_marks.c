@@ -60,6 +60,12 @@ enum err_code fold_mark(struct store *store, uint32_t kind, struct slice subject
     return ERR_OK;
 }
 
+/* A placement that is marked has all of its sessions made. */
+static bool made_with_placement(const struct store *store, const struct fold_mark *session)
+{
+    return fold_marked(store, KIND_PLACEMENT, slice_of(session->subject, OP_ENTITY_BYTES));
+}
+
 /* Sessions last: placements and appointments lay them out. Nothing is marked meanwhile. */
 enum err_code fold_flush(struct store *store, struct error *err)
 {
@@ -69,7 +75,9 @@ enum err_code fold_flush(struct store *store, struct error *err)
             const struct fold_mark *mark = &marks->marks[i];
             struct slice subject = slice_of(mark->subject, mark->subject_len);
             if (mark->kind == KIND_ATTENDANCE && sessions == 1) {
-                TRY(fold_session(store, subject, err));
+                if (!made_with_placement(store, mark)) {
+                    TRY(fold_session(store, subject, err));
+                }
             } else if (mark->kind != KIND_ATTENDANCE && sessions == 0) {
                 TRY(fold_subject(store, mark->kind, subject, err));
             }

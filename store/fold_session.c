@@ -98,9 +98,9 @@ struct head {
 };
 
 struct heads {
-    size_t assertions;
     size_t count;     /* heads */
     size_t different; /* heads that say different things */
+    bool marks_stale; /* `head` of some assertion is not what it is */
     struct head newest;
     struct head seen[HEADS_MAX]; /* one of each that differs */
 };
@@ -136,10 +136,13 @@ static void heads_add(struct heads *heads, const struct head *head)
 static enum err_code read_heads(struct store *store, const struct session_key *key, struct heads *heads,
                                 struct error *err)
 {
-    *heads = (struct heads){ 0 };
+    heads->count = 0;
+    heads->different = 0;
+    heads->marks_stale = false;
+    heads->newest = (struct head){ 0 };
     sqlite3_stmt *s;
     TRY(db_statement(&store->db,
-                     "SELECT a.op, a.outcome, a.minutes, a.reason, a.hlc, w.device, w.incarnation, "
+                     "SELECT a.op, a.outcome, a.minutes, a.reason, a.hlc, w.device, w.incarnation, a.head, "
                      "EXISTS (SELECT 1 FROM attendance_supersedes x WHERE x.placement = a.placement AND x.day = a.day "
                      "AND x.slot = a.slot AND x.device = w.device AND x.incarnation = w.incarnation "
                      "AND x.seq = (a.op & 1099511627775)) "
@@ -153,8 +156,9 @@ static enum err_code read_heads(struct store *store, const struct session_key *k
         if (!row) {
             return ERR_OK;
         }
-        heads->assertions++;
-        if (column_int(s, 7) != 0) {
+        bool superseded = column_int(s, 8) != 0;
+        heads->marks_stale |= superseded == (column_int(s, 7) != 0);
+        if (superseded) {
             continue;
         }
         struct head head = { .outcome = (enum outcome)column_int(s, 1),
@@ -208,6 +212,9 @@ static enum err_code delete_session(struct store *store, const struct session_ke
 static enum err_code put_session(struct store *store, const struct session_key *key, const struct session_frame *frame,
                                  const struct heads *heads, struct error *err)
 {
+    if (heads->marks_stale) {
+        TRY(mark_heads(store, key, err));
+    }
     if (heads->count == 0 && !frame->expected) {
         return delete_session(store, key, err);
     }
@@ -334,9 +341,6 @@ enum err_code fold_session(struct store *store, struct slice subject, struct err
     struct heads heads;
     TRY(frame_of_row(store, &key, &frame, err));
     TRY(read_heads(store, &key, &heads, err));
-    if (heads.assertions > 0) { /* also of a single one: what stood over it may be gone */
-        TRY(mark_heads(store, &key, err));
-    }
     TRY(put_session(store, &key, &frame, &heads, err));
     return dirty_placement(store, key.placement, err);
 }
@@ -381,7 +385,9 @@ enum err_code fold_attendance(struct store *store, int64_t op_number, const stru
     /* an erased one keeps its place: what it stood over stays superseded, and nobody is absent because of it */
     TRY(insert_attendance(store, &key, op_number, op, &record, err));
     bool done = false;
-    if (op->supersedes_count == 0 && !op->erased) {
+    /* then its session is made, once, with the placement's others */
+    bool laid_out_later = fold_marked(store, KIND_PLACEMENT, slice_of(key.placement, OP_ENTITY_BYTES));
+    if (op->supersedes_count == 0 && !op->erased && !laid_out_later) {
         TRY(first_assertion(store, &key, &record, &done, err));
     }
     if (done) {
@@ -525,15 +531,26 @@ static enum err_code read_appointment_days(struct store *store, struct slice par
     }
 }
 
-/* Sessions with a record that the pattern no longer holds stay, unexpected and without hours. */
-static enum err_code put_recorded(struct store *store, const struct bearing *bearing, const struct layout *layout,
-                                  struct error *err)
+static int expected_compare(const void *a, const void *b)
+{
+    const struct session_key *key = a;
+    const struct pattern_session *expected = b;
+    return key->day != expected->day ? (key->day > expected->day) - (key->day < expected->day)
+                                     : (key->slot > expected->slot) - (key->slot < expected->slot);
+}
+
+/* Sessions with a record that the pattern does not hold stay, unexpected and without hours. */
+static enum err_code put_unexpected(struct store *store, const struct bearing *bearing, const struct layout *layout,
+                                    struct error *err)
 {
     for (size_t at = 0; at < bearing->recorded.len; at += sizeof(struct session_key)) {
         struct session_key key;
         struct session_frame frame = { .starts_min = ROW_NONE, .ends_min = ROW_NONE };
         memcpy(&key, bearing->recorded.data + at, sizeof(key));
-        TRY(put_framed(store, &key, &frame, layout->participant, err));
+        if (layout->count == 0 ||
+            bsearch(&key, layout->sessions, layout->count, sizeof(*layout->sessions), expected_compare) == NULL) {
+            TRY(put_framed(store, &key, &frame, layout->participant, err));
+        }
     }
     return ERR_OK;
 }
@@ -608,7 +625,7 @@ enum err_code fold_placement_sessions(struct store *store, const uint8_t placeme
     TRY(db_statement(&store->db, "DELETE FROM session WHERE placement = ?1", &s, err));
     bind_blob(s, 1, placement, OP_ENTITY_BYTES);
     TRY(db_run(&store->db, s, err));
-    TRY(put_recorded(store, &bearing, &layout, err));
+    TRY(put_unexpected(store, &bearing, &layout, err));
     return put_expected(store, placement, &bearing, &layout, err);
 }
 

@@ -125,36 +125,34 @@ enum err_code oplog_insert(struct store *store, const struct author *author, con
     return db_run(&store->db, s, err);
 }
 
-/* How many of the author's ops about the subject are held, counted to STORE_SUBJECT_OPS_MAX. */
-static enum err_code count_about(struct store *store, const struct author *author, const struct op *op,
-                                 int64_t *ret_count, struct error *err)
+/* Are STORE_SUBJECT_OPS_MAX of the author's ops about the subject held? */
+static enum err_code is_full(struct store *store, const struct author *author, const struct op *op, bool *ret_full,
+                             struct error *err)
 {
     sqlite3_stmt *s;
-    bool row;
     int at = 2;
     if (op->kind == KIND_ATTENDANCE) {
         int32_t day;
         int slot;
         session_of_subject(op->subject, &day, &slot);
         TRY(db_statement(&store->db,
-                         "SELECT count(*) FROM (SELECT 1 FROM attendance WHERE placement = ?1 AND day = ?2 "
-                         "AND slot = ?3 AND op > ?4 AND op <= ?5 LIMIT ?6)",
+                         "SELECT 1 FROM attendance WHERE placement = ?1 AND day = ?2 AND slot = ?3 AND op > ?4 "
+                         "AND op <= ?5 LIMIT 1 OFFSET ?6",
                          &s, err));
         bind_blob(s, 1, op->subject, OP_ENTITY_BYTES);
         bind_int(s, at++, day);
         bind_int(s, at++, slot);
     } else {
         TRY(db_statement(&store->db,
-                         "SELECT count(*) FROM (SELECT 1 FROM op INDEXED BY op_subject WHERE subject = ?1 "
-                         "AND id > ?2 AND id <= ?3 AND kind <> 5 LIMIT ?4)",
+                         "SELECT 1 FROM op INDEXED BY op_subject WHERE subject = ?1 AND id > ?2 AND id <= ?3 "
+                         "AND kind <> 5 LIMIT 1 OFFSET ?4",
                          &s, err));
         bind_blob(s, 1, op->subject, op->subject_len);
     }
     bind_int(s, at++, op_key(author->id, 0));
     bind_int(s, at++, op_key(author->id, OP_SEQ_MAX));
-    bind_int(s, at, STORE_SUBJECT_OPS_MAX);
-    TRY(db_step(&store->db, s, &row, err));
-    *ret_count = row ? column_int(s, 0) : 0;
+    bind_int(s, at, STORE_SUBJECT_OPS_MAX - 1);
+    TRY(db_step(&store->db, s, ret_full, err));
     sqlite3_reset(s);
     return ERR_OK;
 }
@@ -162,13 +160,13 @@ static enum err_code count_about(struct store *store, const struct author *autho
 enum err_code oplog_admit(struct store *store, const struct author *author, const struct op *op,
                           enum err_code *ret_admitted, struct error *reason, struct error *err)
 {
-    int64_t count = 0;
+    bool full;
     *ret_admitted = record_admit(op, author->writer, reason);
     if (*ret_admitted != ERR_OK || op->id.seq <= STORE_SUBJECT_OPS_MAX) {
         return ERR_OK; /* there cannot be so many yet */
     }
-    TRY(count_about(store, author, op, &count, err));
-    if (count >= STORE_SUBJECT_OPS_MAX) {
+    TRY(is_full(store, author, op, &full, err));
+    if (full) {
         *ret_admitted = FAIL(reason, LIMIT, "take a %s: this device has made %d records about it already",
                              kind_by_number(op->kind)->name, STORE_SUBJECT_OPS_MAX);
     }
