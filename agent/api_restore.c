@@ -49,8 +49,8 @@ enum err_code api_restore_begin(struct agent *agent, const struct http_request *
                                 struct error *err)
 {
     (void)body;
-    bool check;
-    bool replace;
+    bool check = false;
+    bool replace = false;
     TRY(switch_of(request, "check", &check, err));
     TRY(switch_of(request, "replace", &replace, err));
     if (!check && !replace && vault_exists(agent->vault_path)) {

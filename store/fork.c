@@ -209,7 +209,7 @@ static enum err_code cut_chain(struct store *store, struct author *author, uint6
 enum err_code fork_take(struct store *store, struct author *author, const struct store_run *run, int64_t now_ms,
                         int64_t *ret_fork, struct error *err)
 {
-    size_t index;
+    size_t index = run->ops.count;
     uint8_t before[SHA256_BYTES];
     *ret_fork = 0;
     TRY(first_other(store, author, run, &index, err));

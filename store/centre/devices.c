@@ -84,7 +84,7 @@ static enum err_code site_by_id(struct centre_store *store, int64_t id, struct c
 enum err_code centre_code_check(struct centre_store *store, const uint8_t hash[SHA256_BYTES], int64_t now_ms,
                                 struct centre_site *ret_site, struct error *err)
 {
-    struct code code;
+    struct code code = { 0 };
     TRY(code_find(store, hash, now_ms, &code, err));
     return site_by_id(store, code.site, ret_site, err);
 }
@@ -246,7 +246,7 @@ static enum err_code enrol(struct centre_store *store, const uint8_t hash[SHA256
                            const uint8_t device[DEVICE_ID_BYTES], struct slice certificate, int64_t valid_until_ms,
                            int64_t now_ms, struct error *err)
 {
-    struct code code;
+    struct code code = { 0 };
     struct centre_device known;
     TRY(code_find(store, hash, now_ms, &code, err));
     if (code.used && memcmp(code.device, device, DEVICE_ID_BYTES) != 0) {

@@ -121,7 +121,7 @@ static enum err_code read_labels(const json_t *root, enum label_set set, struct 
 {
     static const char *const names[LABEL_SET_COUNT] = { "routes", "outcomes", "reasons" };
     const char *name = names[set];
-    const json_t *entries;
+    const json_t *entries = NULL;
     TRY(read_array(root, "", name, false, PACK_LABELS_MAX, &entries, err));
     list->items = calloc(json_array_size(entries) + 1, sizeof(*list->items));
     if (list->items == NULL) {
@@ -177,8 +177,8 @@ static enum err_code read_calendar(const json_t *root, enum calendar calendar, s
     char path[MEMBER_PATH_SIZE];
     (void)snprintf(path, sizeof(path), "calendars.%s.", calendar_name(calendar));
     const json_t *member = json_object_get(json_object_get(root, "calendars"), calendar_name(calendar));
-    const json_t *holidays;
-    const json_t *closed;
+    const json_t *holidays = NULL;
+    const json_t *closed = NULL;
     TRY(read_array(member, path, "bank_holidays", false, PACK_HOLIDAYS_MAX, &holidays, err));
     TRY(read_array(member, path, "also_closed", true, PACK_HOLIDAYS_MAX, &closed, err));
     list->items = calloc(json_array_size(holidays) + json_array_size(closed) + 1, sizeof(*list->items));
