@@ -19,17 +19,16 @@
 #include <zstd.h>
 
 #include "base/clock.h"
-#include "crypto/identity.h"
 #include "sync/edge/http_client.h"
 #include "sync/edge/http_server.h"
 #include "tests/bench/common/bench.h"
+#include "tests/bench/common/party.h"
 #include "tests/bench/common/process.h"
 #include "tests/bench/common/week.h"
 
 #define BODY_MAX ((size_t)64 * 1024 * 1024)
-#define DAY_MS INT64_C(86400000)
 
-enum { RECORDS = 10000, LEVEL = 5 /* as sync/segment_pack.c */, PEM_MAX = 16384 };
+enum { RECORDS = 10000, LEVEL = 5 /* as sync/segment_pack.c */ };
 
 /* ---- the file ---- */
 
@@ -128,55 +127,6 @@ static void make_frame(sqlite3_session *session, struct buf *out)
     sqlite3_free(changes);
 }
 
-/* ---- both ends of TLS ---- */
-
-struct party {
-    struct secret key_pem;
-    struct buf certificate_pem;
-};
-
-static void text_of(struct buf *pem)
-{
-    MUST(buf_append(pem, "", 1, err));
-}
-
-static void party_make(struct authority *authority, enum certificate_role role, struct party *party)
-{
-    static const char *const hosts[] = { "127.0.0.1" };
-    static const uint8_t stream[1][STREAM_ID_BYTES] = { { 1 } };
-    bool agent = role == CERTIFICATE_ROLE_AGENT;
-    struct device_key *key;
-    struct buf request;
-    struct buf der;
-    buf_init(&request, CERTIFICATE_DER_MAX);
-    buf_init(&der, CERTIFICATE_DER_MAX);
-    buf_init(&party->certificate_pem, PEM_MAX);
-    MUST(device_key_generate(&key, err));
-    MUST(device_key_export_pem(key, &party->key_pem, err));
-    MUST(device_key_request(key, "bench", &request, err));
-    struct certificate_grant grant = { .role = role,
-                                       .common_name = "bench",
-                                       .organisation = agent ? stream[0] : NULL,
-                                       .streams = agent ? stream : NULL,
-                                       .stream_count = agent ? 1 : 0,
-                                       .host_names = agent ? NULL : hosts,
-                                       .host_name_count = agent ? 0 : 1,
-                                       .not_before_ms = clock_wall_ms() - DAY_MS,
-                                       .not_after_ms = clock_wall_ms() + DAY_MS };
-    MUST(authority_issue(authority, buf_slice(&request), &grant, &der, err));
-    MUST(certificate_to_pem(buf_slice(&der), &party->certificate_pem, err));
-    text_of(&party->certificate_pem);
-    device_key_free(key);
-    buf_fini(&request);
-    buf_fini(&der);
-}
-
-static void party_fini(struct party *party)
-{
-    secret_free(&party->key_pem);
-    buf_fini(&party->certificate_pem);
-}
-
 /* ---- the server: a process of its own ---- */
 
 struct shelf {
@@ -204,9 +154,7 @@ static _Noreturn void server_run(const char *folder, struct party *party, const 
     struct buf key;
     uv_loop_t loop;
     buf_init(&shelf.frame, BODY_MAX);
-    buf_init(&key, PEM_MAX);
-    MUST(buf_append(&key, party->key_pem.bytes, party->key_pem.len, err));
-    text_of(&key);
+    party_key_text(party, &key);
     CHECK(uv_loop_init(&loop) == 0);
     struct http_server_options options = { .host = "127.0.0.1",
                                            .certificate_pem = (const char *)party->certificate_pem.data,
@@ -362,17 +310,10 @@ int main(int argc, char **argv)
         bench_die("bench_changeset: expected 1 to %d records", WEEK_RECORDS_MAX);
     }
     char folder[96];
-    struct authority *authority;
     struct party party[2];
     struct buf ca_pem;
     bench_folder_make(folder);
-    MUST(secret_init(err));
-    buf_init(&ca_pem, PEM_MAX);
-    MUST(authority_new("bench", clock_wall_ms(), &authority, err));
-    MUST(certificate_to_pem(authority_certificate(authority), &ca_pem, err));
-    text_of(&ca_pem);
-    party_make(authority, CERTIFICATE_ROLE_SERVER, &party[0]);
-    party_make(authority, CERTIFICATE_ROLE_AGENT, &party[1]);
+    parties_make(party, &ca_pem);
     struct floor_run run = { .style = argv[1], .count = count };
     uint16_t port = server_start(folder, &party[0], (const char *)ca_pem.data, &run.server);
     (void)snprintf(run.url, sizeof(run.url), "https://127.0.0.1:%u/changeset", port);
@@ -387,7 +328,6 @@ int main(int argc, char **argv)
     party_fini(&party[0]);
     party_fini(&party[1]);
     buf_fini(&ca_pem);
-    authority_free(authority);
     bench_folder_remove(folder);
     return 0;
 }

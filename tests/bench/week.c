@@ -1,7 +1,8 @@
 /*
  * The week of work, by the programs as they are installed: an agent whose centre cannot be reached records attendance
  * one by one through its local API, each durable before it is answered; then the centre is back and takes everything;
- * then a second agent of the same site fetches it.
+ * then a second agent of the same site fetches it; then corrections go the same way, each over a connection made anew,
+ * and one record, and nothing.
  *
  *     bench_week BUILD_FOLDER repeated|free [RECORDS]
  *
@@ -11,12 +12,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/clock.h"
 #include "tests/bench/common/bench.h"
 #include "tests/bench/common/town.h"
 
-enum { RECORDS = 10000, BODY_SIZE = 1024, BASE_OPS = 2 * WEEK_PLACEMENTS };
+enum { RECORDS = 10000, CORRECTIONS = 100, BODY_SIZE = 1024, BASE_OPS = 2 * WEEK_PLACEMENTS, QUIET_US = 700000 };
 
 struct run {
     struct town town;
@@ -159,13 +161,75 @@ static void pull(struct run *run)
     json_decref(status);
 }
 
+/* Corrects `count` records after the first `from`, while there is no network; then there is one again. */
+static void correct(struct run *run, size_t from, size_t count)
+{
+    struct week week;
+    town_disconnect(&run->town);
+    week_begin(&week, run->style, run->count, clock_today(clock_wall_ms()));
+    for (size_t i = 0; i < from + count; i++) {
+        char body[BODY_SIZE];
+        struct week_record record;
+        week_next(&week, &record);
+        if (i >= from) {
+            week_correct(&record);
+            agent_call(&run->one, "/v1/attendance", slice_of(body, week_json(&record, body, sizeof(body))));
+        }
+    }
+    town_connect(&run->town);
+}
+
+static double last_bytes(json_t *status)
+{
+    return (double)(status_number(status, "last_exchange.bytes_sent") +
+                    status_number(status, "last_exchange.bytes_received"));
+}
+
+static void exchange_small(struct run *run, struct agent_program *agent, const char *key, int64_t ops)
+{
+    json_decref(agent_ask(agent, "/v1/sync", "{}"));
+    json_t *status = agent_wait_exchanged(agent, ops);
+    value(run, key, last_bytes(status));
+    json_decref(status);
+}
+
+static double on_the_wire(const struct run *run)
+{
+    struct proxy_count count;
+    proxy_count(run->town.proxy, &count);
+    return (double)(count.bytes_up + count.bytes_down);
+}
+
+/* Over the connection that the last exchange left. */
+static void exchange_nothing(struct run *run)
+{
+    double before = on_the_wire(run);
+    json_decref(agent_ask(&run->one, "/v1/sync", "{}"));
+    (void)usleep(QUIET_US);
+    value(run, "idle_exchange_bytes", on_the_wire(run) - before);
+}
+
+static void corrections(struct run *run)
+{
+    int64_t total = BASE_OPS + (int64_t)run->count;
+    correct(run, 0, CORRECTIONS);
+    exchange_small(run, &run->one, "corrections_push_bytes", total + CORRECTIONS);
+    exchange_small(run, &run->two, "corrections_pull_bytes", total + CORRECTIONS);
+    correct(run, CORRECTIONS, 1);
+    exchange_small(run, &run->one, "one_exchange_bytes", total + CORRECTIONS + 1);
+    json_decref(agent_wait_exchanged(&run->two, total + CORRECTIONS));
+    exchange_small(run, &run->two, "one_pull_bytes", total + CORRECTIONS + 1);
+    (void)usleep(QUIET_US);
+    exchange_nothing(run);
+}
+
 /* Nothing above counts unless both hold the same and every chain, hash and signature fits. */
 static void check(struct run *run)
 {
     json_t *one = agent_ask(&run->one, "/v1/verify", "{}");
     json_t *two = agent_ask(&run->two, "/v1/verify", "{}");
     if (!json_equal(json_object_get(one, "digest"), json_object_get(two, "digest")) ||
-        json_integer_value(json_object_get(two, "ops")) != BASE_OPS + (json_int_t)run->count) {
+        json_integer_value(json_object_get(two, "ops")) != BASE_OPS + (json_int_t)run->count + CORRECTIONS + 1) {
         bench_die("the two agents differ");
     }
     json_decref(one);
@@ -197,13 +261,14 @@ int main(int argc, char **argv)
     }
     run.style_name = argv[2];
     run.count = argc > 3 ? (size_t)strtoul(argv[3], NULL, 10) : RECORDS;
-    if (run.count == 0 || run.count > WEEK_RECORDS_MAX) {
-        bench_die("bench_week: expected 1 to %d records", WEEK_RECORDS_MAX);
+    if (run.count <= CORRECTIONS || run.count > WEEK_RECORDS_MAX) {
+        bench_die("bench_week: expected more than %d and at most %d records", CORRECTIONS, WEEK_RECORDS_MAX);
     }
     prepare(&run, argv[1]);
     record(&run);
     push(&run);
     pull(&run);
+    corrections(&run);
     check(&run);
     agent_fini(&run.one);
     agent_fini(&run.two);

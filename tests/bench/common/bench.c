@@ -30,8 +30,8 @@ void bench_note(const char *format, ...)
 
 void bench_value(const char *key, const char *variant, enum bench_side side, double value)
 {
-    (void)printf("%s%s%s\t%s\t%.6g\n", key, variant[0] != '\0' ? "." : "", variant,
-                 side == BENCH_OURS ? "ours" : "floor", value);
+    static const char *const sides[] = { [BENCH_OURS] = "ours", [BENCH_FLOOR] = "floor", [BENCH_POUCHDB] = "pouchdb" };
+    (void)printf("%s%s%s\t%s\t%.6g\n", key, variant[0] != '\0' ? "." : "", variant, sides[side], value);
     (void)fflush(stdout);
 }
 

@@ -1,8 +1,8 @@
 /*
  * tests/bench/common/bench - stopwatches, and the lines that the programs of tests/bench hand to tests/bench/run.
  *
- * A line is KEY, side (ours or floor) and value, with tabs between; tests/bench/run puts the two sides of a key into
- * one row of its table. Everything else a program prints goes to stderr and is for a person.
+ * A line is KEY, side (ours, floor or pouchdb) and value, with tabs between; tests/bench/run puts the sides of a key
+ * into one row of its table. Everything else a program prints goes to stderr and is for a person.
  */
 #ifndef BENCH_COMMON_BENCH_H
 #define BENCH_COMMON_BENCH_H
@@ -24,7 +24,7 @@
 _Noreturn void bench_die(const char *format, ...) PRINTF_LIKE(1, 2);
 void bench_note(const char *format, ...) PRINTF_LIKE(1, 2);
 
-enum bench_side { BENCH_OURS, BENCH_FLOOR };
+enum bench_side { BENCH_OURS, BENCH_FLOOR, BENCH_POUCHDB };
 
 /* `key` and `variant` (may be "") become KEY or KEY.VARIANT. */
 void bench_value(const char *key, const char *variant, enum bench_side side, double value);

@@ -15,7 +15,8 @@
 
 enum { STOP_STEPS = 3000, STEP_US = 10000 };
 
-static pid_t start(const char *const *argv, const char *log_path, int stdout_fd)
+/* stdin_fd and stdout_fd below 0: as this process has it, and the log. */
+static pid_t start(const char *const *argv, const char *log_path, int stdin_fd, int stdout_fd)
 {
     pid_t parent = getpid();
     pid_t pid = fork();
@@ -27,6 +28,7 @@ static pid_t start(const char *const *argv, const char *log_path, int stdout_fd)
     }
     int log = open(log_path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
     if (log < 0 || prctl(PR_SET_PDEATHSIG, SIGKILL) != 0 || getppid() != parent ||
+        (stdin_fd >= 0 && dup2(stdin_fd, STDIN_FILENO) < 0) ||
         dup2(stdout_fd >= 0 ? stdout_fd : log, STDOUT_FILENO) < 0 || dup2(log, STDERR_FILENO) < 0) {
         _exit(126);
     }
@@ -36,7 +38,32 @@ static pid_t start(const char *const *argv, const char *log_path, int stdout_fd)
 
 void process_start(struct process *process, const char *const *argv, const char *log_path)
 {
-    process->pid = start(argv, log_path, -1);
+    process->pid = start(argv, log_path, -1, -1);
+}
+
+void process_talk(struct process *process, const char *const *argv, const char *log_path)
+{
+    int to[2];
+    int from[2];
+    if (pipe2(to, O_CLOEXEC) != 0 || pipe2(from, O_CLOEXEC) != 0) {
+        bench_die("make a pipe: %s", strerror(errno));
+    }
+    process->pid = start(argv, log_path, to[0], from[1]);
+    (void)close(to[0]);
+    (void)close(from[1]);
+    process->to = fdopen(to[1], "w");
+    process->from = fdopen(from[0], "r");
+    CHECK(process->to != NULL && process->from != NULL);
+}
+
+void process_say(struct process *process, const char *line, char *out, size_t size)
+{
+    if (line != NULL && (fprintf(process->to, "%s\n", line) < 0 || fflush(process->to) != 0)) {
+        bench_die("tell a program '%s': it has ended", line);
+    }
+    if (fgets(out, (int)size, process->from) == NULL) {
+        bench_die("a program ended instead of answering '%s'", line != NULL ? line : "");
+    }
 }
 
 bool process_running(struct process *process)
@@ -68,6 +95,15 @@ void process_stop(struct process *process)
     bench_die("a program did not stop within 30 s");
 }
 
+void process_kill(struct process *process)
+{
+    (void)kill(process->pid, SIGKILL);
+    (void)waitpid(process->pid, NULL, 0);
+    process->pid = 0;
+    (void)fclose(process->to);
+    (void)fclose(process->from);
+}
+
 static size_t read_all(int fd, char *out, size_t size)
 {
     size_t len = 0;
@@ -92,7 +128,7 @@ void process_run(const char *const *argv, const char *log_path, char *out, size_
     if (pipe2(ends, O_CLOEXEC) != 0) {
         bench_die("make a pipe: %s", strerror(errno));
     }
-    pid_t pid = start(argv, log_path, ends[1]);
+    pid_t pid = start(argv, log_path, -1, ends[1]);
     (void)close(ends[1]);
     (void)read_all(ends[0], out, size);
     (void)close(ends[0]);

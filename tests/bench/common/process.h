@@ -8,14 +8,23 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdio.h>
 #include <sys/types.h>
 
 struct process {
     pid_t pid; /* 0: not running */
+    FILE *to;  /* of process_talk: its standard input and output */
+    FILE *from;
 };
 
 /* `argv` ends with NULL; argv[0] is the program's path. What it says goes to the end of `log_path`. */
 void process_start(struct process *process, const char *const *argv, const char *log_path);
+/* The same, to be talked to; ended by process_kill, as it holds nothing that is wanted. */
+void process_talk(struct process *process, const char *const *argv, const char *log_path);
+/* Tells it a line (NULL: nothing) and waits for one. */
+void process_say(struct process *process, const char *line, char *out, size_t size);
+void process_kill(struct process *process);
+
 bool process_running(struct process *process);
 /* SIGTERM; the benchmark fails when the program does not end with status 0 within 30 s. */
 void process_stop(struct process *process);

@@ -163,6 +163,15 @@ void week_placement_ref(int placement, char out[16])
     (void)snprintf(out, 16, "BEN-P%03d", placement);
 }
 
+void week_correct(struct week_record *record)
+{
+    bool late = record->outcome == OUTCOME_LATE;
+    record->outcome = late ? OUTCOME_ATTENDED : OUTCOME_LATE;
+    record->minutes = late ? 360 : 300;
+    record->reason = NULL;
+    (void)snprintf(record->note, WEEK_NOTE_SIZE, "corrected with the supervisor's list");
+}
+
 size_t week_json(const struct week_record *record, char *out, size_t size)
 {
     char ref[16];

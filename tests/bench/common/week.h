@@ -49,6 +49,9 @@ int32_t week_first_day(size_t count, int32_t last_day);
 
 void week_placement_ref(int placement, char out[16]);
 
+/* The record as a person corrects it afterwards: another outcome, and a note that says so. */
+void week_correct(struct week_record *record);
+
 /* What the agent's API takes for it; the length is returned. */
 size_t week_json(const struct week_record *record, char *out, size_t size);
 
