@@ -20,6 +20,7 @@ const char program_agent[] = HOLDFASTD_FILE;
 const char program_cli[] = HOLDFAST_FILE;
 const char program_centre[] = ENDPOINT_FILE;
 const char program_centre_ctl[] = ENDPOINTCTL_FILE;
+const char program_verify[] = VERIFY_FILE;
 
 #define LOOK_EVERY_MS 5
 #define SHOW_MAX ((size_t)16 * 1024)

@@ -24,6 +24,7 @@ extern const char program_agent[];
 extern const char program_cli[];
 extern const char program_centre[];
 extern const char program_centre_ctl[];
+extern const char program_verify[];
 
 /* Takes variables out of the environment that would let the machine's own set-up reach into a test. */
 void process_clean_environment(void);

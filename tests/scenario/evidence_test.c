@@ -1,0 +1,332 @@
+/* An evidence pack, from the record to a stranger who checks it: what it proves, and that no part of it can be changed.
+ */
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "tests/support/site.h"
+#include "tests/support/wait.h"
+
+#define STEP_MS 120000
+#define COMMAND_SIZE 1024
+#define PATH_SIZE (FOLDER_PATH_SIZE + 32)
+
+static struct world world;
+static struct laptop *office;
+static struct laptop *shed;
+static char session[SITE_TEXT_SIZE];
+static char pack[PATH_SIZE];
+
+static void sync_now(struct laptop *laptop)
+{
+    (void)laptop_do(laptop, EXIT_DONE, "sync", "--wait", "--timeout", "50", NULL);
+}
+
+/* Two laptops recorded the same session differently, and the Jobcentre had an appointment that day. */
+static void setup(void)
+{
+    char day[SITE_TEXT_SIZE];
+    world_init(&world);
+    centre_make(&world);
+    centre_add_site(&world.centre, "Greenfield Trust", "Garden");
+    office = laptop_make(&world, "office", true);
+    shed = laptop_make(&world, "shed", true);
+    laptop_enrol(office, "Garden", world.centre.port);
+    laptop_enrol(shed, "Garden", world.centre.port);
+    site_import_people(office, "GDN", 3);
+    sync_now(office);
+    sync_now(shed);
+    day_ago(1, day);
+    session_name("GDN", 2, 1, session);
+    (void)centre_do(&world.centre, EXIT_DONE, "appointment", "new", "--site", "Garden", "--participant", "GDN-002",
+                    "--date", day, "--from", "20:00", "--to", "20:30", "--purpose", "signing", NULL);
+    site_attend(office, session, "absent", "not seen <script>alert(1)</script> & \"asked\"");
+    site_attend(shed, session, "attended", "worked behind the greenhouse");
+    sync_now(office);
+    sync_now(shed);
+    sync_now(office);
+    (void)snprintf(pack, sizeof(pack), "%s/pack", world.folder);
+}
+
+static void teardown(void)
+{
+    world_fini(&world);
+}
+
+TestSuite(evidence, .init = setup, .fini = teardown, .timeout = 240);
+
+/* ---- helpers ---- */
+
+static void make_pack(struct laptop *laptop, const char *subject)
+{
+    json_t *summary = laptop_do(laptop, EXIT_DONE, "evidence", subject, "-o", pack, NULL);
+    cr_assert_gt(number_at(summary, "records"), 0);
+}
+
+/* Runs a command of the shell in a folder; what it said is in `ret_result`. */
+static void shell_in(const char *folder, const char *command, struct process_result *ret_result)
+{
+    char whole[COMMAND_SIZE + PATH_SIZE + 16];
+    (void)snprintf(whole, sizeof(whole), "cd '%s' && %s", folder, command);
+    const char *argv[] = { "/bin/sh", "-c", whole, NULL };
+    process_try(argv, slice_of_text(""), STEP_MS, ret_result);
+}
+
+static void must_shell(const char *folder, const char *command)
+{
+    struct process_result result;
+    shell_in(folder, command, &result);
+    cr_assert_eq(result.exit_status, 0, "%s: %.*s", command, (int)result.err.len, (const char *)result.err.data);
+    process_result_fini(&result);
+}
+
+static json_t *verify_pack(const char *folder, int expected_exit)
+{
+    struct process_result result;
+    const char *argv[] = { program_verify, "--json", folder, NULL };
+    json_error_t problem;
+    process_try(argv, slice_of_text(""), STEP_MS, &result);
+    cr_assert_eq(result.exit_status, expected_exit, "%.*s %.*s", (int)result.out.len, (const char *)result.out.data,
+                 (int)result.err.len, (const char *)result.err.data);
+    json_t *report = json_loadb((const char *)result.out.data, result.out.len, 0, &problem);
+    cr_assert_not_null(report, "%s", problem.text);
+    process_result_fini(&result);
+    return report;
+}
+
+static bool finding_names(json_t *report, const char *part)
+{
+    size_t index;
+    json_t *finding;
+    json_array_foreach(json_object_get(report, "findings"), index, finding)
+    {
+        if (strstr(text_at(finding, "path"), part) != NULL) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* The file that a pattern names first. */
+static void file_of(const char *pattern, char ret_path[PATH_SIZE])
+{
+    char command[COMMAND_SIZE];
+    struct process_result result;
+    (void)snprintf(command, sizeof(command), "ls -d %s | head -n 1 | tr -d '\\n'", pattern);
+    shell_in(pack, command, &result);
+    (void)snprintf(ret_path, PATH_SIZE, "%.*s", (int)result.out.len, (const char *)result.out.data);
+    cr_assert_neq(ret_path[0], '\0', "a pack has %s", pattern);
+    process_result_fini(&result);
+}
+
+/* A copy of the pack with one bit of a file turned; `cover` makes the manifest fit again, as a forger would. */
+static void damaged_copy(const char *file, bool cover, char ret_copy[PATH_SIZE])
+{
+    char command[COMMAND_SIZE];
+    (void)snprintf(ret_copy, PATH_SIZE, "%s/copy", world.folder);
+    (void)snprintf(command, sizeof(command),
+                   "rm -rf copy && cp -r pack copy && cd copy && python3 -c 'import sys; p = sys.argv[1]; b = "
+                   "bytearray(open(p, \"rb\").read()); b[len(b) // 2] ^= 1; open(p, \"wb\").write(b)' '%s'%s",
+                   file,
+                   cover
+                       ? " && find . -type f ! -path ./MANIFEST | sed 's|^\\./||' | LC_ALL=C sort | xargs sha256sum > "
+                         "MANIFEST"
+                       : "");
+    must_shell(world.folder, command);
+}
+
+/* ---- what it proves ---- */
+
+Test(evidence, of_a_disputed_session_proves_both_versions_and_names_their_devices)
+{
+    make_pack(office, session);
+    json_t *report = verify_pack(pack, 0);
+    size_t index;
+    json_t *op;
+    size_t versions = 0;
+    cr_assert(true_at(report, "verified"));
+    json_array_foreach(json_object_get(report, "ops"), index, op)
+    {
+        cr_assert(true_at(op, "signed"), "%s", text_at(op, "number"));
+        cr_assert(true_at(op, "body_proved"));
+        versions += strcmp(text_at(op, "kind"), "attendance") == 0;
+    }
+    cr_assert_eq(versions, 2);
+    cr_assert_eq(number_at(report, "records"), 5, "the person, the placement, two versions, an appointment");
+    json_decref(report);
+}
+
+Test(evidence, holds_nothing_that_was_said_about_anybody_else)
+{
+    struct process_result result;
+    make_pack(office, "GDN-002");
+    shell_in(pack, "grep -rlE 'GDN-00[13]|GDN-P00[13]' . | head -n 5", &result);
+    cr_assert_eq(result.out.len, 0, "%.*s", (int)result.out.len, (const char *)result.out.data);
+    process_result_fini(&result);
+    must_shell(pack, "grep -q GDN-002 index.html");
+}
+
+Test(evidence, of_a_record_that_waits_is_signed_and_says_that_the_centre_has_not_confirmed_it)
+{
+    char other[SITE_TEXT_SIZE];
+    centre_stop(&world.centre);
+    session_name("GDN", 3, 2, other);
+    site_attend(shed, other, "late", NULL);
+    make_pack(shed, other);
+    json_t *report = verify_pack(pack, 0);
+    size_t index;
+    json_t *op;
+    size_t waiting = 0;
+    json_array_foreach(json_object_get(report, "ops"), index, op)
+    {
+        if (strcmp(text_at(op, "kind"), "attendance") == 0) {
+            waiting += true_at(op, "signed") && !true_at(op, "confirmed");
+        }
+    }
+    cr_assert_eq(waiting, 1);
+    json_decref(report);
+    must_shell(pack, "grep -q 'not yet confirmed by the centre' index.html");
+}
+
+Test(evidence, for_people_is_a_page_that_runs_nothing_and_a_pdf_that_says_the_same)
+{
+    make_pack(office, session);
+    must_shell(pack, "grep -q \"default-src 'none'\" index.html");
+    must_shell(pack, "! grep -qi '<script' index.html");
+    must_shell(pack, "grep -q '&lt;script&gt;alert(1)&lt;/script&gt; &amp; &quot;asked&quot;' index.html");
+    must_shell(pack, "grep -q 'worked behind the greenhouse' index.html && grep -q DISPUTED index.html");
+    must_shell(
+        pack, "pdftotext summary.pdf - | tr '\\n' ' ' > ../said && grep -q 'worked behind the greenhouse' ../said && "
+              "grep -q DISPUTED ../said && grep -q 'page 1 of' ../said && grep -q '<script>alert(1)</script>' ../said");
+    must_shell(pack, "pdfinfo summary.pdf > ../info && grep -q 'Title: *Evidence: session' ../info && grep -q "
+                     "'Author: *Garden' ../info");
+}
+
+Test(evidence, is_made_whole_or_not_at_all_and_never_over_something)
+{
+    struct process_result result;
+    make_pack(office, session);
+    json_t *refused = laptop_do(office, EXIT_REFUSED, "evidence", session, "-o", pack, NULL);
+    cr_assert_str_eq(text_at(refused, "error.code"), "conflict");
+    (void)laptop_do(office, EXIT_REFUSED, "evidence", "GDN-404", "-o", "/nowhere/pack", NULL);
+    char elsewhere[PATH_SIZE];
+    (void)snprintf(elsewhere, sizeof(elsewhere), "%s/missing/pack", world.folder);
+    (void)laptop_do(office, EXIT_REFUSED, "evidence", session, "-o", elsewhere, NULL);
+    shell_in(world.folder, "ls -d pack.* missing* 2>/dev/null | head -n 3", &result);
+    cr_assert_eq(result.out.len, 0, "%.*s", (int)result.out.len, (const char *)result.out.data);
+    process_result_fini(&result);
+    must_shell(world.folder, "test \"$(stat -c %a pack)\" = 700 && test \"$(stat -c %a pack/index.html)\" = 600");
+}
+
+/* ---- that no part of it can be changed ---- */
+
+/* Of each kind of file: what the verifier must name when it was changed and the manifest made to fit. */
+static const struct part {
+    const char *pattern;
+    const char *named; /* NULL: a reading aid, which only the manifest covers */
+} parts[] = {
+    { "ops/*/header.cbor", "ops/0001" },
+    { "ops/*/body.cbor", "ops/0001/body.cbor" },
+    { "ops/*/salt", "ops/0001/body.cbor" },
+    { "ops/*/chain", "ops/0001/chain" },
+    { "chain/*/before", "chain/0001/signed" },
+    { "chain/*/device.pem", "chain/0001/device.pem" },
+    { "chain/*/signed", "chain/0001/signed" },
+    { "chain/*/signature", "chain/0001/signature" },
+    { "chain/*/*.header", "chain/0001" },
+    { "authority/*.pem", "device.pem" },
+    { "index.html", NULL },
+    { "summary.pdf", NULL },
+    { "pack.json", NULL },
+};
+
+Test(evidence, with_any_file_changed_does_not_verify_and_the_file_is_named)
+{
+    make_pack(office, session);
+    for (size_t i = 0; i < ARRAY_LEN(parts); i++) {
+        char file[PATH_SIZE];
+        char copy[PATH_SIZE];
+        file_of(parts[i].pattern, file);
+        damaged_copy(file, false, copy);
+        json_t *report = verify_pack(copy, 1);
+        cr_assert(finding_names(report, file), "%s: %s", file, json_dumps(json_object_get(report, "findings"), 0));
+        json_decref(report);
+        if (parts[i].named != NULL) {
+            damaged_copy(file, true, copy);
+            report = verify_pack(copy, 1);
+            cr_assert(finding_names(report, parts[i].named), "%s: %s", file,
+                      json_dumps(json_object_get(report, "findings"), 0));
+            json_decref(report);
+        }
+    }
+}
+
+Test(evidence, is_refused_with_a_link_a_strange_name_or_a_file_too_many)
+{
+    struct process_result result;
+    char copy[PATH_SIZE];
+    const char *argv[] = { program_verify, copy, NULL };
+    static const char *const tricks[] = {
+        "rm -rf copy && cp -r pack copy && rm copy/pack.json && ln -s /etc/passwd copy/pack.json",
+        "rm -rf copy && cp -r pack copy && touch 'copy/a b'", "rm -rf copy && cp -r pack copy && mkfifo copy/pipe",
+        "rm -rf copy && cp -r pack copy && mkdir -p copy/a/b/c/d"
+    };
+    make_pack(office, session);
+    (void)snprintf(copy, sizeof(copy), "%s/copy", world.folder);
+    for (size_t i = 0; i < ARRAY_LEN(tricks); i++) {
+        must_shell(world.folder, tricks[i]);
+        process_try(argv, slice_of_text(""), STEP_MS, &result);
+        cr_assert_eq(result.exit_status, 3, "%s", tricks[i]);
+        process_result_fini(&result);
+    }
+    must_shell(world.folder, "rm -rf copy && cp -r pack copy && touch copy/note.txt");
+    json_t *report = verify_pack(copy, 1);
+    cr_assert(finding_names(report, "note.txt"));
+    json_decref(report);
+}
+
+Test(evidence, is_only_as_good_as_the_authority_that_is_insisted_on)
+{
+    struct process_result result;
+    char fingerprint[128] = "";
+    make_pack(office, session);
+    shell_in(pack, "openssl x509 -in authority/1.pem -noout -fingerprint -sha256 | cut -d= -f2 | tr -d '\\n'", &result);
+    (void)snprintf(fingerprint, sizeof(fingerprint), "%.*s", (int)result.out.len, (const char *)result.out.data);
+    process_result_fini(&result);
+    const char *right[] = { program_verify, "--brief", "--ca", fingerprint, pack, NULL };
+    process_try(right, slice_of_text(""), STEP_MS, &result);
+    cr_assert_eq(result.exit_status, 0, "%.*s", (int)result.out.len, (const char *)result.out.data);
+    process_result_fini(&result);
+    fingerprint[0] = fingerprint[0] == '0' ? '1' : '0';
+    process_try(right, slice_of_text(""), STEP_MS, &result);
+    cr_assert_eq(result.exit_status, 1);
+    process_result_fini(&result);
+}
+
+/* ---- with common tools only ---- */
+
+/* The indented lines of the instructions in the pack, run by sh as a person would. */
+static bool steps_verify(const char *folder)
+{
+    struct process_result result;
+    shell_in(folder, "sed -n 's/^    //p' ../pack/VERIFY.txt | sh 2>&1", &result);
+    bool verified = result.out.len >= 9 && memcmp(result.out.data + result.out.len - 9, "VERIFIED\n", 9) == 0;
+    bool wrong = result.out.len > 0 && memmem(result.out.data, result.out.len, "WRONG", 5) != NULL;
+    bool refused = memmem(result.out.data, result.out.len, "NOT VERIFIED", 12) != NULL;
+    cr_assert(verified && wrong == refused, "%.*s", (int)result.out.len, (const char *)result.out.data);
+    process_result_fini(&result);
+    return !refused;
+}
+
+Test(evidence, can_be_checked_with_common_tools_as_its_instructions_say, .timeout = 400)
+{
+    char file[PATH_SIZE];
+    char copy[PATH_SIZE];
+    make_pack(office, session);
+    cr_assert(steps_verify(pack));
+    for (size_t i = 0; i < ARRAY_LEN(parts); i++) {
+        file_of(parts[i].pattern, file);
+        damaged_copy(file, parts[i].named != NULL, copy);
+        cr_assert_not(steps_verify(copy), "%s was changed", file);
+    }
+}
