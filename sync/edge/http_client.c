@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "sync/edge/http_failure.h"
+#include "sync/edge/resume_client.h"
 #include "sync/edge/wire_count.h"
 
 #define KEEPALIVE_S 30L
@@ -31,6 +32,7 @@ struct http_client {
     struct curl_slist *headers;
     struct buf response;
     struct wire_count wire;
+    struct resume_client *resume;
     char detail[CURL_ERROR_SIZE];
     http_done done;
     void *context;
@@ -63,8 +65,24 @@ static void measure(struct http_client *client, struct http_result *result)
     result->bytes_received = (uint64_t)header + (uint64_t)down;
 }
 
+/* The server did not know what the handshake wanted to go on from: once more, with the certificate. */
+static bool begun_anew(struct http_client *client, CURLcode code)
+{
+    if (code == CURLE_OK || client->resume == NULL || !resume_client_failed(client->resume)) {
+        return false;
+    }
+    (void)curl_multi_remove_handle(client->multi, client->easy);
+    client->detail[0] = '\0';
+    buf_clear(&client->response);
+    resume_client_begin(client->resume);
+    return curl_multi_add_handle(client->multi, client->easy) == CURLM_OK;
+}
+
 static void finish(struct http_client *client, CURLcode code)
 {
+    if (begun_anew(client, code)) {
+        return;
+    }
     struct http_result result = { .content_type = "" };
     char *content_type = NULL;
     curl_off_t retry_after = 0;
@@ -77,6 +95,9 @@ static void finish(struct http_client *client, CURLcode code)
         result.retry_after_s = retry_after;
         result.body = buf_slice(&client->response);
         result.outcome = http_failure_of_answer(result.status, result.content_type, &result.error);
+    }
+    if (client->resume != NULL && result.outcome == ERR_OK && result.status == 200) {
+        resume_client_worked(client->resume);
     }
     measure(client, &result);
     (void)curl_multi_remove_handle(client->multi, client->easy);
@@ -154,6 +175,7 @@ static void maybe_freed(struct http_client *client)
         client->stopped(client->stopped_context);
     }
     buf_fini(&client->response);
+    resume_client_free(client->resume);
     free(client);
 }
 
@@ -270,6 +292,7 @@ static CURLcode set_limits(CURL *easy, const struct http_client_options *options
     code = code != CURLE_OK ? code : curl_easy_setopt(easy, CURLOPT_LOW_SPEED_LIMIT, (long)HTTP_CLIENT_STALL_BYTES);
     code = code != CURLE_OK ? code : curl_easy_setopt(easy, CURLOPT_FOLLOWLOCATION, 0L);
     code = code != CURLE_OK ? code : curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "https");
+    code = code != CURLE_OK ? code : curl_easy_setopt(easy, CURLOPT_SSL_ENABLE_ALPN, 0L); /* HTTP/1.1 either way */
     code = code != CURLE_OK ? code : curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
     code = code != CURLE_OK ? code : curl_easy_setopt(easy, CURLOPT_TCP_KEEPALIVE, 1L);
     code = code != CURLE_OK ? code : curl_easy_setopt(easy, CURLOPT_TCP_KEEPIDLE, KEEPALIVE_S);
@@ -317,6 +340,10 @@ static enum err_code set_up(struct http_client *client, const struct http_client
     CURLcode code = set_callbacks(client);
     code = code != CURLE_OK ? code : set_limits(client->easy, options);
     code = code != CURLE_OK ? code : set_trust(client->easy, options);
+    if (code == CURLE_OK && options->ca_pem != NULL) {
+        TRY(resume_client_new(&client->resume, err));
+        code = resume_client_attach(client->resume, client->easy);
+    }
     return code == CURLE_OK ? ERR_OK : FAIL(err, TLS, "start the http client: %s", curl_easy_strerror(code));
 }
 
@@ -418,6 +445,9 @@ void http_client_post(struct http_client *client, const struct http_post *post, 
     client->context = context;
     client->detail[0] = '\0';
     buf_clear(&client->response);
+    if (client->resume != NULL) {
+        resume_client_begin(client->resume);
+    }
     if (set_request(client, post) != CURLE_OK || curl_multi_add_handle(client->multi, client->easy) != CURLM_OK) {
         CHECK(uv_timer_start(&client->failure, on_failure, 0, 0) == 0);
     }

@@ -164,3 +164,50 @@ Test(link, nothing_is_kept_open_outside_the_hours)
     (void)snprintf(settings, sizeof(settings), "[link]\nhours = %02d:00-%02d:30\n", from.tm_hour, from.tm_hour);
     never_waits(settings);
 }
+
+static uint64_t bytes_of(struct laptop *laptop, bool new_connection, bool record)
+{
+    static int days_ago = 10;
+    struct proxy_counts before;
+    struct proxy_counts after;
+    if (new_connection) {
+        proxy_cut_all(proxy);
+    }
+    proxy_counts(proxy, &before);
+    if (record) {
+        attend(laptop, days_ago++);
+        laptop_wait_synchronised(laptop, SYNC_MS);
+    } else {
+        (void)laptop_do(laptop, EXIT_DONE, "sync", "--wait", NULL);
+    }
+    proxy_counts(proxy, &after);
+    cr_assert_eq(after.connections - before.connections, new_connection ? 1 : 0);
+    return after.bytes_up + after.bytes_down - before.bytes_up - before.bytes_down;
+}
+
+Test(link, an_exchange_costs_little_over_a_new_connection_and_less_over_a_kept_one)
+{
+    struct laptop *laptop = enrolled("laptop", "[link]\nwait = no\n");
+    site_import_people(laptop, "GDN", 1);
+    laptop_wait_synchronised(laptop, SYNC_MS);
+    for (int i = 0; i < 2; i++) {
+        uint64_t record = bytes_of(laptop, true, true);
+        uint64_t idle = bytes_of(laptop, false, false);
+        uint64_t idle_new = bytes_of(laptop, true, false);
+        printf("one record over a new connection: %llu bytes; nothing over a kept one: %llu, over a new one: %llu\n",
+               (unsigned long long)record, (unsigned long long)idle, (unsigned long long)idle_new);
+        cr_assert_lt(record, 2048);
+        cr_assert_lt(idle, 1024);
+        cr_assert_lt(idle_new, record);
+    }
+}
+
+Test(link, a_revoked_device_does_not_get_in_by_an_earlier_connection)
+{
+    struct laptop *laptop = enrolled("laptop", "[link]\nwait = no\n");
+    (void)bytes_of(laptop, true, false);
+    (void)centre_do(&world.centre, EXIT_DONE, "revoke", text_at(laptop_status(laptop), "device.id"), NULL);
+    proxy_cut_all(proxy);
+    (void)laptop_do(laptop, EXIT_REFUSED, "sync", "--wait", NULL);
+    cr_assert_str_eq(text_at(laptop_status(laptop), "last_exchange.result"), "revoked");
+}
