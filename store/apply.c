@@ -257,10 +257,10 @@ static enum err_code take_run(struct store *store, const struct store_exchange *
 static enum err_code save_sync(struct store *store, const struct store_exchange *exchange, struct error *err)
 {
     sqlite3_stmt *s;
-    TRY(db_statement(
-        &store->db,
-        "UPDATE sync_state SET cursor = ?1, clock_offset = ?2, newest_hlc = ?3, settled = max(settled, ?4), mark = ?5",
-        &s, err));
+    TRY(db_statement(&store->db,
+                     "UPDATE sync_state SET cursor = ?1, clock_offset = iif(?6, clock_offset, ?2), newest_hlc = ?3, "
+                     "settled = max(settled, ?4), mark = ?5, heard_at = max(heard_at, ?7)",
+                     &s, err));
     bind_int(s, 1, (int64_t)exchange->cursor);
     bind_int(s, 2, exchange->clock_offset_ms);
     bind_int(s, 3, (int64_t)store->newest_hlc);
@@ -270,6 +270,8 @@ static enum err_code save_sync(struct store *store, const struct store_exchange 
     } else {
         bind_null(s, 5);
     }
+    bind_int(s, 6, exchange->clock_unmeasured);
+    bind_int(s, 7, exchange->answered_at_ms);
     TRY(db_run(&store->db, s, err));
     return exchange->read_again ? chains_ask(store, err) : ERR_OK;
 }

@@ -7,6 +7,7 @@
  */
 #include <string.h>
 
+#include "store/bundles.h"
 #include "store/replica.h"
 
 /* ---- finding them ---- */
@@ -162,6 +163,32 @@ enum err_code store_chain_read(struct store *store, uint32_t incarnation, uint64
     TRY(chain_named(store, incarnation, &chain, err));
     *ret_newest_seq = chain.author.newest_seq;
     *ret_acked_seq = chain.acked_seq;
+    return ERR_OK;
+}
+
+enum err_code store_chains_due(struct store *store, struct store_chain *ret_chains, size_t max, size_t *ret_count,
+                               struct error *err)
+{
+    sqlite3_stmt *s;
+    size_t count = 0;
+    bool row = true;
+    TRY(db_statement(&store->db,
+                     CHAIN_SELECT "WHERE w.newest_seq > c.acked_seq OR c.asks OR w.id = ?1 ORDER BY w.id LIMIT ?2", &s,
+                     err));
+    bind_int(s, 1, store->self.id);
+    bind_int(s, 2, (int64_t)max);
+    while (row) {
+        TRY(db_step(&store->db, s, &row, err));
+        if (row) {
+            struct own_chain chain;
+            chain_of_row(s, &chain);
+            ret_chains[count++] = (struct store_chain){ .incarnation = chain.author.incarnation,
+                                                        .newest_seq = chain.author.newest_seq,
+                                                        .acked_seq = chain.acked_seq,
+                                                        .asks = chain.asks };
+        }
+    }
+    *ret_count = count;
     return ERR_OK;
 }
 

@@ -129,9 +129,20 @@ CREATE TABLE sync_state (
     twin_at        INTEGER,                  -- when something last came that another machine made as this device
     twin_ops       INTEGER NOT NULL DEFAULT 0,
     stale_at       INTEGER,                  -- when the centre last said that it had seen newer files of this device
-    mark           INTEGER                   -- what the centre said stands at the cursor; NULL: nothing
+    mark           INTEGER,                  -- what the centre said stands at the cursor; NULL: nothing
+    heard_at       INTEGER NOT NULL DEFAULT 0 -- the newest word of the centre, by its clock: an older one may still come, on a stick
 ) STRICT;
 INSERT INTO sync_state (only, cursor, newest_hlc, dirty_site) VALUES (1, 0, 0, 1);
+
+-- Exchange by files: the centre's certificate, to seal to it, and when one was last written and taken.
+CREATE TABLE bundle_state (
+    only         INTEGER PRIMARY KEY CHECK (only = 1),
+    certificate  BLOB,                         -- DER; NULL: nothing was heard of the centre yet
+    written_at   INTEGER,
+    taken_at     INTEGER,
+    made_at      INTEGER                       -- of the one taken last, by the centre's clock
+) STRICT;
+INSERT INTO bundle_state (only) VALUES (1);
 
 CREATE TABLE dirty_placement (placement BLOB PRIMARY KEY) STRICT, WITHOUT ROWID;
 

@@ -171,7 +171,9 @@ struct store_exchange {
     struct slice own_signature;
     bool whole;                          /* what the centre holds of the stream is all here after it */
     const struct store_receipt *receipt; /* NULL: nothing was said of own ops that may be believed */
+    bool clock_unmeasured; /* it took days, on a stick: the offset stays as last measured */
     int64_t clock_offset_ms;
+    int64_t answered_at_ms; /* by the centre's clock */
     int64_t received_at_ms;
 };
 

@@ -58,6 +58,10 @@ static const char from_2_to_3[] =
     "CREATE TABLE signed_link (author INTEGER NOT NULL, seq INTEGER NOT NULL, signature BLOB NOT NULL, "
     "PRIMARY KEY (author, seq)) STRICT, WITHOUT ROWID;"
     "INSERT INTO signed_link SELECT id, signed_seq, signature FROM author WHERE signature IS NOT NULL;"
-    "CREATE INDEX referral_received ON referral (received_on, route);";
+    "CREATE INDEX referral_received ON referral (received_on, route);"
+    "CREATE TABLE bundle_state (only INTEGER PRIMARY KEY CHECK (only = 1), certificate BLOB, "
+    "written_at INTEGER, taken_at INTEGER, made_at INTEGER) STRICT;"
+    "INSERT INTO bundle_state (only) VALUES (1);"
+    "ALTER TABLE sync_state ADD COLUMN heard_at INTEGER NOT NULL DEFAULT 0;";
 
 const char *const replica_upgrades[] = { from_1_to_2, from_2_to_3 };

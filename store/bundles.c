@@ -1,0 +1,70 @@
+#include "store/bundles.h"
+
+#include "store/replica.h"
+
+enum err_code store_bundles_read(struct store *store, struct store_bundles *ret_bundles, struct error *err)
+{
+    sqlite3_stmt *s;
+    bool row;
+    TRY(db_statement(&store->db,
+                     "SELECT s.heard_at, b.written_at, b.taken_at, b.made_at FROM sync_state s, bundle_state b", &s,
+                     err));
+    TRY(db_step(&store->db, s, &row, err));
+    if (!row) {
+        return FAIL(err, DAMAGED, "read the state of bundles: it is missing");
+    }
+    *ret_bundles = (struct store_bundles){ .heard_at_ms = column_int(s, 0),
+                                           .written_at_ms = column_int_or(s, 1, OP_TIME_NONE),
+                                           .taken_at_ms = column_int_or(s, 2, OP_TIME_NONE),
+                                           .made_at_ms = column_int_or(s, 3, OP_TIME_NONE) };
+    sqlite3_reset(s);
+    return ERR_OK;
+}
+
+/* One row, in a transaction of its own. */
+static enum err_code run_alone(struct store *store, sqlite3_stmt *s, struct error *err)
+{
+    TRY(db_begin(&store->db, err));
+    return db_end(&store->db, db_run(&store->db, s, err), err);
+}
+
+enum err_code store_bundle_written(struct store *store, int64_t at_ms, struct error *err)
+{
+    sqlite3_stmt *s;
+    TRY(db_statement(&store->db, "UPDATE bundle_state SET written_at = ?1", &s, err));
+    bind_int(s, 1, at_ms);
+    return run_alone(store, s, err);
+}
+
+enum err_code store_bundle_taken(struct store *store, int64_t at_ms, int64_t made_at_ms, struct error *err)
+{
+    sqlite3_stmt *s;
+    TRY(db_statement(&store->db, "UPDATE bundle_state SET taken_at = ?1, made_at = max(coalesce(made_at, ?2), ?2)", &s,
+                     err));
+    bind_int(s, 1, at_ms);
+    bind_int(s, 2, made_at_ms);
+    return run_alone(store, s, err);
+}
+
+enum err_code store_centre_certificate_keep(struct store *store, struct slice certificate, struct error *err)
+{
+    sqlite3_stmt *s;
+    TRY(db_statement(&store->db, "UPDATE bundle_state SET certificate = ?1 WHERE certificate IS NOT ?1", &s, err));
+    bind_slice(s, 1, certificate);
+    return run_alone(store, s, err);
+}
+
+enum err_code store_centre_certificate_read(struct store *store, struct buf *out, struct error *err)
+{
+    sqlite3_stmt *s;
+    bool row;
+    TRY(db_statement(&store->db, "SELECT certificate FROM bundle_state WHERE certificate IS NOT NULL", &s, err));
+    TRY(db_step(&store->db, s, &row, err));
+    if (!row) {
+        return ERR_OK;
+    }
+    struct slice certificate = column_slice(s, 0);
+    enum err_code rc = buf_append(out, certificate.data, certificate.len, err);
+    sqlite3_reset(s);
+    return rc;
+}
