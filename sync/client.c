@@ -380,7 +380,7 @@ static void client_step(struct client *c)
 }
 
 /* Last in every entry: whoever is told may call back in. */
-static void tell(struct client *c)
+void client_tell(struct client *c)
 {
     if (c->changed || c->new_ops) {
         bool new_ops = c->new_ops;
@@ -438,14 +438,14 @@ void client_allow_waiting(struct client *c, bool allowed)
         wait_begin(c);
     }
     client_step(c);
-    tell(c);
+    client_tell(c);
 }
 
 void client_wake(struct client *c, enum client_wake why)
 {
     c->woken |= 1U << why;
     client_step(c);
-    tell(c);
+    client_tell(c);
 }
 
 void client_timer(struct client *c)
@@ -453,7 +453,7 @@ void client_timer(struct client *c)
     /* one that was on its way when the exchange began is of no use any more */
     c->timer_fired = c->state != CLIENT_EXCHANGING && c->state != CLIENT_WAITING;
     client_step(c);
-    tell(c);
+    client_tell(c);
 }
 
 void client_answered(struct client *c, const struct client_answer *answer)
@@ -467,9 +467,14 @@ void client_answered(struct client *c, const struct client_answer *answer)
     }
     c->round.bytes_sent += answer->bytes_sent;
     c->round.bytes_received += answer->bytes_received;
-    c->verdict = client_judge(c, answer);
+    if (c->overtaken) {
+        c->verdict = (struct client_verdict){ .again = true };
+    } else {
+        c->verdict = client_judge(c, answer);
+    }
+    c->overtaken = false;
     client_step(c);
-    tell(c);
+    client_tell(c);
 }
 
 void client_status(const struct client *c, struct client_status *ret_status)
@@ -495,7 +500,7 @@ void client_stop(struct client *c)
     }
     move(c, CLIENT_STOPPED);
     arm(c, -1);
-    tell(c);
+    client_tell(c);
 }
 
 void client_free(struct client *c)

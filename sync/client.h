@@ -41,6 +41,7 @@
 #ifndef SYNC_CLIENT_H
 #define SYNC_CLIENT_H
 
+#include "store/bundles.h"
 #include "sync/exchange.h"
 
 #define CLIENT_BATCH_START (64 * 1024)
@@ -144,6 +145,40 @@ void client_wake(struct client *client, enum client_wake why);
 void client_timer(struct client *client);
 void client_answered(struct client *client, const struct client_answer *answer);
 void client_status(const struct client *client, struct client_status *ret_status);
+/*
+ * ---- the same exchange by files (sync/bundle.h), at any time beside the one over the network ----
+ *
+ * begin, then next until *ret_end: each gives a request of what the centre has not acknowledged as far as this replica
+ * knows, and what the replica holds, so that the centre knows what to send. Nothing changes here: a bundle may be lost.
+ */
+#define CLIENT_BUNDLE_CHAINS_MAX 64
+struct client_bundle {
+    struct store_chain chains[CLIENT_BUNDLE_CHAINS_MAX];
+    size_t chain_count;
+    size_t chain;       /* that is written */
+    uint64_t after_seq; /* what of it is written */
+    uint64_t ops;       /* written */
+};
+
+MUST_USE enum err_code client_bundle_begin(struct client *client, struct client_bundle *ret_bundle, struct error *err);
+MUST_USE enum err_code client_bundle_next(struct client *client, struct client_bundle *bundle, struct buf *out,
+                                          bool *ret_end, struct error *err);
+
+struct client_bundle_taken {
+    uint64_t new_ops;
+    bool held;      /* nothing in it was new here */
+    bool ask_again; /* this replica and the centre differ: the rest is of no use before a bundle of this one went there
+                     */
+};
+
+/*
+ * A question and its answer, from a bundle of the centre. All of it is taken in, or nothing but refusals. What is older
+ * than what was heard of the centre already is taken where it brings records, and believed in nothing else.
+ * ERR_REFUSED: it begins after what this replica holds.
+ */
+MUST_USE enum err_code client_bundle_take(struct client *client, struct slice question, struct slice answer,
+                                          struct client_bundle_taken *ret_taken, struct error *err);
+
 void client_stop(struct client *client); /* no more sends; an answer in flight is dropped; idempotent */
 void client_free(struct client *client); /* stopped and nothing in flight */
 

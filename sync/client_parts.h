@@ -63,6 +63,7 @@ struct client {
     unsigned woken; /* bits of enum client_wake, not yet acted on */
     bool timer_fired;
     bool in_flight;
+    bool overtaken; /* what was asked is no longer how things are: a bundle was taken meanwhile */
     bool stepping;
     bool changed; /* somebody has to be told, once the step is over */
     bool new_ops;
@@ -104,6 +105,17 @@ struct client {
 /* Fills client->body and client->sent with what the store says is due. wait_s above 0: the answer may be kept back. */
 MUST_USE enum err_code client_request_make(struct client *client, uint32_t wait_s, struct error *err);
 
+/* Reads about client->batch_bytes of own ops of the chain in client->sent and writes them as a segment, which
+ * client->sent then tells of; empty when there are none. */
+MUST_USE enum err_code client_segment_make(struct client *client, uint64_t after_seq, struct buf *segment,
+                                           struct error *err);
+/* The request that asks what `sync` says; replaces what is in `out`. */
+MUST_USE enum err_code client_request_write(struct client *client, const struct store_sync *sync, struct slice segment,
+                                            struct buf *out, struct error *err);
+
+/* Whoever is concerned is told what changed; last in every entry. */
+void client_tell(struct client *client);
+
 /* Takes an answer in: checks it, applies it, and says what follows. */
 struct client_verdict client_judge(struct client *client, const struct client_answer *answer);
 
@@ -111,6 +123,11 @@ struct client_verdict client_judge(struct client *client, const struct client_an
  */
 MUST_USE enum err_code client_take(struct client *client, const struct client_answer *answer,
                                    struct client_verdict *verdict);
+
+/* The same for an answer that a bundle carried, to the question in client->sent. One that is not believed says nothing
+ * of own ops that counts. */
+MUST_USE enum err_code client_take_carried(struct client *client, const struct exchange_response *response,
+                                           bool believed, struct client_verdict *verdict);
 
 /* ---- client_take.c, for client_recover.c ---- */
 

@@ -101,8 +101,17 @@ static enum err_code add_segment(struct client *c, uint64_t after_seq, struct ou
     return ERR_OK;
 }
 
-static enum err_code write_request(struct client *c, const struct store_sync *sync, struct slice segment,
-                                   struct error *err)
+enum err_code client_segment_make(struct client *c, uint64_t after_seq, struct buf *segment, struct error *err)
+{
+    struct outgoing out = { 0 };
+    op_batch_init(&out.ops);
+    enum err_code rc = add_segment(c, after_seq, &out, segment, err);
+    op_batch_fini(&out.ops);
+    return rc;
+}
+
+enum err_code client_request_write(struct client *c, const struct store_sync *sync, struct slice segment,
+                                   struct buf *out, struct error *err)
 {
     struct exchange_request request = { .incarnation = sync->incarnation,
                                         .cursor = sync->cursor,
@@ -120,8 +129,8 @@ static enum err_code write_request(struct client *c, const struct store_sync *sy
     if (request.certificate_known) {
         exchange_certificate_hash(buf_slice(&c->centre.certificate), request.certificate_hash);
     }
-    buf_clear(&c->body);
-    return exchange_request_encode(&request, &c->body, err);
+    buf_clear(out);
+    return exchange_request_encode(&request, out, err);
 }
 
 /* What the centre has been told already costs no bytes again. */
@@ -153,18 +162,15 @@ enum err_code client_request_make(struct client *c, uint32_t wait_s, struct erro
                                     .freshness = freshness_to_tell(c, &sync),
                                     .acked_seq = sync.acked_seq,
                                     .wait_s = wait_s };
-    struct outgoing out = { 0 };
     struct buf segment;
-    op_batch_init(&out.ops);
     buf_init(&segment, SEGMENT_BYTES_MAX);
     enum err_code rc = ERR_OK;
     if (sync.newest_seq > sync.acked_seq) {
-        rc = add_segment(c, sync.acked_seq, &out, &segment, err);
+        rc = client_segment_make(c, sync.acked_seq, &segment, err);
     }
     if (rc == ERR_OK) {
-        rc = write_request(c, &sync, buf_slice(&segment), err);
+        rc = client_request_write(c, &sync, buf_slice(&segment), &c->body, err);
     }
-    op_batch_fini(&out.ops);
     buf_fini(&segment);
     return rc == ERR_OK ? ERR_OK : error_wrap(err, rc, "make a request to the centre");
 }

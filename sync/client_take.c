@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "base/log.h"
+#include "store/bundles.h"
 
 enum { ANSWER_OPS_BYTES_MAX = 4 * OP_BATCH_BYTES_MAX, WENT_BACK_MAX = 4 };
 
@@ -29,6 +30,7 @@ static enum err_code take_certificate(struct client *c, const struct exchange_re
     if (parsed.role != CERTIFICATE_ROLE_CENTRE) {
         return FAIL(err, HISTORY, "check the centre's receipt: the certificate sent is not for signing receipts");
     }
+    TRY(store_centre_certificate_keep(c->store, der, err));
     buf_clear(&c->centre.certificate);
     TRY(buf_append(&c->centre.certificate, der.data, der.len, err));
     c->centre.parsed = parsed;
@@ -157,6 +159,7 @@ static struct store_exchange exchange_of(struct client *c, const struct exchange
                                     .mark_known = told || c->sent.mark_known,
                                     .mark = told ? response->mark : c->sent.mark,
                                     .clock_offset_ms = measured_offset(c, response, took_ms),
+                                    .answered_at_ms = response->answered_at_ms,
                                     .received_at_ms = c->io->wall_ms(c->io->context) };
 }
 
@@ -338,4 +341,33 @@ enum err_code client_take(struct client *c, const struct client_answer *answer, 
     }
     verdict->retry_after_ms = (int64_t)response.retry_after_s * 1000;
     return ERR_OK;
+}
+
+/* What is held already stays as it stands: positions do not go back. */
+static enum err_code pass_over_held(struct client *c, const struct exchange_response *response,
+                                    struct store_exchange *exchange, struct error *err)
+{
+    struct store_sync sync;
+    TRY(store_sync_read(c->store, &sync, err));
+    if (response->cursor <= sync.cursor) {
+        exchange->run_count = 0;
+        exchange->cursor = sync.cursor;
+        exchange->mark_known = sync.mark_known;
+        exchange->mark = sync.mark;
+    }
+    return ERR_OK;
+}
+
+enum err_code client_take_carried(struct client *c, const struct exchange_response *response, bool believed,
+                                  struct client_verdict *verdict)
+{
+    struct error *err = &verdict->error;
+    TRY(check_receipt(c, response, err));
+    SCOPED(incoming_fini) struct incoming in = { 0 };
+    TRY(decode_segments(c, response, &in, err));
+    struct store_exchange exchange = exchange_of(c, response, &in, 0);
+    exchange.clock_unmeasured = true;
+    exchange.clock_offset_ms = c->clock_offset_ms;
+    TRY(pass_over_held(c, response, &exchange, err));
+    return believed ? take_checked(c, response, &exchange, verdict) : client_apply(c, response, &exchange, err);
 }

@@ -117,6 +117,15 @@ CREATE TABLE hlc_ahead (
     PRIMARY KEY (site, kind, subject)
 ) STRICT, WITHOUT ROWID;
 
+-- What a device's newest bundle asked, for each of its incarnations: the next bundle for it answers that.
+CREATE TABLE bundle_question (
+    device       INTEGER NOT NULL REFERENCES device (id),
+    incarnation  INTEGER NOT NULL,
+    made_at      INTEGER NOT NULL,                  -- by the device's clock
+    question     BLOB NOT NULL,                     -- a request of an exchange, without records
+    PRIMARY KEY (device, incarnation)
+) STRICT, WITHOUT ROWID;
+
 -- What the operator has to look at: a device whose history does not fit what is held.
 CREATE TABLE incident (
     id           INTEGER PRIMARY KEY,

@@ -5,7 +5,7 @@
 
 #include "store/centre/tables.h"
 
-enum { SCHEMA_VERSION = 2 };
+enum { SCHEMA_VERSION = 3 };
 
 static const char *const upgrades[] = {
     /* what shows that a device's files were put back, and clocks that ran ahead */
@@ -14,6 +14,9 @@ static const char *const upgrades[] = {
     "STRICT, WITHOUT ROWID;"
     "CREATE TABLE hlc_ahead (site INTEGER NOT NULL, kind INTEGER NOT NULL, subject BLOB NOT NULL, "
     "hlc INTEGER NOT NULL, PRIMARY KEY (site, kind, subject)) STRICT, WITHOUT ROWID;",
+    /* exchange by files */
+    "CREATE TABLE bundle_question (device INTEGER NOT NULL REFERENCES device (id), incarnation INTEGER NOT NULL, "
+    "made_at INTEGER NOT NULL, question BLOB NOT NULL, PRIMARY KEY (device, incarnation)) STRICT, WITHOUT ROWID;",
 };
 
 extern const unsigned char centre_schema[];

@@ -23,6 +23,7 @@ struct answering {
     struct exchange_request request;
     int64_t now_ms;
     struct centre_held held;
+    struct centre_appended appended;
     struct centre_refused refused[EXCHANGE_REFUSALS_MAX];
     struct buf segments; /* one behind the other */
     size_t segment_ends[CENTRE_PAGE_AUTHORS_MAX];
@@ -67,7 +68,6 @@ static enum err_code check_fits(struct answering *a, const struct store_run *run
 static enum err_code take_segment(struct answering *a)
 {
     struct segment segment;
-    struct centre_appended appended;
     TRY(segment_decode(a->request.segment, a->request.stream, &segment, a->err));
     enum err_code rc = ERR_OK;
     if (segment.run.ops.count == 0 || segment.run.ops.ops[0].id.incarnation != a->request.incarnation) {
@@ -76,14 +76,14 @@ static enum err_code take_segment(struct answering *a)
     rc = rc != ERR_OK ? rc : check_fits(a, &segment.run);
     if (rc == ERR_OK) {
         rc = centre_append(a->centre->store, &a->device.site, &a->certificate, a->peer, &segment.run, a->now_ms,
-                           &appended, a->err);
+                           &a->appended, a->err);
     }
     segment_fini(&segment);
     TRY(rc);
-    a->held = appended.held;
-    if (appended.result != CENTRE_APPENDED) {
-        log_mismatch(a, appended.result == CENTRE_FORK ? "device_history_forked" : "device_history_has_gap",
-                     appended.held.seq);
+    a->held = a->appended.held;
+    if (a->appended.result != CENTRE_APPENDED) {
+        log_mismatch(a, a->appended.result == CENTRE_FORK ? "device_history_forked" : "device_history_has_gap",
+                     a->appended.held.seq);
     }
     return ERR_OK;
 }
@@ -249,7 +249,8 @@ static enum err_code take_freshness(struct answering *a)
     return ERR_OK;
 }
 
-static enum err_code answer(struct answering *a, struct buf *out)
+/* What the device sends, kept. */
+static enum err_code take(struct answering *a)
 {
     struct centre_store *store = a->centre->store;
     if (memcmp(a->request.stream, a->device.site.stream, STREAM_ID_BYTES) != 0) {
@@ -265,7 +266,12 @@ static enum err_code answer(struct answering *a, struct buf *out)
     if (a->device.last_seen_at_ms == OP_TIME_NONE || a->now_ms - a->device.last_seen_at_ms > SEEN_EVERY_MS) {
         TRY(centre_device_seen(store, a->device.id, a->now_ms, a->err));
     }
-    TRY(take_freshness(a));
+    return take_freshness(a);
+}
+
+/* What the device is told. */
+static enum err_code tell(struct answering *a, struct buf *out)
+{
     TRY(tell_refusals(a));
     TRY(read_page(a));
     struct centre_site site = a->device.site;
@@ -286,6 +292,22 @@ static bool tells_nothing_new(const struct answering *a)
            response->centre_certificate.len == 0 && response->fresher_counter == 0 && !response->mark_known;
 }
 
+static enum err_code answering_new(struct centre *centre, struct slice peer, int64_t now_ms, struct answering **ret,
+                                   struct error *err)
+{
+    struct answering *a = calloc(1, sizeof(*a));
+    if (a == NULL) {
+        return FAIL(err, NO_MEMORY, "answer an exchange");
+    }
+    a->centre = centre;
+    a->peer = peer;
+    a->now_ms = now_ms;
+    a->err = err;
+    buf_init(&a->segments, EXCHANGE_RESPONSE_MAX);
+    *ret = a;
+    return ERR_OK;
+}
+
 enum err_code centre_exchange(struct centre *centre, struct slice peer, struct slice request, int64_t now_ms,
                               struct buf *ret_response, struct error *err)
 {
@@ -296,18 +318,12 @@ enum err_code centre_exchange(struct centre *centre, struct slice peer, struct s
 enum err_code centre_exchange_or_wait(struct centre *centre, struct slice peer, struct slice request, int64_t now_ms,
                                       struct centre_wait *ret_wait, struct buf *ret_response, struct error *err)
 {
-    SCOPED(answering_free) struct answering *a = calloc(1, sizeof(*a));
-    if (a == NULL) {
-        return FAIL(err, NO_MEMORY, "answer an exchange");
-    }
-    a->centre = centre;
-    a->peer = peer;
-    a->now_ms = now_ms;
-    a->err = err;
-    buf_init(&a->segments, EXCHANGE_RESPONSE_MAX);
+    SCOPED(answering_free) struct answering *a = NULL;
+    TRY(answering_new(centre, peer, now_ms, &a, err));
     TRY(peer_device(centre, peer, now_ms, &a->certificate, &a->device, err));
     TRY(exchange_request_decode(request, &a->request, err));
-    TRY(answer(a, ret_response));
+    TRY(take(a));
+    TRY(tell(a, ret_response));
     *ret_wait = (struct centre_wait){ .s = tells_nothing_new(a) ? a->request.wait_s : 0,
                                       .site = a->device.site.id,
                                       .head = a->response.head };
@@ -324,6 +340,35 @@ bool centre_wait_is_over(struct centre *centre, const struct centre_wait *wait)
 uint64_t centre_news(const struct centre *centre)
 {
     return centre_store_news(centre->store);
+}
+
+enum err_code exchange_take(struct centre *centre, struct slice peer, const struct exchange_request *request,
+                            int64_t now_ms, struct centre_appended *ret_appended, struct error *err)
+{
+    SCOPED(answering_free) struct answering *a = NULL;
+    TRY(answering_new(centre, peer, now_ms, &a, err));
+    TRY(peer_device(centre, peer, now_ms, &a->certificate, &a->device, err));
+    a->request = *request;
+    TRY(take(a));
+    *ret_appended = a->appended;
+    return ERR_OK;
+}
+
+enum err_code exchange_tell(struct centre *centre, const struct exchange_peer *peer,
+                            const struct exchange_request *request, int64_t now_ms, struct buf *out,
+                            struct exchange_told *ret_told, struct error *err)
+{
+    SCOPED(answering_free) struct answering *a = NULL;
+    TRY(answering_new(centre, peer->certificate, now_ms, &a, err));
+    a->device = *peer->device;
+    a->request = *request;
+    TRY(centre_held(centre->store, &a->device.site, a->device.device, request->incarnation, &a->held, err));
+    TRY(tell(a, out));
+    *ret_told = (struct exchange_told){ .cursor = a->response.cursor,
+                                        .head = a->response.head,
+                                        .segments = a->response.segment_count,
+                                        .more = a->response.more };
+    return ERR_OK;
 }
 
 int centre_status_of(enum err_code code)

@@ -69,6 +69,29 @@ bool authorities_issued_before(const struct centre *centre, struct slice certifi
 /* The signing certificate for the owner of this one: of the authority that he knows. */
 struct slice signing_certificate_for(const struct centre *centre, struct slice peer, int64_t now_ms);
 
+/* ---- exchange_centre.c: the two halves of an exchange, for bundles ---- */
+
+/* Keeps what a request brings, as centre_exchange does. */
+MUST_USE enum err_code exchange_take(struct centre *centre, struct slice peer, const struct exchange_request *request,
+                                     int64_t now_ms, struct centre_appended *ret_appended, struct error *err);
+
+struct exchange_told {
+    uint64_t cursor;
+    uint64_t head;
+    size_t segments;
+    bool more;
+};
+
+struct exchange_peer {
+    const struct centre_device *device;
+    struct slice certificate;
+};
+
+/* Appends the answer to a request of a device that was looked up, as of now. */
+MUST_USE enum err_code exchange_tell(struct centre *centre, const struct exchange_peer *peer,
+                                     const struct exchange_request *request, int64_t now_ms, struct buf *out,
+                                     struct exchange_told *ret_told, struct error *err);
+
 /* ---- enrolment.c: the one-time code and its hash ---- */
 
 MUST_USE enum err_code code_make(struct centre *centre, char out[ENROLMENT_CODE_SIZE], uint8_t ret_hash[SHA256_BYTES],
