@@ -82,6 +82,19 @@ static enum err_code keep_seeds(struct store *store, const struct author *author
     return ERR_OK;
 }
 
+/* From this op on the block has no seed. */
+static enum err_code drop_seed(struct store *store, const struct author *author, struct run_seeds *seeds, uint64_t seq,
+                               struct error *err)
+{
+    uint64_t block = op_salt_block(seq);
+    for (size_t i = 0; i < seeds->count; i++) {
+        if (seeds->blocks[i] == block) {
+            seeds->blocks[i] = UINT64_MAX;
+        }
+    }
+    return salts_spread(store, author->id, block, err);
+}
+
 static bool seeded(const struct run_seeds *seeds, uint64_t seq)
 {
     uint64_t block = op_salt_block(seq);
@@ -116,9 +129,31 @@ static void follow_clock(struct store *store, uint64_t hlc, int64_t now_ms)
     }
 }
 
-static enum err_code take_op(struct store *store, struct author *author, const struct op *op, bool salted,
-                             int64_t received_at_ms, struct store_applied *applied, struct error *err)
+/* One that an erasure covers is kept as if it had come erased. */
+static enum err_code keep_op(struct store *store, struct author *author, struct op *op, struct run_seeds *seeds,
+                             int64_t received_at_ms, bool *ret_admitted, struct error *err)
 {
+    struct error reason;
+    enum err_code admitted;
+    bool covered;
+    TRY(erasure_find(store, op, author->writer, &covered, err));
+    op->erased |= covered;
+    if (op->erased) {
+        TRY(drop_seed(store, author, seeds, op->id.seq, err));
+    }
+    TRY(oplog_admit(store, author, op, &admitted, &reason, err));
+    *ret_admitted = admitted == ERR_OK;
+    return oplog_insert(store, author, op, buf_slice(&store->header), seeded(seeds, op->id.seq),
+                        admitted == ERR_OK ? NULL : reason.message, received_at_ms, err);
+}
+
+static enum err_code take_op(struct store *store, struct author *author, const struct op *offered,
+                             struct run_seeds *seeds, int64_t received_at_ms, struct store_applied *applied,
+                             struct error *err)
+{
+    struct op taken = *offered;
+    struct op *op = &taken;
+    bool admitted;
     if (memcmp(op->stream, store->stream, STREAM_ID_BYTES) != 0 || op->id.seq > author->newest_seq + 1) {
         return FAIL(err, HISTORY, "take record %llu of a device: %llu comes next", (unsigned long long)op->id.seq,
                     (unsigned long long)author->newest_seq + 1);
@@ -128,16 +163,12 @@ static enum err_code take_op(struct store *store, struct author *author, const s
     if (op->id.seq <= author->newest_seq) {
         return same_as_held(store, author, op->id.seq, err);
     }
-    struct error reason;
-    enum err_code admitted;
-    TRY(oplog_admit(store, author, op, &admitted, &reason, err));
-    const char *quarantine = admitted == ERR_OK ? NULL : reason.message;
-    TRY(oplog_insert(store, author, op, buf_slice(&store->header), salted, quarantine, received_at_ms, err));
+    TRY(keep_op(store, author, op, seeds, received_at_ms, &admitted, err));
     author->newest_seq = op->id.seq;
     op_link_next(author->newest_link, buf_slice(&store->header), author->newest_link);
     follow_clock(store, op->hlc, received_at_ms);
     applied->new_ops++;
-    if (admitted != ERR_OK) {
+    if (!admitted) {
         applied->quarantined++;
         return ERR_OK;
     }
@@ -188,7 +219,7 @@ static enum err_code take_ops(struct store *store, struct author *author, const 
     uint64_t held = author->newest_seq;
     for (size_t i = 0; i < run->ops.count; i++) {
         const struct op *op = &run->ops.ops[i];
-        TRY(take_op(store, author, op, seeded(&seeds, op->id.seq), received_at_ms, applied, err));
+        TRY(take_op(store, author, op, &seeds, received_at_ms, applied, err));
         /* A signature over what was held before adds nothing: its link is not at hand, and a newer one will cover it.
          */
         if (op->id.seq == run->signed_seq && op->id.seq > held) {
@@ -329,11 +360,14 @@ static enum err_code refuse(struct store *store, uint32_t incarnation, uint64_t 
         return ERR_OK;
     }
     int64_t key = op_key(chain.author.id, seq);
-    TRY(db_statement(&store->db, "SELECT header, salt, body FROM op WHERE id = ?1 AND quarantine IS NULL", &s, err));
+    TRY(db_statement(&store->db,
+                     "SELECT header, salt, body FROM op WHERE id = ?1 AND quarantine IS NULL "
+                     "AND body IS NOT NULL",
+                     &s, err));
     bind_int(s, 1, key);
     TRY(db_step(&store->db, s, &row, err));
     if (!row) {
-        return ERR_OK; /* known already */
+        return ERR_OK; /* known already, or erased since: what was wrong with it is gone */
     }
     struct op op;
     struct op_id supersedes[OP_SUPERSEDES_MAX];

@@ -359,8 +359,14 @@ static enum err_code put_op(struct store *store, struct issuing *issuing, const 
     struct author *chain = &issuing->chain;
     enum err_code admitted;
     struct error reason;
+    bool written = false;
     seed_again(old, old_header, fresh);
     if (!op->erased) {
+        TRY(salts_are_written(store, chain->id, op_salt_block(issuing->next_seq), &written, err));
+    }
+    if (written) {
+        memcpy(seed, fresh, sizeof(seed));
+    } else if (!op->erased) {
         TRY(oplog_seed_own(store, chain, op_salt_block(issuing->next_seq), fresh, seed, err));
     }
     TRY(op_number(store, chain, issuing->next_seq, seed, op, err));
@@ -369,7 +375,7 @@ static enum err_code put_op(struct store *store, struct issuing *issuing, const 
     }
     *ret_done = true;
     TRY(oplog_admit(store, chain, op, &admitted, &reason, err));
-    return op_append(store, chain, op, admitted == ERR_OK ? NULL : reason.message, issuing->now_ms, err);
+    return op_append(store, chain, op, !written, admitted == ERR_OK ? NULL : reason.message, issuing->now_ms, err);
 }
 
 static enum err_code issue_op(struct store *store, struct issuing *issuing, const struct op *old,

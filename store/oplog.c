@@ -125,7 +125,7 @@ enum err_code oplog_insert(struct store *store, const struct author *author, con
     return db_run(&store->db, s, err);
 }
 
-/* Are STORE_SUBJECT_OPS_MAX of the author's ops about the subject held? */
+/* Are STORE_SUBJECT_OPS_MAX of the author's ops about the subject before it held? */
 static enum err_code is_full(struct store *store, const struct author *author, const struct op *op, bool *ret_full,
                              struct error *err)
 {
@@ -150,7 +150,7 @@ static enum err_code is_full(struct store *store, const struct author *author, c
         bind_blob(s, 1, op->subject, op->subject_len);
     }
     bind_int(s, at++, op_key(author->id, 0));
-    bind_int(s, at++, op_key(author->id, OP_SEQ_MAX));
+    bind_int(s, at++, op_key(author->id, op->id.seq - 1));
     bind_int(s, at, STORE_SUBJECT_OPS_MAX - 1);
     TRY(db_step(&store->db, s, ret_full, err));
     sqlite3_reset(s);
@@ -162,6 +162,9 @@ enum err_code oplog_admit(struct store *store, const struct author *author, cons
 {
     bool full;
     *ret_admitted = record_admit(op, author->writer, reason);
+    if (*ret_admitted == ERR_OK && op->kind == KIND_ERASURE) {
+        TRY(erasure_admit(store, author->writer, op, ret_admitted, reason, err));
+    }
     if (*ret_admitted != ERR_OK || op->id.seq <= STORE_SUBJECT_OPS_MAX) {
         return ERR_OK; /* there cannot be so many yet */
     }
@@ -173,8 +176,8 @@ enum err_code oplog_admit(struct store *store, const struct author *author, cons
     return ERR_OK;
 }
 
-static enum err_code seed_find(struct store *store, int64_t author, uint64_t block, uint8_t ret_seed[OP_SEED_BYTES],
-                               bool *ret_found, struct error *err)
+enum err_code oplog_seed_find(struct store *store, int64_t author, uint64_t block, uint8_t ret_seed[OP_SEED_BYTES],
+                              bool *ret_found, struct error *err)
 {
     sqlite3_stmt *s;
     TRY(db_statement(&store->db, "SELECT seed FROM salt_seed WHERE author = ?1 AND block = ?2", &s, err));
@@ -186,6 +189,14 @@ static enum err_code seed_find(struct store *store, int64_t author, uint64_t blo
         sqlite3_reset(s);
     }
     return ERR_OK;
+}
+
+enum err_code oplog_release(struct store *store, int64_t key, struct error *err)
+{
+    sqlite3_stmt *s;
+    TRY(db_statement(&store->db, "UPDATE op SET quarantine = NULL WHERE id = ?1", &s, err));
+    bind_int(s, 1, key);
+    return db_run(&store->db, s, err);
 }
 
 static enum err_code seed_insert(struct store *store, int64_t author, uint64_t block, const uint8_t seed[OP_SEED_BYTES],
@@ -204,7 +215,15 @@ enum err_code oplog_seed_keep(struct store *store, int64_t author, uint64_t bloc
 {
     uint8_t held[OP_SEED_BYTES];
     bool found;
-    TRY(seed_find(store, author, block, held, &found, err));
+    bool erased = false;
+    TRY(oplog_seed_find(store, author, block, held, &found, err));
+    if (!found) {
+        TRY(block_has_erased(store, author, block, &erased, err));
+    }
+    if (erased) {
+        *ret_same = false; /* an erased op's salt may come from it */
+        return ERR_OK;
+    }
     if (!found) {
         TRY(seed_insert(store, author, block, seed, err));
     }
@@ -216,7 +235,7 @@ enum err_code oplog_seed_own(struct store *store, const struct author *author, u
                              uint8_t ret_seed[OP_SEED_BYTES], struct error *err)
 {
     bool found;
-    TRY(seed_find(store, author->id, block, ret_seed, &found, err));
+    TRY(oplog_seed_find(store, author->id, block, ret_seed, &found, err));
     if (found) {
         return ERR_OK;
     }
@@ -235,7 +254,7 @@ enum err_code store_salt_seed(struct store *store, const uint8_t device[DEVICE_I
     bool found;
     TRY(oplog_author_find(store, device, incarnation, &author, &found, err));
     if (found) {
-        TRY(seed_find(store, author.id, block, ret_seed, &found, err));
+        TRY(oplog_seed_find(store, author.id, block, ret_seed, &found, err));
     }
     return found ? ERR_OK : FAIL(err, NOT_FOUND, "find the seed of salt block %llu", (unsigned long long)block);
 }
@@ -250,7 +269,7 @@ static enum err_code row_salt(struct store *store, int64_t key, struct op *op, s
 {
     uint8_t seed[OP_SEED_BYTES];
     bool found;
-    TRY(seed_find(store, op_key_author(key), op_salt_block(op->id.seq), seed, &found, err));
+    TRY(oplog_seed_find(store, op_key_author(key), op_salt_block(op->id.seq), seed, &found, err));
     if (!found) {
         return oplog_damaged(key, err);
     }

@@ -11,6 +11,7 @@ static const char *const calendar_codes[] = { "england_wales", "scotland", NULL 
 static const char *const served_codes[] = { "post", "hand", "email", NULL };
 static const char *const purpose_codes[] = { "jcp_appointment", "signing", "interview", NULL };
 static const char *const decision_codes[] = { "adverse", "non_adverse", "reserved", "cancelled", NULL };
+static const char *const ground_codes[] = { "retention", "right", NULL };
 static const char *const referral_status_codes[] = {
     "received",      "acknowledged", "accepted",  "declined",    "paused", "started",
     "did_not_start", "withdrawn",    "completed", "ended_early", NULL
@@ -144,6 +145,23 @@ static const struct field decision_fields[] = {
     TEXT(5, "note", NOTE_MAX_BYTES),
 };
 
+#define NAMED(number, name, max)                                                                                       \
+    {                                                                                                                  \
+        (number), (name), FIELD_TEXT, (max), true, NULL                                                                \
+    }
+
+static const struct field erasure_fields[] = {
+    INT(1, "kind", INT32_MAX, true), /* of what is erased */
+    CODE(2, "ground", true, ground_codes),   NAMED(3, "decided_by", NAME_MAX_BYTES),
+    NAMED(4, "reason", NAME_MAX_BYTES), /* a reference; it names nobody whose record goes */
+    TEXT(5, "confirmed_by", NAME_MAX_BYTES),
+};
+
+static const struct field overwrite_review_fields[] = {
+    INT(1, "kind", INT32_MAX, true),
+    INT(2, "field", INT32_MAX, true),
+};
+
 #define KIND(number, name, writers, subject_len, fields)                                                               \
     {                                                                                                                  \
         (number), (name), (writers), (subject_len), (fields), ARRAY_LEN(fields)                                        \
@@ -160,6 +178,8 @@ static const struct kind kinds[] = {
     KIND(KIND_CAPACITY_STATEMENT, "capacity_statement", WRITER_ORGANISATION, OP_ENTITY_BYTES, capacity_fields),
     KIND(KIND_APPOINTMENT, "appointment", WRITER_CENTRE, OP_ENTITY_BYTES, appointment_fields),
     KIND(KIND_DECISION, "decision", WRITER_CENTRE, OP_ENTITY_BYTES, decision_fields),
+    KIND(KIND_ERASURE, "erasure", WRITER_ORGANISATION | WRITER_CENTRE, OP_ENTITY_BYTES, erasure_fields),
+    KIND(KIND_OVERWRITE_REVIEW, "overwrite_review", WRITER_ORGANISATION, OP_ENTITY_BYTES, overwrite_review_fields),
 };
 
 const struct kind *kind_by_number(uint32_t number)
@@ -482,6 +502,62 @@ static enum err_code check_session(const struct op *op, struct error *err)
                : FAIL(err, INVALID, "take a record of a session: its day is out of range");
 }
 
+/* ---- who may write what ---- */
+
+/* An erasure of sessions may be of one of them alone. */
+static bool subject_fits(const struct op *op, const struct kind *kind)
+{
+    return op->subject_len == kind->subject_len || (op->kind == KIND_ERASURE && op->subject_len == OP_SESSION_BYTES);
+}
+
+static bool is_complete(uint32_t kind)
+{
+    return kind == KIND_ATTENDANCE || kind == KIND_ERASURE || kind == KIND_OVERWRITE_REVIEW;
+}
+
+static enum err_code admit_erasure(const struct op *op, const struct record *record, enum record_writer writer,
+                                   struct error *err)
+{
+    const struct kind *kind = kind_by_number((uint32_t)number_or(record, "kind", 0));
+    if (kind == NULL) {
+        return FAIL(err, UNSUPPORTED, "take an erasure of records of a kind that this version does not know");
+    }
+    if (kind->number == KIND_ERASURE || kind->number == KIND_OVERWRITE_REVIEW) {
+        return FAIL(err, REFUSED, "take an erasure of an erasure or a review: that something went stays known");
+    }
+    if ((kind->writers & (unsigned)writer) == 0) {
+        return FAIL(err, REFUSED, "take an erasure of a %s by %s: only who may write it may erase it", kind->name,
+                    writer == WRITER_CENTRE ? "the centre" : "an organisation");
+    }
+    if ((op->subject_len == OP_SESSION_BYTES) != (kind->number == KIND_ATTENDANCE)) {
+        return FAIL(err, INVALID, "take an erasure of a %s: its subject is of another kind", kind->name);
+    }
+    if (op->supersedes_count > 1) {
+        return FAIL(err, INVALID, "take an erasure: it names %zu records, expected one at most", op->supersedes_count);
+    }
+    return ERR_OK;
+}
+
+/* What no single field shows, and what stands in the header. */
+static enum err_code admit_content(const struct op *op, const struct record *record, enum record_writer writer,
+                                   struct error *err)
+{
+    switch (op->kind) {
+    case KIND_ATTENDANCE: /* guard rail 6: a correction says why, whoever wrote it */
+        return op->supersedes_count == 0 || record->values[kind_field_index(record->kind, "note")].text.len > 0
+                   ? ERR_OK
+                   : FAIL(err, REFUSED, "take a correction without a note: say why the record changes");
+    case KIND_ERASURE:
+        return admit_erasure(op, record, writer, err);
+    case KIND_OVERWRITE_REVIEW:
+        return op->supersedes_count == 2
+                   ? ERR_OK
+                   : FAIL(err, INVALID, "take a review of an overwrite: it names two records, the old and the new");
+    default:
+        return ERR_OK;
+    }
+}
+
 enum err_code record_admit(const struct op *op, enum record_writer writer, struct error *err)
 {
     const struct kind *kind = kind_by_number(op->kind);
@@ -493,22 +569,70 @@ enum err_code record_admit(const struct op *op, enum record_writer writer, struc
                     writer == WRITER_CENTRE ? "the centre" : "an organisation",
                     writer == WRITER_CENTRE ? "the organisation" : "the centre");
     }
-    if (op->subject_len != kind->subject_len) {
+    if (!subject_fits(op, kind)) {
         return FAIL(err, INVALID, "take a %s: its subject has %u bytes, expected %u", kind->name, op->subject_len,
                     kind->subject_len);
     }
     TRY(check_session(op, err));
     if (op->erased) {
-        return ERR_OK;
+        return op->kind == KIND_ERASURE ? FAIL(err, INVALID, "take an erasure without its content") : ERR_OK;
     }
     struct record record;
     if (record_decode(kind, op->body, &record, err) != ERR_OK ||
-        record_check(&record, op->kind == KIND_ATTENDANCE, err) != ERR_OK) {
+        record_check(&record, is_complete(op->kind), err) != ERR_OK) {
         return error_wrap(err, ERR_INVALID, "take a %s", kind->name);
     }
-    /* guard rail 6: a correction says why, whoever wrote it */
-    if (op->kind == KIND_ATTENDANCE && op->supersedes_count > 0 && record_value(&record, "note")->text.len == 0) {
-        return FAIL(err, REFUSED, "take a correction without a note: say why the record changes");
+    return admit_content(op, &record, writer, err);
+}
+
+/* ---- erasures ---- */
+
+enum err_code erasure_read(const struct op *op, enum record_writer writer, struct erasure *ret_erasure,
+                           struct error *err)
+{
+    struct record record;
+    CHECK(op->kind == KIND_ERASURE && op->supersedes_count <= 1);
+    TRY(record_decode(kind_by_number(KIND_ERASURE), op->body, &record, err));
+    struct erasure erasure = { .kind = (uint32_t)number_or(&record, "kind", 0),
+                               .writer = writer,
+                               .subject_len = op->subject_len,
+                               .hlc = op->hlc,
+                               .one = op->supersedes_count == 1 };
+    memcpy(erasure.subject, op->subject, op->subject_len);
+    if (erasure.one) {
+        erasure.op = op->supersedes[0];
     }
+    *ret_erasure = erasure;
     return ERR_OK;
+}
+
+bool erasure_kind_covers(uint32_t kind, uint32_t op_kind)
+{
+    return kind == op_kind || (kind == KIND_REFERRAL && op_kind == KIND_REFERRAL_EVENT) ||
+           (kind == KIND_PLACEMENT && op_kind == KIND_ATTENDANCE);
+}
+
+static bool is_about(const struct erasure *erasure, const struct op *op)
+{
+    bool within = op->subject_len == erasure->subject_len ||
+                  (op->subject_len == OP_SESSION_BYTES && erasure->subject_len == OP_ENTITY_BYTES);
+    return within && memcmp(op->subject, erasure->subject, erasure->subject_len) == 0;
+}
+
+bool erasure_covers(const struct erasure *erasure, const struct op *op, enum record_writer writer)
+{
+    return writer == erasure->writer && op->hlc < erasure->hlc && erasure_kind_covers(erasure->kind, op->kind) &&
+           is_about(erasure, op) && (!erasure->one || op_id_compare(&op->id, &erasure->op) == 0);
+}
+
+enum err_code erasure_fits(const struct erasure *erasure, const struct op *named, enum record_writer writer,
+                           struct error *err)
+{
+    if (writer != erasure->writer) {
+        return FAIL(err, REFUSED, "take an erasure: the record that it names was written by %s",
+                    writer == WRITER_CENTRE ? "the centre" : "an organisation");
+    }
+    return erasure_covers(erasure, named, writer)
+               ? ERR_OK
+               : FAIL(err, REFUSED, "take an erasure: the record that it names is of another kind, subject or time");
 }

@@ -20,9 +20,15 @@ enum record_kind {
     KIND_ATTENDANCE = 5, /* subject: the session */
     KIND_NOTICE = 6,
     KIND_CAPACITY_STATEMENT = 7,
-    KIND_APPOINTMENT = 8, /* the centre's only: JCP appointment or signing time */
-    KIND_DECISION = 9,    /* the centre's only */
+    KIND_APPOINTMENT = 8,       /* the centre's only: JCP appointment or signing time */
+    KIND_DECISION = 9,          /* the centre's only */
+    KIND_ERASURE = 10,          /* subject: what loses its bodies; see erasure_read */
+    KIND_OVERWRITE_REVIEW = 11, /* subject: the record; names the op whose value went and the one that took its place */
 };
+
+/* Raised whenever record_admit takes what it refused before, or knows another kind: what was set aside by an older
+ * version is then judged again. */
+#define RECORD_RULES 2
 
 enum record_writer { WRITER_ORGANISATION = 1, WRITER_CENTRE = 2 };
 
@@ -94,5 +100,32 @@ MUST_USE enum err_code record_decode(const struct kind *kind, struct slice body,
  * folded); ERR_INVALID: the body is not as specified. An erased body of a known kind is allowed.
  */
 MUST_USE enum err_code record_admit(const struct op *op, enum record_writer writer, struct error *err);
+
+/*
+ * What an erasure takes the bodies of: every op of its kind about its subject (of a referral its events too, of a
+ * placement the assertions about its sessions), or the one op that it supersedes; only of its own side (an
+ * organisation's those of organisations, the centre's its own), only before its own logical time, and never of another
+ * erasure. Nothing of it is in a body that could be erased, so that every replica comes to the same whatever arrived
+ * first.
+ */
+struct erasure {
+    uint32_t kind;
+    enum record_writer writer;
+    uint8_t subject[OP_SUBJECT_MAX];
+    uint8_t subject_len;
+    uint64_t hlc;
+    bool one; /* only `op` */
+    struct op_id op;
+};
+
+/* Of an op that record_admit allows. */
+MUST_USE enum err_code erasure_read(const struct op *op, enum record_writer writer, struct erasure *ret_erasure,
+                                    struct error *err);
+bool erasure_covers(const struct erasure *erasure, const struct op *op, enum record_writer writer);
+/* The kinds whose ops an erasure of `kind` covers are those for which this is true. */
+bool erasure_kind_covers(uint32_t kind, uint32_t op_kind);
+/* The op that it names is held, and is none that it may erase: it never takes effect. ERR_REFUSED says why. */
+MUST_USE enum err_code erasure_fits(const struct erasure *erasure, const struct op *named, enum record_writer writer,
+                                    struct error *err);
 
 #endif

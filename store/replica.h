@@ -64,6 +64,7 @@ struct store {
     uint8_t stream[STREAM_ID_BYTES];
     struct author self; /* of new ops */
     uint64_t newest_hlc;
+    bool erasing; /* there is an erasure: what comes may be covered by it */
     struct known_link known_link;
     struct buf header; /* scratch */
     struct buf body;   /* scratch */
@@ -101,7 +102,7 @@ MUST_USE enum err_code oplog_author_sign(struct store *store, const struct autho
 MUST_USE enum err_code oplog_insert(struct store *store, const struct author *author, const struct op *op,
                                     struct slice header, bool salted, const char *quarantine, int64_t received_at_ms,
                                     struct error *err);
-/* Keeps a block's seed; false when another is held already. */
+/* Keeps a block's seed; false when another is held already, or an op of the block is erased. */
 MUST_USE enum err_code oplog_seed_keep(struct store *store, int64_t author, uint64_t block,
                                        const uint8_t seed[OP_SEED_BYTES], bool *ret_same, struct error *err);
 /* Of a chain of ours: the held seed of a block, or `fresh` (NULL: a random one), which is kept. */
@@ -119,6 +120,12 @@ MUST_USE enum err_code oplog_row(struct store *store, sqlite3_stmt *statement, i
  */
 MUST_USE enum err_code oplog_admit(struct store *store, const struct author *author, const struct op *op,
                                    enum err_code *ret_admitted, struct error *reason, struct error *err);
+
+/* It counts from now on. */
+MUST_USE enum err_code oplog_release(struct store *store, int64_t key, struct error *err);
+
+MUST_USE enum err_code oplog_seed_find(struct store *store, int64_t author, uint64_t block,
+                                       uint8_t ret_seed[OP_SEED_BYTES], bool *ret_found, struct error *err);
 
 MUST_USE enum err_code oplog_damaged(int64_t key, struct error *err);
 
@@ -148,14 +155,54 @@ MUST_USE enum err_code chain_begin(struct store *store, struct error *err);
 /* ---- store/write.c ---- */
 
 /*
- * Gives an op the number `seq` of a chain of ours, and what follows from it; its salt comes from the block's `seed`.
+ * Gives an op the number `seq` of a chain of ours, and what follows from it; its salt comes from the block's `seed`, or
+ * is what it has (seed NULL).
  * Its header is left in store->header.
  */
-MUST_USE enum err_code op_number(struct store *store, const struct author *author, uint64_t seq,
-                                 const uint8_t seed[OP_SEED_BYTES], struct op *op, struct error *err);
-/* Appends it, with the header as op_number left it, to the chain that it was numbered for. */
-MUST_USE enum err_code op_append(struct store *store, struct author *author, const struct op *op,
+MUST_USE enum err_code op_number(struct store *store, const struct author *author, uint64_t seq, const uint8_t *seed,
+                                 struct op *op, struct error *err);
+/* Appends it, with the header as op_number left it, to the chain that it was numbered for. `salted` as oplog_insert. */
+MUST_USE enum err_code op_append(struct store *store, struct author *author, const struct op *op, bool salted,
                                  const char *quarantine, int64_t now_ms, struct error *err);
+
+/* Appends an entry's op as it stands, with the next number of the chain in which this copy records; op->hlc is what it
+ * has to come after. Its id is filled in. */
+MUST_USE enum err_code op_record(struct store *store, struct op *op, int64_t now_ms, struct error *err);
+/* At the end of a transaction that recorded something. */
+MUST_USE enum err_code op_recorded(struct store *store, struct error *err);
+
+/* ---- store/erase.c ---- */
+
+/* The seed of a block goes; the ops of it that still have a body get their salts written out. */
+MUST_USE enum err_code salts_spread(struct store *store, int64_t author, uint64_t block, struct error *err);
+/* The block has no seed, and may get none: an op of it has its salt written out. */
+MUST_USE enum err_code salts_are_written(struct store *store, int64_t author, uint64_t block, bool *ret_written,
+                                         struct error *err);
+MUST_USE enum err_code block_has_erased(struct store *store, int64_t author, uint64_t block, bool *ret_has,
+                                        struct error *err);
+
+/* From now on nothing that it covers has a body here. */
+MUST_USE enum err_code erasure_fold(struct store *store, int64_t key, const struct op *op, struct error *err);
+MUST_USE enum err_code erasure_fold_out(struct store *store, int64_t key, struct error *err);
+/* The op that an erasure names is held and is none that it may erase: *ret_admitted says so. */
+MUST_USE enum err_code erasure_admit(struct store *store, enum record_writer writer, const struct op *op,
+                                     enum err_code *ret_admitted, struct error *reason, struct error *err);
+/* The body of an op that is held goes, whatever covers it. */
+MUST_USE enum err_code erasure_take(struct store *store, int64_t key, struct error *err);
+/* The keys (int64_t) of ops held among which are all that it covers; and what one of them is, counted. */
+MUST_USE enum err_code erasure_candidates(struct store *store, const struct erasure *erasure, struct buf *keys,
+                                          struct error *err);
+MUST_USE enum err_code erasure_count(struct store *store, const struct erasure *erasure, int64_t key,
+                                     struct store_erasable *counts, struct error *err);
+/* Is there an erasure that covers this op? */
+MUST_USE enum err_code erasure_find(struct store *store, const struct op *op, enum record_writer writer,
+                                    bool *ret_covered, struct error *err);
+/* Raises op->hlc to that of the erasures about its subject: what is recorded after them stays. */
+MUST_USE enum err_code erasure_before(struct store *store, struct op *op, struct error *err);
+
+/* ---- store/quarantine.c: once the tables are there ---- */
+
+MUST_USE enum err_code quarantine_open(struct store *store, struct error *err);
 
 /* ---- store/fork.c ---- */
 

@@ -130,7 +130,9 @@ CREATE TABLE sync_state (
     twin_ops       INTEGER NOT NULL DEFAULT 0,
     stale_at       INTEGER,                  -- when the centre last said that it had seen newer files of this device
     mark           INTEGER,                  -- what the centre said stands at the cursor; NULL: nothing
-    heard_at       INTEGER NOT NULL DEFAULT 0 -- the newest word of the centre, by its clock: an older one may still come, on a stick
+    heard_at       INTEGER NOT NULL DEFAULT 0, -- the newest word of the centre, by its clock: an older one may still come, on a stick
+    scrub          INTEGER NOT NULL DEFAULT 0, -- bodies were erased since the file was last made anew
+    rules          INTEGER NOT NULL DEFAULT 0  -- of record_admit, by which what is set aside was last judged
 ) STRICT;
 INSERT INTO sync_state (only, cursor, newest_hlc, dirty_site) VALUES (1, 0, 0, 1);
 
@@ -236,6 +238,13 @@ CREATE TABLE decision (
     id BLOB PRIMARY KEY, participant BLOB, failure_on INTEGER, decided_on INTEGER, outcome TEXT, note TEXT
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX decision_participant ON decision (participant);
+
+-- What erasures cover (record.h). `op` is this replica's number of the erasure; seq NULL: everything about the subject.
+CREATE TABLE erasure (
+    op INTEGER PRIMARY KEY, subject BLOB NOT NULL, kind INTEGER NOT NULL, writer INTEGER NOT NULL, hlc INTEGER NOT NULL,
+    device BLOB, incarnation INTEGER, seq INTEGER
+) STRICT;
+CREATE INDEX erasure_subject ON erasure (subject);
 
 -- Guard rails 1, 2 and 3 for the only way into the sanction path. A doubt names its reviewer and stands on one session that is
 -- recorded as an absence (not unrecorded, disputed or excused, not on top of JCP's own appointment), in a mandatory placement,

@@ -23,6 +23,15 @@ static enum err_code read_hlc(struct store *store, struct error *err)
     return ERR_OK;
 }
 
+static enum err_code read_erasing(struct store *store, struct error *err)
+{
+    sqlite3_stmt *s;
+    TRY(db_statement(&store->db, "SELECT 1 FROM erasure LIMIT 1", &s, err));
+    TRY(db_step(&store->db, s, &store->erasing, err));
+    sqlite3_reset(s);
+    return ERR_OK;
+}
+
 static enum err_code read_self(struct store *store, struct error *err)
 {
     sqlite3_stmt *s;
@@ -50,6 +59,7 @@ enum err_code replica_reload(struct store *store, struct error *err)
     fold_forget(store);
     store->known_link = (struct known_link){ 0 };
     TRY(read_hlc(store, err));
+    TRY(read_erasing(store, err));
     TRY(read_self(store, err));
     store->stale = false;
     return ERR_OK;
@@ -119,13 +129,9 @@ static enum err_code close_key(struct store *store, struct error *err)
         return ERR_OK;
     }
     TRY(replica_begin(store, err));
-    enum err_code rc = db_exec(&store->db, "PRAGMA secure_delete=ON", err);
-    if (rc == ERR_OK) {
-        rc = update_key(store, column_slice(s, 0), err);
-    }
+    enum err_code rc = update_key(store, column_slice(s, 0), err);
     sqlite3_reset(s);
-    TRY(replica_end(store, rc, err));
-    return db_exec(&store->db, "PRAGMA secure_delete=OFF", err);
+    return replica_end(store, rc, err);
 }
 
 enum err_code store_open(struct vault *vault, const struct store_options *options, struct store **ret_store,
@@ -149,7 +155,13 @@ enum err_code store_open(struct vault *vault, const struct store_options *option
         rc = refold(store, err);
     }
     if (rc == ERR_OK) {
+        rc = db_exec(&store->db, "PRAGMA secure_delete=ON", err); /* what is erased is not left in a page's rest */
+    }
+    if (rc == ERR_OK) {
         rc = close_key(store, err);
+    }
+    if (rc == ERR_OK) {
+        rc = quarantine_open(store, err);
     }
     if (rc != ERR_OK) {
         store_close(store);

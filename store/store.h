@@ -201,6 +201,83 @@ MUST_USE enum err_code store_apply(struct store *store, const struct store_excha
 MUST_USE enum err_code store_mark_refused(struct store *store, uint32_t incarnation, uint64_t seq, const char *reason,
                                           struct error *err);
 
+/* ---- what was set aside ---- */
+
+struct store_judged {
+    size_t released; /* they count from now on */
+    size_t still;
+};
+
+/*
+ * Judges every quarantined op again by the rules of this version, in one transaction. Opening a replica does it by
+ * itself when its rules were others (RECORD_RULES), so that a record of a kind that came too early counts after the
+ * upgrade.
+ */
+MUST_USE enum err_code store_judge_again(struct store *store, struct store_judged *ret_judged, struct error *err);
+
+/* ---- erasure ---- */
+
+#define STORE_KINDS_MAX 32
+#define STORE_HOLD_SIZE 201
+#define STORE_HOLDS_MAX 4
+
+/* What an erasure would take: a person, a record, or one op. */
+struct store_erase {
+    uint32_t kind; /* KIND_PARTICIPANT: everything about the person; else the records of this kind about the subject */
+    uint8_t subject[OP_SUBJECT_MAX];
+    uint8_t subject_len; /* OP_SESSION_BYTES for KIND_ATTENDANCE */
+    bool one;            /* only `op`, whose kind and subject these are */
+    struct op_id op;
+    const char *ground;       /* retention, right */
+    const char *decided_by;   /* a person's name */
+    const char *reason;       /* a reference; not the name of whom it is about */
+    const char *confirmed_by; /* NULL; a second person, for a right that is granted in spite of a hold */
+};
+
+struct store_erasable {
+    uint64_t kinds[STORE_KINDS_MAX]; /* ops whose bodies go, by the number of their kind */
+    uint64_t records;                /* of all kinds */
+    uint64_t of_centre;              /* about the same, written by the centre: it alone may erase them */
+    uint64_t newest_hlc;
+    char holds[STORE_HOLDS_MAX][STORE_HOLD_SIZE]; /* why it must not go yet */
+    size_t hold_count;
+};
+
+/* Looks, and changes nothing. */
+MUST_USE enum err_code store_erase_look(struct store *store, const struct store_erase *erase, int32_t today,
+                                        struct store_erasable *ret_erasable, struct error *err);
+
+/*
+ * Records the erasure, as many ops as it needs, and takes the bodies here in the same transaction; every other replica
+ * and the centre follow when the ops reach them, also for what comes later and was recorded before.
+ * ERR_REFUSED: a hold stands, unless the ground is `right` and a second person confirms it. ERR_NOT_FOUND: nothing of
+ * ours is left to erase.
+ */
+MUST_USE enum err_code store_erase(struct store *store, const char *actor, const struct store_erase *erase,
+                                   int64_t now_ms, struct store_erasable *ret_erased, struct error *err);
+
+/*
+ * What has come since about persons whom this device erased, and was recorded before: other laptops' referrals and
+ * placements that this one did not know. They are erased on the same decision. *ret_records: how many bodies went.
+ */
+MUST_USE enum err_code store_erase_late(struct store *store, int64_t now_ms, uint64_t *ret_records, struct error *err);
+
+/* After bodies were erased: makes the file anew without them (VACUUM, then a checkpoint), which takes about a second
+ * for 100 MB. *ret_done false: nothing was erased since. Outside any transaction. */
+MUST_USE enum err_code store_scrub(struct store *store, bool *ret_done, struct error *err);
+
+/* One whose records are due: nothing of the person goes on, and the newest day is so long ago. */
+struct store_due {
+    struct row_id participant;
+    char ref[ROW_REF_SIZE];
+    int32_t newest_day;
+};
+
+/* Participants whose newest day (of a placement's end, a session, a referral, an appointment, a decision) is on or
+ * before `day`, oldest first, at most `max`. *ret_due is malloc'd. */
+MUST_USE enum err_code store_retention_due(struct store *store, int32_t day, size_t max, struct store_due **ret_due,
+                                           size_t *ret_count, struct error *err);
+
 /* ---- other copies of this replica ---- */
 
 /*

@@ -62,6 +62,12 @@ static const char from_2_to_3[] =
     "CREATE TABLE bundle_state (only INTEGER PRIMARY KEY CHECK (only = 1), certificate BLOB, "
     "written_at INTEGER, taken_at INTEGER, made_at INTEGER) STRICT;"
     "INSERT INTO bundle_state (only) VALUES (1);"
-    "ALTER TABLE sync_state ADD COLUMN heard_at INTEGER NOT NULL DEFAULT 0;";
+    "ALTER TABLE sync_state ADD COLUMN heard_at INTEGER NOT NULL DEFAULT 0;"
+    "CREATE TABLE erasure (op INTEGER PRIMARY KEY, subject BLOB NOT NULL, kind INTEGER NOT NULL, writer INTEGER NOT "
+    "NULL, "
+    "hlc INTEGER NOT NULL, device BLOB, incarnation INTEGER, seq INTEGER) STRICT;"
+    "CREATE INDEX erasure_subject ON erasure (subject);"
+    "ALTER TABLE sync_state ADD COLUMN scrub INTEGER NOT NULL DEFAULT 0;"
+    "ALTER TABLE sync_state ADD COLUMN rules INTEGER NOT NULL DEFAULT 0;";
 
 const char *const replica_upgrades[] = { from_1_to_2, from_2_to_3 };

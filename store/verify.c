@@ -8,7 +8,7 @@
 
 const char *const folded_tables[] = { "participant",           "referral", "placement", "attendance",
                                       "attendance_supersedes", "session",  "notice",    "capacity_statement",
-                                      "appointment",           "decision", NULL };
+                                      "appointment",           "decision", "erasure",   NULL };
 
 enum err_code store_rebuild(struct store *store, struct error *err)
 {

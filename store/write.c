@@ -13,9 +13,10 @@ static uint64_t next_hlc(struct store *store, int64_t now_ms)
     return store->newest_hlc;
 }
 
-static enum err_code save_state(struct store *store, struct error *err)
+enum err_code op_recorded(struct store *store, struct error *err)
 {
     sqlite3_stmt *s;
+    TRY(fold_flush(store, err));
     TRY(db_statement(&store->db, "UPDATE sync_state SET newest_hlc = ?1", &s, err));
     bind_int(s, 1, (int64_t)store->newest_hlc);
     TRY(db_run(&store->db, s, err));
@@ -47,7 +48,7 @@ static enum err_code subject_known(struct store *store, const struct store_entry
     sqlite3_stmt *s;
     TRY(db_statement(&store->db,
                      "SELECT 1 FROM op INDEXED BY op_subject WHERE subject = ?1 AND kind = ?2 AND kind <> 5 "
-                     "AND quarantine IS NULL",
+                     "AND quarantine IS NULL AND body IS NOT NULL",
                      &s, err));
     bind_blob(s, 1, entry->subject, entry->record.kind->subject_len);
     bind_int(s, 2, entry->kind);
@@ -135,35 +136,51 @@ static enum err_code newest_about(struct store *store, const struct op *op, uint
 
 /* ---- one op ---- */
 
-enum err_code op_number(struct store *store, const struct author *author, uint64_t seq,
-                        const uint8_t seed[OP_SEED_BYTES], struct op *op, struct error *err)
+enum err_code op_number(struct store *store, const struct author *author, uint64_t seq, const uint8_t *seed,
+                        struct op *op, struct error *err)
 {
     op->id = (struct op_id){ .incarnation = author->incarnation, .seq = seq };
     memcpy(op->id.device, author->device, DEVICE_ID_BYTES);
     memcpy(op->stream, store->stream, STREAM_ID_BYTES);
     if (!op->erased) {
-        op_salt(seed, seq, op->salt);
+        if (seed != NULL) {
+            op_salt(seed, seq, op->salt);
+        }
         op_body_hash(op->salt, op->body, op->body_hash);
     }
     buf_clear(&store->header);
     return op_header_encode(op, &store->header, err);
 }
 
-enum err_code op_append(struct store *store, struct author *author, const struct op *op, const char *quarantine,
-                        int64_t now_ms, struct error *err)
+enum err_code op_append(struct store *store, struct author *author, const struct op *op, bool salted,
+                        const char *quarantine, int64_t now_ms, struct error *err)
 {
-    TRY(oplog_insert(store, author, op, buf_slice(&store->header), true, quarantine, now_ms, err));
+    TRY(oplog_insert(store, author, op, buf_slice(&store->header), salted, quarantine, now_ms, err));
     author->newest_seq = op->id.seq;
     op_link_next(author->newest_link, buf_slice(&store->header), author->newest_link);
     return quarantine == NULL ? fold_op(store, op_key(author->id, op->id.seq), op, err) : ERR_OK;
 }
 
-/* op->hlc: what it has to come after; 0: nothing but the clock. */
-static enum err_code append(struct store *store, struct op *op, int64_t now_ms, struct error *err)
+/* A block in which something was erased has no seed any more, and gets none again: each salt is drawn. */
+static enum err_code salt_next(struct store *store, uint64_t seq, uint8_t seed[OP_SEED_BYTES], bool *ret_seeded,
+                               struct op *op, struct error *err)
+{
+    uint64_t block = op_salt_block(seq);
+    bool written;
+    TRY(salts_are_written(store, store->self.id, block, &written, err));
+    *ret_seeded = !written;
+    if (written) {
+        return random_bytes(op->salt, sizeof(op->salt), err);
+    }
+    return oplog_seed_own(store, &store->self, block, NULL, seed, err);
+}
+
+enum err_code op_record(struct store *store, struct op *op, int64_t now_ms, struct error *err)
 {
     enum err_code admitted;
     struct error reason;
     uint8_t seed[OP_SEED_BYTES];
+    bool seeded;
     struct author *self = &store->self;
     if (self->newest_seq == OP_SEQ_MAX) {
         return FAIL(err, LIMIT, "record: this device's log is full");
@@ -171,13 +188,13 @@ static enum err_code append(struct store *store, struct op *op, int64_t now_ms, 
     uint64_t hlc = next_hlc(store, now_ms);
     op->hlc = op->hlc < hlc || op->hlc == INT64_MAX ? hlc : op->hlc + 1;
     uint64_t seq = self->newest_seq + 1;
-    TRY(oplog_seed_own(store, self, op_salt_block(seq), NULL, seed, err));
-    TRY(op_number(store, self, seq, seed, op, err));
+    TRY(salt_next(store, seq, seed, &seeded, op, err));
+    TRY(op_number(store, self, seq, seeded ? seed : NULL, op, err));
     TRY(oplog_admit(store, self, op, &admitted, &reason, err));
     if (admitted != ERR_OK) {
         return error_set(err, admitted, "%s", reason.message);
     }
-    return op_append(store, self, op, NULL, now_ms, err);
+    return op_append(store, self, op, seeded, NULL, now_ms, err);
 }
 
 static enum err_code plan_attendance(struct store *store, const struct store_entry *entry, struct op *op,
@@ -257,7 +274,8 @@ static enum err_code write_entry(struct store *store, const char *actor, const s
         written->unchanged++;
         return ERR_OK;
     }
-    TRY(append(store, &op, now_ms, err));
+    TRY(erasure_before(store, &op, err));
+    TRY(op_record(store, &op, now_ms, err));
     written->added++;
     written->last = op.id;
     return ERR_OK;
@@ -277,8 +295,7 @@ static enum err_code write_all(struct store *store, const char *actor, const str
             return rc;
         }
     }
-    TRY(fold_flush(store, err));
-    return written->added > 0 ? save_state(store, err) : ERR_OK;
+    return written->added > 0 ? op_recorded(store, err) : fold_flush(store, err);
 }
 
 static enum err_code check_call(const struct store *store, const char *actor, struct error *err)

@@ -69,6 +69,48 @@ static void random_entry(struct world *world, struct store_entry *entry)
     }
 }
 
+/* Somebody's right, or records whose time is over: all about a person, a placement or a session, or one record. */
+static void random_erasure(struct world *world, struct replica *writer, int64_t now)
+{
+    struct store_erase erase = { .kind = KIND_PARTICIPANT,
+                                 .subject_len = OP_ENTITY_BYTES,
+                                 .ground = "right",
+                                 .decided_by = "A. Decider",
+                                 .reason = "letter 7",
+                                 .confirmed_by = "B. Second" };
+    struct store_erasable erased;
+    struct error err = { 0 };
+    uint32_t what = below(4);
+    entity_id(world->stream, "participant", people[below(2)], erase.subject);
+    if (what > 0) {
+        erase.kind = KIND_PLACEMENT;
+        entity_id(world->stream, "placement", placements[below(3)], erase.subject);
+    }
+    if (what > 1) {
+        uint8_t placement[OP_ENTITY_BYTES];
+        memcpy(placement, erase.subject, sizeof(placement));
+        erase.kind = KIND_ATTENDANCE;
+        erase.subject_len = OP_SESSION_BYTES;
+        session_subject(placement, day_of(days[below(4)]), (int)below(2), erase.subject);
+    }
+    if (what == 3) {
+        SCOPED(log_list_fini) struct log_list log = { 0 };
+        cr_assert_eq(query_log(writer->store, NULL, 0, false, 1000, &log, &err), ERR_OK, "%s", err.message);
+        if (log.count == 0) {
+            return;
+        }
+        const struct log_row *row = &log.rows[below((uint32_t)log.count)];
+        erase.kind = row->kind;
+        erase.subject_len = row->subject_len;
+        memcpy(erase.subject, row->subject, row->subject_len);
+        erase.one = true;
+        erase.op = row->op;
+    }
+    enum err_code rc = store_erase(writer->store, "eraser", &erase, now, &erased, &err);
+    bool of_erasure = erase.kind >= KIND_ERASURE; /* that something went stays known */
+    cr_assert(of_erasure ? rc == ERR_REFUSED : rc == ERR_OK || rc == ERR_NOT_FOUND, "%s", err.message);
+}
+
 /* Takes each writer's chain in pieces, the writers' pieces interleaved at random. */
 static void take_interleaved(struct replica *writers, size_t writer_count, struct replica *reader)
 {
@@ -108,6 +150,9 @@ static void check_world(uint64_t seed)
         struct replica *writer = &writers[below(WRITERS)];
         random_entry(&world, &entry);
         replica_write(writer, &entry, now + (int64_t)below(100000) - 50000); /* clocks that disagree and go back */
+        if (below(6) == 0) {
+            random_erasure(&world, writer, now + (int64_t)below(100000) - 50000);
+        }
         if (below(10) == 0) { /* now and then a writer hears of another, so that corrections supersede */
             struct error err = { 0 };
             struct replica *other = &writers[below(WRITERS)];
@@ -130,6 +175,17 @@ static void check_world(uint64_t seed)
         struct store_verified verified;
         cr_assert_eq(store_verify(readers[i].store, &verified, &err), ERR_OK, "%s", err.message);
         replica_stop(&readers[i]);
+    }
+    for (size_t i = 0; i < WRITERS; i++) { /* who erased, and who had what was erased, ends with the same */
+        char digest[65];
+        struct error err = { 0 };
+        for (size_t from = 0; from < WRITERS; from++) {
+            if (from != i) {
+                cr_assert_eq(replica_carry(&writers[from], 0, SIZE_MAX, &writers[i], &err), ERR_OK, "%s", err.message);
+            }
+        }
+        replica_digest(&writers[i], digest);
+        cr_assert_str_eq(digest, digests[0], "seed %llu writer %zu", (unsigned long long)seed, i);
     }
     for (size_t i = 0; i < WRITERS; i++) {
         replica_stop(&writers[i]);

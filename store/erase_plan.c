@@ -1,0 +1,544 @@
+/*
+ * Deciding to erase: what goes with a person, what holds it back, and the ops that say so.
+ *
+ *     person ──► an erasure each for: the person's record, referrals (with their events), placements (with their
+ *                sessions), notices of those placements
+ *
+ * Each erasure names one subject, so that what it covers can be told from headers alone, whatever comes later.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "store/replica.h"
+
+/* An adverse decision can be challenged late for so long: 13 months after it (mandatory reconsideration, GOV.UK). */
+enum { CHALLENGE_DAYS = 396 };
+
+/* ---- what goes ---- */
+
+static enum err_code add_target(struct buf *targets, uint32_t kind, struct slice subject, struct error *err)
+{
+    struct erasure target = {
+        .kind = kind, .writer = WRITER_ORGANISATION, .subject_len = (uint8_t)subject.len, .hlc = INT64_MAX
+    };
+    memcpy(target.subject, subject.data, subject.len);
+    return buf_append(targets, &target, sizeof(target), err);
+}
+
+static enum err_code add_targets(struct store *store, struct buf *targets, uint32_t kind, sqlite3_stmt *s,
+                                 const uint8_t *participant, struct error *err)
+{
+    bind_blob(s, 1, participant, OP_ENTITY_BYTES);
+    for (;;) {
+        bool row;
+        TRY(db_step(&store->db, s, &row, err));
+        if (!row) {
+            return ERR_OK;
+        }
+        enum err_code rc = add_target(targets, kind, column_slice(s, 0), err);
+        if (rc != ERR_OK) {
+            sqlite3_reset(s);
+            return rc;
+        }
+    }
+}
+
+static enum err_code person_targets(struct store *store, const uint8_t *participant, struct buf *targets,
+                                    struct error *err)
+{
+    sqlite3_stmt *s;
+    TRY(add_target(targets, KIND_PARTICIPANT, slice_of(participant, OP_ENTITY_BYTES), err));
+    TRY(db_statement(&store->db, "SELECT id FROM referral WHERE participant = ?1 ORDER BY id", &s, err));
+    TRY(add_targets(store, targets, KIND_REFERRAL, s, participant, err));
+    TRY(db_statement(&store->db, "SELECT id FROM placement WHERE participant = ?1 ORDER BY id", &s, err));
+    TRY(add_targets(store, targets, KIND_PLACEMENT, s, participant, err));
+    TRY(db_statement(&store->db,
+                     "SELECT n.id FROM notice n JOIN placement p ON p.id = n.placement WHERE p.participant = ?1 "
+                     "ORDER BY n.id",
+                     &s, err));
+    return add_targets(store, targets, KIND_NOTICE, s, participant, err);
+}
+
+static enum err_code find_targets(struct store *store, const struct store_erase *erase, struct buf *targets,
+                                  struct error *err)
+{
+    if (erase->kind == KIND_PARTICIPANT && !erase->one) {
+        return person_targets(store, erase->subject, targets, err);
+    }
+    struct erasure target = { .kind = erase->kind,
+                              .writer = WRITER_ORGANISATION,
+                              .subject_len = erase->subject_len,
+                              .hlc = INT64_MAX,
+                              .one = erase->one,
+                              .op = erase->op };
+    memcpy(target.subject, erase->subject, erase->subject_len);
+    return buf_append(targets, &target, sizeof(target), err);
+}
+
+static enum err_code count_target(struct store *store, const struct erasure *target, struct store_erasable *counts,
+                                  struct error *err)
+{
+    SCOPED(buf_fini) struct buf keys;
+    buf_init(&keys, SIZE_MAX / 2);
+    TRY(erasure_candidates(store, target, &keys, err));
+    for (size_t at = 0; at < keys.len; at += sizeof(int64_t)) {
+        int64_t key;
+        memcpy(&key, keys.data + at, sizeof(key));
+        TRY(erasure_count(store, target, key, counts, err));
+    }
+    return ERR_OK;
+}
+
+static const struct erasure *target_at(const struct buf *targets, size_t at)
+{
+    return (const struct erasure *)(const void *)(targets->data + at);
+}
+
+/* ---- what the centre wrote about the person stays until it erases it ---- */
+
+static enum err_code count_of_centre(struct store *store, const struct store_erase *erase,
+                                     struct store_erasable *counts, struct error *err)
+{
+    sqlite3_stmt *s;
+    bool row;
+    if (erase->kind != KIND_PARTICIPANT || erase->one) {
+        return ERR_OK;
+    }
+    TRY(db_statement(&store->db,
+                     "SELECT (SELECT count(*) FROM appointment WHERE participant = ?1) + "
+                     "(SELECT count(*) FROM decision WHERE participant = ?1)",
+                     &s, err));
+    bind_blob(s, 1, erase->subject, OP_ENTITY_BYTES);
+    TRY(db_step(&store->db, s, &row, err));
+    counts->of_centre += row ? (uint64_t)column_int(s, 0) : 0;
+    sqlite3_reset(s);
+    return ERR_OK;
+}
+
+/* ---- what holds it back ---- */
+
+/* Of whom and what it is: an id of 16 bytes, or none. */
+struct about {
+    uint8_t participant[OP_ENTITY_BYTES];
+    uint8_t placement[OP_ENTITY_BYTES];
+    bool placed;
+    bool session;
+    int32_t day;
+    int slot;
+};
+
+static enum err_code read_ids(struct store *store, sqlite3_stmt *s, const struct store_erase *erase,
+                              struct about *about, struct error *err)
+{
+    bool row;
+    bind_blob(s, 1, erase->subject, OP_ENTITY_BYTES);
+    TRY(db_step(&store->db, s, &row, err));
+    if (row) {
+        (void)column_fixed(s, 0, about->participant, OP_ENTITY_BYTES);
+        about->placed = column_fixed(s, 1, about->placement, OP_ENTITY_BYTES);
+        sqlite3_reset(s);
+    }
+    return ERR_OK;
+}
+
+static enum err_code find_about(struct store *store, const struct store_erase *erase, struct about *about,
+                                struct error *err)
+{
+    sqlite3_stmt *s;
+    *about = (struct about){ 0 };
+    switch (erase->kind) {
+    case KIND_PARTICIPANT:
+        memcpy(about->participant, erase->subject, OP_ENTITY_BYTES);
+        return ERR_OK;
+    case KIND_ATTENDANCE:
+        about->session = true;
+        session_of_subject(erase->subject, &about->day, &about->slot);
+        TRY(db_statement(&store->db, "SELECT participant, ?1 FROM placement WHERE id = ?1", &s, err));
+        return read_ids(store, s, erase, about, err);
+    case KIND_PLACEMENT:
+        TRY(db_statement(&store->db, "SELECT participant, id FROM placement WHERE id = ?1", &s, err));
+        return read_ids(store, s, erase, about, err);
+    case KIND_NOTICE:
+        TRY(db_statement(&store->db,
+                         "SELECT p.participant, p.id FROM notice n JOIN placement p ON p.id = n.placement "
+                         "WHERE n.id = ?1",
+                         &s, err));
+        return read_ids(store, s, erase, about, err);
+    default:
+        TRY(db_statement(&store->db, "SELECT participant, NULL FROM referral WHERE id = ?1", &s, err));
+        return read_ids(store, s, erase, about, err);
+    }
+}
+
+static enum err_code count_hold(struct store *store, sqlite3_stmt *s, const struct about *about, const char *what,
+                                struct store_erasable *counts, struct error *err)
+{
+    bool row;
+    bind_blob(s, 1, about->placed ? about->placement : about->participant, OP_ENTITY_BYTES);
+    if (sqlite3_bind_parameter_count(s) == 4) {
+        bind_int(s, 2, about->session);
+        bind_int(s, 3, about->day);
+        bind_int(s, 4, about->slot);
+    }
+    TRY(db_step(&store->db, s, &row, err));
+    int64_t count = row ? column_int(s, 0) : 0;
+    sqlite3_reset(s);
+    if (count > 0) {
+        (void)snprintf(counts->holds[counts->hold_count++], STORE_HOLD_SIZE, "%s: %lld", what, (long long)count);
+    }
+    return ERR_OK;
+}
+
+static enum err_code find_disputes(struct store *store, const struct about *about, struct store_erasable *counts,
+                                   struct error *err)
+{
+    sqlite3_stmt *s;
+    if (about->placed) {
+        TRY(db_statement(&store->db,
+                         "SELECT count(*) FROM session WHERE placement = ?1 AND standing = 2 "
+                         "AND (?2 = 0 OR (day = ?3 AND slot = ?4))",
+                         &s, err));
+    } else {
+        TRY(db_statement(&store->db,
+                         "SELECT count(*) FROM placement p JOIN session s ON s.placement = p.id AND s.standing = 2 "
+                         "WHERE p.participant = ?1",
+                         &s, err));
+    }
+    return count_hold(store, s, about, "sessions that are disputed; settle them first", counts, err);
+}
+
+static enum err_code find_doubts(struct store *store, const struct about *about, struct store_erasable *counts,
+                                 struct error *err)
+{
+    sqlite3_stmt *s;
+    if (about->placed) {
+        TRY(db_statement(&store->db, "SELECT count(*) FROM compliance_doubt WHERE placement = ?1", &s, err));
+    } else {
+        TRY(db_statement(&store->db,
+                         "SELECT count(*) FROM placement p JOIN compliance_doubt d ON d.placement = p.id "
+                         "WHERE p.participant = ?1",
+                         &s, err));
+    }
+    return count_hold(store, s, about, "compliance doubts that stand", counts, err);
+}
+
+static enum err_code find_decisions(struct store *store, const struct about *about, int32_t today,
+                                    struct store_erasable *counts, struct error *err)
+{
+    sqlite3_stmt *s;
+    struct about person = *about;
+    person.placed = false;
+    TRY(db_statement(&store->db,
+                     "SELECT count(*) FROM decision WHERE participant = ?1 AND outcome IN ('adverse', 'reserved') "
+                     "AND decided_on > ?2",
+                     &s, err));
+    bind_int(s, 2, today - CHALLENGE_DAYS);
+    return count_hold(store, s, &person, "decisions of the Jobcentre that can still be challenged (13 months)", counts,
+                      err);
+}
+
+static enum err_code look(struct store *store, const struct store_erase *erase, int32_t today, struct buf *targets,
+                          struct store_erasable *ret, struct error *err)
+{
+    struct about about;
+    *ret = (struct store_erasable){ 0 };
+    TRY(find_targets(store, erase, targets, err));
+    for (size_t at = 0; at < targets->len; at += sizeof(struct erasure)) {
+        TRY(count_target(store, target_at(targets, at), ret, err));
+    }
+    TRY(count_of_centre(store, erase, ret, err));
+    TRY(find_about(store, erase, &about, err));
+    TRY(find_disputes(store, &about, ret, err));
+    TRY(find_doubts(store, &about, ret, err));
+    return find_decisions(store, &about, today, ret, err);
+}
+
+enum err_code store_erase_look(struct store *store, const struct store_erase *erase, int32_t today,
+                               struct store_erasable *ret_erasable, struct error *err)
+{
+    SCOPED(buf_fini) struct buf targets;
+    buf_init(&targets, SIZE_MAX / 2);
+    return look(store, erase, today, &targets, ret_erasable, err);
+}
+
+/* ---- saying so ---- */
+
+struct saying {
+    struct slice actor;
+    struct slice body; /* of the erasure: the same but for the kind */
+    int64_t now_ms;
+    int64_t offset_ms;
+};
+
+static enum err_code record_erasure(struct store *store, const struct erasure *target, const struct saying *saying,
+                                    uint64_t newest_hlc, struct error *err)
+{
+    struct op op = { .kind = KIND_ERASURE,
+                     .subject_len = target->subject_len,
+                     .actor = saying->actor,
+                     .recorded_at_ms = saying->now_ms,
+                     .offset_ms = saying->offset_ms,
+                     .happened_at_ms = OP_TIME_NONE,
+                     .hlc = newest_hlc,
+                     .supersedes = &target->op,
+                     .supersedes_count = target->one,
+                     .body = saying->body };
+    memcpy(op.subject, target->subject, op.subject_len);
+    return op_record(store, &op, saying->now_ms, err);
+}
+
+static enum err_code erasure_body(const struct store_erase *erase, uint32_t kind, struct buf *body, struct error *err)
+{
+    struct record record;
+    record_init(&record, kind_by_number(KIND_ERASURE));
+    record_set_number(&record, "kind", kind);
+    record_set_text(&record, "ground", erase->ground);
+    record_set_text(&record, "decided_by", erase->decided_by);
+    record_set_text(&record, "reason", erase->reason);
+    record_set_text(&record, "confirmed_by", erase->confirmed_by);
+    buf_clear(body);
+    TRY(record_check(&record, true, err));
+    return record_encode(&record, body, err);
+}
+
+static enum err_code erase_target(struct store *store, const struct store_erase *erase, const struct erasure *target,
+                                  struct saying *saying, struct error *err)
+{
+    struct store_erasable counts = { 0 };
+    SCOPED(buf_fini) struct buf body;
+    buf_init(&body, OP_BODY_MAX);
+    TRY(count_target(store, target, &counts, err));
+    if (counts.records == 0) {
+        return ERR_OK; /* nothing of ours is there */
+    }
+    TRY(erasure_body(erase, target->kind, &body, err));
+    saying->body = buf_slice(&body);
+    return record_erasure(store, target, saying, counts.newest_hlc, err);
+}
+
+static enum err_code erase_targets(struct store *store, const char *actor, const struct store_erase *erase,
+                                   const struct buf *targets, int64_t now_ms, struct error *err)
+{
+    struct store_sync sync;
+    TRY(store_sync_read(store, &sync, err));
+    struct saying saying = { .actor = slice_of_text(actor), .now_ms = now_ms, .offset_ms = sync.clock_offset_ms };
+    for (size_t at = 0; at < targets->len; at += sizeof(struct erasure)) {
+        TRY(erase_target(store, erase, target_at(targets, at), &saying, err));
+    }
+    return op_recorded(store, err);
+}
+
+static enum err_code check_holds(const struct store_erase *erase, const struct store_erasable *erasable,
+                                 struct error *err)
+{
+    if (erasable->hold_count == 0) {
+        return ERR_OK;
+    }
+    if (strcmp(erase->ground, "right") != 0) {
+        return FAIL(err, REFUSED, "erase: it is held back: %s", erasable->holds[0]);
+    }
+    bool second = erase->confirmed_by != NULL && erase->confirmed_by[0] != '\0' &&
+                  strcmp(erase->confirmed_by, erase->decided_by) != 0;
+    return second ? ERR_OK
+                  : FAIL(err, REFUSED,
+                         "erase: it is held back: %s. If the right to erasure outweighs that, a second person has to "
+                         "confirm it by name",
+                         erasable->holds[0]);
+}
+
+static enum err_code erase_all(struct store *store, const char *actor, const struct store_erase *erase, int64_t now_ms,
+                               struct store_erasable *erased, struct error *err)
+{
+    SCOPED(buf_fini) struct buf targets;
+    buf_init(&targets, SIZE_MAX / 2);
+    TRY(look(store, erase, clock_today(now_ms), &targets, erased, err));
+    if (erased->records == 0) {
+        return FAIL(err, NOT_FOUND, "erase: there is nothing of this organisation's own left to erase%s",
+                    erased->of_centre > 0 ? "; what the Jobcentre wrote only its endpoint can erase" : "");
+    }
+    TRY(check_holds(erase, erased, err));
+    return erase_targets(store, actor, erase, &targets, now_ms, err);
+}
+
+enum err_code store_erase(struct store *store, const char *actor, const struct store_erase *erase, int64_t now_ms,
+                          struct store_erasable *ret_erased, struct error *err)
+{
+    struct store_erasable erased = { 0 };
+    size_t len = strlen(actor);
+    if (!store->enrolled) {
+        return FAIL(err, NOT_ENROLLED, "erase: this machine is not enrolled");
+    }
+    if (len == 0 || len > OP_ACTOR_MAX) {
+        return FAIL(err, INVALID, "erase: the actor's name must have 1 to %d bytes", OP_ACTOR_MAX);
+    }
+    TRY(replica_begin(store, err));
+    TRY(replica_end(store, erase_all(store, actor, erase, now_ms, &erased, err), err));
+    *ret_erased = erased;
+    return ERR_OK;
+}
+
+/* ---- what came late ---- */
+
+struct decided {
+    struct store_erase erase;
+    uint64_t hlc;
+    char texts[4][ROW_NAME_SIZE];
+    char actor[OP_ACTOR_MAX + 1];
+};
+
+static const char *keep_text(struct decided *decided, size_t at, struct record *record, const char *name)
+{
+    const struct value *value = record_value(record, name);
+    size_t len = value->text.len < ROW_NAME_SIZE ? value->text.len : ROW_NAME_SIZE - 1;
+    if (!value->present) {
+        return NULL;
+    }
+    memcpy(decided->texts[at], value->text.data, len);
+    decided->texts[at][len] = '\0';
+    return decided->texts[at];
+}
+
+static enum err_code read_decided(struct store *store, sqlite3_stmt *s, struct decided *decided, struct error *err)
+{
+    struct op op;
+    struct op_id supersedes[OP_SUPERSEDES_MAX];
+    struct record record;
+    TRY(oplog_row(store, s, 1, column_int(s, 0), &op, supersedes, err));
+    TRY(record_decode(kind_by_number(KIND_ERASURE), op.body, &record, err));
+    *decided = (struct decided){ .erase = { .kind = KIND_PARTICIPANT, .subject_len = OP_ENTITY_BYTES }, .hlc = op.hlc };
+    memcpy(decided->erase.subject, op.subject, OP_ENTITY_BYTES);
+    decided->erase.ground = keep_text(decided, 0, &record, "ground");
+    decided->erase.decided_by = keep_text(decided, 1, &record, "decided_by");
+    decided->erase.reason = keep_text(decided, 2, &record, "reason");
+    decided->erase.confirmed_by = keep_text(decided, 3, &record, "confirmed_by");
+    memcpy(decided->actor, op.actor.data, op.actor.len);
+    return ERR_OK;
+}
+
+/* The next erasure of a whole person that this device recorded. */
+static enum err_code next_decided(struct store *store, int64_t *key, bool *ret_found, struct decided *decided,
+                                  struct error *err)
+{
+    sqlite3_stmt *s;
+    TRY(db_statement(
+        &store->db,
+        "SELECT o.id, o.header, o.salt, o.body FROM erasure e JOIN op o ON o.id = e.op "
+        "WHERE e.op > ?1 AND e.kind = 1 AND e.seq IS NULL AND e.op >> 40 IN (SELECT author FROM own_chain) "
+        "ORDER BY e.op LIMIT 1",
+        &s, err));
+    bind_int(s, 1, *key);
+    TRY(db_step(&store->db, s, ret_found, err));
+    if (!*ret_found) {
+        return ERR_OK;
+    }
+    *key = column_int(s, 0);
+    enum err_code rc = read_decided(store, s, decided, err);
+    sqlite3_reset(s);
+    return rc;
+}
+
+/* Of what belongs to the person, that about which nothing was recorded after the decision. */
+static enum err_code keep_stale(struct store *store, const struct decided *decided, const struct buf *targets,
+                                struct buf *stale, uint64_t *records, struct error *err)
+{
+    for (size_t at = 0; at < targets->len; at += sizeof(struct erasure)) {
+        const struct erasure *target = target_at(targets, at);
+        struct store_erasable counts = { 0 };
+        TRY(count_target(store, target, &counts, err));
+        if (counts.records > 0 && counts.newest_hlc < decided->hlc) {
+            TRY(buf_append(stale, target, sizeof(*target), err));
+            *records += counts.records;
+        }
+    }
+    return ERR_OK;
+}
+
+static enum err_code erase_late(struct store *store, int64_t now_ms, uint64_t *records, struct error *err)
+{
+    int64_t key = 0;
+    for (;;) {
+        struct decided decided;
+        bool found;
+        SCOPED(buf_fini) struct buf targets;
+        SCOPED(buf_fini) struct buf stale;
+        buf_init(&targets, SIZE_MAX / 2);
+        buf_init(&stale, SIZE_MAX / 2);
+        TRY(next_decided(store, &key, &found, &decided, err));
+        if (!found) {
+            return ERR_OK;
+        }
+        TRY(person_targets(store, decided.erase.subject, &targets, err));
+        TRY(keep_stale(store, &decided, &targets, &stale, records, err));
+        if (stale.len > 0) {
+            TRY(erase_targets(store, decided.actor, &decided.erase, &stale, now_ms, err));
+        }
+    }
+}
+
+enum err_code store_erase_late(struct store *store, int64_t now_ms, uint64_t *ret_records, struct error *err)
+{
+    uint64_t records = 0;
+    *ret_records = 0;
+    if (!store->enrolled || !store->erasing) {
+        return ERR_OK;
+    }
+    TRY(replica_begin(store, err));
+    TRY(replica_end(store, erase_late(store, now_ms, &records, err), err));
+    *ret_records = records;
+    return ERR_OK;
+}
+
+/* ---- who is due ---- */
+
+static enum err_code read_due(struct store *store, sqlite3_stmt *s, struct store_due *rows, size_t max,
+                              size_t *ret_count, struct error *err)
+{
+    size_t count = 0;
+    while (count < max) {
+        bool row;
+        TRY(db_step(&store->db, s, &row, err));
+        if (!row) {
+            break;
+        }
+        (void)column_fixed(s, 0, rows[count].participant.bytes, ROW_ID_BYTES);
+        column_text(s, 1, rows[count].ref, sizeof(rows[count].ref));
+        rows[count].newest_day = (int32_t)column_int(s, 2);
+        count++;
+    }
+    sqlite3_reset(s);
+    *ret_count = count;
+    return ERR_OK;
+}
+
+enum err_code store_retention_due(struct store *store, int32_t day, size_t max, struct store_due **ret_due,
+                                  size_t *ret_count, struct error *err)
+{
+    sqlite3_stmt *s;
+    struct store_due *rows = calloc(max + 1, sizeof(*rows));
+    if (rows == NULL) {
+        return FAIL(err, NO_MEMORY, "list whose records are due");
+    }
+    enum err_code rc = db_statement(
+        &store->db,
+        "SELECT q.id, q.ref, d.newest FROM participant q JOIN (SELECT participant, max(day) AS newest FROM ("
+        "SELECT participant, max(ifnull(starts_on, 0), ifnull(ends_on, 0)) AS day FROM placement UNION ALL "
+        "SELECT p.participant, max(s.day) FROM placement p JOIN session s ON s.placement = p.id AND s.heads > 0 "
+        "GROUP BY p.id UNION ALL "
+        "SELECT participant, max(ifnull(received_on, 0), ifnull(status_on, 0)) FROM referral UNION ALL "
+        "SELECT participant, day FROM appointment UNION ALL SELECT participant, decided_on FROM decision) "
+        "GROUP BY participant) d ON d.participant = q.id WHERE d.newest > 0 AND d.newest <= ?1 "
+        "ORDER BY d.newest, q.ref, q.id",
+        &s, err);
+    if (rc == ERR_OK) {
+        bind_int(s, 1, day);
+        rc = read_due(store, s, rows, max, ret_count, err);
+    }
+    if (rc != ERR_OK) {
+        free(rows);
+        return rc;
+    }
+    *ret_due = rows;
+    return ERR_OK;
+}

@@ -1,0 +1,393 @@
+/* Bodies go, on every replica, whatever came first; everything else stands and verifies. */
+#include <criterion/criterion.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "store/replica.h"
+#include "world.h"
+
+static struct world world;
+static struct replica one;
+static struct replica two;
+static int64_t now;
+
+static void begin(void)
+{
+    world_init(&world);
+    replica_start(&world, &one, CERTIFICATE_ROLE_AGENT);
+    replica_start(&world, &two, CERTIFICATE_ROLE_AGENT);
+    now = clock_wall_ms();
+}
+
+static void end(void)
+{
+    replica_stop(&one);
+    replica_stop(&two);
+    world_fini(&world);
+}
+
+TestSuite(erase, .init = begin, .fini = end, .timeout = 60);
+
+#define NAME "Zebedee Inventedson"
+#define NOTE "said on the telephone that the bus was late"
+
+static void record_person(struct replica *replica, const char *ref, const char *placement)
+{
+    struct store_entry entry;
+    entry_participant(&world, &entry, ref, NAME);
+    record_set_text(&entry.record, "address", "1 Nowhere Lane, Imaginary Town");
+    replica_write(replica, &entry, now++);
+    entry_referral(&world, &entry, "R-1", ref, "2026-06-01");
+    record_set_text(&entry.record, "note", NOTE);
+    replica_write(replica, &entry, now++);
+    entry_placement(&world, &entry, placement, ref, "mandatory", "2026-06-01", "2026-06-30", "Mon Wed 09:30-15:30");
+    record_set_text(&entry.record, "host", "The Shop of " NAME);
+    replica_write(replica, &entry, now++);
+    entry_notice(&world, &entry, "N-1", placement, "2026-05-20", "post");
+    record_set_text(&entry.record, "note", NOTE);
+    replica_write(replica, &entry, now++);
+    entry_attendance(&world, &entry, placement, "2026-06-01", 0, OUTCOME_ABSENT, -1, NOTE);
+    replica_write(replica, &entry, now++);
+}
+
+static struct store_erase person(const char *ref, const char *ground)
+{
+    struct store_erase erase = { .kind = KIND_PARTICIPANT,
+                                 .subject_len = OP_ENTITY_BYTES,
+                                 .ground = ground,
+                                 .decided_by = "A. Decider",
+                                 .reason = "letter 7" };
+    entity_id(world.stream, "participant", ref, erase.subject);
+    return erase;
+}
+
+static struct store_erasable must_erase(struct replica *replica, const struct store_erase *erase)
+{
+    struct error err = { 0 };
+    struct store_erasable erased;
+    cr_assert_eq(store_erase(replica->store, "eraser", erase, now++, &erased, &err), ERR_OK, "%s", err.message);
+    return erased;
+}
+
+static void carry(struct replica *from, struct replica *to)
+{
+    struct error err = { 0 };
+    cr_assert_eq(replica_carry(from, 0, SIZE_MAX, to, &err), ERR_OK, "%s", err.message);
+}
+
+static void verify(struct replica *replica)
+{
+    struct error err = { 0 };
+    struct store_verified verified;
+    cr_assert_eq(store_verify(replica->store, &verified, &err), ERR_OK, "%s", err.message);
+}
+
+static int64_t number(struct replica *replica, const char *sql)
+{
+    sqlite3_stmt *s;
+    cr_assert_eq(sqlite3_prepare_v2(replica->store->db.handle, sql, -1, &s, NULL), SQLITE_OK, "%s", sql);
+    cr_assert_eq(sqlite3_step(s), SQLITE_ROW);
+    int64_t value = sqlite3_column_int64(s, 0);
+    sqlite3_finalize(s);
+    return value;
+}
+
+/* Every page as it is once it is decrypted, free ones too. */
+static bool pages_hold(struct replica *replica, const char *text)
+{
+    sqlite3_int64 size = 0;
+    unsigned char *pages = sqlite3_serialize(replica->store->db.handle, "main", &size, 0);
+    cr_assert_not_null(pages);
+    cr_assert_gt(size, 0);
+    bool held = memmem(pages, (size_t)size, text, strlen(text)) != NULL;
+    sqlite3_free(pages);
+    return held;
+}
+
+static void expect_same_tables(void)
+{
+    char digests[2][65];
+    replica_digest(&one, digests[0]);
+    replica_digest(&two, digests[1]);
+    cr_assert_str_eq(digests[0], digests[1]);
+}
+
+Test(erase, everything_about_a_person_goes_on_every_replica_and_the_chains_still_verify)
+{
+    struct store_erase erase = person("GDN-1", "retention");
+    record_person(&one, "GDN-1", "P-1");
+    carry(&one, &two);
+    struct store_erasable erased = must_erase(&one, &erase);
+    cr_assert_eq(erased.records, 5);
+    cr_assert_eq(erased.kinds[KIND_ATTENDANCE], 1);
+    carry(&one, &two);
+    expect_same_tables();
+    for (struct replica *replica = &one; replica != NULL; replica = replica == &one ? &two : NULL) {
+        verify(replica);
+        cr_assert_eq(number(replica, "SELECT count(*) FROM op WHERE body IS NOT NULL AND kind < 10"), 0);
+        cr_assert_eq(number(replica, "SELECT count(*) FROM participant"), 0);
+        cr_assert_eq(number(replica, "SELECT count(*) FROM placement"), 0);
+        cr_assert_eq(number(replica, "SELECT count(*) FROM notice"), 0);
+        cr_assert_eq(number(replica, "SELECT outcome FROM attendance"), OUTCOME_NONE, "nobody is absent for it");
+    }
+}
+
+Test(erase, nothing_is_left_in_the_pages_of_the_file)
+{
+    bool done;
+    struct error err = { 0 };
+    struct store_erase erase = person("GDN-1", "right");
+    record_person(&one, "GDN-1", "P-1");
+    for (int i = 0; i < 60; i++) { /* pages split, and rows move between them */
+        char ref[24];
+        struct store_entry entry;
+        (void)snprintf(ref, sizeof(ref), "OTHER-%d", i);
+        entry_participant(&world, &entry, i % 3 == 0 ? "GDN-1" : ref, i % 3 == 0 ? NAME : "Somebody Else");
+        record_set_text(&entry.record, "note", i % 3 == 0 ? NOTE : "of no interest");
+        replica_write(&one, &entry, now++);
+    }
+    cr_assert(pages_hold(&one, NAME));
+    (void)must_erase(&one, &erase);
+    cr_assert_eq(store_scrub(one.store, &done, &err), ERR_OK, "%s", err.message);
+    cr_assert(done);
+    cr_assert_not(pages_hold(&one, NAME));
+    cr_assert_not(pages_hold(&one, NOTE));
+    cr_assert_not(pages_hold(&one, "Nowhere Lane"));
+    cr_assert(pages_hold(&one, "Somebody Else"), "the search finds what is there");
+    cr_assert_eq(store_scrub(one.store, &done, &err), ERR_OK, "%s", err.message);
+    cr_assert_not(done, "once");
+    verify(&one);
+}
+
+Test(erase, what_was_recorded_before_and_comes_later_is_erased_as_it_comes)
+{
+    struct store_entry entry;
+    struct store_erase erase = person("GDN-1", "right");
+    entry_participant(&world, &entry, "GDN-1", NAME);
+    replica_write(&two, &entry, now++); /* this laptop is away */
+    entry_attendance(&world, &entry, "P-1", "2026-06-03", 0, OUTCOME_ATTENDED, 100, NOTE);
+    replica_write(&two, &entry, now++);
+    record_person(&one, "GDN-1", "P-1");
+    (void)must_erase(&one, &erase);
+    carry(&two, &one);
+    cr_assert_eq(number(&one, "SELECT count(*) FROM op WHERE body IS NOT NULL AND kind < 10"), 0);
+    cr_assert_eq(number(&one,
+                        "SELECT count(*) FROM op o JOIN salt_seed s ON s.author = o.id >> 40 WHERE o.body IS NULL "
+                        "AND s.block = ((o.id & 1099511627775) - 1) / 256"),
+                 0, "no seed for an erased op's block");
+    carry(&one, &two);
+    expect_same_tables();
+    verify(&one);
+    verify(&two);
+}
+
+Test(erase, what_is_recorded_afterwards_stays)
+{
+    struct store_entry entry;
+    struct store_erase erase = person("GDN-1", "right");
+    record_person(&one, "GDN-1", "P-1");
+    (void)must_erase(&one, &erase);
+    carry(&one, &two);
+    entry_participant(&world, &entry, "GDN-1", "Back Again");
+    replica_write(&two, &entry, now - 3600 * 1000); /* by a clock that is behind */
+    carry(&two, &one);
+    cr_assert_eq(number(&one, "SELECT count(*) FROM participant WHERE name = 'Back Again'"), 1);
+    expect_same_tables();
+}
+
+Test(erase, a_placement_that_another_laptop_had_made_follows_on_the_same_decision)
+{
+    uint64_t records;
+    struct error err = { 0 };
+    struct store_entry entry;
+    struct store_erase erase = person("GDN-1", "retention");
+    entry_placement(&world, &entry, "P-9", "GDN-1", "mandatory", "2026-06-01", "2026-06-30", "Tue 09:00-12:00");
+    record_set_text(&entry.record, "note", NOTE);
+    replica_write(&two, &entry, now++);
+    record_person(&one, "GDN-1", "P-1");
+    (void)must_erase(&one, &erase);
+    carry(&two, &one);
+    cr_assert_eq(number(&one, "SELECT count(*) FROM placement"), 1, "who erased did not know it");
+    cr_assert_eq(store_erase_late(one.store, now++, &records, &err), ERR_OK, "%s", err.message);
+    cr_assert_eq(records, 1);
+    cr_assert_eq(number(&one, "SELECT count(*) FROM placement"), 0);
+    cr_assert_eq(store_erase_late(one.store, now++, &records, &err), ERR_OK, "%s", err.message);
+    cr_assert_eq(records, 0);
+    carry(&one, &two);
+    cr_assert_eq(number(&two, "SELECT count(*) FROM op WHERE body IS NOT NULL AND kind < 10"), 0);
+    expect_same_tables();
+}
+
+Test(erase, a_dispute_holds_it_back_but_for_the_right_that_a_second_person_confirms)
+{
+    struct error err = { 0 };
+    struct store_entry entry;
+    struct store_erasable erased;
+    struct store_erase erase = person("GDN-1", "retention");
+    record_person(&one, "GDN-1", "P-1");
+    entry_attendance(&world, &entry, "P-1", "2026-06-01", 0, OUTCOME_ATTENDED, 360, NULL);
+    replica_write(&two, &entry, now++);
+    carry(&two, &one);
+    cr_assert_eq(store_erase(one.store, "eraser", &erase, now, &erased, &err), ERR_REFUSED);
+    erase.confirmed_by = "B. Second";
+    cr_assert_eq(store_erase(one.store, "eraser", &erase, now, &erased, &err), ERR_REFUSED, "retention never");
+    erase.ground = "right";
+    erase.confirmed_by = erase.decided_by;
+    cr_assert_eq(store_erase(one.store, "eraser", &erase, now, &erased, &err), ERR_REFUSED, "not the same person");
+    cr_assert_eq(number(&one, "SELECT count(*) FROM op WHERE body IS NULL"), 0);
+    erase.confirmed_by = "B. Second";
+    cr_assert_eq(must_erase(&one, &erase).hold_count, 1);
+}
+
+Test(erase, one_record_goes_alone_and_what_it_stood_over_does_not_come_back)
+{
+    struct store_entry entry;
+    struct error err = { 0 };
+    struct store_written written;
+    record_person(&one, "GDN-1", "P-1");
+    entry_attendance(&world, &entry, "P-1", "2026-06-01", 0, OUTCOME_EXCUSED, -1, "a hospital letter came");
+    cr_assert_eq(store_write(one.store, "tester", &entry, 1, now++, &written, &err), ERR_OK, "%s", err.message);
+    struct store_erase erase = person("GDN-1", "right");
+    erase.kind = KIND_ATTENDANCE;
+    erase.subject_len = OP_SESSION_BYTES;
+    memcpy(erase.subject, entry.subject, OP_SESSION_BYTES);
+    erase.one = true;
+    erase.op = written.last;
+    cr_assert_eq(must_erase(&one, &erase).records, 1);
+    cr_assert_eq(number(&one, "SELECT outcome FROM session WHERE heads > 0"), OUTCOME_NONE);
+    cr_assert_eq(number(&one, "SELECT count(*) FROM attendance WHERE outcome = 5 AND head = 0"), 1);
+    carry(&one, &two);
+    expect_same_tables();
+    verify(&two);
+}
+
+Test(erase, recording_goes_on_in_a_block_without_a_seed)
+{
+    struct store_entry entry;
+    uint8_t seed[OP_SEED_BYTES];
+    struct error err = { 0 };
+    struct store_erase erase = person("GDN-1", "right");
+    record_person(&one, "GDN-1", "P-1");
+    (void)must_erase(&one, &erase);
+    cr_assert_eq(store_salt_seed(one.store, one.identity.device, one.identity.incarnation, 0, seed, &err),
+                 ERR_NOT_FOUND);
+    for (int i = 0; i < 300; i++) {
+        char ref[24];
+        (void)snprintf(ref, sizeof(ref), "NEXT-%d", i);
+        entry_participant(&world, &entry, ref, "Somebody Else");
+        replica_write(&one, &entry, now++);
+    }
+    carry(&one, &two);
+    expect_same_tables();
+    verify(&one);
+    verify(&two);
+    cr_assert_eq(store_salt_seed(two.store, one.identity.device, one.identity.incarnation, 1, seed, &err), ERR_OK,
+                 "the next block has one again");
+}
+
+Test(erase, a_seed_that_comes_again_is_not_kept_for_a_block_with_an_erased_op)
+{
+    struct store_entry entry;
+    struct store_erase erase = person("GDN-1", "right");
+    entry_participant(&world, &entry, "GDN-1", NAME);
+    replica_write(&one, &entry, now++);
+    carry(&one, &two);
+    (void)must_erase(&two, &erase);
+    entry_participant(&world, &entry, "GDN-2", "Somebody Else");
+    replica_write(&one, &entry, now++); /* who has not heard of it sends the block's seed again */
+    carry(&one, &two);
+    cr_assert_eq(number(&two, "SELECT count(*) FROM salt_seed WHERE author IN (SELECT o.id >> 40 FROM op o WHERE "
+                              "o.body IS NULL)"),
+                 0);
+    cr_assert_eq(number(&two, "SELECT count(*) FROM participant"), 1);
+    verify(&two);
+}
+
+/* ---- what nobody may ---- */
+
+static void forge_erasure(struct replica *author, uint32_t kind, const uint8_t *subject, struct forged_run *forged)
+{
+    uint8_t link[SHA256_BYTES];
+    struct record record;
+    record_init(&record, kind_by_number(KIND_ERASURE));
+    record_set_number(&record, "kind", kind);
+    record_set_text(&record, "ground", "right");
+    record_set_text(&record, "decided_by", "Nobody");
+    record_set_text(&record, "reason", "because");
+    op_link_first(world.stream, author->identity.device, author->identity.incarnation, link);
+    forge(&world, author, 1, KIND_ERASURE, subject, &record, link, forged);
+}
+
+static size_t apply_forged(struct replica *to, struct forged_run *forged)
+{
+    struct error err = { 0 };
+    struct store_applied applied;
+    struct store_exchange exchange = { .runs = &forged->run, .run_count = 1, .received_at_ms = now };
+    cr_assert_eq(store_apply(to->store, &exchange, &applied, &err), ERR_OK, "%s", err.message);
+    return applied.quarantined;
+}
+
+Test(erase, a_device_cannot_erase_what_the_jobcentre_decided)
+{
+    struct store_entry entry;
+    struct replica centre;
+    struct forged_run forged;
+    static const uint32_t kinds[] = { KIND_DECISION, KIND_APPOINTMENT, KIND_ERASURE, 77 };
+    replica_start(&world, &centre, CERTIFICATE_ROLE_CENTRE);
+    entry_participant(&world, &entry, "GDN-1", NAME);
+    replica_write(&one, &entry, now++);
+    for (size_t i = 0; i < ARRAY_LEN(kinds); i++) {
+        struct replica hostile;
+        replica_start(&world, &hostile, CERTIFICATE_ROLE_AGENT);
+        forge_erasure(&hostile, kinds[i], entry.subject, &forged);
+        cr_assert_eq(apply_forged(&one, &forged), 1, "kind %u is set aside", kinds[i]);
+        forged_fini(&forged);
+        replica_stop(&hostile);
+    }
+    cr_assert_eq(number(&one, "SELECT count(*) FROM op WHERE body IS NULL"), 0);
+    verify(&one);
+    replica_stop(&centre);
+}
+
+Test(erase, an_erasure_takes_nothing_of_the_other_side)
+{
+    struct replica centre;
+    struct forged_run forged;
+    struct store_entry entry;
+    replica_start(&world, &centre, CERTIFICATE_ROLE_CENTRE);
+    entry_participant(&world, &entry, "GDN-1", NAME);
+    replica_write(&one, &entry, now++);
+    now += 1000000;
+    forge_erasure(&centre, KIND_PARTICIPANT, entry.subject, &forged); /* the centre's word about the site's record */
+    cr_assert_eq(apply_forged(&one, &forged), 0);
+    cr_assert_eq(number(&one, "SELECT count(*) FROM op WHERE body IS NULL"), 0);
+    cr_assert_eq(number(&one, "SELECT count(*) FROM participant"), 1);
+    forged_fini(&forged);
+    replica_stop(&centre);
+}
+
+Test(erase, an_erasure_that_came_before_its_kind_was_known_counts_after_the_upgrade)
+{
+    struct error err = { 0 };
+    struct store_erase erase = person("GDN-1", "right");
+    record_person(&one, "GDN-1", "P-1");
+    carry(&one, &two);
+    (void)must_erase(&one, &erase);
+    carry(&one, &two);
+    /* as a build would have kept it that did not know the kind: set aside, and nothing erased */
+    replica_stop(&two);
+    replica_start(&world, &two, CERTIFICATE_ROLE_AGENT);
+    carry(&one, &two);
+    cr_assert_eq(db_exec(&two.store->db,
+                         "UPDATE op SET quarantine = 'take a record of kind 10: this version does not know it' "
+                         "WHERE kind = 10; DELETE FROM erasure; UPDATE sync_state SET rules = 1",
+                         &err),
+                 ERR_OK, "%s", err.message);
+    replica_close_files(&two);
+    replica_open_files(&two);
+    cr_assert_eq(number(&two, "SELECT count(*) FROM op WHERE quarantine IS NOT NULL"), 0);
+    cr_assert_gt(number(&two, "SELECT count(*) FROM erasure"), 0);
+    expect_same_tables();
+}
