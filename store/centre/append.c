@@ -24,6 +24,8 @@ struct appending {
     struct buf headers;  /* of the new ops, one behind the other */
     size_t *header_ends; /* one a new op */
     uint8_t *seeded;     /* one a seed of the run: it is the held one */
+    bool erasing;        /* there are erasures of this site */
+    struct buf erasures; /* that came with this run */
     struct error *err;
 };
 
@@ -32,6 +34,7 @@ static void appending_fini(struct appending *a)
     buf_fini(&a->headers);
     free(a->header_ends);
     free(a->seeded);
+    buf_fini(&a->erasures);
 }
 
 /* ---- what is offered ---- */
@@ -148,6 +151,13 @@ static enum err_code keep_seeds(struct appending *a)
         uint8_t held[OP_SEED_BYTES];
         bool found = false;
         TRY(seed_find(a->store, a->author.id, seed->block, held, &found, a->err));
+        bool erased = false;
+        if (!found) {
+            TRY(centre_block_has_erased(a->store, a->author.id, seed->block, &erased, a->err));
+        }
+        if (erased) {
+            continue; /* an erased op's salt may come from it */
+        }
         if (!found) {
             TRY(seed_add(a->store, a->author.id, seed->block, seed->seed, a->err));
         }
@@ -167,10 +177,38 @@ static bool is_seeded(const struct appending *a, uint64_t seq)
     return false;
 }
 
-/* A kind of a later version is no offence: it is kept and passed on for those who know it. */
-static const char *reason_to_quarantine(const struct op *op, enum record_writer writer, struct error *reason)
+/* From this op on its block has no seed. */
+static enum err_code drop_seed(struct appending *a, uint64_t seq)
 {
-    enum err_code admitted = record_admit(op, writer, reason);
+    uint64_t block = op_salt_block(seq);
+    for (size_t i = 0; i < a->run->seed_count; i++) {
+        a->seeded[i] = a->seeded[i] && a->run->seeds[i].block != block;
+    }
+    return centre_salts_spread(a->store, a->author.id, block, a->err);
+}
+
+/* One that an erasure covers is kept as if it had come erased. */
+static enum err_code erase_covered(struct appending *a, struct op *op)
+{
+    bool covered = false;
+    if (a->erasing && !op->erased) {
+        TRY(centre_erasure_find(a->store, a->site->id, op, a->author.writer, &covered, a->err));
+    }
+    op->erased |= covered;
+    return op->erased ? drop_seed(a, op->id.seq) : ERR_OK;
+}
+
+static enum err_code judge(struct appending *a, const struct op *op, enum err_code *ret_admitted, struct error *reason)
+{
+    *ret_admitted = record_admit(op, a->author.writer, reason);
+    return *ret_admitted == ERR_OK && op->kind == KIND_ERASURE
+               ? centre_erasure_admit(a->store, a->site, op, a->author.writer, ret_admitted, reason, a->err)
+               : ERR_OK;
+}
+
+/* A kind of a later version is no offence: it is kept and passed on for those who know it. */
+static const char *kept_aside(enum err_code admitted, struct error *reason)
+{
     if (admitted == ERR_OK || admitted == ERR_UNSUPPORTED) {
         return NULL;
     }
@@ -180,22 +218,37 @@ static const char *reason_to_quarantine(const struct op *op, enum record_writer 
     return reason->message;
 }
 
+static enum err_code keep_erasure(struct appending *a, const struct op *op, uint64_t position)
+{
+    struct erasure erasure;
+    TRY(erasure_read(op, a->author.writer, &erasure, a->err));
+    TRY(centre_erasure_keep(a->store, a->site->id, op_row_id(a->site->id, position), &erasure, a->err));
+    return buf_append(&a->erasures, &erasure, sizeof(erasure), a->err);
+}
+
 static enum err_code add_rows(struct appending *a, struct position_state *state, struct centre_appended *appended)
 {
     size_t count = a->run->ops.count - a->first_new;
     size_t from = 0;
     for (size_t i = 0; i < count; i++) {
-        const struct op *op = &a->run->ops.ops[a->first_new + i];
+        struct op taken = a->run->ops.ops[a->first_new + i];
+        struct op *op = &taken;
         struct error reason;
+        enum err_code admitted;
+        TRY(erase_covered(a, op));
+        TRY(judge(a, op, &admitted, &reason));
         struct op_row row = { .position = ++state->head,
                               .op = op,
                               .header = slice_of(a->headers.data + from, a->header_ends[i] - from),
                               .salted = is_seeded(a, op->id.seq),
-                              .quarantine = reason_to_quarantine(op, a->author.writer, &reason),
+                              .quarantine = kept_aside(admitted, &reason),
                               .received_at_ms = a->now_ms };
         TRY(op_add(a->store, &a->author, &row, a->err));
         appended->quarantined += row.quarantine != NULL;
         from = a->header_ends[i];
+        if (op->kind == KIND_ERASURE && admitted == ERR_OK) {
+            TRY(keep_erasure(a, op, row.position));
+        }
         if ((int64_t)(op->hlc >> 16) > a->now_ms + HLC_AHEAD_MAX_MS) {
             TRY(hlc_ahead_keep(a->store, a->site, op, a->err));
         } else if (op->hlc > state->newest_hlc) {
@@ -203,7 +256,8 @@ static enum err_code add_rows(struct appending *a, struct position_state *state,
         }
     }
     appended->new_ops = count;
-    return ERR_OK;
+    return centre_erase_covered(a->store, a->site->id, (struct erasure *)(void *)a->erasures.data,
+                                a->erasures.len / sizeof(struct erasure), a->err);
 }
 
 static enum err_code keep_new(struct appending *a, struct slice certificate, struct centre_appended *appended)
@@ -214,9 +268,10 @@ static enum err_code keep_new(struct appending *a, struct slice certificate, str
     uint64_t first_position = state.head + 1;
     a->author.writer = WRITER_ORGANISATION;
     TRY(author_save(a->store, &a->author, certificate, a->err));
+    TRY(run_add(a->store, &a->author, first_seq, a->author.newest_seq, first_position, a->err));
+    TRY(centre_erasing(a->store, a->site->id, &a->erasing, a->err));
     TRY(keep_seeds(a));
     TRY(add_rows(a, &state, appended));
-    TRY(run_add(a->store, &a->author, first_seq, a->author.newest_seq, first_position, a->err));
     TRY(author_signed(a->store, &a->author, slice_of(a->run->signature, a->run->signature_len), a->err));
     return positions_save(a->store, a->site->id, &state, a->err);
 }
@@ -277,6 +332,7 @@ enum err_code centre_append(struct centre_store *store, const struct centre_site
     };
     struct centre_appended appended = { .result = CENTRE_APPENDED };
     bool forged = false;
+    buf_init(&a.erasures, OP_BATCH_OPS_MAX * sizeof(struct erasure));
     TRY(check_shape(&a));
     TRY(db_begin(&store->db, err));
     enum err_code rc = db_end(&store->db, append(&a, certificate, &appended, &forged), err);

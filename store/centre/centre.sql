@@ -126,6 +126,17 @@ CREATE TABLE bundle_question (
     PRIMARY KEY (device, incarnation)
 ) STRICT, WITHOUT ROWID;
 
+-- What erasures cover (store/record.h). op: the row of the erasure; seq NULL: everything about the subject.
+CREATE TABLE erasure (
+    op INTEGER PRIMARY KEY, site INTEGER NOT NULL, subject BLOB NOT NULL, kind INTEGER NOT NULL, writer INTEGER NOT NULL,
+    hlc INTEGER NOT NULL, device BLOB, incarnation INTEGER, seq INTEGER
+) STRICT;
+CREATE INDEX erasure_subject ON erasure (site, subject);
+
+-- By which rules of record_admit what is held was last looked at.
+CREATE TABLE judged (only INTEGER PRIMARY KEY CHECK (only = 1), rules INTEGER NOT NULL) STRICT;
+INSERT INTO judged VALUES (1, 0);
+
 -- What the operator has to look at: a device whose history does not fit what is held.
 CREATE TABLE incident (
     id           INTEGER PRIMARY KEY,

@@ -14,9 +14,15 @@ static const char *const upgrades[] = {
     "STRICT, WITHOUT ROWID;"
     "CREATE TABLE hlc_ahead (site INTEGER NOT NULL, kind INTEGER NOT NULL, subject BLOB NOT NULL, "
     "hlc INTEGER NOT NULL, PRIMARY KEY (site, kind, subject)) STRICT, WITHOUT ROWID;",
-    /* exchange by files */
+    /* exchange by files, and what erasures cover */
     "CREATE TABLE bundle_question (device INTEGER NOT NULL REFERENCES device (id), incarnation INTEGER NOT NULL, "
-    "made_at INTEGER NOT NULL, question BLOB NOT NULL, PRIMARY KEY (device, incarnation)) STRICT, WITHOUT ROWID;",
+    "made_at INTEGER NOT NULL, question BLOB NOT NULL, PRIMARY KEY (device, incarnation)) STRICT, WITHOUT ROWID;"
+    "CREATE TABLE erasure (op INTEGER PRIMARY KEY, site INTEGER NOT NULL, subject BLOB NOT NULL, kind INTEGER NOT "
+    "NULL, "
+    "writer INTEGER NOT NULL, hlc INTEGER NOT NULL, device BLOB, incarnation INTEGER, seq INTEGER) STRICT;"
+    "CREATE INDEX erasure_subject ON erasure (site, subject);"
+    "CREATE TABLE judged (only INTEGER PRIMARY KEY CHECK (only = 1), rules INTEGER NOT NULL) STRICT;"
+    "INSERT INTO judged VALUES (1, 0);",
 };
 
 extern const unsigned char centre_schema[];
@@ -34,8 +40,14 @@ enum err_code centre_store_open(struct vault *vault, int cache_kib, struct centr
                                       .version = SCHEMA_VERSION,
                                       .upgrades = upgrades };
     enum err_code rc = db_open(&store->db, vault, cache_kib, &schema, err);
+    if (rc == ERR_OK) {
+        rc = db_exec(&store->db, "PRAGMA secure_delete=ON", err); /* what is erased is not left in a page's rest */
+    }
+    if (rc == ERR_OK) {
+        rc = centre_erase_open(store, err);
+    }
     if (rc != ERR_OK) {
-        free(store);
+        centre_store_close(store);
         return error_wrap(err, rc, "open the centre's database");
     }
     *ret_store = store;

@@ -207,6 +207,7 @@ struct centre_entry {
     uint32_t kind;
     uint8_t subject[OP_SUBJECT_MAX];
     const struct record *record;
+    uint64_t after_hlc; /* its logical time comes after this one; of an erasure that of what it covers */
 };
 
 /* Appends to the centre's own chain in this site's stream and signs the newest link: all or nothing. */
@@ -214,6 +215,20 @@ MUST_USE enum err_code centre_write(struct centre_store *store, const struct cen
                                     const struct device_key *key, struct slice certificate, const char *actor,
                                     const struct centre_entry *entries, size_t count, int64_t now_ms,
                                     struct op_id *ret_last, struct error *err);
+
+/* What the centre itself wrote about one subject. */
+struct centre_erase_target {
+    uint32_t kind;
+    uint8_t subject[OP_ENTITY_BYTES];
+    uint64_t records;
+    uint64_t newest_hlc;
+};
+
+/* What the centre wrote about a person in a site's log and is not erased yet (struct centre_erase_target, appended to
+ * `ret_targets`), and how many records of the organisation's own there are about the person: those it erases itself. */
+MUST_USE enum err_code centre_erase_find(struct centre_store *store, const struct centre_site *site,
+                                         const uint8_t participant[OP_ENTITY_BYTES], struct buf *ret_targets,
+                                         uint64_t *ret_of_others, struct error *err);
 
 /* ---- giving a device what it does not have ---- */
 
@@ -277,6 +292,7 @@ struct centre_log_row {
 struct centre_log_request {
     const struct centre_site *site; /* NULL: every site */
     uint32_t kind;                  /* 0: every kind */
+    bool aside;                     /* only what is refused or of a kind that this version does not know */
     size_t limit;
 };
 

@@ -34,16 +34,36 @@ static enum err_code look_row(struct looking *l, const struct centre_site *site,
     return l->each(l->context, &row, l->err);
 }
 
+/* Refused, or of a kind that this version does not know. */
+static enum err_code site_rows(struct looking *l, sqlite3_stmt **ret)
+{
+    if (!l->request->aside) {
+        return db_statement(&l->store->db,
+                            "SELECT " OP_COLUMNS " FROM op o WHERE o.id > ?1 AND o.id < ?2 AND (?3 = 0 OR o.kind = ?3) "
+                            "ORDER BY o.id DESC",
+                            ret, l->err);
+    }
+    TRY(db_statement(&l->store->db,
+                     "SELECT " OP_COLUMNS " FROM op o WHERE o.id > ?1 AND o.id < ?2 AND (o.quarantine IS NOT NULL "
+                     "OR o.kind > ?3 OR o.kind = 0) ORDER BY o.id DESC",
+                     ret, l->err));
+    size_t known = 0;
+    while (kind_at(known) != NULL) {
+        known++;
+    }
+    bind_int(*ret, 3, (int64_t)known); /* kinds are numbered from 1 without gaps */
+    return ERR_OK;
+}
+
 static enum err_code look_site(struct looking *l, const struct centre_site *site)
 {
     sqlite3_stmt *s;
-    TRY(db_statement(&l->store->db,
-                     "SELECT " OP_COLUMNS " FROM op o WHERE o.id > ?1 AND o.id < ?2 AND (?3 = 0 OR o.kind = ?3) "
-                     "ORDER BY o.id DESC",
-                     &s, l->err));
+    TRY(site_rows(l, &s));
     bind_int(s, 1, op_row_id(site->id, 0));
     bind_int(s, 2, op_row_id(site->id + 1, 0));
-    bind_int(s, 3, l->request->kind);
+    if (!l->request->aside) {
+        bind_int(s, 3, l->request->kind);
+    }
     enum err_code rc = ERR_OK;
     while (rc == ERR_OK && l->left > 0) {
         bool row;

@@ -12,6 +12,7 @@ struct own_write {
     int64_t now_ms;
     struct centre_author author;
     struct position_state state;
+    struct buf erasures; /* among what is written */
     struct error *err;
 };
 
@@ -53,6 +54,7 @@ static enum err_code make_op(struct own_write *w, const struct centre_entry *ent
     memcpy(op->id.device, w->author.device, DEVICE_ID_BYTES);
     memcpy(op->stream, w->site->stream, STREAM_ID_BYTES);
     memcpy(op->subject, entry->subject, op->subject_len);
+    op->hlc = entry->after_hlc >= op->hlc ? entry->after_hlc + 1 : op->hlc;
     TRY(after_subject(w, op));
     TRY(record_check(entry->record, true, w->err));
     buf_clear(&w->store->body);
@@ -62,6 +64,22 @@ static enum err_code make_op(struct own_write *w, const struct centre_entry *ent
     op_salt(seed, op->id.seq, op->salt);
     op_body_hash(op->salt, op->body, op->body_hash);
     return record_admit(op, WRITER_CENTRE, w->err);
+}
+
+/* What is written of its subject later comes after it, or it would be erased as it is written. */
+static enum err_code erase(struct own_write *w, const struct op *op)
+{
+    struct erasure erasure;
+    TRY(erasure_read(op, WRITER_CENTRE, &erasure, w->err));
+    for (uint32_t kind = 1; op->hlc > w->state.newest_hlc && kind_by_number(kind) != NULL; kind++) {
+        struct op next = *op;
+        next.kind = kind;
+        if (erasure_kind_covers(erasure.kind, kind)) {
+            TRY(hlc_ahead_keep(w->store, w->site, &next, w->err));
+        }
+    }
+    TRY(centre_erasure_keep(w->store, w->site->id, op_row_id(w->site->id, w->state.head), &erasure, w->err));
+    return buf_append(&w->erasures, &erasure, sizeof(erasure), w->err);
 }
 
 static enum err_code write_entry(struct own_write *w, const struct centre_entry *entry)
@@ -77,7 +95,7 @@ static enum err_code write_entry(struct own_write *w, const struct centre_entry 
     TRY(op_add(w->store, &w->author, &row, w->err));
     op_link_next(w->author.newest_link, header, w->author.newest_link);
     w->author.newest_seq = op.id.seq;
-    return ERR_OK;
+    return op.kind == KIND_ERASURE ? erase(w, &op) : ERR_OK;
 }
 
 static enum err_code sign_newest(struct own_write *w, const struct device_key *key)
@@ -121,6 +139,8 @@ static enum err_code write_all(struct own_write *w, const struct device_key *key
         TRY(write_entry(w, &entries[i]));
     }
     TRY(run_add(w->store, &w->author, first_seq, w->author.newest_seq, first_position, w->err));
+    TRY(centre_erase_covered(w->store, w->site->id, (struct erasure *)(void *)w->erasures.data,
+                             w->erasures.len / sizeof(struct erasure), w->err));
     TRY(author_save(w->store, &w->author, certificate, w->err));
     TRY(sign_newest(w, key));
     return positions_save(w->store, w->site->id, &w->state, w->err);
@@ -132,12 +152,15 @@ enum err_code centre_write(struct centre_store *store, const struct centre_site 
 {
     struct own_write w = { .store = store, .site = site, .actor = actor, .now_ms = now_ms, .err = err };
     size_t actor_len = strlen(actor);
+    buf_init(&w.erasures, SIZE_MAX / 2);
     CHECK(count > 0);
     if (actor_len == 0 || actor_len > OP_ACTOR_MAX || now_ms < 0) {
         return FAIL(err, INVALID, "write a record: the actor's name has 1 to %d bytes", OP_ACTOR_MAX);
     }
     TRY(db_begin(&store->db, err));
-    TRY(db_end(&store->db, write_all(&w, key, certificate, entries, count), err));
+    enum err_code rc = db_end(&store->db, write_all(&w, key, certificate, entries, count), err);
+    buf_fini(&w.erasures);
+    TRY(rc);
     *ret_last = (struct op_id){ .incarnation = w.author.incarnation, .seq = w.author.newest_seq };
     memcpy(ret_last->device, w.author.device, DEVICE_ID_BYTES);
     return ERR_OK;

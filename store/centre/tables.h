@@ -97,6 +97,29 @@ MUST_USE enum err_code op_add(struct centre_store *store, const struct centre_au
 MUST_USE enum err_code op_same(struct centre_store *store, const struct centre_author *author, uint64_t seq,
                                struct slice header, bool *ret_same, struct error *err);
 
+/* ---- erase.c ---- */
+
+/* As on a replica: no block with an erased op has a seed. */
+MUST_USE enum err_code centre_block_has_erased(struct centre_store *store, int64_t author, uint64_t block,
+                                               bool *ret_has, struct error *err);
+MUST_USE enum err_code centre_salts_spread(struct centre_store *store, int64_t author, uint64_t block,
+                                           struct error *err);
+/* Is there an erasure of this site at all? */
+MUST_USE enum err_code centre_erasing(struct centre_store *store, int64_t site, bool *ret_erasing, struct error *err);
+MUST_USE enum err_code centre_erasure_find(struct centre_store *store, int64_t site, const struct op *op,
+                                           enum record_writer writer, bool *ret_covered, struct error *err);
+/* The op that it names is held and none that it may erase, or another site's: it never takes effect. */
+MUST_USE enum err_code centre_erasure_admit(struct centre_store *store, const struct centre_site *site,
+                                            const struct op *op, enum record_writer writer, enum err_code *ret_admitted,
+                                            struct error *reason, struct error *err);
+MUST_USE enum err_code centre_erasure_keep(struct centre_store *store, int64_t site, int64_t op_row,
+                                           const struct erasure *erasure, struct error *err);
+/* Takes every body of the site that one of them covers; they are put in another order. */
+MUST_USE enum err_code centre_erase_covered(struct centre_store *store, int64_t site, struct erasure *erasures,
+                                            size_t count, struct error *err);
+/* Erasures that came when this program did not know them. */
+MUST_USE enum err_code centre_erase_open(struct centre_store *store, struct error *err);
+
 #define OP_COLUMNS "o.id, o.author, o.seq, o.header, o.salt, o.body, o.quarantine, o.received_at, o.writer"
 /*
  * Of a row of OP_COLUMNS. The op borrows from the statement until the next step; its salt is zero and *ret_salted true

@@ -71,6 +71,8 @@ enum err_code admin_referral_new(struct admin_call *call);
 enum err_code admin_appointment_new(struct admin_call *call);
 enum err_code admin_decision_new(struct admin_call *call);
 enum err_code admin_log(struct admin_call *call);
+enum err_code admin_erase(struct admin_call *call);
+enum err_code admin_quarantine(struct admin_call *call);
 enum err_code admin_incidents(struct admin_call *call);
 enum err_code admin_verify(struct admin_call *call);
 

@@ -26,7 +26,7 @@ struct command {
     const char *operation;
     const char *summary;
     const char *positional; /* the operation's argument that stands without an option; NULL: none */
-    const char *metavar;
+    const char *metavar; /* in brackets: it may be left out */
     void (*print)(const json_t *answer);
     struct command_option options[COMMAND_OPTIONS_MAX];
 };

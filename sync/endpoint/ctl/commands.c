@@ -109,6 +109,32 @@ static void print_log(const json_t *answer)
     print_table(json_object_get(answer, "entries"), columns, ARRAY_LEN(columns), "no records yet");
 }
 
+static void print_erased(const json_t *answer)
+{
+    static const struct column pairs[] = { { "site", "site.name" },
+                                           { "records of the centre about the person", "records" },
+                                           { "of these", "counts" },
+                                           { "records of the site about the person (it erases those itself)",
+                                             "of_the_site" } };
+    print_pairs(answer, pairs, ARRAY_LEN(pairs));
+    (void)printf(
+        json_is_true(json_object_get(answer, "erased"))
+            ? "Erased here; every device of the site follows at its next exchange. Backups made before hold it "
+              "until they are replaced.\n"
+            : "Nothing is erased yet: give the command again with --yes.\n");
+}
+
+static void print_quarantine(const json_t *answer)
+{
+    static const struct column columns[] = { { "ID", "id" },
+                                             { "SITE", "site" },
+                                             { "POSITION", "position" },
+                                             { "KIND", "kind" },
+                                             { "RECEIVED", "received_at" },
+                                             { "REASON", "reason" } };
+    print_table(json_object_get(answer, "quarantine"), columns, ARRAY_LEN(columns), "nothing is kept aside");
+}
+
 static void print_incidents(const json_t *answer)
 {
     static const struct column columns[] = {
@@ -241,6 +267,26 @@ const struct command commands[] = {
       { { "site", "SITE", "site", OPTION_TEXT, false, "Only of this site" },
         { "kind", "KIND", "kind", OPTION_TEXT, false, "Only of this kind (attendance, referral, ...)" },
         { "limit", "N", "limit", OPTION_INTEGER, false, "At most this many (default 100)" } } },
+    { "erase",
+      "erase",
+      "Erase what the centre wrote about a person, here and on the site's devices",
+      NULL,
+      NULL,
+      print_erased,
+      { SITE,
+        PARTICIPANT,
+        { "ground", "GROUND", "ground", OPTION_TEXT, true, "retention or right" },
+        { "by", "NAME", "by", OPTION_TEXT, true, "Who decided it" },
+        { "reason", "TEXT", "reason", OPTION_TEXT, true, "A reference; not the person's name" },
+        { "yes", NULL, "confirmed", OPTION_FLAG, false, "Do it; without it the command only says what would go" },
+        ACTOR } },
+    { "quarantine",
+      "quarantine",
+      "List records kept aside: refused, or of a kind that is not known",
+      "id",
+      "[ID]",
+      print_quarantine,
+      { { "site", "SITE", "site", OPTION_TEXT, false, "Only of this site" } } },
     { "incidents", "incidents", "List what did not fit what the centre holds", NULL, NULL, print_incidents, { { 0 } } },
     { "verify", "verify", "Check every chain, signature and content", NULL, NULL, print_verified, { { 0 } } },
 };

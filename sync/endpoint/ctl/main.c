@@ -65,7 +65,8 @@ static void check_complete(struct argp_state *state)
 {
     const struct parsing *parsing = state->input;
     const struct command *command = parsing->command;
-    if (command->positional != NULL && json_object_get(parsing->arguments, command->positional) == NULL) {
+    if (command->positional != NULL && command->metavar[0] != '[' &&
+        json_object_get(parsing->arguments, command->positional) == NULL) {
         argp_error(state, "%s is missing", command->metavar);
     }
     for (size_t i = 0; i < COMMAND_OPTIONS_MAX && command->options[i].name != NULL; i++) {

@@ -499,6 +499,22 @@ static void seal(struct forger *forger, struct op *op)
     op_link_next(forger->link, buf_slice(&header), forger->link);
 }
 
+struct op *forger_add_op(struct forger *forger, const struct op *given)
+{
+    struct op op = *given;
+    op.actor = slice_of_text("forger");
+    op.recorded_at_ms = forger->world->now_ms;
+    op.hlc = (uint64_t)forger->world->now_ms << 16;
+    op.happened_at_ms = OP_TIME_NONE;
+    forger->newest.seq++;
+    op.id = forger->newest;
+    memcpy(op.stream, forger->stream, STREAM_ID_BYTES);
+    seal(forger, &op);
+    MUST(op_batch_add(&forger->ops, &op, err));
+    forger_sign(forger);
+    return &forger->ops.ops[forger->ops.count - 1];
+}
+
 struct op *forger_add(struct forger *forger, enum record_kind kind, size_t count)
 {
     for (size_t i = 0; i < count; i++) {

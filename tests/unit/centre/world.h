@@ -98,6 +98,8 @@ void forger_enrol(struct centre_world *world, const char *site, struct forger *f
 void forger_fini(struct forger *forger);
 /* Adds ops to the next request, each after the last. */
 struct op *forger_add(struct forger *forger, enum record_kind kind, size_t count);
+/* One of the test's: kind, subject, what it supersedes, and body. */
+struct op *forger_add_op(struct forger *forger, const struct op *given);
 void forger_sign(struct forger *forger); /* the newest link */
 /* What was added, as a segment; as a request. */
 void forger_segment(const struct forger *forger, struct slice certificate, struct buf *out);

@@ -1,0 +1,489 @@
+/*
+ * Erasing bodies at the centre, by the same rule as on every replica (store/record.h): what an erasure covers follows
+ * from headers, so an op that comes after its erasure is kept as if it had come erased.
+ *
+ *     a run with erasures ── all kept ──► one walk over the site's log for all of them ──► bodies, salts, seeds gone
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "store/centre/tables.h"
+
+/* ---- salts ---- */
+
+#define BLOCK_ROWS                                                                                                     \
+    "FROM run r JOIN op o ON o.id BETWEEN r.first_op + max(r.first_seq, ?2) - r.first_seq "                            \
+    "AND r.first_op + min(r.last_seq, ?3) - r.first_seq WHERE r.author = ?1 AND r.first_seq <= ?3 AND r.last_seq >= "  \
+    "?2 "
+
+static void bind_block(sqlite3_stmt *s, int64_t author, uint64_t block)
+{
+    bind_int(s, 1, author);
+    bind_int(s, 2, (int64_t)(block * OP_SALT_BLOCK + 1));
+    bind_int(s, 3, (int64_t)((block + 1) * OP_SALT_BLOCK));
+}
+
+enum err_code centre_block_has_erased(struct centre_store *store, int64_t author, uint64_t block, bool *ret_has,
+                                      struct error *err)
+{
+    sqlite3_stmt *s;
+    TRY(db_statement(&store->db, "SELECT 1 " BLOCK_ROWS "AND o.body IS NULL LIMIT 1", &s, err));
+    bind_block(s, author, block);
+    TRY(db_step(&store->db, s, ret_has, err));
+    sqlite3_reset(s);
+    return ERR_OK;
+}
+
+struct salted_row {
+    int64_t id;
+    uint64_t seq;
+};
+
+static enum err_code salted_in_block(struct centre_store *store, int64_t author, uint64_t block, struct buf *rows,
+                                     struct error *err)
+{
+    sqlite3_stmt *s;
+    TRY(db_statement(&store->db, "SELECT o.id, o.seq " BLOCK_ROWS "AND o.salt IS NULL AND o.body IS NOT NULL", &s,
+                     err));
+    bind_block(s, author, block);
+    for (;;) {
+        bool row;
+        TRY(db_step(&store->db, s, &row, err));
+        if (!row) {
+            return ERR_OK;
+        }
+        struct salted_row salted = { .id = column_int(s, 0), .seq = (uint64_t)column_int(s, 1) };
+        enum err_code rc = buf_append(rows, &salted, sizeof(salted), err);
+        if (rc != ERR_OK) {
+            sqlite3_reset(s);
+            return rc;
+        }
+    }
+}
+
+static enum err_code write_salt(struct centre_store *store, const struct salted_row *row,
+                                const uint8_t seed[OP_SEED_BYTES], struct error *err)
+{
+    sqlite3_stmt *s;
+    uint8_t salt[OP_SALT_BYTES];
+    op_salt(seed, row->seq, salt);
+    TRY(db_statement(&store->db, "UPDATE op SET salt = ?2 WHERE id = ?1", &s, err));
+    bind_int(s, 1, row->id);
+    bind_blob(s, 2, salt, sizeof(salt));
+    return db_run(&store->db, s, err);
+}
+
+enum err_code centre_salts_spread(struct centre_store *store, int64_t author, uint64_t block, struct error *err)
+{
+    uint8_t seed[OP_SEED_BYTES];
+    bool found;
+    sqlite3_stmt *s;
+    SCOPED(buf_fini) struct buf rows;
+    buf_init(&rows, 2 * OP_SALT_BLOCK * sizeof(struct salted_row));
+    TRY(seed_find(store, author, block, seed, &found, err));
+    if (!found) {
+        return ERR_OK;
+    }
+    TRY(salted_in_block(store, author, block, &rows, err));
+    for (size_t at = 0; at < rows.len; at += sizeof(struct salted_row)) {
+        struct salted_row row;
+        memcpy(&row, rows.data + at, sizeof(row));
+        TRY(write_salt(store, &row, seed, err));
+    }
+    TRY(db_statement(&store->db, "DELETE FROM salt_seed WHERE author = ?1 AND block = ?2", &s, err));
+    bind_int(s, 1, author);
+    bind_int(s, 2, (int64_t)block);
+    return db_run(&store->db, s, err);
+}
+
+/* ---- which there are ---- */
+
+enum err_code centre_erasing(struct centre_store *store, int64_t site, bool *ret_erasing, struct error *err)
+{
+    sqlite3_stmt *s;
+    TRY(db_statement(&store->db, "SELECT 1 FROM erasure WHERE site = ?1 LIMIT 1", &s, err));
+    bind_int(s, 1, site);
+    TRY(db_step(&store->db, s, ret_erasing, err));
+    sqlite3_reset(s);
+    return ERR_OK;
+}
+
+enum err_code centre_erasure_keep(struct centre_store *store, int64_t site, int64_t op_row,
+                                  const struct erasure *erasure, struct error *err)
+{
+    sqlite3_stmt *s;
+    TRY(db_statement(&store->db, "INSERT OR REPLACE INTO erasure VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)", &s,
+                     err));
+    bind_int(s, 1, op_row);
+    bind_int(s, 2, site);
+    bind_blob(s, 3, erasure->subject, erasure->subject_len);
+    bind_int(s, 4, erasure->kind);
+    bind_int(s, 5, erasure->writer);
+    bind_int(s, 6, (int64_t)erasure->hlc);
+    if (erasure->one) {
+        bind_blob(s, 7, erasure->op.device, DEVICE_ID_BYTES);
+        bind_int(s, 8, erasure->op.incarnation);
+        bind_int(s, 9, (int64_t)erasure->op.seq);
+    } else {
+        bind_null(s, 7);
+        bind_null(s, 8);
+        bind_null(s, 9);
+    }
+    return db_run(&store->db, s, err);
+}
+
+static void read_erasure(sqlite3_stmt *s, struct erasure *erasure)
+{
+    struct slice subject = column_slice(s, 0);
+    *erasure = (struct erasure){ .subject_len = (uint8_t)(subject.len <= OP_SUBJECT_MAX ? subject.len : 0),
+                                 .kind = (uint32_t)column_int(s, 1),
+                                 .writer = (enum record_writer)column_int(s, 2),
+                                 .hlc = (uint64_t)column_int(s, 3),
+                                 .one = sqlite3_column_type(s, 6) != SQLITE_NULL };
+    memcpy(erasure->subject, subject.data, erasure->subject_len);
+    (void)column_fixed(s, 4, erasure->op.device, DEVICE_ID_BYTES);
+    erasure->op.incarnation = (uint32_t)column_int(s, 5);
+    erasure->op.seq = (uint64_t)column_int(s, 6);
+}
+
+enum err_code centre_erasure_find(struct centre_store *store, int64_t site, const struct op *op,
+                                  enum record_writer writer, bool *ret_covered, struct error *err)
+{
+    sqlite3_stmt *s;
+    *ret_covered = false;
+    TRY(db_statement(&store->db,
+                     "SELECT subject, kind, writer, hlc, device, incarnation, seq FROM erasure "
+                     "WHERE site = ?1 AND subject IN (?2, ?3) AND hlc > ?4",
+                     &s, err));
+    bind_int(s, 1, site);
+    bind_blob(s, 2, op->subject, op->subject_len);
+    bind_blob(s, 3, op->subject, OP_ENTITY_BYTES);
+    bind_int(s, 4, (int64_t)op->hlc);
+    for (;;) {
+        struct erasure erasure;
+        bool row;
+        TRY(db_step(&store->db, s, &row, err));
+        if (!row) {
+            return ERR_OK;
+        }
+        read_erasure(s, &erasure);
+        if (erasure_covers(&erasure, op, writer)) {
+            *ret_covered = true;
+            sqlite3_reset(s);
+            return ERR_OK;
+        }
+    }
+}
+
+/* ---- may it be? ---- */
+
+/* A device belongs to one site for ever; one that wrote nothing here and is another's never will. */
+static enum err_code is_foreign(struct centre_store *store, int64_t site, const uint8_t device[DEVICE_ID_BYTES],
+                                bool *ret_foreign, struct error *err)
+{
+    sqlite3_stmt *s;
+    TRY(db_statement(&store->db,
+                     "SELECT 1 FROM device d WHERE d.device = ?2 AND d.site <> ?1 "
+                     "AND NOT EXISTS (SELECT 1 FROM author w WHERE w.site = ?1 AND w.device = ?2)",
+                     &s, err));
+    bind_int(s, 1, site);
+    bind_blob(s, 2, device, DEVICE_ID_BYTES);
+    TRY(db_step(&store->db, s, ret_foreign, err));
+    sqlite3_reset(s);
+    return ERR_OK;
+}
+
+static enum err_code judge_held(struct centre_store *store, const struct centre_author *author,
+                                const struct erasure *erasure, enum err_code *ret_admitted, struct error *reason,
+                                struct error *err)
+{
+    sqlite3_stmt *s;
+    bool row;
+    TRY(db_statement(&store->db,
+                     "SELECT o.header FROM run r JOIN op o ON o.id = r.first_op + ?2 - r.first_seq "
+                     "WHERE r.author = ?1 AND r.first_seq <= ?2 AND r.last_seq >= ?2",
+                     &s, err));
+    bind_int(s, 1, author->id);
+    bind_int(s, 2, (int64_t)erasure->op.seq);
+    TRY(db_step(&store->db, s, &row, err));
+    if (!row) {
+        return ERR_OK;
+    }
+    struct op named;
+    struct op_id supersedes[OP_SUPERSEDES_MAX];
+    enum err_code rc = op_header_decode(column_slice(s, 0), &named, supersedes, err);
+    if (rc == ERR_OK) {
+        *ret_admitted = erasure_fits(erasure, &named, author->writer, reason);
+    }
+    sqlite3_reset(s);
+    return rc;
+}
+
+enum err_code centre_erasure_admit(struct centre_store *store, const struct centre_site *site, const struct op *op,
+                                   enum record_writer writer, enum err_code *ret_admitted, struct error *reason,
+                                   struct error *err)
+{
+    struct erasure erasure;
+    struct centre_author author;
+    bool foreign;
+    *ret_admitted = ERR_OK;
+    TRY(erasure_read(op, writer, &erasure, err));
+    if (!erasure.one) {
+        return ERR_OK;
+    }
+    TRY(is_foreign(store, site->id, erasure.op.device, &foreign, err));
+    if (foreign) {
+        *ret_admitted = FAIL(reason, REFUSED, "take an erasure: the record that it names is another site's");
+        return ERR_OK;
+    }
+    TRY(author_find(store, site, erasure.op.device, erasure.op.incarnation, &author, err));
+    return author.id != 0 ? judge_held(store, &author, &erasure, ret_admitted, reason, err) : ERR_OK;
+}
+
+/* ---- the walk ---- */
+
+static int subject_compare(const void *a, const void *b)
+{
+    const struct erasure *left = a;
+    const struct erasure *right = b;
+    return memcmp(left->subject, right->subject, OP_ENTITY_BYTES);
+}
+
+static bool any_covers(const struct erasure *erasures, size_t count, const struct op *op, enum record_writer writer)
+{
+    struct erasure key;
+    memcpy(key.subject, op->subject, OP_ENTITY_BYTES);
+    const struct erasure *found = bsearch(&key, erasures, count, sizeof(*erasures), subject_compare);
+    if (found == NULL) {
+        return false;
+    }
+    while (found > erasures && subject_compare(found - 1, &key) == 0) {
+        found--;
+    }
+    for (; found < erasures + count && subject_compare(found, &key) == 0; found++) {
+        if (erasure_covers(found, op, writer)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+struct covered_row {
+    int64_t id;
+    int64_t author;
+    uint64_t seq;
+};
+
+static enum err_code collect_covered(struct centre_store *store, int64_t site, const struct erasure *erasures,
+                                     size_t count, struct buf *rows, struct error *err)
+{
+    sqlite3_stmt *s;
+    TRY(db_statement(&store->db,
+                     "SELECT id, author, seq, writer, header FROM op WHERE id > ?1 AND id < ?2 AND body IS NOT NULL "
+                     "AND kind <> 10",
+                     &s, err));
+    bind_int(s, 1, op_row_id(site, 0));
+    bind_int(s, 2, op_row_id(site + 1, 0));
+    for (;;) {
+        struct op op;
+        struct op_id supersedes[OP_SUPERSEDES_MAX];
+        bool row;
+        TRY(db_step(&store->db, s, &row, err));
+        if (!row) {
+            return ERR_OK;
+        }
+        struct covered_row covered = { .id = column_int(s, 0),
+                                       .author = column_int(s, 1),
+                                       .seq = (uint64_t)column_int(s, 2) };
+        enum err_code rc = op_header_decode(column_slice(s, 4), &op, supersedes, err);
+        if (rc == ERR_OK && any_covers(erasures, count, &op, (enum record_writer)column_int(s, 3))) {
+            rc = buf_append(rows, &covered, sizeof(covered), err);
+        }
+        if (rc != ERR_OK) {
+            sqlite3_reset(s);
+            return rc;
+        }
+    }
+}
+
+enum err_code centre_erase_covered(struct centre_store *store, int64_t site, struct erasure *erasures, size_t count,
+                                   struct error *err)
+{
+    SCOPED(buf_fini) struct buf rows;
+    buf_init(&rows, SIZE_MAX / 2);
+    if (count == 0) {
+        return ERR_OK;
+    }
+    qsort(erasures, count, sizeof(*erasures), subject_compare);
+    TRY(collect_covered(store, site, erasures, count, &rows, err));
+    for (size_t at = 0; at < rows.len; at += sizeof(struct covered_row)) {
+        struct covered_row row;
+        sqlite3_stmt *s;
+        memcpy(&row, rows.data + at, sizeof(row));
+        TRY(db_statement(&store->db, "UPDATE op SET body = NULL, salt = NULL WHERE id = ?1", &s, err));
+        bind_int(s, 1, row.id);
+        TRY(db_run(&store->db, s, err));
+        TRY(centre_salts_spread(store, row.author, op_salt_block(row.seq), err));
+    }
+    return ERR_OK;
+}
+
+/* ---- what an older version kept without knowing it ---- */
+
+static enum err_code collect_unknown(struct centre_store *store, int64_t site, struct buf *erasures, struct error *err)
+{
+    sqlite3_stmt *s;
+    TRY(db_statement(&store->db,
+                     "SELECT " OP_COLUMNS " FROM op o WHERE o.id > ?1 AND o.id < ?2 AND o.kind = 10 "
+                     "AND o.quarantine IS NULL",
+                     &s, err));
+    bind_int(s, 1, op_row_id(site, 0));
+    bind_int(s, 2, op_row_id(site + 1, 0));
+    for (;;) {
+        struct op op;
+        struct op_id supersedes[OP_SUPERSEDES_MAX];
+        struct erasure erasure;
+        struct error reason;
+        bool salted;
+        bool row;
+        TRY(db_step(&store->db, s, &row, err));
+        if (!row) {
+            return ERR_OK;
+        }
+        enum record_writer writer = (enum record_writer)column_int(s, 8);
+        enum err_code rc = op_read(s, &op, supersedes, &salted, err);
+        if (rc == ERR_OK && record_admit(&op, writer, &reason) == ERR_OK) {
+            rc = erasure_read(&op, writer, &erasure, err);
+            rc = rc != ERR_OK ? rc : centre_erasure_keep(store, site, column_int(s, 0), &erasure, err);
+            rc = rc != ERR_OK ? rc : buf_append(erasures, &erasure, sizeof(erasure), err);
+        }
+        if (rc != ERR_OK) {
+            sqlite3_reset(s);
+            return rc;
+        }
+    }
+}
+
+static enum err_code know_all(struct centre_store *store, struct error *err)
+{
+    struct centre_site *sites = NULL;
+    size_t count = 0;
+    TRY(centre_sites(store, &sites, &count, err));
+    enum err_code rc = ERR_OK;
+    for (size_t i = 0; rc == ERR_OK && i < count; i++) {
+        SCOPED(buf_fini) struct buf erasures;
+        buf_init(&erasures, SIZE_MAX / 2);
+        rc = collect_unknown(store, sites[i].id, &erasures, err);
+        rc = rc != ERR_OK ? rc
+                          : centre_erase_covered(store, sites[i].id, (struct erasure *)(void *)erasures.data,
+                                                 erasures.len / sizeof(struct erasure), err);
+    }
+    free(sites);
+    sqlite3_stmt *s;
+    TRY(rc);
+    TRY(db_statement(&store->db, "UPDATE judged SET rules = ?1", &s, err));
+    bind_int(s, 1, RECORD_RULES);
+    return db_run(&store->db, s, err);
+}
+
+enum err_code centre_erase_open(struct centre_store *store, struct error *err)
+{
+    sqlite3_stmt *s;
+    bool due;
+    TRY(db_statement(&store->db, "SELECT 1 FROM judged WHERE rules <> ?1", &s, err));
+    bind_int(s, 1, RECORD_RULES);
+    TRY(db_step(&store->db, s, &due, err));
+    sqlite3_reset(s);
+    if (!due) {
+        return ERR_OK;
+    }
+    TRY(db_begin(&store->db, err));
+    return db_end(&store->db, know_all(store, err), err);
+}
+
+/* ---- the centre's own records about a person ---- */
+
+struct finding {
+    struct centre_store *store;
+    const struct centre_site *site;
+    const uint8_t *participant;
+    struct buf *targets; /* struct centre_erase_target */
+    uint64_t of_others;
+    struct error *err;
+};
+
+static bool names_person(const struct op *op, const uint8_t *participant)
+{
+    struct record record;
+    const struct kind *kind = kind_by_number(op->kind);
+    if (kind == NULL || record_decode(kind, op->body, &record, NULL) != ERR_OK) {
+        return false;
+    }
+    int index = kind_field_index(kind, "participant");
+    return index >= 0 && record.values[index].present &&
+           slice_equal(record.values[index].text, slice_of(participant, OP_ENTITY_BYTES));
+}
+
+static struct centre_erase_target *target_of(struct buf *targets, const struct op *op)
+{
+    for (size_t at = 0; at < targets->len; at += sizeof(struct centre_erase_target)) {
+        struct centre_erase_target *target = (struct centre_erase_target *)(void *)(targets->data + at);
+        if (erasure_kind_covers(target->kind, op->kind) && memcmp(target->subject, op->subject, OP_ENTITY_BYTES) == 0) {
+            return target;
+        }
+    }
+    return NULL;
+}
+
+static enum err_code find_in(struct finding *f, const struct op *op, enum record_writer writer)
+{
+    bool person = op->kind == KIND_PARTICIPANT && memcmp(op->subject, f->participant, OP_ENTITY_BYTES) == 0;
+    struct centre_erase_target *target = target_of(f->targets, op);
+    if (target == NULL && !person && !names_person(op, f->participant)) {
+        return ERR_OK;
+    }
+    if (writer != WRITER_CENTRE) {
+        f->of_others++;
+        return ERR_OK;
+    }
+    if (target == NULL) {
+        struct centre_erase_target fresh = { .kind = op->kind };
+        memcpy(fresh.subject, op->subject, OP_ENTITY_BYTES);
+        TRY(buf_append(f->targets, &fresh, sizeof(fresh), f->err));
+        target = target_of(f->targets, op);
+    }
+    target->records++;
+    target->newest_hlc = op->hlc > target->newest_hlc ? op->hlc : target->newest_hlc;
+    return ERR_OK;
+}
+
+enum err_code centre_erase_find(struct centre_store *store, const struct centre_site *site,
+                                const uint8_t participant[OP_ENTITY_BYTES], struct buf *ret_targets,
+                                uint64_t *ret_of_others, struct error *err)
+{
+    sqlite3_stmt *s;
+    struct finding f = { store, site, participant, ret_targets, 0, err };
+    TRY(db_statement(&store->db,
+                     "SELECT " OP_COLUMNS " FROM op o WHERE o.id > ?1 AND o.id < ?2 AND o.body IS NOT NULL "
+                     "AND o.kind < 10",
+                     &s, err));
+    bind_int(s, 1, op_row_id(site->id, 0));
+    bind_int(s, 2, op_row_id(site->id + 1, 0));
+    for (;;) {
+        struct op op;
+        struct op_id supersedes[OP_SUPERSEDES_MAX];
+        bool salted;
+        bool row;
+        TRY(db_step(&store->db, s, &row, err));
+        if (!row) {
+            *ret_of_others = f.of_others;
+            return ERR_OK;
+        }
+        enum err_code rc = op_read(s, &op, supersedes, &salted, err);
+        rc = rc == ERR_OK ? find_in(&f, &op, (enum record_writer)column_int(s, 8)) : rc;
+        if (rc != ERR_OK) {
+            sqlite3_reset(s);
+            return rc;
+        }
+    }
+}

@@ -1,0 +1,291 @@
+/* Erasures at the centre: taken from those who may, and from nobody else. */
+#include <criterion/criterion.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "store/centre/tables.h"
+#include "store/query.h"
+#include "sync/endpoint/core/private.h"
+#include "world.h"
+
+static struct centre_world world;
+static struct laptop laptop;
+
+static void begin(void)
+{
+    world_open(&world);
+    laptop_enrol(&world, "garden", &laptop);
+}
+
+static void end(void)
+{
+    world_verify(&world);
+    laptop_fini(&laptop);
+    world_close(&world);
+}
+
+TestSuite(centre_erase, .init = begin, .fini = end, .timeout = 120);
+
+static void record_person(struct laptop *on, const char *ref, const char *name)
+{
+    struct store_entry entry = { .kind = KIND_PARTICIPANT, .happened_at_ms = OP_TIME_NONE };
+    record_init(&entry.record, kind_by_number(KIND_PARTICIPANT));
+    entity_id(on->identity.stream, "participant", ref, entry.subject);
+    record_set_text(&entry.record, "ref", ref);
+    record_set_text(&entry.record, "name", name);
+    laptop_write(on, &entry);
+}
+
+static void sync_all(struct laptop *on)
+{
+    cr_assert_eq(laptop_sync(on), ERR_OK, "%s", world.err.message);
+}
+
+static struct store_erase about(struct laptop *on, const char *ref)
+{
+    struct store_erase erase = { .kind = KIND_PARTICIPANT,
+                                 .subject_len = OP_ENTITY_BYTES,
+                                 .ground = "right",
+                                 .decided_by = "A. Decider",
+                                 .reason = "letter 7" };
+    entity_id(on->identity.stream, "participant", ref, erase.subject);
+    return erase;
+}
+
+static void erase_person(struct laptop *on, const char *ref)
+{
+    struct store_erasable erased;
+    struct store_erase erase = about(on, ref);
+    cr_assert_eq(store_erase(on->store, "eraser", &erase, world.now_ms, &erased, &world.err), ERR_OK, "%s",
+                 world.err.message);
+}
+
+/* Ops of a kind in the garden's log that still have what they said. */
+static size_t bodies(const char *kind)
+{
+    json_t *log =
+        world_admin(&world, "log", json_pack("{s:s, s:s, s:i}", "site", "garden", "kind", kind, "limit", 1000));
+    size_t count = 0;
+    size_t i;
+    const json_t *entry;
+    json_array_foreach(json_object_get(log, "entries"), i, entry)
+    {
+        count += json_is_false(json_object_get(entry, "erased"));
+    }
+    json_decref(log);
+    return count;
+}
+
+static void refer(const char *participant)
+{
+    json_decref(world_admin(&world, "referral-new",
+                            json_pack("{s:s, s:s, s:s, s:s, s:s, s:s}", "site", "garden", "ref", "R-1", "participant",
+                                      participant, "participant_name", "As JCP wrote it", "route", "cwp", "basis",
+                                      "mandatory")));
+    json_decref(world_admin(&world, "decision-new",
+                            json_pack("{s:s, s:s, s:s, s:s}", "site", "garden", "participant", participant,
+                                      "failure_on", "2020-06-01", "outcome", "adverse")));
+}
+
+static size_t refusals_of(struct forger *forger)
+{
+    cr_assert_eq(forger_send(forger), ERR_OK, "%s", world.err.message);
+    return forger->response->refusal_count;
+}
+
+Test(centre_erase, what_an_organisation_erases_goes_at_the_centre_and_nobody_gets_it_afterwards)
+{
+    struct laptop later;
+    uint8_t digests[2][SHA256_BYTES];
+    record_person(&laptop, "GDN-1", "Zebedee Inventedson");
+    record_person(&laptop, "GDN-2", "Somebody Else");
+    sync_all(&laptop);
+    erase_person(&laptop, "GDN-1");
+    sync_all(&laptop);
+    cr_assert_eq(bodies("participant"), 1);
+    laptop_enrol(&world, "garden", &later);
+    sync_all(&later);
+    laptop_digest(&laptop, digests[0]);
+    laptop_digest(&later, digests[1]);
+    cr_assert_arr_eq(digests[0], digests[1], SHA256_BYTES);
+    struct store_verified verified;
+    cr_assert_eq(store_verify(later.store, &verified, &world.err), ERR_OK, "%s", world.err.message);
+    laptop_fini(&later);
+}
+
+Test(centre_erase, what_was_recorded_before_and_arrives_afterwards_is_not_kept)
+{
+    struct laptop away;
+    uint8_t digests[2][SHA256_BYTES];
+    laptop_enrol(&world, "garden", &away);
+    record_person(&away, "GDN-1", "Zebedee Inventedson");
+    record_person(&away, "GDN-3", "Somebody Else");
+    world.now_ms += HOUR_MS;
+    record_person(&laptop, "GDN-1", "Zebedee I.");
+    erase_person(&laptop, "GDN-1");
+    sync_all(&laptop);
+    sync_all(&away);
+    cr_assert_eq(bodies("participant"), 1);
+    sync_all(&laptop);
+    sync_all(&away);
+    laptop_digest(&laptop, digests[0]);
+    laptop_digest(&away, digests[1]);
+    cr_assert_arr_eq(digests[0], digests[1], SHA256_BYTES);
+    laptop_fini(&away);
+}
+
+Test(centre_erase, the_centre_goes_on_recording_and_sending_after_an_erasure)
+{
+    for (int i = 0; i < 20; i++) {
+        record_person(&laptop, i % 2 == 0 ? "GDN-1" : "GDN-2", "Zebedee Inventedson");
+        world.now_ms += 1000;
+        sync_all(&laptop);
+        if (i % 5 == 0) {
+            erase_person(&laptop, "GDN-1");
+        }
+        sync_all(&laptop);
+    }
+    struct laptop later;
+    uint8_t digests[2][SHA256_BYTES];
+    laptop_enrol(&world, "garden", &later);
+    sync_all(&later);
+    laptop_digest(&laptop, digests[0]);
+    laptop_digest(&later, digests[1]);
+    cr_assert_arr_eq(digests[0], digests[1], SHA256_BYTES);
+    laptop_fini(&later);
+}
+
+Test(centre_erase, the_centre_erases_what_it_wrote_and_only_that)
+{
+    refer("GDN-1");
+    sync_all(&laptop);
+    record_person(&laptop, "GDN-1", "As the site wrote it");
+    sync_all(&laptop);
+    json_t *look = world_admin(&world, "erase",
+                               json_pack("{s:s, s:s, s:s, s:s, s:s}", "site", "garden", "participant", "GDN-1",
+                                         "ground", "right", "by", "C. Officer", "reason", "case 9"));
+    cr_assert_eq(json_integer_value(json_object_get(look, "records")), 3);
+    cr_assert_eq(json_integer_value(json_object_get(look, "of_the_site")), 1);
+    json_decref(look);
+    cr_assert_eq(bodies("decision"), 1);
+    json_decref(world_admin(&world, "erase",
+                            json_pack("{s:s, s:s, s:s, s:s, s:s, s:b}", "site", "garden", "participant", "GDN-1",
+                                      "ground", "right", "by", "C. Officer", "reason", "case 9", "confirmed", 1)));
+    cr_assert_eq(bodies("decision"), 0);
+    cr_assert_eq(bodies("referral"), 0);
+    cr_assert_eq(bodies("participant"), 1, "the site's own record is the site's to erase");
+    sync_all(&laptop);
+    struct store_counts counts;
+    cr_assert_eq(query_counts(laptop.store, &counts, &world.err), ERR_OK, "%s", world.err.message);
+    cr_assert_eq(counts.decisions, 0);
+    cr_assert_eq(counts.participants, 1);
+    refer("GDN-1"); /* what it writes afterwards stays */
+    sync_all(&laptop);
+    cr_assert_eq(query_counts(laptop.store, &counts, &world.err), ERR_OK, "%s", world.err.message);
+    cr_assert_eq(counts.decisions, 1);
+}
+
+/* ---- hostile ---- */
+
+static struct op *add_erasure(struct forger *forger, uint32_t kind, const uint8_t *subject, struct op_id *named)
+{
+    static uint8_t bytes[256];
+    struct record record;
+    struct buf body;
+    buf_init(&body, OP_BODY_MAX);
+    record_init(&record, kind_by_number(KIND_ERASURE));
+    record_set_number(&record, "kind", kind);
+    record_set_text(&record, "ground", "right");
+    record_set_text(&record, "decided_by", "Nobody");
+    record_set_text(&record, "reason", "because");
+    cr_assert_eq(record_encode(&record, &body, &world.err), ERR_OK);
+    memcpy(bytes, body.data, body.len);
+    struct op made = { .kind = KIND_ERASURE,
+                       .subject_len = OP_ENTITY_BYTES,
+                       .supersedes = named,
+                       .supersedes_count = named != NULL,
+                       .body = slice_of(bytes, body.len) };
+    memcpy(made.subject, subject, OP_ENTITY_BYTES);
+    buf_fini(&body);
+    return forger_add_op(forger, &made);
+}
+
+static struct op_id decision_op(uint8_t subject[OP_ENTITY_BYTES])
+{
+    struct op_id id = { 0 };
+    json_t *log = world_admin(&world, "log", json_pack("{s:s, s:s}", "site", "garden", "kind", "decision"));
+    const json_t *entry = json_array_get(json_object_get(log, "entries"), 0);
+    const json_t *op = json_object_get(entry, "op");
+    cr_assert(hex_decode(json_string_value(json_object_get(op, "device")), id.device, DEVICE_ID_BYTES));
+    cr_assert(hex_decode(json_string_value(json_object_get(entry, "subject")), subject, OP_ENTITY_BYTES));
+    id.incarnation = (uint32_t)json_integer_value(json_object_get(op, "incarnation"));
+    id.seq = (uint64_t)json_integer_value(json_object_get(op, "seq"));
+    json_decref(log);
+    return id;
+}
+
+Test(centre_erase, a_device_that_erases_what_the_jobcentre_decided_is_refused_at_both_ends)
+{
+    struct forger forger;
+    uint8_t subject[OP_ENTITY_BYTES];
+    refer("GDN-1");
+    sync_all(&laptop);
+    struct op_id decision = decision_op(subject);
+    forger_enrol(&world, "garden", &forger);
+    (void)add_erasure(&forger, KIND_DECISION, subject, NULL);
+    (void)add_erasure(&forger, KIND_NOTICE, subject, &decision);      /* under another kind */
+    (void)add_erasure(&forger, KIND_PARTICIPANT, subject, &decision); /* and another */
+    cr_assert_eq(refusals_of(&forger), 3);
+    cr_assert_eq(bodies("decision"), 1);
+    sync_all(&laptop);
+    struct store_counts counts;
+    cr_assert_eq(query_counts(laptop.store, &counts, &world.err), ERR_OK, "%s", world.err.message);
+    cr_assert_eq(counts.decisions, 1);
+    cr_assert_eq(counts.quarantined, 3);
+    json_t *aside = world_admin(&world, "quarantine", json_pack("{s:s}", "site", "garden"));
+    cr_assert_eq(json_array_size(json_object_get(aside, "quarantine")), 3);
+    json_decref(aside);
+    forger_fini(&forger);
+}
+
+Test(centre_erase, a_device_cannot_erase_what_is_another_organisations)
+{
+    struct forger forger;
+    struct laptop other;
+    laptop_enrol(&world, "other", &other);
+    record_person(&other, "GDN-1", "Zebedee Inventedson");
+    sync_all(&other);
+    forger_enrol(&world, "garden", &forger);
+    struct op_id theirs = { .incarnation = other.identity.incarnation, .seq = 1 };
+    memcpy(theirs.device, other.identity.device, DEVICE_ID_BYTES);
+    struct store_erase target = about(&other, "GDN-1");
+    (void)add_erasure(&forger, KIND_PARTICIPANT, target.subject, &theirs);
+    (void)add_erasure(&forger, KIND_PARTICIPANT, target.subject,
+                      NULL); /* of its own stream's, of which there is none */
+    cr_assert_eq(refusals_of(&forger), 1);
+    json_t *log = world_admin(&world, "log", json_pack("{s:s, s:s}", "site", "other", "kind", "participant"));
+    const json_t *entry = json_array_get(json_object_get(log, "entries"), 0);
+    cr_assert(json_is_false(json_object_get(entry, "erased")));
+    json_decref(log);
+    forger_fini(&forger);
+    laptop_fini(&other);
+}
+
+Test(centre_erase, an_erasure_kept_by_a_centre_that_did_not_know_it_counts_after_the_upgrade)
+{
+    struct database *db = &world.centre->store->db;
+    record_person(&laptop, "GDN-1", "Zebedee Inventedson");
+    sync_all(&laptop);
+    erase_person(&laptop, "GDN-1");
+    sync_all(&laptop);
+    cr_assert_eq(db_exec(db,
+                         "DROP TRIGGER op_body_is_only_erased; UPDATE op SET body = x'a0', salt = zeroblob(16) "
+                         "WHERE kind = 1; DELETE FROM erasure; UPDATE judged SET rules = 1;"
+                         "CREATE TRIGGER op_body_is_only_erased BEFORE UPDATE OF body ON op WHEN NEW.body IS NOT NULL "
+                         "BEGIN SELECT RAISE(ABORT, 'evidence is append-only: a body can only be erased'); END;",
+                         &world.err),
+                 ERR_OK, "%s", world.err.message);
+    cr_assert_eq(bodies("participant"), 1);
+    world_reopen(&world);
+    cr_assert_eq(bodies("participant"), 0);
+}
