@@ -19,6 +19,7 @@
 #include "agent/key_task.h"
 #include "agent/link_policy.h"
 #include "agent/lockbox.h"
+#include "agent/peer.h"
 #include "agent/rekey_pass.h"
 #include "agent/restore_task.h"
 #include "agent/vault_check.h"
@@ -49,6 +50,7 @@ struct agent {
     char vault_path[PATH_MAX + 16];
     char backup_note_path[PATH_MAX + 32];
     gid_t group;
+    struct peer_known peer;
     int lock_fd;
 
     enum agent_state state;

@@ -56,13 +56,11 @@ static void note_trouble(struct agent *agent, const struct api_answer *answer)
 
 static void call_data(struct agent *agent, const struct http_request *request)
 {
-    char actor[OP_ACTOR_MAX + 1];
-    peer_actor(request->peer_uid, actor);
     int64_t now_ms = clock_wall_ms();
     struct api_world world = { .store = agent->store,
                                .programme = agent->programme,
                                .stream = agent->identity.enrolled ? agent->identity.stream : NULL,
-                               .actor = actor,
+                               .actor = peer_known_actor(&agent->peer, request->peer_uid),
                                .now_ms = now_ms,
                                .today = clock_today(now_ms) };
     struct api_request call = { .method = request->method,

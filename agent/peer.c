@@ -8,9 +8,12 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/clock.h"
+
 #define ENTRY_MAX 4096
 #define GROUP_BYTES_MAX (1024 * 1024) /* a group's entry names all of its members */
 #define GROUPS_MAX 256
+#define KNOWN_MS 10000
 
 enum err_code peer_group(const char *name, gid_t *ret_gid, struct error *err)
 {
@@ -86,4 +89,16 @@ void peer_actor(uid_t uid, char out[OP_ACTOR_MAX + 1])
     }
     memcpy(out, found->pw_name, len);
     out[len] = '\0';
+}
+
+const char *peer_known_actor(struct peer_known *known, uid_t uid)
+{
+    int64_t now_ms = clock_monotonic_ms();
+    if (!known->known || known->uid != uid || now_ms >= known->until_ms) {
+        peer_actor(uid, known->actor);
+        known->known = true;
+        known->uid = uid;
+        known->until_ms = now_ms + KNOWN_MS;
+    }
+    return known->actor;
 }

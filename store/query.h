@@ -113,6 +113,7 @@ MUST_USE enum err_code query_log(struct store *store, const uint8_t *subject, si
 MUST_USE enum err_code query_find(struct store *store, uint32_t kind, const char *ref, struct row_id *ret_id,
                                   struct error *err);
 
+/* Participants to decisions: where counting them takes long, of some seconds ago while the replica changes. */
 struct store_counts {
     uint64_t ops;
     uint64_t pending_ops;

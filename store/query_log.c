@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "store/query.h"
 #include "store/read.h"
 
@@ -139,30 +140,26 @@ enum err_code query_log(struct store *store, const uint8_t *subject, size_t subj
 
 /* ---- counts ---- */
 
-static enum err_code count_tables(struct store *store, struct store_counts *counts, struct error *err)
+enum { COUNT_LONG_MS = 10, COUNT_REST = 50 };
+
+/* What its own tables and indexes answer at once, however large the replica is. */
+static enum err_code count_at_once(struct store *store, struct store_counts *counts, struct error *err)
 {
     sqlite3_stmt *s;
     bool row;
-    TRY(db_statement(
-        &store->db,
-        "SELECT (SELECT ifnull(sum(newest_seq), 0) FROM author), (SELECT count(*) FROM participant), "
-        "(SELECT count(*) FROM referral), (SELECT count(*) FROM placement), (SELECT count(*) FROM session), "
-        "(SELECT count(*) FROM attendance), (SELECT count(*) FROM notice), (SELECT count(*) FROM appointment), "
-        "(SELECT count(*) FROM decision), (SELECT count(*) FROM session WHERE standing = 2), "
-        "(SELECT count(*) FROM op WHERE quarantine IS NOT NULL), "
-        "(SELECT count(*) FROM flag WHERE cleared_at IS NULL AND severity = 0), "
-        "(SELECT count(*) FROM flag WHERE cleared_at IS NULL AND severity = 1), "
-        "(SELECT count(*) FROM flag WHERE cleared_at IS NULL AND severity = 2), "
-        "(SELECT page_count FROM pragma_page_count) * (SELECT page_size FROM pragma_page_size)",
-        &s, err));
+    TRY(db_statement(&store->db,
+                     "SELECT (SELECT ifnull(sum(newest_seq), 0) FROM author), "
+                     "(SELECT count(*) FROM session WHERE standing = 2), "
+                     "(SELECT count(*) FROM op WHERE quarantine IS NOT NULL), "
+                     "(SELECT count(*) FROM flag WHERE cleared_at IS NULL AND severity = 0), "
+                     "(SELECT count(*) FROM flag WHERE cleared_at IS NULL AND severity = 1), "
+                     "(SELECT count(*) FROM flag WHERE cleared_at IS NULL AND severity = 2), "
+                     "(SELECT page_count FROM pragma_page_count) * (SELECT page_size FROM pragma_page_size)",
+                     &s, err));
     TRY(db_step(&store->db, s, &row, err));
     CHECK(row);
-    uint64_t *const out[] = {
-        &counts->ops,       &counts->participants,      &counts->referrals,    &counts->placements,
-        &counts->sessions,  &counts->attendance,        &counts->notices,      &counts->appointments,
-        &counts->decisions, &counts->disputed_sessions, &counts->quarantined,  &counts->flags[0],
-        &counts->flags[1],  &counts->flags[2],          &counts->replica_bytes
-    };
+    uint64_t *const out[] = { &counts->ops,      &counts->disputed_sessions, &counts->quarantined,  &counts->flags[0],
+                              &counts->flags[1], &counts->flags[2],          &counts->replica_bytes };
     for (size_t i = 0; i < ARRAY_LEN(out); i++) {
         *out[i] = (uint64_t)column_int(s, (int)i);
     }
@@ -170,11 +167,50 @@ static enum err_code count_tables(struct store *store, struct store_counts *coun
     return ERR_OK;
 }
 
+static enum err_code count_records(struct store *store, struct store_counts *counts, struct error *err)
+{
+    sqlite3_stmt *s;
+    bool row;
+    TRY(db_statement(
+        &store->db,
+        "SELECT (SELECT count(*) FROM participant), (SELECT count(*) FROM referral), (SELECT count(*) FROM placement), "
+        "(SELECT count(*) FROM session), (SELECT count(*) FROM attendance), (SELECT count(*) FROM notice), "
+        "(SELECT count(*) FROM appointment), (SELECT count(*) FROM decision)",
+        &s, err));
+    TRY(db_step(&store->db, s, &row, err));
+    CHECK(row);
+    uint64_t *const out[] = { &counts->participants, &counts->referrals, &counts->placements,   &counts->sessions,
+                              &counts->attendance,   &counts->notices,   &counts->appointments, &counts->decisions };
+    for (size_t i = 0; i < ARRAY_LEN(out); i++) {
+        *out[i] = (uint64_t)column_int(s, (int)i);
+    }
+    sqlite3_reset(s);
+    return ERR_OK;
+}
+
+/* Counting reads every page of a table: again only after a change, and where it takes long not more often than so. */
+static enum err_code records_counted(struct store *store, struct store_counts *counts, struct error *err)
+{
+    struct records_counted *known = &store->records_counted;
+    int64_t changes = sqlite3_total_changes64(store->db.handle);
+    int64_t now_ms = clock_monotonic_ms();
+    bool rests = known->took_ms >= COUNT_LONG_MS && now_ms - known->at_ms < COUNT_REST * known->took_ms;
+    if (known->at_ms == 0 || (known->changes != changes && !rests)) {
+        TRY(count_records(store, &known->counts, err));
+        known->changes = changes;
+        known->at_ms = now_ms;
+        known->took_ms = clock_monotonic_ms() - now_ms;
+    }
+    *counts = known->counts;
+    return ERR_OK;
+}
+
 enum err_code query_counts(struct store *store, struct store_counts *ret_counts, struct error *err)
 {
     struct store_counts counts = { 0 };
     struct store_sync sync;
-    TRY(count_tables(store, &counts, err));
+    TRY(records_counted(store, &counts, err));
+    TRY(count_at_once(store, &counts, err));
     TRY(store_sync_read(store, &sync, err));
     counts.pending_ops = sync.pending_ops;
     *ret_counts = counts;

@@ -7,6 +7,7 @@
 #define STORE_REPLICA_H
 
 #include "store/database.h"
+#include "store/query.h"
 #include "store/store.h"
 
 /* One device's incarnation as the log knows it. */
@@ -56,6 +57,14 @@ struct fold_marks {
     uint16_t places[FOLD_PLACES]; /* by hash: index of a mark, plus 1 */
 };
 
+/* What the tables held when they were last counted. */
+struct records_counted {
+    int64_t at_ms; /* monotonic; 0: never */
+    int64_t took_ms;
+    int64_t changes; /* of the connection until then */
+    struct store_counts counts;
+};
+
 struct store {
     struct database db;
     const struct programme *programme;
@@ -70,6 +79,7 @@ struct store {
     struct buf body;   /* scratch */
     struct dirty_known dirty_known;
     struct fold_marks fold_marks;
+    struct records_counted records_counted;
 };
 
 /* store/store.c: after a rollback, what memory holds is read again from disk. */

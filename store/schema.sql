@@ -215,6 +215,7 @@ CREATE TABLE session (
     PRIMARY KEY (placement, day, slot)
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX session_day ON session (day);
+CREATE INDEX session_disputed ON session (placement) WHERE standing = 2;
 
 CREATE TABLE notice (
     id BLOB PRIMARY KEY, placement BLOB, served_on INTEGER, served_by TEXT, received_on INTEGER, says_what INTEGER,

@@ -59,6 +59,7 @@ static const char from_2_to_3[] =
     "PRIMARY KEY (author, seq)) STRICT, WITHOUT ROWID;"
     "INSERT INTO signed_link SELECT id, signed_seq, signature FROM author WHERE signature IS NOT NULL;"
     "CREATE INDEX referral_received ON referral (received_on, route);"
+    "CREATE INDEX session_disputed ON session (placement) WHERE standing = 2;"
     "CREATE TABLE bundle_state (only INTEGER PRIMARY KEY CHECK (only = 1), certificate BLOB, "
     "written_at INTEGER, taken_at INTEGER, made_at INTEGER) STRICT;"
     "INSERT INTO bundle_state (only) VALUES (1);"

@@ -85,6 +85,18 @@ Test(peer, has_a_name_in_the_record)
     cr_expect_str_eq(name, "uid 3999999999");
 }
 
+Test(peer, who_asked_last_is_known_and_never_taken_for_another)
+{
+    struct peer_known known = { 0 };
+    cr_assert_str_eq(peer_known_actor(&known, 0), "root");
+    cr_assert_str_eq(peer_known_actor(&known, 0), "root");
+    cr_assert_str_eq(peer_known_actor(&known, 3999999999U), "uid 3999999999");
+    (void)snprintf(known.actor, sizeof(known.actor), "kept");
+    cr_assert_str_eq(peer_known_actor(&known, 3999999999U), "kept", "the user database is not read again");
+    known.until_ms = 0;
+    cr_assert_str_eq(peer_known_actor(&known, 3999999999U), "uid 3999999999");
+}
+
 Test(peer, an_unknown_group_is_told)
 {
     gid_t group;

@@ -15,7 +15,7 @@ static const char to_version_1[] =
     "s.newest_hlc, s.dirty_site FROM sync_state s, own_chain c;"
     "DROP TABLE sync_state; ALTER TABLE old_state RENAME TO sync_state;"
     "DROP TABLE bundle_state;"
-    "DROP INDEX referral_received;"
+    "DROP INDEX referral_received; DROP INDEX session_disputed;"
     "DROP TABLE signed_link; DROP TABLE erasure; DROP TABLE own_chain; DROP TRIGGER op_is_append_only; DROP TABLE "
     "forked_op; DROP TABLE "
     "fork;"
