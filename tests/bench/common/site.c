@@ -85,13 +85,13 @@ static void placement_entry(struct bench_site *site, int number, int32_t first, 
     record_set_number(&entry->record, "weekly_minutes", 1800);
 }
 
-static void record_placements(struct bench_site *site, int32_t first)
+static void record_placements(struct bench_site *site, int first_placement, int32_t first)
 {
     struct store_entry *entries = calloc(WEEK_PLACEMENTS, sizeof(*entries));
     char(*refs)[16] = calloc(WEEK_PLACEMENTS, sizeof(*refs));
     CHECK(entries != NULL && refs != NULL);
     for (int i = 0; i < WEEK_PLACEMENTS; i++) {
-        week_placement_ref(i, refs[i]);
+        week_placement_ref(first_placement + i, refs[i]);
         placement_entry(site, i, first, refs[i], &entries[i]);
     }
     struct store_written written;
@@ -117,17 +117,15 @@ static void attendance_entry(struct bench_site *site, const struct week_record *
     record_set_text(&entry->record, "note", record->note[0] != '\0' ? record->note : NULL);
 }
 
-void bench_site_record(struct bench_site *site, enum week_style style, size_t count)
+static void record_week(struct bench_site *site, struct week *week)
 {
-    int32_t today = clock_today(clock_wall_ms());
+    size_t count = week->count;
     struct store_entry *entries = calloc(count, sizeof(*entries));
     struct week_record *records = calloc(count, sizeof(*records));
     CHECK(entries != NULL && records != NULL);
-    record_placements(site, week_first_day(count, today));
-    struct week week;
-    week_begin(&week, style, count, today);
+    record_placements(site, week->first_placement, week_first_day(count, week->last_day));
     for (size_t i = 0; i < count; i++) {
-        week_next(&week, &records[i]);
+        week_next(week, &records[i]);
         attendance_entry(site, &records[i], &entries[i]);
     }
     struct store_written written;
@@ -137,6 +135,23 @@ void bench_site_record(struct bench_site *site, enum week_style style, size_t co
     }
     free(records);
     free(entries);
+}
+
+void bench_site_record(struct bench_site *site, enum week_style style, size_t count)
+{
+    struct week week;
+    week_begin(&week, style, count, clock_today(clock_wall_ms()));
+    record_week(site, &week);
+}
+
+void bench_site_record_cohort(struct bench_site *site, size_t cohort, size_t cohorts, size_t count)
+{
+    struct week week;
+    int32_t days = (int32_t)((count + WEEK_PLACEMENTS - 1) / WEEK_PLACEMENTS / 5 * 7);
+    int32_t last_day = clock_today(clock_wall_ms()) - (int32_t)(cohorts - 1 - cohort) * days;
+    week_begin(&week, WEEK_REPEATED, count, last_day);
+    week.first_placement = (int)(cohort * WEEK_PLACEMENTS);
+    record_week(site, &week);
 }
 
 void bench_centre_open(struct bench_centre *centre, const char *folder)

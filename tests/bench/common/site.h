@@ -21,6 +21,9 @@ void bench_site_close(struct bench_site *site);
 /* Records the placements, and then `count` records of attendance as one commit. */
 void bench_site_record(struct bench_site *site, enum week_style style, size_t count);
 
+/* The same for people of their own: those of cohort 0 came first, those of the last one end today. */
+void bench_site_record_cohort(struct bench_site *site, size_t cohort, size_t cohorts, size_t count);
+
 struct bench_centre {
     struct vault *vault;
     struct centre_store *store;

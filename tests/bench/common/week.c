@@ -147,7 +147,7 @@ void week_next(struct week *week, struct week_record *ret_record)
     size_t days = (week->count + WEEK_PLACEMENTS - 1) / WEEK_PLACEMENTS;
     size_t day = week->made / WEEK_PLACEMENTS;
     CHECK(day < days);
-    *ret_record = (struct week_record){ .placement = (int)(week->made % WEEK_PLACEMENTS),
+    *ret_record = (struct week_record){ .placement = week->first_placement + (int)(week->made % WEEK_PLACEMENTS),
                                         .day = workday(week->last_day, days - 1 - day) };
     week->made++;
     outcome_of(week, ret_record);

@@ -21,7 +21,7 @@
 enum week_style { WEEK_REPEATED, WEEK_FREE };
 
 struct week_record {
-    int placement; /* 0 to WEEK_PLACEMENTS - 1 */
+    int placement; /* first_placement to first_placement + WEEK_PLACEMENTS - 1 */
     int32_t day;
     enum outcome outcome;
     int minutes;               /* -1: not said */
@@ -40,6 +40,7 @@ struct week {
     size_t made;
     size_t count;
     int32_t last_day;
+    int first_placement; /* 0, unless it is set after week_begin: other people */
 };
 
 void week_begin(struct week *week, enum week_style style, size_t count, int32_t last_day);
