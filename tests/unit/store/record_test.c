@@ -1,7 +1,9 @@
 #include <criterion/criterion.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/file.h"
 #include "store/record.h"
 
 Test(kinds, tables_are_consistent)
@@ -17,6 +19,54 @@ Test(kinds, tables_are_consistent)
     }
     cr_assert_null(kind_by_name("volunteer"), "volunteers' records have no kind: they never enter the log");
     cr_assert_null(kind_by_name("volunteer_shift"));
+}
+
+/* How the dictionary writes a field's form. */
+static void form_of(const struct field *field, char out[64])
+{
+    static const char *const names[] = {
+        [FIELD_TEXT] = "text", [FIELD_CODE] = "code",   [FIELD_INT] = "number", [FIELD_DATE] = "date",
+        [FIELD_TIME] = "time", [FIELD_BOOL] = "yes/no", [FIELD_ID] = "id",
+    };
+    char most[16] = "";
+    if (field->type == FIELD_TEXT || field->type == FIELD_INT) {
+        (void)snprintf(most, sizeof(most), " %u", field->max);
+    }
+    (void)snprintf(out, 64, "%s%s%s", names[field->type], most, field->required ? " !" : "");
+}
+
+Test(kinds, the_data_dictionary_says_what_the_table_says)
+{
+    struct buf file;
+    struct error err;
+    buf_init(&file, 1024 * 1024);
+    cr_assert_eq(file_read(RECORDS_FILE, &file, &err), ERR_OK, "%s", err.message);
+    cr_assert_eq(buf_append(&file, "\n### ", 6, &err), ERR_OK);
+    cr_assert_eq(buf_append(&file, "", 1, &err), ERR_OK);
+    for (size_t k = 0; kind_at(k) != NULL; k++) {
+        const struct kind *kind = kind_at(k);
+        char heading[80];
+        (void)snprintf(heading, sizeof(heading), "\n### %u %s\n", kind->number, kind->name);
+        char *at = strstr((char *)file.data, heading);
+        cr_assert_not_null(at, "%s", heading);
+        char *end = strstr(at + strlen(heading) - 1, "\n### ");
+        cr_assert_not_null(end);
+        *end = '\0';
+        size_t rows = 0;
+        for (const char *row = at; (row = strstr(row, "\n| ")) != NULL; row++) {
+            rows += row[3] >= '1' && row[3] <= '9';
+        }
+        cr_expect_eq(rows, kind->field_count, "%s", kind->name);
+        for (size_t f = 0; f < kind->field_count; f++) {
+            char form[64];
+            char row[160];
+            form_of(&kind->fields[f], form);
+            (void)snprintf(row, sizeof(row), "\n| %u | %s | %s | ", kind->fields[f].number, kind->fields[f].name, form);
+            cr_expect_not_null(strstr(at, row), "%s: %s", kind->name, row);
+        }
+        *end = '\n';
+    }
+    buf_fini(&file);
 }
 
 static struct record attendance(int64_t outcome)
