@@ -92,6 +92,7 @@ static void on_exchange_changed(void *context, bool new_ops)
         agent_data_changed(agent, false);
     }
     waiters_wake(agent);
+    renewal_look(agent);
 }
 
 static void on_link_changed(void *context)
@@ -113,11 +114,29 @@ void agent_start_exchange(struct agent *agent)
         return;
     }
     secret_free(&agent->identity.key_pkcs8); /* the driver has its own */
+    renewal_read(&agent->renewal, buf_slice(&agent->identity.certificate));
     if (agent->identity.enrolled &&
         exchange_driver_start(&agent->loop, agent->store, on_exchange_changed, agent, &agent->driver, err) != ERR_OK) {
         log_error("exchange_not_started", err);
     }
     on_link_changed(agent);
+}
+
+static void on_old_driver_stopped(void *context)
+{
+    struct agent *agent = context;
+    agent->drivers_leaving--;
+    agent_step(agent);
+}
+
+void agent_restart_exchange(struct agent *agent)
+{
+    if (agent->driver != NULL) {
+        agent->drivers_leaving++;
+        exchange_driver_stop(agent->driver, on_old_driver_stopped, agent);
+        agent->driver = NULL;
+    }
+    agent_start_exchange(agent);
 }
 
 static void on_unlocked(void *context, enum err_code rc, const struct error *failure)
@@ -334,8 +353,9 @@ void agent_step(struct agent *agent)
     if (agent->state == AGENT_OPEN && leave) {
         begin_closing(agent);
     }
-    bool jobs = enrolment_running(&agent->enrolment) || restore_task_busy(&agent->restore) ||
-                key_task_running(&agent->keys) || vault_check_running(&agent->check);
+    bool jobs = enrolment_running(&agent->enrolment) || agent->drivers_leaving > 0 ||
+                restore_task_busy(&agent->restore) || key_task_running(&agent->keys) ||
+                vault_check_running(&agent->check);
     if (agent->state == AGENT_CLOSING && agent->stopping_parts == 0 && !jobs) {
         finish_closing(agent);
     }

@@ -21,6 +21,7 @@
 #include "agent/lockbox.h"
 #include "agent/peer.h"
 #include "agent/rekey_pass.h"
+#include "agent/renewal.h"
 #include "agent/restore_task.h"
 #include "agent/vault_check.h"
 #include "sync/edge/http_server.h"
@@ -78,7 +79,9 @@ struct agent {
     struct exchange_driver *driver; /* NULL before enrolment */
     struct error driver_error;      /* why there is none though the device is enrolled */
     struct enrolment enrolment;
-    struct error trouble; /* of the disk, when the last recording failed for it */
+    struct renewal renewal;
+    unsigned drivers_leaving; /* stopped, and not gone yet */
+    struct error trouble;     /* of the disk, when the last recording failed for it */
 
     struct idle_lock idle;
     struct day_watch day;
@@ -101,6 +104,10 @@ MUST_USE enum err_code agent_unlock(struct agent *agent, enum vault_slot_kind ki
 void agent_lock(struct agent *agent, enum lock_reason reason);
 /* Once the device is enrolled; reads the identity again. */
 void agent_start_exchange(struct agent *agent);
+/* The same when one may run already, with another certificate. */
+void agent_restart_exchange(struct agent *agent);
+/* renewal.c: takes a new certificate when it is time to; after every exchange. */
+void renewal_look(struct agent *agent);
 /* Something was recorded here or has come from the centre. */
 void agent_data_changed(struct agent *agent, bool recorded_here);
 

@@ -65,7 +65,8 @@ static enum err_code post_unlock(struct agent *agent, struct http_exchange *exch
     bool create = member_bool(&members, "create", false);
     bool accept_files = member_bool(&members, "accept_files", false);
     TRY(secret_members_take(&members, &typed, err));
-    if (create && typed.secret.bytes != NULL && typed.kind != VAULT_SLOT_PASSPHRASE && typed.kind != VAULT_SLOT_KEY_FILE) {
+    if (create && typed.secret.bytes != NULL && typed.kind != VAULT_SLOT_PASSPHRASE &&
+        typed.kind != VAULT_SLOT_KEY_FILE) {
         return FAIL(err, INVALID, "make a new replica: expected a passphrase or a key file");
     }
     if (agent->state == AGENT_OPEN && !create) {
@@ -118,7 +119,7 @@ static void on_enrolled(void *context, enum err_code rc, const struct error *err
                                      value_id(identity->organisation, ORGANISATION_ID_BYTES), "device",
                                      value_id(identity->device, DEVICE_ID_BYTES), "endpoint", identity->endpoint),
                            &failure);
-        agent_start_exchange(agent);
+        agent_restart_exchange(agent);
     }
     if (rc != ERR_OK) {
         api_answer_error(&answer, &failure);
@@ -131,13 +132,14 @@ static void on_enrolled(void *context, enum err_code rc, const struct error *err
 static enum err_code post_enrol(struct agent *agent, struct http_exchange *exchange, const json_t *body,
                                 struct error *err)
 {
-    static const char *const known[] = { "endpoint", "code", NULL };
+    static const char *const known[] = { "endpoint", "code", "again", NULL };
     struct members members = members_begin(body, known, err);
-    const char *endpoint = member_text(&members, "endpoint", STORE_URL_MAX, true);
-    const char *code = member_text(&members, "code", ENROLMENT_CODE_TEXT_MAX, true);
+    struct enrolment_input input = { .endpoint = member_text(&members, "endpoint", STORE_URL_MAX, true),
+                                     .code = member_text(&members, "code", ENROLMENT_CODE_TEXT_MAX, true),
+                                     .again = member_bool(&members, "again", false) };
     TRY(members_end(&members));
     TRY(need_open(agent, err));
-    TRY(enrolment_start(&agent->enrolment, agent->store, endpoint, code, on_enrolled, agent, err));
+    TRY(enrolment_start(&agent->enrolment, agent->store, &input, on_enrolled, agent, err));
     return waiters_add(agent, WAITING_ENROL, exchange, 0, err);
 }
 

@@ -67,6 +67,35 @@ static void describe_older_copy(struct picture *picture)
         copies->came_back, copies->issued_again);
 }
 
+#define ENROL_AGAIN                                                                                                    \
+    "get a new code from the centre, then `holdfast enrol --again --endpoint URL --code-file -`; all records stay"
+
+/* By the centre's clock, as far as it is known. True: somebody has to see to it. */
+static bool describe_certificate(const struct agent *agent, struct picture *picture)
+{
+    const struct renewal *renewal = &agent->renewal;
+    int64_t now_ms = clock_wall_ms() - picture->client.clock_offset_ms;
+    int64_t left_ms = renewal->known ? renewal->certificate.not_after_ms - now_ms : INT64_MAX;
+    char day[DATE_TEXT_SIZE];
+    if (!agent->identity.enrolled || left_ms > RENEWAL_WARN_MS) {
+        return false;
+    }
+    date_format(clock_today(renewal->certificate.not_after_ms), day);
+    if (left_ms <= 0) {
+        say(picture, "attention", "this device's certificate ran out on %s; " ENROL_AGAIN, day);
+    } else if (renewal->trouble.code != ERR_OK) {
+        say(picture, "attention", "this device's certificate runs out on %s and could not be renewed: %s", day,
+            renewal->trouble.message);
+    } else {
+        say(picture, "attention",
+            "this device's certificate runs out on %s; it is renewed by itself when the centre is reached: connect "
+            "this "
+            "machine before then",
+            day);
+    }
+    return true;
+}
+
 static bool needs_a_person(const struct agent *agent, struct picture *picture)
 {
     const struct client_status *client = &picture->client;
@@ -78,6 +107,8 @@ static bool needs_a_person(const struct agent *agent, struct picture *picture)
         say(picture, "attention", "the new key cannot be taken everywhere yet: %s", agent->rekey.trouble.message);
     } else if (agent->driver_error.code != ERR_OK) {
         say(picture, "attention", "%s", agent->driver_error.message);
+    } else if (describe_certificate(agent, picture)) {
+        return true;
     } else if (client->behind_own_record) {
         say(picture, "attention",
             "this replica is older than what the centre holds of it: was an old copy put back? the missing records are "
@@ -111,7 +142,7 @@ static void describe_open(const struct agent *agent, struct picture *picture)
     }
     if (!agent->identity.enrolled) {
         say(picture, "offline",
-            "not enrolled with a centre yet; get a code from it, then `holdfast enrol --endpoint URL --code CODE`");
+            "not enrolled with a centre yet; get a code from it, then `holdfast enrol --endpoint URL`");
     } else if (picture->client.state == CLIENT_EXCHANGING) {
         say(picture, "synchronising", "%s", "");
     } else if (!last->happened) {
@@ -260,6 +291,18 @@ static bool put_identity(json_t *object, const struct store_identity *identity, 
            put(object, "endpoint", json_string(identity->endpoint));
 }
 
+static json_t *certificate_value(const struct agent *agent)
+{
+    const struct renewal *renewal = &agent->renewal;
+    if (!agent->identity.enrolled || !renewal->known) {
+        return json_null();
+    }
+    json_t *trouble = renewal->trouble.code != ERR_OK ? json_string(renewal->trouble.message) : json_null();
+    return json_pack("{s:o,s:o,s:o}", "valid_until", value_instant(renewal->certificate.not_after_ms), "renews_from",
+                     value_instant(renewal_due_ms(&renewal->certificate)), "trouble",
+                     trouble != NULL ? trouble : json_null());
+}
+
 static bool put_exchange(json_t *object, const struct picture *picture)
 {
     const struct client_status *client = &picture->client;
@@ -294,18 +337,13 @@ static bool put_replica(json_t *object, const struct agent *agent, const struct 
 
 static bool put_nulls(json_t *object)
 {
-    static const char *const names[] = { "enrolled",        "site",
-                                         "device",          "endpoint",
-                                         "pending_ops",     "newest_seq",
-                                         "acked_seq",       "oldest_pending_at",
-                                         "cursor",          "to_fetch",
-                                         "last_exchange",   "last_success_at",
-                                         "next_try_at",     "clock_off",
-                                         "clock_offset_ms", "copies",
-                                         "records",         "disputed_sessions",
-                                         "waiting",         "progress",
-                                         "quarantined",     "flags",
-                                         "flags_pending",   "replica_bytes" };
+    static const char *const names[] = {
+        "enrolled",        "site",          "device",          "endpoint",          "certificate",
+        "pending_ops",     "newest_seq",    "acked_seq",       "oldest_pending_at", "cursor",
+        "to_fetch",        "last_exchange", "last_success_at", "next_try_at",       "clock_off",
+        "clock_offset_ms", "copies",        "records",         "disputed_sessions", "waiting",
+        "progress",        "quarantined",   "flags",           "flags_pending",     "replica_bytes"
+    };
     bool ok = true;
     for (size_t i = 0; i < ARRAY_LEN(names); i++) {
         ok = ok && put(object, names[i], json_null());
@@ -365,7 +403,8 @@ json_t *status_value(struct agent *agent)
     bool ok = put_common(object, agent, &picture, open);
     if (open) {
         ok = ok && put(object, "enrolled", json_boolean(agent->identity.enrolled)) &&
-             put_identity(object, &agent->identity, picture.sync.recording) && put_exchange(object, &picture) &&
+             put_identity(object, &agent->identity, picture.sync.recording) &&
+             put(object, "certificate", certificate_value(agent)) && put_exchange(object, &picture) &&
              put_replica(object, agent, &picture);
     } else {
         ok = ok && put_nulls(object);

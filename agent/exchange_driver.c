@@ -152,9 +152,9 @@ static void driver_free(struct exchange_driver *driver)
     free(driver);
 }
 
-static enum err_code pem_of(const struct buf *der, struct buf *out, struct error *err)
+static enum err_code pem_of(struct slice der, struct buf *out, struct error *err)
 {
-    TRY(certificate_to_pem(buf_slice(der), out, err));
+    TRY(certificate_to_pem(der, out, err));
     return buf_append(out, "", 1, err);
 }
 
@@ -169,8 +169,8 @@ static enum err_code load(struct exchange_driver *driver, struct store *store, s
     const struct secret *key = &driver->identity.key_pkcs8;
     TRY(device_key_load(slice_of(key->bytes, key->len), &driver->key, err));
     TRY(device_key_export_pem(driver->key, &driver->key_pem, err));
-    TRY(pem_of(&driver->identity.certificate, &driver->certificate_pem, err));
-    return pem_of(&driver->identity.ca, &driver->ca_pem, err);
+    TRY(pem_of(buf_slice(&driver->identity.certificate), &driver->certificate_pem, err));
+    return pem_of(authorities_present(buf_slice(&driver->identity.ca)), &driver->ca_pem, err);
 }
 
 static enum err_code connect_parts(struct exchange_driver *driver, uv_loop_t *loop, struct store *store,

@@ -13,6 +13,13 @@ CREATE TABLE identity (
     ca            BLOB NOT NULL
 ) STRICT;
 
+-- The key of an enrolment that has not ended, for another try with the same code, of which a hash is kept.
+CREATE TABLE enrolment_try (
+    only  INTEGER PRIMARY KEY CHECK (only = 1),
+    code  BLOB NOT NULL CHECK (length(code) = 32),
+    key   BLOB NOT NULL                      -- PKCS#8; readable only through the vault
+) STRICT;
+
 -- Who writes: one row a device's incarnation, with the newest link of its chain and the newest one it signed.
 CREATE TABLE author (
     id           INTEGER PRIMARY KEY,        -- local number; never leaves this replica

@@ -6,6 +6,7 @@
 #include "store/replica.h"
 
 #define DEVICE_KEY "device key" /* what the vault closes it as */
+#define ENROLMENT_KEY "enrolment key"
 
 enum { SCHEMA_VERSION = 3 };
 
@@ -218,7 +219,7 @@ enum err_code store_identity_read(struct store *store, struct store_identity *re
 {
     struct store_identity identity = { 0 };
     buf_init(&identity.certificate, CERTIFICATE_DER_MAX);
-    buf_init(&identity.ca, CERTIFICATE_DER_MAX);
+    buf_init(&identity.ca, AUTHORITIES_DER_MAX);
     sqlite3_stmt *s;
     TRY(db_statement(
         &store->db,
@@ -257,6 +258,8 @@ static enum err_code write_identity_row(struct store *store, const struct store_
     bind_slice(s, 8, buf_slice(&identity->certificate));
     bind_slice(s, 9, buf_slice(&identity->ca));
     TRY(db_run(&store->db, s, err));
+    TRY(db_statement(&store->db, "DELETE FROM enrolment_try", &s, err));
+    TRY(db_run(&store->db, s, err));
     memcpy(store->stream, identity->stream, STREAM_ID_BYTES);
     struct author self = { .incarnation = incarnation, .writer = WRITER_ORGANISATION };
     memcpy(self.device, identity->device, DEVICE_ID_BYTES);
@@ -274,4 +277,41 @@ enum err_code store_identity_write(struct store *store, const struct store_ident
     TRY(replica_begin(store, err));
     TRY(replica_end(store, write_identity_row(store, identity, err), err));
     return replica_reload(store, err);
+}
+
+/* ---- an enrolment that has not ended ---- */
+
+static enum err_code write_try(struct store *store, const uint8_t code[SHA256_BYTES], struct slice key,
+                               struct error *err)
+{
+    sqlite3_stmt *s;
+    TRY(db_statement(&store->db, "INSERT OR REPLACE INTO enrolment_try VALUES (1, ?1, ?2)", &s, err));
+    bind_blob(s, 1, code, SHA256_BYTES);
+    bind_slice(s, 2, key);
+    return db_run(&store->db, s, err);
+}
+
+enum err_code store_enrolment_keep(struct store *store, const uint8_t code[SHA256_BYTES],
+                                   const struct secret *key_pkcs8, struct error *err)
+{
+    SCOPED(buf_fini) struct buf key;
+    buf_init(&key, 2 * VAULT_SECRET_MAX);
+    TRY(vault_close_secret(store->db.vault, ENROLMENT_KEY, key_pkcs8, &key, err));
+    TRY(db_begin(&store->db, err));
+    return db_end(&store->db, write_try(store, code, buf_slice(&key), err), err);
+}
+
+enum err_code store_enrolment_read(struct store *store, const uint8_t code[SHA256_BYTES], struct secret *ret_key_pkcs8,
+                                   bool *ret_found, struct error *err)
+{
+    sqlite3_stmt *s;
+    TRY(db_statement(&store->db, "SELECT key FROM enrolment_try WHERE code = ?1", &s, err));
+    bind_blob(s, 1, code, SHA256_BYTES);
+    TRY(db_step(&store->db, s, ret_found, err));
+    if (!*ret_found) {
+        return ERR_OK;
+    }
+    enum err_code rc = vault_open_secret(store->db.vault, ENROLMENT_KEY, column_slice(s, 0), ret_key_pkcs8, err);
+    sqlite3_reset(s);
+    return rc;
 }

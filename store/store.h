@@ -49,7 +49,7 @@ struct store_identity {
     char site_name[STORE_NAME_MAX + 1];
     struct secret key_pkcs8; /* DER */
     struct buf certificate;  /* DER */
-    struct buf ca;           /* DER */
+    struct buf ca;           /* DER, one behind the other: the present authority first (crypto/identity.h) */
 };
 
 void store_identity_fini(struct store_identity *identity);
@@ -57,6 +57,16 @@ MUST_USE enum err_code store_identity_read(struct store *store, struct store_ide
 /* ERR_CONFLICT when already enrolled with another stream. */
 MUST_USE enum err_code store_identity_write(struct store *store, const struct store_identity *identity,
                                             struct error *err);
+
+/*
+ * The key of an enrolment that has not ended, so that a try that was cut can be repeated even if the program was: the
+ * centre knows it by then. `code` is a hash that tells codes apart. store_identity_write forgets it.
+ */
+MUST_USE enum err_code store_enrolment_keep(struct store *store, const uint8_t code[SHA256_BYTES],
+                                            const struct secret *key_pkcs8, struct error *err);
+/* *ret_found false: no key is kept for this code. */
+MUST_USE enum err_code store_enrolment_read(struct store *store, const uint8_t code[SHA256_BYTES],
+                                            struct secret *ret_key_pkcs8, bool *ret_found, struct error *err);
 
 /* ---- recording ---- */
 

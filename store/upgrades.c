@@ -69,6 +69,8 @@ static const char from_2_to_3[] =
     "hlc INTEGER NOT NULL, device BLOB, incarnation INTEGER, seq INTEGER) STRICT;"
     "CREATE INDEX erasure_subject ON erasure (subject);"
     "ALTER TABLE sync_state ADD COLUMN scrub INTEGER NOT NULL DEFAULT 0;"
-    "ALTER TABLE sync_state ADD COLUMN rules INTEGER NOT NULL DEFAULT 0;";
+    "ALTER TABLE sync_state ADD COLUMN rules INTEGER NOT NULL DEFAULT 0;"
+    "CREATE TABLE enrolment_try (only INTEGER PRIMARY KEY CHECK (only = 1), code BLOB NOT NULL "
+    "CHECK (length(code) = 32), key BLOB NOT NULL) STRICT;";
 
 const char *const replica_upgrades[] = { from_1_to_2, from_2_to_3 };

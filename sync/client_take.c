@@ -26,7 +26,8 @@ static enum err_code take_certificate(struct client *c, const struct exchange_re
         return ERR_OK;
     }
     struct certificate parsed;
-    TRY(certificate_verify(der, buf_slice(&c->identity->ca), response->answered_at_ms, &parsed, err));
+    TRY(certificate_verify(der, authorities_present(buf_slice(&c->identity->ca)), response->answered_at_ms, &parsed,
+                           err));
     if (parsed.role != CERTIFICATE_ROLE_CENTRE) {
         return FAIL(err, HISTORY, "check the centre's receipt: the certificate sent is not for signing receipts");
     }

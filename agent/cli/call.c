@@ -38,7 +38,7 @@ static const char *next_step(const struct error *err)
     case ERR_LOCKED:
         return "open the vault with 'holdfast unlock'";
     case ERR_NOT_ENROLLED:
-        return "join a centre with 'holdfast enrol --endpoint URL --code CODE'";
+        return "join a centre with 'holdfast enrol --endpoint URL'";
     case ERR_NETWORK:
     case ERR_CAPTIVE_PORTAL:
         return "try again when there is a connection; what is recorded here is safe meanwhile";

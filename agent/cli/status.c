@@ -251,7 +251,7 @@ static const char *next_step(const json_t *status)
         return "'holdfast unlock' asks for the passphrase";
     }
     if (!answer_true(status, "enrolled")) {
-        return "'holdfast enrol --endpoint URL --code CODE' joins this device to its site, so that records can be made";
+        return "'holdfast enrol --endpoint URL' joins this device to its site, so that records can be made";
     }
     if (answer_int(status, "quarantined") > 0) {
         return "'holdfast log --quarantined' shows what was not accepted, and why";

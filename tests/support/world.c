@@ -202,12 +202,34 @@ static bool centre_answers(struct centre *centre)
     return answers;
 }
 
+/* For what is started next: the clock goes before the sanitizers' libraries, which they have to be told. By a link, as
+ * a blank in its own path would end it. */
+static void borrow_clock(const struct world *world, const struct process *process, const char *clock_file)
+{
+    char preload[FOLDER_PATH_SIZE];
+    path_in(world, process->name, ".clock.so", preload);
+    cr_assert(symlink(SHIFTED_CLOCK_FILE, preload) == 0 || errno == EEXIST);
+    cr_assert(setenv("SHIFTED_CLOCK", clock_file, 1) == 0 && setenv("LD_PRELOAD", preload, 1) == 0 &&
+              setenv("ASAN_OPTIONS", "verify_asan_link_order=0", 1) == 0);
+}
+
+static void return_clock(void)
+{
+    cr_assert(unsetenv("SHIFTED_CLOCK") == 0 && unsetenv("LD_PRELOAD") == 0 && unsetenv("ASAN_OPTIONS") == 0);
+}
+
 void centre_start(struct centre *centre)
 {
     char listen[32];
     (void)snprintf(listen, sizeof(listen), "127.0.0.1:%u", centre->port);
     const char *argv[] = { program_centre, "--state-dir", centre->dir, "--listen", listen, NULL };
+    if (centre->clock_file[0] != '\0') {
+        borrow_clock(centre->world, &centre->process, centre->clock_file);
+    }
     process_start(&centre->process, argv);
+    if (centre->clock_file[0] != '\0') {
+        return_clock();
+    }
     WAIT_UNTIL(centre_answers(centre), WORLD_STEP_MS);
 }
 
@@ -220,6 +242,14 @@ void centre_make(struct world *world)
     process_name(&centre->process, world, "centre");
     (void)centre_do(centre, EXIT_DONE, "init", "--host", "127.0.0.1", NULL);
     centre_start(centre);
+}
+
+void centre_set_clock(struct centre *centre, long shift_s)
+{
+    char text[48];
+    (void)snprintf(text, sizeof(text), "%ld 0", shift_s);
+    path_in(centre->world, centre->process.name, ".clock", centre->clock_file);
+    file_write(centre->clock_file, slice_of_text(text));
 }
 
 static void stop_cleanly(struct process *process)
@@ -306,22 +336,6 @@ void laptop_set_config(struct laptop *laptop, const char *text)
     file_write(laptop->config, slice_of_text(text));
 }
 
-/* For what is started next: the clock goes before the sanitizers' libraries, which they have to be told. By a link, as
- * a blank in its own path would end it. */
-static void borrow_clock(const struct laptop *laptop)
-{
-    char preload[FOLDER_PATH_SIZE];
-    path_in(laptop->world, laptop->process.name, ".clock.so", preload);
-    cr_assert(symlink(SHIFTED_CLOCK_FILE, preload) == 0 || errno == EEXIST);
-    cr_assert(setenv("SHIFTED_CLOCK", laptop->clock_file, 1) == 0 && setenv("LD_PRELOAD", preload, 1) == 0 &&
-              setenv("ASAN_OPTIONS", "verify_asan_link_order=0", 1) == 0);
-}
-
-static void return_clock(void)
-{
-    cr_assert(unsetenv("SHIFTED_CLOCK") == 0 && unsetenv("LD_PRELOAD") == 0 && unsetenv("ASAN_OPTIONS") == 0);
-}
-
 void laptop_start_any(struct laptop *laptop)
 {
     const char *argv[8] = { program_agent, "--state-dir", laptop->dir };
@@ -335,7 +349,7 @@ void laptop_start_any(struct laptop *laptop)
         argv[count] = laptop->config;
     }
     if (laptop->clock_file[0] != '\0') {
-        borrow_clock(laptop);
+        borrow_clock(laptop->world, &laptop->process, laptop->clock_file);
     }
     process_start(&laptop->process, argv);
     if (laptop->clock_file[0] != '\0') {

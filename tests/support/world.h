@@ -30,6 +30,7 @@ struct centre {
     struct world *world;
     char dir[FOLDER_PATH_SIZE];
     uint16_t port;
+    char clock_file[FOLDER_PATH_SIZE]; /* "": the machine's own clock */
     struct process process;
 };
 
@@ -64,6 +65,8 @@ const char *world_file(struct world *world, const char *name, const char *text, 
 void centre_make(struct world *world);
 void centre_start(struct centre *centre); /* returns when it answers */
 void centre_stop(struct centre *centre);
+/* Its wall clock, by this much from the machine's, from its next start on; of one that was started so, at once. */
+void centre_set_clock(struct centre *centre, long shift_s);
 void centre_kill(struct centre *centre);
 /* holdfast-endpointctl --json with these arguments, the last one NULL; NULL when it printed no JSON. */
 json_t *centre_do(struct centre *centre, int expected_exit, ...) __attribute__((sentinel));

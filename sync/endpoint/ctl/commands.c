@@ -52,9 +52,9 @@ static void print_code(const json_t *answer)
     if (code == NULL || site == NULL || until == NULL || url == NULL) {
         return;
     }
-    (void)printf("%s\n\nEnrols one device for '%s'; valid until %s.\nOn that machine: holdfast enrol --endpoint %s "
-                 "--code %s\n",
-                 code, site, until, url, code);
+    (void)printf("%s\n\nEnrols one device for '%s'; valid until %s.\nOn that machine: holdfast enrol --endpoint "
+                 "%s\n",
+                 code, site, until, url);
 }
 
 static void print_devices(const json_t *answer)

@@ -14,6 +14,7 @@ static const char to_version_1[] =
     "INSERT INTO old_state SELECT 1, s.cursor, c.acked_seq, c.acked_link, c.receipt_seq, c.receipt, s.clock_offset, "
     "s.newest_hlc, s.dirty_site FROM sync_state s, own_chain c;"
     "DROP TABLE sync_state; ALTER TABLE old_state RENAME TO sync_state;"
+    "DROP TABLE enrolment_try;"
     "DROP TABLE bundle_state;"
     "DROP INDEX referral_received; DROP INDEX session_disputed;"
     "DROP TABLE signed_link; DROP TABLE erasure; DROP TABLE own_chain; DROP TRIGGER op_is_append_only; DROP TABLE "

@@ -1,0 +1,187 @@
+/*
+ * The life of an enrolment: renewed before it ends, followed to a new authority, revoked, run out, and begun again with
+ * a code and the same key. The centre's clock and the laptops' are moved months ahead.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "tests/support/site.h"
+#include "tests/support/wait.h"
+
+#define SYNC_MS 40000
+#define DAY_S (24L * 3600)
+
+static struct world world;
+static struct laptop *laptop;
+static char url[64];
+
+static void setup(void)
+{
+    world_init(&world);
+    world.centre.world = &world;
+    centre_make(&world);
+    centre_stop(&world.centre);
+    centre_set_clock(&world.centre, 0);
+    centre_start(&world.centre);
+    centre_add_site(&world.centre, "Greenfield Trust", "Garden");
+    (void)snprintf(url, sizeof(url), "https://127.0.0.1:%u", world.centre.port);
+    laptop = laptop_make(&world, "laptop", true);
+    laptop_stop(laptop);
+    laptop_set_clock(laptop, 0);
+    laptop_start(laptop);
+    laptop_enrol(laptop, "Garden", world.centre.port);
+    site_import_people(laptop, "GDN", 2);
+    laptop_wait_synchronised(laptop, SYNC_MS);
+}
+
+static void teardown(void)
+{
+    world_fini(&world);
+}
+
+TestSuite(life, .init = setup, .fini = teardown, .timeout = 180);
+
+/* The whole world's clock. */
+static void later(long days)
+{
+    centre_set_clock(&world.centre, days * DAY_S);
+    laptop_set_clock(laptop, days * DAY_S);
+}
+
+static void record_one(struct laptop *who, int days_ago)
+{
+    char session[SITE_TEXT_SIZE];
+    session_name("GDN", 1, days_ago, session);
+    site_attend(who, session, "attended", NULL);
+}
+
+static void sync_once(struct laptop *who)
+{
+    (void)laptop_do(who, EXIT_DONE, "sync", "--wait", "--timeout", "50", NULL);
+}
+
+static json_t *fresh_code(void)
+{
+    return centre_do(&world.centre, EXIT_DONE, "code", "new", "--site", "Garden", NULL);
+}
+
+static bool renewed_after(const char *valid_until)
+{
+    return strcmp(text_at(laptop_status(laptop), "certificate.valid_until"), valid_until) > 0;
+}
+
+static json_int_t to_follow(void)
+{
+    return number_at(centre_do(&world.centre, EXIT_DONE, "ca", "show", NULL), "devices_to_follow");
+}
+
+static const char *device_id(void)
+{
+    return text_at(laptop_status(laptop), "device.id");
+}
+
+Test(life, a_certificate_is_renewed_by_itself_and_only_when_the_centres_clock_says_so)
+{
+    const char *first = text_at(laptop_status(laptop), "certificate.valid_until");
+    laptop_set_clock(laptop, 300 * DAY_S); /* a wrong clock alone renews nothing */
+    sync_once(laptop);
+    cr_assert_str_eq(text_at(laptop_status(laptop), "certificate.valid_until"), first);
+    later(300);
+    sync_once(laptop);
+    WAIT_UNTIL(renewed_after(first), SYNC_MS);
+    record_one(laptop, 3);
+    laptop_wait_synchronised(laptop, SYNC_MS);
+    laptop_kill(laptop);
+    laptop_start(laptop);
+    cr_assert(renewed_after(first), "the new certificate is the one kept");
+    later(400); /* the first would have run out */
+    record_one(laptop, 4);
+    laptop_wait_synchronised(laptop, SYNC_MS);
+    (void)centre_do(&world.centre, EXIT_DONE, "verify", NULL);
+    (void)laptop_do(laptop, EXIT_DONE, "verify", NULL);
+}
+
+Test(life, the_end_is_announced_and_an_expired_laptop_comes_back_with_a_code_and_all_its_records)
+{
+    const char *device = device_id();
+    centre_stop(&world.centre);
+    record_one(laptop, 2);
+    laptop_set_clock(laptop, 340 * DAY_S);
+    json_t *status = laptop_status(laptop);
+    cr_assert_str_eq(text_at(status, "state"), "attention");
+    cr_assert(text_holds(status, "message", "runs out on"), "%s", text_at(status, "message"));
+    later(400);
+    centre_start(&world.centre);
+    (void)laptop_do(laptop, EXIT_REFUSED, "sync", "--wait", "--timeout", "50", NULL);
+    status = laptop_status(laptop);
+    cr_assert(text_holds(status, "message", "ran out on") && text_holds(status, "message", "enrol --again"), "%s",
+              text_at(status, "message"));
+    json_t *code = fresh_code();
+    json_t *refused =
+        laptop_tell(laptop, EXIT_REFUSED, text_at(code, "code"), "enrol", "--endpoint", url, "--code-file", "-", NULL);
+    cr_assert_str_eq(text_at(refused, "error.code"), "conflict", "without --again an enrolled laptop stays as it is");
+    (void)laptop_tell(laptop, EXIT_DONE, text_at(code, "code"), "enrol", "--again", "--endpoint", url, "--code-file",
+                      "-", NULL);
+    laptop_wait_synchronised(laptop, SYNC_MS);
+    cr_assert_str_eq(device_id(), device);
+    json_t *log = centre_do(&world.centre, EXIT_DONE, "log", "--kind", "attendance", NULL);
+    cr_assert_eq(json_array_size(json_at(log, "entries")), 1);
+    (void)centre_do(&world.centre, EXIT_DONE, "verify", NULL);
+}
+
+Test(life, laptops_follow_a_new_authority_by_themselves_and_one_that_was_away_needs_a_code)
+{
+    struct laptop *away = laptop_make(&world, "away", true);
+    laptop_enrol(away, "Garden", world.centre.port);
+    sync_once(away);
+    record_one(away, 5);
+    laptop_wait_synchronised(away, SYNC_MS);
+    laptop_stop(away);
+    json_t *rolled = centre_do(&world.centre, EXIT_DONE, "ca", "roll", "--overlap", "30", NULL);
+    cr_assert_eq(number_at(rolled, "devices_to_follow"), 2);
+    record_one(laptop, 6);
+    WAIT_UNTIL(to_follow() == 1, SYNC_MS);
+    laptop_wait_synchronised(laptop, SYNC_MS);
+
+    struct laptop *late =
+        laptop_make(&world, "late", true); /* trusts only the new one, and reads what the old one signed */
+    laptop_enrol(late, "Garden", world.centre.port);
+    sync_once(late);
+    cr_assert(laptops_agree(laptop, late));
+
+    (void)centre_do(&world.centre, EXIT_DONE, "ca", "retire", NULL);
+    record_one(laptop, 7);
+    laptop_wait_synchronised(laptop, SYNC_MS);
+    laptop_start(away);
+    record_one(away, 8);
+    (void)laptop_do(away, EXIT_REFUSED, "sync", "--wait", "--timeout", "50", NULL);
+    cr_assert(text_holds(laptop_status(away), "message", "new code"), "%s", text_at(laptop_status(away), "message"));
+    json_t *code = fresh_code();
+    (void)laptop_tell(away, EXIT_DONE, text_at(code, "code"), "enrol", "--again", "--endpoint", url, "--code-file", "-",
+                      NULL);
+    laptop_wait_synchronised(away, SYNC_MS);
+    sync_once(laptop);
+    sync_once(late);
+    cr_assert(laptops_agree(laptop, away));
+    cr_assert(laptops_agree(laptop, late));
+    cr_assert_eq(to_follow(), 0);
+    (void)centre_do(&world.centre, EXIT_DONE, "verify", NULL);
+    (void)laptop_do(late, EXIT_DONE, "verify", NULL);
+}
+
+Test(life, a_revoked_laptop_is_refused_while_it_waits_and_goes_on_once_it_is_reinstated)
+{
+    const char *device = device_id();
+    (void)centre_do(&world.centre, EXIT_DONE, "revoke", device, NULL);
+    WAIT_UNTIL(text_holds(laptop_status(laptop), "message", "revoked"), SYNC_MS);
+    record_one(laptop, 9);
+    json_t *code = fresh_code();
+    json_t *refused = laptop_tell(laptop, EXIT_REFUSED, text_at(code, "code"), "enrol", "--again", "--endpoint", url,
+                                  "--code-file", "-", NULL);
+    cr_assert(text_holds(refused, "error.message", "revoked"), "%s", text_at(refused, "error.message"));
+    (void)centre_do(&world.centre, EXIT_DONE, "reinstate", device, NULL);
+    sync_once(laptop);
+    laptop_wait_synchronised(laptop, SYNC_MS);
+    json_t *log = centre_do(&world.centre, EXIT_DONE, "log", "--kind", "attendance", NULL);
+    cr_assert_eq(json_array_size(json_at(log, "entries")), 1);
+}
