@@ -40,11 +40,10 @@ static void on_renewed(void *context, enum err_code rc, const struct error *err,
 static bool is_time(const struct agent *agent, const struct client_status *status)
 {
     const struct renewal *renewal = &agent->renewal;
-    if (!status->last.happened || clock_monotonic_ms() < renewal->not_before_ms) {
+    if (status->centre_now_ms == OP_TIME_NONE || clock_monotonic_ms() < renewal->not_before_ms) {
         return false;
     }
-    int64_t centres_ms = clock_wall_ms() - status->clock_offset_ms;
-    bool due = renewal->known && centres_ms >= renewal_due_ms(&renewal->certificate);
+    bool due = renewal->known && status->centre_now_ms >= renewal_due_ms(&renewal->certificate);
     return status->authority_changed || (due && status->last.result == ERR_OK);
 }
 
@@ -59,8 +58,8 @@ void renewal_look(struct agent *agent)
         return;
     }
     struct error err;
-    enum err_code rc =
-        enrolment_renew(&agent->enrolment, agent->store, status.clock_offset_ms, on_renewed, agent, &err);
+    int64_t offset_ms = clock_wall_ms() - status.centre_now_ms;
+    enum err_code rc = enrolment_renew(&agent->enrolment, agent->store, offset_ms, on_renewed, agent, &err);
     if (rc != ERR_OK) {
         log_error("renewal_failed", &err);
         agent->renewal.trouble = err;

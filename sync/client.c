@@ -477,6 +477,11 @@ void client_answered(struct client *c, const struct client_answer *answer)
     client_tell(c);
 }
 
+static int64_t centre_now_ms(const struct client *c)
+{
+    return c->heard_at_ms == 0 ? OP_TIME_NONE : c->answered_at_ms + monotonic_ms(c) - c->heard_at_ms;
+}
+
 void client_status(const struct client *c, struct client_status *ret_status)
 {
     *ret_status = (struct client_status){ .state = c->state,
@@ -490,6 +495,7 @@ void client_status(const struct client *c, struct client_status *ret_status)
                                           .to_fetch = c->to_fetch,
                                           .behind_own_record = c->behind_own_record,
                                           .centre_lost_ops = c->centre_lost_ops,
+                                          .centre_now_ms = centre_now_ms(c),
                                           .authority_changed = c->authority_changed };
 }
 

@@ -98,6 +98,8 @@ struct client {
     bool read_again;    /* the stream is, since something in it did not follow what is held */
     unsigned went_back; /* how often in this round the centre was found put back */
     bool behind_own_record;
+    int64_t answered_at_ms; /* the centre's clock when it was last heard of; 0: not in this run ... */
+    int64_t heard_at_ms;    /* ... and this machine's monotonic one */
     bool authority_changed; /* another one issues certificates now than the one that issued this device's */
     bool centre_lost_ops;   /* the centre held less than it acknowledged, and has not got it all again yet */
 };

@@ -271,11 +271,13 @@ static enum err_code take_freshness(struct client *c, const struct exchange_resp
     return store_found_stale(c->store, told->incarnation, c->io->wall_ms(c->io->context), err);
 }
 
-/* ---- the authority ---- */
+/* ---- the centre's clock and its authority ---- */
 
 /* Noted before anything else can fail: records of somebody whom only the new one vouches for may be in the answer. */
-static void note_authority(struct client *c, const struct exchange_response *response)
+static void note_centre(struct client *c, const struct exchange_response *response)
 {
+    c->answered_at_ms = response->answered_at_ms;
+    c->heard_at_ms = c->io->monotonic_ms(c->io->context);
     c->authority_changed = response->authority_told;
     c->changed |= response->authority_told;
 }
@@ -327,7 +329,7 @@ enum err_code client_take(struct client *c, const struct client_answer *answer, 
     struct exchange_response response;
     TRY(exchange_response_decode(answer->body, &response, err));
     TRY(check_receipt(c, &response, err));
-    note_authority(c, &response);
+    note_centre(c, &response);
     SCOPED(incoming_fini) struct incoming in = { 0 };
     TRY(decode_segments(c, &response, &in, err));
     struct store_exchange exchange = exchange_of(c, &response, &in, took_ms);
