@@ -37,79 +37,6 @@ static enum err_code read_about(struct store *store, const struct evidence_subje
     return ERR_OK;
 }
 
-static void scoped_key(struct device_key **key)
-{
-    device_key_free(*key);
-}
-
-static enum err_code sign_newest(struct store *store, const struct author *author, const struct device_key *key,
-                                 struct error *err)
-{
-    uint8_t link[SHA256_BYTES];
-    uint8_t message[OP_LINK_MESSAGE_BYTES];
-    uint8_t signature[SIGNATURE_MAX];
-    size_t len;
-    struct op_id newest = { .incarnation = author->incarnation, .seq = author->newest_seq };
-    memcpy(newest.device, author->device, DEVICE_ID_BYTES);
-    TRY(chain_link(store, author, author->newest_seq, link, err));
-    op_link_message(store->stream, &newest, link, message);
-    TRY(device_key_sign(key, OP_LINK_CONTEXT, slice_of(message, sizeof(message)), signature, &len, err));
-    return oplog_author_sign(store, author, author->newest_seq, slice_of(signature, len), err);
-}
-
-/* An own chain with ops after its newest signature; `found` false: there is none. */
-static enum err_code find_unsigned(struct store *store, struct own_chain *chain, bool *ret_found, struct error *err)
-{
-    sqlite3_stmt *s;
-    TRY(db_statement(&store->db,
-                     "SELECT w.incarnation FROM own_chain c JOIN author w ON w.id = c.author "
-                     "WHERE w.newest_seq > w.signed_seq LIMIT 1",
-                     &s, err));
-    TRY(db_step(&store->db, s, ret_found, err));
-    if (!*ret_found) {
-        return ERR_OK;
-    }
-    uint32_t incarnation = (uint32_t)column_int(s, 0);
-    sqlite3_reset(s);
-    return chain_find(store, incarnation, chain, ret_found, err);
-}
-
-static enum err_code sign_own(struct store *store, const struct device_key *key, struct error *err)
-{
-    for (;;) {
-        struct own_chain chain;
-        bool found;
-        TRY(find_unsigned(store, &chain, &found, err));
-        if (!found) {
-            return ERR_OK;
-        }
-        TRY(sign_newest(store, &chain.author, key, err));
-    }
-}
-
-enum err_code evidence_begin(struct store *store, const struct evidence_subject *subject,
-                             struct evidence_about *ret_about, struct error *err)
-{
-    if (!store->enrolled) {
-        return FAIL(err, NOT_ENROLLED, "prove records: this machine is not enrolled");
-    }
-    TRY(read_about(store, subject, ret_about, err));
-    struct own_chain chain;
-    bool found;
-    TRY(find_unsigned(store, &chain, &found, err));
-    if (!found) {
-        return ERR_OK;
-    }
-    struct store_identity identity;
-    SCOPED(scoped_key) struct device_key *key = NULL;
-    TRY(store_identity_read(store, &identity, err));
-    enum err_code rc = device_key_load(slice_of(identity.key_pkcs8.bytes, identity.key_pkcs8.len), &key, err);
-    store_identity_fini(&identity);
-    TRY(rc);
-    TRY(replica_begin(store, err));
-    return replica_end(store, sign_own(store, key, err), err);
-}
-
 /* ---- its ops ---- */
 
 #define RECORD_COLUMNS                                                                                                 \
@@ -155,6 +82,113 @@ static enum err_code records_statement(struct store *store, const struct evidenc
     }
     return ERR_OK;
 }
+
+/* ---- signing own links ---- */
+
+/* An own op further than this from the next signed link gets a signature of its own: others' headers stay out of packs.
+ */
+enum { SIGNED_WITHIN = 8, SIGN_AT_ONCE = 256 };
+
+static void scoped_key(struct device_key **key)
+{
+    device_key_free(*key);
+}
+
+static enum err_code sign_link(struct store *store, const struct author *author, uint64_t seq,
+                               const struct device_key *key, struct error *err)
+{
+    uint8_t link[SHA256_BYTES];
+    uint8_t message[OP_LINK_MESSAGE_BYTES];
+    uint8_t signature[SIGNATURE_MAX];
+    size_t len;
+    struct op_id last = { .incarnation = author->incarnation, .seq = seq };
+    memcpy(last.device, author->device, DEVICE_ID_BYTES);
+    TRY(chain_link(store, author, seq, link, err));
+    op_link_message(store->stream, &last, link, message);
+    TRY(device_key_sign(key, OP_LINK_CONTEXT, slice_of(message, sizeof(message)), signature, &len, err));
+    return oplog_author_sign(store, author, seq, slice_of(signature, len), err);
+}
+
+/* Own ops about the subject after *place that nobody signed near enough; moves *place on. */
+static enum err_code find_far(struct store *store, const struct evidence_subject *subject, int64_t *place,
+                              int64_t keys[SIGN_AT_ONCE], size_t *ret_count, struct error *err)
+{
+    sqlite3_stmt *s;
+    uint8_t session[OP_SESSION_BYTES] = { 0 };
+    if (subject->session) {
+        session_subject(subject->placement.bytes, subject->day, subject->slot, session);
+    }
+    TRY(records_statement(store, subject, *place, INT32_MAX, session, &s, err));
+    *ret_count = 0;
+    while (*ret_count < SIGN_AT_ONCE) {
+        bool row;
+        TRY(db_step(&store->db, s, &row, err));
+        if (!row) {
+            return ERR_OK;
+        }
+        *place = column_int(s, 0);
+        bool own = sqlite3_column_type(s, 6) != SQLITE_NULL;
+        uint64_t signed_seq = (uint64_t)column_int_or(s, 7, INT64_MAX);
+        if (own && signed_seq - op_key_seq(*place) > SIGNED_WITHIN) {
+            keys[(*ret_count)++] = *place;
+        }
+    }
+    sqlite3_reset(s);
+    return ERR_OK;
+}
+
+static enum err_code own_author(struct store *store, int64_t id, struct author *ret_author, struct error *err)
+{
+    sqlite3_stmt *s;
+    struct own_chain chain = { .asks = false };
+    bool found;
+    TRY(db_statement(&store->db, "SELECT incarnation FROM author WHERE id = ?1", &s, err));
+    bind_int(s, 1, id);
+    TRY(db_step(&store->db, s, &found, err));
+    CHECK(found);
+    uint32_t incarnation = (uint32_t)column_int(s, 0);
+    sqlite3_reset(s);
+    TRY(chain_find(store, incarnation, &chain, &found, err));
+    CHECK(found);
+    *ret_author = chain.author;
+    return ERR_OK;
+}
+
+static enum err_code sign_own(struct store *store, const struct evidence_subject *subject, const struct device_key *key,
+                              struct error *err)
+{
+    int64_t keys[SIGN_AT_ONCE];
+    int64_t place = 0;
+    size_t count;
+    do {
+        TRY(find_far(store, subject, &place, keys, &count, err));
+        for (size_t i = 0; i < count; i++) {
+            struct author author;
+            TRY(own_author(store, op_key_author(keys[i]), &author, err));
+            TRY(sign_link(store, &author, op_key_seq(keys[i]), key, err));
+        }
+    } while (count == SIGN_AT_ONCE);
+    return ERR_OK;
+}
+
+enum err_code evidence_begin(struct store *store, const struct evidence_subject *subject,
+                             struct evidence_about *ret_about, struct error *err)
+{
+    if (!store->enrolled) {
+        return FAIL(err, NOT_ENROLLED, "prove records: this machine is not enrolled");
+    }
+    struct store_identity identity;
+    SCOPED(scoped_key) struct device_key *key = NULL;
+    TRY(read_about(store, subject, ret_about, err));
+    TRY(store_identity_read(store, &identity, err));
+    enum err_code rc = device_key_load(slice_of(identity.key_pkcs8.bytes, identity.key_pkcs8.len), &key, err);
+    store_identity_fini(&identity);
+    TRY(rc);
+    TRY(replica_begin(store, err));
+    return replica_end(store, sign_own(store, subject, key, err), err);
+}
+
+/* ---- reading them ---- */
 
 /* Rows hold offsets into `bytes` until the end: it moves as it grows. */
 static enum err_code keep_bytes(struct buf *bytes, struct slice what, struct slice *ret_kept, struct error *err)

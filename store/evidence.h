@@ -1,7 +1,7 @@
 /*
  * store/evidence - every op about one session or one person, and what proves each of them to a stranger.
  *
- *     evidence_begin     who it is about; own ops that nobody signed yet are signed
+ *     evidence_begin     who it is about; own ops without a signature near them are signed
  *     evidence_records   the ops, page by page, in the order of the log's keys
  *     evidence_chain     an author's headers from an op to the next link that the author signed
  *
@@ -35,7 +35,10 @@ struct evidence_about {
 MUST_USE enum err_code evidence_person_of(struct store *store, const struct row_id *placement,
                                           struct row_id *ret_participant, struct error *err);
 
-/* Signs this device's own links so far as nobody has, and says who the subject is. ERR_NOT_FOUND. */
+/*
+ * Says who the subject is, and signs this device's own links where no signature is near an op about it: a pack then
+ * holds few headers of others. ERR_NOT_FOUND.
+ */
 MUST_USE enum err_code evidence_begin(struct store *store, const struct evidence_subject *subject,
                                       struct evidence_about *ret_about, struct error *err);
 
@@ -49,7 +52,7 @@ struct evidence_record {
     size_t supersedes_count;
     uint64_t signed_seq; /* the first link at or after it that its author signed; 0: none */
     bool head;           /* of an attendance: nobody has superseded it */
-    int32_t deemed_on;   /* of a notice: received, as stated or deemed; ROW_NONE */
+    int32_t deemed_on; /* of a notice: received, as stated or deemed; ROW_NONE */
 };
 
 struct evidence_list {

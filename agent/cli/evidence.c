@@ -80,33 +80,33 @@ static enum err_code folder_free(const char *folder, struct error *err)
 
 static json_t *summary_of(const struct evidence_pack *pack, const char *folder)
 {
-    size_t at_centre = 0;
+    size_t confirmed = 0;
     size_t headers = 0;
     size_t erased = 0;
     for (size_t i = 0; i < pack->record_count; i++) {
-        at_centre += answer_true(pack->records[i].json, "acknowledged");
+        confirmed += pack->records[i].position > 0;
         erased += pack->records[i].erased;
     }
     for (size_t i = 0; i < pack->run_count; i++) {
         headers += pack->runs[i].header_count;
     }
     return must_have(json_pack("{s:O,s:s,s:I,s:I,s:I,s:I,s:I}", "about", answer_member(pack->about, "about"), "folder",
-                               folder, "records", (json_int_t)pack->record_count, "at_the_centre",
-                               (json_int_t)at_centre, "erased", (json_int_t)erased, "chains",
-                               (json_int_t)pack->run_count, "headers", (json_int_t)headers));
+                               folder, "records", (json_int_t)pack->record_count, "confirmed", (json_int_t)confirmed,
+                               "erased", (json_int_t)erased, "chains", (json_int_t)pack->run_count, "headers",
+                               (json_int_t)headers));
 }
 
 static void print_summary(struct cli *cli, json_t *summary, const char *folder)
 {
     const struct screen *screen = &cli->screen;
     int64_t records = answer_int(summary, "records");
-    int64_t waiting = records - answer_int(summary, "at_the_centre");
+    int64_t waiting = records - answer_int(summary, "confirmed");
     SCOPED(scoped_free) char *visible = text_visible(folder, false);
     screen_print(screen, "wrote the pack to '%s'\n", visible);
     screen_fact(screen, "Records", "%lld", (long long)records);
     if (waiting > 0) {
         screen_fact(screen, "Not confirmed",
-                    "%lld not yet at the centre; synchronise and make the pack again, to have that too",
+                    "%lld not yet confirmed by the centre: after the next exchange a new pack has that too",
                     (long long)waiting);
     }
     screen_fact(screen, "Read", "%s/index.html or %s/summary.pdf", visible, visible);

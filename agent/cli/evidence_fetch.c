@@ -60,16 +60,22 @@ static bool take_record(struct evidence_pack *pack, json_t *json)
     bool header = bytes_of(json, "header", &record->header);
     bool body = bytes_of(json, "body", &record->body);
     bool salt = bytes_of(json, "salt", &record->salt);
-    return header && body && salt && record->header.len > 0;
+    bool proof = bytes_of(json, "proof", &record->proof);
+    record->position = (uint64_t)answer_int(json, "position");
+    return header && body && salt && proof && record->header.len > 0;
 }
 
 static enum exit_code fetch_records(struct fetch *fetch, const char *subject)
 {
     char after[NUMBER_SIZE] = "0";
+    char tree[NUMBER_SIZE];
+    (void)snprintf(tree, sizeof(tree), "%" PRId64, answer_int(answer_member(fetch->pack->about, "checkpoint"), "size"));
     for (bool more = true; more;) {
         char *path = path_of("/v1/evidence/records");
         path_add(&path, "subject", subject);
         path_add(&path, "after", after);
+        path_add(&path, "size", tree);
+        path_add(&path, "limit", "500"); /* the agent reads all headers once for a page with proofs */
         SCOPED(answer_free) json_t *answer = NULL;
         enum exit_code code = call(fetch->cli, "GET", path, NULL, CALL_NO_TIMEOUT, &answer);
         if (code != EXIT_DONE) {
@@ -236,6 +242,7 @@ void evidence_pack_free(struct evidence_pack *pack)
         buf_fini(&pack->records[i].header);
         buf_fini(&pack->records[i].body);
         buf_fini(&pack->records[i].salt);
+        buf_fini(&pack->records[i].proof);
     }
     for (size_t i = 0; i < pack->run_count; i++) {
         for (size_t h = 0; h < pack->runs[i].header_count; h++) {

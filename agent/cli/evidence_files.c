@@ -133,6 +133,11 @@ static enum err_code put_record(struct writer *writer, const struct evidence_rec
                                 struct error *err)
 {
     char text[PATH_SIZE];
+    if (record->position > 0) {
+        (void)snprintf(text, sizeof(text), "%" PRIu64 "\n", record->position);
+        TRY(put(writer, slice_of_text(text), err, "ops/%04zu/position", index + 1));
+        TRY(put(writer, buf_slice(&record->proof), err, "ops/%04zu/proof", index + 1));
+    }
     TRY(put(writer, buf_slice(&record->header), err, "ops/%04zu/header.cbor", index + 1));
     if (!record->erased) {
         TRY(put(writer, buf_slice(&record->body), err, "ops/%04zu/body.cbor", index + 1));
@@ -143,6 +148,27 @@ static enum err_code put_record(struct writer *writer, const struct evidence_rec
         TRY(put(writer, slice_of_text(text), err, "ops/%04zu/chain", index + 1));
     }
     return ERR_OK;
+}
+
+static enum err_code put_base64(struct writer *writer, const json_t *object, const char *name, const char *path,
+                                struct error *err)
+{
+    SCOPED(buf_fini) struct buf bytes;
+    buf_init(&bytes, CERTIFICATE_DER_MAX);
+    TRY(base64_decode(slice_of_text(answer_text(object, name)), &bytes, err));
+    return put(writer, buf_slice(&bytes), err, "%s", path);
+}
+
+static enum err_code put_checkpoint(struct writer *writer, const struct evidence_pack *pack, struct error *err)
+{
+    const json_t *checkpoint = answer_member(pack->about, "checkpoint");
+    if (checkpoint == NULL) {
+        return ERR_OK;
+    }
+    TRY(put(writer, slice_of_text(answer_text(checkpoint, "note")), err, "checkpoint/note"));
+    TRY(put(writer, slice_of_text(answer_text(checkpoint, "certificate")), err, "checkpoint/centre.pem"));
+    TRY(put_base64(writer, checkpoint, "key", "checkpoint/key", err));
+    return put_base64(writer, checkpoint, "voucher", "checkpoint/voucher", err);
 }
 
 /* ---- for people and programs ---- */
@@ -171,8 +197,7 @@ static json_t *record_summary(const struct evidence_record *record, size_t index
                                            "supersedes",  "head",        "clock_offset_ms" };
     char number[24];
     (void)snprintf(number, sizeof(number), "%04zu", index + 1);
-    json_t *summary =
-        must_have(json_pack("{s:s,s:b}", "number", number, "at_the_centre", answer_true(record->json, "acknowledged")));
+    json_t *summary = must_have(json_pack("{s:s,s:b}", "number", number, "confirmed", record->position > 0));
     for (size_t i = 0; i < ARRAY_LEN(members); i++) {
         json_t *value = json_object_get(record->json, members[i]);
         if (value != NULL) {
@@ -186,6 +211,7 @@ static enum err_code put_json(struct writer *writer, const struct evidence_pack 
 {
     SCOPED(answer_free) json_t *summary = must_have(json_deep_copy(pack->about));
     (void)json_object_del(summary, "authorities");
+    (void)json_object_del(summary, "checkpoint");
     (void)json_object_set_new(summary, "format", json_string("holdfast evidence pack"));
     (void)json_object_set_new(summary, "version", json_integer(1));
     json_t *records = must_have(json_array());
@@ -234,6 +260,7 @@ static enum err_code put_all(struct writer *writer, const struct evidence_pack *
 {
     TRY(put(writer, slice_of(evidence_instructions, evidence_instructions_size), err, "VERIFY.txt"));
     TRY(put_authorities(writer, pack, err));
+    TRY(put_checkpoint(writer, pack, err));
     for (size_t i = 0; i < pack->run_count; i++) {
         TRY(put_run(writer, pack, i, err));
     }

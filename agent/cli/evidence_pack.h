@@ -25,6 +25,8 @@ struct evidence_record {
     struct buf salt;
     bool erased;
     uint64_t seq;
+    uint64_t position; /* in the history of the checkpoint; 0: not confirmed */
+    struct buf proof;
     size_t chain; /* index; EVIDENCE_NO_CHAIN: its device has signed nothing yet */
 };
 

@@ -117,13 +117,17 @@ static void say_standing(const json_t *session, char out[WORDS_SIZE])
 
 /* ---- what a record stands on ---- */
 
-static const char *proof_of(const struct evidence_record *record)
+static void say_proof(const struct evidence_pack *pack, const struct evidence_record *record, char out[WORDS_SIZE])
 {
     if (record->chain == EVIDENCE_NO_CHAIN) {
-        return "not signed by its device yet: nothing proves it";
+        (void)snprintf(out, WORDS_SIZE, "not signed by its device yet: nothing proves it");
+    } else if (record->position == 0) {
+        (void)snprintf(out, WORDS_SIZE, "signed by its device, not yet confirmed by the centre");
+    } else {
+        (void)snprintf(out, WORDS_SIZE,
+                       "signed by its device; record %" PRIu64 " of %" PRId64 " in the history that the centre signed",
+                       record->position, answer_int(answer_member(pack->about, "checkpoint"), "size"));
     }
-    return answer_true(record->json, "acknowledged") ? "signed by its device; the centre has it"
-                                                     : "signed by its device, not yet confirmed by the centre";
 }
 
 /* "0003", or the op's own name when it is not in the pack. */
@@ -173,10 +177,46 @@ static void add_origin(struct document *document, const struct evidence_pack *pa
     say_supersedes(pack, json, words);
     document_fact(document, "In place of", words);
     document_fact(document, "Not accepted", answer_text(json, "quarantine"));
-    document_fact(document, "Proof", proof_of(record));
+    say_proof(pack, record, words);
+    document_fact(document, "Proof", words);
 }
 
 /* ---- sections ---- */
+
+/* Did this erasure take what the record said? Its subject is the record's, or the placement of a session. */
+static bool erased_by(const json_t *record, const json_t *erasure)
+{
+    size_t index;
+    const json_t *op;
+    const json_t *named = answer_member(erasure, "supersedes");
+    bool one = json_array_size(named) == 0;
+    json_array_foreach(named, index, op)
+    {
+        one |= json_equal(op, answer_member(record, "op"));
+    }
+    const char *subject = answer_text(erasure, "subject");
+    return one && strcmp(answer_text(erasure, "kind"), "erasure") == 0 && subject[0] != '\0' &&
+           strncmp(answer_text(record, "subject"), subject, strlen(subject)) == 0 &&
+           strcmp(answer_text(record, "recorded_at"), answer_text(erasure, "recorded_at")) <= 0;
+}
+
+static void say_erasure(const struct evidence_pack *pack, const json_t *record, char *out, size_t size)
+{
+    for (size_t i = 0; i < pack->record_count; i++) {
+        const json_t *erasure = pack->records[i].json;
+        char when[WORDS_SIZE];
+        if (erased_by(record, erasure)) {
+            const json_t *fields = answer_member(erasure, "fields");
+            say_instant(erasure, "recorded_at", when);
+            (void)snprintf(out, size,
+                           "erased on %s, decided by %.160s (record %04zu); that it was recorded, when and by "
+                           "whom stays",
+                           when, answer_text(fields, "decided_by"), i + 1);
+            return;
+        }
+    }
+    (void)snprintf(out, size, "erased; that it was recorded, when and by whom stays");
+}
 
 static void add_fields(struct document *document, const struct evidence_pack *pack, const json_t *record)
 {
@@ -186,7 +226,8 @@ static void add_fields(struct document *document, const struct evidence_pack *pa
     const char *name;
     json_t *value;
     if (answer_true(record, "erased")) {
-        document_fact(document, "Content", "erased; that it was recorded, when and by whom stays");
+        say_erasure(pack, record, text, sizeof(text));
+        document_fact(document, "Content", text);
     }
     json_object_foreach(answer_member(record, "fields"), name, value)
     {
@@ -236,7 +277,7 @@ static void add_section(struct document *document, const struct evidence_pack *p
 
 static const char *const attendance[] = { "attendance", NULL };
 static const char *const known_kinds[] = { "participant", "referral",    "referral_event", "placement", "attendance",
-                                           "notice",      "appointment", "decision",       NULL };
+                                           "notice",      "appointment", "decision",       "erasure",   NULL };
 
 static void add_unknown(struct document *document, const struct evidence_pack *pack)
 {
@@ -313,6 +354,11 @@ static void add_session(struct document *document, const struct evidence_pack *p
                      answer_true(record, "erased") ? "erased" : words,
                      answer_true(record, "head") ? " (stands)" : " (replaced)");
         document_fact(document, "Note", answer_text(answer_member(record, "fields"), "note"));
+        if (answer_true(record, "erased")) {
+            char erased[2 * WORDS_SIZE];
+            say_erasure(pack, record, erased, sizeof(erased));
+            document_fact(document, "Content", erased);
+        }
         add_origin(document, pack, &pack->records[i]);
     }
 }
@@ -377,7 +423,7 @@ static size_t count_confirmed(const struct evidence_pack *pack)
 {
     size_t count = 0;
     for (size_t i = 0; i < pack->record_count; i++) {
-        count += answer_true(pack->records[i].json, "acknowledged");
+        count += pack->records[i].position > 0;
     }
     return count;
 }
@@ -396,7 +442,8 @@ static void add_head(struct document *document, const struct evidence_pack *pack
     say_instant(pack->about, "made_at", words);
     document_fact(document, "Pack made", words);
     document_fact(document, "Made by", answer_text(pack->about, "made_by"));
-    (void)snprintf(words, sizeof(words), "%zu, of which the centre has %zu", pack->record_count, count_confirmed(pack));
+    (void)snprintf(words, sizeof(words), "%zu, of which the centre has confirmed %zu", pack->record_count,
+                   count_confirmed(pack));
     document_fact(document, "Records", words);
 }
 
@@ -458,6 +505,7 @@ struct document *evidence_words(const struct evidence_pack *pack)
     static const char *const notices[] = { "notice", NULL };
     static const char *const appointments[] = { "appointment", NULL };
     static const char *const decisions[] = { "decision", NULL };
+    static const char *const erasures[] = { "erasure", NULL };
     const json_t *about = answer_member(pack->about, "about");
     bool of_session = strcmp(answer_text(about, "kind"), "session") == 0;
     char title[WORDS_SIZE];
@@ -479,6 +527,7 @@ struct document *evidence_words(const struct evidence_pack *pack)
     add_section(document, pack, "Referrals", referrals);
     add_section(document, pack, "Placements", placements);
     add_section(document, pack, "The person", person);
+    add_section(document, pack, "What was erased", erasures);
     add_unknown(document, pack);
     add_proof(document, pack);
     return document;

@@ -100,6 +100,7 @@ Test(pack, of_two_devices_proves_both_records)
 {
     cr_assert(proves(), "%s: %s", report.findings[0].path, report.findings[0].text);
     cr_expect_eq(report.op_count, 2);
+    cr_expect(report.checkpoint_proved);
     cr_expect_eq(report.authority_count, 1);
 }
 
@@ -110,7 +111,7 @@ Test(pack, with_one_bit_turned_anywhere_and_a_manifest_that_fits_proves_nothing)
         bool pem = strstr(parts[i].path, ".pem") != NULL;
         /* of a certificate the line end after it means nothing; of the authority's, its own signature */
         size_t len = parts[i].content.len - (pem ? 1 : 0);
-        for (size_t at = i % 3; at < len; at += pem ? 41 : 3) {
+        for (size_t at = i % 7; at < len; at += pem ? 83 : 7) {
             bytes[at] ^= (uint8_t)(1U << at % 8);
             bool still = proves();
             bytes[at] ^= (uint8_t)(1U << at % 8);
@@ -195,4 +196,23 @@ Test(pack, lists_every_file_once_and_nothing_that_is_not_there)
     cr_assert_eq(pack_files_add(&files, "index.html", slice_of("y", 1), &err), ERR_OK);
     cr_expect_eq(pack_files_sort(&files, &err), ERR_INVALID);
     pack_files_fini(&files);
+}
+
+Test(pack, without_proofs_says_that_the_centre_has_not_confirmed_it_and_is_no_failure)
+{
+    for (size_t i = 0; i < part_count; i++) {
+        const char *name = strrchr(parts[i].path, '/') + 1;
+        if (strcmp(name, "position") == 0 || strcmp(name, "proof") == 0) {
+            parts[i--] = parts[--part_count];
+        }
+    }
+    cr_assert(proves(), "%s: %s", report.findings[0].path, report.findings[0].text);
+}
+
+Test(pack, with_the_place_of_one_record_given_to_another_proves_nothing)
+{
+    part_of("ops/0001/position")->content = part_of("ops/0002/position")->content;
+    part_of("ops/0001/proof")->content = part_of("ops/0002/proof")->content;
+    cr_assert_not(proves());
+    cr_expect(finding_says("ops/0001/proof", "does not lead to the checkpoint"));
 }
