@@ -81,17 +81,18 @@ static enum err_code import_call_read(const struct api_call *call, struct import
 }
 
 /* What the reader of spreadsheets does not know, the store may still refuse: then with the line. */
-static enum err_code write_all(const struct api_world *world, bool dry_run, const struct intake *intake,
+static enum err_code write_all(const struct api_world *world, bool dry_run, struct intake *intake,
                                struct store_written *ret_written, struct error *err)
 {
     if (intake->count == 0) {
         return ERR_OK;
     }
+    struct store_source source = { intake->count, intake_entry, intake };
     ret_written->failed_at = intake->count;
-    enum err_code rc = (dry_run ? store_write_dry : store_write)(world->store, world->actor, intake->entries,
-                                                                 intake->count, world->now_ms, ret_written, err);
+    enum err_code rc = (dry_run ? store_write_dry : store_write_from)(world->store, world->actor, &source,
+                                                                      world->now_ms, ret_written, err);
     if (rc != ERR_OK && ret_written->failed_at < intake->count) {
-        return error_wrap(err, rc, "line %zu", intake->lines[ret_written->failed_at]);
+        return error_wrap(err, rc, "line %zu", intake_line(intake, ret_written->failed_at));
     }
     return rc;
 }

@@ -3,8 +3,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define IDS_PER_ROW 2
-
 /* ---- the placements that a register may name ---- */
 
 void intake_placements_fini(struct intake_placements *placements)
@@ -59,65 +57,40 @@ bool intake_pattern_valid(const char *text, void *context)
     return pattern_parse(text, &unused, NULL) == ERR_OK;
 }
 
-/* ---- entries ---- */
+/* ---- what is to be written ---- */
 
 struct making {
     struct store *store;
-    const uint8_t *stream;
-    const struct import_result *rows;
-    const struct intake_placements *placements;
     struct intake intake;
 };
 
 void intake_fini(struct intake *intake)
 {
-    free(intake->entries);
-    free(intake->lines);
+    free(intake->items);
     free(intake->warnings);
-    free(intake->ids);
     *intake = (struct intake){ 0 };
 }
 
-static void warn(struct making *making, size_t row, const char *column_name, const char *what)
+size_t intake_line(const struct intake *intake, size_t index)
 {
-    struct intake *intake = &making->intake;
+    return import_line(intake->rows, intake->items[index].row);
+}
+
+static void warn(struct intake *intake, size_t row, const char *column_name, const char *what)
+{
     if (intake->warning_count < INTAKE_WARNINGS_KEPT) {
-        intake->warnings[intake->warning_count] = (struct intake_warning){ .line = import_line(making->rows, row),
+        intake->warnings[intake->warning_count] = (struct intake_warning){ .line = import_line(intake->rows, row),
                                                                            .column_name = column_name,
                                                                            .expected = what };
     }
     intake->warning_count++;
 }
 
-static struct store_entry *entry_add(struct making *making, size_t row, uint32_t kind)
+static void item_add(struct intake *intake, uint32_t kind, size_t row, size_t name_row, bool changes)
 {
-    CHECK(making->intake.count < making->intake.capacity);
-    making->intake.lines[making->intake.count] = import_line(making->rows, row);
-    struct store_entry *entry = &making->intake.entries[making->intake.count++];
-    *entry = (struct store_entry){ .kind = kind, .happened_at_ms = OP_TIME_NONE, .imported = true };
-    record_init(&entry->record, kind_by_number(kind));
-    return entry;
-}
-
-/* The id that `ref` names, kept for as long as the intake. */
-static const uint8_t *ref_id(struct making *making, const char *kind, const char *ref)
-{
-    uint8_t *id = making->intake.ids[making->intake.id_count++];
-    entity_id(making->stream, kind, ref, id);
-    return id;
-}
-
-static void take_text(struct making *making, size_t row, const char *column, struct record *record, const char *field)
-{
-    record_set_text(record, field, import_text(making->rows, row, column));
-}
-
-static void take_number(struct making *making, size_t row, const char *column, struct record *record, const char *field)
-{
-    int64_t number;
-    if (import_int(making->rows, row, column, &number)) {
-        record_set_number(record, field, number);
-    }
+    CHECK(intake->count < intake->capacity && row < INTAKE_NO_ROW);
+    intake->items[intake->count++] =
+        (struct intake_item){ .kind = kind, .row = (uint32_t)row, .name_row = (uint32_t)name_row, .changes = changes };
 }
 
 /* ---- people: one record each, however many rows name them ---- */
@@ -136,88 +109,39 @@ static int by_person_then_row(const void *left, const void *right)
     return order != 0 ? order : (a->row > b->row) - (a->row < b->row);
 }
 
-static void person_put(struct making *making, size_t row, const char *ref, const char *name)
+static enum err_code people_plan(struct intake *intake, struct error *err)
 {
-    struct store_entry *entry = entry_add(making, row, KIND_PARTICIPANT);
-    entity_id(making->stream, "participant", ref, entry->subject);
-    record_set_text(&entry->record, "ref", ref);
-    record_set_text(&entry->record, "name", name);
-}
-
-static enum err_code people_make(struct making *making, struct error *err)
-{
-    size_t rows = import_row_count(making->rows);
+    size_t rows = import_row_count(intake->rows);
     SCOPED(scoped_free) struct person *people = calloc(rows + 1, sizeof(*people));
     if (people == NULL) {
         return FAIL(err, NO_MEMORY, "take the people of %zu rows", rows);
     }
     for (size_t row = 0; row < rows; row++) {
-        people[row] = (struct person){ .ref = import_text(making->rows, row, "participant"),
-                                       .name = import_text(making->rows, row, "name"),
+        people[row] = (struct person){ .ref = import_text(intake->rows, row, "participant"),
+                                       .name = import_text(intake->rows, row, "name"),
                                        .row = row };
     }
     qsort(people, rows, sizeof(*people), by_person_then_row);
-    const char *name = NULL;
+    const struct person *named = NULL;
     for (size_t i = 0; i < rows; i++) {
         if (i == 0 || strcmp(people[i].ref, people[i - 1].ref) != 0) {
-            name = NULL;
+            named = NULL;
         }
         if (people[i].name != NULL) {
-            if (name != NULL && strcmp(name, people[i].name) != 0) {
-                warn(making, people[i].row, "name",
+            if (named != NULL && strcmp(named->name, people[i].name) != 0) {
+                warn(intake, people[i].row, "name",
                      "the same name as in an earlier row about this participant; this one is taken");
             }
-            name = people[i].name;
+            named = &people[i];
         }
         if (i + 1 == rows || strcmp(people[i].ref, people[i + 1].ref) != 0) {
-            person_put(making, people[i].row, people[i].ref, name);
+            item_add(intake, KIND_PARTICIPANT, people[i].row, named != NULL ? named->row : INTAKE_NO_ROW, false);
         }
     }
     return ERR_OK;
 }
 
-/* ---- rows ---- */
-
-static enum err_code referral_make(struct making *making, size_t row, struct error *err)
-{
-    (void)err;
-    struct store_entry *entry = entry_add(making, row, KIND_REFERRAL);
-    struct record *record = &entry->record;
-    entity_id(making->stream, "referral", import_text(making->rows, row, "ref"), entry->subject);
-    record_set_id(record, "participant", ref_id(making, "participant", import_text(making->rows, row, "participant")));
-    take_text(making, row, "ref", record, "ref");
-    take_text(making, row, "route", record, "route");
-    take_text(making, row, "basis", record, "basis");
-    take_number(making, row, "received_on", record, "received_on");
-    take_text(making, row, "from", record, "source");
-    take_number(making, row, "hours", record, "weekly_minutes");
-    take_text(making, row, "note", record, "note");
-    return ERR_OK;
-}
-
-static enum err_code placement_make(struct making *making, size_t row, struct error *err)
-{
-    (void)err;
-    struct store_entry *entry = entry_add(making, row, KIND_PLACEMENT);
-    struct record *record = &entry->record;
-    entity_id(making->stream, "placement", import_text(making->rows, row, "ref"), entry->subject);
-    record_set_id(record, "participant", ref_id(making, "participant", import_text(making->rows, row, "participant")));
-    const char *referral = import_text(making->rows, row, "referral");
-    if (referral != NULL) {
-        record_set_id(record, "referral", ref_id(making, "referral", referral));
-    }
-    take_text(making, row, "ref", record, "ref");
-    take_text(making, row, "basis", record, "basis");
-    take_text(making, row, "host", record, "host");
-    take_text(making, row, "role", record, "role");
-    take_number(making, row, "starts_on", record, "starts_on");
-    take_number(making, row, "ends_on", record, "ends_on");
-    take_text(making, row, "pattern", record, "pattern");
-    take_number(making, row, "hours", record, "weekly_minutes");
-    take_text(making, row, "calendar", record, "calendar");
-    take_text(making, row, "note", record, "note");
-    return ERR_OK;
-}
+/* ---- a register ---- */
 
 /* One row of a register. */
 struct mark {
@@ -230,25 +154,25 @@ struct mark {
     const char *note; /* NULL */
 };
 
-static struct mark mark_read(const struct making *making, size_t row)
+static struct mark mark_read(const struct intake *intake, size_t row)
 {
     const struct placement_row *placement =
-        placement_by_ref(making->placements, import_text(making->rows, row, "placement"));
+        placement_by_ref(intake->placements, import_text(intake->rows, row, "placement"));
     int64_t day = 0;
     int64_t slot = 1;
     int64_t minutes = ROW_NONE;
     struct mark mark = { 0 };
-    CHECK(placement != NULL && import_int(making->rows, row, "date", &day));
-    CHECK(outcome_parse(import_text(making->rows, row, "outcome"), &mark.outcome));
-    (void)import_int(making->rows, row, "slot", &slot);
-    (void)import_int(making->rows, row, "minutes", &minutes);
-    const char *reason = import_text(making->rows, row, "reason");
+    CHECK(placement != NULL && import_int(intake->rows, row, "date", &day));
+    CHECK(outcome_parse(import_text(intake->rows, row, "outcome"), &mark.outcome));
+    (void)import_int(intake->rows, row, "slot", &slot);
+    (void)import_int(intake->rows, row, "minutes", &minutes);
+    const char *reason = import_text(intake->rows, row, "reason");
     mark.placement = placement->id;
     mark.day = (int32_t)day;
     mark.slot = (int)slot - 1;
     mark.minutes = (int)minutes;
     mark.reason = reason != NULL ? reason : "";
-    mark.note = import_text(making->rows, row, "note");
+    mark.note = import_text(intake->rows, row, "note");
     return mark;
 }
 
@@ -271,21 +195,10 @@ static enum err_code said_before(struct store *store, const struct mark *mark, b
     return ERR_OK;
 }
 
-static void mark_put(struct making *making, size_t row, const struct mark *mark, bool recorded)
+static enum err_code attendance_plan(struct making *making, size_t row, struct error *err)
 {
-    struct store_entry *entry = entry_add(making, row, KIND_ATTENDANCE);
-    session_subject(mark->placement.bytes, mark->day, mark->slot, entry->subject);
-    record_set_number(&entry->record, "outcome", mark->outcome);
-    if (mark->minutes != ROW_NONE) {
-        record_set_number(&entry->record, "minutes", mark->minutes);
-    }
-    record_set_text(&entry->record, "reason", mark->reason[0] != '\0' ? mark->reason : NULL);
-    record_set_text(&entry->record, "note", mark->note == NULL && recorded ? INTAKE_NOTE : mark->note);
-}
-
-static enum err_code attendance_make(struct making *making, size_t row, struct error *err)
-{
-    struct mark mark = mark_read(making, row);
+    struct intake *intake = &making->intake;
+    struct mark mark = mark_read(intake, row);
     struct session_row session = { 0 };
     enum err_code rc = query_session(making->store, &mark.placement, mark.day, mark.slot, &session, err);
     if (rc != ERR_OK && rc != ERR_NOT_FOUND) {
@@ -297,37 +210,34 @@ static enum err_code attendance_make(struct making *making, size_t row, struct e
         TRY(said_before(making->store, &mark, &said, err));
     }
     if (said) {
-        making->intake.unchanged++;
+        intake->unchanged++;
     } else if (recorded && session.standing == STANDING_DISPUTED) {
-        warn(making, row, "", "a session that is not disputed: left out, two devices disagree; settle it by hand");
+        warn(intake, row, "", "a session that is not disputed: left out, two devices disagree; settle it by hand");
     } else {
-        mark_put(making, row, &mark, recorded);
+        item_add(intake, KIND_ATTENDANCE, row, INTAKE_NO_ROW, recorded);
     }
     return ERR_OK;
 }
 
-static enum err_code make_all(struct making *making, enum import_kind kind, struct error *err)
+static enum err_code plan_all(struct making *making, enum import_kind kind, struct error *err)
 {
-    static enum err_code (*const makers[])(struct making *, size_t, struct error *) = {
-        [IMPORT_REFERRALS] = referral_make,
-        [IMPORT_PLACEMENTS] = placement_make,
-        [IMPORT_REGISTER] = attendance_make,
-    };
-    size_t rows = import_row_count(making->rows);
     struct intake *intake = &making->intake;
+    size_t rows = import_row_count(intake->rows);
     intake->capacity = kind == IMPORT_REGISTER ? rows : 2 * rows;
-    intake->entries = calloc(intake->capacity + 1, sizeof(*intake->entries));
-    intake->lines = calloc(intake->capacity + 1, sizeof(*intake->lines));
+    intake->items = calloc(intake->capacity + 1, sizeof(*intake->items));
     intake->warnings = calloc(INTAKE_WARNINGS_KEPT, sizeof(*intake->warnings));
-    intake->ids = calloc(IDS_PER_ROW * rows + 1, sizeof(*intake->ids));
-    if (intake->entries == NULL || intake->lines == NULL || intake->warnings == NULL || intake->ids == NULL) {
+    if (intake->items == NULL || intake->warnings == NULL) {
         return FAIL(err, NO_MEMORY, "take %zu rows", rows);
     }
     if (kind != IMPORT_REGISTER) {
-        TRY(people_make(making, err));
+        TRY(people_plan(intake, err));
     }
     for (size_t row = 0; row < rows; row++) {
-        TRY(makers[kind](making, row, err));
+        if (kind == IMPORT_REGISTER) {
+            TRY(attendance_plan(making, row, err));
+        } else {
+            item_add(intake, kind == IMPORT_REFERRALS ? KIND_REFERRAL : KIND_PLACEMENT, row, INTAKE_NO_ROW, false);
+        }
     }
     return ERR_OK;
 }
@@ -336,12 +246,108 @@ enum err_code intake_make(struct store *store, const uint8_t stream[STREAM_ID_BY
                           const struct import_result *rows, const struct intake_placements *placements,
                           struct intake *ret_intake, struct error *err)
 {
-    struct making making = { .store = store, .stream = stream, .rows = rows, .placements = placements };
-    enum err_code rc = make_all(&making, kind, err);
+    struct making making = { .store = store, .intake = { .stream = stream, .rows = rows, .placements = placements } };
+    enum err_code rc = plan_all(&making, kind, err);
     if (rc != ERR_OK) {
         intake_fini(&making.intake);
         return rc;
     }
     *ret_intake = making.intake;
     return ERR_OK;
+}
+
+/* ---- the entries ---- */
+
+static void take_id(struct intake *intake, int place, const char *kind, const char *ref, const char *field)
+{
+    entity_id(intake->stream, kind, ref, intake->ids[place]);
+    record_set_id(&intake->entry.record, field, intake->ids[place]);
+}
+
+static void take_text(struct intake *intake, size_t row, const char *column, const char *field)
+{
+    record_set_text(&intake->entry.record, field, import_text(intake->rows, row, column));
+}
+
+static void take_number(struct intake *intake, size_t row, const char *column, const char *field)
+{
+    int64_t number;
+    if (import_int(intake->rows, row, column, &number)) {
+        record_set_number(&intake->entry.record, field, number);
+    }
+}
+
+static void make_person(struct intake *intake, const struct intake_item *item)
+{
+    const char *ref = import_text(intake->rows, item->row, "participant");
+    entity_id(intake->stream, "participant", ref, intake->entry.subject);
+    record_set_text(&intake->entry.record, "ref", ref);
+    if (item->name_row != INTAKE_NO_ROW) {
+        take_text(intake, item->name_row, "name", "name");
+    }
+}
+
+static void make_referral(struct intake *intake, const struct intake_item *item)
+{
+    size_t row = item->row;
+    entity_id(intake->stream, "referral", import_text(intake->rows, row, "ref"), intake->entry.subject);
+    take_id(intake, 0, "participant", import_text(intake->rows, row, "participant"), "participant");
+    take_text(intake, row, "ref", "ref");
+    take_text(intake, row, "route", "route");
+    take_text(intake, row, "basis", "basis");
+    take_number(intake, row, "received_on", "received_on");
+    take_text(intake, row, "from", "source");
+    take_number(intake, row, "hours", "weekly_minutes");
+    take_text(intake, row, "note", "note");
+}
+
+static void make_placement(struct intake *intake, const struct intake_item *item)
+{
+    size_t row = item->row;
+    entity_id(intake->stream, "placement", import_text(intake->rows, row, "ref"), intake->entry.subject);
+    take_id(intake, 0, "participant", import_text(intake->rows, row, "participant"), "participant");
+    const char *referral = import_text(intake->rows, row, "referral");
+    if (referral != NULL) {
+        take_id(intake, 1, "referral", referral, "referral");
+    }
+    take_text(intake, row, "ref", "ref");
+    take_text(intake, row, "basis", "basis");
+    take_text(intake, row, "host", "host");
+    take_text(intake, row, "role", "role");
+    take_number(intake, row, "starts_on", "starts_on");
+    take_number(intake, row, "ends_on", "ends_on");
+    take_text(intake, row, "pattern", "pattern");
+    take_number(intake, row, "hours", "weekly_minutes");
+    take_text(intake, row, "calendar", "calendar");
+    take_text(intake, row, "note", "note");
+}
+
+static void make_attendance(struct intake *intake, const struct intake_item *item)
+{
+    struct mark mark = mark_read(intake, item->row);
+    struct record *record = &intake->entry.record;
+    session_subject(mark.placement.bytes, mark.day, mark.slot, intake->entry.subject);
+    record_set_number(record, "outcome", mark.outcome);
+    if (mark.minutes != ROW_NONE) {
+        record_set_number(record, "minutes", mark.minutes);
+    }
+    record_set_text(record, "reason", mark.reason[0] != '\0' ? mark.reason : NULL);
+    record_set_text(record, "note", mark.note == NULL && item->changes ? INTAKE_NOTE : mark.note);
+}
+
+const struct store_entry *intake_entry(void *context, size_t index)
+{
+    static void (*const makers[])(struct intake *, const struct intake_item *) = {
+        [KIND_PARTICIPANT] = make_person,
+        [KIND_REFERRAL] = make_referral,
+        [KIND_PLACEMENT] = make_placement,
+        [KIND_ATTENDANCE] = make_attendance,
+    };
+    struct intake *intake = context;
+    CHECK(index < intake->count);
+    const struct intake_item *item = &intake->items[index];
+    intake->entry = (struct store_entry){ .kind = item->kind, .happened_at_ms = OP_TIME_NONE, .imported = true };
+    record_init(&intake->entry.record, kind_by_number(item->kind));
+    makers[item->kind](intake, item);
+    return &intake->entry;
 }

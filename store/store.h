@@ -99,10 +99,21 @@ struct store_written {
 MUST_USE enum err_code store_write(struct store *store, const char *actor, const struct store_entry *entries,
                                    size_t count, int64_t now_ms, struct store_written *ret_written, struct error *err);
 
+/* Entries that are made one after the other, so that a large file takes no memory for all of them. */
+struct store_source {
+    size_t count;
+    /* Entry `index`, which lasts until the next is asked for. Reads nothing of the store. */
+    const struct store_entry *(*entry)(void *context, size_t index);
+    void *context;
+};
+
+/* As store_write. */
+MUST_USE enum err_code store_write_from(struct store *store, const char *actor, const struct store_source *source,
+                                        int64_t now_ms, struct store_written *ret_written, struct error *err);
+
 /* The same without keeping anything: what would happen. */
-MUST_USE enum err_code store_write_dry(struct store *store, const char *actor, const struct store_entry *entries,
-                                       size_t count, int64_t now_ms, struct store_written *ret_written,
-                                       struct error *err);
+MUST_USE enum err_code store_write_dry(struct store *store, const char *actor, const struct store_source *source,
+                                       int64_t now_ms, struct store_written *ret_written, struct error *err);
 
 /* ---- exchange ---- */
 
@@ -181,7 +192,7 @@ struct store_exchange {
     struct slice own_signature;
     bool whole;                          /* what the centre holds of the stream is all here after it */
     const struct store_receipt *receipt; /* NULL: nothing was said of own ops that may be believed */
-    bool clock_unmeasured; /* it took days, on a stick: the offset stays as last measured */
+    bool clock_unmeasured;               /* it took days, on a stick: the offset stays as last measured */
     int64_t clock_offset_ms;
     int64_t answered_at_ms; /* by the centre's clock */
     int64_t received_at_ms;

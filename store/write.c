@@ -283,13 +283,14 @@ static enum err_code write_entry(struct store *store, const char *actor, const s
 
 /* ---- the transaction ---- */
 
-static enum err_code write_all(struct store *store, const char *actor, const struct store_entry *entries, size_t count,
+static enum err_code write_all(struct store *store, const char *actor, const struct store_source *source,
                                int64_t now_ms, struct store_written *written, struct error *err)
 {
     struct store_sync sync;
     TRY(store_sync_read(store, &sync, err));
-    for (size_t i = 0; i < count; i++) {
-        enum err_code rc = write_entry(store, actor, &entries[i], now_ms, sync.clock_offset_ms, written, err);
+    for (size_t i = 0; i < source->count; i++) {
+        const struct store_entry *entry = source->entry(source->context, i);
+        enum err_code rc = write_entry(store, actor, entry, now_ms, sync.clock_offset_ms, written, err);
         if (rc != ERR_OK) {
             written->failed_at = i;
             return rc;
@@ -310,13 +311,13 @@ static enum err_code check_call(const struct store *store, const char *actor, st
                : FAIL(err, INVALID, "record: the actor's name must have 1 to %d bytes", OP_ACTOR_MAX);
 }
 
-enum err_code store_write(struct store *store, const char *actor, const struct store_entry *entries, size_t count,
-                          int64_t now_ms, struct store_written *ret_written, struct error *err)
+enum err_code store_write_from(struct store *store, const char *actor, const struct store_source *source,
+                               int64_t now_ms, struct store_written *ret_written, struct error *err)
 {
-    struct store_written written = { .failed_at = count };
+    struct store_written written = { .failed_at = source->count };
     TRY(check_call(store, actor, err));
     TRY(replica_begin(store, err));
-    enum err_code rc = replica_end(store, write_all(store, actor, entries, count, now_ms, &written, err), err);
+    enum err_code rc = replica_end(store, write_all(store, actor, source, now_ms, &written, err), err);
     if (rc != ERR_OK) {
         written.added = 0;
         written.unchanged = 0;
@@ -325,15 +326,33 @@ enum err_code store_write(struct store *store, const char *actor, const struct s
     return rc;
 }
 
-enum err_code store_write_dry(struct store *store, const char *actor, const struct store_entry *entries, size_t count,
-                              int64_t now_ms, struct store_written *ret_written, struct error *err)
+enum err_code store_write_dry(struct store *store, const char *actor, const struct store_source *source, int64_t now_ms,
+                              struct store_written *ret_written, struct error *err)
 {
-    struct store_written written = { .failed_at = count };
+    struct store_written written = { .failed_at = source->count };
     TRY(check_call(store, actor, err));
     TRY(replica_begin(store, err));
-    enum err_code rc = write_all(store, actor, entries, count, now_ms, &written, err);
+    enum err_code rc = write_all(store, actor, source, now_ms, &written, err);
     db_rollback(&store->db);
     enum err_code reloaded = replica_reload(store, rc == ERR_OK ? err : NULL);
     *ret_written = written;
     return rc == ERR_OK ? reloaded : rc;
+}
+
+struct entries {
+    const struct store_entry *first;
+};
+
+static const struct store_entry *entry_at(void *context, size_t index)
+{
+    const struct entries *entries = context;
+    return &entries->first[index];
+}
+
+enum err_code store_write(struct store *store, const char *actor, const struct store_entry *entries, size_t count,
+                          int64_t now_ms, struct store_written *ret_written, struct error *err)
+{
+    struct entries all = { entries };
+    struct store_source source = { count, entry_at, &all };
+    return store_write_from(store, actor, &source, now_ms, ret_written, err);
 }

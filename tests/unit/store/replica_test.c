@@ -107,6 +107,12 @@ Test(replica, an_imported_line_said_once_is_not_said_again_after_a_correction)
     cr_assert_eq(session(&one, "2026-06-03").outcome, OUTCOME_ATTENDED);
 }
 
+static const struct store_entry *only_entry(void *context, size_t index)
+{
+    cr_assert_eq(index, 0);
+    return context;
+}
+
 Test(replica, a_dry_run_says_what_would_happen_and_keeps_nothing)
 {
     char before[65];
@@ -115,7 +121,8 @@ Test(replica, a_dry_run_says_what_would_happen_and_keeps_nothing)
     struct store_written written;
     replica_digest(&one, before);
     entry_attendance(&world, &entry, "P-1", "2026-06-03", 0, OUTCOME_ABSENT, -1, NULL);
-    cr_assert_eq(store_write_dry(one.store, "tester", &entry, 1, now, &written, NULL), ERR_OK);
+    struct store_source source = { 1, only_entry, &entry };
+    cr_assert_eq(store_write_dry(one.store, "tester", &source, now, &written, NULL), ERR_OK);
     cr_assert_eq(written.added, 1);
     replica_digest(&one, after);
     cr_assert_str_eq(before, after);
