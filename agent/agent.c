@@ -229,6 +229,7 @@ static void begin_closing(struct agent *agent)
     (void)FAIL(&locked, LOCKED, "wait: the replica was locked meanwhile");
     enter(agent, AGENT_CLOSING);
     backup_task_cancel(&agent->backup);
+    bundle_task_cancel(&agent->bundle);
     if (!restore_task_ending(&agent->restore)) {
         api_restore_cut(agent, &locked);
         restore_task_cancel(&agent->restore);

@@ -11,6 +11,7 @@
 #include "agent/agent.h"
 #include "agent/api.h"
 #include "agent/backup_task.h"
+#include "agent/bundle_task.h"
 #include "agent/day_watch.h"
 #include "agent/enrolment.h"
 #include "agent/exchange_driver.h"
@@ -70,6 +71,7 @@ struct agent {
     struct key_task keys;
     struct http_exchange *changing_keys; /* waits for it */
     struct backup_task backup;
+    struct bundle_task bundle;
     struct restore_task restore;
     struct http_exchange *restoring; /* waits for a step of it */
     struct vault_check check;
@@ -132,6 +134,9 @@ bool api_service_call(struct agent *agent, const struct http_request *request);
 
 /* api_backup.c: likewise for the calls about backups */
 bool api_backup_call(struct agent *agent, const struct http_request *request);
+
+/* api_bundle.c: likewise for the calls about the exchange by files */
+bool api_bundle_call(struct agent *agent, const struct http_request *request);
 
 /* api_keys.c: likewise for the calls about the ways to unlock */
 bool api_keys_call(struct agent *agent, const struct http_request *request);

@@ -114,7 +114,7 @@ void api_server_handle(void *context, const struct http_request *request)
     }
     mind_idle_lock(agent, request->path);
     if (api_service_call(agent, request) || api_backup_call(agent, request) || api_keys_call(agent, request) ||
-        api_rekey_call(agent, request)) {
+        api_rekey_call(agent, request) || api_bundle_call(agent, request)) {
         return;
     }
     if (agent->state != AGENT_OPEN && api_knows(request->path)) {

@@ -18,6 +18,7 @@ struct picture {
     struct store_counts counts;
     struct store_sync sync;
     struct store_copies copies;
+    struct store_bundles bundles;
     bool own_quarantined;
     const char *state;
     char message[MESSAGE_SIZE];
@@ -176,6 +177,7 @@ static enum err_code look(struct agent *agent, struct picture *picture, struct e
     TRY(query_counts(agent->store, &picture->counts, err));
     TRY(store_sync_read(agent->store, &picture->sync, err));
     TRY(store_copies_read(agent->store, &picture->copies, err));
+    TRY(store_bundles_read(agent->store, &picture->bundles, err));
     if (picture->counts.quarantined > 0) {
         SCOPED(log_list_fini) struct log_list list = { 0 };
         TRY(query_log(agent->store, NULL, 0, true, QUARANTINE_LOOK, &list, err));
@@ -259,6 +261,12 @@ static json_t *progress_value(const struct picture *picture)
                      left_s >= 0 ? json_integer(left_s) : json_null(), "to_fetch", number(client->to_fetch));
 }
 
+static json_t *bundles_value(const struct store_bundles *bundles)
+{
+    return json_pack("{s:o,s:o,s:o}", "written_at", value_instant(bundles->written_at_ms), "taken_at",
+                     value_instant(bundles->taken_at_ms), "made_at", value_instant(bundles->made_at_ms));
+}
+
 static json_t *records_value(const struct store_counts *counts)
 {
     return json_pack("{s:o,s:o,s:o,s:o,s:o,s:o,s:o,s:o,s:o}", "participant", number(counts->participants), "referral",
@@ -316,6 +324,7 @@ static bool put_exchange(json_t *object, const struct picture *picture)
            put(object, "last_exchange", last_exchange_value(&client->last)) &&
            put(object, "last_success_at", value_instant(client->last_success_at_ms)) &&
            put(object, "next_try_at", value_instant(client->next_try_at_ms)) &&
+           put(object, "bundles", bundles_value(&picture->bundles)) &&
            put(object, "waiting", json_boolean(client->waiting)) &&
            put(object, "clock_offset_ms", clock_known ? json_integer(sync->clock_offset_ms) : json_null()) &&
            put(object, "clock_off", json_boolean(client->clock_off)) &&
@@ -342,7 +351,8 @@ static bool put_nulls(json_t *object)
         "pending_ops",     "newest_seq",    "acked_seq",       "oldest_pending_at", "cursor",
         "to_fetch",        "last_exchange", "last_success_at", "next_try_at",       "clock_off",
         "clock_offset_ms", "copies",        "records",         "disputed_sessions", "waiting",
-        "progress",        "quarantined",   "flags",           "flags_pending",     "replica_bytes"
+        "progress",        "quarantined",   "flags",           "flags_pending",     "replica_bytes",
+        "bundles"
     };
     bool ok = true;
     for (size_t i = 0; i < ARRAY_LEN(names); i++) {
@@ -388,7 +398,8 @@ json_t *status_value(struct agent *agent)
     struct error err;
     struct picture picture = {
         .client = { .state = CLIENT_STOPPED, .last_success_at_ms = OP_TIME_NONE, .next_try_at_ms = OP_TIME_NONE },
-        .sync = { .oldest_pending_ms = OP_TIME_NONE }
+        .sync = { .oldest_pending_ms = OP_TIME_NONE },
+        .bundles = { .written_at_ms = OP_TIME_NONE, .taken_at_ms = OP_TIME_NONE, .made_at_ms = OP_TIME_NONE }
     };
     bool open = agent->state == AGENT_OPEN;
     if (open && look(agent, &picture, &err) != ERR_OK) {

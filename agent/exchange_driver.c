@@ -244,6 +244,11 @@ void exchange_driver_status(const struct exchange_driver *driver, struct client_
     client_status(driver->client, ret_status);
 }
 
+struct client *exchange_driver_client(const struct exchange_driver *driver)
+{
+    return driver->client;
+}
+
 static void part_closed(struct exchange_driver *driver)
 {
     if (--driver->closing > 0) {

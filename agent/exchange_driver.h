@@ -25,6 +25,8 @@ void exchange_driver_wake(struct exchange_driver *driver, enum client_wake why);
 /* May the centre be asked to keep its answer back until there is news? At first: not. */
 void exchange_driver_allow_waiting(struct exchange_driver *driver, bool allowed);
 void exchange_driver_status(const struct exchange_driver *driver, struct client_status *ret_status);
+/* For the exchange by files beside it; lives as long as the driver. */
+struct client *exchange_driver_client(const struct exchange_driver *driver);
 void exchange_driver_stop(struct exchange_driver *driver, void (*stopped)(void *context), void *context);
 
 #endif

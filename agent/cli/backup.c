@@ -4,12 +4,12 @@
 
 #include "agent/cli/answer.h"
 #include "agent/cli/argument.h"
-#include "agent/cli/backup_file.h"
 #include "agent/cli/backup_words.h"
 #include "agent/cli/call.h"
 #include "agent/cli/human.h"
 #include "agent/cli/text.h"
 #include "base/clock.h"
+#include "base/part_file.h"
 #include "sync/edge/local_client.h"
 
 enum { OPTION_FORCE = 0x9001 };
@@ -72,14 +72,14 @@ static void give_up(const struct cli *cli, const char *id)
     (void)!local_request(cli->socket_path, "POST", "/v1/backup/end", body, CALL_TIMEOUT_S, &answer, NULL);
 }
 
-static enum exit_code refused(struct cli *cli, struct backup_file *file, const struct error *err)
+static enum exit_code refused(struct cli *cli, struct part_file *file, const struct error *err)
 {
-    backup_file_drop(file);
+    part_file_drop(file);
     return call_refused(cli, err);
 }
 
 /* All of it, into the file. */
-static enum exit_code take_pieces(struct cli *cli, const json_t *task, struct backup_file *file)
+static enum exit_code take_pieces(struct cli *cli, const json_t *task, struct part_file *file)
 {
     struct error err = { .code = ERR_OK };
     SCOPED(answer_free) json_t *body = task_body(answer_text(task, "id"), NULL);
@@ -96,7 +96,7 @@ static enum exit_code take_pieces(struct cli *cli, const json_t *task, struct ba
             backup_progress_clear(cli);
             return code;
         }
-        if (backup_file_put(file, buf_slice(&piece), &err) != ERR_OK) {
+        if (part_file_put(file, buf_slice(&piece), &err) != ERR_OK) {
             backup_progress_clear(cli);
             return refused(cli, file, &err);
         }
@@ -110,10 +110,10 @@ static enum exit_code take_pieces(struct cli *cli, const json_t *task, struct ba
                    (unsigned long long)total);
         return refused(cli, file, &err);
     }
-    return backup_file_keep(file, &err) == ERR_OK ? EXIT_DONE : refused(cli, file, &err);
+    return part_file_keep(file, &err) == ERR_OK ? EXIT_DONE : refused(cli, file, &err);
 }
 
-static enum exit_code fill(struct cli *cli, const struct backup_input *input, struct backup_file *file,
+static enum exit_code fill(struct cli *cli, const struct backup_input *input, struct part_file *file,
                            json_t **ret_answer)
 {
     SCOPED(answer_free) json_t *task = NULL;
@@ -137,8 +137,8 @@ enum exit_code backup_run(struct cli *cli, int argc, char **argv)
     struct backup_input input = { 0 };
     command_parse(cli, argc, argv, &input);
     struct error err = { .code = ERR_OK };
-    SCOPED(backup_file_drop) struct backup_file file = { .fd = -1 };
-    if (backup_file_begin(&file, input.path, input.force, &err) != ERR_OK) {
+    SCOPED(part_file_drop) struct part_file file = { .fd = -1 };
+    if (part_file_begin(&file, input.path, input.force, &err) != ERR_OK) {
         return call_refused(cli, &err);
     }
     SCOPED(answer_free) json_t *answer = NULL;

@@ -18,8 +18,13 @@ void backup_progress(const struct cli *cli, uint64_t done, uint64_t total)
         return;
     }
     struct human part = human_bytes(done);
+    if (total == 0) { /* how long it gets is not known */
+        screen_print(&cli->notes, "\r  %s      ", part.text);
+        (void)fflush(cli->notes.out);
+        return;
+    }
     struct human whole = human_bytes(total);
-    unsigned percent = total == 0 ? 0 : (unsigned)(done * 100 / total);
+    unsigned percent = (unsigned)(done * 100 / total);
     screen_print(&cli->notes, "\r  %s of %s (%u%%)      ", part.text, whole.text, percent);
     (void)fflush(cli->notes.out);
 }

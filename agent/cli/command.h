@@ -63,6 +63,7 @@ struct command {
     X(pack, "check a programme pack: the numbers, codes and holidays of a programme")                                  \
     X(log, "the signed log, newest first")                                                                             \
     X(evidence, "a pack that proves what was recorded about one session or person")                                    \
+    X(bundle, "exchange with the centre by files, where there is no network")                                          \
     X(backup, "write the whole replica to one encrypted file")                                                         \
     X(restore, "put the replica of a backup in use")                                                                   \
     X(verify, "check every record's hash, link and signature")                                                         \

@@ -130,9 +130,27 @@ void status_print_exchange(const struct screen *screen, const json_t *status)
     }
 }
 
+/* Of files that went there and came from there, if there ever were any. */
+static void print_bundles(const struct screen *screen, const json_t *status)
+{
+    const json_t *bundles = answer_member(status, "bundles");
+    int64_t at_ms;
+    int64_t made_ms;
+    if (answer_instant(bundles, "written_at", &at_ms)) {
+        struct human when = human_instant(at_ms, screen->now_ms);
+        screen_fact(screen, "Bundle out", "written %s", when.text);
+    }
+    if (answer_instant(bundles, "taken_at", &at_ms) && answer_instant(bundles, "made_at", &made_ms)) {
+        struct human when = human_instant(at_ms, screen->now_ms);
+        struct human made = human_instant(made_ms, screen->now_ms);
+        screen_fact(screen, "Bundle in", "taken %s; as of %s at the centre", when.text, made.text);
+    }
+}
+
 static void print_link(const struct screen *screen, const json_t *status)
 {
     status_print_exchange(screen, status);
+    print_bundles(screen, status);
     int64_t next_ms;
     if (answer_instant(status, "next_try_at", &next_ms)) {
         struct human next = human_ago(next_ms, screen->now_ms);

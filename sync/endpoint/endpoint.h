@@ -14,8 +14,19 @@
 
 #include "sync/edge/http_server.h"
 #include "sync/edge/settings.h"
-#include "sync/endpoint/core/centre.h"
+#include "sync/endpoint/core/bundles.h"
 #include "sync/endpoint/waiting.h"
+
+#define ENDPOINT_BUNDLE_ID_SIZE 17
+
+/* The one bundle that may be on its way in or out, piece by piece. */
+struct endpoint_bundle {
+    struct centre_bundle_out *out;
+    struct centre_bundle_in *in;
+    bool complete; /* the last part went out */
+    char id[ENDPOINT_BUNDLE_ID_SIZE];
+    int64_t used_at_ms; /* monotonic */
+};
 
 struct endpoint {
     uv_loop_t *loop;
@@ -23,8 +34,9 @@ struct endpoint {
     struct http_server *devices;
     struct http_server *operators;
     struct waiting *waiting; /* devices whose answer is kept back */
-    const char *address;     /* as it listens: HOST:PORT */
-    const char *url;         /* as devices name it, by the first name in the certificate */
+    struct endpoint_bundle bundle;
+    const char *address; /* as it listens: HOST:PORT */
+    const char *url;     /* as devices name it, by the first name in the certificate */
     int exit_code;
     bool stopping;
 };
@@ -41,6 +53,13 @@ void routes_device(void *context, const struct http_request *request);
 /* The same for a request that was kept back: it is answered. */
 void routes_device_waited(void *context, const struct http_request *request);
 void routes_admin(void *context, const struct http_request *request);
+
+/* routes_bundle.c, of routes_admin: either bytes or an answer (owned by the caller). */
+bool routes_bundle_knows(const char *path);
+MUST_USE enum err_code routes_bundle(struct endpoint *endpoint, const struct http_request *request,
+                                     struct buf *ret_bytes, json_t **ret_answer, struct error *err);
+/* Before the keys that it uses go. */
+void endpoint_bundle_drop(struct endpoint_bundle *bundle);
 
 extern const struct setting endpoint_settings[];
 extern const size_t endpoint_setting_count;

@@ -11,12 +11,12 @@
 #include "base/file.h"
 #include "base/log.h"
 #include "crypto/secret.h"
+#include "sync/bundle.h"
 #include "sync/endpoint/core/state.h"
 #include "sync/endpoint/endpoint.h"
 
 #define CONFIG_DEFAULT "/etc/holdfast/endpoint.conf"
 #define STATE_DEFAULT "/var/lib/holdfast-endpoint"
-#define ADMIN_BODY_MAX 65536
 #define ADMIN_CONNECTIONS_MAX 32
 #define ADMIN_IDLE_S 300
 #define LOOK_MS (60 * 60 * 1000) /* does a certificate run out, or an authority? */
@@ -306,7 +306,7 @@ static enum err_code start_operators(struct run *run, struct error *err)
 {
     struct http_server_options options = { .unix_path = run->socket,
                                            .unix_mode = 0600,
-                                           .body_max = ADMIN_BODY_MAX,
+                                           .body_max = BUNDLE_PIECE_MAX,
                                            .connections_max = ADMIN_CONNECTIONS_MAX,
                                            .idle_timeout_s = ADMIN_IDLE_S,
                                            .handler = routes_admin,
@@ -392,6 +392,7 @@ static void tear_down(struct run *run)
 {
     (void)uv_run(&run->loop, UV_RUN_DEFAULT);
     CHECK(uv_loop_close(&run->loop) == 0);
+    endpoint_bundle_drop(&run->endpoint.bundle);
     centre_close(run->endpoint.centre);
     vault_close(run->vault);
     settings_fini(&run->settings);

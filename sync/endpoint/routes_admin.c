@@ -7,10 +7,12 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "sync/bundle.h"
 #include "sync/endpoint/endpoint.h"
 
 #define PREFIX "/v1/admin/"
 #define JSON "application/json"
+#define ARGUMENTS_MAX 65536
 
 static void answer_json(const struct http_request *request, int status, const json_t *json)
 {
@@ -41,6 +43,9 @@ static enum err_code read_arguments(const struct http_request *request, json_t *
     if (request->body.len == 0) {
         return ERR_OK;
     }
+    if (request->body.len > ARGUMENTS_MAX) {
+        return FAIL(err, LIMIT, "read the arguments: at most %d bytes", ARGUMENTS_MAX);
+    }
     *ret_arguments = json_loadb((const char *)request->body.data, request->body.len, JSON_REJECT_DUPLICATES, &problem);
     return *ret_arguments != NULL ? ERR_OK
                                   : FAIL(err, INVALID, "read the arguments: not JSON at byte %d", problem.position);
@@ -58,12 +63,21 @@ static void add_serving(const struct endpoint *endpoint, const char *operation, 
     }
 }
 
+/* The authority's operations replace keys that a bundle on its way uses. */
+static void drop_bundle_for(struct endpoint *endpoint, const char *operation)
+{
+    if (strncmp(operation, "ca-", strlen("ca-")) == 0) {
+        endpoint_bundle_drop(&endpoint->bundle);
+    }
+}
+
 static enum err_code run(struct endpoint *endpoint, const struct http_request *request, json_t **ret_answer,
                          struct error *err)
 {
     json_t *arguments = NULL;
     const char *operation = request->path + strlen(PREFIX);
     TRY(read_arguments(request, &arguments, err));
+    drop_bundle_for(endpoint, operation);
     enum err_code rc = centre_admin(endpoint->centre, operation, arguments, clock_wall_ms(), ret_answer, err);
     json_decref(arguments);
     if (rc == ERR_OK) {
@@ -109,8 +123,13 @@ void routes_admin(void *context, const struct http_request *request)
         answer_error(endpoint, request, 405, &err);
         return;
     }
-    enum err_code rc = run(endpoint, request, &answer, &err);
-    if (rc == ERR_OK) {
+    SCOPED(buf_fini) struct buf bytes;
+    buf_init(&bytes, BUNDLE_MESSAGE_MAX + BUNDLE_PIECE_MAX);
+    enum err_code rc = routes_bundle_knows(request->path) ? routes_bundle(endpoint, request, &bytes, &answer, &err)
+                                                          : run(endpoint, request, &answer, &err);
+    if (rc == ERR_OK && answer == NULL) {
+        http_answer(request->exchange, 200, "application/octet-stream", buf_slice(&bytes), NULL);
+    } else if (rc == ERR_OK) {
         answer_json(request, 200, answer);
         let_revoked_go(endpoint, answer);
     } else {

@@ -136,6 +136,12 @@ enum err_code centre_bundle_out_begin(struct centre *centre, const uint8_t devic
     return ERR_OK;
 }
 
+enum err_code centre_device_of_digits(struct centre *centre, const char *digits, uint8_t ret_device[DEVICE_ID_BYTES],
+                                      struct error *err)
+{
+    return centre_device_named(centre->store, digits, ret_device, err);
+}
+
 /* One page of the others' records with the first question; of the other ones only what is held of the own chain. */
 static enum err_code answer_question(struct centre_bundle_out *out, struct buf *message, struct error *err)
 {

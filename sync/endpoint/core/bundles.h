@@ -40,6 +40,10 @@ void centre_bundle_in_free(struct centre_bundle_in *in);
 
 struct centre_bundle_out;
 
+/* From 8 or more hex digits that only its id begins with. */
+MUST_USE enum err_code centre_device_of_digits(struct centre *centre, const char *digits,
+                                               uint8_t ret_device[DEVICE_ID_BYTES], struct error *err);
+
 /* `from_start`: everything, whatever the device said that it holds. ERR_NOT_FOUND, ERR_REVOKED; ERR_REFUSED: its
  * certificate does not allow sealing to its key. */
 MUST_USE enum err_code centre_bundle_out_begin(struct centre *centre, const uint8_t device[DEVICE_ID_BYTES],

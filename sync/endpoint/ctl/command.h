@@ -8,7 +8,18 @@
 #include <jansson.h>
 #include <stdbool.h>
 
+#include "sync/endpoint/core/state.h"
+
 #define COMMAND_OPTIONS_MAX 12
+
+/* What every command takes. */
+struct common {
+    const char *state_dir;
+    const char *socket;
+    const char *key_file;
+    bool json;
+    bool debug;
+};
 
 enum option_type { OPTION_TEXT, OPTION_INTEGER, OPTION_NUMBER, OPTION_FLAG };
 
@@ -22,8 +33,8 @@ struct command_option {
 };
 
 struct command {
-    const char *words; /* as typed */
-    const char *operation;
+    const char *words;     /* as typed */
+    const char *operation; /* NULL: one of command_init and the like */
     const char *summary;
     const char *positional; /* the operation's argument that stands without an option; NULL: none */
     const char *metavar; /* in brackets: it may be left out */
@@ -34,17 +45,17 @@ struct command {
 extern const struct command commands[];
 extern const size_t command_count;
 
-/* What every command takes. */
-struct common {
-    const char *state_dir;
-    const char *socket;
-    const char *key_file;
-    bool json;
-    bool debug;
-};
-
 /* `init` needs no endpoint: it makes what the endpoint serves. Returns the exit code. */
 int command_init(const struct common *common, const json_t *arguments);
+/* Files of the operator's, to and from the endpoint in pieces. */
+int command_bundle_export(const struct common *common, const json_t *arguments);
+int command_bundle_import(const struct common *common, const json_t *arguments);
+
+/* The socket to ask; `scratch` may hold it. */
+MUST_USE enum err_code command_socket(const struct common *common, char scratch[STATE_PATH_MAX],
+                                      const char **ret_socket, struct error *err);
+/* What became of it, said on standard error. */
+int command_failed(enum err_code rc, const struct error *err);
 
 enum exit_code { EXIT_DONE = 0, EXIT_REFUSED = 1, EXIT_USAGE = 2, EXIT_UNREACHABLE = 3 };
 

@@ -176,18 +176,27 @@ static const struct command *find_command(int argc, char **argv, int *ret_words)
     return NULL;
 }
 
+enum err_code command_socket(const struct common *common, char scratch[STATE_PATH_MAX], const char **ret_socket,
+                             struct error *err)
+{
+    *ret_socket = common->socket != NULL ? common->socket : scratch;
+    return common->socket != NULL ? ERR_OK : state_socket(common->state_dir, scratch, err);
+}
+
+int command_failed(enum err_code rc, const struct error *err)
+{
+    (void)fprintf(stderr, PROGRAM ": %s\n", err->message);
+    return rc == ERR_INVALID ? EXIT_USAGE : rc == ERR_NETWORK ? EXIT_UNREACHABLE : EXIT_REFUSED;
+}
+
 static int ask(const struct command *command, const struct common *common, const json_t *arguments)
 {
     char socket[STATE_PATH_MAX];
     char path[128];
     struct error err;
     json_t *answer = NULL;
-    const char *where = common->socket;
-    enum err_code rc = ERR_OK;
-    if (where == NULL) {
-        rc = state_socket(common->state_dir, socket, &err);
-        where = socket;
-    }
+    const char *where;
+    enum err_code rc = command_socket(common, socket, &where, &err);
     (void)snprintf(path, sizeof(path), "/v1/admin/%s", command->operation);
     if (rc == ERR_OK) {
         rc = local_request(where, "POST", path, arguments, TIMEOUT_S, &answer, &err);
@@ -197,14 +206,25 @@ static int ask(const struct command *command, const struct common *common, const
     } else if (rc == ERR_OK) {
         command->print(answer);
     }
-    if (rc != ERR_OK) {
-        (void)fprintf(stderr, PROGRAM ": %s\n", err.message);
-    }
     json_decref(answer);
-    if (rc == ERR_INVALID) {
-        return EXIT_USAGE;
+    return rc == ERR_OK ? EXIT_DONE : command_failed(rc, &err);
+}
+
+/* What more is to do than to ask. */
+static int run_own(const struct command *command, const struct common *common, const json_t *arguments)
+{
+    static const struct {
+        const char *words;
+        int (*run)(const struct common *common, const json_t *arguments);
+    } own[] = { { "init", command_init },
+                { "bundle export", command_bundle_export },
+                { "bundle import", command_bundle_import } };
+    for (size_t i = 0; i < ARRAY_LEN(own); i++) {
+        if (strcmp(own[i].words, command->words) == 0) {
+            return own[i].run(common, arguments);
+        }
     }
-    return rc == ERR_OK ? EXIT_DONE : rc == ERR_NETWORK ? EXIT_UNREACHABLE : EXIT_REFUSED;
+    CHECK(false);
 }
 
 int main(int argc, char **argv)
@@ -231,7 +251,7 @@ int main(int argc, char **argv)
     if (arguments == NULL) {
         return EXIT_USAGE;
     }
-    int code = command->operation == NULL ? command_init(&common, arguments) : ask(command, &common, arguments);
+    int code = command->operation == NULL ? run_own(command, &common, arguments) : ask(command, &common, arguments);
     json_decref(arguments);
     return code;
 }

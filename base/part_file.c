@@ -1,4 +1,4 @@
-#include "agent/cli/backup_file.h"
+#include "base/part_file.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -26,7 +26,7 @@ static enum err_code look(const char *path, bool replace, struct error *err)
 }
 
 /* One that a kill left behind is taken over; one that is being written, or was renamed meanwhile, is not. */
-static enum err_code part_take(const struct backup_file *file, struct error *err)
+static enum err_code part_take(const struct part_file *file, struct error *err)
 {
     struct stat opened;
     struct stat named;
@@ -35,17 +35,17 @@ static enum err_code part_take(const struct backup_file *file, struct error *err
     }
     if (flock(file->fd, LOCK_EX | LOCK_NB) != 0 || fstat(file->fd, &opened) != 0 || lstat(file->part, &named) != 0 ||
         opened.st_dev != named.st_dev || opened.st_ino != named.st_ino) {
-        return FAIL(err, CONFLICT, "write '%s': another backup is just being written to it", file->path);
+        return FAIL(err, CONFLICT, "write '%s': another one is just being written to it", file->path);
     }
     return S_ISREG(opened.st_mode) ? ERR_OK : FAIL(err, INVALID, "write '%s': it is not an ordinary file", file->part);
 }
 
-enum err_code backup_file_begin(struct backup_file *file, const char *path, bool replace, struct error *err)
+enum err_code part_file_begin(struct part_file *file, const char *path, bool replace, struct error *err)
 {
-    *file = (struct backup_file){ .replace = replace, .fd = -1 };
+    *file = (struct part_file){ .replace = replace, .fd = -1 };
     if (snprintf(file->path, sizeof(file->path), "%s", path) >= (int)sizeof(file->path) ||
         snprintf(file->part, sizeof(file->part), "%s.part", path) >= (int)sizeof(file->part)) {
-        return FAIL(err, INVALID, "write the backup: its path is too long");
+        return FAIL(err, INVALID, "write the file: its path is too long");
     }
     TRY(look(path, replace, err));
     file->fd = open(file->part, O_WRONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, OWNER_ONLY);
@@ -62,7 +62,7 @@ enum err_code backup_file_begin(struct backup_file *file, const char *path, bool
                                                                             : error_errno(err, "make '%s'", file->part);
 }
 
-enum err_code backup_file_put(struct backup_file *file, struct slice bytes, struct error *err)
+enum err_code part_file_put(struct part_file *file, struct slice bytes, struct error *err)
 {
     while (bytes.len > 0) {
         ssize_t put = write(file->fd, bytes.data, bytes.len);
@@ -78,7 +78,7 @@ enum err_code backup_file_put(struct backup_file *file, struct slice bytes, stru
 }
 
 /* Some file systems cannot refuse to replace: there a second look must do. */
-static enum err_code put_in_place(const struct backup_file *file, struct error *err)
+static enum err_code put_in_place(const struct part_file *file, struct error *err)
 {
     if (!file->replace) {
         if (renameat2(AT_FDCWD, file->part, AT_FDCWD, file->path, RENAME_NOREPLACE) == 0) {
@@ -95,7 +95,7 @@ static enum err_code put_in_place(const struct backup_file *file, struct error *
     return rename(file->part, file->path) == 0 ? ERR_OK : error_errno(err, "rename '%s'", file->part);
 }
 
-enum err_code backup_file_keep(struct backup_file *file, struct error *err)
+enum err_code part_file_keep(struct part_file *file, struct error *err)
 {
     if (fsync(file->fd) != 0) {
         return error_errno(err, "fsync '%s'", file->part);
@@ -109,7 +109,7 @@ enum err_code backup_file_keep(struct backup_file *file, struct error *err)
     return file_sync_folder(file->path, err);
 }
 
-void backup_file_drop(struct backup_file *file)
+void part_file_drop(struct part_file *file)
 {
     if (file->fd >= 0) {
         (void)unlink(file->part);

@@ -4,8 +4,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "agent/cli/backup_file.h"
 #include "base/file.h"
+#include "base/part_file.h"
 
 /* The file of a backup on a person's disk: all of it under its name, or nothing. */
 
@@ -28,7 +28,7 @@ static void teardown(void)
     cr_assert_eq(rmdir(folder), 0, "nothing else was left");
 }
 
-TestSuite(backup_file, .init = setup, .fini = teardown);
+TestSuite(part_file, .init = setup, .fini = teardown);
 
 static bool holds(const char *name, const char *text)
 {
@@ -47,30 +47,30 @@ static void write_file(const char *name, const char *text)
 
 static enum err_code write_backup(const char *text, bool replace, bool keep, struct error *err)
 {
-    SCOPED(backup_file_drop) struct backup_file file = { .fd = -1 };
-    TRY(backup_file_begin(&file, path, replace, err));
-    TRY(backup_file_put(&file, slice_of_text(text), err));
-    return keep ? backup_file_keep(&file, err) : ERR_OK;
+    SCOPED(part_file_drop) struct part_file file = { .fd = -1 };
+    TRY(part_file_begin(&file, path, replace, err));
+    TRY(part_file_put(&file, slice_of_text(text), err));
+    return keep ? part_file_keep(&file, err) : ERR_OK;
 }
 
-Test(backup_file, has_its_name_when_it_is_complete_and_is_its_owners_alone)
+Test(part_file, has_its_name_when_it_is_complete_and_is_its_owners_alone)
 {
     struct error err;
-    struct backup_file file;
+    struct part_file file;
     struct stat about;
-    cr_assert_eq(backup_file_begin(&file, path, false, &err), ERR_OK, "%s", err.message);
-    cr_assert_eq(backup_file_put(&file, slice_of_text("one "), &err), ERR_OK, "%s", err.message);
-    cr_assert_eq(backup_file_put(&file, slice_of_text("two"), &err), ERR_OK, "%s", err.message);
+    cr_assert_eq(part_file_begin(&file, path, false, &err), ERR_OK, "%s", err.message);
+    cr_assert_eq(part_file_put(&file, slice_of_text("one "), &err), ERR_OK, "%s", err.message);
+    cr_assert_eq(part_file_put(&file, slice_of_text("two"), &err), ERR_OK, "%s", err.message);
     cr_assert_not(file_exists(path));
-    cr_assert_eq(backup_file_keep(&file, &err), ERR_OK, "%s", err.message);
-    backup_file_drop(&file);
+    cr_assert_eq(part_file_keep(&file, &err), ERR_OK, "%s", err.message);
+    part_file_drop(&file);
     cr_assert(holds(path, "one two"));
     cr_assert_not(file_exists(part));
     cr_assert_eq(stat(path, &about), 0);
     cr_assert_eq(about.st_mode & 0777, 0600);
 }
 
-Test(backup_file, that_is_given_up_leaves_nothing)
+Test(part_file, that_is_given_up_leaves_nothing)
 {
     struct error err;
     cr_assert_eq(write_backup("half", false, false, &err), ERR_OK, "%s", err.message);
@@ -78,7 +78,7 @@ Test(backup_file, that_is_given_up_leaves_nothing)
     cr_assert_not(file_exists(part));
 }
 
-Test(backup_file, replaces_another_only_when_told_to)
+Test(part_file, replaces_another_only_when_told_to)
 {
     struct error err;
     write_file(path, "before");
@@ -90,31 +90,31 @@ Test(backup_file, replaces_another_only_when_told_to)
     cr_assert(holds(path, "after"));
 }
 
-Test(backup_file, does_not_replace_one_that_appeared_meanwhile)
+Test(part_file, does_not_replace_one_that_appeared_meanwhile)
 {
     struct error err;
-    struct backup_file file;
-    cr_assert_eq(backup_file_begin(&file, path, false, &err), ERR_OK, "%s", err.message);
+    struct part_file file;
+    cr_assert_eq(part_file_begin(&file, path, false, &err), ERR_OK, "%s", err.message);
     write_file(path, "of somebody else");
-    cr_assert_eq(backup_file_keep(&file, &err), ERR_CONFLICT);
-    backup_file_drop(&file);
+    cr_assert_eq(part_file_keep(&file, &err), ERR_CONFLICT);
+    part_file_drop(&file);
     cr_assert(holds(path, "of somebody else"));
 }
 
-Test(backup_file, takes_over_what_a_kill_left_behind_and_not_what_is_being_written)
+Test(part_file, takes_over_what_a_kill_left_behind_and_not_what_is_being_written)
 {
     struct error err;
-    struct backup_file file;
+    struct part_file file;
     write_file(part, "left behind, and longer than what follows");
-    cr_assert_eq(backup_file_begin(&file, path, false, &err), ERR_OK, "%s", err.message);
+    cr_assert_eq(part_file_begin(&file, path, false, &err), ERR_OK, "%s", err.message);
     cr_assert_eq(write_backup("two at a time", false, true, &err), ERR_CONFLICT);
-    cr_assert_eq(backup_file_put(&file, slice_of_text("new"), &err), ERR_OK, "%s", err.message);
-    cr_assert_eq(backup_file_keep(&file, &err), ERR_OK, "%s", err.message);
-    backup_file_drop(&file);
+    cr_assert_eq(part_file_put(&file, slice_of_text("new"), &err), ERR_OK, "%s", err.message);
+    cr_assert_eq(part_file_keep(&file, &err), ERR_OK, "%s", err.message);
+    part_file_drop(&file);
     cr_assert(holds(path, "new"));
 }
 
-Test(backup_file, is_never_written_through_something_that_is_no_file)
+Test(part_file, is_never_written_through_something_that_is_no_file)
 {
     struct error err;
     char elsewhere[160];
