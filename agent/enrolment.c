@@ -345,7 +345,7 @@ static enum err_code check_status(const struct http_result *result, const char *
     case 202:
     case 429:
     case 503:
-        return FAIL(err, BUSY, "enrol: the centre asks to try again later");
+        return FAIL(err, BUSY, "enrol: the centre asks to try again %s%.*s", len > 0 ? "later: " : "later", len, text);
     case 404:
         return FAIL(err, PROTOCOL, "enrol: what answers there is no holdfast centre; check the address");
     default:

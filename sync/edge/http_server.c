@@ -3,6 +3,7 @@
 #include <gnutls/gnutls.h>
 #include <gnutls/x509.h>
 #include <microhttpd.h>
+#include <netinet/in.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -11,8 +12,10 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/log.h"
 #include "sync/edge/listen.h"
+#include "sync/edge/patience.h"
 #include "sync/edge/resume_server.h"
 
 #define TLS_PRIORITIES "NORMAL:-VERS-ALL:+VERS-TLS1.3:+ECDHE-PSK"
@@ -72,6 +75,7 @@ struct http_server {
     http_handler handler;
     void *context;
     struct http_exchange *exchanges;
+    struct patience patience;
     void (*stopped)(void *context);
     void *stopped_context;
 };
@@ -185,6 +189,40 @@ static void read_peer_credentials(struct http_exchange *exchange)
     }
 }
 
+static void read_peer_address(struct http_exchange *exchange)
+{
+    static const uint8_t mapped[12] = { [10] = 0xff, [11] = 0xff };
+    uint8_t *out = exchange->request.peer_address;
+    const union MHD_ConnectionInfo *info =
+        MHD_get_connection_info(exchange->connection, MHD_CONNECTION_INFO_CLIENT_ADDRESS);
+    if (info == NULL || info->client_addr == NULL) {
+        return;
+    }
+    if (info->client_addr->sa_family == AF_INET) {
+        memcpy(out, mapped, sizeof(mapped));
+        memcpy(out + sizeof(mapped), &((const struct sockaddr_in *)(const void *)info->client_addr)->sin_addr, 4);
+    } else if (info->client_addr->sa_family == AF_INET6) {
+        const uint8_t *whole = ((const struct sockaddr_in6 *)(const void *)info->client_addr)->sin6_addr.s6_addr;
+        memcpy(out, whole, memcmp(whole, mapped, sizeof(mapped)) == 0 ? 16 : 8);
+    }
+}
+
+static struct patient *patient_of(struct MHD_Connection *connection)
+{
+    const union MHD_ConnectionInfo *info = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
+    return info != NULL ? info->socket_context : NULL;
+}
+
+/* `whole`: the request is, and what follows is ours to do in time. */
+static void note_patient(const struct http_exchange *exchange, bool whole)
+{
+    struct patient *patient = patient_of(exchange->connection);
+    if (patient != NULL) {
+        patient->busy |= whole;
+        patient->known |= exchange->request.peer_certificate.len > 0;
+    }
+}
+
 static enum MHD_Result queue(struct http_exchange *exchange)
 {
     if (exchange->response == NULL) {
@@ -227,9 +265,11 @@ static enum MHD_Result hand_over(struct http_exchange *exchange, const char *met
     };
     if (server->tls) {
         read_peer_certificate(exchange);
+        read_peer_address(exchange);
     } else {
         read_peer_credentials(exchange);
     }
+    note_patient(exchange, true);
     if (exchange->forgotten) {
         return MHD_NO; /* cut: the client begins anew */
     }
@@ -272,6 +312,7 @@ static bool keeps_body(struct http_exchange *exchange, size_t more)
     }
     read_peer_certificate(exchange);
     exchange->trusted = exchange->request.peer_certificate.len > 0;
+    note_patient(exchange, false);
     exchange->stranger = !exchange->trusted;
     if (exchange->stranger) {
         buf_fini(&exchange->body);
@@ -330,9 +371,15 @@ static enum MHD_Result on_request(void *cls, struct MHD_Connection *connection, 
 static void on_connection(void *cls, struct MHD_Connection *connection, void **context,
                           enum MHD_ConnectionNotificationCode code)
 {
-    (void)context;
     struct http_server *server = cls;
-    const union MHD_ConnectionInfo *info = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_GNUTLS_SESSION);
+    if (code == MHD_CONNECTION_NOTIFY_CLOSED) {
+        patience_remove(&server->patience, *context);
+        *context = NULL;
+        return;
+    }
+    const union MHD_ConnectionInfo *info = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD);
+    *context = info != NULL ? patience_add(&server->patience, info->connect_fd, clock_monotonic_ms()) : NULL;
+    info = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_GNUTLS_SESSION);
     if (code == MHD_CONNECTION_NOTIFY_STARTED && server->resume != NULL && info != NULL && info->tls_session != NULL) {
         resume_server_begin(server->resume, info->tls_session);
     }
@@ -342,8 +389,8 @@ static void on_completed(void *cls, struct MHD_Connection *connection, void **re
                          enum MHD_RequestTerminationCode code)
 {
     (void)cls;
-    (void)connection;
     (void)code;
+    patience_answered(patient_of(connection), clock_monotonic_ms());
     if (*ret_exchange != NULL) {
         exchange_free(*ret_exchange);
         *ret_exchange = NULL;
@@ -388,6 +435,7 @@ static void run(struct http_server *server)
     }
     MHD_UNSIGNED_LONG_LONG delay_ms = 0;
     CHECK(uv_timer_stop(&server->timer) == 0 && uv_idle_stop(&server->again) == 0);
+    patience_sweep(&server->patience, clock_monotonic_ms());
     (void)MHD_run(server->daemon);
     if (server->stopping) {
         return;
@@ -463,12 +511,12 @@ static enum err_code start_daemon(struct http_server *server, const struct http_
     struct MHD_OptionItem plain[] = { { MHD_OPTION_END, 0, NULL } };
     unsigned flags = MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ERROR_LOG | MHD_USE_SUPPRESS_DATE_NO_CLOCK |
                      (server->tls ? MHD_USE_TLS : 0U); /* nobody goes by the date; 37 bytes less */
-    server->daemon =
-        MHD_start_daemon(flags, 0, NULL, NULL, on_request, server, MHD_OPTION_EXTERNAL_LOGGER, on_log, NULL,
-                         MHD_OPTION_LISTEN_SOCKET, fd, MHD_OPTION_CONNECTION_LIMIT, options->connections_max,
-                         MHD_OPTION_CONNECTION_TIMEOUT, options->idle_timeout_s, MHD_OPTION_NOTIFY_COMPLETED,
-                         on_completed, NULL, MHD_OPTION_NOTIFY_CONNECTION, on_connection, server,
-                         MHD_OPTION_STRICT_FOR_CLIENT, 1, MHD_OPTION_ARRAY, server->tls ? tls : plain, MHD_OPTION_END);
+    server->daemon = MHD_start_daemon(
+        flags, 0, NULL, NULL, on_request, server, MHD_OPTION_EXTERNAL_LOGGER, on_log, NULL, MHD_OPTION_LISTEN_SOCKET,
+        fd, MHD_OPTION_CONNECTION_LIMIT, options->connections_max, MHD_OPTION_PER_IP_CONNECTION_LIMIT,
+        options->connections_per_address, MHD_OPTION_CONNECTION_TIMEOUT, options->idle_timeout_s,
+        MHD_OPTION_NOTIFY_COMPLETED, on_completed, NULL, MHD_OPTION_NOTIFY_CONNECTION, on_connection, server,
+        MHD_OPTION_STRICT_FOR_CLIENT, 1, MHD_OPTION_ARRAY, server->tls ? tls : plain, MHD_OPTION_END);
     if (server->daemon == NULL) {
         (void)close(fd);
         return FAIL(err, CONFIG, "start the http server: its certificate, key or authority is not usable");
@@ -514,6 +562,7 @@ enum err_code http_server_start(uv_loop_t *loop, const struct http_server_option
     }
     server->loop = loop;
     server->body_max = options->body_max;
+    server->patience.stranger_ms = (int64_t)options->request_timeout_s * 1000;
     server->handler = options->handler;
     server->context = options->context;
     int fd = -1;

@@ -31,8 +31,9 @@ struct http_request {
     const char *content_type;      /* "" when none */
     const char *authorization;     /* "" when none */
     struct slice peer_certificate; /* DER; TLS only */
-    const char *peer_problem;      /* "", or why the certificate that the client sent was not accepted */
-    bool peer_known;               /* unix socket only: */
+    uint8_t peer_address[16]; /* TLS only: IPv6 without the interface's half, IPv4 mapped (RFC 4291 section 2.5.5.2) */
+    const char *peer_problem; /* "", or why the certificate that the client sent was not accepted */
+    bool peer_known;          /* unix socket only: */
     uid_t peer_uid;
     gid_t peer_gid;
     struct http_exchange *exchange;
@@ -53,7 +54,9 @@ struct http_server_options {
     const char *ca_pem; /* client certificates are checked against it */
     size_t body_max;    /* a larger body is answered 413 */
     unsigned connections_max;
+    unsigned connections_per_address; /* 0: as many as there may be in all */
     unsigned idle_timeout_s;
+    unsigned request_timeout_s; /* within which a stranger's request has to be whole (patience.h); 0: no such time */
     http_handler handler;
     void *context;
 };

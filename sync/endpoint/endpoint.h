@@ -15,6 +15,8 @@
 #include "sync/edge/http_server.h"
 #include "sync/edge/settings.h"
 #include "sync/endpoint/core/bundles.h"
+#include "sync/endpoint/core/centre.h"
+#include "sync/endpoint/core/strangers.h"
 #include "sync/endpoint/waiting.h"
 
 #define ENDPOINT_BUNDLE_ID_SIZE 17
@@ -31,6 +33,7 @@ struct endpoint_bundle {
 struct endpoint {
     uv_loop_t *loop;
     struct centre *centre;
+    struct strangers strangers;
     struct http_server *devices;
     struct http_server *operators;
     struct waiting *waiting; /* devices whose answer is kept back */

@@ -238,6 +238,8 @@ static enum err_code start_devices(struct run *run, uint16_t same_port, struct e
         .ca_pem = (const char *)ca.data,
         .body_max = EXCHANGE_REQUEST_MAX,
         .connections_max = (unsigned)settings_number(&run->settings, "endpoint", "connections"),
+        .connections_per_address = (unsigned)settings_number(&run->settings, "endpoint", "connections_per_address"),
+        .request_timeout_s = (unsigned)settings_number(&run->settings, "endpoint", "request_timeout"),
         .idle_timeout_s = (unsigned)settings_number(&run->settings, "endpoint", "idle_timeout"),
         .handler = routes_device,
         .context = &run->endpoint,

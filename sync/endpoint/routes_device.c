@@ -1,6 +1,7 @@
 /*
  * What devices may ask over TLS: EST (RFC 7030), their site, the exchange, and whether anybody is there.
  */
+#include <stdio.h>
 #include <string.h>
 #include <strings.h>
 
@@ -12,7 +13,7 @@
 #define EST_REQUEST_MAX 16384
 #define EST_ANSWER "application/pkcs7-mime; smime-type=certs-only"
 #define SITE_CONTENT_TYPE "application/cbor"
-#define RETRY_AFTER_S "60"
+#define RETRY_AFTER_S 60U
 
 struct device_call {
     struct endpoint *endpoint;
@@ -21,6 +22,7 @@ struct device_call {
     bool waited; /* it was kept back already: it is answered now */
     bool kept;   /* the answer comes later */
     struct buf answer;
+    unsigned retry_after_s; /* of a refusal that ends by itself; 0: no such */
     struct error *err;
 };
 
@@ -65,7 +67,7 @@ static enum err_code run_authorities(struct device_call *call)
     return centre_authorities(call->endpoint->centre, call->now_ms, &call->answer, call->err);
 }
 
-static enum err_code run_enrol(struct device_call *call)
+static enum err_code enrol(struct device_call *call)
 {
     char password[64];
     SCOPED(buf_fini) struct buf der;
@@ -74,6 +76,23 @@ static enum err_code run_enrol(struct device_call *call)
     enum err_code rc =
         centre_enrol(call->endpoint->centre, password, buf_slice(&der), call->now_ms, &call->answer, call->err);
     secret_wipe(password, sizeof(password));
+    return rc;
+}
+
+static enum err_code run_enrol(struct device_call *call)
+{
+    struct strangers *strangers = &call->endpoint->strangers;
+    const uint8_t *address = call->request->peer_address;
+    call->retry_after_s = strangers_wait_s(strangers, address, clock_monotonic_ms());
+    if (call->retry_after_s > 0) {
+        return FAIL(call->err, BUSY, "enrol: too many wrong codes came from this address; wait %u minutes",
+                    (call->retry_after_s + 59) / 60);
+    }
+    enum err_code rc = enrol(call);
+    if (rc == ERR_REFUSED || rc == ERR_TLS) {
+        strangers_was_wrong(strangers, address, clock_monotonic_ms());
+        LOG_WARNING("enrolment_code_wrong", "all=%u", strangers->all.wrong);
+    }
     return rc;
 }
 
@@ -129,9 +148,11 @@ static void answer_failure(struct device_call *call, enum err_code code, int sta
 {
     SCOPED(buf_fini) struct buf body;
     buf_init(&body, 4096);
-    const char *const later[] = { "Retry-After", RETRY_AFTER_S, NULL };
+    char seconds[16];
+    (void)snprintf(seconds, sizeof(seconds), "%u", call->retry_after_s > 0 ? call->retry_after_s : RETRY_AFTER_S);
+    const char *const later[] = { "Retry-After", seconds, NULL };
     const char *const who[] = { "WWW-Authenticate", "Basic realm=\"holdfast\"", NULL };
-    const char *const *headers = status == 503 ? later : NULL;
+    const char *const *headers = status == 503 || status == 429 ? later : NULL;
     bool enrolling = strncmp(call->request->path, "/.well-known/est/", strlen("/.well-known/est/")) == 0;
     if (status == 401 && enrolling) {
         headers = who;
@@ -176,7 +197,7 @@ static void run_route(struct device_call *call, const struct device_route *route
 {
     int64_t began_ms = clock_monotonic_ms();
     enum err_code rc = route->run(call);
-    int status = centre_status_of(rc);
+    int status = call->retry_after_s > 0 ? 429 : centre_status_of(rc);
     if (call->kept) {
         return;
     }

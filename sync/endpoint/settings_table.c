@@ -11,6 +11,10 @@ const struct setting endpoint_settings[] = {
       "Devices that may wait at once for something new; they count among the connections." },
     { "endpoint", "wait_max", SETTING_NUMBER, "900", 0, 3600,
       "Seconds that a device may wait for something new; 0: every exchange is answered at once." },
+    { "endpoint", "connections_per_address", SETTING_NUMBER, "200", 1, 100000,
+      "Of these from one address, behind which a whole site may be." },
+    { "endpoint", "request_timeout", SETTING_NUMBER, "60", 1, 3600,
+      "Seconds within which a request has to be whole whose sender has not proved a certificate." },
     { "store", "cache_kib", SETTING_NUMBER, "8192", 256, 1048576, "Memory for database pages, in KiB." },
     { "log", "debug", SETTING_BOOL, "no", 0, 0, "Log every request." },
 };

@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "crypto/identity.h"
+#include "sync/endpoint/core/strangers.h"
 #include "tests/support/site.h"
 #include "tests/support/wait.h"
 
@@ -184,4 +186,24 @@ Test(life, a_revoked_laptop_is_refused_while_it_waits_and_goes_on_once_it_is_rei
     laptop_wait_synchronised(laptop, SYNC_MS);
     json_t *log = centre_do(&world.centre, EXIT_DONE, "log", "--kind", "attendance", NULL);
     cr_assert_eq(json_array_size(json_at(log, "entries")), 1);
+}
+
+Test(life, somebody_who_tries_codes_is_told_to_wait_and_so_is_a_right_code_from_there)
+{
+    struct laptop *guesser = laptop_make(&world, "guesser", true);
+    const char *right = text_at(fresh_code(), "code");
+    struct enrolment_code code;
+    char text[ENROLMENT_CODE_SIZE];
+    cr_assert_eq(enrolment_code_parse(right, &code, NULL), ERR_OK);
+    for (int i = 0; i < STRANGERS_WRONG_MAX; i++) {
+        code.secret[i % ENROLMENT_SECRET_BYTES]++;
+        enrolment_code_format(&code, text);
+        json_t *refused = laptop_tell(guesser, EXIT_REFUSED, text, "enrol", "--endpoint", url, NULL);
+        cr_assert_str_eq(text_at(refused, "error.code"), "refused");
+    }
+    json_t *later = laptop_tell(guesser, EXIT_REFUSED, right, "enrol", "--endpoint", url, NULL);
+    cr_assert_str_eq(text_at(later, "error.code"), "busy");
+    cr_assert(text_holds(later, "error.message", "wait 60 minutes"), "%s", text_at(later, "error.message"));
+    record_one(laptop, 2);
+    laptop_wait_synchronised(laptop, SYNC_MS); /* who is enrolled is not in the way of it */
 }

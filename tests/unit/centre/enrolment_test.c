@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "store/cbor.h"
+#include "sync/endpoint/core/strangers.h"
 #include "world.h"
 
 static struct centre_world world;
@@ -269,4 +270,57 @@ Test(enrolment, a_reinstated_device_is_let_in_again)
     cr_assert_eq(site_as(&certificate), ERR_REVOKED);
     json_decref(world_admin(&world, "reinstate", json_pack("{s:s}", "device", digits)));
     cr_assert_eq(site_as(&certificate), ERR_OK);
+}
+
+/* ---- how many wrong codes are borne ---- */
+
+static void was_wrong(struct strangers *strangers, uint32_t from, int times, int64_t now_ms)
+{
+    uint8_t address[STRANGERS_ADDRESS_BYTES] = { 0 };
+    put_be32(address, from);
+    for (int i = 0; i < times; i++) {
+        strangers_was_wrong(strangers, address, now_ms);
+    }
+}
+
+static unsigned must_wait_s(const struct strangers *strangers, uint32_t from, int64_t now_ms)
+{
+    uint8_t address[STRANGERS_ADDRESS_BYTES] = { 0 };
+    put_be32(address, from);
+    return strangers_wait_s(strangers, address, now_ms);
+}
+
+Test(enrolment, so_many_wrong_codes_an_hour_are_borne_from_one_address_and_not_from_another)
+{
+    static struct strangers strangers;
+    was_wrong(&strangers, 1, STRANGERS_WRONG_MAX - 1, 1000);
+    cr_assert_eq(must_wait_s(&strangers, 1, 1000), 0);
+    was_wrong(&strangers, 1, 1, 2000);
+    cr_assert_eq(must_wait_s(&strangers, 1, 2000), 3599);
+    cr_assert_eq(must_wait_s(&strangers, 2, 2000), 0);
+    cr_assert_eq(must_wait_s(&strangers, 1, 1000 + HOUR_MS), 0);
+    was_wrong(&strangers, 1, 1, 1000 + HOUR_MS);
+    cr_assert_eq(must_wait_s(&strangers, 1, 1000 + HOUR_MS), 0, "the hour begins anew");
+}
+
+Test(enrolment, so_many_wrong_codes_an_hour_are_borne_from_all)
+{
+    static struct strangers strangers;
+    for (uint32_t from = 1; from <= STRANGERS_ALL_MAX; from++) {
+        cr_assert_eq(must_wait_s(&strangers, 0, from), 0, "%u", from);
+        was_wrong(&strangers, from, 1, from);
+    }
+    cr_assert_gt(must_wait_s(&strangers, 0, STRANGERS_ALL_MAX), 0);
+    cr_assert_eq(must_wait_s(&strangers, 0, 1 + HOUR_MS), 0);
+}
+
+Test(enrolment, a_flood_of_addresses_forgets_the_oldest_of_them_only)
+{
+    static struct strangers strangers;
+    was_wrong(&strangers, 7, STRANGERS_WRONG_MAX, 5 * HOUR_MS);
+    for (uint32_t i = 1; i < STRANGERS_KEPT; i++) {
+        was_wrong(&strangers, 1000 + i, 1, 3 * HOUR_MS + i);
+    }
+    was_wrong(&strangers, 5000, 1, 5 * HOUR_MS);
+    cr_assert_gt(must_wait_s(&strangers, 7, 5 * HOUR_MS), 0);
 }

@@ -86,7 +86,9 @@ void world_serve(struct world *world, http_handler handler, void *context)
         .ca_pem = (const char *)world->ca_pem.data,
         .body_max = BODY_MAX,
         .connections_max = 16,
+        .connections_per_address = world->connections_per_address,
         .idle_timeout_s = 2,
+        .request_timeout_s = world->request_timeout_s,
         .handler = handler,
         .context = context,
     };

@@ -26,6 +26,8 @@ struct world {
     struct party client_party;
     struct http_server *server;
     struct http_client *client;
+    unsigned connections_per_address; /* these two before world_serve; 0: no limit */
+    unsigned request_timeout_s;
     char base[64]; /* https://127.0.0.1:port */
     /* what the client was told */
     int answers;
