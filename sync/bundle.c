@@ -83,8 +83,10 @@ enum err_code bundle_write_begin(struct bundle_writer *writer, const struct bund
 {
     uint8_t head[BUNDLE_HEAD_BYTES];
     if (!receiver->agrees) {
-        return FAIL(err, REFUSED,
-                    "write a bundle: the receiver's certificate is of before bundles; it is renewed by an exchange");
+        return FAIL(
+            err, REFUSED,
+            "write a bundle: the receiver's certificate is of before bundles; a device gets one with its next renewal, "
+            "a centre with `holdfast-endpointctl ca roll`");
     }
     memcpy(head, MAGIC, AT_VERSION);
     head[AT_VERSION] = VERSION;
