@@ -117,9 +117,16 @@ static enum err_code same_as_held(struct store *store, const struct author *auth
     TRY(db_step(&store->db, s, &row, err));
     bool same = row && slice_equal(column_slice(s, 0), buf_slice(&store->header));
     sqlite3_reset(s);
-    return same ? ERR_OK
-                : FAIL(err, HISTORY, "take record %llu of a device: another one with this number is held already",
-                       (unsigned long long)seq);
+    if (same) {
+        return ERR_OK;
+    }
+    char device[2 * DEVICE_ID_BYTES + 1];
+    hex_encode(author->device, DEVICE_ID_BYTES, device);
+    return FAIL(
+        err, HISTORY,
+        "take record %llu of device %.8s (incarnation %u): another one with this number is held already; nothing "
+        "of either is lost, and a person has to find out which of the two histories is true",
+        (unsigned long long)seq, device, author->incarnation);
 }
 
 static void follow_clock(struct store *store, uint64_t hlc, int64_t now_ms)
@@ -271,7 +278,8 @@ static enum err_code take_run(struct store *store, const struct store_exchange *
     struct author author;
     TRY(author_of_run(store, run, &author, err));
     if (memcmp(author.device, store->self.device, DEVICE_ID_BYTES) != 0) {
-        return take_ops(store, &author, run, exchange->received_at_ms, applied, err);
+        TRY(take_ops(store, &author, run, exchange->received_at_ms, applied, err));
+        return owed_given(store, &author, run, err);
     }
     struct own_chain chain;
     bool ours;
@@ -280,7 +288,8 @@ static enum err_code take_run(struct store *store, const struct store_exchange *
     enum err_code rc = ours ? take_own(store, &author, exchange, run, applied, err)
                             : take_ops(store, &author, run, exchange->received_at_ms, applied, err);
     applied->came_back += applied->new_ops - before;
-    return rc;
+    TRY(rc);
+    return owed_given(store, &author, run, err);
 }
 
 /* ---- the exchange ---- */

@@ -144,6 +144,7 @@ enum err_code store_sync_read(struct store *store, struct store_sync *ret_sync, 
     struct own_chain chain;
     TRY(read_state(store, &sync, err));
     TRY(choose_chain(store, &chain, &sync.pending_ops, err));
+    TRY(owed_count(store, &sync.owed_ops, err));
     sync.recording = store->self.incarnation;
     sync.incarnation = chain.author.incarnation;
     sync.newest_seq = chain.author.newest_seq;
@@ -327,6 +328,7 @@ enum err_code chain_acked(struct store *store, const struct author *author, cons
 
 enum err_code chains_ask(struct store *store, struct error *err)
 {
+    TRY(db_exec(&store->db, "UPDATE author SET centre_seq = 0; DELETE FROM declined", err));
     return db_exec(&store->db,
                    "UPDATE own_chain SET asks = 1 WHERE author IN (SELECT id FROM author WHERE newest_seq > 0)", err);
 }

@@ -152,7 +152,7 @@ MUST_USE enum err_code chain_acked(struct store *store, const struct author *aut
 /* The chain of this author, begun if need be; fills the author in. */
 MUST_USE enum err_code chain_ensure(struct store *store, struct author *author, struct slice certificate,
                                     struct error *err);
-/* Each chain with ops is to be compared with what the centre holds. */
+/* The stream is read from its beginning, and each chain with ops is to be compared with what the centre holds. */
 MUST_USE enum err_code chains_ask(struct store *store, struct error *err);
 /* The chain of an incarnation that follows from something, begun if need be. */
 MUST_USE enum err_code chain_derived(struct store *store, uint32_t incarnation, struct author *ret_author,
@@ -161,6 +161,14 @@ MUST_USE enum err_code chain_derived(struct store *store, uint32_t incarnation, 
 MUST_USE enum err_code chain_fresh(struct store *store, struct author *ret_author, struct error *err);
 /* A fresh incarnation, in which ops are made from now on. */
 MUST_USE enum err_code chain_begin(struct store *store, struct error *err);
+
+/* ---- store/owed.c ---- */
+
+/* Ops of others that the centre's stream, as far as it was read, did not give. */
+MUST_USE enum err_code owed_count(struct store *store, uint64_t *ret_ops, struct error *err);
+/* The stream gave this run. */
+MUST_USE enum err_code owed_given(struct store *store, const struct author *author, const struct store_run *run,
+                                  struct error *err);
 
 /* ---- store/write.c ---- */
 

@@ -31,7 +31,16 @@ CREATE TABLE author (
     newest_link  BLOB NOT NULL CHECK (length(newest_link) = 32),
     signed_seq   INTEGER NOT NULL DEFAULT 0,
     signature    BLOB,
+    centre_seq   INTEGER NOT NULL DEFAULT 0, -- so far the centre's stream, read from its beginning, gave it
     UNIQUE (device, incarnation)
+) STRICT;
+
+-- Of others, lacking at the centre, given back to it and not taken from there.
+CREATE TABLE declined (
+    author  INTEGER PRIMARY KEY,
+    seq     INTEGER NOT NULL,                -- the first that was not taken
+    reason  TEXT NOT NULL,
+    at      INTEGER NOT NULL
 ) STRICT;
 
 -- Every signature over a link that this replica took or made: between an op and the next of them lie few others.

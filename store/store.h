@@ -130,6 +130,7 @@ struct store_sync {
     uint64_t acked_seq;        /* of that chain: durable at the centre */
     bool asks;                 /* the centre is to be asked what it holds of that chain */
     uint64_t pending_ops;      /* of every chain: not acknowledged */
+    uint64_t owed_ops;         /* of others, that the centre's stream did not give as far as it was read */
     int64_t oldest_pending_ms; /* recorded_at of the oldest op not acknowledged; OP_TIME_NONE */
     int64_t clock_offset_ms;   /* this clock minus the centre's, as last measured */
     bool clock_known;
@@ -325,6 +326,43 @@ MUST_USE enum err_code store_caught_up(struct store *store, uint32_t incarnation
 
 /* Positions may stand for other ops now: the stream is read from its beginning, and each own chain compared. */
 MUST_USE enum err_code store_read_again(struct store *store, struct error *err);
+
+/* ---- what the centre has lost of others ---- */
+
+/*
+ * Ops of another author that this replica holds and the centre's stream, read to its end, did not give: the centre was
+ * put back to an older state, and the author may never come again. They are signed, so that they can be given back.
+ */
+struct store_owed {
+    int64_t author;         /* local number; 0: nothing is owed */
+    struct op_batch ops;    /* from the first that the centre lacks */
+    struct store_run run;   /* borrows the ops' memory and what follows */
+    struct buf certificate; /* of the author */
+    struct store_seed *seeds;
+};
+
+void store_owed_init(struct store_owed *owed);
+void store_owed_fini(struct store_owed *owed);
+/*
+ * Of the next author after number `after`: what one of its signatures covers whole, the largest of at most `max_ops`,
+ * or the smallest there is. What was declined is left out.
+ */
+MUST_USE enum err_code store_owed_read(struct store *store, int64_t after, size_t max_ops, struct store_owed *owed,
+                                       struct error *err);
+/* The centre does not take what it is owed of an author from here on: not offered again before the stream is read from
+ * its beginning. */
+MUST_USE enum err_code store_owed_declined(struct store *store, int64_t author, uint64_t seq, struct slice reason,
+                                           int64_t now_ms, struct error *err);
+
+struct store_declined {
+    struct op_id first; /* that was not taken */
+    char reason[256];
+    int64_t at_ms;
+};
+
+/* At most `max`, newest first. */
+MUST_USE enum err_code store_declined_read(struct store *store, struct store_declined *ret_rows, size_t max,
+                                           size_t *ret_count, struct error *err);
 
 /* What is known of other copies of this replica. Instants are OP_TIME_NONE where there was nothing. */
 struct store_copies {

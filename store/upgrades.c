@@ -71,6 +71,11 @@ static const char from_2_to_3[] =
     "ALTER TABLE sync_state ADD COLUMN scrub INTEGER NOT NULL DEFAULT 0;"
     "ALTER TABLE sync_state ADD COLUMN rules INTEGER NOT NULL DEFAULT 0;"
     "CREATE TABLE enrolment_try (only INTEGER PRIMARY KEY CHECK (only = 1), code BLOB NOT NULL "
-    "CHECK (length(code) = 32), key BLOB NOT NULL) STRICT;";
+    "CHECK (length(code) = 32), key BLOB NOT NULL) STRICT;"
+
+    "ALTER TABLE author ADD COLUMN centre_seq INTEGER NOT NULL DEFAULT 0;"
+    "UPDATE author SET centre_seq = newest_seq;"
+    "CREATE TABLE declined (author INTEGER PRIMARY KEY, seq INTEGER NOT NULL, reason TEXT NOT NULL, "
+    "at INTEGER NOT NULL) STRICT;";
 
 const char *const replica_upgrades[] = { from_1_to_2, from_2_to_3 };

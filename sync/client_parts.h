@@ -25,6 +25,12 @@ struct client_sent {
     uint32_t wait_s;                    /* the answer may be kept back so long; 0: not */
     int64_t at_ms;                      /* monotonic */
     struct segment_signature signature; /* over the last of the ops sent; seq 0: none were */
+    struct {
+        int64_t author;
+        uint64_t seq;            /* the first */
+    } given[EXCHANGE_GIVEN_MAX]; /* ops of others, to a centre that has lost them */
+    size_t given_count;
+    uint64_t owed_ops;
 };
 
 /* What follows from an answer, or from a request that could not be made. */
@@ -95,6 +101,7 @@ struct client {
     int64_t clock_offset_ms;
     uint64_t to_fetch;
     struct client_recovery recovery;
+    bool at_end;        /* the stream was read to its end: what it did not give, the centre does not have */
     bool read_again;    /* the stream is, since something in it did not follow what is held */
     unsigned went_back; /* how often in this round the centre was found put back */
     bool behind_own_record;
@@ -117,6 +124,23 @@ MUST_USE enum err_code client_request_write(struct client *client, const struct 
 
 /* Whoever is concerned is told what changed; last in every entry. */
 void client_tell(struct client *client);
+
+/* ---- client_give.c: what the centre has lost of others ---- */
+
+/* The segments of a request, one behind the other. */
+struct client_giving {
+    struct buf bytes;
+    size_t ends[EXCHANGE_GIVEN_MAX];
+    size_t count;
+};
+
+/* As much as about a batch holds of what is owed; client->sent says what. Nothing before the stream's end. */
+MUST_USE enum err_code client_give(struct client *client, struct client_giving *giving, struct error *err);
+/* What the centre did not take is kept with its reason. */
+MUST_USE enum err_code client_given(struct client *client, const struct exchange_response *response, struct error *err);
+
+/* At the stream's end, nothing of what was given is in it: a centre that knows nothing of giving back, or lies. */
+MUST_USE enum err_code client_given_in_vain(struct client *client, struct error *err);
 
 /* Takes an answer in: checks it, applies it, and says what follows. */
 struct client_verdict client_judge(struct client *client, const struct client_answer *answer);

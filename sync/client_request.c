@@ -110,8 +110,18 @@ enum err_code client_segment_make(struct client *c, uint64_t after_seq, struct b
     return rc;
 }
 
-enum err_code client_request_write(struct client *c, const struct store_sync *sync, struct slice segment,
-                                   struct buf *out, struct error *err)
+static void put_given(const struct client_giving *giving, struct exchange_request *request)
+{
+    size_t from = 0;
+    for (size_t i = 0; i < giving->count; i++) {
+        request->given[i] = slice_of(giving->bytes.data + from, giving->ends[i] - from);
+        from = giving->ends[i];
+    }
+    request->given_count = giving->count;
+}
+
+static enum err_code write_request(struct client *c, const struct store_sync *sync, struct slice segment,
+                                   const struct client_giving *giving, struct buf *out, struct error *err)
 {
     struct exchange_request request = { .incarnation = sync->incarnation,
                                         .cursor = sync->cursor,
@@ -126,11 +136,19 @@ enum err_code client_request_write(struct client *c, const struct store_sync *sy
                                         .wait_s = c->sent.wait_s,
                                         .certificate_known = c->centre.certificate.len > 0 };
     memcpy(request.stream, c->identity->stream, STREAM_ID_BYTES);
+    put_given(giving, &request);
     if (request.certificate_known) {
         exchange_certificate_hash(buf_slice(&c->centre.certificate), request.certificate_hash);
     }
     buf_clear(out);
     return exchange_request_encode(&request, out, err);
+}
+
+enum err_code client_request_write(struct client *c, const struct store_sync *sync, struct slice segment,
+                                   struct buf *out, struct error *err)
+{
+    struct client_giving nothing = { 0 };
+    return write_request(c, sync, segment, &nothing, out, err);
 }
 
 /* What the centre has been told already costs no bytes again. */
@@ -161,16 +179,22 @@ enum err_code client_request_make(struct client *c, uint32_t wait_s, struct erro
                                     .asked = sync.asks,
                                     .freshness = freshness_to_tell(c, &sync),
                                     .acked_seq = sync.acked_seq,
-                                    .wait_s = wait_s };
+                                    .wait_s = wait_s,
+                                    .owed_ops = sync.owed_ops };
+    struct client_giving giving = { 0 };
     struct buf segment;
     buf_init(&segment, SEGMENT_BYTES_MAX);
+    buf_init(&giving.bytes, SEGMENT_BYTES_MAX);
     enum err_code rc = ERR_OK;
     if (sync.newest_seq > sync.acked_seq) {
         rc = client_segment_make(c, sync.acked_seq, &segment, err);
+    } else if (c->at_end && sync.owed_ops > 0 && !c->recovery.active && wait_s == 0) {
+        rc = client_give(c, &giving, err);
     }
     if (rc == ERR_OK) {
-        rc = client_request_write(c, &sync, buf_slice(&segment), &c->body, err);
+        rc = write_request(c, &sync, buf_slice(&segment), &giving, &c->body, err);
     }
     buf_fini(&segment);
+    buf_fini(&giving.bytes);
     return rc == ERR_OK ? ERR_OK : error_wrap(err, rc, "make a request to the centre");
 }

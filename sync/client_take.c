@@ -224,21 +224,24 @@ static void fill_receipt(const struct client *c, const struct exchange_response 
 
 /* ---- what follows ---- */
 
-static enum err_code what_next(struct client *c, const struct exchange_response *response, bool *ret_again,
-                               struct error *err)
+static enum err_code what_next(struct client *c, const struct exchange_response *response, bool went_back,
+                               bool *ret_again, struct error *err)
 {
     struct store_sync sync;
     uint64_t newest_seq;
     uint64_t acked_seq;
     TRY(store_sync_read(c->store, &sync, err));
     TRY(store_chain_read(c->store, c->sent.incarnation, &newest_seq, &acked_seq, err));
-    bool due = sync.pending_ops > 0 || sync.asks || response->more || sync.cursor < response->cursor;
-    bool moved = acked_seq != c->sent.acked_seq || sync.cursor != c->sent.cursor || c->sent.asked;
+    bool owes = c->at_end && sync.owed_ops > 0;
+    bool due =
+        sync.pending_ops > 0 || sync.asks || response->more || sync.cursor < response->cursor || owes || went_back;
+    bool moved = acked_seq != c->sent.acked_seq || sync.cursor != c->sent.cursor || c->sent.asked ||
+                 sync.owed_ops < c->sent.owed_ops || (owes && c->sent.given_count == 0);
     bool only_new = c->sent.first_seq == 0 && !response->more; /* recorded since the request was made */
     if (due && !moved && !only_new) {
         return FAIL(err, PROTOCOL, "exchange with the centre: it neither takes nor gives records");
     }
-    if (c->centre_lost_ops && sync.pending_ops == 0 && !sync.asks) {
+    if (c->centre_lost_ops && sync.pending_ops == 0 && !sync.asks && !owes) {
         LOG_INFO("centre_restored", "held=%llu", (unsigned long long)response->acked_seq);
         c->centre_lost_ops = false;
     }
@@ -305,6 +308,7 @@ static enum err_code take_checked(struct client *c, const struct exchange_respon
         return newest_seq == acked_seq ? client_recover(c, response, exchange, err) : ERR_OK;
     }
     TRY(client_mark_refusals(c, response, newest_seq, err));
+    TRY(client_given(c, response, err));
     c->behind_own_record = false;
     fill_receipt(c, response, agrees, &receipt);
     exchange->receipt = &receipt;
@@ -317,8 +321,11 @@ static enum err_code take_checked(struct client *c, const struct exchange_respon
             return FAIL(err, PROTOCOL, "exchange with the centre: it goes back again and again");
         }
     }
+    c->at_end = false;
     TRY(apply_or_read_again(c, response, exchange, err));
-    return what_next(c, response, &verdict->again, err);
+    c->at_end = exchange->whole && !c->read_again;
+    TRY(client_given_in_vain(c, err));
+    return what_next(c, response, exchange->read_again, &verdict->again, err);
 }
 
 enum err_code client_take(struct client *c, const struct client_answer *answer, struct client_verdict *verdict)

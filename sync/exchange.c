@@ -19,6 +19,7 @@ enum request_key {
     REQUEST_FRESHNESS,
     REQUEST_MARK,
     REQUEST_WAIT = 14,
+    REQUEST_GIVEN = 15,
 };
 
 enum response_key {
@@ -37,6 +38,7 @@ enum response_key {
     RESPONSE_FRESHER,
     RESPONSE_MARK,
     RESPONSE_AUTHORITY = 18,
+    RESPONSE_DECLINED = 19,
 };
 
 enum error_key { ERROR_CODE = 1, ERROR_MESSAGE };
@@ -104,11 +106,20 @@ static enum err_code version_read(struct members *m, struct error *err)
 
 /* ---- request ---- */
 
+static void put_given(struct dcbor_writer *w, const struct exchange_request *request)
+{
+    dcbor_put_uint(w, REQUEST_GIVEN);
+    dcbor_put_array(w, request->given_count);
+    for (size_t i = 0; i < request->given_count; i++) {
+        dcbor_put_bytes(w, request->given[i].data, request->given[i].len);
+    }
+}
+
 static void put_request(struct dcbor_writer *w, const struct exchange_request *request)
 {
     dcbor_put_map(w, REQUEST_WANT_BYTES + (size_t)(request->segment.len > 0) + (size_t)request->certificate_known +
                          (size_t)(request->freshness.counter > 0) + (size_t)request->mark_known +
-                         (size_t)(request->wait_s > 0));
+                         (size_t)(request->wait_s > 0) + (size_t)(request->given_count > 0));
     dcbor_put_uint(w, REQUEST_VERSION);
     dcbor_put_uint(w, EXCHANGE_VERSION);
     dcbor_put_uint(w, REQUEST_STREAM);
@@ -148,12 +159,19 @@ static void put_request(struct dcbor_writer *w, const struct exchange_request *r
         dcbor_put_uint(w, REQUEST_WAIT);
         dcbor_put_uint(w, request->wait_s);
     }
+    if (request->given_count > 0) {
+        put_given(w, request);
+    }
 }
 
 enum err_code exchange_request_encode(const struct exchange_request *request, struct buf *out, struct error *err)
 {
-    if (request->segment.len > SEGMENT_BYTES_MAX) {
-        return FAIL(err, LIMIT, "write an exchange: segment of more than %d bytes", SEGMENT_BYTES_MAX);
+    size_t bytes = request->segment.len;
+    for (size_t i = 0; i < request->given_count && i < EXCHANGE_GIVEN_MAX; i++) {
+        bytes += request->given[i].len;
+    }
+    if (bytes > SEGMENT_BYTES_MAX || request->given_count > EXCHANGE_GIVEN_MAX) {
+        return FAIL(err, LIMIT, "write an exchange: segments of more than %d bytes", SEGMENT_BYTES_MAX);
     }
     struct dcbor_writer w = dcbor_writer_begin(out, err);
     put_request(&w, request);
@@ -169,6 +187,14 @@ static void get_freshness(struct dcbor_reader *r, struct exchange_freshness *fre
     freshness->incarnation = (uint32_t)dcbor_get_uint(r, UINT32_MAX);
     freshness->counter = dcbor_get_uint(r, POSITION_MAX);
     dcbor_get_fixed(r, freshness->hash, EXCHANGE_FRESHNESS_HASH_BYTES);
+}
+
+static void get_given(struct dcbor_reader *r, struct exchange_request *request)
+{
+    request->given_count = dcbor_get_array(r, EXCHANGE_GIVEN_MAX);
+    for (size_t i = 0; i < request->given_count && dcbor_ok(r); i++) {
+        request->given[i] = dcbor_get_bytes(r, 1, SEGMENT_BYTES_MAX);
+    }
 }
 
 static void get_request_member(struct members *m, struct exchange_request *request)
@@ -212,6 +238,9 @@ static void get_request_member(struct members *m, struct exchange_request *reque
         break;
     case REQUEST_WAIT:
         request->wait_s = (uint32_t)dcbor_get_uint(r, EXCHANGE_WAIT_MAX_S);
+        break;
+    case REQUEST_GIVEN:
+        get_given(r, request);
         break;
     default:
         (void)dcbor_skip(r);
@@ -279,13 +308,27 @@ static void put_segments(struct dcbor_writer *w, const struct exchange_response 
     }
 }
 
+static void put_declined(struct dcbor_writer *w, const struct exchange_response *response)
+{
+    dcbor_put_uint(w, RESPONSE_DECLINED);
+    dcbor_put_array(w, response->declined_count);
+    for (size_t i = 0; i < response->declined_count; i++) {
+        dcbor_put_array(w, 2);
+        dcbor_put_uint(w, response->declined[i].index);
+        dcbor_put_text(w, response->declined[i].reason);
+    }
+}
+
 static bool response_fits(const struct exchange_response *response)
 {
     bool fits = response->receipt_len <= SIGNATURE_MAX && response->refusal_count <= EXCHANGE_REFUSALS_MAX &&
-                response->segment_count <= EXCHANGE_SEGMENTS_MAX &&
+                response->segment_count <= EXCHANGE_SEGMENTS_MAX && response->declined_count <= EXCHANGE_GIVEN_MAX &&
                 response->centre_certificate.len <= CERTIFICATE_DER_MAX;
     for (size_t i = 0; fits && i < response->refusal_count; i++) {
         fits = response->refusals[i].reason.len <= EXCHANGE_REASON_MAX;
+    }
+    for (size_t i = 0; fits && i < response->declined_count; i++) {
+        fits = response->declined[i].reason.len <= EXCHANGE_REASON_MAX;
     }
     for (size_t i = 0; fits && i < response->segment_count; i++) {
         fits = response->segments[i].len <= SEGMENT_BYTES_MAX;
@@ -302,7 +345,7 @@ enum err_code exchange_response_encode(const struct exchange_response *response,
     dcbor_put_map(&w, RESPONSE_MORE + (size_t)(response->retry_after_s > 0) + (size_t)(response->refusal_count > 0) +
                           (size_t)(response->segment_count > 0) + (size_t)(response->centre_certificate.len > 0) +
                           (size_t)(response->fresher_counter > 0) + (size_t)response->mark_known +
-                          (size_t)response->authority_told);
+                          (size_t)response->authority_told + (size_t)(response->declined_count > 0));
     put_acknowledgement(&w, response);
     if (response->retry_after_s > 0) {
         dcbor_put_uint(&w, RESPONSE_RETRY_AFTER);
@@ -330,6 +373,9 @@ enum err_code exchange_response_encode(const struct exchange_response *response,
         dcbor_put_uint(&w, RESPONSE_AUTHORITY);
         dcbor_put_bytes(&w, response->authority_hash, EXCHANGE_CERTIFICATE_HASH_BYTES);
     }
+    if (response->declined_count > 0) {
+        put_declined(&w, response);
+    }
     return dcbor_writer_end(&w);
 }
 
@@ -342,6 +388,18 @@ static void get_refusals(struct dcbor_reader *r, struct exchange_response *respo
         }
         response->refusals[i].seq = dcbor_get_uint(r, OP_SEQ_MAX);
         response->refusals[i].reason = dcbor_get_text(r, EXCHANGE_REASON_MAX);
+    }
+}
+
+static void get_declined(struct dcbor_reader *r, struct exchange_response *response)
+{
+    response->declined_count = dcbor_get_array(r, EXCHANGE_GIVEN_MAX);
+    for (size_t i = 0; i < response->declined_count && dcbor_ok(r); i++) {
+        if (dcbor_get_array(r, 2) != 2) {
+            dcbor_reject(r, "a segment that was not taken has two members");
+        }
+        response->declined[i].index = (uint32_t)dcbor_get_uint(r, EXCHANGE_GIVEN_MAX - 1);
+        response->declined[i].reason = dcbor_get_text(r, EXCHANGE_REASON_MAX);
     }
 }
 
@@ -409,6 +467,9 @@ static void get_response_member(struct members *m, struct exchange_response *res
     case RESPONSE_AUTHORITY:
         dcbor_get_fixed(r, response->authority_hash, EXCHANGE_CERTIFICATE_HASH_BYTES);
         response->authority_told = true;
+        break;
+    case RESPONSE_DECLINED:
+        get_declined(r, response);
         break;
     default:
         (void)dcbor_skip(r);

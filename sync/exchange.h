@@ -20,6 +20,7 @@
 #define EXCHANGE_OPS_MAX 2048
 #define EXCHANGE_REFUSALS_MAX 256
 #define EXCHANGE_REASON_MAX 200
+#define EXCHANGE_GIVEN_MAX 16
 #define EXCHANGE_REQUEST_MAX (SEGMENT_BYTES_MAX + 65536)
 #define EXCHANGE_RESPONSE_MAX (2 * SEGMENT_BYTES_MAX)
 #define EXCHANGE_ERROR_TEXT_MAX 400
@@ -47,7 +48,9 @@ struct exchange_request {
     /* exchange_certificate_hash of the centre's certificate that the device holds; it is sent when another one signs */
     bool certificate_known;
     uint8_t certificate_hash[EXCHANGE_CERTIFICATE_HASH_BYTES];
-    struct exchange_freshness freshness; /* counter 0: not told */
+    struct exchange_freshness freshness;    /* counter 0: not told */
+    struct slice given[EXCHANGE_GIVEN_MAX]; /* segments of others that the centre has lost: given back */
+    size_t given_count;
     bool mark_known;
     uint32_t mark;   /* what the centre said stands at the cursor */
     uint32_t wait_s; /* the answer may be kept back so long, until there is something new; 0: answer now */
@@ -56,6 +59,12 @@ struct exchange_request {
 struct exchange_refusal {
     uint64_t seq;
     struct slice reason; /* text, at most EXCHANGE_REASON_MAX bytes */
+};
+
+/* A segment that was given back and not taken. */
+struct exchange_declined {
+    uint32_t index; /* in the request */
+    struct slice reason;
 };
 
 struct exchange_response {
@@ -78,6 +87,8 @@ struct exchange_response {
     uint32_t mark;                   /* what stands at the cursor: asked with later, it shows whether it still does */
     bool authority_told;             /* another authority issues now than the one of the device's certificate */
     uint8_t authority_hash[EXCHANGE_CERTIFICATE_HASH_BYTES];
+    struct exchange_declined declined[EXCHANGE_GIVEN_MAX];
+    size_t declined_count;
 };
 
 /* The answer of any HTTP status but 200, of EXCHANGE_ERROR_CONTENT_TYPE. */

@@ -16,7 +16,7 @@ enum { HLC_AHEAD_MAX_MS = 48 * 3600 * 1000 };
 struct appending {
     struct centre_store *store;
     const struct centre_site *site;
-    const struct certificate *certificate;
+    const struct centre_offer *offer;
     const struct store_run *run;
     int64_t now_ms;
     struct centre_author author;
@@ -49,7 +49,7 @@ static enum err_code check_shape(const struct appending *a)
     for (size_t i = 0; i < ops->count; i++) {
         const struct op *op = &ops->ops[i];
         if (memcmp(op->stream, a->site->stream, STREAM_ID_BYTES) != 0 ||
-            memcmp(op->id.device, a->certificate->device, DEVICE_ID_BYTES) != 0) {
+            memcmp(op->id.device, a->offer->author->device, DEVICE_ID_BYTES) != 0) {
             return FAIL(a->err, REFUSED, "take records of another device or site");
         }
         if (op->id.incarnation != first->incarnation || op->id.seq != first->seq + i || op->id.seq == 0 ||
@@ -75,11 +75,6 @@ static enum err_code check_body(const struct op *op, struct error *err)
 
 /* ---- what is held already ---- */
 
-static enum err_code record_incident(struct appending *a, uint64_t seq, const char *what, struct slice offered)
-{
-    return incident_add(a->store, &a->author, seq, what, a->now_ms, offered, a->err);
-}
-
 static enum err_code compare_held(struct appending *a, bool *ret_fork)
 {
     struct buf *header = &a->store->header;
@@ -95,7 +90,7 @@ static enum err_code compare_held(struct appending *a, bool *ret_fork)
         TRY(op_same(a->store, &a->author, op->id.seq, buf_slice(header), &same, a->err));
         if (!same) {
             *ret_fork = true;
-            return record_incident(a, op->id.seq, "another record with this number is held", buf_slice(header));
+            return ERR_OK;
         }
     }
     return ERR_OK;
@@ -125,16 +120,17 @@ static enum err_code chain_new(struct appending *a)
     return ERR_OK;
 }
 
-static enum err_code check_signature(const struct appending *a)
+static enum err_code check_signature(const struct appending *a, const struct centre_author *author)
 {
     uint8_t message[OP_LINK_MESSAGE_BYTES];
-    struct op_id newest = { .incarnation = a->author.incarnation, .seq = a->author.newest_seq };
-    memcpy(newest.device, a->author.device, DEVICE_ID_BYTES);
+    struct op_id newest = { .incarnation = author->incarnation, .seq = author->newest_seq };
+    const struct certificate *certificate = a->offer->author;
+    memcpy(newest.device, author->device, DEVICE_ID_BYTES);
     if (a->run->signed_seq != newest.seq) {
         return FAIL(a->err, HISTORY, "take records without a signature over the last of them");
     }
-    op_link_message(a->site->stream, &newest, a->author.newest_link, message);
-    return signature_verify(slice_of(a->certificate->public_key, a->certificate->public_key_len), OP_LINK_CONTEXT,
+    op_link_message(a->site->stream, &newest, author->newest_link, message);
+    return signature_verify(slice_of(certificate->public_key, certificate->public_key_len), OP_LINK_CONTEXT,
                             slice_of(message, sizeof(message)), slice_of(a->run->signature, a->run->signature_len),
                             a->err);
 }
@@ -260,20 +256,69 @@ static enum err_code add_rows(struct appending *a, struct position_state *state,
                                 a->erasures.len / sizeof(struct erasure), a->err);
 }
 
-static enum err_code keep_new(struct appending *a, struct slice certificate, struct centre_appended *appended)
+/* A device that was revoked sends nothing itself any more: what others give back of it, an operator hears of. */
+static enum err_code note_revoked(struct appending *a, uint64_t first_seq)
+{
+    sqlite3_stmt *s;
+    bool row;
+    TRY(db_statement(&a->store->db, "SELECT 1 FROM device WHERE device = ?1 AND revoked_at IS NOT NULL", &s, a->err));
+    bind_blob(s, 1, a->author.device, DEVICE_ID_BYTES);
+    TRY(db_step(&a->store->db, s, &row, a->err));
+    sqlite3_reset(s);
+    return row ? incident_add(a->store, &a->author, first_seq, "records of this revoked device were given back",
+                              a->now_ms, (struct slice){ 0 }, a->err)
+               : ERR_OK;
+}
+
+static enum err_code keep_new(struct appending *a, struct centre_appended *appended)
 {
     struct position_state state;
     uint64_t first_seq = a->run->ops.ops[a->first_new].id.seq;
     TRY(positions_read(a->store, a->site->id, &state, a->err));
     uint64_t first_position = state.head + 1;
-    a->author.writer = WRITER_ORGANISATION;
-    TRY(author_save(a->store, &a->author, certificate, a->err));
+    a->author.writer = a->offer->author->role == CERTIFICATE_ROLE_CENTRE ? WRITER_CENTRE : WRITER_ORGANISATION;
+    TRY(author_save(a->store, &a->author, a->offer->certificate, a->err));
+    if (a->offer->given_by != NULL) {
+        TRY(note_revoked(a, first_seq));
+    }
     TRY(run_add(a->store, &a->author, first_seq, a->author.newest_seq, first_position, a->err));
     TRY(centre_erasing(a->store, a->site->id, &a->erasing, a->err));
     TRY(keep_seeds(a));
     TRY(add_rows(a, &state, appended));
     TRY(author_signed(a->store, &a->author, slice_of(a->run->signature, a->run->signature_len), a->err));
     return positions_save(a->store, a->site->id, &state, a->err);
+}
+
+/* ---- another branch ---- */
+
+/* The run's ops after what is held before it: did the author sign them? */
+static enum err_code check_branch(struct appending *a)
+{
+    struct buf *header = &a->store->header;
+    struct centre_author branch = a->author;
+    const struct op_batch *ops = &a->run->ops;
+    branch.newest_seq = ops->ops[0].id.seq - 1;
+    TRY(author_link(a->store, a->site, &a->author, branch.newest_seq, branch.newest_link, a->err));
+    for (size_t i = 0; i < ops->count; i++) {
+        buf_clear(header);
+        TRY(op_header_encode(&ops->ops[i], header, a->err));
+        op_link_next(branch.newest_link, buf_slice(header), branch.newest_link);
+    }
+    branch.newest_seq += ops->count;
+    return check_signature(a, &branch);
+}
+
+/* The author's own word is enough; what another device gives back is one only if the author signed it. */
+static enum err_code record_fork(struct appending *a)
+{
+    const struct op *op = &a->run->ops.ops[a->first_new];
+    if (a->offer->given_by != NULL) {
+        TRY(check_branch(a));
+    }
+    buf_clear(&a->store->header);
+    TRY(op_header_encode(op, &a->store->header, a->err));
+    return incident_add(a->store, &a->author, op->id.seq, "another record with this number is held", a->now_ms,
+                        buf_slice(&a->store->header), a->err);
 }
 
 /* ---- the transaction ---- */
@@ -284,8 +329,7 @@ static void tell_held(const struct centre_author *author, struct centre_held *he
     memcpy(held->link, author->newest_link, SHA256_BYTES);
 }
 
-static enum err_code append(struct appending *a, struct slice certificate, struct centre_appended *appended,
-                            bool *ret_forged)
+static enum err_code append(struct appending *a, struct centre_appended *appended)
 {
     const struct op_id *first = &a->run->ops.ops[0].id;
     bool fork;
@@ -296,48 +340,53 @@ static enum err_code append(struct appending *a, struct slice certificate, struc
         return ERR_OK;
     }
     TRY(compare_held(a, &fork));
-    if (fork || a->first_new == a->run->ops.count) {
-        appended->result = fork ? CENTRE_FORK : CENTRE_APPENDED;
+    if (fork) {
+        appended->result = CENTRE_FORK;
+        return record_fork(a);
+    }
+    if (a->first_new == a->run->ops.count) {
         return ERR_OK;
     }
     TRY(chain_new(a));
-    enum err_code rc = check_signature(a);
-    *ret_forged = rc == ERR_HISTORY;
-    TRY(rc);
-    TRY(keep_new(a, certificate, appended));
+    TRY(check_signature(a, &a->author));
+    TRY(keep_new(a, appended));
     tell_held(&a->author, &appended->held);
     return ERR_OK;
 }
 
 /* The transaction of a forged run was rolled back; that it was tried is kept by one of its own. */
-static void note_forgery(struct appending *a)
+static enum err_code note_forgery(struct appending *a)
 {
-    struct error ignored;
-    a->err = &ignored;
+    struct centre_author culprit = a->author;
     uint64_t seq = a->run->ops.ops[a->run->ops.count - 1].id.seq;
-    if (db_begin(&a->store->db, &ignored) == ERR_OK) {
-        (void)!db_end(&a->store->db,
-                      record_incident(a, seq, "the signature over these records does not fit", (struct slice){ 0 }),
-                      &ignored);
+    const char *what = "the signature over these records does not fit";
+    if (a->offer->given_by != NULL) {
+        memcpy(culprit.device, a->offer->given_by, DEVICE_ID_BYTES);
+        culprit.incarnation = 0;
+        seq = 0;
+        what = "it gave back records that their author did not sign";
     }
+    TRY(db_begin(&a->store->db, a->err));
+    enum err_code rc = incident_add(a->store, &culprit, seq, what, a->now_ms, (struct slice){ 0 }, a->err);
+    return db_end(&a->store->db, rc, a->err);
 }
 
 enum err_code centre_append(struct centre_store *store, const struct centre_site *site,
-                            const struct certificate *author, struct slice certificate, const struct store_run *run,
-                            int64_t now_ms, struct centre_appended *ret_appended, struct error *err)
+                            const struct centre_offer *offer, struct centre_appended *ret_appended, struct error *err)
 {
     SCOPED(appending_fini)
     struct appending a = {
-        .store = store, .site = site, .certificate = author, .run = run, .now_ms = now_ms, .err = err
+        .store = store, .site = site, .offer = offer, .run = offer->run, .now_ms = offer->now_ms, .err = err
     };
     struct centre_appended appended = { .result = CENTRE_APPENDED };
-    bool forged = false;
     buf_init(&a.erasures, OP_BATCH_OPS_MAX * sizeof(struct erasure));
     TRY(check_shape(&a));
     TRY(db_begin(&store->db, err));
-    enum err_code rc = db_end(&store->db, append(&a, certificate, &appended, &forged), err);
-    if (forged) {
-        note_forgery(&a);
+    enum err_code rc = db_end(&store->db, append(&a, &appended), err);
+    if (rc == ERR_HISTORY) {
+        struct error ignored;
+        a.err = &ignored;
+        (void)!note_forgery(&a);
     }
     if (rc == ERR_OK) {
         *ret_appended = appended;

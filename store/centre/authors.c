@@ -100,6 +100,33 @@ enum err_code author_save(struct centre_store *store, struct centre_author *auth
     return db_run(&store->db, s, err);
 }
 
+enum err_code author_link(struct centre_store *store, const struct centre_site *site,
+                          const struct centre_author *author, uint64_t seq, uint8_t ret_link[SHA256_BYTES],
+                          struct error *err)
+{
+    sqlite3_stmt *s;
+    uint8_t link[SHA256_BYTES];
+    op_link_first(site->stream, author->device, author->incarnation, link);
+    TRY(db_statement(&store->db,
+                     "SELECT o.header FROM run r JOIN op o "
+                     "ON o.id BETWEEN r.first_op AND r.first_op + min(?2, r.last_seq) - r.first_seq "
+                     "WHERE r.author = ?1 AND r.first_seq <= ?2 ORDER BY r.first_seq, o.id",
+                     &s, err));
+    bind_int(s, 1, author->id);
+    bind_int(s, 2, (int64_t)seq);
+    for (uint64_t i = 0; i < seq; i++) {
+        bool row;
+        TRY(db_step(&store->db, s, &row, err));
+        if (!row) {
+            return FAIL(err, DAMAGED, "find record %llu of a device that is held", (unsigned long long)i + 1);
+        }
+        op_link_next(link, column_slice(s, 0), link);
+    }
+    sqlite3_reset(s);
+    memcpy(ret_link, link, SHA256_BYTES);
+    return ERR_OK;
+}
+
 enum err_code author_signed(struct centre_store *store, const struct centre_author *author, struct slice signature,
                             struct error *err)
 {

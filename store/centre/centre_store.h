@@ -179,15 +179,22 @@ struct centre_appended {
     struct centre_held held; /* after the call */
 };
 
+/* A run of one device's incarnation, as segment_decode gives it. */
+struct centre_offer {
+    const struct certificate *author; /* already checked */
+    struct slice certificate;         /* the same, DER */
+    const struct store_run *run;
+    const uint8_t *given_by; /* another device, which gives back what this centre has lost; NULL: the author itself */
+    int64_t now_ms;
+};
+
 /*
- * A run of one device's incarnation, as segment_decode gives it. The certificate is its author's, already checked.
- * Every op has to be the device's and of this site, or ERR_REFUSED; new ops need a signature over the run's last link,
- * checked before anything is kept, or ERR_HISTORY (with an incident). What record_admit does not allow is kept
- * quarantined.
+ * Every op has to be the author's and of this site, or ERR_REFUSED; new ops need a signature over the run's last link,
+ * checked before anything is kept, or ERR_HISTORY (with an incident, of who offered it). What record_admit does not
+ * allow is kept quarantined. A fork that another device gives back is an incident only if the author signed it.
  */
 MUST_USE enum err_code centre_append(struct centre_store *store, const struct centre_site *site,
-                                     const struct certificate *author, struct slice certificate,
-                                     const struct store_run *run, int64_t now_ms, struct centre_appended *ret_appended,
+                                     const struct centre_offer *offer, struct centre_appended *ret_appended,
                                      struct error *err);
 
 struct centre_refused {

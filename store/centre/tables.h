@@ -52,6 +52,10 @@ MUST_USE enum err_code author_find(struct centre_store *store, const struct cent
                                    struct centre_author *ret_author, struct error *err);
 MUST_USE enum err_code author_save(struct centre_store *store, struct centre_author *author, struct slice certificate,
                                    struct error *err);
+/* Its link after op `seq`, which is at most its newest. */
+MUST_USE enum err_code author_link(struct centre_store *store, const struct centre_site *site,
+                                   const struct centre_author *author, uint64_t seq, uint8_t ret_link[SHA256_BYTES],
+                                   struct error *err);
 MUST_USE enum err_code author_signed(struct centre_store *store, const struct centre_author *author,
                                      struct slice signature, struct error *err);
 MUST_USE enum err_code seed_find(struct centre_store *store, int64_t author, uint64_t block,

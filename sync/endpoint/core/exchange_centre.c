@@ -28,6 +28,7 @@ struct answering {
     struct buf segments; /* one behind the other */
     size_t segment_ends[CENTRE_PAGE_AUTHORS_MAX];
     struct exchange_response response;
+    char reasons[EXCHANGE_GIVEN_MAX][EXCHANGE_REASON_MAX + 1]; /* why what was given back is not taken */
     struct error *err;
 };
 
@@ -48,21 +49,17 @@ static void log_mismatch(const struct answering *a, const char *event, uint64_t 
     LOG_WARNING(event, "device=%s incarnation=%u held=%llu", device, a->request.incarnation, (unsigned long long)held);
 }
 
-/*
- * What one signature covers is passed on whole, so it has to fit in a segment as this centre writes one: a device that
- * compresses better than we do sends less at a time.
- */
-static enum err_code check_fits(struct answering *a, const struct store_run *run)
+/* A device that compresses better than we do sends less at a time. */
+enum err_code run_fits(const struct store_run *run, struct slice certificate, struct error *err)
 {
     if (run->ops.bytes + run->ops.count * COLUMN_BYTES_ABOUT < SEGMENT_BYTES_MAX) {
         return ERR_OK;
     }
+    SCOPED(buf_fini) struct buf segment;
     struct segment_signature signature = { .seq = run->signed_seq, .len = run->signature_len };
     memcpy(signature.bytes, run->signature, sizeof(signature.bytes));
-    buf_clear(&a->segments);
-    enum err_code rc = segment_encode(&run->ops, NULL, 0, &signature, a->peer, &a->segments, a->err);
-    buf_clear(&a->segments);
-    return rc;
+    buf_init(&segment, SEGMENT_BYTES_MAX);
+    return segment_encode(&run->ops, NULL, 0, &signature, certificate, &segment, err);
 }
 
 static enum err_code take_segment(struct answering *a)
@@ -73,10 +70,12 @@ static enum err_code take_segment(struct answering *a)
     if (segment.run.ops.count == 0 || segment.run.ops.ops[0].id.incarnation != a->request.incarnation) {
         rc = FAIL(a->err, PROTOCOL, "take records: they are of another incarnation than the request");
     }
-    rc = rc != ERR_OK ? rc : check_fits(a, &segment.run);
+    rc = rc != ERR_OK ? rc : run_fits(&segment.run, a->peer, a->err);
     if (rc == ERR_OK) {
-        rc = centre_append(a->centre->store, &a->device.site, &a->certificate, a->peer, &segment.run, a->now_ms,
-                           &a->appended, a->err);
+        struct centre_offer offer = {
+            .author = &a->certificate, .certificate = a->peer, .run = &segment.run, .now_ms = a->now_ms
+        };
+        rc = centre_append(a->centre->store, &a->device.site, &offer, &a->appended, a->err);
     }
     segment_fini(&segment);
     TRY(rc);
@@ -84,6 +83,20 @@ static enum err_code take_segment(struct answering *a)
     if (a->appended.result != CENTRE_APPENDED) {
         log_mismatch(a, a->appended.result == CENTRE_FORK ? "device_history_forked" : "device_history_has_gap",
                      a->appended.held.seq);
+    }
+    return ERR_OK;
+}
+
+/* Of others, and lost here. What is not taken is told with its reason and holds nothing else up. */
+static enum err_code take_given(struct answering *a)
+{
+    for (size_t i = 0; i < a->request.given_count; i++) {
+        char *reason = a->reasons[i];
+        TRY(given_take(a->centre, &a->device, a->request.given[i], a->now_ms, reason, a->err));
+        if (reason[0] != '\0') {
+            a->response.declined[a->response.declined_count++] =
+                (struct exchange_declined){ .index = (uint32_t)i, .reason = slice_of_text(reason) };
+        }
     }
     return ERR_OK;
 }
@@ -137,10 +150,10 @@ static void learn_ratio(struct centre *centre, size_t raw, size_t encoded)
 
 /*
  * A cursor past the newest position, or another op at it than the device was told of, means that this centre was put
- * back to an older state: the device is answered from the beginning, since it may lack what stands before its cursor
- * now.
+ * back to an older state: the device is sent to the beginning, since it may lack what stands before its cursor now, and
+ * hold what this centre has lost.
  */
-static enum err_code cursor_to_read(const struct answering *a, uint64_t *ret_cursor)
+static enum err_code stands_elsewhere(const struct answering *a, bool *ret_moved)
 {
     uint64_t cursor = a->request.cursor;
     bool known = false;
@@ -148,11 +161,10 @@ static enum err_code cursor_to_read(const struct answering *a, uint64_t *ret_cur
     if (a->request.mark_known) {
         TRY(centre_mark(a->centre->store, &a->device.site, cursor, &known, &mark, a->err));
     }
-    bool moved = cursor > a->device.site.head || (known && mark != a->request.mark);
-    if (moved) {
+    *ret_moved = cursor > a->device.site.head || (known && mark != a->request.mark);
+    if (*ret_moved) {
         log_mismatch(a, "centre_behind_device", a->device.site.head);
     }
-    *ret_cursor = moved ? 0 : cursor;
     return ERR_OK;
 }
 
@@ -170,9 +182,14 @@ static enum err_code read_page(struct answering *a)
 {
     size_t want = a->request.want_bytes < WANT_BYTES_MIN ? WANT_BYTES_MIN : a->request.want_bytes;
     want = want < SEGMENT_BYTES_MAX ? want : SEGMENT_BYTES_MAX;
-    uint64_t cursor;
-    TRY(cursor_to_read(a, &cursor));
-    struct centre_page_request request = { .cursor = cursor,
+    bool moved;
+    TRY(stands_elsewhere(a, &moved));
+    if (moved) {
+        a->response.head = a->device.site.head;
+        a->response.more = a->response.head > 0;
+        return ERR_OK;
+    }
+    struct centre_page_request request = { .cursor = a->request.cursor,
                                            .device = a->device.device,
                                            .incarnation = a->request.incarnation,
                                            .own_seq = a->request.newest_seq,
@@ -263,6 +280,7 @@ static enum err_code take(struct answering *a)
     if (a->request.segment.len > 0) {
         TRY(take_segment(a));
     }
+    TRY(take_given(a));
     if (a->device.last_seen_at_ms == OP_TIME_NONE || a->now_ms - a->device.last_seen_at_ms > SEEN_EVERY_MS) {
         TRY(centre_device_seen(store, a->device.id, a->now_ms, a->err));
     }
@@ -287,9 +305,10 @@ static enum err_code tell(struct answering *a, struct buf *out)
 static bool tells_nothing_new(const struct answering *a)
 {
     const struct exchange_response *response = &a->response;
-    return a->request.segment.len == 0 && response->segment_count == 0 && response->refusal_count == 0 &&
-           !response->more && response->cursor == a->request.cursor && response->acked_seq == a->request.acked_seq &&
-           response->centre_certificate.len == 0 && response->fresher_counter == 0 && !response->mark_known;
+    return a->request.segment.len == 0 && a->request.given_count == 0 && response->segment_count == 0 &&
+           response->refusal_count == 0 && !response->more && response->cursor == a->request.cursor &&
+           response->acked_seq == a->request.acked_seq && response->centre_certificate.len == 0 &&
+           response->fresher_counter == 0 && !response->mark_known;
 }
 
 static enum err_code answering_new(struct centre *centre, struct slice peer, int64_t now_ms, struct answering **ret,

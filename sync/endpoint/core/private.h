@@ -92,6 +92,18 @@ MUST_USE enum err_code exchange_tell(struct centre *centre, const struct exchang
                                      const struct exchange_request *request, int64_t now_ms, struct buf *out,
                                      struct exchange_told *ret_told, struct error *err);
 
+/* What one signature covers is passed on whole, so it has to fit in a segment as this centre writes one. */
+MUST_USE enum err_code run_fits(const struct store_run *run, struct slice certificate, struct error *err);
+
+/* ---- given_back.c ---- */
+
+/*
+ * Takes a segment of another device's records (or of this centre's own, from before it was put back) that a device
+ * gives back. `reason`, of EXCHANGE_REASON_MAX + 1 bytes, says why it is not taken, or is empty.
+ */
+MUST_USE enum err_code given_take(struct centre *centre, const struct centre_device *giver, struct slice segment,
+                                  int64_t now_ms, char *reason, struct error *err);
+
 /* ---- enrolment.c: the one-time code and its hash ---- */
 
 MUST_USE enum err_code code_make(struct centre *centre, char out[ENROLMENT_CODE_SIZE], uint8_t ret_hash[SHA256_BYTES],

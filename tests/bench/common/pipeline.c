@@ -69,7 +69,10 @@ static void take_at_centre(struct pipeline *p, struct slice body, double *since)
     MUST(segment_decode(request.segment, request.stream, &segment, err));
     lap(p, STAGE_DECODE, since);
     MUST(certificate_parse(der, &author, err));
-    MUST(centre_append(p->centre.store, &p->centre.site, &author, der, &segment.run, clock_wall_ms(), &appended, err));
+    struct centre_offer offer = {
+        .author = &author, .certificate = der, .run = &segment.run, .now_ms = clock_wall_ms()
+    };
+    MUST(centre_append(p->centre.store, &p->centre.site, &offer, &appended, err));
     CHECK(appended.result == CENTRE_APPENDED && appended.new_ops == segment.run.ops.count);
     segment_fini(&segment);
     lap(p, STAGE_APPEND, since);

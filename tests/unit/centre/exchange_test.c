@@ -206,7 +206,7 @@ Test(centre_exchange, gives_a_laptop_that_was_put_back_its_own_records_again)
     world_verify(&world);
 }
 
-Test(centre_exchange, gives_everything_again_to_a_cursor_beyond_its_end)
+Test(centre_exchange, sends_a_cursor_beyond_its_end_to_the_beginning)
 {
     struct forger a;
     struct forger b;
@@ -216,8 +216,9 @@ Test(centre_exchange, gives_everything_again_to_a_cursor_beyond_its_end)
     cr_assert_eq(forger_send(&a), ERR_OK);
     b.request.cursor = 1000;
     cr_assert_eq(forger_send(&b), ERR_OK);
-    cr_assert_eq(b.response->segment_count, 1);
-    cr_assert_eq(b.response->cursor, 4);
+    cr_assert_eq(b.response->segment_count, 0);
+    cr_assert_eq(b.response->cursor, 0);
+    cr_assert(b.response->more);
     forger_fini(&a);
     forger_fini(&b);
 }

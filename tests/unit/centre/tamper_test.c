@@ -119,8 +119,10 @@ static enum err_code append(const struct store_run *run)
     struct centre_appended appended;
     cr_assert(certificate_parse(buf_slice(&forger.certificate), &certificate, NULL) == ERR_OK);
     cr_assert(centre_site_find(world.centre->store, "garden", &site, NULL) == ERR_OK);
-    return centre_append(world.centre->store, &site, &certificate, buf_slice(&forger.certificate), run, world.now_ms,
-                         &appended, &world.err);
+    struct centre_offer offer = {
+        .author = &certificate, .certificate = buf_slice(&forger.certificate), .run = run, .now_ms = world.now_ms
+    };
+    return centre_append(world.centre->store, &site, &offer, &appended, &world.err);
 }
 
 Test(tamper, a_body_that_does_not_fit_its_header_is_refused)

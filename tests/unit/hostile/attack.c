@@ -23,7 +23,7 @@ static void add_column(sqlite3_stmt *s, int at, struct buf *out)
 static void add_rows(struct database *db, const char *table, struct buf *out)
 {
     sqlite3_stmt *s;
-    char sql[80];
+    char sql[200];
     (void)snprintf(sql, sizeof(sql), "SELECT * FROM %s ORDER BY 1, 2", table);
     cr_assert(sqlite3_prepare_v2(db->handle, sql, -1, &s, NULL) == SQLITE_OK, "%s", table);
     while (sqlite3_step(s) == SQLITE_ROW) {
@@ -56,7 +56,15 @@ void centre_log_digest(struct attack *attack, uint8_t out[SHA256_BYTES])
 
 void laptop_log_digest(struct attack *attack, uint8_t out[SHA256_BYTES])
 {
-    static const char *const tables[] = { "op", "author", "salt_seed", "fork", "forked_op", NULL };
+    static const char *const tables[] = {
+        "op",
+        "(SELECT id, device, incarnation, writer, certificate, newest_seq, newest_link, signed_seq FROM author)",
+        "signed_link",
+        "salt_seed",
+        "fork",
+        "forked_op",
+        NULL
+    };
     rows_digest(&attack->laptop.store->db, tables, out);
 }
 

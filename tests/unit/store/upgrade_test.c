@@ -16,6 +16,7 @@ static const char to_version_1[] =
     "DROP TABLE sync_state; ALTER TABLE old_state RENAME TO sync_state;"
     "DROP TABLE enrolment_try;"
     "DROP TABLE bundle_state;"
+    "ALTER TABLE author DROP COLUMN centre_seq; DROP TABLE declined;"
     "DROP INDEX referral_received; DROP INDEX session_disputed;"
     "DROP TABLE signed_link; DROP TABLE erasure; DROP TABLE own_chain; DROP TRIGGER op_is_append_only; DROP TABLE "
     "forked_op; DROP TABLE "
