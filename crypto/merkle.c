@@ -53,6 +53,34 @@ enum err_code merkle_append(struct merkle_range *range, const struct merkle_hash
     return ERR_OK;
 }
 
+enum err_code merkle_peaks_encode(const struct merkle_range *range, struct buf *out, struct error *err)
+{
+    for (unsigned level = MERKLE_LEVELS; level-- > 0;) {
+        if ((range->size >> level & 1) != 0) {
+            TRY(buf_append(out, range->peaks[level].bytes, MERKLE_HASH_BYTES, err));
+        }
+    }
+    return ERR_OK;
+}
+
+enum err_code merkle_peaks_decode(uint64_t size, struct slice peaks, struct merkle_range *ret_range, struct error *err)
+{
+    if (size > MERKLE_SIZE_MAX || peaks.len != (size_t)__builtin_popcountll(size) * MERKLE_HASH_BYTES) {
+        return FAIL(err, DAMAGED, "read the peaks of a history of %llu entries: there are %zu bytes of them",
+                    (unsigned long long)size, peaks.len);
+    }
+    memset(ret_range, 0, sizeof(*ret_range));
+    ret_range->size = size;
+    const uint8_t *at = peaks.data;
+    for (unsigned level = MERKLE_LEVELS; level-- > 0;) {
+        if ((size >> level & 1) != 0) {
+            memcpy(ret_range->peaks[level].bytes, at, MERKLE_HASH_BYTES);
+            at += MERKLE_HASH_BYTES;
+        }
+    }
+    return ERR_OK;
+}
+
 void merkle_root(const struct merkle_range *range, struct merkle_hash *out)
 {
     if (range->size == 0) {

@@ -22,6 +22,7 @@
 #define MERKLE_HASH_BYTES SHA256_BYTES
 #define MERKLE_LEVELS 63
 #define MERKLE_PROOF_MAX 64
+#define MERKLE_PEAKS_MAX ((size_t)MERKLE_LEVELS * MERKLE_HASH_BYTES)
 #define MERKLE_SIZE_MAX ((uint64_t)INT64_MAX)
 
 struct merkle_hash {
@@ -51,6 +52,12 @@ struct merkle_completed {
 MUST_USE enum err_code merkle_append(struct merkle_range *range, const struct merkle_hash *leaf,
                                      struct merkle_completed completed[MERKLE_LEVELS], size_t *ret_completed,
                                      struct error *err);
+
+/* The peaks one behind the other, the highest level first: what has to be kept of a range beside its size. */
+MUST_USE enum err_code merkle_peaks_encode(const struct merkle_range *range, struct buf *out, struct error *err);
+/* ERR_DAMAGED unless there is a peak for each bit of `size`. */
+MUST_USE enum err_code merkle_peaks_decode(uint64_t size, struct slice peaks, struct merkle_range *ret_range,
+                                           struct error *err);
 
 /* Of an empty range: SHA-256 of nothing. */
 void merkle_root(const struct merkle_range *range, struct merkle_hash *out);

@@ -298,20 +298,14 @@ static enum err_code save_sync(struct store *store, const struct store_exchange 
 {
     sqlite3_stmt *s;
     TRY(db_statement(&store->db,
-                     "UPDATE sync_state SET cursor = ?1, clock_offset = iif(?6, clock_offset, ?2), newest_hlc = ?3, "
-                     "settled = max(settled, ?4), mark = ?5, heard_at = max(heard_at, ?7)",
+                     "UPDATE sync_state SET clock_offset = iif(?4, clock_offset, ?1), newest_hlc = ?2, "
+                     "settled = max(settled, ?3), heard_at = max(heard_at, ?5)",
                      &s, err));
-    bind_int(s, 1, (int64_t)exchange->cursor);
-    bind_int(s, 2, exchange->clock_offset_ms);
-    bind_int(s, 3, (int64_t)store->newest_hlc);
-    bind_int(s, 4, exchange->whole);
-    if (exchange->mark_known) {
-        bind_int(s, 5, exchange->mark);
-    } else {
-        bind_null(s, 5);
-    }
-    bind_int(s, 6, exchange->clock_unmeasured);
-    bind_int(s, 7, exchange->answered_at_ms);
+    bind_int(s, 1, exchange->clock_offset_ms);
+    bind_int(s, 2, (int64_t)store->newest_hlc);
+    bind_int(s, 3, exchange->whole);
+    bind_int(s, 4, exchange->clock_unmeasured);
+    bind_int(s, 5, exchange->answered_at_ms);
     TRY(db_run(&store->db, s, err));
     return exchange->read_again ? chains_ask(store, err) : ERR_OK;
 }
@@ -342,6 +336,7 @@ static enum err_code take_all(struct store *store, const struct store_exchange *
         TRY(take_receipt(store, exchange, err));
     }
     TRY(copies_count(store, applied, exchange->received_at_ms, err));
+    TRY(tree_take(store, exchange, applied, err));
     return save_sync(store, exchange, err);
 }
 

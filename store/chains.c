@@ -123,7 +123,7 @@ static enum err_code read_state(struct store *store, struct store_sync *sync, st
 {
     sqlite3_stmt *s;
     bool row;
-    TRY(db_statement(&store->db, "SELECT cursor, clock_offset, mark FROM sync_state", &s, err));
+    TRY(db_statement(&store->db, "SELECT cursor, clock_offset FROM sync_state", &s, err));
     TRY(db_step(&store->db, s, &row, err));
     if (!row) {
         return FAIL(err, DAMAGED, "read the state of the exchange: it is missing");
@@ -131,10 +131,12 @@ static enum err_code read_state(struct store *store, struct store_sync *sync, st
     *sync = (struct store_sync){ .cursor = (uint64_t)column_int(s, 0),
                                  .oldest_pending_ms = OP_TIME_NONE,
                                  .clock_known = sqlite3_column_type(s, 1) != SQLITE_NULL,
-                                 .clock_offset_ms = column_int_or(s, 1, 0),
-                                 .mark_known = sqlite3_column_type(s, 2) != SQLITE_NULL,
-                                 .mark = (uint32_t)column_int_or(s, 2, 0) };
+                                 .clock_offset_ms = column_int_or(s, 1, 0) };
     sqlite3_reset(s);
+    struct checkpoint held;
+    TRY(checkpoint_held(store, &held, &sync->verified_known, err));
+    sync->verified_size = held.size;
+    sync->verified_root = held.root;
     return ERR_OK;
 }
 

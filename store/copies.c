@@ -83,7 +83,7 @@ enum err_code store_caught_up(struct store *store, uint32_t incarnation, struct 
 enum err_code store_read_again(struct store *store, struct error *err)
 {
     TRY(replica_begin(store, err));
-    enum err_code rc = db_exec(&store->db, "UPDATE sync_state SET cursor = 0, mark = NULL", err);
+    enum err_code rc = tree_forget(store, err);
     if (rc == ERR_OK) {
         rc = chains_ask(store, err);
     }

@@ -201,6 +201,7 @@ static enum err_code cut_chain(struct store *store, struct author *author, uint6
     bind_int(s, 2, (int64_t)keep_seq);
     bind_blob(s, 3, link, SHA256_BYTES);
     TRY(db_run(&store->db, s, err));
+    TRY(tree_cut(store, author->id, keep_seq, err));
     store->known_link = (struct known_link){ 0 };
     author->signed_seq = author->signed_seq > keep_seq ? 0 : author->signed_seq;
     return ERR_OK;

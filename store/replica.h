@@ -8,7 +8,7 @@
 
 #include "store/database.h"
 #include "store/query.h"
-#include "store/store.h"
+#include "store/tree.h"
 
 /* One device's incarnation as the log knows it. */
 struct author {
@@ -236,6 +236,27 @@ MUST_USE enum err_code fork_issue(struct store *store, int64_t fork, int64_t now
 /* The device's signature over the last op of a run, after which its link is `link`. */
 MUST_USE enum err_code run_signed(struct store *store, const struct author *author, const struct store_run *run,
                                   const uint8_t link[SHA256_BYTES], struct error *err);
+
+/* ---- store/tree.c ---- */
+
+/* The ops of an exchange, which are in the log, take their places; at the head the centre's word is compared. */
+MUST_USE enum err_code tree_take(struct store *store, const struct store_exchange *exchange,
+                                 struct store_applied *applied, struct error *err);
+/* Nothing has a place any more: the stream is read from position 0. The newest checkpoint stays, to be compared. */
+MUST_USE enum err_code tree_forget(struct store *store, struct error *err);
+/* Ops of an author after `keep_seq` are taken out of the log. */
+MUST_USE enum err_code tree_cut(struct store *store, int64_t author, uint64_t keep_seq, struct error *err);
+
+/* ---- store/checkpoint.c ---- */
+
+MUST_USE enum err_code checkpoint_held(struct store *store, struct checkpoint *ret_checkpoint, bool *ret_known,
+                                       struct error *err);
+/* Keeps it as the newest. */
+MUST_USE enum err_code checkpoint_keep(struct store *store, const struct store_checkpoint *checkpoint, int64_t now_ms,
+                                       struct error *err);
+/* It does not continue the one that is held. */
+MUST_USE enum err_code violation_keep(struct store *store, const struct store_checkpoint *told, int64_t now_ms,
+                                      struct error *err);
 
 /* ---- store/copies.c ---- */
 

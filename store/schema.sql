@@ -32,6 +32,7 @@ CREATE TABLE author (
     signed_seq   INTEGER NOT NULL DEFAULT 0,
     signature    BLOB,
     centre_seq   INTEGER NOT NULL DEFAULT 0, -- so far the centre's stream, read from its beginning, gave it
+    tree_seq     INTEGER NOT NULL DEFAULT 0, -- its ops up to here stand in the centre's tree at positions up to the cursor
     UNIQUE (device, incarnation)
 ) STRICT;
 
@@ -145,7 +146,8 @@ CREATE TABLE sync_state (
     twin_at        INTEGER,                  -- when something last came that another machine made as this device
     twin_ops       INTEGER NOT NULL DEFAULT 0,
     stale_at       INTEGER,                  -- when the centre last said that it had seen newer files of this device
-    mark           INTEGER,                  -- what the centre said stands at the cursor; NULL: nothing
+    tree           BLOB NOT NULL DEFAULT x'', -- peaks of the Merkle tree over the headers at positions 1 to cursor
+    tree_differs   INTEGER NOT NULL DEFAULT 0, -- 1: where it had the size of the verified checkpoint, it had another root
     heard_at       INTEGER NOT NULL DEFAULT 0, -- the newest word of the centre, by its clock: an older one may still come, on a stick
     scrub          INTEGER NOT NULL DEFAULT 0, -- bodies were erased since the file was last made anew
     rules          INTEGER NOT NULL DEFAULT 0  -- of record_admit, by which what is set aside was last judged
@@ -161,6 +163,59 @@ CREATE TABLE bundle_state (
     made_at      INTEGER                       -- of the one taken last, by the centre's clock
 ) STRICT;
 INSERT INTO bundle_state (only) VALUES (1);
+
+-- The order of the stream: ops first_seq and on of an author stand at consecutive positions from first_position on.
+CREATE TABLE tree_run (
+    first_position  INTEGER PRIMARY KEY,
+    author          INTEGER NOT NULL,
+    first_seq       INTEGER NOT NULL,
+    count           INTEGER NOT NULL
+) STRICT;
+CREATE INDEX tree_run_author ON tree_run (author, first_seq);
+
+-- Every key that a centre signed checkpoints with, and the certificate that vouches for it: evidence is checked years later.
+CREATE TABLE checkpoint_key (
+    id           INTEGER PRIMARY KEY,
+    key          BLOB NOT NULL CHECK (length(key) = 32),
+    vouch        BLOB NOT NULL,
+    certificate  BLOB NOT NULL,
+    accepted_at  INTEGER NOT NULL,
+    UNIQUE (key, certificate)
+) STRICT;
+
+-- The newest checkpoint of the centre that fits what is held here.
+CREATE TABLE checkpoint (
+    only         INTEGER PRIMARY KEY CHECK (only = 1),
+    size         INTEGER NOT NULL,
+    root         BLOB NOT NULL CHECK (length(root) = 32),
+    signature    BLOB NOT NULL CHECK (length(signature) = 64),
+    key          INTEGER NOT NULL REFERENCES checkpoint_key (id),
+    verified_at  INTEGER NOT NULL
+) STRICT;
+
+-- Two checkpoints that the centre signed and of which one does not continue the other. held_size 0: it gave something else than it signed.
+CREATE TABLE centre_violation (
+    id               INTEGER PRIMARY KEY,
+    noticed_at       INTEGER NOT NULL,
+    held_size        INTEGER NOT NULL,
+    held_root        BLOB NOT NULL,
+    held_signature   BLOB NOT NULL,
+    held_key         INTEGER,
+    held_at          INTEGER,
+    told_size        INTEGER NOT NULL,
+    told_root        BLOB NOT NULL,
+    told_signature   BLOB NOT NULL,
+    told_key         INTEGER NOT NULL,
+    acknowledged_at  INTEGER,
+    UNIQUE (held_size, held_root, told_size, told_root)
+) STRICT;
+CREATE TRIGGER violation_stays BEFORE DELETE ON centre_violation
+BEGIN SELECT RAISE(ABORT, 'evidence is append-only: a violation cannot be deleted'); END;
+CREATE TRIGGER violation_never_changes
+BEFORE UPDATE OF id, noticed_at, held_size, held_root, held_signature, told_size, told_root, told_signature ON centre_violation
+BEGIN SELECT RAISE(ABORT, 'evidence is append-only: a violation cannot be changed'); END;
+CREATE TRIGGER checkpoint_key_stays BEFORE DELETE ON checkpoint_key
+BEGIN SELECT RAISE(ABORT, 'evidence is append-only: a key cannot be deleted'); END;
 
 CREATE TABLE dirty_placement (placement BLOB PRIMARY KEY) STRICT, WITHOUT ROWID;
 

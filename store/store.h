@@ -18,6 +18,7 @@
 #ifndef STORE_STORE_H
 #define STORE_STORE_H
 
+#include "crypto/checkpoint.h"
 #include "crypto/vault/vault.h"
 #include "store/record.h"
 #include "store/rows.h"
@@ -134,8 +135,9 @@ struct store_sync {
     int64_t oldest_pending_ms; /* recorded_at of the oldest op not acknowledged; OP_TIME_NONE */
     int64_t clock_offset_ms;   /* this clock minus the centre's, as last measured */
     bool clock_known;
-    bool mark_known;
-    uint32_t mark; /* what the centre said stands at the cursor */
+    bool verified_known;
+    uint64_t verified_size; /* of the newest checkpoint that was found to fit */
+    struct merkle_hash verified_root;
 };
 
 MUST_USE enum err_code store_sync_read(struct store *store, struct store_sync *ret_sync, struct error *err);
@@ -181,14 +183,37 @@ struct store_receipt {
     size_t signature_len;
 };
 
+/*
+ * Who made the ops at the next `count` positions: they follow each other in runs[run], or in the own chain that the
+ * exchange is about (STORE_ORDER_OWN), which needs no telling.
+ */
+#define STORE_ORDER_OWN UINT32_MAX
+struct store_order {
+    uint32_t run;
+    uint32_t count;
+};
+
+/* A checkpoint whose signature fits, with the key's own: the centre's certificate vouches for it. */
+struct store_checkpoint {
+    struct checkpoint checkpoint;
+    uint8_t key[CHECKPOINT_KEY_BYTES];
+    struct slice vouch;       /* signature, CHECKPOINT_KEY_CONTEXT, over the key */
+    struct slice certificate; /* DER */
+};
+
 /* What one exchange brought; applied in one transaction. */
 struct store_exchange {
     const struct store_run *runs;
     size_t run_count;
+    bool placed;   /* the centre says where in its stream the ops stand; else only they are taken, from a file */
+    uint64_t from; /* the cursor that was asked with: the replica's */
     uint64_t cursor;
-    bool read_again; /* positions may stand for other ops now: each own chain is to be compared */
-    bool mark_known;
-    uint32_t mark;           /* at the cursor */
+    uint64_t head;                   /* the stream's newest position at the centre */
+    const struct store_order *order; /* of the positions after `from` up to `cursor` */
+    size_t order_count;
+    uint32_t own_incarnation;                  /* of the chain that the exchange is about */
+    const struct store_checkpoint *checkpoint; /* at the head; NULL: none came */
+    bool read_again;         /* positions may stand for other ops now: each own chain is to be compared */
     uint64_t own_signed_seq; /* what this device signed of its own chain in the request; 0: nothing */
     struct slice own_signature;
     bool whole;                          /* what the centre holds of the stream is all here after it */
@@ -204,6 +229,9 @@ struct store_applied {
     size_t quarantined;
     size_t came_back;    /* new ones that were made as this device, and not by this copy of its replica */
     size_t issued_again; /* of this copy, under a fresh incarnation, since others had taken their numbers */
+    bool
+        history_changed; /* what was given is not what the centre signed: the stream is to be read from its beginning */
+    bool violation;      /* the centre signed a history that does not continue one that it had signed (store/tree.h) */
 };
 
 /*
@@ -215,6 +243,9 @@ struct store_applied {
  * A run of this device itself that this device signed and that is not what this copy made under the same numbers is
  * another copy's, and was at the centre first: it takes the place of ours, which is set aside as it was, and what it
  * said is issued again under a fresh incarnation.
+ *
+ * Every op takes its place in the tree of the stream, in the order of `order`. At the head its root has to be that of
+ * the checkpoint, or of the one verified last.
  */
 MUST_USE enum err_code store_apply(struct store *store, const struct store_exchange *exchange,
                                    struct store_applied *ret_applied, struct error *err);

@@ -53,7 +53,8 @@ static const char from_1_to_2[] =
     "hlc INTEGER NOT NULL, head INTEGER NOT NULL, PRIMARY KEY (placement, day, slot, op)) STRICT, WITHOUT ROWID;"
     "UPDATE sync_state SET refold = 1;";
 
-/* Every signature is kept, not only the newest. */
+/* Every signature is kept, not only the newest. The centre's tree: the stream is read once more from its beginning,
+ * since its order was not kept. */
 static const char from_2_to_3[] =
     "CREATE TABLE signed_link (author INTEGER NOT NULL, seq INTEGER NOT NULL, signature BLOB NOT NULL, "
     "PRIMARY KEY (author, seq)) STRICT, WITHOUT ROWID;"
@@ -76,6 +77,31 @@ static const char from_2_to_3[] =
     "ALTER TABLE author ADD COLUMN centre_seq INTEGER NOT NULL DEFAULT 0;"
     "UPDATE author SET centre_seq = newest_seq;"
     "CREATE TABLE declined (author INTEGER PRIMARY KEY, seq INTEGER NOT NULL, reason TEXT NOT NULL, "
-    "at INTEGER NOT NULL) STRICT;";
+    "at INTEGER NOT NULL) STRICT;"
+    "ALTER TABLE author ADD COLUMN tree_seq INTEGER NOT NULL DEFAULT 0;"
+    "ALTER TABLE sync_state DROP COLUMN mark;"
+    "ALTER TABLE sync_state ADD COLUMN tree BLOB NOT NULL DEFAULT x'';"
+    "ALTER TABLE sync_state ADD COLUMN tree_differs INTEGER NOT NULL DEFAULT 0;"
+    "UPDATE sync_state SET cursor = 0;"
+    "CREATE TABLE tree_run (first_position INTEGER PRIMARY KEY, author INTEGER NOT NULL, first_seq INTEGER NOT NULL, "
+    "count INTEGER NOT NULL) STRICT;"
+    "CREATE INDEX tree_run_author ON tree_run (author, first_seq);"
+    "CREATE TABLE checkpoint_key (id INTEGER PRIMARY KEY, key BLOB NOT NULL CHECK (length(key) = 32), "
+    "vouch BLOB NOT NULL, certificate BLOB NOT NULL, accepted_at INTEGER NOT NULL, UNIQUE (key, certificate)) STRICT;"
+    "CREATE TABLE checkpoint (only INTEGER PRIMARY KEY CHECK (only = 1), size INTEGER NOT NULL, "
+    "root BLOB NOT NULL CHECK (length(root) = 32), signature BLOB NOT NULL CHECK (length(signature) = 64), "
+    "key INTEGER NOT NULL REFERENCES checkpoint_key (id), verified_at INTEGER NOT NULL) STRICT;"
+    "CREATE TABLE centre_violation (id INTEGER PRIMARY KEY, noticed_at INTEGER NOT NULL, held_size INTEGER NOT NULL, "
+    "held_root BLOB NOT NULL, held_signature BLOB NOT NULL, held_key INTEGER, held_at INTEGER, "
+    "told_size INTEGER NOT NULL, told_root BLOB NOT NULL, told_signature BLOB NOT NULL, told_key INTEGER NOT NULL, "
+    "acknowledged_at INTEGER, UNIQUE (held_size, held_root, told_size, told_root)) STRICT;"
+    "CREATE TRIGGER violation_stays BEFORE DELETE ON centre_violation "
+    "BEGIN SELECT RAISE(ABORT, 'evidence is append-only: a violation cannot be deleted'); END;"
+    "CREATE TRIGGER violation_never_changes "
+    "BEFORE UPDATE OF id, noticed_at, held_size, held_root, held_signature, told_size, told_root, told_signature "
+    "ON centre_violation "
+    "BEGIN SELECT RAISE(ABORT, 'evidence is append-only: a violation cannot be changed'); END;"
+    "CREATE TRIGGER checkpoint_key_stays BEFORE DELETE ON checkpoint_key "
+    "BEGIN SELECT RAISE(ABORT, 'evidence is append-only: a key cannot be deleted'); END;";
 
 const char *const replica_upgrades[] = { from_1_to_2, from_2_to_3 };

@@ -8,14 +8,13 @@
 #ifndef SYNC_CLIENT_PARTS_H
 #define SYNC_CLIENT_PARTS_H
 
+#include "store/tree.h"
 #include "sync/client.h"
 
 /* What was asked in the request under way, to judge its answer by. */
 struct client_sent {
     uint32_t incarnation; /* of the chain that it was about */
     uint64_t cursor;
-    bool mark_known;
-    uint32_t mark;
     struct exchange_freshness freshness; /* counter 0: not told */
     bool asked;                          /* what the centre holds of the chain was to be compared */
     uint64_t acked_seq;
@@ -41,10 +40,13 @@ struct client_verdict {
     int64_t retry_after_ms; /* the centre asks for peace this long; 0: it does not */
 };
 
-/* The centre's signing certificate, as last proved. */
+/* The centre's signing certificate, as last proved, and the key for checkpoints that it vouches for. */
 struct client_centre {
     struct buf certificate; /* empty: not known yet */
     struct certificate parsed;
+    uint8_t checkpoint_key[CHECKPOINT_KEY_BYTES];
+    uint8_t vouch[SIGNATURE_MAX];
+    size_t vouch_len;
 };
 
 /* Getting what the centre holds of an own chain and this copy does not. */
@@ -154,6 +156,15 @@ MUST_USE enum err_code client_take(struct client *client, const struct client_an
  * of own ops that counts. */
 MUST_USE enum err_code client_take_carried(struct client *client, const struct exchange_response *response,
                                            bool believed, struct client_verdict *verdict);
+
+/* ---- client_trust.c: who signed the answer ---- */
+
+/* The receipt's certificate, and the key for checkpoints that it vouches for, as sent or as known. */
+MUST_USE enum err_code client_check_receipt(struct client *client, const struct exchange_response *response,
+                                            struct error *err);
+/* *ret_checkpoint borrows from the client. */
+MUST_USE enum err_code client_check_checkpoint(struct client *client, const struct exchange_response *response,
+                                               struct store_checkpoint *ret_checkpoint, struct error *err);
 
 /* ---- client_take.c, for client_recover.c ---- */
 

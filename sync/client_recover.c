@@ -57,6 +57,9 @@ static enum err_code take_recovery(struct client *c, const struct exchange_respo
     TRY(rc);
     TRY(store_chain_read(c->store, c->sent.incarnation, &newest_seq, &acked_seq, err));
     TRY(client_compare_link(c, response, newest_seq, &agrees, err));
+    if (!agrees && response->more && response->cursor == c->sent.cursor) {
+        return FAIL(err, PROTOCOL, "compare records with the centre: it promises more and gives nothing");
+    }
     if (!agrees) {
         return response->more ? ERR_OK : recover_from_start(c, response, err);
     }

@@ -128,8 +128,8 @@ static enum err_code write_request(struct client *c, const struct store_sync *sy
                                         .acked_seq = sync->acked_seq,
                                         .newest_seq = sync->newest_seq,
                                         .freshness = c->sent.freshness,
-                                        .mark_known = sync->mark_known,
-                                        .mark = sync->mark,
+                                        .tree_known = sync->verified_known,
+                                        .tree_size = sync->verified_size,
                                         .sent_at_ms = c->io->wall_ms(c->io->context),
                                         .want_bytes = (uint32_t)c->batch_bytes,
                                         .segment = segment,
@@ -137,8 +137,9 @@ static enum err_code write_request(struct client *c, const struct store_sync *sy
                                         .certificate_known = c->centre.certificate.len > 0 };
     memcpy(request.stream, c->identity->stream, STREAM_ID_BYTES);
     put_given(giving, &request);
+    memcpy(request.tree_root, sync->verified_root.bytes, EXCHANGE_ROOT_BYTES);
     if (request.certificate_known) {
-        exchange_certificate_hash(buf_slice(&c->centre.certificate), request.certificate_hash);
+        exchange_centre_hash(buf_slice(&c->centre.certificate), c->centre.checkpoint_key, request.certificate_hash);
     }
     buf_clear(out);
     return exchange_request_encode(&request, out, err);
@@ -174,8 +175,6 @@ enum err_code client_request_make(struct client *c, uint32_t wait_s, struct erro
     }
     c->sent = (struct client_sent){ .incarnation = sync.incarnation,
                                     .cursor = sync.cursor,
-                                    .mark_known = sync.mark_known,
-                                    .mark = sync.mark,
                                     .asked = sync.asks,
                                     .freshness = freshness_to_tell(c, &sync),
                                     .acked_seq = sync.acked_seq,

@@ -12,49 +12,7 @@
 
 enum { ANSWER_OPS_BYTES_MAX = 4 * OP_BATCH_BYTES_MAX, WENT_BACK_MAX = 4 };
 
-/* ---- the receipt ---- */
-
-static enum err_code take_certificate(struct client *c, const struct exchange_response *response, struct error *err)
-{
-    struct slice der = response->centre_certificate;
-    if (der.len == 0) {
-        return c->centre.certificate.len > 0
-                   ? ERR_OK
-                   : FAIL(err, PROTOCOL, "check the centre's receipt: it did not send its certificate");
-    }
-    if (slice_equal(der, buf_slice(&c->centre.certificate))) {
-        return ERR_OK;
-    }
-    struct certificate parsed;
-    TRY(certificate_verify(der, authorities_present(buf_slice(&c->identity->ca)), response->answered_at_ms, &parsed,
-                           err));
-    if (parsed.role != CERTIFICATE_ROLE_CENTRE) {
-        return FAIL(err, HISTORY, "check the centre's receipt: the certificate sent is not for signing receipts");
-    }
-    TRY(store_centre_certificate_keep(c->store, der, err));
-    buf_clear(&c->centre.certificate);
-    TRY(buf_append(&c->centre.certificate, der.data, der.len, err));
-    c->centre.parsed = parsed;
-    return ERR_OK;
-}
-
-static enum err_code check_receipt(struct client *c, const struct exchange_response *response, struct error *err)
-{
-    TRY(take_certificate(c, response, err));
-    struct op_id acked = { .incarnation = c->sent.incarnation, .seq = response->acked_seq };
-    memcpy(acked.device, c->identity->device, DEVICE_ID_BYTES);
-    uint8_t message[OP_LINK_MESSAGE_BYTES];
-    exchange_receipt_message(c->identity->stream, &acked, response->acked_link, message);
-    const struct certificate *centre = &c->centre.parsed;
-    enum err_code rc =
-        signature_verify(slice_of(centre->public_key, centre->public_key_len), EXCHANGE_RECEIPT_CONTEXT,
-                         slice_of(message, sizeof(message)), slice_of(response->receipt, response->receipt_len), err);
-    if (rc != ERR_OK) {
-        /* perhaps another key signs now and this certificate is the old one: ask for it next time */
-        buf_clear(&c->centre.certificate);
-    }
-    return rc == ERR_OK ? ERR_OK : error_wrap(err, rc, "check the centre's receipt");
-}
+/* ---- taking it in ---- */
 
 enum err_code client_compare_link(struct client *c, const struct exchange_response *response, uint64_t newest_seq,
                                   bool *ret_agrees, struct error *err)
@@ -69,12 +27,13 @@ enum err_code client_compare_link(struct client *c, const struct exchange_respon
     return ERR_OK;
 }
 
-/* ---- taking it in ---- */
-
 struct incoming {
     struct segment *segments;
     struct store_run *runs;
     size_t count;
+    struct store_order *order;
+    size_t order_count;
+    struct store_checkpoint checkpoint;
 };
 
 static void incoming_fini(struct incoming *in)
@@ -84,6 +43,7 @@ static void incoming_fini(struct incoming *in)
     }
     free(in->segments);
     free(in->runs);
+    free(in->order);
 }
 
 static enum err_code decode_segments(struct client *c, const struct exchange_response *response, struct incoming *in,
@@ -107,6 +67,14 @@ static enum err_code decode_segments(struct client *c, const struct exchange_res
         }
     }
     return ERR_OK;
+}
+
+static enum err_code decode_answer(struct client *c, const struct exchange_response *response, struct incoming *in,
+                                   struct error *err)
+{
+    TRY(decode_segments(c, response, in, err));
+    TRY(exchange_order_decode(response->order, &in->order, &in->order_count, err));
+    return response->checkpoint_known ? client_check_checkpoint(c, response, &in->checkpoint, err) : ERR_OK;
 }
 
 /* Kept before the acknowledgement, so that a crash in between only makes the centre say it again. */
@@ -153,12 +121,16 @@ static bool centre_went_back(struct client *c, const struct exchange_response *r
 static struct store_exchange exchange_of(struct client *c, const struct exchange_response *response,
                                          const struct incoming *in, int64_t took_ms)
 {
-    bool told = response->mark_known;
     return (struct store_exchange){ .runs = in->runs,
                                     .run_count = in->count,
+                                    .placed = true,
+                                    .from = c->sent.cursor,
                                     .cursor = response->cursor,
-                                    .mark_known = told || c->sent.mark_known,
-                                    .mark = told ? response->mark : c->sent.mark,
+                                    .head = response->head,
+                                    .order = in->order,
+                                    .order_count = in->order_count,
+                                    .own_incarnation = c->sent.incarnation,
+                                    .checkpoint = response->checkpoint_known ? &in->checkpoint : NULL,
                                     .clock_offset_ms = measured_offset(c, response, took_ms),
                                     .answered_at_ms = response->answered_at_ms,
                                     .received_at_ms = c->io->wall_ms(c->io->context) };
@@ -172,9 +144,27 @@ static void leave_page(struct store_exchange *exchange)
 {
     exchange->run_count = 0;
     exchange->cursor = 0;
-    exchange->mark_known = false;
     exchange->read_again = true;
     exchange->whole = false;
+}
+
+/* A history that is not what was signed is read once more from its beginning, before a person is called. */
+static enum err_code history_judged(struct client *c, const struct store_applied *applied, struct error *err)
+{
+    if (applied->violation) {
+        LOG_WARNING("centre_history_violated", "cursor=%llu", (unsigned long long)c->sent.cursor);
+        c->changed = true;
+    }
+    if (!applied->history_changed) {
+        return ERR_OK;
+    }
+    LOG_WARNING("stream_read_again", "cursor=%llu", (unsigned long long)c->sent.cursor);
+    if (c->read_again || c->sent.cursor == 0) {
+        return FAIL(err, HISTORY, "compare the centre's history: what it gives is not what it signs");
+    }
+    c->read_again = true;
+    c->recovery.from_start = c->recovery.active;
+    return ERR_OK;
 }
 
 enum err_code client_apply(struct client *c, const struct exchange_response *response,
@@ -190,7 +180,7 @@ enum err_code client_apply(struct client *c, const struct exchange_response *res
     c->round.ops_received += applied.new_ops;
     c->clock_offset_ms = exchange->clock_offset_ms;
     c->to_fetch = response->head - exchange->cursor;
-    return ERR_OK;
+    return history_judged(c, &applied, err);
 }
 
 /* Something does not follow what is held: before anybody is called, it is looked for from the stream's beginning. */
@@ -323,7 +313,9 @@ static enum err_code take_checked(struct client *c, const struct exchange_respon
     }
     c->at_end = false;
     TRY(apply_or_read_again(c, response, exchange, err));
-    c->at_end = exchange->whole && !c->read_again;
+    struct store_sync sync;
+    TRY(store_sync_read(c->store, &sync, err));
+    c->at_end = exchange->whole && sync.cursor == response->cursor; /* and not to be read again */
     TRY(client_given_in_vain(c, err));
     return what_next(c, response, exchange->read_again, &verdict->again, err);
 }
@@ -335,10 +327,10 @@ enum err_code client_take(struct client *c, const struct client_answer *answer, 
     int64_t took_ms = c->io->monotonic_ms(c->io->context) - c->sent.at_ms;
     struct exchange_response response;
     TRY(exchange_response_decode(answer->body, &response, err));
-    TRY(check_receipt(c, &response, err));
+    TRY(client_check_receipt(c, &response, err));
     note_centre(c, &response);
     SCOPED(incoming_fini) struct incoming in = { 0 };
-    TRY(decode_segments(c, &response, &in, err));
+    TRY(decode_answer(c, &response, &in, err));
     struct store_exchange exchange = exchange_of(c, &response, &in, took_ms);
     TRY(take_freshness(c, &response, err));
     TRY(take_checked(c, &response, &exchange, verdict));
@@ -361,9 +353,9 @@ static enum err_code pass_over_held(struct client *c, const struct exchange_resp
     TRY(store_sync_read(c->store, &sync, err));
     if (response->cursor <= sync.cursor) {
         exchange->run_count = 0;
+        exchange->placed = false;
         exchange->cursor = sync.cursor;
-        exchange->mark_known = sync.mark_known;
-        exchange->mark = sync.mark;
+        exchange->checkpoint = NULL;
     }
     return ERR_OK;
 }
@@ -372,9 +364,9 @@ enum err_code client_take_carried(struct client *c, const struct exchange_respon
                                   struct client_verdict *verdict)
 {
     struct error *err = &verdict->error;
-    TRY(check_receipt(c, response, err));
+    TRY(client_check_receipt(c, response, err));
     SCOPED(incoming_fini) struct incoming in = { 0 };
-    TRY(decode_segments(c, response, &in, err));
+    TRY(decode_answer(c, response, &in, err));
     struct store_exchange exchange = exchange_of(c, response, &in, 0);
     exchange.clock_unmeasured = true;
     exchange.clock_offset_ms = c->clock_offset_ms;

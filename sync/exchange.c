@@ -17,9 +17,9 @@ enum request_key {
     REQUEST_SEGMENT,
     REQUEST_CERTIFICATE_HASH,
     REQUEST_FRESHNESS,
-    REQUEST_MARK,
-    REQUEST_WAIT = 14,
-    REQUEST_GIVEN = 15,
+    REQUEST_TREE = 13, /* 12 was never in a release */
+    REQUEST_WAIT,
+    REQUEST_GIVEN,
 };
 
 enum response_key {
@@ -36,9 +36,11 @@ enum response_key {
     RESPONSE_SEGMENTS,
     RESPONSE_CERTIFICATE,
     RESPONSE_FRESHER,
-    RESPONSE_MARK,
-    RESPONSE_AUTHORITY = 18,
-    RESPONSE_DECLINED = 19,
+    RESPONSE_ORDER = 15, /* 14 was never in a release */
+    RESPONSE_CHECKPOINT,
+    RESPONSE_CHECKPOINT_KEY,
+    RESPONSE_AUTHORITY,
+    RESPONSE_DECLINED,
 };
 
 enum error_key { ERROR_CODE = 1, ERROR_MESSAGE };
@@ -118,7 +120,7 @@ static void put_given(struct dcbor_writer *w, const struct exchange_request *req
 static void put_request(struct dcbor_writer *w, const struct exchange_request *request)
 {
     dcbor_put_map(w, REQUEST_WANT_BYTES + (size_t)(request->segment.len > 0) + (size_t)request->certificate_known +
-                         (size_t)(request->freshness.counter > 0) + (size_t)request->mark_known +
+                         (size_t)(request->freshness.counter > 0) + (size_t)request->tree_known +
                          (size_t)(request->wait_s > 0) + (size_t)(request->given_count > 0));
     dcbor_put_uint(w, REQUEST_VERSION);
     dcbor_put_uint(w, EXCHANGE_VERSION);
@@ -151,9 +153,11 @@ static void put_request(struct dcbor_writer *w, const struct exchange_request *r
         dcbor_put_uint(w, request->freshness.counter);
         dcbor_put_bytes(w, request->freshness.hash, EXCHANGE_FRESHNESS_HASH_BYTES);
     }
-    if (request->mark_known) {
-        dcbor_put_uint(w, REQUEST_MARK);
-        dcbor_put_uint(w, request->mark);
+    if (request->tree_known) {
+        dcbor_put_uint(w, REQUEST_TREE);
+        dcbor_put_array(w, 2);
+        dcbor_put_uint(w, request->tree_size);
+        dcbor_put_bytes(w, request->tree_root, EXCHANGE_ROOT_BYTES);
     }
     if (request->wait_s > 0) {
         dcbor_put_uint(w, REQUEST_WAIT);
@@ -197,6 +201,17 @@ static void get_given(struct dcbor_reader *r, struct exchange_request *request)
     }
 }
 
+static void get_tree(struct dcbor_reader *r, struct exchange_request *request)
+{
+    if (dcbor_get_array(r, 2) != 2) {
+        dcbor_reject(r, "what was verified has two members");
+        return;
+    }
+    request->tree_known = true;
+    request->tree_size = dcbor_get_uint(r, POSITION_MAX);
+    dcbor_get_fixed(r, request->tree_root, EXCHANGE_ROOT_BYTES);
+}
+
 static void get_request_member(struct members *m, struct exchange_request *request)
 {
     struct dcbor_reader *r = &m->r;
@@ -232,9 +247,8 @@ static void get_request_member(struct members *m, struct exchange_request *reque
     case REQUEST_FRESHNESS:
         get_freshness(r, &request->freshness);
         break;
-    case REQUEST_MARK:
-        request->mark = (uint32_t)dcbor_get_uint(r, UINT32_MAX);
-        request->mark_known = true;
+    case REQUEST_TREE:
+        get_tree(r, request);
         break;
     case REQUEST_WAIT:
         request->wait_s = (uint32_t)dcbor_get_uint(r, EXCHANGE_WAIT_MAX_S);
@@ -319,11 +333,30 @@ static void put_declined(struct dcbor_writer *w, const struct exchange_response 
     }
 }
 
+static void put_history(struct dcbor_writer *w, const struct exchange_response *response)
+{
+    if (response->order.len > 0) {
+        dcbor_put_uint(w, RESPONSE_ORDER);
+        dcbor_put_bytes(w, response->order.data, response->order.len);
+    }
+    if (response->checkpoint_known) {
+        uint8_t checkpoint[CHECKPOINT_BYTES];
+        checkpoint_encode(&response->checkpoint, checkpoint);
+        dcbor_put_uint(w, RESPONSE_CHECKPOINT);
+        dcbor_put_bytes(w, checkpoint, sizeof(checkpoint));
+    }
+    if (response->checkpoint_key.len > 0) {
+        dcbor_put_uint(w, RESPONSE_CHECKPOINT_KEY);
+        dcbor_put_bytes(w, response->checkpoint_key.data, response->checkpoint_key.len);
+    }
+}
+
 static bool response_fits(const struct exchange_response *response)
 {
     bool fits = response->receipt_len <= SIGNATURE_MAX && response->refusal_count <= EXCHANGE_REFUSALS_MAX &&
                 response->segment_count <= EXCHANGE_SEGMENTS_MAX && response->declined_count <= EXCHANGE_GIVEN_MAX &&
-                response->centre_certificate.len <= CERTIFICATE_DER_MAX;
+                response->centre_certificate.len <= CERTIFICATE_DER_MAX && response->order.len <= EXCHANGE_ORDER_MAX &&
+                response->checkpoint_key.len <= EXCHANGE_VOUCHED_KEY_MAX;
     for (size_t i = 0; fits && i < response->refusal_count; i++) {
         fits = response->refusals[i].reason.len <= EXCHANGE_REASON_MAX;
     }
@@ -344,7 +377,8 @@ enum err_code exchange_response_encode(const struct exchange_response *response,
     struct dcbor_writer w = dcbor_writer_begin(out, err);
     dcbor_put_map(&w, RESPONSE_MORE + (size_t)(response->retry_after_s > 0) + (size_t)(response->refusal_count > 0) +
                           (size_t)(response->segment_count > 0) + (size_t)(response->centre_certificate.len > 0) +
-                          (size_t)(response->fresher_counter > 0) + (size_t)response->mark_known +
+                          (size_t)(response->fresher_counter > 0) + (size_t)(response->order.len > 0) +
+                          (size_t)response->checkpoint_known + (size_t)(response->checkpoint_key.len > 0) +
                           (size_t)response->authority_told + (size_t)(response->declined_count > 0));
     put_acknowledgement(&w, response);
     if (response->retry_after_s > 0) {
@@ -365,10 +399,7 @@ enum err_code exchange_response_encode(const struct exchange_response *response,
         dcbor_put_uint(&w, RESPONSE_FRESHER);
         dcbor_put_uint(&w, response->fresher_counter);
     }
-    if (response->mark_known) {
-        dcbor_put_uint(&w, RESPONSE_MARK);
-        dcbor_put_uint(&w, response->mark);
-    }
+    put_history(&w, response);
     if (response->authority_told) {
         dcbor_put_uint(&w, RESPONSE_AUTHORITY);
         dcbor_put_bytes(&w, response->authority_hash, EXCHANGE_CERTIFICATE_HASH_BYTES);
@@ -420,6 +451,15 @@ static void get_receipt(struct dcbor_reader *r, struct exchange_response *respon
     }
 }
 
+static void get_checkpoint(struct dcbor_reader *r, struct exchange_response *response)
+{
+    struct slice bytes = dcbor_get_bytes(r, CHECKPOINT_BYTES, CHECKPOINT_BYTES);
+    response->checkpoint_known = dcbor_ok(r) && checkpoint_decode(bytes, &response->checkpoint, NULL) == ERR_OK;
+    if (dcbor_ok(r) && !response->checkpoint_known) {
+        dcbor_reject(r, "expected a checkpoint");
+    }
+}
+
 static void get_response_member(struct members *m, struct exchange_response *response)
 {
     struct dcbor_reader *r = &m->r;
@@ -460,9 +500,14 @@ static void get_response_member(struct members *m, struct exchange_response *res
     case RESPONSE_FRESHER:
         response->fresher_counter = dcbor_get_uint(r, POSITION_MAX);
         break;
-    case RESPONSE_MARK:
-        response->mark = (uint32_t)dcbor_get_uint(r, UINT32_MAX);
-        response->mark_known = true;
+    case RESPONSE_ORDER:
+        response->order = dcbor_get_bytes(r, 1, EXCHANGE_ORDER_MAX);
+        break;
+    case RESPONSE_CHECKPOINT:
+        get_checkpoint(r, response);
+        break;
+    case RESPONSE_CHECKPOINT_KEY:
+        response->checkpoint_key = dcbor_get_bytes(r, CHECKPOINT_KEY_BYTES + 1, EXCHANGE_VOUCHED_KEY_MAX);
         break;
     case RESPONSE_AUTHORITY:
         dcbor_get_fixed(r, response->authority_hash, EXCHANGE_CERTIFICATE_HASH_BYTES);
@@ -544,11 +589,23 @@ enum err_code exchange_error_decode(struct slice bytes, struct exchange_error *r
 
 /* ---- what is signed and named ---- */
 
-void exchange_certificate_hash(struct slice certificate_der, uint8_t out[EXCHANGE_CERTIFICATE_HASH_BYTES])
+static void hash_parts(const struct slice *parts, size_t count, uint8_t out[EXCHANGE_CERTIFICATE_HASH_BYTES])
 {
     uint8_t hash[SHA256_BYTES];
-    sha256(&certificate_der, 1, hash);
+    sha256(parts, count, hash);
     memcpy(out, hash, EXCHANGE_CERTIFICATE_HASH_BYTES);
+}
+
+void exchange_certificate_hash(struct slice certificate_der, uint8_t out[EXCHANGE_CERTIFICATE_HASH_BYTES])
+{
+    hash_parts(&certificate_der, 1, out);
+}
+
+void exchange_centre_hash(struct slice certificate_der, const uint8_t checkpoint_key[CHECKPOINT_KEY_BYTES],
+                          uint8_t out[EXCHANGE_CERTIFICATE_HASH_BYTES])
+{
+    struct slice parts[] = { certificate_der, slice_of(checkpoint_key, CHECKPOINT_KEY_BYTES) };
+    hash_parts(parts, ARRAY_LEN(parts), out);
 }
 
 void exchange_receipt_message(const uint8_t stream[STREAM_ID_BYTES], const struct op_id *acked,

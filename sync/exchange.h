@@ -27,6 +27,9 @@
 #define EXCHANGE_WAIT_MAX_S 3600
 #define EXCHANGE_CERTIFICATE_HASH_BYTES 8
 #define EXCHANGE_FRESHNESS_HASH_BYTES 8
+#define EXCHANGE_ROOT_BYTES 8
+#define EXCHANGE_ORDER_MAX (256 * 1024)
+#define EXCHANGE_VOUCHED_KEY_MAX (CHECKPOINT_KEY_BYTES + SIGNATURE_MAX)
 #define EXCHANGE_RECEIPT_CONTEXT "holdfast/receipt/v1"
 
 /* How new the files of a replica are that records under an incarnation: the counter grows and is never given twice. */
@@ -45,14 +48,16 @@ struct exchange_request {
     int64_t sent_at_ms;   /* the device's clock */
     uint32_t want_bytes;  /* of segments in the answer, about */
     struct slice segment; /* own ops after acked_seq; empty when none */
-    /* exchange_certificate_hash of the centre's certificate that the device holds; it is sent when another one signs */
+    /* exchange_centre_hash of the centre's certificate and checkpoint key that the device holds; both are sent
+     * when it is another one */
     bool certificate_known;
     uint8_t certificate_hash[EXCHANGE_CERTIFICATE_HASH_BYTES];
     struct exchange_freshness freshness;    /* counter 0: not told */
     struct slice given[EXCHANGE_GIVEN_MAX]; /* segments of others that the centre has lost: given back */
     size_t given_count;
-    bool mark_known;
-    uint32_t mark;   /* what the centre said stands at the cursor */
+    bool tree_known; /* the newest checkpoint that was found to fit: the centre's is sent when it is another one */
+    uint64_t tree_size;
+    uint8_t tree_root[EXCHANGE_ROOT_BYTES]; /* the first bytes */
     uint32_t wait_s; /* the answer may be kept back so long, until there is something new; 0: answer now */
 };
 
@@ -83,9 +88,11 @@ struct exchange_response {
     size_t segment_count;
     struct slice centre_certificate; /* of the signing key, empty when the device knows it */
     uint64_t fresher_counter;        /* newer files of the device were seen than those now told of; 0: no */
-    bool mark_known;                 /* told when it is another one than asked with */
-    uint32_t mark;                   /* what stands at the cursor: asked with later, it shows whether it still does */
-    bool authority_told;             /* another authority issues now than the one of the device's certificate */
+    struct slice order;              /* exchange_order: of the positions from the asked cursor to `cursor` */
+    bool checkpoint_known;           /* told at the head, when the device holds another one */
+    struct checkpoint checkpoint;
+    struct slice checkpoint_key; /* the public key, and the signing certificate's signature over it; empty when known */
+    bool authority_told;         /* another authority issues now than the one of the device's certificate */
     uint8_t authority_hash[EXCHANGE_CERTIFICATE_HASH_BYTES];
     struct exchange_declined declined[EXCHANGE_GIVEN_MAX];
     size_t declined_count;
@@ -114,6 +121,19 @@ MUST_USE enum err_code exchange_error_encode(enum err_code code, const char *mes
 MUST_USE enum err_code exchange_error_decode(struct slice bytes, struct exchange_error *ret_error, struct error *err);
 
 void exchange_certificate_hash(struct slice certificate_der, uint8_t out[EXCHANGE_CERTIFICATE_HASH_BYTES]);
+/* Of the centre's signing certificate and the public key that it signs checkpoints with. */
+void exchange_centre_hash(struct slice certificate_der, const uint8_t checkpoint_key[CHECKPOINT_KEY_BYTES],
+                          uint8_t out[EXCHANGE_CERTIFICATE_HASH_BYTES]);
+
+/*
+ * The order of the ops as it travels: for each store_order two varints, who and how many; 0: the device's own, else 1 +
+ * the index of the segment.
+ */
+MUST_USE enum err_code exchange_order_encode(const struct store_order *order, size_t count, struct buf *out,
+                                             struct error *err);
+/* *ret_order is malloc'd, NULL when there is none. ERR_PROTOCOL: not such a list, or a count of 0. */
+MUST_USE enum err_code exchange_order_decode(struct slice bytes, struct store_order **ret_order, size_t *ret_count,
+                                             struct error *err);
 
 /* stream || device || incarnation(4) || acked_seq(8) || acked_link(32) */
 void exchange_receipt_message(const uint8_t stream[STREAM_ID_BYTES], const struct op_id *acked,

@@ -233,17 +233,16 @@ static enum err_code add_rows(struct appending *a, struct position_state *state,
         enum err_code admitted;
         TRY(erase_covered(a, op));
         TRY(judge(a, op, &admitted, &reason));
-        struct op_row row = { .position = ++state->head,
-                              .op = op,
+        struct op_row row = { .op = op,
                               .header = slice_of(a->headers.data + from, a->header_ends[i] - from),
                               .salted = is_seeded(a, op->id.seq),
                               .quarantine = kept_aside(admitted, &reason),
                               .received_at_ms = a->now_ms };
-        TRY(op_add(a->store, &a->author, &row, a->err));
+        TRY(op_add(a->store, &a->author, state, &row, a->err));
         appended->quarantined += row.quarantine != NULL;
         from = a->header_ends[i];
         if (op->kind == KIND_ERASURE && admitted == ERR_OK) {
-            TRY(keep_erasure(a, op, row.position));
+            TRY(keep_erasure(a, op, state->head));
         }
         if ((int64_t)(op->hlc >> 16) > a->now_ms + HLC_AHEAD_MAX_MS) {
             TRY(hlc_ahead_keep(a->store, a->site, op, a->err));

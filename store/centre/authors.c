@@ -206,7 +206,7 @@ enum err_code positions_read(struct centre_store *store, int64_t site, struct po
 {
     sqlite3_stmt *s;
     bool row;
-    TRY(db_statement(&store->db, "SELECT head, newest_hlc FROM site WHERE id = ?1", &s, err));
+    TRY(db_statement(&store->db, "SELECT head, newest_hlc, tree FROM site WHERE id = ?1", &s, err));
     bind_int(s, 1, site);
     TRY(db_step(&store->db, s, &row, err));
     if (!row) {
@@ -214,8 +214,9 @@ enum err_code positions_read(struct centre_store *store, int64_t site, struct po
     }
     ret_state->head = (uint64_t)column_int(s, 0);
     ret_state->newest_hlc = (uint64_t)column_int(s, 1);
+    enum err_code rc = merkle_peaks_decode(ret_state->head, column_slice(s, 2), &ret_state->tree, err);
     sqlite3_reset(s);
-    return ERR_OK;
+    return rc;
 }
 
 enum err_code positions_save(struct centre_store *store, int64_t site, const struct position_state *state,
@@ -223,10 +224,14 @@ enum err_code positions_save(struct centre_store *store, int64_t site, const str
 {
     sqlite3_stmt *s;
     store->news++;
-    TRY(db_statement(&store->db, "UPDATE site SET head = ?2, newest_hlc = ?3 WHERE id = ?1", &s, err));
+    SCOPED(buf_fini) struct buf peaks;
+    buf_init(&peaks, MERKLE_PEAKS_MAX);
+    TRY(merkle_peaks_encode(&state->tree, &peaks, err));
+    TRY(db_statement(&store->db, "UPDATE site SET head = ?2, newest_hlc = ?3, tree = ?4 WHERE id = ?1", &s, err));
     bind_int(s, 1, site);
     bind_int(s, 2, (int64_t)state->head);
     bind_int(s, 3, (int64_t)state->newest_hlc);
+    bind_slice(s, 4, buf_slice(&peaks));
     return db_run(&store->db, s, err);
 }
 
@@ -275,13 +280,23 @@ enum err_code hlc_ahead_read(struct centre_store *store, const struct centre_sit
 
 /* ---- rows of the log ---- */
 
-enum err_code op_add(struct centre_store *store, const struct centre_author *author, const struct op_row *row,
-                     struct error *err)
+static enum err_code next_position(struct position_state *state, struct slice header, struct error *err)
+{
+    struct merkle_hash leaf;
+    merkle_leaf(header, &leaf);
+    TRY(merkle_append(&state->tree, &leaf, NULL, NULL, err));
+    state->head++;
+    return ERR_OK;
+}
+
+enum err_code op_add(struct centre_store *store, const struct centre_author *author, struct position_state *state,
+                     const struct op_row *row, struct error *err)
 {
     sqlite3_stmt *s;
     const struct op *op = row->op;
+    TRY(next_position(state, row->header, err));
     TRY(db_statement(&store->db, "INSERT INTO op VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)", &s, err));
-    bind_int(s, 1, op_row_id(author->site, row->position));
+    bind_int(s, 1, op_row_id(author->site, state->head));
     bind_int(s, 2, author->id);
     bind_int(s, 3, (int64_t)op->id.seq);
     bind_int(s, 4, op->kind);

@@ -18,6 +18,7 @@ CREATE TABLE site (
     head          INTEGER NOT NULL DEFAULT 0,      -- the newest position
     newest_hlc    INTEGER NOT NULL DEFAULT 0,
     created_at    INTEGER NOT NULL,
+    tree          BLOB NOT NULL DEFAULT x'',       -- peaks of the Merkle tree over the headers at positions 1 to head
     UNIQUE (organisation, name)
 ) STRICT;
 

@@ -14,7 +14,7 @@ static const char *const upgrades[] = {
     "STRICT, WITHOUT ROWID;"
     "CREATE TABLE hlc_ahead (site INTEGER NOT NULL, kind INTEGER NOT NULL, subject BLOB NOT NULL, "
     "hlc INTEGER NOT NULL, PRIMARY KEY (site, kind, subject)) STRICT, WITHOUT ROWID;",
-    /* exchange by files, and what erasures cover */
+    /* exchange by files, what erasures cover, and a tree over each log: trees_complete makes those of what was held */
     "CREATE TABLE bundle_question (device INTEGER NOT NULL REFERENCES device (id), incarnation INTEGER NOT NULL, "
     "made_at INTEGER NOT NULL, question BLOB NOT NULL, PRIMARY KEY (device, incarnation)) STRICT, WITHOUT ROWID;"
     "CREATE TABLE erasure (op INTEGER PRIMARY KEY, site INTEGER NOT NULL, subject BLOB NOT NULL, kind INTEGER NOT "
@@ -22,7 +22,8 @@ static const char *const upgrades[] = {
     "writer INTEGER NOT NULL, hlc INTEGER NOT NULL, device BLOB, incarnation INTEGER, seq INTEGER) STRICT;"
     "CREATE INDEX erasure_subject ON erasure (site, subject);"
     "CREATE TABLE judged (only INTEGER PRIMARY KEY CHECK (only = 1), rules INTEGER NOT NULL) STRICT;"
-    "INSERT INTO judged VALUES (1, 0);",
+    "INSERT INTO judged VALUES (1, 0);"
+    "ALTER TABLE site ADD COLUMN tree BLOB NOT NULL DEFAULT x'';",
 };
 
 extern const unsigned char centre_schema[];
@@ -46,6 +47,11 @@ enum err_code centre_store_open(struct vault *vault, int cache_kib, struct centr
     if (rc == ERR_OK) {
         rc = centre_erase_open(store, err);
     }
+    if (rc != ERR_OK) {
+        centre_store_close(store);
+        return error_wrap(err, rc, "open the centre's database");
+    }
+    rc = trees_complete(store, err);
     if (rc != ERR_OK) {
         centre_store_close(store);
         return error_wrap(err, rc, "open the centre's database");

@@ -16,6 +16,7 @@
 #ifndef STORE_CENTRE_CENTRE_STORE_H
 #define STORE_CENTRE_CENTRE_STORE_H
 
+#include "crypto/merkle.h"
 #include "store/store.h"
 
 #define CENTRE_NAME_MAX 160
@@ -249,6 +250,8 @@ struct centre_page_request {
 };
 
 struct centre_page {
+    struct store_order *order; /* who made what stands at the positions from the asked cursor to `cursor` */
+    size_t order_count;
     struct store_run runs[CENTRE_PAGE_AUTHORS_MAX]; /* each of one author, seqs consecutive */
     size_t run_count;
     size_t ops;
@@ -280,10 +283,11 @@ MUST_USE enum err_code centre_freshness_take(struct centre_store *store, const s
                                              const struct centre_freshness *told, int64_t now_ms, uint64_t *ret_fresher,
                                              struct error *err);
 
-/* What tells the op at a position from another one that might stand there: the first 4 bytes of its header's SHA-256.
- * Unknown for position 0 and past the end. */
-MUST_USE enum err_code centre_mark(struct centre_store *store, const struct centre_site *site, uint64_t position,
-                                   bool *ret_known, uint32_t *ret_mark, struct error *err);
+/* ---- the tree ---- */
+
+/* Over the headers at positions 1 to head: all that a checkpoint is about. Its size is the head. */
+MUST_USE enum err_code centre_tree(struct centre_store *store, const struct centre_site *site,
+                                   struct merkle_range *ret_tree, struct error *err);
 
 /* ---- looking ---- */
 

@@ -89,10 +89,8 @@ static enum err_code write_entry(struct own_write *w, const struct centre_entry 
     buf_clear(&w->store->header);
     TRY(op_header_encode(&op, &w->store->header, w->err));
     struct slice header = buf_slice(&w->store->header);
-    struct op_row row = {
-        .position = ++w->state.head, .op = &op, .header = header, .salted = true, .received_at_ms = w->now_ms
-    };
-    TRY(op_add(w->store, &w->author, &row, w->err));
+    struct op_row row = { .op = &op, .header = header, .salted = true, .received_at_ms = w->now_ms };
+    TRY(op_add(w->store, &w->author, &w->state, &row, w->err));
     op_link_next(w->author.newest_link, header, w->author.newest_link);
     w->author.newest_seq = op.id.seq;
     return op.kind == KIND_ERASURE ? erase(w, &op) : ERR_OK;

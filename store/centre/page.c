@@ -19,6 +19,7 @@ struct gathering {
 
 struct owned {
     struct gathering *runs[CENTRE_PAGE_AUTHORS_MAX];
+    size_t order_capacity;
 };
 
 /* Where the page stood before the batch that is being taken: what one signature covers goes in whole or not at all. */
@@ -30,6 +31,8 @@ struct batch {
     size_t ops;
     size_t bytes;
     uint64_t cursor;
+    size_t order_count;
+    uint32_t order_last; /* how many the last of them stands for */
 };
 
 struct reading {
@@ -51,6 +54,7 @@ void centre_page_fini(struct centre_page *page)
         free(owned->runs[i]);
     }
     free(owned);
+    free(page->order);
     *page = (struct centre_page){ 0 };
 }
 
@@ -78,6 +82,28 @@ static enum err_code run_of(struct reading *r, int64_t author, size_t *ret_index
     *ret_index = r->page->run_count++;
     r->owned->runs[*ret_index] = run;
     op_batch_init(&r->page->runs[*ret_index].ops);
+    return ERR_OK;
+}
+
+/* ---- who stands where ---- */
+
+static enum err_code order_add(struct reading *r, uint32_t run)
+{
+    struct centre_page *page = r->page;
+    if (page->order_count > 0 && page->order[page->order_count - 1].run == run) {
+        page->order[page->order_count - 1].count++;
+        return ERR_OK;
+    }
+    if (page->order_count == r->owned->order_capacity) {
+        size_t capacity = r->owned->order_capacity == 0 ? 64 : 2 * r->owned->order_capacity;
+        struct store_order *order = realloc(page->order, capacity * sizeof(*order));
+        if (order == NULL) {
+            return FAIL(r->err, NO_MEMORY, "read a page");
+        }
+        page->order = order;
+        r->owned->order_capacity = capacity;
+    }
+    page->order[page->order_count++] = (struct store_order){ .run = run, .count = 1 };
     return ERR_OK;
 }
 
@@ -109,7 +135,9 @@ static enum err_code batch_begin(struct reading *r, sqlite3_stmt *row, size_t ru
                                .run_count = run_count,
                                .ops = page->ops,
                                .bytes = page->bytes,
-                               .cursor = page->cursor };
+                               .cursor = page->cursor,
+                               .order_count = page->order_count };
+    r->batch.order_last = page->order_count > 0 ? page->order[page->order_count - 1].count : 0;
     return signed_end(r, column_int(row, 1), (uint64_t)column_int(row, 2), &r->batch.last_seq);
 }
 
@@ -120,6 +148,10 @@ static void batch_undo(struct reading *r)
     page->ops = r->batch.ops;
     page->bytes = r->batch.bytes;
     page->cursor = r->batch.cursor;
+    page->order_count = r->batch.order_count;
+    if (page->order_count > 0) {
+        page->order[page->order_count - 1].count = r->batch.order_last;
+    }
     if (r->batch.run_count < page->run_count) {
         struct gathering *gathering = r->owned->runs[--page->run_count];
         op_batch_fini(&page->runs[page->run_count].ops);
@@ -154,6 +186,7 @@ static enum err_code take_row(struct reading *r, sqlite3_stmt *s, bool *ret_full
         return ERR_OK;
     }
     TRY(rc);
+    TRY(order_add(r, (uint32_t)index));
     r->page->ops++;
     r->page->bytes += bytes;
     if (op.id.seq == r->batch.last_seq) {
@@ -186,6 +219,7 @@ static enum err_code take_rows(struct reading *r, sqlite3_stmt *s)
         }
         if (is_own(r, s)) {
             skipped++;
+            TRY(order_add(r, STORE_ORDER_OWN));
         } else {
             TRY(take_row(r, s, &full));
         }

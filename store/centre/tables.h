@@ -4,6 +4,7 @@
 #ifndef STORE_CENTRE_TABLES_H
 #define STORE_CENTRE_TABLES_H
 
+#include "crypto/merkle.h"
 #include "store/centre/centre_store.h"
 #include "store/database.h"
 
@@ -44,6 +45,11 @@ MUST_USE enum err_code rows_collect(struct database *db, sqlite3_stmt *s, size_t
                                     void (*read)(sqlite3_stmt *s, void *row), void **ret_rows, size_t *ret_count,
                                     struct error *err);
 
+/* ---- tree.c ---- */
+
+/* A database of an earlier version has logs without trees: they are made. */
+MUST_USE enum err_code trees_complete(struct centre_store *store, struct error *err);
+
 /* ---- authors.c ---- */
 
 /* One that is not there: id 0, seq 0, the first link. */
@@ -76,9 +82,11 @@ MUST_USE enum err_code hlc_ahead_read(struct centre_store *store, const struct c
 
 /* positions and rows of the log */
 
+/* `tree` is over the headers at the positions up to head. */
 struct position_state {
     uint64_t head;
     uint64_t newest_hlc;
+    struct merkle_range tree;
 };
 
 MUST_USE enum err_code positions_read(struct centre_store *store, int64_t site, struct position_state *ret_state,
@@ -88,15 +96,15 @@ MUST_USE enum err_code positions_save(struct centre_store *store, int64_t site, 
 MUST_USE enum err_code run_add(struct centre_store *store, const struct centre_author *author, uint64_t first_seq,
                                uint64_t last_seq, uint64_t first_position, struct error *err);
 struct op_row {
-    uint64_t position;
     const struct op *op;
     struct slice header;
     bool salted; /* the salt comes from the block's seed */
     const char *quarantine;
     int64_t received_at_ms;
 };
-MUST_USE enum err_code op_add(struct centre_store *store, const struct centre_author *author, const struct op_row *row,
-                              struct error *err);
+/* At the next position, of the log and of its tree. */
+MUST_USE enum err_code op_add(struct centre_store *store, const struct centre_author *author,
+                              struct position_state *state, const struct op_row *row, struct error *err);
 /* Is this the header of the author's op `seq` that is held? */
 MUST_USE enum err_code op_same(struct centre_store *store, const struct centre_author *author, uint64_t seq,
                                struct slice header, bool *ret_same, struct error *err);

@@ -1,11 +1,9 @@
 /*
- * What shows that something was put back to an older state: a device's files, or this centre's own.
+ * What shows that a device's files were put back to an older state.
  */
 #include <string.h>
 
 #include "store/centre/tables.h"
-
-/* ---- a device's files ---- */
 
 struct seen {
     bool known;
@@ -71,27 +69,4 @@ enum err_code centre_freshness_take(struct centre_store *store, const struct cen
     TRY(db_begin(&store->db, err));
     return db_end(&store->db,
                   newer ? keep_seen(store, told, err) : note_older(store, site, told, seen.counter, now_ms, err), err);
-}
-
-/* ---- this centre's own ---- */
-
-enum err_code centre_mark(struct centre_store *store, const struct centre_site *site, uint64_t position,
-                          bool *ret_known, uint32_t *ret_mark, struct error *err)
-{
-    sqlite3_stmt *s;
-    uint8_t hash[SHA256_BYTES];
-    *ret_known = false;
-    if (position == 0 || position > site->head) {
-        return ERR_OK;
-    }
-    TRY(db_statement(&store->db, "SELECT header FROM op WHERE id = ?1", &s, err));
-    bind_int(s, 1, op_row_id(site->id, position));
-    TRY(db_step(&store->db, s, ret_known, err));
-    if (*ret_known) {
-        struct slice header = column_slice(s, 0);
-        sha256(&header, 1, hash);
-        *ret_mark = get_be32(hash);
-        sqlite3_reset(s);
-    }
-    return ERR_OK;
 }

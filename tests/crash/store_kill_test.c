@@ -212,9 +212,15 @@ static void child_take(int fd)
     run.seed_count = ARRAY_LEN(peer_seeds);
     run.certificate = buf_slice(&peer.identity.certificate);
     struct store_receipt receipt = { .incarnation = sync.incarnation, .acked_seq = sync.newest_seq };
+    struct store_order order = { .run = 0, .count = (uint32_t)run.ops.count };
     struct store_exchange exchange = { .runs = &run,
                                        .run_count = 1,
+                                       .placed = true,
+                                       .from = from,
                                        .cursor = piece_ends[piece],
+                                       .head = OP_SEQ_MAX,
+                                       .order = &order,
+                                       .order_count = 1,
                                        .receipt = &receipt,
                                        .received_at_ms = clock_wall_ms() };
     struct store_applied applied;

@@ -89,7 +89,7 @@ static enum err_code find_questions(struct centre_bundle_out *out, bool from_sta
     }
     for (size_t i = 0; from_start && i < out->question_count; i++) {
         out->questions[i].cursor = 0;
-        out->questions[i].mark_known = false;
+        out->questions[i].tree_known = false;
         out->questions[i].acked_seq = 0;
     }
     put_first(out);
@@ -154,7 +154,7 @@ static enum err_code answer_question(struct centre_bundle_out *out, struct buf *
     question->want_bytes = PAGE_BYTES;
     if (out->question > 0) {
         question->cursor = out->to;
-        question->mark_known = false;
+        question->tree_known = false;
     }
     struct exchange_peer peer = { .device = &out->device, .certificate = buf_slice(&out->certificate) };
     TRY(exchange_tell(out->centre, &peer, question, out->now_ms, &answer, &told, err));
@@ -164,7 +164,7 @@ static enum err_code answer_question(struct centre_bundle_out *out, struct buf *
     out->head = told.head;
     if (told.more) {
         question->cursor = told.cursor;
-        question->mark_known = false;
+        question->tree_known = false;
     } else {
         out->question++;
     }

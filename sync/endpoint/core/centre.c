@@ -145,7 +145,7 @@ enum err_code signing_load(struct centre *centre, struct error *err)
     centre->signing_key = loaded;
     buf_clear(&centre->signing_certificate);
     TRY(buf_append(&centre->signing_certificate, certificate.bytes, certificate.len, err));
-    return ERR_OK;
+    return checkpoint_key_load(centre, err);
 }
 
 enum err_code centre_open(struct vault *vault, int cache_kib, struct centre **ret_centre, struct error *err)
@@ -174,6 +174,7 @@ void centre_close(struct centre *centre)
     }
     device_key_free(centre->signing_key);
     authorities_fini(&centre->authorities);
+    secret_free(&centre->checkpoint_key);
     buf_fini(&centre->signing_certificate);
     centre_store_close(centre->store);
     free(centre);

@@ -27,6 +27,7 @@ struct answering {
     struct centre_refused refused[EXCHANGE_REFUSALS_MAX];
     struct buf segments; /* one behind the other */
     size_t segment_ends[CENTRE_PAGE_AUTHORS_MAX];
+    struct buf order;
     struct exchange_response response;
     char reasons[EXCHANGE_GIVEN_MAX][EXCHANGE_REASON_MAX + 1]; /* why what was given back is not taken */
     struct error *err;
@@ -36,6 +37,7 @@ static void answering_free(struct answering **answering)
 {
     if (*answering != NULL) {
         buf_fini(&(*answering)->segments);
+        buf_fini(&(*answering)->order);
         free(*answering);
     }
 }
@@ -127,17 +129,30 @@ static enum err_code encode_page(struct answering *a, const struct centre_page *
     return ERR_OK;
 }
 
-static void tell_page(struct answering *a, const struct centre_page *page)
+/* A cursor past the newest position: this centre was put back to an older state, and says where it stands. */
+static uint64_t page_cursor(const struct answering *a, const struct centre_page *page)
+{
+    if (page->cursor > page->head) {
+        log_mismatch(a, "centre_behind_device", page->head);
+        return page->head;
+    }
+    return page->cursor;
+}
+
+static enum err_code tell_page(struct answering *a, const struct centre_page *page)
 {
     size_t from = 0;
+    TRY(exchange_order_encode(page->order, page->order_count, &a->order, a->err));
+    a->response.order = buf_slice(&a->order);
     for (size_t i = 0; i < page->run_count; i++) {
         a->response.segments[i] = slice_of(a->segments.data + from, a->segment_ends[i] - from);
         from = a->segment_ends[i];
     }
     a->response.segment_count = page->run_count;
-    a->response.cursor = page->cursor;
+    a->response.cursor = page_cursor(a, page);
     a->response.head = page->head;
     a->response.more = page->cursor < page->head;
+    return ERR_OK;
 }
 
 /* Remembers how much smaller pages get, so that the next one fits at the first try. */
@@ -148,47 +163,10 @@ static void learn_ratio(struct centre *centre, size_t raw, size_t encoded)
     centre->raw_per_encoded = (uint32_t)(ratio < RAW_PER_ENCODED_MAX ? ratio : RAW_PER_ENCODED_MAX);
 }
 
-/*
- * A cursor past the newest position, or another op at it than the device was told of, means that this centre was put
- * back to an older state: the device is sent to the beginning, since it may lack what stands before its cursor now, and
- * hold what this centre has lost.
- */
-static enum err_code stands_elsewhere(const struct answering *a, bool *ret_moved)
-{
-    uint64_t cursor = a->request.cursor;
-    bool known = false;
-    uint32_t mark = 0;
-    if (a->request.mark_known) {
-        TRY(centre_mark(a->centre->store, &a->device.site, cursor, &known, &mark, a->err));
-    }
-    *ret_moved = cursor > a->device.site.head || (known && mark != a->request.mark);
-    if (*ret_moved) {
-        log_mismatch(a, "centre_behind_device", a->device.site.head);
-    }
-    return ERR_OK;
-}
-
-static enum err_code tell_mark(struct answering *a, const struct centre_site *site)
-{
-    bool known;
-    uint32_t mark = 0;
-    TRY(centre_mark(a->centre->store, site, a->response.cursor, &known, &mark, a->err));
-    a->response.mark_known = known && !(a->request.mark_known && a->request.mark == mark);
-    a->response.mark = mark;
-    return ERR_OK;
-}
-
 static enum err_code read_page(struct answering *a)
 {
     size_t want = a->request.want_bytes < WANT_BYTES_MIN ? WANT_BYTES_MIN : a->request.want_bytes;
     want = want < SEGMENT_BYTES_MAX ? want : SEGMENT_BYTES_MAX;
-    bool moved;
-    TRY(stands_elsewhere(a, &moved));
-    if (moved) {
-        a->response.head = a->device.site.head;
-        a->response.more = a->response.head > 0;
-        return ERR_OK;
-    }
     struct centre_page_request request = { .cursor = a->request.cursor,
                                            .device = a->device.device,
                                            .incarnation = a->request.incarnation,
@@ -205,12 +183,12 @@ static enum err_code read_page(struct answering *a)
             learn_ratio(a->centre, page.bytes, a->segments.len);
         }
         if (fits) {
-            tell_page(a, &page);
+            rc = tell_page(a, &page);
         }
         request.max_bytes = a->segments.len > 0 ? page.bytes * want / a->segments.len * 9 / 10 : page.bytes / 2;
         request.max_bytes = i == PAGE_TRIES - 2 ? 1 : request.max_bytes; /* the last try: a single batch */
         centre_page_fini(&page);
-        if (rc != ERR_OK && (rc != ERR_LIMIT || i == PAGE_TRIES - 1)) {
+        if (rc != ERR_OK && (fits || rc != ERR_LIMIT || i == PAGE_TRIES - 1)) {
             return rc;
         }
         if (fits) {
@@ -237,15 +215,38 @@ static enum err_code sign_receipt(struct answering *a)
 /* A device that knows the authority before is given what that one issued, and told of the present one. */
 static void tell_certificate(struct answering *a)
 {
+    const struct centre *centre = a->centre;
     uint8_t hash[EXCHANGE_CERTIFICATE_HASH_BYTES];
-    struct slice ours = signing_certificate_for(a->centre, a->peer, a->now_ms);
-    exchange_certificate_hash(ours, hash);
-    bool known = a->request.certificate_known && memcmp(a->request.certificate_hash, hash, sizeof(hash)) == 0;
-    a->response.centre_certificate = known ? (struct slice){ 0 } : ours;
-    a->response.authority_told = authorities_issued_before(a->centre, a->peer, a->now_ms);
-    if (a->response.authority_told) {
-        exchange_certificate_hash(centre_authority_certificate(a->centre), a->response.authority_hash);
+    struct slice ours = signing_certificate_for(centre, a->peer, a->now_ms);
+    exchange_centre_hash(ours, centre->vouched_key, hash);
+    if (!a->request.certificate_known || memcmp(a->request.certificate_hash, hash, sizeof(hash)) != 0) {
+        a->response.centre_certificate = ours;
+        a->response.checkpoint_key = slice_of(centre->vouched_key, centre->vouched_key_len);
     }
+    a->response.authority_told = authorities_issued_before(centre, a->peer, a->now_ms);
+    if (a->response.authority_told) {
+        exchange_certificate_hash(centre_authority_certificate(centre), a->response.authority_hash);
+    }
+}
+
+/* Signed for whoever comes to the head and has verified another one, or none. */
+static enum err_code tell_checkpoint(struct answering *a)
+{
+    struct merkle_range tree;
+    struct merkle_hash root;
+    if (a->response.more) {
+        return ERR_OK;
+    }
+    TRY(centre_tree(a->centre->store, &a->device.site, &tree, a->err));
+    merkle_root(&tree, &root);
+    bool known = a->request.tree_known ? a->request.tree_size == tree.size &&
+                                             memcmp(a->request.tree_root, root.bytes, EXCHANGE_ROOT_BYTES) == 0
+                                       : tree.size == 0;
+    if (!known) {
+        TRY(checkpoint_of_tree(a->centre, &a->device.site, &tree, &a->response.checkpoint, a->err));
+        a->response.checkpoint_known = true;
+    }
+    return ERR_OK;
 }
 
 static enum err_code take_freshness(struct answering *a)
@@ -292,9 +293,7 @@ static enum err_code tell(struct answering *a, struct buf *out)
 {
     TRY(tell_refusals(a));
     TRY(read_page(a));
-    struct centre_site site = a->device.site;
-    site.head = a->response.head;
-    TRY(tell_mark(a, &site));
+    TRY(tell_checkpoint(a));
     TRY(sign_receipt(a));
     tell_certificate(a);
     a->response.answered_at_ms = a->now_ms;
@@ -308,7 +307,7 @@ static bool tells_nothing_new(const struct answering *a)
     return a->request.segment.len == 0 && a->request.given_count == 0 && response->segment_count == 0 &&
            response->refusal_count == 0 && !response->more && response->cursor == a->request.cursor &&
            response->acked_seq == a->request.acked_seq && response->centre_certificate.len == 0 &&
-           response->fresher_counter == 0 && !response->mark_known;
+           response->fresher_counter == 0 && !response->checkpoint_known;
 }
 
 static enum err_code answering_new(struct centre *centre, struct slice peer, int64_t now_ms, struct answering **ret,
@@ -323,6 +322,7 @@ static enum err_code answering_new(struct centre *centre, struct slice peer, int
     a->now_ms = now_ms;
     a->err = err;
     buf_init(&a->segments, EXCHANGE_RESPONSE_MAX);
+    buf_init(&a->order, EXCHANGE_ORDER_MAX);
     *ret = a;
     return ERR_OK;
 }

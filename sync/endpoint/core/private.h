@@ -4,6 +4,7 @@
 #ifndef SYNC_ENDPOINT_CORE_PRIVATE_H
 #define SYNC_ENDPOINT_CORE_PRIVATE_H
 
+#include "store/tree.h"
 #include "sync/endpoint/core/centre.h"
 
 #define DAY_MS INT64_C(86400000)
@@ -31,7 +32,10 @@ struct centre {
     bool overlapped; /* when it was last looked */
     struct device_key *signing_key;
     struct buf signing_certificate; /* DER */
-    uint32_t raw_per_encoded;       /* how much smaller a page gets on the wire, as last measured */
+    struct secret checkpoint_key;
+    uint8_t vouched_key[EXCHANGE_VOUCHED_KEY_MAX]; /* its public half, and the signing key's signature over it */
+    size_t vouched_key_len;
+    uint32_t raw_per_encoded; /* how much smaller a page gets on the wire, as last measured */
 };
 
 /* The device of a certificate: verified, known, not revoked, and of the site that its certificate names. */
@@ -103,6 +107,15 @@ MUST_USE enum err_code run_fits(const struct store_run *run, struct slice certif
  */
 MUST_USE enum err_code given_take(struct centre *centre, const struct centre_device *giver, struct slice segment,
                                   int64_t now_ms, char *reason, struct error *err);
+
+/* ---- checkpoints.c ---- */
+
+/* The key that signs checkpoints: made when there is none yet, with the signing key's signature over it. */
+MUST_USE enum err_code checkpoint_key_load(struct centre *centre, struct error *err);
+/* The head of a site's tree, signed. */
+MUST_USE enum err_code checkpoint_of_tree(const struct centre *centre, const struct centre_site *site,
+                                          const struct merkle_range *tree, struct checkpoint *ret_checkpoint,
+                                          struct error *err);
 
 /* ---- enrolment.c: the one-time code and its hash ---- */
 

@@ -130,6 +130,10 @@ static void encode_page(struct pipeline *p, const struct centre_page *page, stru
     response->segment_count = page->run_count;
     response->cursor = page->cursor;
     response->head = page->head;
+    SCOPED(buf_fini) struct buf order;
+    buf_init(&order, EXCHANGE_ORDER_MAX);
+    MUST(exchange_order_encode(page->order, page->order_count, &order, err));
+    response->order = buf_slice(&order);
     /* any key makes a receipt of the right length */
     MUST(device_key_sign(p->one.key, EXCHANGE_RECEIPT_CONTEXT, slice_of("receipt", 7), response->receipt,
                          &response->receipt_len, err));
@@ -137,7 +141,7 @@ static void encode_page(struct pipeline *p, const struct centre_page *page, stru
     free(response);
 }
 
-static void apply_page(struct pipeline *p, struct slice body, double *since)
+static void apply_page(struct pipeline *p, uint64_t from, struct slice body, double *since)
 {
     struct exchange_response *response = calloc(1, sizeof(*response));
     struct segment segments[EXCHANGE_SEGMENTS_MAX];
@@ -148,10 +152,18 @@ static void apply_page(struct pipeline *p, struct slice body, double *since)
         MUST(segment_decode(response->segments[i], p->two.identity.stream, &segments[i], err));
         runs[i] = segments[i].run;
     }
+    struct store_order *order = NULL;
+    size_t order_count = 0;
+    MUST(exchange_order_decode(response->order, &order, &order_count, err));
     lap(p, STAGE_DECODE_PAGE, since);
     struct store_exchange exchange = { .runs = runs,
                                        .run_count = response->segment_count,
+                                       .placed = true,
+                                       .from = from,
                                        .cursor = response->cursor,
+                                       .head = OP_SEQ_MAX, /* nothing is signed here */
+                                       .order = order,
+                                       .order_count = order_count,
                                        .received_at_ms = clock_wall_ms() };
     struct store_applied applied;
     MUST(store_apply(p->two.store, &exchange, &applied, err));
@@ -159,6 +171,7 @@ static void apply_page(struct pipeline *p, struct slice body, double *since)
     for (size_t i = 0; i < response->segment_count; i++) {
         segment_fini(&segments[i]);
     }
+    free(order);
     free(response);
     lap(p, STAGE_APPLY, since);
 }
@@ -182,7 +195,7 @@ bool pipeline_pull(struct pipeline *p, uint64_t *cursor)
     if (any) {
         encode_page(p, &page, &segments, &body);
         lap(p, STAGE_ENCODE_PAGE, &since);
-        apply_page(p, buf_slice(&body), &since);
+        apply_page(p, *cursor, buf_slice(&body), &since);
         p->bytes[1] += body.len;
         p->ops[1] += page.ops;
         *cursor = page.cursor;

@@ -51,9 +51,13 @@ Test(centre_exchange, leaves_its_certificate_out_for_who_knows_it)
     struct forger forger;
     forger_enrol(&world, "garden", &forger);
     forger.request.certificate_known = true;
-    exchange_certificate_hash(centre_signing_certificate(world.centre), forger.request.certificate_hash);
+    cr_assert_eq(forger_send(&forger), ERR_OK);
+    cr_assert_gt(forger.response->checkpoint_key.len, CHECKPOINT_KEY_BYTES);
+    exchange_centre_hash(centre_signing_certificate(world.centre), forger.response->checkpoint_key.data,
+                         forger.request.certificate_hash);
     cr_assert_eq(forger_send(&forger), ERR_OK);
     cr_assert_eq(forger.response->centre_certificate.len, 0);
+    cr_assert_eq(forger.response->checkpoint_key.len, 0);
     cr_assert_lt(forger.response_bytes.len, 250, "an idle answer of %zu bytes", forger.response_bytes.len);
     forger_fini(&forger);
 }
@@ -206,7 +210,7 @@ Test(centre_exchange, gives_a_laptop_that_was_put_back_its_own_records_again)
     world_verify(&world);
 }
 
-Test(centre_exchange, sends_a_cursor_beyond_its_end_to_the_beginning)
+Test(centre_exchange, says_where_it_stands_to_a_cursor_beyond_its_end)
 {
     struct forger a;
     struct forger b;
@@ -215,15 +219,27 @@ Test(centre_exchange, sends_a_cursor_beyond_its_end_to_the_beginning)
     (void)forger_add(&a, KIND_ATTENDANCE, 4);
     cr_assert_eq(forger_send(&a), ERR_OK);
     b.request.cursor = 1000;
+    b.request.tree_known = true;
+    b.request.tree_size = 1000;
     cr_assert_eq(forger_send(&b), ERR_OK);
     cr_assert_eq(b.response->segment_count, 0);
-    cr_assert_eq(b.response->cursor, 0);
-    cr_assert(b.response->more);
+    cr_assert_eq(b.response->cursor, 4);
+    cr_assert(b.response->checkpoint_known, "and signs it");
+    cr_assert_eq(b.response->checkpoint.size, 4);
     forger_fini(&a);
     forger_fini(&b);
 }
 
 /* Asks as the forger would, and lets the answer be kept back. */
+/* As a device does that was answered before. */
+static void know_centre(struct forger *forger)
+{
+    cr_assert_eq(forger_send(forger), ERR_OK);
+    forger->request.certificate_known = true;
+    exchange_centre_hash(centre_signing_certificate(world.centre), forger->response->checkpoint_key.data,
+                         forger->request.certificate_hash);
+}
+
 static void ask_and_wait(struct forger *forger, struct centre_wait *ret_wait)
 {
     SCOPED(buf_fini) struct buf request;
@@ -247,8 +263,7 @@ Test(centre_exchange, keeps_an_answer_back_only_while_there_is_nothing_to_say)
     forger_enrol(&world, "garden", &other);
     ask_and_wait(&asker, &wait);
     cr_assert_eq(wait.s, 0, "the certificate is to be told");
-    asker.request.certificate_known = true;
-    exchange_certificate_hash(centre_signing_certificate(world.centre), asker.request.certificate_hash);
+    know_centre(&asker);
     ask_and_wait(&asker, &wait);
     cr_assert_eq(wait.s, 60);
     cr_assert_not(centre_wait_is_over(world.centre, &wait));
@@ -274,8 +289,7 @@ Test(centre_exchange, the_records_of_another_site_are_no_news)
     struct centre_wait wait;
     forger_enrol(&world, "garden", &asker);
     forger_enrol(&world, "shop", &other);
-    asker.request.certificate_known = true;
-    exchange_certificate_hash(centre_signing_certificate(world.centre), asker.request.certificate_hash);
+    know_centre(&asker);
     ask_and_wait(&asker, &wait);
     (void)forger_add(&other, KIND_CAPACITY_STATEMENT, 1);
     cr_assert_eq(forger_send(&other), ERR_OK, "%s", world.err.message);

@@ -53,10 +53,16 @@ Test(exchange, a_request_comes_back_whole)
     sent.segment = slice_of_text("segment");
     sent.certificate_known = true;
     memset(sent.certificate_hash, 0x44, sizeof(sent.certificate_hash));
+    sent.tree_known = true;
+    sent.tree_size = 123450;
+    memset(sent.tree_root, 0x55, sizeof(sent.tree_root));
     encode_request(&sent, &out);
     cr_assert_eq(exchange_request_decode(buf_slice(&out), &got, &err), ERR_OK, "%s", err.message);
     cr_assert_arr_eq(got.stream, sent.stream, STREAM_ID_BYTES);
     cr_assert_eq(got.incarnation, sent.incarnation);
+    cr_assert(got.tree_known);
+    cr_assert_eq(got.tree_size, 123450);
+    cr_assert_arr_eq(got.tree_root, sent.tree_root, sizeof(sent.tree_root));
     cr_assert_eq(got.cursor, sent.cursor);
     cr_assert_eq(got.acked_seq, sent.acked_seq);
     cr_assert_eq(got.newest_seq, sent.newest_seq);
@@ -95,6 +101,12 @@ Test(exchange, a_response_comes_back_whole)
     sent.segments[1] = slice_of_text("two");
     sent.segment_count = 2;
     sent.centre_certificate = slice_of_text("certificate");
+    sent.order = slice_of_text("order");
+    sent.checkpoint_known = true;
+    sent.checkpoint.size = 130000;
+    memset(sent.checkpoint.root.bytes, 0x66, MERKLE_HASH_BYTES);
+    memset(sent.checkpoint.signature, 0x77, CHECKPOINT_SIGNATURE_BYTES);
+    sent.checkpoint_key = slice_of_text("a key of thirty-two bytes, and a signature over it");
     encode_response(&sent, &out);
     cr_assert_eq(exchange_response_decode(buf_slice(&out), &got, &err), ERR_OK, "%s", err.message);
     cr_assert_eq(got.acked_seq, sent.acked_seq);
@@ -112,7 +124,58 @@ Test(exchange, a_response_comes_back_whole)
     cr_assert_eq(got.segment_count, 2);
     cr_assert(slice_equal(got.segments[1], sent.segments[1]));
     cr_assert(slice_equal(got.centre_certificate, sent.centre_certificate));
+    cr_assert(slice_equal(got.order, sent.order));
+    cr_assert(got.checkpoint_known);
+    cr_assert_eq(got.checkpoint.size, 130000);
+    cr_assert_arr_eq(got.checkpoint.root.bytes, sent.checkpoint.root.bytes, MERKLE_HASH_BYTES);
+    cr_assert_arr_eq(got.checkpoint.signature, sent.checkpoint.signature, CHECKPOINT_SIGNATURE_BYTES);
+    cr_assert(slice_equal(got.checkpoint_key, sent.checkpoint_key));
     buf_fini(&out);
+}
+
+Test(exchange, an_order_comes_back_whole)
+{
+    static const struct store_order order[] = { { .run = STORE_ORDER_OWN, .count = 300 },
+                                                { .run = 0, .count = 1 },
+                                                { .run = 63, .count = UINT32_MAX } };
+    struct error err;
+    struct buf out;
+    struct store_order *got = NULL;
+    size_t count = 0;
+    buf_init(&out, EXCHANGE_ORDER_MAX);
+    cr_assert_eq(exchange_order_encode(order, ARRAY_LEN(order), &out, &err), ERR_OK);
+    cr_assert_eq(out.len, 3 + 2 + 6);
+    cr_assert_eq(exchange_order_decode(buf_slice(&out), &got, &count, &err), ERR_OK, "%s", err.message);
+    cr_assert_eq(count, ARRAY_LEN(order));
+    for (size_t i = 0; i < count; i++) {
+        cr_assert_eq(got[i].run, order[i].run);
+        cr_assert_eq(got[i].count, order[i].count);
+    }
+    free(got);
+    buf_fini(&out);
+}
+
+Test(exchange, what_is_no_order_is_refused)
+{
+    static const struct {
+        const char *bytes;
+        size_t len;
+    } bad[] = {
+        { "\x01", 1 },                     /* who, and not how many */
+        { "\x01\x00", 2 },                 /* none of them */
+        { "\x41\x01", 2 },                 /* a segment that no answer has */
+        { "\x01\x80\x00", 3 },             /* not the shortest form */
+        { "\x01\xff\xff\xff\xff\x10", 6 }, /* more than there can be */
+        { "\x01\x01\x01", 3 },
+    };
+    for (size_t i = 0; i < ARRAY_LEN(bad); i++) {
+        struct error err;
+        struct store_order *got = NULL;
+        size_t count;
+        cr_assert_eq(exchange_order_decode(slice_of(bad[i].bytes, bad[i].len), &got, &count, &err), ERR_PROTOCOL, "%zu",
+                     i);
+        cr_assert_null(got);
+    }
 }
 
 Test(exchange, reads_no_prefix_of_a_message)

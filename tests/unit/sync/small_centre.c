@@ -4,6 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "store/tree.h"
+
 void small_centre_init(struct small_centre *centre, struct replica *device, struct replica *author)
 {
     *centre = (struct small_centre){ .device = device,
@@ -14,6 +16,10 @@ void small_centre_init(struct small_centre *centre, struct replica *device, stru
     op_batch_init(&centre->held);
     centre->links = calloc(SMALL_CENTRE_OPS_MAX + 1, sizeof(*centre->links));
     cr_assert_not_null(centre->links);
+    centre->places = calloc(SMALL_CENTRE_PLACES_MAX, sizeof(*centre->places));
+    cr_assert_not_null(centre->places);
+    cr_assert_eq(checkpoint_key_make(&centre->checkpoint_key, NULL), ERR_OK);
+    centre->placed_author = author;
     const struct store_identity *identity = &device->identity;
     op_link_first(identity->stream, identity->device, identity->incarnation, centre->links[0]);
 }
@@ -22,12 +28,78 @@ void small_centre_fini(struct small_centre *centre)
 {
     op_batch_fini(&centre->held);
     free(centre->links);
+    free(centre->places);
+    secret_free(&centre->checkpoint_key);
+}
+
+/* ---- its stream ---- */
+
+static void place(struct small_centre *centre, const struct op *op, bool own)
+{
+    struct buf header;
+    buf_init(&header, OP_HEADER_MAX);
+    cr_assert_eq(op_header_encode(op, &header, NULL), ERR_OK);
+    cr_assert_lt(centre->place_count, SMALL_CENTRE_PLACES_MAX);
+    struct small_centre_place *at = &centre->places[centre->place_count++];
+    *at = (struct small_centre_place){ .own = own, .seq = op->id.seq };
+    merkle_leaf(buf_slice(&header), &at->leaf);
+    buf_fini(&header);
+}
+
+static void place_held(struct small_centre *centre)
+{
+    for (size_t i = 0; i < centre->held.count; i++) {
+        place(centre, &centre->held.ops[i], true);
+    }
+}
+
+/* What the author wrote since the last answer. */
+static void place_authors(struct small_centre *centre)
+{
+    struct error err;
+    struct store_sync sync;
+    struct op_batch ops;
+    if (centre->author != centre->placed_author) {
+        centre->place_count = 0;
+        centre->author_placed = 0;
+        centre->placed_author = centre->author;
+        place_held(centre);
+    }
+    cr_assert_eq(store_sync_read(centre->author->store, &sync, &err), ERR_OK);
+    while (centre->author_placed < sync.newest_seq) {
+        op_batch_init(&ops);
+        cr_assert_eq(store_own_ops(centre->author->store, sync.incarnation, centre->author_placed, SIZE_MAX, SIZE_MAX,
+                                   &ops, &err),
+                     ERR_OK);
+        for (size_t i = 0; i < ops.count; i++) {
+            place(centre, &ops.ops[i], false);
+        }
+        centre->author_placed += ops.count;
+        op_batch_fini(&ops);
+    }
 }
 
 void small_centre_forget(struct small_centre *centre, size_t keep_ops)
 {
     cr_assert_leq(keep_ops, centre->held.count);
     centre->held.count = keep_ops;
+    size_t kept = 0;
+    for (size_t i = 0; i < centre->place_count; i++) {
+        if (!centre->places[i].own || centre->places[i].seq <= keep_ops) {
+            centre->places[kept++] = centre->places[i];
+        }
+    }
+    centre->place_count = kept;
+}
+
+void small_centre_turn(struct small_centre *centre, size_t keep_ops)
+{
+    cr_assert_leq(keep_ops, centre->held.count);
+    centre->held.count = keep_ops;
+    centre->place_count = 0;
+    centre->author_placed = 0;
+    place_authors(centre);
+    place_held(centre);
 }
 
 static void check_signature(struct small_centre *centre, const struct store_run *run, const uint8_t link[SHA256_BYTES])
@@ -56,6 +128,7 @@ static void keep_op(struct small_centre *centre, const struct op *op, uint8_t li
     cr_assert_leq(op->id.seq, SMALL_CENTRE_OPS_MAX);
     if (op->id.seq > centre->held.count && centre->held.count < centre->take_ops_max) {
         memcpy(centre->links[op->id.seq], link, SHA256_BYTES);
+        place(centre, op, true);
         cr_assert_eq(op_batch_add(&centre->held, op, &err), ERR_OK);
     }
 }
@@ -113,33 +186,25 @@ static struct segment_signature signed_by(const struct replica *who, const struc
     return signature;
 }
 
-/* A page of the other author's ops after `cursor`; its positions are the author's numbers. */
-static void give_page(struct small_centre *centre, uint64_t cursor, struct buf *segment,
-                      struct exchange_response *response)
+/* Ops of the author from `first` on. */
+static void give_authors(struct small_centre *centre, uint64_t first, size_t count, struct buf *segment,
+                         struct exchange_response *response)
 {
     struct error err;
     struct store_sync sync;
     struct op_batch ops;
+    uint8_t link[SHA256_BYTES];
     cr_assert_eq(store_sync_read(centre->author->store, &sync, &err), ERR_OK);
     op_batch_init(&ops);
-    uint64_t head = sync.newest_seq - centre->moved_by;
-    uint64_t after_seq = cursor > 0 ? cursor + centre->moved_by : 0;
+    cr_assert_eq(store_own_ops(centre->author->store, sync.incarnation, first - 1, count, SIZE_MAX, &ops, &err),
+                 ERR_OK);
+    cr_assert_eq(ops.count, count);
+    cr_assert_eq(store_own_link(centre->author->store, sync.incarnation, first + count - 1, link, &err), ERR_OK);
+    struct segment_signature signature = signed_by(centre->author, &ops, link);
     cr_assert_eq(
-        store_own_ops(centre->author->store, sync.incarnation, after_seq, centre->page_ops, SIZE_MAX, &ops, &err),
+        segment_encode(&ops, NULL, 0, &signature, buf_slice(&centre->author->identity.certificate), segment, &err),
         ERR_OK);
-    if (ops.count > 0) {
-        uint8_t link[SHA256_BYTES];
-        cr_assert_eq(store_own_link(centre->author->store, sync.incarnation, ops.ops[ops.count - 1].id.seq, link, &err),
-                     ERR_OK);
-        struct segment_signature signature = signed_by(centre->author, &ops, link);
-        cr_assert_eq(
-            segment_encode(&ops, NULL, 0, &signature, buf_slice(&centre->author->identity.certificate), segment, &err),
-            ERR_OK);
-        response->segments[response->segment_count++] = buf_slice(segment);
-    }
-    response->cursor = ops.count > 0 ? after_seq + ops.count - centre->moved_by : head;
-    response->head = head;
-    response->more = response->head > response->cursor;
+    response->segments[response->segment_count++] = buf_slice(segment);
     op_batch_fini(&ops);
 }
 
@@ -155,6 +220,79 @@ static void give_back(struct small_centre *centre, uint64_t after_seq, struct bu
     response->segments[response->segment_count++] = buf_slice(segment);
 }
 
+/* What an answer borrows. */
+struct page {
+    struct buf authors;
+    struct buf own;
+    struct buf order;
+    uint8_t vouched[EXCHANGE_VOUCHED_KEY_MAX];
+};
+
+/* Where the stream ends for this device: a centre that does not give its ops back keeps quiet about what follows. */
+static size_t told_end(const struct small_centre *centre, const struct exchange_request *request)
+{
+    size_t end = 0;
+    while (end < centre->place_count &&
+           (centre->gives_back || !centre->places[end].own || centre->places[end].seq <= request->newest_seq)) {
+        end++;
+    }
+    return end;
+}
+
+/* The positions after the asked cursor, until page_ops of the author's. The author's segment comes first, if any. */
+static void give_page(struct small_centre *centre, const struct exchange_request *request, struct page *page,
+                      struct exchange_response *response)
+{
+    uint64_t first = 0;
+    size_t count = 0;
+    size_t back = 0;
+    size_t end = told_end(centre, request);
+    size_t from = request->cursor < end ? request->cursor : end;
+    size_t at = from;
+    for (; at < end && count < centre->page_ops; at++) {
+        const struct small_centre_place *where = &centre->places[at];
+        first = !where->own && count == 0 ? where->seq : first;
+        count += !where->own;
+        back += where->own && where->seq > request->newest_seq;
+    }
+    for (size_t i = from; i < at; i++) {
+        const struct small_centre_place *where = &centre->places[i];
+        bool given_back = where->own && where->seq > request->newest_seq;
+        struct store_order order = { .run = !where->own ? 0 : given_back ? (count > 0) : STORE_ORDER_OWN, .count = 1 };
+        cr_assert_eq(exchange_order_encode(&order, 1, &page->order, NULL), ERR_OK);
+    }
+    if (count > 0) {
+        give_authors(centre, first, count, &page->authors, response);
+    }
+    if (back > 0) {
+        give_back(centre, request->newest_seq, &page->own, response);
+    }
+    response->order = buf_slice(&page->order);
+    response->cursor = at;
+    response->head = end;
+    response->more = response->head > response->cursor;
+}
+
+static void tell_checkpoint(struct small_centre *centre, const struct exchange_request *request,
+                            struct exchange_response *response)
+{
+    struct merkle_range tree = { 0 };
+    char origin[TREE_ORIGIN_SIZE];
+    struct checkpoint *checkpoint = &response->checkpoint;
+    for (size_t i = 0; i < response->head; i++) {
+        cr_assert_eq(merkle_append(&tree, &centre->places[i].leaf, NULL, NULL, NULL), ERR_OK);
+    }
+    checkpoint->size = tree.size;
+    merkle_root(&tree, &checkpoint->root);
+    checkpoint->root.bytes[0] ^= centre->signs_another_root;
+    bool known = request->tree_known ? request->tree_size == tree.size &&
+                                           memcmp(request->tree_root, checkpoint->root.bytes, EXCHANGE_ROOT_BYTES) == 0
+                                     : tree.size == 0;
+    tree_origin(centre->device->identity.stream, origin);
+    response->checkpoint_known = !response->more && !known && !centre->keeps_checkpoint;
+    cr_assert_eq(checkpoint_sign(&centre->checkpoint_key, origin, checkpoint, NULL), ERR_OK);
+}
+
 static void tell_refusals(const struct small_centre *centre, uint64_t after_seq, struct exchange_response *response)
 {
     for (uint64_t seq = after_seq + 1; seq <= response->acked_seq; seq++) {
@@ -165,17 +303,25 @@ static void tell_refusals(const struct small_centre *centre, uint64_t after_seq,
     }
 }
 
-static void put_certificate(struct small_centre *centre, const struct exchange_request *request,
+static void put_certificate(struct small_centre *centre, const struct exchange_request *request, struct page *page,
                             struct exchange_response *response)
 {
+    size_t len;
     uint8_t hash[EXCHANGE_CERTIFICATE_HASH_BYTES];
+    const struct device_key *key = centre->another_key != NULL ? centre->another_key : centre->author->key;
     struct slice certificate = centre->another_certificate.len > 0 ? centre->another_certificate
                                                                    : buf_slice(&centre->author->identity.certificate);
-    exchange_certificate_hash(certificate, hash);
+    cr_assert_eq(checkpoint_key_public(&centre->checkpoint_key, page->vouched, NULL), ERR_OK);
+    exchange_centre_hash(certificate, page->vouched, hash);
     bool known = request->certificate_known && memcmp(hash, request->certificate_hash, sizeof(hash)) == 0;
-    if (!known && !centre->keeps_certificate) {
-        response->centre_certificate = certificate;
+    if (known || centre->keeps_certificate) {
+        return;
     }
+    cr_assert_eq(device_key_sign(key, CHECKPOINT_KEY_CONTEXT, slice_of(page->vouched, CHECKPOINT_KEY_BYTES),
+                                 page->vouched + CHECKPOINT_KEY_BYTES, &len, NULL),
+                 ERR_OK);
+    response->centre_certificate = certificate;
+    response->checkpoint_key = slice_of(page->vouched, CHECKPOINT_KEY_BYTES + len);
 }
 
 void small_centre_answer(struct small_centre *centre, struct slice bytes, struct buf *out)
@@ -183,25 +329,25 @@ void small_centre_answer(struct small_centre *centre, struct slice bytes, struct
     struct error err;
     struct exchange_request request;
     struct exchange_response response = { .answered_at_ms = centre->clock_ms, .retry_after_s = centre->retry_after_s };
-    struct buf page;
-    struct buf own;
-    buf_init(&page, SEGMENT_BYTES_MAX);
-    buf_init(&own, SEGMENT_BYTES_MAX);
+    struct page page;
+    buf_init(&page.authors, SEGMENT_BYTES_MAX);
+    buf_init(&page.own, SEGMENT_BYTES_MAX);
+    buf_init(&page.order, EXCHANGE_ORDER_MAX);
     cr_assert_eq(exchange_request_decode(bytes, &request, &err), ERR_OK, "%s", err.message);
     centre->last = request;
     centre->last_segment_len = 0;
     centre->last_segment_ops = 0;
+    place_authors(centre);
     if (request.segment.len > 0) {
         take_segment(centre, request.segment);
     }
     sign_receipt(centre, &response);
-    give_page(centre, request.cursor, &page, &response);
-    if (centre->gives_back && request.newest_seq < centre->held.count) {
-        give_back(centre, request.newest_seq, &own, &response);
-    }
+    give_page(centre, &request, &page, &response);
+    tell_checkpoint(centre, &request, &response);
     tell_refusals(centre, request.acked_seq, &response);
-    put_certificate(centre, &request, &response);
+    put_certificate(centre, &request, &page, &response);
     cr_assert_eq(exchange_response_encode(&response, out, &err), ERR_OK);
-    buf_fini(&page);
-    buf_fini(&own);
+    buf_fini(&page.authors);
+    buf_fini(&page.own);
+    buf_fini(&page.order);
 }

@@ -9,6 +9,14 @@
 #include "sync/exchange.h"
 
 #define SMALL_CENTRE_OPS_MAX OP_BATCH_OPS_MAX
+#define SMALL_CENTRE_PLACES_MAX (2 * SMALL_CENTRE_OPS_MAX)
+
+/* What stands at a position of its stream. */
+struct small_centre_place {
+    bool own; /* of the device; else of the author */
+    uint64_t seq;
+    struct merkle_hash leaf;
+};
 
 struct small_centre {
     struct replica *device; /* whose ops it takes */
@@ -18,10 +26,16 @@ struct small_centre {
     struct op_batch held;           /* of the device */
     uint8_t (*links)[SHA256_BYTES]; /* [n]: after op n */
     size_t page_ops;                /* of an answer */
-    uint64_t moved_by;              /* the author's op n stands at position n less this */
-    size_t take_ops_max;            /* held at most; the rest is left */
-    bool gives_back;                /* the device's own ops, when it does not have them */
-    uint64_t refuses_seq;           /* 0: none */
+    struct small_centre_place *places;
+    size_t place_count;
+    const struct replica *placed_author; /* whose ops stand there, so many of them */
+    uint64_t author_placed;
+    struct secret checkpoint_key;
+    bool signs_another_root;
+    bool keeps_checkpoint; /* never sends it */
+    size_t take_ops_max;   /* held at most; the rest is left */
+    bool gives_back;       /* the device's own ops, when it does not have them */
+    uint64_t refuses_seq;  /* 0: none */
     bool refuses_all;
     uint32_t retry_after_s;
     bool keeps_certificate;               /* never sends it */
@@ -37,6 +51,8 @@ void small_centre_init(struct small_centre *centre, struct replica *device, stru
 void small_centre_fini(struct small_centre *centre);
 /* Takes a request in and appends the answer to `out`. */
 void small_centre_answer(struct small_centre *centre, struct slice request, struct buf *out);
+/* It is put back to an older state, and what others wrote stands first afterwards. */
+void small_centre_turn(struct small_centre *centre, size_t keep_ops);
 /* It is put back to an older state. */
 void small_centre_forget(struct small_centre *centre, size_t keep_ops);
 
