@@ -459,6 +459,7 @@ static enum err_code prepare(struct agent *agent, struct error *err)
 {
     TRY(peer_group(agent->options->group, &agent->group, err));
     TRY(load_programme(agent, err));
+    TRY(link_use_proxy(&agent->options->link, err));
     TRY(folder_ensure(agent->options->state_dir, err));
     TRY(take_state_lock(agent, err));
     (void)snprintf(agent->vault_path, sizeof(agent->vault_path), "%s/" DATABASE_NAME, agent->options->state_dir);

@@ -91,6 +91,8 @@ int api_status_of(enum err_code code)
     case ERR_LOCKED:
         return 423;
     case ERR_NETWORK:
+    case ERR_DNS:
+    case ERR_PROXY:
     case ERR_CAPTIVE_PORTAL:
     case ERR_PROTOCOL:
         return 502;

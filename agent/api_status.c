@@ -20,6 +20,7 @@ struct picture {
     struct store_copies copies;
     struct store_bundles bundles;
     bool own_quarantined;
+    bool small_packets;
     const char *state;
     char message[MESSAGE_SIZE];
 };
@@ -155,6 +156,9 @@ static void describe_open(const struct agent *agent, struct picture *picture)
         describe_older_copy(picture);
     } else if (picture->client.clock_off) {
         say(picture, "synchronised", "this machine's clock is more than 5 minutes from the centre's; set it");
+    } else if (picture->small_packets) {
+        say(picture, "synchronised",
+            "large packets get lost on this network: smaller ones are used; tell who runs it that its MTU is wrong");
     } else {
         say(picture, "synchronised", "%s", "");
     }
@@ -185,6 +189,7 @@ static enum err_code look(struct agent *agent, struct picture *picture, struct e
     }
     if (agent->driver != NULL) {
         exchange_driver_status(agent->driver, &picture->client);
+        picture->small_packets = exchange_driver_small_packets(agent->driver);
     }
     return ERR_OK;
 }
@@ -326,6 +331,7 @@ static bool put_exchange(json_t *object, const struct picture *picture)
            put(object, "next_try_at", value_instant(client->next_try_at_ms)) &&
            put(object, "bundles", bundles_value(&picture->bundles)) &&
            put(object, "waiting", json_boolean(client->waiting)) &&
+           put(object, "small_packets", json_boolean(picture->small_packets)) &&
            put(object, "clock_offset_ms", clock_known ? json_integer(sync->clock_offset_ms) : json_null()) &&
            put(object, "clock_off", json_boolean(client->clock_off)) &&
            put(object, "copies", copies_value(&picture->copies));
@@ -352,7 +358,7 @@ static bool put_nulls(json_t *object)
         "to_fetch",        "last_exchange", "last_success_at", "next_try_at",       "clock_off",
         "clock_offset_ms", "copies",        "records",         "disputed_sessions", "waiting",
         "progress",        "quarantined",   "flags",           "flags_pending",     "replica_bytes",
-        "bundles"
+        "bundles",         "small_packets"
     };
     bool ok = true;
     for (size_t i = 0; i < ARRAY_LEN(names); i++) {

@@ -22,6 +22,7 @@ struct exchange_driver {
     struct client *client;
     uv_timer_t timer;
     bool sending;
+    bool small_packets; /* the last answer came over a network that loses large ones */
     bool stopping;
     int closing; /* handles still open */
     void (*changed)(void *context, bool new_ops);
@@ -77,6 +78,7 @@ static void on_answer(void *context, const struct http_result *result)
                                     .bytes_sent = result->bytes_sent,
                                     .bytes_received = result->bytes_received };
     driver->sending = false;
+    driver->small_packets = result->outcome == ERR_OK && result->small_packets;
     client_answered(driver->client, &answer);
 }
 
@@ -237,6 +239,11 @@ void exchange_driver_allow_waiting(struct exchange_driver *driver, bool allowed)
     if (!driver->stopping) {
         client_allow_waiting(driver->client, allowed);
     }
+}
+
+bool exchange_driver_small_packets(const struct exchange_driver *driver)
+{
+    return driver->small_packets;
 }
 
 void exchange_driver_status(const struct exchange_driver *driver, struct client_status *ret_status)

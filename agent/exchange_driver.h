@@ -24,6 +24,8 @@ MUST_USE enum err_code exchange_driver_start(uv_loop_t *loop, struct store *stor
 void exchange_driver_wake(struct exchange_driver *driver, enum client_wake why);
 /* May the centre be asked to keep its answer back until there is news? At first: not. */
 void exchange_driver_allow_waiting(struct exchange_driver *driver, bool allowed);
+/* This network loses large packets; smaller ones are used. */
+bool exchange_driver_small_packets(const struct exchange_driver *driver);
 void exchange_driver_status(const struct exchange_driver *driver, struct client_status *ret_status);
 /* For the exchange by files beside it; lives as long as the driver. */
 struct client *exchange_driver_client(const struct exchange_driver *driver);

@@ -82,6 +82,19 @@ static void arm(struct link_policy *policy)
     CHECK(uv_timer_start(&policy->timer, on_timer, left_s * 1000, 0) == 0);
 }
 
+/* libcurl reads these, whoever uses it here; what is set after the start does not show in /proc. */
+enum err_code link_use_proxy(const struct link_options *options, struct error *err)
+{
+    if (options->proxy[0] == '\0') {
+        return ERR_OK;
+    }
+    bool none = strcmp(options->proxy, "none") == 0;
+    if (setenv(none ? "no_proxy" : "https_proxy", none ? "*" : options->proxy, 1) != 0) {
+        return FAIL(err, NO_MEMORY, "use the proxy of the settings");
+    }
+    return none || unsetenv("no_proxy") == 0 ? ERR_OK : FAIL(err, IO, "use the proxy of the settings");
+}
+
 /* ---- the whole ---- */
 
 bool link_policy_metered(const struct link_policy *policy)

@@ -19,11 +19,15 @@ struct link_options {
     enum link_metered metered;
     int from_min; /* of the day, local time; from and to the same: all day. To before from: over midnight */
     int to_min;
+    char proxy[200]; /* a URL, "none", or "": as the environment says */
 };
 
 /* "": all day; else HH:MM-HH:MM. */
 MUST_USE enum err_code link_hours_parse(const char *text, struct link_options *options, struct error *err);
 bool link_hours_include(const struct link_options *options, int minute);
+
+/* For every connection that this process makes from now on. Once, before any other thread runs. */
+MUST_USE enum err_code link_use_proxy(const struct link_options *options, struct error *err);
 
 struct link_policy;
 

@@ -23,6 +23,9 @@ static const struct setting table[] = {
       "HH:MM-HH:MM: only then the connection to the centre is kept open to hear of news at once; empty: always." },
     { "link", "metered", SETTING_TEXT, "auto", 1, 10,
       "Whether each byte costs money: yes, no, or auto, as NetworkManager says. On such a link nothing is kept open." },
+    { "link", "proxy", SETTING_TEXT, "", 0, 180,
+      "Proxy to the centre: http://[NAME:PASSWORD@]HOST:PORT, or none; empty: as https_proxy in the environment "
+      "says." },
     { "link", "wait", SETTING_BOOL, "yes", 0, 0,
       "Keeps a connection to the centre open to hear of news at once; without it, it is asked every 15 minutes." },
     { "programme", "pack", SETTING_TEXT, "", 0, 180, "Programme pack to use in place of the built-in one." },
@@ -137,6 +140,7 @@ static enum err_code choose_link(const struct settings *settings, struct link_op
         [LINK_METERED_AUTO] = "auto", [LINK_METERED_YES] = "yes", [LINK_METERED_NO] = "no"
     };
     out->wait = settings_bool(settings, "link", "wait");
+    TRY(put(out->proxy, sizeof(out->proxy), err, "%s", settings_text(settings, "link", "proxy")));
     TRY(link_hours_parse(settings_text(settings, "link", "hours"), out, err));
     for (size_t i = 0; i < ARRAY_LEN(NAMES); i++) {
         if (strcmp(NAMES[i], settings_text(settings, "link", "metered")) == 0) {

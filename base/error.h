@@ -33,6 +33,8 @@
     X(IO, "io", RETRY)                         /* any other failure of the operating system */                         \
     X(BUSY, "busy", RETRY)                     /* another process or a limit of the peer, for now */                   \
     X(NETWORK, "network", RETRY)               /* no connection, cut, timed out */                                     \
+    X(DNS, "dns", RETRY)                       /* a name is not found, or nobody answers who knows names */            \
+    X(PROXY, "proxy", OPERATOR)                /* the network's proxy wants a password, or refuses */                  \
     X(CAPTIVE_PORTAL, "captive_portal", RETRY) /* somebody else's page answered */                                     \
     X(TLS, "tls", OPERATOR)                    /* certificate or handshake not acceptable */                           \
     X(NOT_ENROLLED, "not_enrolled", OPERATOR)                                                                          \

@@ -102,8 +102,8 @@ static int64_t backoff_ms(const struct client *c)
 /* Half to one and a half times the period, so that many stalled devices do not come at once. */
 static int64_t stalled_ms(const struct client *c, enum err_code cause)
 {
-    bool elsewhere = cause == ERR_TLS || cause == ERR_REVOKED || cause == ERR_REFUSED || cause == ERR_NOT_ENROLLED ||
-                     cause == ERR_HISTORY || cause == ERR_UNSUPPORTED;
+    bool elsewhere = cause == ERR_TLS || cause == ERR_PROXY || cause == ERR_REVOKED || cause == ERR_REFUSED ||
+                     cause == ERR_NOT_ENROLLED || cause == ERR_HISTORY || cause == ERR_UNSUPPORTED;
     int64_t period_ms = elsewhere ? STALLED_PERSON_MS : STALLED_STORE_MS;
     return period_ms / 2 + random_below_ms(c, period_ms);
 }
@@ -215,7 +215,7 @@ static bool wake_counts(struct client *c)
         return c->woken != 0;
     case CLIENT_STALLED:
         /* another network may have no portal in the way; a disk that kept new ops keeps what an answer brings */
-        return (network && c->stalled_by == ERR_TLS) ||
+        return (network && (c->stalled_by == ERR_TLS || c->stalled_by == ERR_PROXY)) ||
                (new_ops && (c->stalled_by == ERR_DISK_FULL || c->stalled_by == ERR_READ_ONLY));
     case CLIENT_EXCHANGING:
     case CLIENT_STOPPED:
@@ -337,7 +337,7 @@ static void wait_settle(struct client *c)
     const struct client_verdict *verdict = &c->verdict;
     bool quiet = verdict->rc == ERR_OK && !verdict->again && verdict->retry_after_ms == 0 &&
                  c->round.ops_received == 0 && !c->changed;
-    if (verdict->rc == ERR_NETWORK) {
+    if (verdict->rc == ERR_NETWORK || verdict->rc == ERR_DNS) {
         wait_was_cut(c, waited_ms);
     } else if (quiet) {
         wait_was_quiet(c, waited_ms);

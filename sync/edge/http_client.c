@@ -1,6 +1,8 @@
 #include "sync/edge/http_client.h"
 
 #include <curl/curl.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -10,6 +12,7 @@
 #include "sync/edge/wire_count.h"
 
 #define KEEPALIVE_S 30L
+#define MSS_STEPS 3
 #define HEADER_LINE_MAX 4096
 
 /*
@@ -32,6 +35,7 @@ struct http_client {
     struct curl_slist *headers;
     struct buf response;
     struct wire_count wire;
+    unsigned mss_step; /* of mss_steps, for new connections */
     struct resume_client *resume;
     char detail[CURL_ERROR_SIZE];
     http_done done;
@@ -45,6 +49,21 @@ struct watch { /* one socket of libcurl's */
     struct http_client *client;
     curl_socket_t socket;
 };
+
+/* ---- networks on which large packets get lost ---- */
+
+/*
+ * Some tunnels lose packets that are too large for them and say nothing. What stalls after its connection was made is
+ * tried again with smaller ones: those fit in IPv6's 1280 bytes (RFC 8200, 5), then in IPv4's 576 (RFC 791, 3.1).
+ */
+static const int mss_steps[MSS_STEPS] = { 0, 1180, 500 };
+
+static void learn_packet_size(struct http_client *client, CURLcode code)
+{
+    if (http_failure_is_stall(client->easy, code, client->detail)) {
+        client->mss_step = (client->mss_step + 1) % MSS_STEPS;
+    }
+}
 
 /* ---- the end of a request ---- */
 
@@ -83,7 +102,8 @@ static void finish(struct http_client *client, CURLcode code)
     if (begun_anew(client, code)) {
         return;
     }
-    struct http_result result = { .content_type = "" };
+    struct http_result result = { .content_type = "", .small_packets = client->mss_step > 0 };
+    learn_packet_size(client, code);
     char *content_type = NULL;
     curl_off_t retry_after = 0;
     result.outcome = http_failure_classify(client->easy, code, client->detail, &result.error);
@@ -244,6 +264,10 @@ static curl_socket_t open_socket(void *context, curlsocktype purpose, struct cur
     if (fd < 0) {
         return CURL_SOCKET_BAD;
     }
+    int mss = mss_steps[client->mss_step];
+    if (mss > 0) {
+        (void)setsockopt(fd, IPPROTO_TCP, TCP_MAXSEG, &mss, sizeof(mss)); /* told to the other side, too */
+    }
     wire_count_opened(&client->wire, fd);
     return fd;
 }
@@ -298,6 +322,8 @@ static CURLcode set_limits(CURL *easy, const struct http_client_options *options
     code = code != CURLE_OK ? code : curl_easy_setopt(easy, CURLOPT_TCP_KEEPIDLE, KEEPALIVE_S);
     code = code != CURLE_OK ? code : curl_easy_setopt(easy, CURLOPT_TCP_KEEPINTVL, KEEPALIVE_S);
     code = code != CURLE_OK ? code : curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
+    code = code != CURLE_OK ? code : curl_easy_setopt(easy, CURLOPT_PROXYAUTH, CURLAUTH_ANY);
+    code = code != CURLE_OK ? code : curl_easy_setopt(easy, CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L);
     code = code != CURLE_OK ? code : curl_easy_setopt(easy, CURLOPT_QUICK_EXIT, 1L);
     return code;
 }

@@ -40,6 +40,7 @@ struct http_result {
     int64_t retry_after_s;
     uint64_t bytes_sent; /* request line, headers, body and TLS records as far as libcurl tells */
     uint64_t bytes_received;
+    bool small_packets; /* large ones get lost on this network, as it seems */
 };
 
 typedef void (*http_done)(void *context, const struct http_result *result);

@@ -72,20 +72,87 @@ static enum err_code transfer_cut(const char *detail, struct error *err)
     return FAIL(err, NETWORK, "talk to the centre: the connection was cut (%s)", detail);
 }
 
+/* What a proxy says to our wish to go through it (RFC 9110, 9.3.6); 0: there is none, or it let us through. */
+static long proxy_refusal(CURL *easy)
+{
+    long status = 0;
+    (void)curl_easy_getinfo(easy, CURLINFO_HTTP_CONNECTCODE, &status);
+    return status >= 300 ? status : 0;
+}
+
+static enum err_code proxy_refused(long status, struct error *err)
+{
+    if (status == 407) {
+        return FAIL(err, PROXY,
+                    "go through this network's proxy: it asks for a name and a password; ask who runs the network, and "
+                    "put http://NAME:PASSWORD@HOST:PORT into setting 'link.proxy'");
+    }
+    if (status >= 500) {
+        return FAIL(err, NETWORK, "reach the centre: this network's proxy does not reach it (status %ld)", status);
+    }
+    return FAIL(
+        err, PROXY,
+        "go through this network's proxy: it refuses the centre's address (status %ld); ask who runs the network "
+        "to let it through",
+        status);
+}
+
+static enum err_code name_not_found(const char *detail, struct error *err)
+{
+    return FAIL(err, DNS,
+                "find the centre's address: %s; if other addresses do not open either, this network's name service is "
+                "out of order, else check the address in 'holdfast status'",
+                detail);
+}
+
+/* libcurl 7.88 gives no time of connection before the handshake is over, only this text. */
+static bool handshake_stalled(const char *detail)
+{
+    return strstr(detail, "SSL connection timeout") != NULL;
+}
+
+bool http_failure_is_stall(CURL *easy, CURLcode code, const char *detail)
+{
+    curl_off_t connected_us = 0;
+    (void)curl_easy_getinfo(easy, CURLINFO_CONNECT_TIME_T, &connected_us);
+    return code == CURLE_OPERATION_TIMEDOUT && (connected_us > 0 || handshake_stalled(detail));
+}
+
+static enum err_code timed_out(const char *detail, struct error *err)
+{
+    if (strncmp(detail, "Resolving", strlen("Resolving")) == 0) {
+        return name_not_found("nobody answered who knows names", err);
+    }
+    if (handshake_stalled(detail)) {
+        return FAIL(err, NETWORK,
+                    "reach the centre: nothing came for too long after the connection was made (%s); large packets may "
+                    "get lost on this network, smaller ones are tried next",
+                    detail);
+    }
+    return FAIL(err, NETWORK, "reach the centre: nothing came for too long (%s)", detail);
+}
+
 enum err_code http_failure_classify(CURL *easy, CURLcode code, const char *detail, struct error *err)
 {
     if (detail[0] == '\0') {
         detail = curl_easy_strerror(code);
     }
+    long refusal = code != CURLE_OK ? proxy_refusal(easy) : 0;
+    if (refusal != 0) {
+        return proxy_refused(refusal, err);
+    }
     switch ((unsigned)code) {
     case CURLE_OK:
         return ERR_OK;
     case CURLE_COULDNT_RESOLVE_PROXY:
+        return FAIL(err, PROXY, "find this network's proxy: %s; check setting 'link.proxy' and the environment",
+                    detail);
     case CURLE_COULDNT_RESOLVE_HOST:
+        return name_not_found(detail, err);
     case CURLE_COULDNT_CONNECT:
         return FAIL(err, NETWORK, "reach the centre: %s", detail);
     case CURLE_OPERATION_TIMEDOUT:
-        return FAIL(err, NETWORK, "reach the centre: nothing came for too long (%s)", detail);
+        return timed_out(detail, err);
     case CURLE_PEER_FAILED_VERIFICATION:
         return certificate_refused(easy, err);
     case CURLE_SSL_CONNECT_ERROR:

@@ -74,13 +74,18 @@ void world_init(struct world *world)
 
 void world_serve(struct world *world, http_handler handler, void *context)
 {
+    world_serve_on(world, "127.0.0.1", handler, context);
+}
+
+void world_serve_on(struct world *world, const char *host, http_handler handler, void *context)
+{
     struct error err;
     SCOPED(buf_fini) struct buf key;
     buf_init(&key, 16384);
     cr_assert(buf_append(&key, world->server_party.key_pem.bytes, world->server_party.key_pem.len, &err) == ERR_OK);
     cr_assert(buf_append(&key, "", 1, &err) == ERR_OK);
     struct http_server_options options = {
-        .host = "127.0.0.1",
+        .host = host,
         .certificate_pem = (const char *)world->server_party.certificate_pem.data,
         .key_pem = (const char *)key.data,
         .ca_pem = (const char *)world->ca_pem.data,
@@ -93,7 +98,9 @@ void world_serve(struct world *world, http_handler handler, void *context)
         .context = context,
     };
     cr_assert(http_server_start(&world->loop, &options, &world->server, &err) == ERR_OK, "%s", err.message);
-    (void)snprintf(world->base, sizeof(world->base), "https://127.0.0.1:%u", http_server_port(world->server));
+    bool colons = strchr(host, ':') != NULL;
+    (void)snprintf(world->base, sizeof(world->base), "https://%s%s%s:%u", colons ? "[" : "", host, colons ? "]" : "",
+                   http_server_port(world->server));
 }
 
 void world_connect(struct world *world, const struct party *party, const char *ca_pem)

@@ -45,7 +45,8 @@ void party_fini(struct party *party);
 void authority_pem(const struct authority *ca, struct buf *ret_pem);
 
 void world_init(struct world *world);
-void world_serve(struct world *world, http_handler handler, void *context);
+void world_serve(struct world *world, http_handler handler, void *context); /* on 127.0.0.1 */
+void world_serve_on(struct world *world, const char *host, http_handler handler, void *context);
 /* party NULL: no client certificate. ca_pem NULL: nothing is checked. */
 void world_connect(struct world *world, const struct party *party, const char *ca_pem);
 /* Asks and runs the loop until answered; world->result holds what came. */

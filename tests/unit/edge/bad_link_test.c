@@ -1,0 +1,313 @@
+/* Networks that are in the way: each is named in words that say what to do, and is left behind once it is gone. */
+#include <arpa/inet.h>
+#include <criterion/criterion.h>
+#include <fcntl.h>
+#include <linux/ethtool.h>
+#include <linux/sockios.h>
+#include <net/if.h>
+#include <poll.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/mount.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "tests/support/namespace.h"
+#include "world.h"
+
+static struct world world;
+static int handled;
+
+static void serve(void *context, const struct http_request *request)
+{
+    (void)context;
+    handled++;
+    http_answer(request->exchange, 200, "application/x-test", request->body, NULL);
+}
+
+static void begin(void)
+{
+    handled = 0;
+    world_init(&world);
+}
+
+static void end(void)
+{
+    world_fini(&world);
+}
+
+TestSuite(bad_link, .init = begin, .fini = end, .timeout = 60);
+
+static void serve_and_connect(void)
+{
+    world_serve(&world, serve, NULL);
+    world_connect(&world, &world.client_party, (const char *)world.ca_pem.data);
+}
+
+static void ask(void)
+{
+    world_ask(&world, "/", slice_of_text("hello"));
+}
+
+static void meets(enum err_code code, const char *words)
+{
+    cr_assert_eq(world.result.outcome, code, "'%s': %s", err_code_name(world.result.outcome),
+                 world.result.error.message);
+    cr_assert_not_null(strstr(world.result.error.message, words), "expected '%s' in: %s", words,
+                       world.result.error.message);
+}
+
+static void works(void)
+{
+    ask();
+    cr_assert_eq(world.result.outcome, ERR_OK, "%s", world.result.error.message);
+    cr_assert_eq(world.result.status, 200);
+}
+
+/* ---- a proxy of the network ---- */
+
+#define CREDENTIALS "Proxy-Authorization: Basic bmFtZTpzZWNyZXQ=" /* name:secret */
+
+struct gate {
+    int listener;
+    uint16_t port;
+    int status; /* to all; 0: 407 without the password, else lets through */
+    int passed;
+    pthread_t thread;
+};
+
+static void forward(int a, int b)
+{
+    char bytes[4096];
+    struct pollfd fds[2] = { { .fd = a, .events = POLLIN }, { .fd = b, .events = POLLIN } };
+    while (poll(fds, 2, -1) > 0) {
+        for (int i = 0; i < 2; i++) {
+            ssize_t got = fds[i].revents != 0 ? read(fds[i].fd, bytes, sizeof(bytes)) : 1;
+            if (got <= 0 || (fds[i].revents != 0 && write(fds[1 - i].fd, bytes, (size_t)got) != got)) {
+                return;
+            }
+        }
+    }
+}
+
+static void pass_through(struct gate *gate, int client, const char *target)
+{
+    char *colon = strrchr(target, ':');
+    struct sockaddr_in address = { .sin_family = AF_INET,
+                                   .sin_port = htons((uint16_t)strtoul(colon + 1, NULL, 10)),
+                                   .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+    int server = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    static const char yes[] = "HTTP/1.1 200 OK\r\n\r\n";
+    if (connect(server, (struct sockaddr *)&address, sizeof(address)) == 0 &&
+        write(client, yes, sizeof(yes) - 1) == (ssize_t)sizeof(yes) - 1) {
+        gate->passed++;
+        forward(client, server);
+    }
+    (void)close(server);
+}
+
+static void serve_gate(struct gate *gate, int client)
+{
+    char request[4096];
+    char target[256];
+    size_t len = 0;
+    do {
+        ssize_t got = read(client, request + len, sizeof(request) - 1 - len);
+        if (got <= 0) {
+            return;
+        }
+        len += (size_t)got;
+        request[len] = '\0';
+    } while (strstr(request, "\r\n\r\n") == NULL);
+    int status = gate->status != 0 ? gate->status : strstr(request, CREDENTIALS) == NULL ? 407 : 200;
+    if (status == 200 && sscanf(request, "CONNECT %255s", target) == 1) {
+        pass_through(gate, client, target);
+        return;
+    }
+    char answer[256];
+    int size = snprintf(answer, sizeof(answer),
+                        "HTTP/1.1 %d No\r\nProxy-Authenticate: Basic realm=\"office\"\r\nContent-Length: 0\r\n"
+                        "Connection: close\r\n\r\n",
+                        status);
+    (void)!write(client, answer, (size_t)size);
+}
+
+static void *work(void *context)
+{
+    struct gate *gate = context;
+    int client;
+    while ((client = accept4(gate->listener, NULL, NULL, SOCK_CLOEXEC)) >= 0) {
+        serve_gate(gate, client);
+        (void)close(client);
+    }
+    return NULL;
+}
+
+static void gate_open(struct gate *gate, int status, const char *credentials)
+{
+    char url[128];
+    struct sockaddr_in address = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+    socklen_t len = sizeof(address);
+    *gate = (struct gate){ .status = status, .listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0) };
+    cr_assert(bind(gate->listener, (struct sockaddr *)&address, len) == 0 && listen(gate->listener, 8) == 0);
+    cr_assert_eq(getsockname(gate->listener, (struct sockaddr *)&address, &len), 0);
+    (void)snprintf(url, sizeof(url), "http://%s127.0.0.1:%u", credentials, ntohs(address.sin_port));
+    cr_assert_eq(setenv("https_proxy", url, 1), 0);
+    cr_assert_eq(pthread_create(&gate->thread, NULL, work, gate), 0);
+}
+
+/* What is open is cut by the client's own end. */
+static void gate_close(struct gate *gate)
+{
+    cr_assert_eq(unsetenv("https_proxy"), 0);
+    (void)shutdown(gate->listener, SHUT_RDWR);
+    (void)pthread_join(gate->thread, NULL);
+    (void)close(gate->listener);
+}
+
+static void client_stopped(void *context)
+{
+    (*(int *)context)++;
+}
+
+static void client_stop(void)
+{
+    int stopped = 0;
+    http_client_stop(world.client, client_stopped, &stopped);
+    world.client = NULL;
+    world_run_until(&world, &stopped, 1);
+}
+
+Test(bad_link, a_proxy_that_wants_a_password_is_named_and_one_is_enough)
+{
+    struct gate gate;
+    gate_open(&gate, 0, "");
+    serve_and_connect();
+    ask();
+    meets(ERR_PROXY, "link.proxy");
+    cr_assert_eq(handled, 0);
+    client_stop();
+    gate_close(&gate);
+    gate_open(&gate, 0, "name:secret@");
+    world_connect(&world, &world.client_party, (const char *)world.ca_pem.data);
+    works();
+    cr_assert_eq(gate.passed, 1);
+    client_stop();
+    gate_close(&gate);
+}
+
+Test(bad_link, a_proxy_that_refuses_is_told_from_one_that_cannot_reach_the_centre)
+{
+    struct gate gate;
+    gate_open(&gate, 403, "");
+    serve_and_connect();
+    ask();
+    meets(ERR_PROXY, "let it through");
+    gate.status = 502;
+    ask();
+    meets(ERR_NETWORK, "proxy does not reach it");
+    client_stop();
+    gate_close(&gate);
+}
+
+Test(bad_link, a_proxy_that_is_not_found_is_named)
+{
+    cr_assert_eq(setenv("https_proxy", "http://proxy.invalid:3128", 1), 0);
+    serve_and_connect();
+    ask();
+    cr_assert_eq(unsetenv("https_proxy"), 0);
+    meets(ERR_PROXY, "find this network's proxy");
+}
+
+/* ---- names ---- */
+
+Test(bad_link, a_name_that_is_not_found_is_named)
+{
+    world_connect(&world, &world.client_party, (const char *)world.ca_pem.data);
+    world_ask_url(&world, "https://centre.invalid:8443/", slice_of_text("x"));
+    meets(ERR_DNS, "find the centre's address");
+}
+
+static bool own_network(void)
+{
+    char why[128];
+    if (!namespace_enter(why, sizeof(why))) {
+        printf("not tested: %s\n", why);
+        return false;
+    }
+    return true;
+}
+
+Test(bad_link, a_name_service_that_says_nothing_is_given_up_and_left_behind)
+{
+    if (!own_network()) {
+        return;
+    }
+    char path[] = "/tmp/holdfast-resolv-XXXXXX";
+    int file = mkstemp(path);
+    static const char silent[] = "nameserver 127.0.0.2\noptions timeout:30\n";
+    struct sockaddr_in address = { .sin_family = AF_INET, .sin_port = htons(53) };
+    cr_assert_eq(inet_pton(AF_INET, "127.0.0.2", &address.sin_addr), 1);
+    int nobody = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    cr_assert_eq(bind(nobody, (struct sockaddr *)&address, sizeof(address)), 0);
+    cr_assert_eq(write(file, silent, sizeof(silent) - 1), (ssize_t)sizeof(silent) - 1);
+    cr_assert_eq(mount(path, "/etc/resolv.conf", NULL, MS_BIND, NULL), 0, "%m");
+    (void)close(file);
+    serve_and_connect();
+    int64_t began_ms = clock_monotonic_ms();
+    world_ask_url(&world, "https://centre.example:8443/", slice_of_text("x"));
+    int64_t took_ms = clock_monotonic_ms() - began_ms;
+    (void)unlink(path);
+    meets(ERR_DNS, "nobody answered who knows names");
+    cr_assert_lt(took_ms, 10000, "%lld ms", (long long)took_ms);
+    works();
+    (void)close(nobody);
+}
+
+/* ---- the line itself ---- */
+
+/* Packets as they would be on a cable: the kernel does not join what it hands to itself. */
+static void no_joined_packets(void)
+{
+    static const uint32_t commands[] = { ETHTOOL_STSO, ETHTOOL_SGSO, ETHTOOL_SGRO };
+    int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++) {
+        struct ethtool_value off = { .cmd = commands[i] };
+        struct ifreq request = { .ifr_name = "lo", .ifr_data = (char *)&off };
+        cr_assert_eq(ioctl(fd, SIOCETHTOOL, &request), 0, "%m");
+    }
+    (void)close(fd);
+}
+
+Test(bad_link, large_packets_that_get_lost_are_replaced_by_smaller_ones)
+{
+    if (!own_network() || system("iptables -A INPUT -p tcp -m length --length 701:65535 -j DROP 2>/dev/null") != 0) {
+        printf("not tested: no packets can be lost here\n");
+        return;
+    }
+    static char body[20000];
+    no_joined_packets();
+    memset(body, 'x', sizeof(body));
+    serve_and_connect();
+    for (int i = 0; i < 2; i++) { /* with the largest, and with those that fit in IPv6's 1280 bytes */
+        ask();
+        meets(ERR_NETWORK, "large packets may get lost");
+    }
+    world_ask(&world, "/", slice_of(body, sizeof(body)));
+    cr_assert_eq(world.result.outcome, ERR_OK, "%s", world.result.error.message);
+    cr_assert(world.result.small_packets);
+    cr_assert_eq(world.result.body.len, sizeof(body));
+}
+
+Test(bad_link, a_network_of_ipv6_alone_is_enough)
+{
+    party_fini(&world.server_party);
+    party_make(world.ca, CERTIFICATE_ROLE_SERVER, "::1", -1, 30, &world.server_party);
+    world_serve_on(&world, "::1", serve, NULL);
+    world_connect(&world, &world.client_party, (const char *)world.ca_pem.data);
+    works();
+}
