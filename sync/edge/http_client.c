@@ -87,7 +87,8 @@ static void measure(struct http_client *client, struct http_result *result)
 /* The server did not know what the handshake wanted to go on from: once more, with the certificate. */
 static bool begun_anew(struct http_client *client, CURLcode code)
 {
-    if (code == CURLE_OK || client->resume == NULL || !resume_client_failed(client->resume)) {
+    bool told = code == CURLE_SSL_CONNECT_ERROR; /* libmicrohttpd closes without an alert */
+    if (code == CURLE_OK || client->resume == NULL || !resume_client_failed(client->resume, told)) {
         return false;
     }
     (void)curl_multi_remove_handle(client->multi, client->easy);

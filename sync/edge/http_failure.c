@@ -37,17 +37,31 @@ static enum err_code certificate_refused(CURL *easy, struct error *err)
     }
 }
 
-/* libcurl tells a cut during the handshake apart from a refusal only in its text. */
-static bool says_cut(const char *detail)
+static bool holds_any(const char *detail, const char *const *words, size_t count)
 {
-    static const char *const words[] = { "SSL_ERROR_SYSCALL", "unexpected eof", "reset by peer", "timed out",
-                                         "Broken pipe" };
-    for (size_t i = 0; i < ARRAY_LEN(words); i++) {
+    for (size_t i = 0; i < count; i++) {
         if (strcasestr(detail, words[i]) != NULL) {
             return true;
         }
     }
     return false;
+}
+
+/* libcurl tells a cut during the handshake apart from a refusal only in its text. */
+static bool says_cut(const char *detail)
+{
+    static const char *const words[] = { "SSL_ERROR_SYSCALL", "unexpected eof", "reset by peer", "timed out",
+                                         "Broken pipe" };
+    return holds_any(detail, words, ARRAY_LEN(words));
+}
+
+/* OpenSSL's reasons for a handshake that no other side would write. */
+static bool says_garbled(const char *detail)
+{
+    static const char *const words[] = { "bad extension", "bad key share", "bad length",     "bad record",
+                                         "bad digest",    "mismatch",      "decrypt",        "unexpected message",
+                                         "decode error",  "bad cipher",    "unknown cipher", "wrong cipher" };
+    return holds_any(detail, words, ARRAY_LEN(words));
 }
 
 static enum err_code handshake_failed(const char *detail, struct error *err)
@@ -59,6 +73,9 @@ static enum err_code handshake_failed(const char *detail, struct error *err)
         return FAIL(err, TLS,
                     "connect to the centre: what answered does not speak TLS; check the address and the port in the "
                     "settings");
+    }
+    if (says_garbled(detail)) {
+        return FAIL(err, NETWORK, "connect to the centre: what came was garbled on the way (%s)", detail);
     }
     return FAIL(err, TLS, "agree with the centre on TLS 1.3: %s", detail);
 }

@@ -7,6 +7,8 @@
 #include "crypto/secret.h"
 #include "sync/edge/resume.h"
 
+enum { CUTS_MAX = 2 }; /* a line may break in a handshake; what it offers is not in the way twice */
+
 static const unsigned char AES_128_GCM_SHA256[] = { 0x13, 0x01 };
 
 struct resume_state {
@@ -19,6 +21,7 @@ struct resume_client {
     struct resume_state taken; /* of the newest handshake */
     bool offered;              /* in a handshake of the request under way */
     bool shaken;               /* a handshake of it was completed */
+    unsigned cuts;             /* of handshakes with an offer, in a row */
 };
 
 static int slot = -1; /* of ours in each SSL_CTX */
@@ -133,6 +136,7 @@ void resume_client_begin(struct resume_client *resume)
 
 void resume_client_worked(struct resume_client *resume)
 {
+    resume->cuts = 0;
     if (resume->taken.session == NULL) {
         return; /* over the connection before */
     }
@@ -142,12 +146,14 @@ void resume_client_worked(struct resume_client *resume)
     state_clear(&resume->taken);
 }
 
-bool resume_client_failed(struct resume_client *resume)
+bool resume_client_failed(struct resume_client *resume, bool told)
 {
-    bool refused = resume->offered && !resume->shaken;
+    bool unfinished = resume->offered && !resume->shaken;
     state_clear(&resume->taken);
-    if (refused) {
+    resume->cuts += unfinished;
+    if (unfinished && (told || resume->cuts >= CUTS_MAX)) {
         state_clear(&resume->kept);
+        resume->cuts = 0;
     }
-    return refused;
+    return unfinished && told;
 }

@@ -26,8 +26,10 @@ CURLcode resume_client_attach(struct resume_client *resume, CURL *easy);
 void resume_client_begin(struct resume_client *resume); /* a request */
 /* It was answered by who it was meant for. */
 void resume_client_worked(struct resume_client *resume);
-/* It was not. True: the server did not take what was offered, nothing was sent, and without it the request may succeed.
+/*
+ * It was not; `told`: the server ended the handshake. True: the server did not take what was offered, nothing was sent,
+ * and without it the request may succeed.
  */
-bool resume_client_failed(struct resume_client *resume);
+bool resume_client_failed(struct resume_client *resume, bool told);
 
 #endif

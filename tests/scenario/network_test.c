@@ -99,7 +99,7 @@ static void measure(uint64_t *ret_up, uint64_t *ret_down)
     proxy_counts(proxy, &after);
     *ret_up = after.bytes_up - before.bytes_up;
     *ret_down = after.bytes_down - before.bytes_down;
-    cr_assert(*ret_up > 500 && *ret_down > 500);
+    cr_assert(*ret_up > 300 && *ret_down > 300);
 }
 
 Test(network, a_refused_connection_is_said_and_tried_again)
