@@ -27,7 +27,7 @@
  *   IDLE ──► WAITING ── news: EXCHANGING; silence: WAITING again; cut: IDLE, and an exchange soon
  *
  * Batches: segments start at about CLIENT_BATCH_START bytes, double after an exchange that was about full, stay between
- * CLIENT_BATCH_MIN and SEGMENT_BYTES_MAX, below what took the line about 5 s, and below a twelfth of what it carried
+ * CLIENT_BATCH_MIN and SEGMENT_BYTES_MAX, below what took the line about 8 s, and below a twelfth of what it carried
  * before it broke last, until it has carried twice as much as that without breaking. A break after which something had
  * gone counts as the first failure only.
  *

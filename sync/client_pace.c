@@ -2,7 +2,7 @@
 #include "sync/client_parts.h"
 
 enum {
-    BATCH_AIM_MS = 5000,
+    BATCH_AIM_MS = 8000,
     PIECES_A_BREAK = 12, /* of what went between two breaks one piece is lost, half of it on the average: 4 % */
     PACE_KEPT = 4,       /* fifths of what was measured before count on */
 };
