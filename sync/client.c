@@ -20,7 +20,7 @@ enum {
     BACKOFF_MAX_MS = 15 * 60 * 1000,
     STALLED_STORE_MS = 60 * 1000,       /* this machine's own trouble: a full disk may be emptied any minute */
     STALLED_PERSON_MS = 15 * 60 * 1000, /* somebody has to act elsewhere */
-    RATIO_START = 4,
+    RATIO_START = 10,                   /* of records made one by one; imports pack better */
     WAIT_START_S = 240,
     WAIT_MIN_S = 30,
     WAIT_REST_MS = 60 * 1000, /* without waiting, doubling */
