@@ -81,13 +81,15 @@ static void on_info(const SSL *ssl, int where, int value)
 
 static CURLcode on_context(CURL *easy, void *context, void *ours)
 {
+    char groups[] = "X25519:P-256"; /* OpenSSL wants them to be writable */
+    char signatures[] = "ECDSA+SHA256:ECDSA+SHA384:RSA-PSS+SHA256:RSA+SHA256";
     (void)easy;
     if (slot < 0 || SSL_CTX_set_ex_data(context, slot, ours) != 1) {
         return CURLE_OK; /* every handshake is whole */
     }
     /* what a centre uses, and for whoever else answers what lets its certificate be looked at; 60 bytes less */
-    (void)SSL_CTX_set1_groups_list(context, "X25519:P-256");
-    (void)SSL_CTX_set1_sigalgs_list(context, "ECDSA+SHA256:ECDSA+SHA384:RSA-PSS+SHA256:RSA+SHA256");
+    (void)SSL_CTX_set1_groups_list(context, groups);
+    (void)SSL_CTX_set1_sigalgs_list(context, signatures);
     SSL_CTX_set_psk_use_session_callback(context, use_session);
     SSL_CTX_set_info_callback(context, on_info);
     return CURLE_OK;
