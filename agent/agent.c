@@ -58,11 +58,25 @@ static uint64_t gather_ms(const struct agent *agent)
     return status.state == CLIENT_BACKOFF ? GATHER_OFFLINE_MS : GATHER_MS;
 }
 
+/* What came about people whom this device erased goes on the same decision; true when that was recorded. */
+static bool erase_late(struct agent *agent)
+{
+    uint64_t records = 0;
+    bool scrubbed;
+    struct error err;
+    if (store_erase_late(agent->store, clock_wall_ms(), &records, &err) != ERR_OK ||
+        store_scrub(agent->store, &scrubbed, &err) != ERR_OK) {
+        log_error("erase_failed", &err); /* again after the next exchange */
+    }
+    return records > 0;
+}
+
 void agent_data_changed(struct agent *agent, bool recorded_here)
 {
     if (agent->state != AGENT_OPEN) {
         return;
     }
+    recorded_here |= !recorded_here && erase_late(agent);
     flags_pass_wake(&agent->flags);
     if (recorded_here && agent->driver != NULL && !uv_is_active((uv_handle_t *)&agent->gather)) {
         CHECK(uv_timer_start(&agent->gather, on_gathered, gather_ms(agent), 0) == 0);

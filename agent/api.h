@@ -31,6 +31,7 @@ struct api_world {
     const char *actor;
     int64_t now_ms;
     int32_t today;
+    int retention_months; /* after a person's newest day; 0: nothing is ever due */
 };
 
 struct api_request {

@@ -16,6 +16,7 @@ MUST_USE enum err_code api_attendance_record(struct api_call *call, struct error
 MUST_USE enum err_code api_session(struct api_call *call, struct error *err);
 
 json_t *session_value(const struct roll_row *row); /* SESSION of API.md */
+json_t *assertion_value(const struct attendance_row *row);
 
 /* api_evidence.c */
 MUST_USE enum err_code api_evidence(struct api_call *call, struct error *err);
@@ -43,6 +44,19 @@ MUST_USE enum err_code api_flag(struct api_call *call, struct error *err);
 MUST_USE enum err_code api_log(struct api_call *call, struct error *err);
 MUST_USE enum err_code api_verify(struct api_call *call, struct error *err);
 MUST_USE enum err_code api_rebuild(struct api_call *call, struct error *err);
+
+/* api_erase.c */
+MUST_USE enum err_code api_erase(struct api_call *call, struct error *err);
+MUST_USE enum err_code api_retention(struct api_call *call, struct error *err);
+MUST_USE enum err_code api_retention_run(struct api_call *call, struct error *err);
+
+/* api_review.c */
+MUST_USE enum err_code api_quarantine(struct api_call *call, struct error *err);
+MUST_USE enum err_code api_quarantine_one(struct api_call *call, struct error *err);
+MUST_USE enum err_code api_quarantine_retry(struct api_call *call, struct error *err);
+MUST_USE enum err_code api_overwrites(struct api_call *call, struct error *err);
+MUST_USE enum err_code api_overwrites_review(struct api_call *call, struct error *err);
+MUST_USE enum err_code api_disputes(struct api_call *call, struct error *err);
 
 /* api_import.c, api_export.c */
 MUST_USE enum err_code api_import(struct api_call *call, struct error *err);

@@ -59,13 +59,14 @@ enum err_code api_roll(struct api_call *call, struct error *err)
 
 /* ---- one session ---- */
 
-static json_t *assertion_value(const struct attendance_row *row)
+json_t *assertion_value(const struct attendance_row *row)
 {
-    return json_pack("{s:o,s:b,s:s,s:o,s:o,s:o,s:o,s:o,s:o,s:o}", "op", value_op(&row->op), "head", row->head,
-                     "outcome", outcome_name(row->outcome), "minutes", value_int(row->minutes), "reason",
-                     value_text(row->reason), "note", value_text(row->note), "actor", value_text(row->actor),
-                     "recorded_at", value_instant(row->recorded_at_ms), "happened_at",
-                     value_instant(row->happened_at_ms), "received_at", value_instant(row->received_at_ms));
+    return json_pack("{s:o,s:b,s:o,s:o,s:o,s:o,s:o,s:o,s:o,s:o}", "op", value_op(&row->op), "head", row->head,
+                     "outcome", row->outcome == OUTCOME_NONE ? json_null() : json_string(outcome_name(row->outcome)),
+                     "minutes", value_int(row->minutes), "reason", value_text(row->reason), "note",
+                     value_text(row->note), "actor", value_text(row->actor), "recorded_at",
+                     value_instant(row->recorded_at_ms), "happened_at", value_instant(row->happened_at_ms),
+                     "received_at", value_instant(row->received_at_ms));
 }
 
 enum err_code api_session(struct api_call *call, struct error *err)

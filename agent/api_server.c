@@ -62,7 +62,8 @@ static void call_data(struct agent *agent, const struct http_request *request)
                                .stream = agent->identity.enrolled ? agent->identity.stream : NULL,
                                .actor = peer_known_actor(&agent->peer, request->peer_uid),
                                .now_ms = now_ms,
-                               .today = clock_today(now_ms) };
+                               .today = clock_today(now_ms),
+                               .retention_months = agent->options->retention_months };
     struct api_request call = { .method = request->method,
                                 .path = request->path,
                                 .body = request->body,

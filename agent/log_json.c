@@ -1,5 +1,6 @@
 #include "agent/log_json.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -57,6 +58,13 @@ bool log_session_name(const struct log_row *row, const struct placement_list *pl
         }
     }
     return false;
+}
+
+void log_entry_name(const struct op_id *op, char out[LOG_ENTRY_NAME_SIZE])
+{
+    char device[2 * DEVICE_ID_BYTES + 1];
+    hex_encode(op->device, DEVICE_ID_BYTES, device);
+    (void)snprintf(out, LOG_ENTRY_NAME_SIZE, "%.8s/%u/%llu", device, op->incarnation, (unsigned long long)op->seq);
 }
 
 json_t *log_fields_value(const struct log_row *row)

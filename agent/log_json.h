@@ -17,6 +17,10 @@ MUST_USE enum err_code log_placements(struct store *store, const struct log_list
 /* NULL without memory. `placements` from log_placements. */
 json_t *log_value(const struct log_row *row, const struct placement_list *placements);
 
+/* "d92f25b7/1/42": the beginning of the device's id, incarnation, seq. */
+#define LOG_ENTRY_NAME_SIZE 48
+void log_entry_name(const struct op_id *op, char out[LOG_ENTRY_NAME_SIZE]);
+
 /* Only the fields: {} for an erased or unknown one. */
 json_t *log_fields_value(const struct log_row *row);
 

@@ -29,6 +29,8 @@ static const struct setting table[] = {
     { "link", "wait", SETTING_BOOL, "yes", 0, 0,
       "Keeps a connection to the centre open to hear of news at once; without it, it is asked every 15 minutes." },
     { "programme", "pack", SETTING_TEXT, "", 0, 180, "Programme pack to use in place of the built-in one." },
+    { "retention", "months", SETTING_NUMBER, "72", 0, 1200,
+      "How long records about a person are kept after the last day they are about; 0: nothing is ever due." },
     { "store", "cache_kib", SETTING_NUMBER, "2048", 256, 1048576, "Memory for pages of the replica, in KiB." },
     { "vault", "lock_after", SETTING_NUMBER, "0", 0, 10080,
       "Locks the replica when nobody has asked for anything for so many minutes; 0: never. While it is locked nothing "
@@ -165,6 +167,7 @@ static enum err_code choose(const struct agent_arguments *arguments, const struc
     TRY(put(out->group, sizeof(out->group), err, "%s", settings_text(settings, "api", "group")));
     TRY(put(out->programme, sizeof(out->programme), err, "%s", settings_text(settings, "programme", "pack")));
     out->cache_kib = (int)settings_number(settings, "store", "cache_kib");
+    out->retention_months = (int)settings_number(settings, "retention", "months");
     out->lock_after_minutes = (int)settings_number(settings, "vault", "lock_after");
     TRY(choose_tpm(settings, out, err));
     TRY(choose_link(settings, &out->link, err));

@@ -32,6 +32,7 @@ struct agent_options {
     char group[64];           /* whose members may use the API; "": none */
     char programme[PATH_MAX]; /* a pack; "": the built-in one */
     int cache_kib;
+    int retention_months;   /* 0: nothing is due */
     int lock_after_minutes; /* 0: never by itself */
     enum lockbox_tpm tpm;
     char tpm_tcti[256]; /* "": the kernel's */

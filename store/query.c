@@ -78,6 +78,21 @@ enum err_code query_roll(struct store *store, int32_t from_day, int32_t to_day, 
     return ERR_OK;
 }
 
+enum err_code query_disputes(struct store *store, size_t limit, struct session_list *ret_list, struct error *err)
+{
+    sqlite3_stmt *s;
+    struct row_array array = { .size = sizeof(struct roll_row) };
+    TRY(db_statement(&store->db,
+                     "SELECT " READ_SESSION ", p.ref, q.ref, q.name, p.basis FROM session s "
+                     "LEFT JOIN placement p ON p.id = s.placement LEFT JOIN participant q ON q.id = p.participant "
+                     "WHERE s.standing = 2 ORDER BY s.day, s.starts_min, p.ref, s.slot, s.placement",
+                     &s, err));
+    bool more;
+    TRY(collect(store, s, &array, limit, read_roll, &more, err));
+    *ret_list = (struct session_list){ .rows = array.rows, .count = array.count, .more = more };
+    return ERR_OK;
+}
+
 static enum err_code no_session(struct error *err)
 {
     return FAIL(err, NOT_FOUND, "find the session: this placement has none then");

@@ -18,6 +18,7 @@
     X(referral_list, struct referral_row)                                                                              \
     X(flag_list_rows, struct flag_state)                                                                               \
     X(attendance_list, struct attendance_row)                                                                          \
+    X(overwrite_list, struct overwrite_row)                                                                            \
     X(log_list, struct log_row)
 
 /* A session with who and where, for the register of a day. */
@@ -52,6 +53,25 @@ struct attendance_row {
     int64_t recorded_at_ms;
     int64_t happened_at_ms; /* OP_TIME_NONE: the same */
     int64_t received_at_ms; /* here */
+};
+
+/* A field's value and the one of another device that took its place, being newer by the logical clock. */
+struct overwrite_row {
+    char id[17]; /* the same wherever the same ops are held */
+    struct row_id subject;
+    const struct kind *kind;
+    const struct field *field;
+    struct op_id old_op;
+    struct op_id new_op;
+    struct value old_value; /* texts are owned by the list */
+    struct value new_value;
+    char old_by[OP_ACTOR_MAX + 1];
+    char new_by[OP_ACTOR_MAX + 1];
+    int64_t old_at_ms; /* recorded */
+    int64_t new_at_ms;
+    uint64_t hlc;
+    char reviewed_by[OP_ACTOR_MAX + 1];
+    int64_t reviewed_at_ms; /* OP_TIME_NONE: not yet */
 };
 
 /* One op as the log has it. */
@@ -104,9 +124,24 @@ MUST_USE enum err_code query_session(struct store *store, const struct row_id *p
 /* Every assertion about a session, oldest first; of all sessions when placement is NULL (for export). */
 MUST_USE enum err_code query_attendance(struct store *store, const struct row_id *placement, int32_t day, int slot,
                                         size_t limit, struct attendance_list *ret_list, struct error *err);
+/* Newest first; with `all` those that somebody has reviewed, too. */
+MUST_USE enum err_code query_overwrites(struct store *store, bool all, size_t limit, struct overwrite_list *ret_list,
+                                        struct error *err);
+/* Marks the one with this id (NULL: every one) as reviewed by the actor: an op, so that the site's other laptops know.
+ * ERR_NOT_FOUND. */
+MUST_USE enum err_code store_overwrites_review(struct store *store, const char *actor, const char *id, int64_t now_ms,
+                                               size_t *ret_reviewed, struct error *err);
+/* Sessions about which two assertions differ and nobody has decided yet, by day. */
+MUST_USE enum err_code query_disputes(struct store *store, size_t limit, struct session_list *ret_list,
+                                      struct error *err);
 /* Newest first; of one subject when subject_len is not 0; only quarantined ones on request. */
 MUST_USE enum err_code query_log(struct store *store, const uint8_t *subject, size_t subject_len, bool quarantined_only,
                                  size_t limit, struct log_list *ret_list, struct error *err);
+
+/* One op by the beginning of its device's id (8 hex digits or more) and its seq, with the incarnation between where
+ * several have one: "d92f25b7/42", "d92f25b7/1/42". Without its body. ERR_INVALID, ERR_NOT_FOUND, ERR_CONFLICT. */
+MUST_USE enum err_code query_log_entry(struct store *store, const char *name, struct log_row *ret_row,
+                                       struct error *err);
 
 /* An entity by its ref ("GDN-P014") or its 32 hex digits; kind KIND_PLACEMENT, KIND_REFERRAL or KIND_PARTICIPANT.
  * ERR_NOT_FOUND; ERR_CONFLICT when two have the ref. */

@@ -138,6 +138,82 @@ enum err_code query_log(struct store *store, const uint8_t *subject, size_t subj
     return ERR_OK;
 }
 
+/* ---- one op by its name ---- */
+
+struct entry_name {
+    char device[2 * DEVICE_ID_BYTES + 2]; /* upper case, with % */
+    int64_t incarnation;                  /* -1: any */
+    int64_t seq;
+};
+
+static bool number_part(const char *text, int64_t max, int64_t *ret_number, const char **ret_end)
+{
+    int64_t number = 0;
+    const char *at = text;
+    for (; *at >= '0' && *at <= '9' && number <= max; at++) {
+        number = 10 * number + (*at - '0');
+    }
+    *ret_number = number;
+    *ret_end = at;
+    return at > text && number <= max;
+}
+
+static bool entry_name_parse(const char *text, struct entry_name *name)
+{
+    size_t digits = strspn(text, "0123456789abcdefABCDEF");
+    const char *end;
+    if (digits < 8 || digits > 2 * (size_t)DEVICE_ID_BYTES || text[digits] != '/') {
+        return false;
+    }
+    for (size_t i = 0; i < digits; i++) {
+        name->device[i] = (char)(text[i] >= 'a' ? text[i] - 'a' + 'A' : text[i]);
+    }
+    memcpy(name->device + digits, "%", 2);
+    name->incarnation = -1;
+    if (!number_part(text + digits + 1, OP_SEQ_MAX, &name->seq, &end)) {
+        return false;
+    }
+    if (*end == '/') {
+        name->incarnation = name->seq;
+        return number_part(end + 1, OP_SEQ_MAX, &name->seq, &end) && *end == '\0';
+    }
+    return *end == '\0';
+}
+
+enum err_code query_log_entry(struct store *store, const char *text, struct log_row *ret_row, struct error *err)
+{
+    struct entry_name name;
+    struct log_collect c = { .store = store, .rows = { .size = sizeof(struct log_row) } };
+    sqlite3_stmt *s;
+    bool more = false;
+    if (!entry_name_parse(text, &name)) {
+        return FAIL(err, INVALID, "find the record: expected its entry as the log shows it, like d92f25b7/42");
+    }
+    TRY(db_statement(&store->db,
+                     LOG_COLUMNS "author w JOIN op o ON o.id = (w.id << 40) + ?3 WHERE hex(w.device) LIKE ?1 "
+                                 "AND (?2 < 0 OR w.incarnation = ?2) ORDER BY o.id",
+                     &s, err));
+    bind_text(s, 1, name.device);
+    bind_int(s, 2, name.incarnation);
+    bind_int(s, 3, name.seq);
+    buf_init(&c.bodies, SIZE_MAX / 2);
+    enum err_code rc = collect_log(&c, s, 1, &more, err);
+    if (rc == ERR_OK && c.rows.count == 0) {
+        rc = FAIL(err, NOT_FOUND, "find the record: the log has no such entry");
+    }
+    if (rc == ERR_OK && more) {
+        rc = FAIL(err, CONFLICT,
+                  "find the record: several entries are named so; give the incarnation too, as DEVICE/INCARNATION/SEQ");
+    }
+    if (rc == ERR_OK) {
+        *ret_row = *(struct log_row *)c.rows.rows;
+        ret_row->body = (struct slice){ 0 };
+    }
+    row_array_fini(&c.rows);
+    buf_fini(&c.bodies);
+    return rc;
+}
+
 /* ---- counts ---- */
 
 enum { COUNT_LONG_MS = 10, COUNT_REST = 50 };

@@ -62,6 +62,11 @@ struct command {
     X(export, "write records to a spreadsheet or JSON")                                                                \
     X(pack, "check a programme pack: the numbers, codes and holidays of a programme")                                  \
     X(log, "the signed log, newest first")                                                                             \
+    X(disputes, "sessions about which two people recorded different things")                                           \
+    X(overwrites, "values that a later change elsewhere took the place of")                                            \
+    X(quarantine, "records that are kept without being used, and why")                                                 \
+    X(erase, "erase what is recorded about a person, a session, or one record")                                        \
+    X(retention, "whose records have been kept long enough, and erasing them")                                         \
     X(evidence, "a pack that proves what was recorded about one session or person")                                    \
     X(bundle, "exchange with the centre by files, where there is no network")                                          \
     X(backup, "write the whole replica to one encrypted file")                                                         \

@@ -68,7 +68,8 @@ struct reply site_call_bytes(struct site *site, const char *method, const char *
                                .stream = site->enrolled ? site->world.stream : NULL,
                                .actor = "tester",
                                .now_ms = site->now_ms,
-                               .today = site->today };
+                               .today = site->today,
+                               .retention_months = 72 };
     struct api_request request = { .method = method,
                                    .path = plain,
                                    .body = body,

@@ -1,0 +1,217 @@
+/* The calls about what is erased, set aside, overwritten and disputed. */
+#include <stdio.h>
+#include <string.h>
+
+#include "tests/unit/agent/site.h"
+
+static struct site site;
+static struct replica other; /* another laptop of the site */
+
+static void start(void)
+{
+    site_start(&site);
+    site_fill(&site);
+    replica_start(&site.world, &other, CERTIFICATE_ROLE_AGENT);
+}
+
+static void stop(void)
+{
+    replica_stop(&other);
+    site_stop(&site);
+}
+
+TestSuite(erasing, .init = start, .fini = stop);
+TestSuite(reviewing, .init = start, .fini = stop);
+
+static void carry(struct replica *from, struct replica *to)
+{
+    struct error err = { 0 };
+    cr_assert_eq(replica_carry(from, 0, SIZE_MAX, to, &err), ERR_OK, "%s", err.message);
+}
+
+#define ERASE(what) "{\"what\": \"" what "\", \"ground\": \"right\", \"by\": \"A. Decider\", \"reason\": \"letter 7\"}"
+
+Test(erasing, a_dry_run_says_what_would_go_and_changes_nothing)
+{
+    struct reply reply = site_call(&site, "POST", "/v1/erase", "{\"what\": \"GDN-001\", \"dry_run\": true}");
+    cr_assert_eq(reply.status, 200, "%s", reply.text);
+    cr_expect_eq(reply_int(&reply, "records"), 2);
+    cr_expect_eq(reply_int(&reply, "counts.participant"), 1);
+    cr_expect_eq(reply_int(&reply, "counts.placement"), 1);
+    cr_expect(json_is_false(reply_at(&reply, "erased")));
+    reply_fini(&reply);
+    reply = site_call(&site, "GET", "/v1/placements", NULL);
+    cr_expect_eq(reply_count(&reply, "placements"), 2);
+    reply_fini(&reply);
+}
+
+Test(erasing, a_person_is_gone_and_the_log_still_verifies)
+{
+    site_judge(&site);
+    struct reply reply = site_call(&site, "POST", "/v1/erase", ERASE("GDN-001"));
+    cr_assert_eq(reply.status, 200, "%s", reply.text);
+    cr_expect(json_is_true(reply_at(&reply, "scrubbed")));
+    reply_fini(&reply);
+    site_judge(&site);
+    reply = site_call(&site, "GET", "/v1/placements", NULL);
+    cr_expect_eq(reply_count(&reply, "placements"), 1);
+    reply_fini(&reply);
+    reply = site_call(&site, "GET", "/v1/flags?all=1", NULL);
+    cr_expect_null(strstr(reply.text, "GDN-001"));
+    cr_expect_null(strstr(reply.text, "GDN-P001"));
+    reply_fini(&reply);
+    site_expect(&site, "POST", "/v1/verify", "{}", 200, NULL);
+    site_expect(&site, "POST", "/v1/erase", ERASE("GDN-001"), 404, "not_found");
+}
+
+Test(erasing, one_entry_of_the_log_is_named_as_the_log_shows_it)
+{
+    struct reply log = site_call(&site, "GET", "/v1/log?limit=1", NULL);
+    char body[300];
+    (void)snprintf(body, sizeof(body),
+                   "{\"what\": \"%.8s/%d\", \"ground\": \"right\", \"by\": \"A. Decider\", \"reason\": \"letter 7\"}",
+                   reply_text(&log, "entries.0.op.device"), (int)reply_int(&log, "entries.0.op.seq"));
+    reply_fini(&log);
+    struct reply reply = site_call(&site, "POST", "/v1/erase", body);
+    cr_assert_eq(reply.status, 200, "%s", reply.text);
+    cr_expect_eq(reply_int(&reply, "records"), 1);
+    reply_fini(&reply);
+    log = site_call(&site, "GET", "/v1/log", NULL);
+    cr_expect_str_eq(reply_text(&log, "entries.0.kind"), "erasure");
+    cr_expect_str_eq(reply_text(&log, "entries.0.fields.reason"), "letter 7");
+    reply_fini(&log);
+}
+
+Test(erasing, wrong_names_and_missing_reasons_are_refused)
+{
+    site_expect(&site, "POST", "/v1/erase", ERASE("GDN-999"), 404, "not_found");
+    site_expect(&site, "POST", "/v1/erase", ERASE("0123/1"), 400, "invalid");
+    site_expect(&site, "POST", "/v1/erase", ERASE("01234567/1"), 404, "not_found");
+    site_expect(&site, "POST", "/v1/erase", "{\"what\": \"GDN-001\"}", 400, "invalid");
+    site_expect(&site, "POST", "/v1/erase",
+                "{\"what\": \"GDN-001\", \"ground\": \"whim\", \"by\": \"A\", \"reason\": \"b\"}", 400, "invalid");
+}
+
+Test(erasing, retention_takes_who_is_due_and_nobody_else)
+{
+    struct store_entry entry;
+    entry_participant(&site.world, &entry, "OLD-1", "Olda Inventedson");
+    replica_write(&site.replica, &entry, site.now_ms);
+    entry_placement(&site.world, &entry, "OLD-P1", "OLD-1", "voluntary", "2019-01-07", "2019-06-28", "Mon 09:00-12:00");
+    replica_write(&site.replica, &entry, site.now_ms);
+    struct reply reply = site_call(&site, "GET", "/v1/retention", NULL);
+    cr_assert_eq(reply.status, 200, "%s", reply.text);
+    cr_assert_eq(reply_count(&reply, "due"), 1);
+    cr_expect_str_eq(reply_text(&reply, "due.0.ref"), "OLD-1");
+    cr_expect_str_eq(reply_text(&reply, "due.0.newest_day"), "2019-06-28");
+    reply_fini(&reply);
+    reply = site_call(&site, "POST", "/v1/retention/run", "{\"by\": \"A. Decider\", \"reason\": \"yearly\"}");
+    cr_assert_eq(reply.status, 200, "%s", reply.text);
+    cr_expect_eq(reply_int(&reply, "people"), 1);
+    cr_expect_eq(reply_int(&reply, "records"), 2);
+    reply_fini(&reply);
+    reply = site_call(&site, "GET", "/v1/retention", NULL);
+    cr_expect_eq(reply_count(&reply, "due"), 0);
+    reply_fini(&reply);
+    reply = site_call(&site, "GET", "/v1/placements", NULL);
+    cr_expect_eq(reply_count(&reply, "placements"), 2);
+    reply_fini(&reply);
+}
+
+Test(reviewing, what_another_laptop_changed_is_listed_until_it_is_reviewed)
+{
+    struct store_entry entry;
+    entry_participant(&site.world, &entry, "GDN-001", "Another Spelling");
+    replica_write(&other, &entry, site.now_ms + 1000);
+    carry(&other, &site.replica);
+    struct reply reply = site_call(&site, "GET", "/v1/overwrites", NULL);
+    cr_assert_eq(reply_count(&reply, "overwrites"), 1, "%s", reply.text);
+    cr_expect_str_eq(reply_text(&reply, "overwrites.0.field"), "name");
+    cr_expect_str_eq(reply_text(&reply, "overwrites.0.new.value"), "Another Spelling");
+    cr_expect_str_eq(reply_text(&reply, "overwrites.0.kind"), "participant");
+    char body[64];
+    (void)snprintf(body, sizeof(body), "{\"id\": \"%s\"}", reply_text(&reply, "overwrites.0.id"));
+    reply_fini(&reply);
+    site_expect(&site, "POST", "/v1/overwrites/review", "{\"id\": \"0000000000000000\"}", 404, "not_found");
+    site_expect(&site, "POST", "/v1/overwrites/review", "{}", 400, "invalid");
+    site_expect(&site, "POST", "/v1/overwrites/review", body, 200, NULL);
+    reply = site_call(&site, "GET", "/v1/overwrites", NULL);
+    cr_expect_eq(reply_count(&reply, "overwrites"), 0);
+    reply_fini(&reply);
+    reply = site_call(&site, "GET", "/v1/overwrites?all=1", NULL);
+    cr_expect_str_eq(reply_text(&reply, "overwrites.0.reviewed_by"), "tester");
+    reply_fini(&reply);
+}
+
+Test(reviewing, the_other_laptop_has_the_same_list_and_sees_the_review)
+{
+    struct store_entry entry;
+    struct error err = { 0 };
+    struct overwrite_list here = { 0 };
+    struct overwrite_list there = { 0 };
+    entry_participant(&site.world, &entry, "GDN-001", "Another Spelling");
+    replica_write(&other, &entry, site.now_ms - 1000);
+    entry_placement(&site.world, &entry, "GDN-P001", "GDN-001", "mandatory", "2026-09-01", "2027-01-29",
+                    "Mon 10:00-12:00");
+    replica_write(&other, &entry, site.now_ms + 1000);
+    carry(&other, &site.replica);
+    carry(&site.replica, &other);
+    cr_assert_eq(query_overwrites(site.replica.store, true, 100, &here, &err), ERR_OK, "%s", err.message);
+    cr_assert_eq(query_overwrites(other.store, true, 100, &there, &err), ERR_OK, "%s", err.message);
+    cr_assert_gt(here.count, 1);
+    cr_assert_eq(here.count, there.count);
+    for (size_t i = 0; i < here.count; i++) {
+        cr_expect_str_eq(here.rows[i].id, there.rows[i].id);
+    }
+    overwrite_list_fini(&here);
+    overwrite_list_fini(&there);
+    site_expect(&site, "POST", "/v1/overwrites/review", "{\"all\": true}", 200, NULL);
+    carry(&site.replica, &other);
+    cr_assert_eq(query_overwrites(other.store, false, 100, &there, &err), ERR_OK, "%s", err.message);
+    cr_expect_eq(there.count, 0);
+    overwrite_list_fini(&there);
+}
+
+Test(reviewing, a_dispute_shows_both_sides_until_a_person_stands_over_them)
+{
+    struct store_entry entry;
+    entry_attendance(&site.world, &entry, "GDN-P001", "2026-11-18", 0, OUTCOME_ATTENDED, 360, NULL);
+    replica_write(&other, &entry, site.now_ms);
+    site_expect(&site, "POST", "/v1/attendance", "{\"session\": \"GDN-P001@2026-11-18\", \"outcome\": \"absent\"}", 200,
+                NULL);
+    carry(&other, &site.replica);
+    struct reply reply = site_call(&site, "GET", "/v1/disputes", NULL);
+    cr_assert_eq(reply_count(&reply, "disputes"), 1, "%s", reply.text);
+    cr_expect_eq(reply_count(&reply, "disputes.0.sides"), 2);
+    cr_expect_str_eq(reply_text(&reply, "disputes.0.session.session"), "GDN-P001@2026-11-18");
+    reply_fini(&reply);
+    site_expect(&site, "POST", "/v1/attendance",
+                "{\"session\": \"GDN-P001@2026-11-18\", \"outcome\": \"attended\", \"note\": \"asked both\"}", 200,
+                NULL);
+    reply = site_call(&site, "GET", "/v1/disputes", NULL);
+    cr_expect_eq(reply_count(&reply, "disputes"), 0);
+    reply_fini(&reply);
+}
+
+Test(reviewing, what_is_set_aside_is_listed_shown_and_judged_again)
+{
+    struct reply reply = site_call(&site, "GET", "/v1/quarantine", NULL);
+    cr_expect_eq(reply_count(&reply, "quarantine"), 0);
+    reply_fini(&reply);
+    struct error err = { 0 };
+    cr_assert_eq(
+        store_mark_refused(site.replica.store, site.replica.identity.incarnation, 1, "the centre says no", &err),
+        ERR_OK, "%s", err.message);
+    reply = site_call(&site, "GET", "/v1/quarantine", NULL);
+    cr_assert_eq(reply_count(&reply, "quarantine"), 1);
+    cr_expect_str_eq(reply_text(&reply, "quarantine.0.quarantine"), "the centre says no");
+    char path[128];
+    (void)snprintf(path, sizeof(path), "/v1/quarantine/%s", reply_text(&reply, "quarantine.0.id"));
+    reply_fini(&reply);
+    site_expect(&site, "GET", path, NULL, 200, NULL);
+    site_expect(&site, "GET", "/v1/quarantine/01234567/9", NULL, 404, "not_found");
+    reply = site_call(&site, "POST", "/v1/quarantine/retry", "{}");
+    cr_expect_eq(reply_int(&reply, "released"), 1);
+    reply_fini(&reply);
+    site_expect(&site, "GET", path, NULL, 404, "not_found");
+}
