@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/file.h"
 #include "store/replica.h"
 #include "world.h"
 
@@ -390,4 +391,65 @@ Test(erase, an_erasure_that_came_before_its_kind_was_known_counts_after_the_upgr
     cr_assert_eq(number(&two, "SELECT count(*) FROM op WHERE quarantine IS NOT NULL"), 0);
     cr_assert_gt(number(&two, "SELECT count(*) FROM erasure"), 0);
     expect_same_tables();
+}
+
+/* ---- the rule, as the document says it: tests/vectors/erasure.py judges the same lines without this code ---- */
+
+static struct op vector_op(const char *hex, uint8_t bytes[OP_HEADER_MAX], struct op_id *supersedes)
+{
+    struct op op;
+    struct error err = { 0 };
+    size_t len = strlen(hex) / 2;
+    cr_assert(len <= OP_HEADER_MAX && hex_decode(hex, bytes, len));
+    cr_assert_eq(op_header_decode(slice_of(bytes, len), &op, supersedes, &err), ERR_OK, "%s", err.message);
+    return op;
+}
+
+static enum record_writer vector_writer(const char *name)
+{
+    return strcmp(name, "centre") == 0 ? WRITER_CENTRE : WRITER_ORGANISATION;
+}
+
+static const char *vector_verdict(char *const words[7])
+{
+    uint8_t headers[2][OP_HEADER_MAX];
+    uint8_t body[512];
+    struct op_id supersedes[2][OP_SUPERSEDES_MAX];
+    struct erasure erasure;
+    struct error err = { 0 };
+    struct op op = vector_op(words[2], headers[0], supersedes[0]);
+    struct op other = vector_op(words[5], headers[1], supersedes[1]);
+    op.body = slice_of(body, strlen(words[3]) / 2);
+    cr_assert(op.body.len <= sizeof(body) && hex_decode(words[3], body, op.body.len));
+    if (record_admit(&op, vector_writer(words[1]), &err) != ERR_OK) {
+        return "refused";
+    }
+    cr_assert_eq(erasure_read(&op, vector_writer(words[1]), &erasure, &err), ERR_OK, "%s", err.message);
+    return erasure_covers(&erasure, &other, vector_writer(words[4])) ? "covered" : "apart";
+}
+
+Test(erasure_rule, judges_the_vectors_as_the_document_says)
+{
+    struct error err = { 0 };
+    struct buf text;
+    char path[512];
+    unsigned lines = 0;
+    char *rest = NULL;
+    cr_assert_not_null(getenv("VECTORS_DIR"), "VECTORS_DIR names tests/vectors");
+    (void)snprintf(path, sizeof(path), "%s/erasure.txt", getenv("VECTORS_DIR"));
+    buf_init(&text, 1024 * 1024);
+    cr_assert_eq(file_read(path, &text, &err), ERR_OK, "%s", err.message);
+    cr_assert_eq(buf_append(&text, "", 1, &err), ERR_OK);
+    for (char *line = strtok_r((char *)text.data, "\n", &rest); line != NULL; line = strtok_r(NULL, "\n", &rest)) {
+        char *words[7];
+        char *word = NULL;
+        for (size_t i = 0; i < ARRAY_LEN(words); i++) {
+            words[i] = strtok_r(i == 0 ? line : NULL, " ", &word);
+            cr_assert_not_null(words[i]);
+        }
+        cr_expect_str_eq(vector_verdict(words), words[6], "%s", words[0]);
+        lines++;
+    }
+    cr_assert_geq(lines, 20);
+    buf_fini(&text);
 }
