@@ -1,8 +1,7 @@
 /*
  * The week of work, by the programs as they are installed: an agent whose centre cannot be reached records attendance
  * one by one through its local API, each durable before it is answered; then the centre is back and takes everything;
- * then a second agent of the same site fetches it; then corrections go the same way, each over a connection made anew,
- * and one record, and nothing.
+ * then a second agent of the same site fetches it; then corrections go the same way, and one record, and nothing.
  *
  *     bench_week BUILD_FOLDER repeated|free [RECORDS]
  *
@@ -165,7 +164,7 @@ static void pull(struct run *run)
 static void correct(struct run *run, size_t from, size_t count)
 {
     struct week week;
-    town_disconnect(&run->town);
+    town_cut(&run->town);
     week_begin(&week, run->style, run->count, clock_today(clock_wall_ms()));
     for (size_t i = 0; i < from + count; i++) {
         char body[BODY_SIZE];
@@ -179,20 +178,6 @@ static void correct(struct run *run, size_t from, size_t count)
     town_connect(&run->town);
 }
 
-static double last_bytes(json_t *status)
-{
-    return (double)(status_number(status, "last_exchange.bytes_sent") +
-                    status_number(status, "last_exchange.bytes_received"));
-}
-
-static void exchange_small(struct run *run, struct agent_program *agent, const char *key, int64_t ops)
-{
-    json_decref(agent_ask(agent, "/v1/sync", "{}"));
-    json_t *status = agent_wait_exchanged(agent, ops);
-    value(run, key, last_bytes(status));
-    json_decref(status);
-}
-
 static double on_the_wire(const struct run *run)
 {
     struct proxy_count count;
@@ -200,27 +185,38 @@ static double on_the_wire(const struct run *run)
     return (double)(count.bytes_up + count.bytes_down);
 }
 
-/* Over the connection that the last exchange left. */
-static void exchange_nothing(struct run *run)
+/* What the first agent sends, over a connection that goes on from an earlier one; the other is not there. */
+static void push_small(struct run *run, const char *key, int64_t ops)
 {
     double before = on_the_wire(run);
     json_decref(agent_ask(&run->one, "/v1/sync", "{}"));
+    json_decref(agent_wait_exchanged(&run->one, ops));
     (void)usleep(QUIET_US);
-    value(run, "idle_exchange_bytes", on_the_wire(run) - before);
+    value(run, key, on_the_wire(run) - before);
+}
+
+/* What the other fetches when it starts, over a connection of its own from the beginning. */
+static void pull_small(struct run *run, const char *key, int64_t ops)
+{
+    double before = on_the_wire(run);
+    (void)agent_start(&run->two);
+    json_decref(agent_wait_exchanged(&run->two, ops));
+    (void)usleep(QUIET_US);
+    value(run, key, on_the_wire(run) - before);
 }
 
 static void corrections(struct run *run)
 {
-    int64_t total = BASE_OPS + (int64_t)run->count;
+    int64_t total = BASE_OPS + (int64_t)run->count + CORRECTIONS;
+    agent_stop(&run->two);
     correct(run, 0, CORRECTIONS);
-    exchange_small(run, &run->one, "corrections_push_bytes", total + CORRECTIONS);
-    exchange_small(run, &run->two, "corrections_pull_bytes", total + CORRECTIONS);
+    push_small(run, "corrections_push_bytes", total);
+    pull_small(run, "corrections_pull_bytes", total);
+    agent_stop(&run->two);
     correct(run, CORRECTIONS, 1);
-    exchange_small(run, &run->one, "one_exchange_bytes", total + CORRECTIONS + 1);
-    json_decref(agent_wait_exchanged(&run->two, total + CORRECTIONS));
-    exchange_small(run, &run->two, "one_pull_bytes", total + CORRECTIONS + 1);
-    (void)usleep(QUIET_US);
-    exchange_nothing(run);
+    push_small(run, "one_exchange_bytes", total + 1);
+    push_small(run, "idle_exchange_bytes", total + 1);
+    pull_small(run, "one_pull_bytes", total + 1);
 }
 
 /* Nothing above counts unless both hold the same and every chain, hash and signature fits. */

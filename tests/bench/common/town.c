@@ -94,12 +94,17 @@ void town_connect(struct town *town)
     town->proxy_port = proxy_port(town->proxy);
 }
 
-void town_disconnect(struct town *town)
+void town_cut(struct town *town)
 {
     if (town->proxy != NULL) {
         proxy_stop(town->proxy);
         town->proxy = NULL;
     }
+}
+
+void town_disconnect(struct town *town)
+{
+    town_cut(town);
     process_stop(&town->centre);
 }
 

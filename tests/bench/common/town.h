@@ -32,6 +32,7 @@ void town_init(struct town *town, const char *bin);
 void town_fini(struct town *town);
 
 void town_connect(struct town *town);    /* the centre and the network are up; the proxy counts from zero */
+void town_cut(struct town *town);        /* the network is gone, the centre is still up */
 void town_disconnect(struct town *town); /* both are gone */
 
 struct agent_program {
