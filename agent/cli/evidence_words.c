@@ -24,7 +24,9 @@ static void say_code(const char *code, char out[WORDS_SIZE])
 
 static void say_label(const char *name, char out[WORDS_SIZE])
 {
-    say_code(name, out);
+    bool starts = strcmp(name, "starts_min") == 0;
+    bool ends = strcmp(name, "ends_min") == 0;
+    say_code(starts ? "from" : ends ? "to" : name, out);
     if (out[0] >= 'a' && out[0] <= 'z') {
         out[0] = (char)(out[0] - 'a' + 'A');
     }
@@ -41,6 +43,13 @@ static void say_instant(const json_t *object, const char *name, char out[WORDS_S
     if (strlen(text) >= 19 && date_parse(date, &day)) {
         (void)snprintf(out, WORDS_SIZE, "%s, %.8s UTC", human_day(day).text, text + 11);
     }
+}
+
+/* "2026-11-19 14:02:33" */
+static void say_stamp(const json_t *object, const char *name, char out[WORDS_SIZE])
+{
+    const char *text = answer_text(object, name);
+    (void)snprintf(out, WORDS_SIZE, "%.10s %.8s", text, strlen(text) >= 19 ? text + 11 : "");
 }
 
 static void say_day(const char *text, char out[WORDS_SIZE])
@@ -382,8 +391,8 @@ static void add_attendance_row(struct document *document, const struct evidence_
     if (session != NULL) {
         say_standing(session, standing);
     }
-    say_instant(record, "recorded_at", recorded);
-    say_instant(record, "received_at", received);
+    say_stamp(record, "recorded_at", recorded);
+    say_stamp(record, "received_at", received);
     say_supersedes(pack, record, place);
     const char *cells[] = {
         number, answer_text(session, "session"), said, answer_text(record, "actor"), recorded, received, place, standing
@@ -395,7 +404,7 @@ static void add_register(struct document *document, const struct evidence_pack *
 {
     static const char *const titles[] = { "No.",      "Session",     "What was recorded",     "By", "Recorded",
                                           "Received", "In place of", "The session stands as", NULL };
-    static const int weights[] = { 5, 15, 24, 9, 13, 13, 8, 13, 0 };
+    static const int weights[] = { 6, 23, 22, 7, 12, 12, 7, 11, 0 };
     bool begun = false;
     for (size_t i = 0; i < pack->record_count; i++) {
         if (is_kind(pack->records[i].json, attendance)) {
