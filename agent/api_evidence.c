@@ -67,17 +67,38 @@ static json_t *authorities_value(struct slice ca)
     return list;
 }
 
-static json_t *about_value(const struct evidence_subject *subject, const char *name, const struct api_call *call,
-                           const struct evidence_about *about, const struct store_identity *identity)
+static json_t *checkpoint_value(const struct store_verified_checkpoint *held, const uint8_t stream[STREAM_ID_BYTES])
 {
-    return json_pack("{s:{s:s,s:s},s:{s:o,s:s,s:o},s:{s:s,s:o,s:o},s:o,s:s,s:o,s:o}", "about", "kind",
+    char origin[TREE_ORIGIN_SIZE];
+    SCOPED(buf_fini) struct buf note;
+    buf_init(&note, CHECKPOINT_NOTE_MAX);
+    if (!held->known) {
+        return json_null();
+    }
+    tree_origin(stream, origin);
+    if (checkpoint_note(&held->checkpoint, origin, held->key, &note, NULL) != ERR_OK) {
+        return NULL;
+    }
+    return json_pack("{s:I,s:o,s:o,s:o,s:o}", "size", (json_int_t)held->checkpoint.size, "note",
+                     json_stringn((const char *)note.data, note.len), "key",
+                     value_base64(slice_of(held->key, CHECKPOINT_KEY_BYTES)), "voucher",
+                     value_base64(slice_of(held->vouch, held->vouch_len)), "certificate",
+                     value_pem(buf_slice(&held->certificate)));
+}
+
+static json_t *about_value(const struct evidence_subject *subject, const char *name, const struct api_call *call,
+                           const struct evidence_about *about, const struct store_identity *identity,
+                           json_t *checkpoint)
+{
+    return json_pack("{s:{s:s,s:s},s:{s:o,s:s,s:o},s:{s:s,s:o,s:o},s:o,s:s,s:o,s:o,s:o}", "about", "kind",
                      subject->session ? "session" : "participant", "name", name, "participant", "id",
                      value_id(subject->participant.bytes, ROW_ID_BYTES), "ref", about->participant_ref, "name",
                      value_text(about->participant_name), "site", "name", identity->site_name, "stream",
                      value_id(identity->stream, STREAM_ID_BYTES), "organisation",
                      value_id(identity->organisation, ORGANISATION_ID_BYTES), "device",
                      value_id(identity->device, DEVICE_ID_BYTES), "made_by", call->world->actor, "made_at",
-                     value_instant(call->world->now_ms), "authorities", authorities_value(buf_slice(&identity->ca)));
+                     value_instant(call->world->now_ms), "authorities", authorities_value(buf_slice(&identity->ca)),
+                     "checkpoint", checkpoint);
 }
 
 enum err_code api_evidence(struct api_call *call, struct error *err)
@@ -90,9 +111,13 @@ enum err_code api_evidence(struct api_call *call, struct error *err)
     struct evidence_about about;
     TRY(subject_read(call->world->store, name, &subject, err));
     TRY(evidence_begin(call->world->store, &subject, &about, err));
+    SCOPED(store_verified_checkpoint_fini) struct store_verified_checkpoint held = { 0 };
     struct store_identity identity;
+    TRY(store_checkpoint_read(call->world->store, &held, err));
     TRY(store_identity_read(call->world->store, &identity, err));
-    enum err_code rc = answer_object(call->answer, about_value(&subject, name, call, &about, &identity), err);
+    enum err_code rc = answer_object(
+        call->answer, about_value(&subject, name, call, &about, &identity, checkpoint_value(&held, identity.stream)),
+        err);
     store_identity_fini(&identity);
     return rc;
 }
@@ -145,6 +170,16 @@ static json_t *session_of(const struct api_call *call, const struct log_row *row
                                                                                                 : json_null();
 }
 
+static json_t *proof_value(const struct evidence_record *record)
+{
+    SCOPED(buf_fini) struct buf bytes;
+    buf_init(&bytes, MERKLE_PROOF_MAX * MERKLE_HASH_BYTES);
+    if (record->position == 0) {
+        return json_null();
+    }
+    return merkle_proof_encode(&record->proof, &bytes, NULL) == ERR_OK ? value_base64(buf_slice(&bytes)) : NULL;
+}
+
 static json_t *record_value_of(const struct api_call *call, const struct evidence_record *record)
 {
     const struct log_row *row = &record->row;
@@ -158,12 +193,13 @@ static json_t *record_value_of(const struct api_call *call, const struct evidenc
                   value_instant(row->happened_at_ms), "received_at", value_instant(row->received_at_ms),
                   "clock_offset_ms", (json_int_t)record->offset_ms, "own", row->own, "acknowledged", row->acknowledged,
                   "erased", erased, "quarantine", value_text(row->quarantine), "fields", log_fields_value(row));
-    json_t *more =
-        json_pack("{s:o,s:o,s:b,s:o,s:o,s:o,s:o,s:o}", "supersedes", supersedes_value(record), "session",
-                  session_of(call, row), "head", record->head, "deemed_received_on", value_day(record->deemed_on),
-                  "header", value_base64(record->header), "body", erased ? json_null() : value_base64(row->body),
-                  "salt", erased ? json_null() : value_base64(slice_of(record->salt, OP_SALT_BYTES)), "signed_seq",
-                  record->signed_seq == 0 ? json_null() : json_integer((json_int_t)record->signed_seq));
+    json_t *more = json_pack(
+        "{s:o,s:o,s:b,s:o,s:o,s:o,s:o,s:o,s:o,s:o}", "supersedes", supersedes_value(record), "session",
+        session_of(call, row), "head", record->head, "deemed_received_on", value_day(record->deemed_on), "header",
+        value_base64(record->header), "body", erased ? json_null() : value_base64(row->body), "salt",
+        erased ? json_null() : value_base64(slice_of(record->salt, OP_SALT_BYTES)), "signed_seq",
+        record->signed_seq == 0 ? json_null() : json_integer((json_int_t)record->signed_seq), "position",
+        record->position == 0 ? json_null() : json_integer((json_int_t)record->position), "proof", proof_value(record));
     if (value == NULL || more == NULL || json_object_update(value, more) != 0) {
         json_decref(value);
         value = NULL;
@@ -177,16 +213,25 @@ enum err_code api_evidence_records(struct api_call *call, struct error *err)
     struct store *store = call->world->store;
     struct evidence_subject subject;
     uint64_t after;
+    uint64_t size;
     size_t limit;
     const char *name = query_text(call, "subject");
     if (name == NULL) {
         return FAIL(err, INVALID, "read argument 'subject': expected a session or a person");
     }
     TRY(argument_big(call, "after", 0, INT64_MAX, &after, err));
+    TRY(argument_big(call, "size", 0, MERKLE_SIZE_MAX, &size, err));
     TRY(query_number(call, "limit", RECORDS_LIMIT, RECORDS_LIMIT_MAX, &limit, err));
     TRY(subject_read(store, name, &subject, err));
     SCOPED(evidence_list_fini) struct evidence_list list = { 0 };
     TRY(evidence_records(store, &subject, (int64_t)after, limit, &list, err));
+    if (size > 0) {
+        enum err_code rc = evidence_prove(store, size, &list, err);
+        if (rc != ERR_OK &&
+            rc != ERR_NOT_FOUND) { /* read again just now: what is not placed yet is not confirmed yet */
+            return rc;
+        }
+    }
     TRY(answer_list_begin(call->answer, NULL, "records", err));
     for (size_t i = 0; i < list.count; i++) {
         TRY(answer_list_row(call->answer, record_value_of(call, &list.records[i]), err));

@@ -15,6 +15,7 @@
 #define STORE_EVIDENCE_H
 
 #include "store/query.h"
+#include "store/tree.h"
 
 #define EVIDENCE_PAGE_BYTES ((size_t)512 * 1024) /* of headers and bodies in one page, about */
 
@@ -52,6 +53,8 @@ struct evidence_record {
     size_t supersedes_count;
     uint64_t signed_seq; /* the first link at or after it that its author signed; 0: none */
     bool head;           /* of an attendance: nobody has superseded it */
+    uint64_t position;   /* in the centre's history, from 1; 0: not proved; of evidence_prove */
+    struct merkle_proof proof;
     int32_t deemed_on; /* of a notice: received, as stated or deemed; ROW_NONE */
 };
 
@@ -66,6 +69,13 @@ void evidence_list_fini(struct evidence_list *list);
 /* Those after `place` (0: from the first), at most `limit` of them and about EVIDENCE_PAGE_BYTES. */
 MUST_USE enum err_code evidence_records(struct store *store, const struct evidence_subject *subject, int64_t place,
                                         size_t limit, struct evidence_list *ret_list, struct error *err);
+
+/*
+ * Fills in positions and proofs in the centre's tree of `size`, which is at most what is held here. Reads every header
+ * once, whatever the number of records. ERR_NOT_FOUND: the order of so many records is not known (any more).
+ */
+MUST_USE enum err_code evidence_prove(struct store *store, uint64_t size, struct evidence_list *list,
+                                      struct error *err);
 
 struct evidence_chain {
     uint8_t before[SHA256_BYTES]; /* the link before the first header */

@@ -157,6 +157,7 @@ Test(evidence, of_a_disputed_session_proves_both_versions_and_names_their_device
     {
         cr_assert(true_at(op, "signed"), "%s", text_at(op, "number"));
         cr_assert(true_at(op, "body_proved"));
+        cr_assert(true_at(op, "confirmed"), "%s is in the history that the centre signed", text_at(op, "number"));
         versions += strcmp(text_at(op, "kind"), "attendance") == 0;
     }
     cr_assert_eq(versions, 2);
@@ -243,6 +244,12 @@ static const struct part {
     { "chain/*/signature", "chain/0001/signature" },
     { "chain/*/*.header", "chain/0001" },
     { "authority/*.pem", "device.pem" },
+    { "ops/*/position", "ops/0001" },
+    { "ops/*/proof", "ops/0001/proof" },
+    { "checkpoint/note", "checkpoint/note" },
+    { "checkpoint/key", "checkpoint/voucher" },
+    { "checkpoint/voucher", "checkpoint/voucher" },
+    { "checkpoint/centre.pem", "checkpoint/centre.pem" },
     { "index.html", NULL },
     { "summary.pdf", NULL },
     { "pack.json", NULL },
