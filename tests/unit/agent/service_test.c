@@ -7,6 +7,7 @@
 
 #include "agent/enrolment.h"
 #include "agent/lockbox.h"
+#include "agent/renewal.h"
 #include "agent/settings_table.h"
 #include "base/clock.h"
 #include "base/file.h"
@@ -36,8 +37,8 @@ static void box_start(struct box *box)
 
 static void box_stop(struct box *box)
 {
-    static const char *const names[] = { "replica.db", "replica.db-wal", "replica.db.keys", "replica.db.keys.prev",
-                                         "replica.db.fresh", "vault.key" };
+    static const char *const names[] = { "replica.db",           "replica.db-wal",   "replica.db.keys",
+                                         "replica.db.keys.prev", "replica.db.fresh", "vault.key" };
     lockbox_close(&box->box);
     cr_assert_eq(uv_loop_close(&box->loop), 0);
     uv_library_shutdown(); /* its thread ends before the leak check */
@@ -312,4 +313,18 @@ Test(settings, of_a_file_are_read_and_checked)
     struct agent_arguments missing = { .config = "/nowhere/holdfast.conf" };
     cr_expect_neq(agent_options_make(&missing, options, NULL), ERR_OK);
     free(options);
+}
+
+/* ---- renewal ---- */
+
+Test(renewal, begins_at_two_thirds_of_a_certificates_life_and_not_for_all_devices_at_once)
+{
+    const int64_t day_ms = INT64_C(86400000);
+    struct certificate certificate = { .not_before_ms = 1000 * day_ms, .not_after_ms = 1360 * day_ms };
+    cr_assert_eq(renewal_due_ms(&certificate), 1240 * day_ms);
+    certificate.device[0] = 0x80;
+    cr_assert_eq(renewal_due_ms(&certificate), 1240 * day_ms + 15 * day_ms / 2);
+    certificate.device[0] = certificate.device[1] = 0xff;
+    cr_assert_lt(renewal_due_ms(&certificate), 1255 * day_ms);
+    cr_assert_gt(renewal_due_ms(&certificate), 1254 * day_ms);
 }
