@@ -4,6 +4,7 @@
  */
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "crypto/identity.h"
 #include "sync/endpoint/core/strangers.h"
@@ -206,4 +207,23 @@ Test(life, somebody_who_tries_codes_is_told_to_wait_and_so_is_a_right_code_from_
     cr_assert(text_holds(later, "error.message", "wait 60 minutes"), "%s", text_at(later, "error.message"));
     record_one(laptop, 2);
     laptop_wait_synchronised(laptop, SYNC_MS); /* who is enrolled is not in the way of it */
+}
+
+Test(life, a_laptop_killed_while_it_renews_goes_on_with_the_old_certificate_or_the_new)
+{
+    const char *first = text_at(laptop_status(laptop), "certificate.valid_until");
+    const useconds_t moments_us[] = { 5000, 40000, 90000, 150000, 250000 };
+    later(300);
+    for (size_t i = 0; i < ARRAY_LEN(moments_us); i++) {
+        record_one(laptop, 20 + (int)i); /* wakes an exchange, after which it renews */
+        (void)usleep(200000 + moments_us[i]);
+        laptop_kill(laptop);
+        laptop_start(laptop);
+    }
+    WAIT_UNTIL(renewed_after(first), SYNC_MS);
+    laptop_wait_synchronised(laptop, SYNC_MS);
+    json_t *log = centre_do(&world.centre, EXIT_DONE, "log", "--kind", "attendance", NULL);
+    cr_assert_eq(json_array_size(json_at(log, "entries")), ARRAY_LEN(moments_us));
+    (void)centre_do(&world.centre, EXIT_DONE, "verify", NULL);
+    (void)laptop_do(laptop, EXIT_DONE, "verify", NULL);
 }
