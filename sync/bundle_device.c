@@ -129,7 +129,8 @@ static enum err_code take_sender(struct device_bundle_in *in, struct error *err)
     struct certificate centre;
     const struct bundle_about *about = &in->reader.about;
     struct slice der = buf_slice(&in->reader.certificate);
-    enum err_code rc = certificate_verify(der, buf_slice(&client->identity->ca), about->made_at_ms, &centre, err);
+    enum err_code rc =
+        certificate_verify(der, authorities_present(buf_slice(&client->identity->ca)), about->made_at_ms, &centre, err);
     if (rc != ERR_OK) {
         return error_wrap(err, rc, "take a bundle: not of this device's centre");
     }
