@@ -61,6 +61,7 @@ static enum err_code keep_question(struct centre_bundle_in *in, const struct exc
     question.segment = (struct slice){ 0 };
     question.certificate_known = false;
     question.freshness = (struct exchange_freshness){ 0 };
+    question.given_count = 0;
     question.wait_s = 0;
     TRY(exchange_request_encode(&question, &bytes, err));
     struct centre_question kept = { .incarnation = request->incarnation, .bytes = buf_slice(&bytes) };
