@@ -150,7 +150,7 @@ struct carried {
     struct exchange_response response;
     struct store_sync before;
     struct store_chain chain;
-    bool believed; /* what it says of own ops */
+    enum client_worth worth;
 };
 
 static enum err_code look(struct client *c, struct carried *carried, struct client_bundle_taken *taken,
@@ -167,7 +167,7 @@ static enum err_code look(struct client *c, struct carried *carried, struct clie
         return FAIL(err, REFUSED, "take a bundle: it is of another site");
     }
     bool old = response->answered_at_ms < bundles.heard_at_ms;
-    carried->believed = known && !old;
+    carried->worth = old ? CLIENT_WORTH_RECORDS : known ? CLIENT_WORTH_ALL : CLIENT_WORTH_PLACES;
     taken->held = old && response->cursor <= carried->before.cursor;
     if (question->cursor > carried->before.cursor) {
         return FAIL(err, REFUSED,
@@ -185,7 +185,7 @@ static enum err_code take(struct client *c, const struct carried *carried, struc
     struct store_sync after;
     TRY(ask_as(c, &carried->question, &carried->response, &carried->chain, err));
     bool recovering = c->recovery.active;
-    enum err_code rc = client_take_carried(c, &carried->response, carried->believed, &verdict);
+    enum err_code rc = client_take_carried(c, &carried->response, carried->worth, &verdict);
     if (rc != ERR_OK) {
         return error_set(err, rc, "%s", verdict.error.message);
     }

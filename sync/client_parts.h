@@ -152,10 +152,13 @@ struct client_verdict client_judge(struct client *client, const struct client_an
 MUST_USE enum err_code client_take(struct client *client, const struct client_answer *answer,
                                    struct client_verdict *verdict);
 
-/* The same for an answer that a bundle carried, to the question in client->sent. One that is not believed says nothing
- * of own ops that counts. */
+/* What in an answer that a bundle carried is to be believed: the records only, since the centre was heard to say more
+ * after it; their places too; or also what it says of the own chain that it is about. */
+enum client_worth { CLIENT_WORTH_RECORDS, CLIENT_WORTH_PLACES, CLIENT_WORTH_ALL };
+
+/* The same for an answer that a bundle carried, to the question in client->sent. */
 MUST_USE enum err_code client_take_carried(struct client *client, const struct exchange_response *response,
-                                           bool believed, struct client_verdict *verdict);
+                                           enum client_worth worth, struct client_verdict *verdict);
 
 /* ---- client_trust.c: who signed the answer ---- */
 

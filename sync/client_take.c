@@ -345,14 +345,17 @@ enum err_code client_take(struct client *c, const struct client_answer *answer, 
     return ERR_OK;
 }
 
-/* What is held already stays as it stands: positions do not go back. */
-static enum err_code pass_over_held(struct client *c, const struct exchange_response *response,
+/* What is held already stays as it stands: positions do not go back. What is old brings records and no more. */
+static enum err_code pass_over_held(struct client *c, const struct exchange_response *response, bool old,
                                     struct store_exchange *exchange, struct error *err)
 {
     struct store_sync sync;
     TRY(store_sync_read(c->store, &sync, err));
-    if (response->cursor <= sync.cursor) {
+    bool held = response->cursor <= sync.cursor;
+    if (held) {
         exchange->run_count = 0;
+    }
+    if (held || old) {
         exchange->placed = false;
         exchange->cursor = sync.cursor;
         exchange->checkpoint = NULL;
@@ -360,7 +363,7 @@ static enum err_code pass_over_held(struct client *c, const struct exchange_resp
     return ERR_OK;
 }
 
-enum err_code client_take_carried(struct client *c, const struct exchange_response *response, bool believed,
+enum err_code client_take_carried(struct client *c, const struct exchange_response *response, enum client_worth worth,
                                   struct client_verdict *verdict)
 {
     struct error *err = &verdict->error;
@@ -370,6 +373,7 @@ enum err_code client_take_carried(struct client *c, const struct exchange_respon
     struct store_exchange exchange = exchange_of(c, response, &in, 0);
     exchange.clock_unmeasured = true;
     exchange.clock_offset_ms = c->clock_offset_ms;
-    TRY(pass_over_held(c, response, &exchange, err));
-    return believed ? take_checked(c, response, &exchange, verdict) : client_apply(c, response, &exchange, err);
+    TRY(pass_over_held(c, response, worth == CLIENT_WORTH_RECORDS, &exchange, err));
+    return worth == CLIENT_WORTH_ALL ? take_checked(c, response, &exchange, verdict)
+                                     : client_apply(c, response, &exchange, err);
 }
