@@ -42,4 +42,24 @@ void store_verified_checkpoint_fini(struct store_verified_checkpoint *checkpoint
 MUST_USE enum err_code store_checkpoint_read(struct store *store, struct store_verified_checkpoint *ret_checkpoint,
                                              struct error *err);
 
+/* ---- proofs ---- */
+
+/*
+ * Of any number of ops towards one checkpoint, the newest: opened, a pass over the log's headers; a proof costs some
+ * hundred of them. Memory: 32 bytes for each 256 records. The log must not change while it is open.
+ * ERR_NOT_FOUND: the centre has signed nothing yet that is all here (or the stream is being read again).
+ */
+struct tree_prover;
+MUST_USE enum err_code tree_prover_open(struct store *store, struct tree_prover **ret_prover, struct error *err);
+void tree_prover_close(struct tree_prover *prover); /* NULL too */
+/* What the proofs lead to; the prover's. */
+const struct store_verified_checkpoint *tree_prover_checkpoint(const struct tree_prover *prover);
+/* *ret_index is the op's position less 1. ERR_NOT_FOUND: the op is not in that tree (yet). */
+MUST_USE enum err_code tree_prove(struct tree_prover *prover, const struct op_id *id, uint64_t *ret_index,
+                                  struct merkle_proof *ret_proof, struct error *err);
+
+/* The root when the stream had `size` ops. ERR_NOT_FOUND: it is not here so far. */
+MUST_USE enum err_code tree_root_at(struct store *store, uint64_t size, struct merkle_hash *ret_root,
+                                    struct error *err);
+
 #endif
