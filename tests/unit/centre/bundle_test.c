@@ -231,6 +231,27 @@ Test(bundle, an_older_answer_is_no_sign_of_a_centre_that_was_put_back)
     buf_fini(&old);
 }
 
+Test(bundle, an_older_answer_to_a_laptop_that_reads_again_brings_records_and_no_places)
+{
+    struct store_sync sync;
+    introduce();
+    laptop_record(&laptops[1], 5);
+    carry_from(&laptops[1]);
+    struct buf old = from_centre(&laptops[0]);
+    laptop_record(&laptops[1], 5);
+    carry_from(&laptops[1]);
+    carry_to(&laptops[0]);
+    cr_assert_eq(store_read_again(laptops[0].store, &world.err), ERR_OK);
+    (void)give_laptop(&laptops[0], &old); /* its head lies before the checkpoint that was verified since */
+    cr_assert_eq(store_sync_read(laptops[0].store, &sync, &world.err), ERR_OK);
+    cr_assert_eq(sync.cursor, 0);
+    carry_from(&laptops[0]);
+    carry_to(&laptops[0]);
+    carry_to(&laptops[1]);
+    expect_everything(10);
+    buf_fini(&old);
+}
+
 Test(bundle, a_network_in_between_changes_nothing)
 {
     introduce();
