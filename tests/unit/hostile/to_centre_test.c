@@ -197,12 +197,12 @@ static const struct row {
 
 static enum err_code send_bytes(uint64_t *ret_held)
 {
-    SCOPED(buf_fini) struct buf answer;
-    buf_init(&answer, EXCHANGE_RESPONSE_MAX);
+    struct buf *answer = &attack.earlier; /* it is borrowed from */
+    buf_clear(answer);
     enum err_code rc = centre_exchange(attack.world.centre, attack.certificate, buf_slice(&attack.bytes),
-                                       attack.world.now_ms, &answer, &attack.world.err);
+                                       attack.world.now_ms, answer, &attack.world.err);
     if (rc == ERR_OK) {
-        cr_assert(exchange_response_decode(buf_slice(&answer), attack.response, NULL) == ERR_OK);
+        cr_assert(exchange_response_decode(buf_slice(answer), attack.response, NULL) == ERR_OK);
         *ret_held = attack.response->acked_seq;
     }
     return rc;
@@ -274,4 +274,113 @@ Test(to_centre, what_breaks_a_guard_rail_is_kept_apart_with_its_reason_and_nothi
     cr_assert_arr_eq(after, before, SHA256_BYTES, "a table changed");
     cr_assert_eq(store_verify(attack.laptop.store, &verified, NULL), ERR_OK);
     cr_assert_eq(verified.quarantined, ARRAY_LEN(rails));
+}
+
+/* ---- what is given back of others: declined with a reason, and nothing of it is kept ---- */
+
+static struct forger author; /* of this site, who does not come itself */
+
+static void given_honest(void)
+{
+    (void)forger_add(&author, KIND_CAPACITY_STATEMENT, 2);
+    forger_segment(&author, buf_slice(&author.certificate), &attack.scratch);
+}
+
+static void given_with_a_forged_signature(void)
+{
+    (void)forger_add(&author, KIND_CAPACITY_STATEMENT, 2);
+    author.signature.bytes[author.signature.len - 1] ^= 1;
+    forger_segment(&author, buf_slice(&author.certificate), &attack.scratch);
+}
+
+static void given_without_certificate(void)
+{
+    (void)forger_add(&author, KIND_CAPACITY_STATEMENT, 1);
+    forger_segment(&author, (struct slice){ 0 }, &attack.scratch);
+}
+
+static void given_of_another_organisation(void)
+{
+    (void)forger_add(&attack.stranger, KIND_CAPACITY_STATEMENT, 1);
+    forger_segment(&attack.stranger, buf_slice(&attack.stranger.certificate), &attack.scratch);
+}
+
+static void given_after_a_gap(void)
+{
+    author.newest.seq += 4;
+    given_honest();
+}
+
+static void given_bomb(void)
+{
+    segment_bomb(author.newest.device, 1, &attack.scratch);
+}
+
+static void given_another_branch_that_nobody_signed(void)
+{
+    author.newest = attack.forger.newest; /* of one whose records are held */
+    author.newest.seq = 0;
+    op_link_first(author.stream, author.newest.device, 1, author.link);
+    (void)forger_add(&author, KIND_ATTENDANCE, 4); /* with another key */
+    forger_segment(&author, buf_slice(&attack.forger.certificate), &attack.scratch);
+}
+
+static void given_another_branch(void)
+{
+    attack.forger.newest.seq = 0;
+    op_link_first(attack.forger.stream, attack.forger.newest.device, 1, attack.forger.link);
+    (void)forger_add(&attack.forger, KIND_ATTENDANCE, 4);
+    forger_segment(&attack.forger, buf_slice(&attack.forger.certificate), &attack.scratch);
+    op_batch_clear(&attack.forger.ops);
+}
+
+static const struct given {
+    const char *name;
+    void (*make)(void);
+    const char *says; /* NULL: taken */
+    size_t incidents;
+} given[] = {
+    { "what is honest", given_honest, NULL, 0 },
+    { "a forged signature", given_with_a_forged_signature, "signature", 1 },
+    { "an author without certificate", given_without_certificate, "certificate is missing", 0 },
+    { "records of another organisation", given_of_another_organisation, "does not belong", 0 },
+    { "a gap", given_after_a_gap, "begin after record 0", 0 },
+    { "a decompression bomb", given_bomb, "more than", 0 },
+    { "another branch that its device did not sign", given_another_branch_that_nobody_signed, "signature", 1 },
+    { "another branch that its device did sign", given_another_branch, "other ones", 1 },
+};
+
+static void check_given(const struct given *row)
+{
+    uint8_t before[SHA256_BYTES];
+    uint8_t after[SHA256_BYTES];
+    uint64_t held = 0;
+    forger_enrol(&attack.world, "garden", &author);
+    row->make();
+    attack.forger.request.given[0] = buf_slice(&attack.scratch);
+    attack.forger.request.given_count = 1;
+    cr_assert(exchange_request_encode(&attack.forger.request, &attack.bytes, NULL) == ERR_OK);
+    centre_log_digest(&attack, before);
+    cr_expect_eq(send_bytes(&held), ERR_OK, "%s: %s", row->name, attack.world.err.message);
+    centre_log_digest(&attack, after);
+    const struct slice *reason = &attack.response->declined[0].reason;
+    cr_expect_eq(attack.response->declined_count, row->says != NULL, "%s", row->name);
+    cr_expect(row->says == NULL || memmem(reason->data, reason->len, row->says, strlen(row->says)) != NULL, "%s: %.*s",
+              row->name, (int)reason->len, (const char *)reason->data);
+    cr_expect_eq(memcmp(after, before, SHA256_BYTES) == 0, row->says != NULL, "%s: what is kept", row->name);
+    cr_expect_eq(world_incidents(&attack.world), row->incidents, "%s", row->name);
+    forger_fini(&author);
+}
+
+Test(to_centre, what_is_given_back_in_bad_faith_is_declined_with_a_reason_and_nothing_of_it_is_kept)
+{
+    for (size_t i = 0; i < ARRAY_LEN(given); i++) {
+        if (i > 0) {
+            begin();
+        }
+        check_given(&given[i]);
+        if (i + 1 < ARRAY_LEN(given)) {
+            end();
+        }
+    }
 }
