@@ -29,6 +29,7 @@ struct client_sent {
         uint64_t seq;            /* the first */
     } given[EXCHANGE_GIVEN_MAX]; /* ops of others, to a centre that has lost them */
     size_t given_count;
+    bool at_end; /* something could be given */
     uint64_t owed_ops;
 };
 

@@ -179,6 +179,7 @@ enum err_code client_request_make(struct client *c, uint32_t wait_s, struct erro
                                     .freshness = freshness_to_tell(c, &sync),
                                     .acked_seq = sync.acked_seq,
                                     .wait_s = wait_s,
+                                    .at_end = c->at_end,
                                     .owed_ops = sync.owed_ops };
     struct client_giving giving = { 0 };
     struct buf segment;

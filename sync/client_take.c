@@ -222,11 +222,13 @@ static enum err_code what_next(struct client *c, const struct exchange_response 
     uint64_t acked_seq;
     TRY(store_sync_read(c->store, &sync, err));
     TRY(store_chain_read(c->store, c->sent.incarnation, &newest_seq, &acked_seq, err));
-    bool owes = c->at_end && sync.owed_ops > 0;
+    /* asked again for only if it may help: it never goes round in circles */
+    bool gives = !c->sent.at_end || c->sent.first_seq > 0 || sync.owed_ops < c->sent.owed_ops;
+    bool owes = c->at_end && sync.owed_ops > 0 && gives;
     bool due =
         sync.pending_ops > 0 || sync.asks || response->more || sync.cursor < response->cursor || owes || went_back;
     bool moved = acked_seq != c->sent.acked_seq || sync.cursor != c->sent.cursor || c->sent.asked ||
-                 sync.owed_ops < c->sent.owed_ops || (owes && c->sent.given_count == 0);
+                 sync.owed_ops < c->sent.owed_ops || owes;
     bool only_new = c->sent.first_seq == 0 && !response->more; /* recorded since the request was made */
     if (due && !moved && !only_new) {
         return FAIL(err, PROTOCOL, "exchange with the centre: it neither takes nor gives records");

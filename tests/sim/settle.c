@@ -200,20 +200,6 @@ static void check_logs(struct world *world)
     }
 }
 
-/*
- * What the centre itself had said, or had from a device that lost it too, went with an older copy of the centre;
- * whoever took it in before still holds it, and nobody gives it back.
- */
-static bool some_lost(const struct world *world, unsigned site)
-{
-    for (size_t i = 0; world->host.put_back && i < world->ledger.count; i++) {
-        if (world->ledger.rows[i].site == site && world->ledger.rows[i].surety == MAYBE) {
-            return true;
-        }
-    }
-    return false;
-}
-
 static void check_views(struct world *world)
 {
     struct views views[AGENTS_MAX];
@@ -222,7 +208,7 @@ static void check_views(struct world *world)
         struct agent *agent = &world->agents[i];
         check_agent(agent, &views[i]);
         const struct views **other = &first[agent->site->number];
-        if (!complete(agent) || agent->marks & MARK_REFUSED || some_lost(world, agent->site->number)) {
+        if (!complete(agent) || agent->marks & MARK_REFUSED) {
             continue;
         }
         if (*other != NULL && memcmp(views[i].tables, (*other)->tables, SHA256_BYTES) != 0) {
