@@ -55,6 +55,8 @@ static const char about_person[] =
                    "UNION SELECT id FROM appointment WHERE participant = ?2 "
                    "UNION SELECT id FROM decision WHERE participant = ?2" OF_SUBJECTS
                    "UNION SELECT a.op FROM attendance a WHERE a.placement IN (SELECT id FROM mine) "
+                   "UNION SELECT x.id FROM op x INDEXED BY op_subject WHERE x.kind <> 5 AND length(x.subject) = 20 "
+                   "AND substr(x.subject, 1, 16) IN (SELECT id FROM mine) "
                    "UNION SELECT x.id FROM op x WHERE x.quarantine IS NOT NULL AND x.kind = 5 "
                    "AND substr(x.subject, 1, 16) IN (SELECT id FROM mine)) ORDER BY o.id LIMIT ?3";
 

@@ -344,3 +344,18 @@ Test(evidence, can_be_checked_with_common_tools_as_its_instructions_say, .timeou
         cr_assert_not(steps_verify(copy), "%s was changed", file);
     }
 }
+
+Test(evidence, of_what_was_erased_proves_that_it_was_recorded_and_names_who_decided)
+{
+    char other[SITE_TEXT_SIZE];
+    session_name("GDN", 2, 9, other);
+    site_attend(office, other, "attended", "words that go");
+    (void)laptop_do(office, EXIT_DONE, "erase", other, "--ground", "retention", "--by", "Invented Trustee", "--reason",
+                    "R-7", "--yes", NULL);
+    sync_now(office);
+    make_pack(office, "GDN-002");
+    json_decref(verify_pack(pack, 0));
+    must_shell(pack, "grep -q 'What was erased' index.html && grep -q 'Invented Trustee' index.html && ! grep -rq "
+                     "'words that go' .");
+    cr_assert(steps_verify(pack));
+}
