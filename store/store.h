@@ -473,8 +473,8 @@ struct store_verified {
     uint64_t set_aside; /* ops in branches that others took the place of */
 };
 
-/* Every header, body hash, link and signature of the log and of branches set aside; SQLite's own integrity check; the
- * tables against a rebuild.
+/* Every header, body hash, link and signature of the log and of branches set aside; the tree of the stream, up to what
+ * the centre signed; SQLite's own integrity check; the tables against a rebuild.
  */
 MUST_USE enum err_code store_verify(struct store *store, struct store_verified *ret_verified, struct error *err);
 

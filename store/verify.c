@@ -405,12 +405,44 @@ static enum err_code count_quarantined(struct store *store, uint64_t *ret_count,
     return ERR_OK;
 }
 
+/* The tree made again from the log: its root at the cursor, and at the size of the centre's newest checkpoint. */
+static enum err_code verify_tree(struct store *store, struct error *err)
+{
+    sqlite3_stmt *s;
+    bool row;
+    struct merkle_range held;
+    struct merkle_hash kept;
+    struct merkle_hash made;
+    TRY(db_statement(&store->db, "SELECT cursor, tree FROM sync_state", &s, err));
+    TRY(db_step(&store->db, s, &row, err));
+    enum err_code rc = merkle_peaks_decode(row ? (uint64_t)column_int(s, 0) : 0,
+                                           row ? column_slice(s, 1) : slice_of("", 0), &held, err);
+    sqlite3_reset(s);
+    TRY(rc);
+    merkle_root(&held, &kept);
+    TRY(tree_root_at(store, held.size, &made, err));
+    if (memcmp(kept.bytes, made.bytes, MERKLE_HASH_BYTES) != 0) {
+        return FAIL(err, HISTORY, "verify the order of the stream: its tree is not the one that was followed");
+    }
+    struct checkpoint checkpoint;
+    bool known;
+    TRY(checkpoint_held(store, &checkpoint, &known, err));
+    if (!known || checkpoint.size > held.size) {
+        return ERR_OK; /* none yet, or the stream is being read again */
+    }
+    TRY(tree_root_at(store, checkpoint.size, &made, err));
+    return memcmp(checkpoint.root.bytes, made.bytes, MERKLE_HASH_BYTES) == 0
+               ? ERR_OK
+               : FAIL(err, HISTORY, "verify the centre's checkpoint: the records are not those that it signed");
+}
+
 enum err_code store_verify(struct store *store, struct store_verified *ret_verified, struct error *err)
 {
     struct store_verified verified = { 0 };
     TRY(verify_pages(store, err));
     TRY(verify_authors(store, &verified, err));
     TRY(verify_branches(store, &verified, err));
+    TRY(verify_tree(store, err));
     TRY(verify_tables(store, err));
     TRY(count_quarantined(store, &verified.quarantined, err));
     *ret_verified = verified;

@@ -135,6 +135,28 @@ Test(tree, a_centre_put_back_and_filled_again_is_caught_and_both_signatures_are_
     laptop_fini(&two);
 }
 
+Test(tree, verify_finds_an_order_that_was_changed)
+{
+    struct laptop one;
+    struct laptop two;
+    struct error err;
+    struct store_verified verified;
+    laptop_enrol(&world, "garden", &one);
+    laptop_enrol(&world, "garden", &two);
+    laptop_record(&one, 3);
+    sync_now(&one);
+    laptop_record(&two, 3);
+    sync_now(&two);
+    cr_assert_eq(store_verify(two.store, &verified, &err), ERR_OK, "%s", err.message);
+    cr_assert_eq(db_exec(&two.store->db,
+                         "UPDATE tree_run SET author = (SELECT max(author) + min(author) FROM tree_run) - author",
+                         &err),
+                 ERR_OK);
+    cr_assert_eq(store_verify(two.store, &verified, &err), ERR_HISTORY);
+    laptop_fini(&one);
+    laptop_fini(&two);
+}
+
 Test(tree, a_history_that_only_grew_is_no_violation)
 {
     struct laptop one;
