@@ -34,7 +34,7 @@ static enum err_code find_client(struct agent *agent, struct client **ret_client
 static enum err_code post_export(struct agent *agent, const struct http_request *request, const json_t *body,
                                  struct error *err)
 {
-    struct client *client;
+    struct client *client = NULL;
     TRY(nothing_in(body, err));
     TRY(find_client(agent, &client, err));
     TRY(bundle_task_begin_out(&agent->bundle, client, err));
@@ -75,7 +75,7 @@ static enum err_code post_export_end(struct agent *agent, const struct http_requ
 static enum err_code post_import(struct agent *agent, const struct http_request *request, const json_t *body,
                                  struct error *err)
 {
-    struct client *client;
+    struct client *client = NULL;
     TRY(nothing_in(body, err));
     TRY(find_client(agent, &client, err));
     TRY(bundle_task_begin_in(&agent->bundle, client, err));
