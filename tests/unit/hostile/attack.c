@@ -128,3 +128,32 @@ void attack_end(struct attack *attack)
     buf_fini(&attack->scratch);
     free(attack->response);
 }
+
+/* ---- an answer that is not as it should be ---- */
+
+void attack_next_answer(struct attack *attack)
+{
+    (void)forger_add(&attack->forger, KIND_CAPACITY_STATEMENT, 2);
+    cr_assert_eq(forger_send(&attack->forger), ERR_OK, "%s", attack->world.err.message);
+}
+
+void answer_refused(struct attack *attack, const struct hostile_answer *row)
+{
+    uint8_t before[SHA256_BYTES];
+    uint8_t after[SHA256_BYTES];
+    struct store_verified verified;
+    laptop_log_digest(attack, before);
+    attack->change = row->change;
+    enum err_code rc = laptop_sync(&attack->laptop);
+    attack->change = NULL;
+    laptop_log_digest(attack, after);
+    cr_expect_eq(rc, row->expected, "%s: %s: %s", row->name, err_code_name(rc), attack->world.err.message);
+    cr_expect_not_null(strstr(attack->world.err.message, row->says), "%s: %s", row->name, attack->world.err.message);
+    cr_expect(strlen(attack->world.err.message) > 10, "%s: no reason", row->name);
+    cr_expect_arr_eq(after, before, SHA256_BYTES, "%s: something was kept", row->name);
+    op_batch_clear(&attack->stranger.ops);
+    cr_expect_eq(laptop_sync(&attack->laptop), ERR_OK, "%s: it does not go on: %s", row->name,
+                 attack->world.err.message);
+    cr_expect_eq(store_verify(attack->laptop.store, &verified, NULL), ERR_OK);
+    cr_expect_eq(verified.ops, 8, "%s: %llu", row->name, (unsigned long long)verified.ops);
+}

@@ -28,6 +28,20 @@ void attack_end(struct attack *attack);
 void centre_log_digest(struct attack *attack, uint8_t out[SHA256_BYTES]);
 void laptop_log_digest(struct attack *attack, uint8_t out[SHA256_BYTES]);
 
+/* ---- hostile answers ---- */
+
+struct hostile_answer {
+    const char *name;
+    void (*change)(struct attack *attack);
+    enum err_code expected;
+    const char *says;
+};
+
+/* What the next answer would bring to the laptop: two honest records of another device. */
+void attack_next_answer(struct attack *attack);
+/* The answer is refused with its reason, nothing of it is kept, and the honest one after it brings everything. */
+void answer_refused(struct attack *attack, const struct hostile_answer *row);
+
 /* ---- bytes that are not what they seem: bytes.c ---- */
 
 /* Maps and arrays in each other, under a member that no version knows. */
