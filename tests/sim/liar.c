@@ -2,8 +2,8 @@
  * A centre that does not say what it holds: the honest answer is made first, then changed on its way out.
  *
  * Whatever it says, nothing may be taken in that nobody signed, nothing of its own may be lost to an agent, and once
- * the centre is honest again all must be well, but where records of others were kept from an agent (MARK_WITHHELD):
- * today an agent finds that out when the next record of that author comes, or never.
+ * the centre is honest again all must be well, also where records of others were kept from an agent: what it was given
+ * is not what the centre signs.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -59,7 +59,6 @@ static void lie_withhold(struct lie *lie)
         response->segment_count--;
         memmove(&response->segments[at], &response->segments[at + 1],
                 (response->segment_count - at) * sizeof(response->segments[0]));
-        lie->agent->marks |= MARK_WITHHELD;
     }
 }
 
@@ -173,7 +172,6 @@ static void lie_cursor(struct lie *lie)
     if (chance_percent(&lie->world->chance, 50)) {
         response->cursor += by;
         response->head = response->head > response->cursor ? response->head : response->cursor;
-        lie->agent->marks |= MARK_WITHHELD;
     } else {
         response->cursor -= by < response->cursor ? by : response->cursor;
     }

@@ -162,15 +162,6 @@ static void check_agent(struct agent *agent, struct views *views)
     }
 }
 
-/*
- * It has to have everything that was said at its site, unless the centre kept records of others from it: today it finds
- * that out with the next record of that author, or never.
- */
-static bool complete(struct agent *agent)
-{
-    return (agent->marks & MARK_WITHHELD) == 0 && !between_histories(agent);
-}
-
 static void check_logs(struct world *world)
 {
     for (size_t i = 0; i < world->ledger.count; i++) {
@@ -184,7 +175,7 @@ static void check_logs(struct world *world)
         (void)snprintf(who, sizeof(who), "agent %u", agent->number);
         struct checked checked = { .site = agent->site->number,
                                    .author = agent->number,
-                                   .complete = complete(agent),
+                                   .complete = !between_histories(agent),
                                    .refused = (agent->marks & MARK_REFUSED) != 0,
                                    .who = who };
         held_by_agent(agent, &list);
@@ -208,7 +199,7 @@ static void check_views(struct world *world)
         struct agent *agent = &world->agents[i];
         check_agent(agent, &views[i]);
         const struct views **other = &first[agent->site->number];
-        if (!complete(agent) || agent->marks & MARK_REFUSED) {
+        if (between_histories(agent) || agent->marks & MARK_REFUSED) {
             continue;
         }
         if (*other != NULL && memcmp(views[i].tables, (*other)->tables, SHA256_BYTES) != 0) {

@@ -34,9 +34,8 @@ enum { SITES = 2, AGENTS_MAX = 7, REPLAYS = 8, LATEST_MESSAGES_MAX = 64 };
 /* What was done to a machine, and what may therefore be found in the end. */
 enum mark {
     MARK_PUT_BACK = 1, /* an older copy of it was put back, or it was cloned */
-    MARK_WITHHELD = 2, /* the centre kept records of others from it, or told it wrong positions */
-    MARK_LIED_TO = 4,  /* the centre gave it an answer of another time or for another agent */
-    MARK_REFUSED = 8,  /* the centre refused a good record of it */
+    MARK_LIED_TO = 2,  /* the centre gave it an answer of another time or for another agent */
+    MARK_REFUSED = 4,  /* the centre refused a good record of it */
 };
 
 /* How good a machine's line is: percentages, of each exchange. */
