@@ -334,11 +334,18 @@ struct centre_verified {
     uint64_t incidents;
 };
 
+/* Told of each site that fits, with the tree that its log makes. */
+struct centre_verify_told {
+    enum err_code (*site)(void *context, const struct centre_site *site, const struct merkle_range *tree,
+                          struct error *err);
+    void *context;
+};
+
 /*
- * Every header, body hash, link, signature and certificate of every site, and SQLite's own check of the file.
- * ERR_HISTORY or ERR_DAMAGED names the first that does not fit.
+ * Every header, body hash, link, signature and certificate of every site, the tree over its log, and SQLite's own check
+ * of the file. ERR_HISTORY or ERR_DAMAGED names the first that does not fit. `told` may be NULL.
  */
-MUST_USE enum err_code centre_verify(struct centre_store *store, struct slice ca, struct centre_verified *ret_verified,
-                                     struct error *err);
+MUST_USE enum err_code centre_verify(struct centre_store *store, struct slice ca, const struct centre_verify_told *told,
+                                     struct centre_verified *ret_verified, struct error *err);
 
 #endif

@@ -1,5 +1,6 @@
 /*
- * The proof that nothing was altered: every author's chain from its first record to its newest signed link.
+ * The proof that nothing was altered: every author's chain from its first record to its newest signed link, and the
+ * tree over all of them in the order of their positions, which no chain tells.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -24,7 +25,7 @@ struct verifying {
     struct slice ca;
     struct chain *chains;
     size_t chain_count;
-    uint64_t positions; /* rows of the site met */
+    struct merkle_range tree; /* of the rows of the site met */
     struct centre_verified *verified;
     struct error *err;
 };
@@ -154,10 +155,11 @@ static enum err_code check_op(struct verifying *v, sqlite3_stmt *s)
     struct op_id supersedes[OP_SUPERSEDES_MAX];
     bool salted;
     uint8_t hash[SHA256_BYTES];
+    struct merkle_hash leaf;
     struct chain *chain = chain_of(v, column_int(s, 1));
-    if (chain == NULL || op_row_position(column_int(s, 0)) != ++v->positions) {
+    if (chain == NULL || op_row_position(column_int(s, 0)) != v->tree.size + 1) {
         return FAIL(v->err, HISTORY, "verify '%s': position %llu is missing or nobody's", v->site->name,
-                    (unsigned long long)v->positions);
+                    (unsigned long long)v->tree.size + 1);
     }
     TRY(op_read(s, &op, supersedes, &salted, v->err));
     if (memcmp(op.stream, v->site->stream, STREAM_ID_BYTES) != 0 ||
@@ -175,6 +177,8 @@ static enum err_code check_op(struct verifying *v, sqlite3_stmt *s)
         }
     }
     op_link_next(chain->link, column_slice(s, 3), chain->link);
+    merkle_leaf(column_slice(s, 3), &leaf);
+    TRY(merkle_append(&v->tree, &leaf, NULL, NULL, v->err));
     chain->seq = op.id.seq;
     v->verified->ops++;
     v->verified->quarantined += sqlite3_column_type(s, 6) != SQLITE_NULL;
@@ -196,10 +200,30 @@ static enum err_code check_ends(struct verifying *v)
         }
         v->verified->signed_ops += chain->signed_seq;
     }
-    return v->positions == v->site->head
+    return v->tree.size == v->site->head
                ? ERR_OK
                : FAIL(v->err, HISTORY, "verify '%s': it ends at position %llu, not at %llu", v->site->name,
-                      (unsigned long long)v->positions, (unsigned long long)v->site->head);
+                      (unsigned long long)v->tree.size, (unsigned long long)v->site->head);
+}
+
+/* Is the tree that checkpoints are signed over the log's? */
+static enum err_code check_tree(struct verifying *v)
+{
+    struct merkle_range kept;
+    struct merkle_hash roots[2];
+    enum err_code rc = centre_tree(v->store, v->site, &kept, v->err);
+    if (rc != ERR_OK) {
+        return error_wrap(v->err, rc, "verify '%s': read its tree", v->site->name);
+    }
+    merkle_root(&v->tree, &roots[0]);
+    merkle_root(&kept, &roots[1]);
+    if (kept.size != v->tree.size || memcmp(&roots[0], &roots[1], sizeof(roots[0])) != 0) {
+        return FAIL(v->err, HISTORY,
+                    "verify '%s': its tree is not that of its log: records were put in another order, or some were "
+                    "taken away",
+                    v->site->name);
+    }
+    return ERR_OK;
 }
 
 static enum err_code check_ops(struct verifying *v)
@@ -228,6 +252,7 @@ static enum err_code verify_site(struct verifying *v)
     enum err_code rc = load_chains(v);
     rc = rc != ERR_OK ? rc : check_ops(v);
     rc = rc != ERR_OK ? rc : check_ends(v);
+    rc = rc != ERR_OK ? rc : check_tree(v);
     free(v->chains);
     return rc;
 }
@@ -254,8 +279,8 @@ static enum err_code count_incidents(struct centre_store *store, uint64_t *ret_c
     return ERR_OK;
 }
 
-enum err_code centre_verify(struct centre_store *store, struct slice ca, struct centre_verified *ret_verified,
-                            struct error *err)
+enum err_code centre_verify(struct centre_store *store, struct slice ca, const struct centre_verify_told *told,
+                            struct centre_verified *ret_verified, struct error *err)
 {
     struct centre_verified verified = { 0 };
     struct centre_site *sites = NULL;
@@ -267,6 +292,9 @@ enum err_code centre_verify(struct centre_store *store, struct slice ca, struct 
     for (size_t i = 0; rc == ERR_OK && i < count; i++) {
         struct verifying v = { .store = store, .site = &sites[i], .ca = ca, .verified = &verified, .err = err };
         rc = verify_site(&v);
+        if (rc == ERR_OK && told != NULL) {
+            rc = told->site(told->context, &sites[i], &v.tree, err);
+        }
     }
     verified.sites = count;
     free(sites);

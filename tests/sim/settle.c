@@ -217,7 +217,7 @@ static void check_centre(struct world *world)
     struct centre *centre = world->host.centre;
     struct centre_verified verified;
     struct error err = { 0 };
-    if (centre_verify(centre->store, centre_authority_certificate(centre), &verified, &err) != ERR_OK) {
+    if (centre_verify(centre->store, centre_authority_certificate(centre), NULL, &verified, &err) != ERR_OK) {
         sim_fail("the centre does not verify: %s", err.message);
     }
     if (world->forger->forked && verified.incidents == 0 && !world->host.put_back) {

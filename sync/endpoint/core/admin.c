@@ -69,6 +69,7 @@ static const struct operation operations[] = {
     { "quarantine", admin_quarantine, { TEXT("site", false), TEXT("id", false) } },
     { "incidents", admin_incidents, { { 0 } } },
     { "verify", admin_verify, { { 0 } } },
+    { "checkpoint", admin_checkpoint, { SITE } },
 };
 
 const char *centre_admin_name(size_t index)

@@ -75,5 +75,6 @@ enum err_code admin_erase(struct admin_call *call);
 enum err_code admin_quarantine(struct admin_call *call);
 enum err_code admin_incidents(struct admin_call *call);
 enum err_code admin_verify(struct admin_call *call);
+enum err_code admin_checkpoint(struct admin_call *call);
 
 #endif

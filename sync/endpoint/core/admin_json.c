@@ -13,10 +13,12 @@ json_t *json_instant(int64_t at_ms)
     return json_string(text);
 }
 
+_Static_assert(OP_SUBJECT_MAX <= SHA256_BYTES, "a subject is written, too");
+
 json_t *json_hex(const uint8_t *data, size_t len)
 {
-    char text[2 * OP_SUBJECT_MAX + 1];
-    CHECK(len <= OP_SUBJECT_MAX);
+    char text[2 * SHA256_BYTES + 1];
+    CHECK(len <= SHA256_BYTES);
     hex_encode(data, len, text);
     return json_string(text);
 }

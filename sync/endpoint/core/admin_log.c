@@ -1,5 +1,5 @@
 /*
- * Looking: the log decoded, incidents, and the proof.
+ * Looking: the log decoded, incidents, the proof, and the checkpoint that others compare.
  */
 #include <string.h>
 
@@ -105,15 +105,64 @@ enum err_code admin_incidents(struct admin_call *call)
     return admin_answer(call, json_pack("{s:o}", "incidents", list));
 }
 
+static enum err_code add_tree(void *context, const struct centre_site *site, const struct merkle_range *tree,
+                              struct error *err)
+{
+    json_t *list = context;
+    struct merkle_hash root;
+    merkle_root(tree, &root);
+    json_t *row = json_pack("{s:o, s:I, s:o}", "site", json_site(site), "size", (json_int_t)tree->size, "root",
+                            json_hex(root.bytes, sizeof(root.bytes)));
+    return json_array_append_new(list, row) == 0 ? ERR_OK : FAIL(err, NO_MEMORY, "list the trees");
+}
+
 enum err_code admin_verify(struct admin_call *call)
 {
     struct centre_verified v;
     SCOPED(buf_fini) struct buf authorities;
     buf_init(&authorities, AUTHORITIES_DER_MAX);
     TRY(centre_all_authorities(call->centre, &authorities, call->err));
-    TRY(centre_verify(call->centre->store, buf_slice(&authorities), &v, call->err));
-    return admin_answer(call, json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:I}", "sites", (json_int_t)v.sites, "authors",
-                                        (json_int_t)v.authors, "ops", (json_int_t)v.ops, "signatures",
-                                        (json_int_t)v.signatures, "signed_ops", (json_int_t)v.signed_ops, "quarantined",
-                                        (json_int_t)v.quarantined, "incidents", (json_int_t)v.incidents));
+    json_t *trees = json_array();
+    struct centre_verify_told told = { .site = add_tree, .context = trees };
+    enum err_code rc = centre_verify(call->centre->store, buf_slice(&authorities), &told, &v, call->err);
+    if (rc != ERR_OK) {
+        json_decref(trees);
+        return rc;
+    }
+    return admin_answer(call,
+                        json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:o}", "sites", (json_int_t)v.sites, "authors",
+                                  (json_int_t)v.authors, "ops", (json_int_t)v.ops, "signatures",
+                                  (json_int_t)v.signatures, "signed_ops", (json_int_t)v.signed_ops, "quarantined",
+                                  (json_int_t)v.quarantined, "incidents", (json_int_t)v.incidents, "trees", trees));
+}
+
+/* ---- the checkpoint ---- */
+
+static enum err_code json_checkpoint(struct admin_call *call, const struct centre_site *site,
+                                     const struct checkpoint *checkpoint)
+{
+    const uint8_t *key = call->centre->vouched_key;
+    char origin[TREE_ORIGIN_SIZE];
+    SCOPED(buf_fini) struct buf note;
+    SCOPED(buf_fini) struct buf verifier_key;
+    buf_init(&note, CHECKPOINT_NOTE_MAX);
+    buf_init(&verifier_key, CHECKPOINT_NOTE_MAX);
+    tree_origin(site->stream, origin);
+    TRY(checkpoint_note(checkpoint, origin, key, &note, call->err));
+    TRY(checkpoint_verifier_key(origin, key, &verifier_key, call->err));
+    return admin_answer(call, json_pack("{s:o, s:I, s:o, s:s%, s:s%}", "site", json_site(site), "size",
+                                        (json_int_t)checkpoint->size, "root",
+                                        json_hex(checkpoint->root.bytes, MERKLE_HASH_BYTES), "note", note.data,
+                                        note.len, "verifier_key", verifier_key.data, verifier_key.len));
+}
+
+enum err_code admin_checkpoint(struct admin_call *call)
+{
+    struct centre_site site;
+    struct merkle_range tree;
+    struct checkpoint checkpoint;
+    TRY(argument_site(call, &site));
+    TRY(centre_tree(call->centre->store, &site, &tree, call->err));
+    TRY(checkpoint_of_tree(call->centre, &site, &tree, &checkpoint, call->err));
+    return json_checkpoint(call, &site, &checkpoint);
 }

@@ -151,8 +151,23 @@ static void print_verified(const json_t *answer)
                                            { "records under a checked signature", "signed_ops" },
                                            { "quarantined", "quarantined" },
                                            { "incidents", "incidents" } };
-    (void)printf("every chain, signature and content fits\n");
+    static const struct column columns[] = {
+        { "SITE", "site.name" }, { "ORGANISATION", "site.organisation" }, { "SIZE", "size" }, { "ROOT", "root" }
+    };
+    (void)printf("every chain, signature, content and tree fits\n");
     print_pairs(answer, pairs, ARRAY_LEN(pairs));
+    (void)putchar('\n');
+    print_table(json_object_get(answer, "trees"), columns, ARRAY_LEN(columns), "no sites");
+}
+
+/* The note alone on standard output, so that it can go to a file that tools read. */
+static void print_checkpoint(const json_t *answer)
+{
+    const char *note = json_string_value(json_object_get(answer, "note"));
+    SCOPED(scoped_free) char *key = value_text(answer, "verifier_key");
+    (void)fputs(note != NULL ? note : "", stdout);
+    (void)fflush(stdout);
+    (void)fprintf(stderr, "verifier key: %s\n", key != NULL ? key : "?");
 }
 
 #define SITE                                                                                                           \
@@ -299,7 +314,14 @@ const struct command commands[] = {
       print_quarantine,
       { { "site", "SITE", "site", OPTION_TEXT, false, "Only of this site" } } },
     { "incidents", "incidents", "List what did not fit what the centre holds", NULL, NULL, print_incidents, { { 0 } } },
-    { "verify", "verify", "Check every chain, signature and content", NULL, NULL, print_verified, { { 0 } } },
+    { "verify", "verify", "Check every chain, signature, content and tree", NULL, NULL, print_verified, { { 0 } } },
+    { "checkpoint",
+      "checkpoint",
+      "Print the signed head of a site's history, to publish and compare",
+      "site",
+      "SITE",
+      print_checkpoint,
+      { { 0 } } },
 };
 
 const size_t command_count = ARRAY_LEN(commands);

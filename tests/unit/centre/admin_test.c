@@ -37,6 +37,8 @@ Test(admin, refuses_arguments_that_the_operation_does_not_have)
     cr_assert_eq(ask("organisation-add", "{\"name\": \"x\", \"more\": 1}"), ERR_INVALID);
     cr_assert_eq(ask("organisation-add", "[]"), ERR_INVALID);
     cr_assert_eq(ask("sites", "{\"name\": \"x\"}"), ERR_INVALID);
+    cr_assert_eq(ask("checkpoint", "{}"), ERR_INVALID);
+    cr_assert_eq(ask("checkpoint", "{\"site\": \"nowhere\"}"), ERR_NOT_FOUND);
     cr_assert_eq(ask("no-such-thing", "{}"), ERR_NOT_FOUND);
     cr_assert_eq(ask("organisation-add", "{\"name\": \"a\\u0007b\"}"), ERR_INVALID);
 }

@@ -109,8 +109,9 @@ Test(hostile, a_device_cannot_fill_the_operators_list_of_incidents)
         forger.signature.bytes[forger.signature.len - 1] ^= 1;
         cr_assert_eq(forger_send(&forger), ERR_HISTORY);
     }
-    cr_assert_eq(centre_verify(world.centre->store, centre_authority_certificate(world.centre), &verified, &world.err),
-                 ERR_OK);
+    cr_assert_eq(
+        centre_verify(world.centre->store, centre_authority_certificate(world.centre), NULL, &verified, &world.err),
+        ERR_OK);
     cr_assert_eq(verified.incidents, CENTRE_INCIDENTS_MAX);
 }
 
@@ -276,8 +277,8 @@ Test(hostile, a_device_that_never_enrolled_is_told_so)
     struct certificate certificate;
     cr_assert(certificate_parse(buf_slice(&forger.certificate), &certificate, NULL) == ERR_OK);
     cr_assert(device_key_generate(&forger.key, NULL) == ERR_OK);
-    cr_assert_eq(send_with_certificate_of(world.centre->authorities.present, CERTIFICATE_ROLE_AGENT, certificate.organisation,
-                                          certificate.streams[0]),
+    cr_assert_eq(send_with_certificate_of(world.centre->authorities.present, CERTIFICATE_ROLE_AGENT,
+                                          certificate.organisation, certificate.streams[0]),
                  ERR_NOT_ENROLLED);
     device_key_free(forger.key);
     forger.key = own;

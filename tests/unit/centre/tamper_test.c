@@ -110,6 +110,56 @@ TAMPERED(another_certificate,
          "UPDATE author SET certificate = (SELECT value FROM material WHERE name = 'signing-certificate')")
 TAMPERED(another_writer, "UPDATE author SET writer = 2")
 
+/* ---- what fits every chain and not the tree ---- */
+
+/* A second device, whose three records stand at the positions 306 to 308. */
+static void second_device(void)
+{
+    struct forger other;
+    forger_enrol(&world, "garden", &other);
+    (void)forger_add(&other, KIND_CAPACITY_STATEMENT, 3);
+    cr_assert_eq(forger_send(&other), ERR_OK, "%s", world.err.message);
+    forger_fini(&other);
+    world_verify(&world);
+}
+
+static void expect_tree_named(const char *sql)
+{
+    expect_found(sql);
+    cr_assert_not_null(strstr(world.err.message, "'garden': "), "%s", world.err.message);
+    cr_assert_not_null(strstr(world.err.message, "its tree"), "%s", world.err.message);
+}
+
+#define POSITION "(id & 1099511627775)"
+
+Test(tamper, verify_names_the_site_whose_records_of_two_devices_changed_places)
+{
+    second_device();
+    expect_tree_named("UPDATE op SET id = id + 100000 WHERE " POSITION " = 305; "
+                      "UPDATE op SET id = id - 1 WHERE " POSITION " = 306; "
+                      "UPDATE op SET id = id - 99999 WHERE " POSITION " = 100305");
+}
+
+Test(tamper, verify_names_the_site_that_lost_a_device_with_all_that_it_wrote)
+{
+    second_device();
+    expect_tree_named("DELETE FROM signed_link WHERE author = (SELECT max(id) FROM author); "
+                      "DELETE FROM salt_seed WHERE author = (SELECT max(id) FROM author); "
+                      "DELETE FROM op WHERE author = (SELECT max(id) FROM author); "
+                      "DELETE FROM author WHERE id = (SELECT max(id) FROM author); "
+                      "UPDATE site SET head = 305 WHERE head = 308");
+}
+
+Test(tamper, verify_names_the_site_whose_tree_was_changed)
+{
+    expect_tree_named("UPDATE site SET tree = zeroblob(length(tree)) WHERE head > 0");
+}
+
+Test(tamper, verify_names_the_site_whose_tree_was_cut)
+{
+    expect_tree_named("UPDATE site SET tree = x'00' WHERE head > 0");
+}
+
 /* ---- what can be called without the wire ---- */
 
 static enum err_code append(const struct store_run *run)

@@ -69,6 +69,64 @@ static void prove_all(struct laptop *laptop, const struct laptop *of, uint64_t c
     tree_prover_close(prover);
 }
 
+/* Of the array `rows`, the one about the site of this name. */
+static const json_t *row_of_site(const json_t *rows, const char *name)
+{
+    size_t i;
+    json_t *row;
+    json_array_foreach((json_t *)(uintptr_t)rows, i, row)
+    {
+        if (strcmp(json_string_value(json_object_get(json_object_get(row, "site"), "name")), name) == 0) {
+            return row;
+        }
+    }
+    return NULL;
+}
+
+Test(tree, the_operator_publishes_the_checkpoint_that_a_device_verified)
+{
+    struct laptop laptop;
+    struct error err;
+    struct store_verified_checkpoint held = { 0 };
+    struct checkpoint published;
+    char origin[TREE_ORIGIN_SIZE];
+    char root[2 * MERKLE_HASH_BYTES + 1];
+    struct buf verifier_key;
+    buf_init(&verifier_key, 1024);
+    laptop_enrol(&world, "garden", &laptop);
+    laptop_record(&laptop, 37);
+    sync_now(&laptop);
+    cr_assert_eq(store_checkpoint_read(laptop.store, &held, &err), ERR_OK, "%s", err.message);
+    cr_assert(held.known);
+    tree_origin(laptop.identity.stream, origin);
+    hex_encode(held.checkpoint.root.bytes, MERKLE_HASH_BYTES, root);
+    cr_assert_eq(checkpoint_verifier_key(origin, held.key, &verifier_key, &err), ERR_OK);
+    cr_assert_eq(buf_append(&verifier_key, "", 1, &err), ERR_OK);
+
+    json_t *answer = world_admin(&world, "checkpoint", json_pack("{s:s}", "site", "garden"));
+
+    const char *note = json_string_value(json_object_get(answer, "note"));
+    cr_assert_eq(checkpoint_note_read(slice_of_text(note), origin, held.key, &published, &err), ERR_OK, "%s",
+                 err.message);
+    cr_assert_eq(published.size, held.checkpoint.size);
+    cr_assert_arr_eq(published.root.bytes, held.checkpoint.root.bytes, MERKLE_HASH_BYTES);
+    cr_assert_str_eq(json_string_value(json_object_get(answer, "root")), root);
+    cr_assert_eq((uint64_t)json_integer_value(json_object_get(answer, "size")), held.checkpoint.size);
+    cr_assert_str_eq(json_string_value(json_object_get(answer, "verifier_key")), (const char *)verifier_key.data);
+    json_decref(answer);
+
+    answer = world_admin(&world, "verify", NULL);
+    const json_t *row = row_of_site(json_object_get(answer, "trees"), "garden");
+    cr_assert_str_eq(json_string_value(json_object_get(row, "root")), root);
+    cr_assert_eq((uint64_t)json_integer_value(json_object_get(row, "size")), held.checkpoint.size);
+    row = row_of_site(json_object_get(answer, "trees"), "shop");
+    cr_assert_eq(json_integer_value(json_object_get(row, "size")), 0);
+    json_decref(answer);
+    buf_fini(&verifier_key);
+    store_verified_checkpoint_fini(&held);
+    laptop_fini(&laptop);
+}
+
 Test(tree, every_op_of_every_device_is_proved_from_any_device)
 {
     struct laptop one;
