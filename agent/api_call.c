@@ -398,3 +398,19 @@ json_t *value_op(const struct op_id *op)
     return json_pack("{s:o,s:I,s:I}", "device", value_id(op->device, DEVICE_ID_BYTES), "incarnation",
                      (json_int_t)op->incarnation, "seq", (json_int_t)op->seq);
 }
+
+json_t *value_base64(struct slice bytes)
+{
+    SCOPED(buf_fini) struct buf text;
+    buf_init(&text, 2 * bytes.len + 4);
+    return base64_encode(bytes, &text, NULL) == ERR_OK
+               ? json_stringn(text.len > 0 ? (const char *)text.data : "", text.len)
+               : NULL;
+}
+
+json_t *value_pem(struct slice der)
+{
+    SCOPED(buf_fini) struct buf text;
+    buf_init(&text, 2 * der.len + 128);
+    return certificate_to_pem(der, &text, NULL) == ERR_OK ? json_stringn((const char *)text.data, text.len) : NULL;
+}

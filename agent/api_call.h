@@ -79,5 +79,7 @@ json_t *value_time(int minutes);
 json_t *value_instant(int64_t at_ms);
 json_t *value_int(int number);
 json_t *value_op(const struct op_id *op);
+json_t *value_base64(struct slice bytes);
+json_t *value_pem(struct slice der); /* of a certificate */
 
 #endif

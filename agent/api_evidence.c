@@ -10,22 +10,6 @@
 
 enum { RECORDS_LIMIT = 100, RECORDS_LIMIT_MAX = 500, HEADERS_LIMIT = 1000, HEADERS_LIMIT_MAX = 2000 };
 
-static json_t *value_base64(struct slice bytes)
-{
-    SCOPED(buf_fini) struct buf text;
-    buf_init(&text, 2 * bytes.len + 4);
-    return base64_encode(bytes, &text, NULL) == ERR_OK
-               ? json_stringn(text.len > 0 ? (const char *)text.data : "", text.len)
-               : NULL;
-}
-
-static json_t *value_pem(struct slice der)
-{
-    SCOPED(buf_fini) struct buf text;
-    buf_init(&text, 2 * der.len + 128);
-    return certificate_to_pem(der, &text, NULL) == ERR_OK ? json_stringn((const char *)text.data, text.len) : NULL;
-}
-
 /* A session by its name, or a person by ref or id. */
 static enum err_code subject_read(struct store *store, const char *text, struct evidence_subject *ret_subject,
                                   struct error *err)
@@ -65,25 +49,6 @@ static json_t *authorities_value(struct slice ca)
         }
     }
     return list;
-}
-
-static json_t *checkpoint_value(const struct store_verified_checkpoint *held, const uint8_t stream[STREAM_ID_BYTES])
-{
-    char origin[TREE_ORIGIN_SIZE];
-    SCOPED(buf_fini) struct buf note;
-    buf_init(&note, CHECKPOINT_NOTE_MAX);
-    if (!held->known) {
-        return json_null();
-    }
-    tree_origin(stream, origin);
-    if (checkpoint_note(&held->checkpoint, origin, held->key, &note, NULL) != ERR_OK) {
-        return NULL;
-    }
-    return json_pack("{s:I,s:o,s:o,s:o,s:o}", "size", (json_int_t)held->checkpoint.size, "note",
-                     json_stringn((const char *)note.data, note.len), "key",
-                     value_base64(slice_of(held->key, CHECKPOINT_KEY_BYTES)), "voucher",
-                     value_base64(slice_of(held->vouch, held->vouch_len)), "certificate",
-                     value_pem(buf_slice(&held->certificate)));
 }
 
 static json_t *about_value(const struct evidence_subject *subject, const char *name, const struct api_call *call,

@@ -9,6 +9,7 @@
 #define AGENT_API_HANDLERS_H
 
 #include "agent/api_call.h"
+#include "store/tree.h"
 
 /* api_register.c */
 MUST_USE enum err_code api_roll(struct api_call *call, struct error *err);
@@ -22,6 +23,15 @@ json_t *assertion_value(const struct attendance_row *row);
 MUST_USE enum err_code api_evidence(struct api_call *call, struct error *err);
 MUST_USE enum err_code api_evidence_records(struct api_call *call, struct error *err);
 MUST_USE enum err_code api_evidence_chain(struct api_call *call, struct error *err);
+
+/* api_checkpoint.c */
+MUST_USE enum err_code api_checkpoint(struct api_call *call, struct error *err);
+MUST_USE enum err_code api_checkpoint_violations(struct api_call *call, struct error *err);
+MUST_USE enum err_code api_checkpoint_acknowledge(struct api_call *call, struct error *err);
+MUST_USE enum err_code api_checkpoint_compare(struct api_call *call, struct error *err);
+
+/* CHECKPOINT of API.md; null when none is known */
+json_t *checkpoint_value(const struct store_verified_checkpoint *held, const uint8_t stream[STREAM_ID_BYTES]);
 
 /* api_referrals.c */
 MUST_USE enum err_code api_referrals(struct api_call *call, struct error *err);

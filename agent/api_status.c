@@ -7,6 +7,7 @@
 #include "agent/agent_parts.h"
 #include "agent/api_call.h"
 #include "base/clock.h"
+#include "store/tree.h"
 
 #define MESSAGE_SIZE (ERROR_MESSAGE_MAX + 200)
 #define QUARANTINE_LOOK 200
@@ -19,6 +20,8 @@ struct picture {
     struct store_sync sync;
     struct store_copies copies;
     struct store_bundles bundles;
+    struct store_violation violation; /* the newest that stands */
+    uint64_t violations;
     bool own_quarantined;
     bool small_packets;
     const char *state;
@@ -98,6 +101,29 @@ static bool describe_certificate(const struct agent *agent, struct picture *pict
     return true;
 }
 
+#define EVIDENCE_KEPT "; nothing recorded here is lost, and the evidence is kept: `holdfast checkpoint --violations`"
+
+/* What the centre signed, and when that came here. */
+static void describe_violation(struct picture *picture)
+{
+    const struct store_violation *violation = &picture->violation;
+    char held_day[DATE_TEXT_SIZE];
+    char told_day[DATE_TEXT_SIZE];
+    date_format(clock_today(violation->noticed_at_ms), told_day);
+    if (!violation->held.known) {
+        say(picture, "attention",
+            "the centre signed a history of %" PRIu64 " records on %s and gave other records" EVIDENCE_KEPT,
+            violation->told.checkpoint.size, told_day);
+        return;
+    }
+    date_format(clock_today(violation->held.verified_at_ms), held_day);
+    say(picture, "attention",
+        "the centre signed two histories of this site that contradict each other: one of %" PRIu64
+        " records, verified here on %s, and one of %" PRIu64 " records, %s on %s" EVIDENCE_KEPT,
+        violation->held.checkpoint.size, held_day, violation->told.checkpoint.size,
+        violation->brought ? "compared here" : "told", told_day);
+}
+
 static bool needs_a_person(const struct agent *agent, struct picture *picture)
 {
     const struct client_status *client = &picture->client;
@@ -111,6 +137,8 @@ static bool needs_a_person(const struct agent *agent, struct picture *picture)
         say(picture, "attention", "%s", agent->driver_error.message);
     } else if (describe_certificate(agent, picture)) {
         return true;
+    } else if (picture->violations > 0) {
+        describe_violation(picture);
     } else if (client->behind_own_record) {
         say(picture, "attention",
             "this replica is older than what the centre holds of it: was an old copy put back? the missing records are "
@@ -182,6 +210,7 @@ static enum err_code look(struct agent *agent, struct picture *picture, struct e
     TRY(store_sync_read(agent->store, &picture->sync, err));
     TRY(store_copies_read(agent->store, &picture->copies, err));
     TRY(store_bundles_read(agent->store, &picture->bundles, err));
+    TRY(store_violation_standing(agent->store, &picture->violation, &picture->violations, err));
     if (picture->counts.quarantined > 0) {
         SCOPED(log_list_fini) struct log_list list = { 0 };
         TRY(query_log(agent->store, NULL, 0, true, QUARANTINE_LOOK, &list, err));
@@ -334,7 +363,8 @@ static bool put_exchange(json_t *object, const struct picture *picture)
            put(object, "small_packets", json_boolean(picture->small_packets)) &&
            put(object, "clock_offset_ms", clock_known ? json_integer(sync->clock_offset_ms) : json_null()) &&
            put(object, "clock_off", json_boolean(client->clock_off)) &&
-           put(object, "copies", copies_value(&picture->copies));
+           put(object, "copies", copies_value(&picture->copies)) &&
+           put(object, "violations", number(picture->violations));
 }
 
 static bool put_replica(json_t *object, const struct agent *agent, const struct picture *picture)
@@ -358,7 +388,7 @@ static bool put_nulls(json_t *object)
         "to_fetch",        "last_exchange", "last_success_at", "next_try_at",       "clock_off",
         "clock_offset_ms", "copies",        "records",         "disputed_sessions", "waiting",
         "progress",        "quarantined",   "flags",           "flags_pending",     "replica_bytes",
-        "bundles",         "small_packets"
+        "bundles",         "small_packets", "violations"
     };
     bool ok = true;
     for (size_t i = 0; i < ARRAY_LEN(names); i++) {
@@ -426,6 +456,7 @@ json_t *status_value(struct agent *agent)
     } else {
         ok = ok && put_nulls(object);
     }
+    store_violation_fini(&picture.violation);
     if (!ok) {
         json_decref(object);
         return NULL;

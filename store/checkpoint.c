@@ -1,5 +1,5 @@
 /*
- * Checkpoints of the centre: the newest that fits, the keys that signed them, and pairs that contradict each other.
+ * Checkpoints of the centre: the newest that fits, and the keys that signed them.
  */
 #include <stdio.h>
 #include <string.h>
@@ -53,11 +53,11 @@ static enum err_code keep_key(struct store *store, const struct store_checkpoint
 
 /* ---- the newest ---- */
 
-static void checkpoint_of_row(sqlite3_stmt *s, struct checkpoint *checkpoint)
+static void checkpoint_of_row(sqlite3_stmt *s, int at, struct checkpoint *checkpoint)
 {
-    checkpoint->size = (uint64_t)column_int(s, 0);
-    (void)column_fixed(s, 1, checkpoint->root.bytes, MERKLE_HASH_BYTES);
-    (void)column_fixed(s, 2, checkpoint->signature, CHECKPOINT_SIGNATURE_BYTES);
+    checkpoint->size = (uint64_t)column_int(s, at);
+    (void)column_fixed(s, at + 1, checkpoint->root.bytes, MERKLE_HASH_BYTES);
+    (void)column_fixed(s, at + 2, checkpoint->signature, CHECKPOINT_SIGNATURE_BYTES);
 }
 
 enum err_code checkpoint_held(struct store *store, struct checkpoint *ret_checkpoint, bool *ret_known,
@@ -68,7 +68,7 @@ enum err_code checkpoint_held(struct store *store, struct checkpoint *ret_checkp
     TRY(db_statement(&store->db, "SELECT size, root, signature FROM checkpoint", &s, err));
     TRY(db_step(&store->db, s, ret_known, err));
     if (*ret_known) {
-        checkpoint_of_row(s, ret_checkpoint);
+        checkpoint_of_row(s, 0, ret_checkpoint);
         sqlite3_reset(s);
     }
     return ERR_OK;
@@ -94,17 +94,19 @@ void store_verified_checkpoint_fini(struct store_verified_checkpoint *checkpoint
     buf_fini(&checkpoint->certificate);
 }
 
-static enum err_code read_verified(sqlite3_stmt *s, struct store_verified_checkpoint *verified, struct error *err)
+enum err_code checkpoint_read_row(sqlite3_stmt *s, int at, struct store_verified_checkpoint *verified,
+                                  struct error *err)
 {
-    struct slice vouch = column_slice(s, 4);
-    struct slice certificate = column_slice(s, 5);
-    checkpoint_of_row(s, &verified->checkpoint);
-    (void)column_fixed(s, 3, verified->key, CHECKPOINT_KEY_BYTES);
+    struct slice vouch = column_slice(s, at + 4);
+    struct slice certificate = column_slice(s, at + 5);
+    checkpoint_of_row(s, at, &verified->checkpoint);
+    (void)column_fixed(s, at + 3, verified->key, CHECKPOINT_KEY_BYTES);
     verified->vouch_len = vouch.len <= SIGNATURE_MAX ? vouch.len : 0;
     if (verified->vouch_len > 0) {
         memcpy(verified->vouch, vouch.data, vouch.len);
     }
-    verified->verified_at_ms = column_int(s, 6);
+    verified->known = true;
+    verified->verified_at_ms = column_int(s, at + 6);
     return buf_append(&verified->certificate, certificate.data, certificate.len, err);
 }
 
@@ -120,7 +122,7 @@ enum err_code store_checkpoint_read(struct store *store, struct store_verified_c
     TRY(db_step(&store->db, s, &verified.known, err));
     buf_init(&verified.certificate, CERTIFICATE_DER_MAX);
     if (verified.known) {
-        enum err_code rc = read_verified(s, &verified, err);
+        enum err_code rc = checkpoint_read_row(s, 0, &verified, err);
         sqlite3_reset(s);
         if (rc != ERR_OK) {
             store_verified_checkpoint_fini(&verified);
@@ -136,20 +138,7 @@ enum err_code store_checkpoint_read(struct store *store, struct store_verified_c
 enum err_code violation_keep(struct store *store, const struct store_checkpoint *told, int64_t now_ms,
                              struct error *err)
 {
-    sqlite3_stmt *s;
     int64_t key;
     TRY(keep_key(store, told, now_ms, &key, err));
-    TRY(db_statement(&store->db,
-                     "INSERT INTO centre_violation (noticed_at, held_size, held_root, held_signature, held_key, "
-                     "held_at, told_size, told_root, told_signature, told_key) "
-                     "SELECT ?1, coalesce(c.size, 0), coalesce(c.root, x''), coalesce(c.signature, x''), c.key, "
-                     "c.verified_at, ?2, ?3, ?4, ?5 FROM (SELECT 1) LEFT JOIN checkpoint c WHERE true "
-                     "ON CONFLICT DO UPDATE SET acknowledged_at = NULL",
-                     &s, err));
-    bind_int(s, 1, now_ms);
-    bind_int(s, 2, (int64_t)told->checkpoint.size);
-    bind_blob(s, 3, told->checkpoint.root.bytes, MERKLE_HASH_BYTES);
-    bind_blob(s, 4, told->checkpoint.signature, CHECKPOINT_SIGNATURE_BYTES);
-    bind_int(s, 5, key);
-    return db_run(&store->db, s, err);
+    return violation_add(store, &told->checkpoint, key, false, now_ms, err);
 }

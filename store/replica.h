@@ -257,6 +257,16 @@ MUST_USE enum err_code checkpoint_keep(struct store *store, const struct store_c
 /* It does not continue the one that is held. */
 MUST_USE enum err_code violation_keep(struct store *store, const struct store_checkpoint *told, int64_t now_ms,
                                       struct error *err);
+/* From the columns after `at`: size, root, signature, key, voucher, certificate, when. The caller frees it, also when
+ * that fails; its buffer is set up. */
+MUST_USE enum err_code checkpoint_read_row(sqlite3_stmt *s, int at, struct store_verified_checkpoint *verified,
+                                           struct error *err);
+
+/* ---- store/violations.c ---- */
+
+/* `key` is of checkpoint_key; `brought` by a person. What was noticed before and acknowledged stands again. */
+MUST_USE enum err_code violation_add(struct store *store, const struct checkpoint *told, int64_t key, bool brought,
+                                     int64_t now_ms, struct error *err);
 
 /* ---- store/copies.c ---- */
 

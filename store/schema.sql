@@ -206,14 +206,26 @@ CREATE TABLE centre_violation (
     told_root        BLOB NOT NULL,
     told_signature   BLOB NOT NULL,
     told_key         INTEGER NOT NULL,
-    acknowledged_at  INTEGER,
+    brought          INTEGER NOT NULL DEFAULT 0, -- 1: a person brought the second one
+    acknowledged_at  INTEGER,                    -- NULL again when it is noticed again
     UNIQUE (held_size, held_root, told_size, told_root)
 ) STRICT;
 CREATE TRIGGER violation_stays BEFORE DELETE ON centre_violation
 BEGIN SELECT RAISE(ABORT, 'evidence is append-only: a violation cannot be deleted'); END;
 CREATE TRIGGER violation_never_changes
-BEFORE UPDATE OF id, noticed_at, held_size, held_root, held_signature, told_size, told_root, told_signature ON centre_violation
+BEFORE UPDATE OF id, noticed_at, held_size, held_root, held_signature, held_key, held_at, told_size, told_root, told_signature, told_key, brought
+ON centre_violation
 BEGIN SELECT RAISE(ABORT, 'evidence is append-only: a violation cannot be changed'); END;
+CREATE TABLE violation_acknowledged (
+    id         INTEGER PRIMARY KEY,
+    violation  INTEGER NOT NULL REFERENCES centre_violation (id),
+    actor      TEXT NOT NULL,
+    at         INTEGER NOT NULL
+) STRICT;
+CREATE TRIGGER acknowledgement_stays BEFORE DELETE ON violation_acknowledged
+BEGIN SELECT RAISE(ABORT, 'evidence is append-only: an acknowledgement cannot be deleted'); END;
+CREATE TRIGGER acknowledgement_never_changes BEFORE UPDATE ON violation_acknowledged
+BEGIN SELECT RAISE(ABORT, 'evidence is append-only: an acknowledgement cannot be changed'); END;
 CREATE TRIGGER checkpoint_key_stays BEFORE DELETE ON checkpoint_key
 BEGIN SELECT RAISE(ABORT, 'evidence is append-only: a key cannot be deleted'); END;
 

@@ -62,4 +62,37 @@ MUST_USE enum err_code tree_prove(struct tree_prover *prover, const struct op_id
 MUST_USE enum err_code tree_root_at(struct store *store, uint64_t size, struct merkle_hash *ret_root,
                                     struct error *err);
 
+/* ---- what contradicts ---- */
+
+/* Two checkpoints that the centre signed and that are not of one history. */
+struct store_violation {
+    int64_t id;
+    int64_t noticed_at_ms;
+    bool brought;                          /* `told` came by a person, not as the head of an exchange */
+    struct store_verified_checkpoint held; /* not known: `told` is the first, and it gave something else */
+    struct store_verified_checkpoint told;
+    int64_t acknowledged_at_ms; /* OP_TIME_NONE: it stands */
+    char acknowledged_by[OP_ACTOR_MAX + 1];
+};
+
+void store_violation_fini(struct store_violation *violation); /* of zeros too */
+/* The first whose id is greater than `after`. */
+MUST_USE enum err_code store_violation_next(struct store *store, int64_t after, struct store_violation *ret_violation,
+                                            bool *ret_found, struct error *err);
+/* How many stand, and the one noticed last (zeros when none does). */
+MUST_USE enum err_code store_violation_standing(struct store *store, struct store_violation *ret_newest,
+                                                uint64_t *ret_count, struct error *err);
+/* Those that stand do no more; who said so and when is kept. */
+MUST_USE enum err_code store_violation_acknowledge(struct store *store, const char *actor, int64_t now_ms,
+                                                   uint64_t *ret_count, struct error *err);
+
+/*
+ * Compares a note that somebody brought: it was published, or another device of the stream has it. One that is not of
+ * the history held here is kept as a violation.
+ * ERR_INVALID: not such a note. ERR_HISTORY: of another stream, or signed by no key that the centre has shown here.
+ * ERR_NOT_FOUND: not so far yet, or the stream is being read again; nothing can be said before the next exchange.
+ */
+MUST_USE enum err_code tree_compare(struct store *store, struct slice note, int64_t now_ms,
+                                    struct checkpoint *ret_told, bool *ret_fits, struct error *err);
+
 #endif

@@ -68,6 +68,7 @@ struct command {
     X(erase, "erase what is recorded about a person, a session, or one record")                                        \
     X(retention, "whose records have been kept long enough, and erasing them")                                         \
     X(evidence, "a pack that proves what was recorded about one session or person")                                    \
+    X(checkpoint, "what the centre has signed of this site's history, and whether it keeps to it")                     \
     X(bundle, "exchange with the centre by files, where there is no network")                                          \
     X(backup, "write the whole replica to one encrypted file")                                                         \
     X(restore, "put the replica of a backup in use")                                                                   \

@@ -187,6 +187,18 @@ static void print_copies(const struct screen *screen, const json_t *status)
     }
 }
 
+/* Of the centre's word, as long as nobody has acknowledged it. */
+static void print_violations(const struct screen *screen, const json_t *status)
+{
+    int64_t count = answer_int(status, "violations");
+    if (count > 0) {
+        screen_fact(screen, "Contradicted",
+                    "%" PRId64 " time%s by the centre what it had signed; "
+                    "'holdfast checkpoint --violations' shows it",
+                    count, count == 1 ? "" : "s");
+    }
+}
+
 static void print_records(const struct screen *screen, const json_t *status)
 {
     static const struct {
@@ -312,6 +324,7 @@ void status_print(const struct screen *screen, const json_t *status)
         status_print_waiting(screen, status);
         print_link(screen, status);
         print_copies(screen, status);
+        print_violations(screen, status);
         print_records(screen, status);
         print_flags(screen, status);
         print_size(screen, status);

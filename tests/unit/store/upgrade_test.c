@@ -20,7 +20,7 @@ static const char to_version_1[] =
     "DROP INDEX referral_received; DROP INDEX session_disputed;"
     "DROP TABLE signed_link; DROP TABLE erasure; ALTER TABLE author DROP COLUMN tree_seq; DROP TABLE tree_run; DROP "
     "TABLE checkpoint; "
-    "DROP TABLE centre_violation; DROP TRIGGER checkpoint_key_stays; DROP TABLE checkpoint_key; DROP TABLE own_chain; "
+    "DROP TABLE violation_acknowledged; DROP TABLE centre_violation; DROP TRIGGER checkpoint_key_stays; DROP TABLE checkpoint_key; DROP TABLE own_chain; "
     "DROP TRIGGER op_is_append_only; DROP TABLE forked_op; DROP TABLE fork;"
     "CREATE TRIGGER op_is_append_only BEFORE DELETE ON op "
     "BEGIN SELECT RAISE(ABORT, 'evidence is append-only: a record cannot be deleted'); END;"
