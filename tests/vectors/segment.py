@@ -81,7 +81,8 @@ def inflate(frame):
 
 
 class Segment:
-    def __init__(self, data):
+    def __init__(self, data, stream=STREAM):
+        self.stream = stream
         source = Section(data)
         assert source.varint() == 1
         self.flags = source.varint()
@@ -211,7 +212,7 @@ class Segment:
             elif flags & 3 == 1:
                 body = self.string("whole", 8, 9)
             hlc = (recorded * 65536 + ahead) % 2**64
-            header = (head(4, 14) + integer(1) + byte_string(STREAM) + byte_string(self.device)
+            header = (head(4, 14) + integer(1) + byte_string(self.stream) + byte_string(self.device)
                       + integer(self.incarnation) + integer(seq) + integer(kind) + byte_string(subject)
                       + head(3, len(actor)) + actor + integer(recorded) + integer(offset) + integer(hlc)
                       + (b"\xf6" if happened is None else integer(happened)) + head(4, len(supersedes))
