@@ -1,6 +1,7 @@
 /* What a person sees of the centre's word, and what is made of a note that somebody brings. */
 #include <string.h>
 
+#include "agent/agent_parts.h"
 #include "store/tree.h"
 #include "tests/unit/agent/site.h"
 
@@ -188,6 +189,59 @@ Test(checkpoint, violation_stands_until_a_person_acknowledges_it_and_again_when_
     reply_fini(&reply);
     expect_compared(&less, false);
     expect_standing(1, 1);
+}
+
+/* Of an agent whose replica is open, and which has not reached the centre yet. */
+static struct reply status(void)
+{
+    static struct agent agent;
+    agent = (struct agent){ .state = AGENT_OPEN,
+                            .store = site.replica.store,
+                            .programme = programme_default(),
+                            .identity = { .enrolled = true } };
+    struct reply reply = { .json = status_value(&agent) };
+    cr_assert_not_null(reply.json);
+    reply.text = json_dumps(reply.json, 0);
+    return reply;
+}
+
+static void expect_attention(const char *words)
+{
+    struct reply reply = status();
+    const char *message = reply_text(&reply, "message");
+    cr_expect_eq(strcmp(reply_text(&reply, "state"), "attention") == 0, words != NULL, "%s", message);
+    if (words != NULL) {
+        cr_expect_not_null(strstr(message, words), "%s", message);
+        cr_expect_not_null(strstr(message, "nothing recorded here is lost, and the evidence is kept"), "%s", message);
+        cr_expect_not_null(strstr(message, "`holdfast checkpoint --violations`"), "%s", message);
+    }
+    cr_expect_eq(reply_int(&reply, "violations"), words != NULL);
+    reply_fini(&reply);
+}
+
+Test(checkpoint, violation_has_the_status_ask_for_a_person_until_it_is_acknowledged)
+{
+    struct checkpoint all = signed_by_centre(RECORDS, false);
+    struct checkpoint other = signed_by_centre(RECORDS, true);
+    cr_assert_not(told(&all));
+    expect_attention(NULL);
+    cr_assert(told(&other));
+    expect_attention("one of 4 records, verified here on 2026-11-20, and one of 4 records, told on 2026-11-20");
+    site_expect(&site, "POST", "/v1/checkpoint/acknowledge", "{}", 200, NULL);
+    expect_attention(NULL);
+    expect_compared(&all, true);
+    expect_standing(0, 1);
+}
+
+Test(checkpoint, first_word_of_the_centre_that_does_not_fit_is_a_violation_too)
+{
+    struct checkpoint other = signed_by_centre(RECORDS, true);
+    cr_assert(told(&other));
+    expect_attention("signed a history of 4 records on 2026-11-20 and gave other records");
+    struct reply reply = site_call(&site, "GET", "/v1/checkpoint/violations", NULL);
+    cr_expect(json_is_null(reply_at(&reply, "violations.0.held")), "%s", reply.text);
+    cr_expect_eq(reply_int(&reply, "violations.0.told.size"), RECORDS);
+    reply_fini(&reply);
 }
 
 Test(checkpoint, note_that_cannot_be_compared_is_refused_with_what_to_do)
