@@ -1,4 +1,5 @@
 /* What a person has to look at in the log itself: records set aside, values overwritten, disputes. */
+#include <stdlib.h>
 #include <string.h>
 
 #include "agent/api_handlers.h"
@@ -7,6 +8,7 @@
 #include "agent/record_json.h"
 
 #define LIST_LIMIT 1000
+#define DECLINED_LIMIT 100
 
 /* ---- quarantine ---- */
 
@@ -22,8 +24,34 @@ static json_t *aside_value(const struct log_row *row, const struct placement_lis
     return value;
 }
 
+/* What a centre that was put back would not take from this device of somebody else's. */
+static enum err_code declined_value(struct store *store, json_t **ret_value, struct error *err)
+{
+    SCOPED(scoped_free) struct store_declined *rows = calloc(DECLINED_LIMIT, sizeof(*rows));
+    json_t *value = json_array();
+    size_t count = 0;
+    enum err_code rc = rows == NULL || value == NULL ? FAIL(err, NO_MEMORY, "list what was declined")
+                                                     : store_declined_read(store, rows, DECLINED_LIMIT, &count, err);
+    for (size_t i = 0; rc == ERR_OK && i < count; i++) {
+        char id[LOG_ENTRY_NAME_SIZE];
+        log_entry_name(&rows[i].first, id);
+        json_t *row = json_pack("{s:s,s:o,s:o}", "first", id, "reason", value_text(rows[i].reason), "at",
+                                value_instant(rows[i].at_ms));
+        if (json_array_append_new(value, row) != 0) {
+            rc = FAIL(err, NO_MEMORY, "list what was declined");
+        }
+    }
+    if (rc != ERR_OK) {
+        json_decref(value);
+        return rc;
+    }
+    *ret_value = value;
+    return ERR_OK;
+}
+
 enum err_code api_quarantine(struct api_call *call, struct error *err)
 {
+    json_t *declined;
     struct store *store = call->world->store;
     size_t limit;
     SCOPED(log_list_fini) struct log_list list = { 0 };
@@ -31,7 +59,8 @@ enum err_code api_quarantine(struct api_call *call, struct error *err)
     TRY(query_number(call, "limit", LIST_LIMIT, QUERY_LIMIT_MAX, &limit, err));
     TRY(query_log(store, NULL, 0, true, limit, &list, err));
     TRY(log_placements(store, &list, &placements, err));
-    TRY(answer_list_begin(call->answer, NULL, "quarantine", err));
+    TRY(declined_value(store, &declined, err));
+    TRY(answer_list_begin(call->answer, json_pack("{s:o}", "declined", declined), "quarantine", err));
     for (size_t i = 0; i < list.count; i++) {
         TRY(answer_list_row(call->answer, aside_value(&list.rows[i], &placements), err));
     }

@@ -315,8 +315,8 @@ MUST_USE enum err_code store_erase(struct store *store, const char *actor, const
  */
 MUST_USE enum err_code store_erase_late(struct store *store, int64_t now_ms, uint64_t *ret_records, struct error *err);
 
-/* After bodies were erased: makes the file anew without them (VACUUM, then a checkpoint), which takes about a second
- * for 100 MB. *ret_done false: nothing was erased since. Outside any transaction. */
+/* After bodies were erased: makes the file anew without them (VACUUM, then a checkpoint), which takes about as long as
+ * copying it. *ret_done false: nothing was erased since. Outside any transaction. */
 MUST_USE enum err_code store_scrub(struct store *store, bool *ret_done, struct error *err);
 
 /* One whose records are due: nothing of the person goes on, and the newest day is so long ago. */

@@ -73,6 +73,19 @@ const struct argp quarantine_argp = {
            "\vThey stop nothing else. After an upgrade they are judged again by themselves; 'retry' does so now.",
 };
 
+static void print_declined(const struct screen *screen, const json_t *declined)
+{
+    size_t index;
+    const json_t *row;
+    json_array_foreach(declined, index, row)
+    {
+        struct human at = stamp_of(row, "at");
+        screen_print(screen, "The centre did not take %s and what follows it back (%s):\n", answer_text(row, "first"),
+                     at.text);
+        screen_paragraph(screen, 4, answer_text(row, "reason"));
+    }
+}
+
 static enum exit_code list_quarantine(struct cli *cli)
 {
     static const struct sheet_column columns[] = {
@@ -104,6 +117,7 @@ static enum exit_code list_quarantine(struct cli *cli)
         sheet_print(sheet, &cli->screen);
     }
     sheet_free(sheet);
+    print_declined(&cli->screen, answer_member(answer, "declined"));
     return EXIT_DONE;
 }
 

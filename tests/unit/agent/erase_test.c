@@ -197,13 +197,18 @@ Test(reviewing, what_is_set_aside_is_listed_shown_and_judged_again)
 {
     struct reply reply = site_call(&site, "GET", "/v1/quarantine", NULL);
     cr_expect_eq(reply_count(&reply, "quarantine"), 0);
+    cr_expect_eq(reply_count(&reply, "declined"), 0);
     reply_fini(&reply);
     struct error err = { 0 };
     cr_assert_eq(
         store_mark_refused(site.replica.store, site.replica.identity.incarnation, 1, "the centre says no", &err),
         ERR_OK, "%s", err.message);
+    cr_assert_eq(store_owed_declined(site.replica.store, 1, 7, slice_of_text("no such device"), site.now_ms, &err),
+                 ERR_OK, "%s", err.message);
     reply = site_call(&site, "GET", "/v1/quarantine", NULL);
     cr_assert_eq(reply_count(&reply, "quarantine"), 1);
+    cr_assert_eq(reply_count(&reply, "declined"), 1);
+    cr_expect_str_eq(reply_text(&reply, "declined.0.reason"), "no such device");
     cr_expect_str_eq(reply_text(&reply, "quarantine.0.quarantine"), "the centre says no");
     char path[128];
     (void)snprintf(path, sizeof(path), "/v1/quarantine/%s", reply_text(&reply, "quarantine.0.id"));
