@@ -302,7 +302,7 @@ static const struct act acts[] = {
     { "centre copied", TROUBLE_CENTRE_COPIES, 10, act_host_copy },
     { "centre put back", TROUBLE_CENTRE_COPIES, 10, act_host_put_back },
     { "forge", TROUBLE_HOSTILE_DEVICE, 25, forger_act },
-    { "lies", TROUBLE_HOSTILE_CENTRE, 8, act_lies },
+    { "lies", TROUBLE_HOSTILE_CENTRE, 16, act_lies },
 };
 
 static const struct act *draw(struct world *world)

@@ -226,6 +226,25 @@ static void check_status(struct agent *agent)
     }
 }
 
+static uint64_t cursor_of(struct agent *agent)
+{
+    struct store_sync sync;
+    agent->disk.aside = true;
+    MUST(store_sync_read(agent->store, &sync, must));
+    agent->disk.aside = false;
+    return sync.cursor;
+}
+
+/* What misleads is refused, or makes it read the stream from its beginning. */
+static void check_not_misled(struct agent *agent, uint64_t before)
+{
+    uint64_t after = cursor_of(agent);
+    if (after != before && after != 0) {
+        sim_fail("agent %u was misled from position %llu to %llu", agent->number, (unsigned long long)before,
+                 (unsigned long long)after);
+    }
+}
+
 void agent_answered(struct agent *agent, struct message *message)
 {
     struct client_answer answer = { .outcome = message->outcome,
@@ -237,7 +256,11 @@ void agent_answered(struct agent *agent, struct message *message)
         (void)error_set(&answer.error, message->outcome, "reach the centre: the line was cut");
     }
     agent->sending = false;
+    uint64_t before = cursor_of(agent);
     client_answered(agent->client, &answer);
+    if (message->misleads) {
+        check_not_misled(agent, before);
+    }
     check_status(agent);
     agent_look_after(agent);
 }

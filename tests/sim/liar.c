@@ -8,6 +8,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "store/replica.h"
+#include "store/tree.h"
+#include "sync/endpoint/core/private.h"
 #include "tests/sim/forger.h"
 #include "tests/sim/template.h"
 
@@ -17,6 +20,7 @@ struct lie {
     struct exchange_response response;
     struct buf changed; /* a segment made anew; borrowed by the response */
     struct buf whole;   /* instead of the response, when not empty */
+    bool misleads;      /* nothing of it may be taken */
 };
 
 /* Answers given before, to whom. */
@@ -59,6 +63,7 @@ static void lie_withhold(struct lie *lie)
         response->segment_count--;
         memmove(&response->segments[at], &response->segments[at + 1],
                 (response->segment_count - at) * sizeof(response->segments[0]));
+        lie->misleads = true;
     }
 }
 
@@ -78,6 +83,7 @@ static void lie_double(struct lie *lie)
     if (response->segment_count > 0 && response->segment_count < EXCHANGE_SEGMENTS_MAX) {
         response->segments[response->segment_count] = response->segments[any_segment(lie)];
         response->segment_count++;
+        lie->misleads = true;
     }
 }
 
@@ -118,6 +124,7 @@ static void lie_rewrite(struct lie *lie)
     MUST(segment_encode(&run->ops, run->seeds, run->seed_count, &signature, run->certificate, &lie->changed, must));
     *bytes = buf_slice(&lie->changed);
     segment_fini(&segment);
+    lie->misleads = true;
 }
 
 static void lie_bend(struct lie *lie)
@@ -153,6 +160,7 @@ static void lie_stranger(struct lie *lie)
     *forger = kept;
     if (lie->response.segment_count < EXCHANGE_SEGMENTS_MAX) {
         lie->response.segments[lie->response.segment_count++] = buf_slice(&lie->changed);
+        lie->misleads = true;
     }
 }
 
@@ -161,6 +169,117 @@ static void lie_bomb(struct lie *lie)
     segment_bomb(lie->world, template.insider.device, &lie->changed);
     lie->response.segments[0] = buf_slice(&lie->changed);
     lie->response.segment_count = lie->response.segment_count > 0 ? lie->response.segment_count : 1;
+    lie->misleads = true;
+}
+
+/* ---- the signed history ---- */
+
+static void lie_order(struct lie *lie)
+{
+    struct slice *order = &lie->response.order;
+    if (order->len > 0) {
+        order->len = 2 * (size_t)chance_below(&lie->world->chance, (uint32_t)order->len / 2);
+        lie->misleads = true;
+    }
+}
+
+static void sign_checkpoint(struct lie *lie)
+{
+    char origin[TREE_ORIGIN_SIZE];
+    tree_origin(lie->agent->site->stream, origin);
+    MUST(checkpoint_sign(&lie->world->host.centre->checkpoint_key, origin, &lie->response.checkpoint, must));
+}
+
+/* Not signed for this, or signed for others: the same size, another history. */
+static void lie_checkpoint(struct lie *lie)
+{
+    struct checkpoint *checkpoint = &lie->response.checkpoint;
+    if (!lie->response.checkpoint_known || lie->world->host.centre == NULL) {
+        return;
+    }
+    if (chance_percent(&lie->world->chance, 50)) {
+        checkpoint->root.bytes[chance_below(&lie->world->chance, MERKLE_HASH_BYTES)] ^= 1;
+        sign_checkpoint(lie);
+    } else {
+        checkpoint->signature[chance_below(&lie->world->chance, CHECKPOINT_SIGNATURE_BYTES)] ^= 1;
+    }
+    lie->misleads = true;
+}
+
+static void lie_unsigned(struct lie *lie)
+{
+    lie->misleads = lie->response.checkpoint_known;
+    lie->response.checkpoint_known = false;
+}
+
+/* The tree of the agent's own making, and what of its own is named by the order; false: not this time. */
+static bool tree_of_its_own(struct lie *lie, uint64_t own, struct merkle_range *ret_tree)
+{
+    struct agent *agent = lie->agent;
+    struct op_batch ops;
+    SCOPED(buf_fini) struct buf header;
+    struct store_sync sync;
+    sqlite3_stmt *s;
+    bool row;
+    MUST(store_sync_read(agent->store, &sync, must));
+    if (lie->response.acked_seq < own || own > EXCHANGE_OPS_MAX) {
+        return false;
+    }
+    MUST(db_statement(&agent->store->db, "SELECT cursor, tree FROM sync_state", &s, must));
+    MUST(db_step(&agent->store->db, s, &row, must));
+    MUST(merkle_peaks_decode((uint64_t)column_int(s, 0), column_slice(s, 1), ret_tree, must));
+    sqlite3_reset(s);
+    op_batch_init(&ops);
+    buf_init(&header, OP_HEADER_MAX);
+    MUST(store_own_ops(agent->store, sync.incarnation, lie->response.acked_seq - own, own + (own == 0),
+                       OP_BATCH_BYTES_MAX, &ops, must));
+    bool all = ops.count >= own;
+    for (size_t i = 0; all && i < own; i++) {
+        struct merkle_hash leaf;
+        buf_clear(&header);
+        MUST(op_header_encode(&ops.ops[i], &header, must));
+        merkle_leaf(buf_slice(&header), &leaf);
+        MUST(merkle_append(ret_tree, &leaf, NULL, NULL, must));
+    }
+    op_batch_fini(&ops);
+    return all;
+}
+
+static uint64_t own_in_order(const struct lie *lie)
+{
+    struct store_order *order;
+    size_t count;
+    uint64_t own = 0;
+    MUST(exchange_order_decode(lie->response.order, &order, &count, must));
+    for (size_t i = 0; i < count; i++) {
+        own += order[i].run == STORE_ORDER_OWN ? order[i].count : 0;
+    }
+    free(order);
+    return own;
+}
+
+/* A history for this agent alone, without what the others said. It holds together, so it is taken, for now. */
+static void lie_split(struct lie *lie)
+{
+    struct exchange_response *response = &lie->response;
+    struct merkle_range tree;
+    uint64_t own = own_in_order(lie);
+    if (lie->world->host.centre == NULL || lie->agent->store == NULL || lie->agent->disk.dead ||
+        disk_troubled(&lie->agent->disk) || response->segment_count == 0 || response->more ||
+        !tree_of_its_own(lie, own, &tree)) {
+        return;
+    }
+    struct store_order order = { .run = STORE_ORDER_OWN, .count = (uint32_t)own };
+    MUST(exchange_order_encode(&order, own > 0, &lie->changed, must));
+    response->order = buf_slice(&lie->changed);
+    response->segment_count = 0;
+    response->cursor = tree.size;
+    response->head = tree.size;
+    response->checkpoint_known = true;
+    response->checkpoint.size = tree.size;
+    merkle_root(&tree, &response->checkpoint.root);
+    sign_checkpoint(lie);
+    lie->agent->marks |= MARK_LIED_TO;
 }
 
 /* ---- numbers ---- */
@@ -169,12 +288,14 @@ static void lie_cursor(struct lie *lie)
 {
     struct exchange_response *response = &lie->response;
     uint64_t by = 1 + chance_below(&lie->world->chance, 8);
+    uint64_t cursor = response->cursor;
     if (chance_percent(&lie->world->chance, 50)) {
         response->cursor += by;
         response->head = response->head > response->cursor ? response->head : response->cursor;
     } else {
         response->cursor -= by < response->cursor ? by : response->cursor;
     }
+    lie->misleads = response->cursor != cursor;
 }
 
 static void lie_acknowledged(struct lie *lie)
@@ -185,12 +306,14 @@ static void lie_acknowledged(struct lie *lie)
     } else {
         chance_bytes(&lie->world->chance, response->acked_link, SHA256_BYTES);
     }
+    lie->misleads = true;
 }
 
 static void lie_receipt(struct lie *lie)
 {
     struct exchange_response *response = &lie->response;
     response->receipt[response->receipt_len / 2] ^= 1;
+    lie->misleads = true;
 }
 
 static void lie_more(struct lie *lie)
@@ -248,9 +371,10 @@ static void lie_deep(struct lie *lie)
 }
 
 static void (*const lies[])(struct lie *lie) = {
-    lie_withhold, lie_reorder,  lie_double,       lie_rewrite, lie_rewrite, lie_bend,  lie_stranger,
-    lie_bomb,     lie_cursor,   lie_acknowledged, lie_receipt, lie_more,    lie_later, lie_clock,
-    lie_refusals, lie_refusals, lie_refusals,     lie_past,    lie_past,    lie_noise, lie_deep,
+    lie_withhold, lie_reorder,    lie_double,       lie_rewrite, lie_rewrite, lie_bend,  lie_stranger,
+    lie_bomb,     lie_cursor,     lie_acknowledged, lie_receipt, lie_more,    lie_later, lie_clock,
+    lie_refusals, lie_refusals,   lie_refusals,     lie_past,    lie_past,    lie_noise, lie_deep,
+    lie_order,    lie_checkpoint, lie_unsigned,     lie_split,   lie_split,
 };
 
 void liar_change(struct world *world, struct agent *agent, struct message *answer)
@@ -265,6 +389,7 @@ void liar_change(struct world *world, struct agent *agent, struct message *answe
     static struct lie lie;
     lie.world = world;
     lie.agent = agent;
+    lie.misleads = false;
     buf_init(&lie.changed, SEGMENT_BYTES_MAX);
     buf_init(&lie.whole, EXCHANGE_RESPONSE_MAX);
     MUST(exchange_response_decode(buf_slice(&answer->bytes), &lie.response, must));
@@ -276,5 +401,6 @@ void liar_change(struct world *world, struct agent *agent, struct message *answe
     }
     buf_fini(&answer->bytes);
     answer->bytes = lie.whole;
+    answer->misleads = lie.misleads;
     buf_fini(&lie.changed);
 }

@@ -131,6 +131,7 @@ static void deliver_request(struct world *world, struct message *request)
         message->content_type = answer.content_type;
         message->retry_after_s = answer.retry_after_s;
         message->bytes = answer.bytes;
+        message->misleads = answer.misleads;
         if (chance_percent(&world->chance, line->answer_torn)) {
             message->bytes.len = chance_below(&world->chance, (uint32_t)message->bytes.len + 1);
         }

@@ -105,6 +105,7 @@ struct message {
     long http_status;
     const char *content_type;
     int64_t retry_after_s;
+    bool misleads; /* an answer of which nothing may be taken */
 };
 
 struct profile;
