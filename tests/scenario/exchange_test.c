@@ -76,7 +76,12 @@ Test(exchange, what_one_laptop_records_reaches_the_other_and_the_centre_once)
     cr_assert(laptops_agree(office, shed));
     json_t *log = centre_do(&world.centre, EXIT_DONE, "log", "--kind", "attendance", NULL);
     cr_assert_eq(json_array_size(json_at(log, "entries")), 1);
-    (void)centre_do(&world.centre, EXIT_DONE, "verify", NULL);
+    json_t *verified = centre_do(&world.centre, EXIT_DONE, "verify", NULL);
+    json_t *checkpoint = centre_do(&world.centre, EXIT_DONE, "checkpoint", "Garden", NULL);
+    const json_t *tree = json_array_get(json_at(verified, "trees"), 0);
+    cr_assert_eq(number_at(checkpoint, "size"), number_at(verified, "ops"));
+    cr_assert_str_eq(text_at(checkpoint, "root"), json_string_value(json_object_get(tree, "root")));
+    cr_assert(text_holds(checkpoint, "note", text_at(checkpoint, "site.id")));
     (void)laptop_do(shed, EXIT_DONE, "verify", NULL);
 }
 
