@@ -92,7 +92,7 @@ MUST_USE enum err_code store_violation_acknowledge(struct store *store, const ch
  * ERR_INVALID: not such a note. ERR_HISTORY: of another stream, or signed by no key that the centre has shown here.
  * ERR_NOT_FOUND: not so far yet, or the stream is being read again; nothing can be said before the next exchange.
  */
-MUST_USE enum err_code tree_compare(struct store *store, struct slice note, int64_t now_ms,
-                                    struct checkpoint *ret_told, bool *ret_fits, struct error *err);
+MUST_USE enum err_code tree_compare(struct store *store, struct slice note, int64_t now_ms, struct checkpoint *ret_told,
+                                    bool *ret_fits, struct error *err);
 
 #endif
