@@ -162,6 +162,21 @@ static bool centre_holds(const struct ledger *ledger, const struct held_list *li
     return count >= sure;
 }
 
+/* Another machine of the site gives it back to the centre. */
+static bool others_hold(const struct world *world, const struct held_list *agents, const struct said *said)
+{
+    for (size_t i = 0; i < world->agent_count; i++) {
+        size_t count = 0;
+        if (world->agents[i].site->number == said->site && world->agents[i].store != NULL) {
+            (void)held_find(&agents[i], said->what, &count);
+        }
+        if (count > 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
 void ledger_reassess(struct world *world)
 {
     struct held_list agents[AGENTS_MAX] = { 0 };
@@ -178,7 +193,8 @@ void ledger_reassess(struct world *world)
         struct said *said = &world->ledger.rows[i];
         bool off = said->author < AGENTS_MAX && world->agents[said->author].store == NULL;
         bool here = said->author < AGENTS_MAX && holds_own(&agents[said->author], said->what);
-        if (!off && !here && !centre_holds(&world->ledger, &sites[said->site], said)) {
+        if (!off && !here && !centre_holds(&world->ledger, &sites[said->site], said) &&
+            !others_hold(world, agents, said)) {
             said->surety = MAYBE;
         }
     }

@@ -69,7 +69,8 @@ struct world;
 void held_by_agent(struct agent *agent, struct held_list *ret_list);
 void held_by_centre(struct world *world, unsigned site, struct held_list *ret_list);
 
-/* After files were put back: what neither its author nor the centre holds any more was lost with them. */
+/* After files were put back: what neither its author nor the centre nor a running machine of the site holds was lost.
+ */
 void ledger_reassess(struct world *world);
 
 /* A log to compare with the ledger. */
