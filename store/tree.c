@@ -290,14 +290,16 @@ static enum err_code read_again(struct placing *p, struct store_applied *applied
     return chains_ask(p->store, p->err);
 }
 
-/* What it acknowledged stands in the history that it gives to everybody. */
+/* What it acknowledged stands in the history that it gives to everybody. A chain that is still to be compared with what
+ * the centre holds may have been acknowledged before it was put back. */
 static enum err_code check_own_placed(const struct placing *p)
 {
     sqlite3_stmt *s;
     bool row;
     TRY(db_statement(&p->store->db,
-                     "SELECT 1 FROM own_chain c JOIN author w ON w.id = c.author WHERE c.acked_seq > w.tree_seq", &s,
-                     p->err));
+                     "SELECT 1 FROM own_chain c JOIN author w ON w.id = c.author WHERE c.acked_seq > w.tree_seq "
+                     "AND c.asks = 0",
+                     &s, p->err));
     TRY(db_step(&p->store->db, s, &row, p->err));
     sqlite3_reset(s);
     return row ? FAIL(p->err, PROTOCOL,
