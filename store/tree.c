@@ -209,7 +209,7 @@ static enum err_code place_ops(struct placing *p, const struct placed *placed, u
 /* The next `count` positions, of which `held` have been taken before. */
 static enum err_code place(struct placing *p, uint32_t run, uint64_t count, uint64_t held)
 {
-    struct placed *placed;
+    struct placed *placed = NULL;
     TRY(placed_of(p, run, &placed));
     uint64_t fresh = count - held;
     placed->came += held;

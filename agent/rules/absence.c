@@ -28,14 +28,12 @@ static bool counts(const struct session_row *session, int32_t today)
     return session->expected && unexplained(session, today);
 }
 
-/* What, when, where, mandatory, evidence and consequences, received before the day. */
+/* A complete one. */
 static bool notice_received_before(const struct placement_facts *facts, int32_t day)
 {
     for (size_t i = 0; i < facts->notice_count; i++) {
         const struct notice_row *notice = &facts->notices[i];
-        bool complete = notice->says_what && notice->says_when && notice->says_where && notice->says_mandatory &&
-                        notice->says_evidence && notice->says_consequences;
-        if (complete && notice->received_on != ROW_NONE && notice->received_on < day) {
+        if (notice_complete(notice) && notice->received_on != ROW_NONE && notice->received_on < day) {
             return true;
         }
     }

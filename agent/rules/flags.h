@@ -27,6 +27,9 @@ void hours_put(char out[HOURS_TEXT_SIZE], int starts_min, int ends_min);
 /* GDN-P014@2026-11-20, with /2 to /4 for the later sessions of a day. */
 void session_ref_put(char out[SESSION_REF_SIZE], const char *placement_ref, const struct session_row *session);
 
+/* It says what, when, where, that it is mandatory, what evidence is needed and what may happen otherwise. */
+bool notice_complete(const struct notice_row *notice);
+
 /* A day that clock.h can write; rows with any other come from no calendar and are left out by the rules. */
 bool day_known(int32_t day);
 

@@ -5,7 +5,7 @@
 #include "agent/rules/flags.h"
 #include "base/clock.h"
 
-static bool complete(const struct notice_row *notice)
+bool notice_complete(const struct notice_row *notice)
 {
     return notice->says_what && notice->says_when && notice->says_where && notice->says_mandatory &&
            notice->says_evidence && notice->says_consequences;
@@ -38,7 +38,7 @@ static const struct notice_row *first_complete(const struct placement_facts *fac
     const struct notice_row *found = NULL;
     for (size_t i = 0; i < facts->notice_count; i++) {
         const struct notice_row *notice = &facts->notices[i];
-        if (complete(notice) && day_known(notice->received_on) &&
+        if (notice_complete(notice) && day_known(notice->received_on) &&
             (found == NULL || notice->received_on < found->received_on)) {
             found = notice;
         }
