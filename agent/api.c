@@ -27,6 +27,7 @@ static const struct route routes[] = {
     { "POST", "/v1/referrals/", TAIL_SOME, BODY_OBJECT, api_referral_event },
     { "GET", "/v1/placements", TAIL_NONE, BODY_NONE, api_placements },
     { "POST", "/v1/records", TAIL_NONE, BODY_OBJECT, api_record },
+    { "GET", "/v1/records/", TAIL_SOME, BODY_NONE, api_records },
     { "GET", "/v1/capacity", TAIL_NONE, BODY_NONE, api_capacity },
     { "POST", "/v1/capacity", TAIL_NONE, BODY_OBJECT, api_capacity_state },
     { "GET", "/v1/capacity/forecast", TAIL_NONE, BODY_NONE, api_capacity_forecast },

@@ -40,6 +40,7 @@ MUST_USE enum err_code api_referral_event(struct api_call *call, struct error *e
 /* api_records.c */
 MUST_USE enum err_code api_placements(struct api_call *call, struct error *err);
 MUST_USE enum err_code api_record(struct api_call *call, struct error *err);
+MUST_USE enum err_code api_records(struct api_call *call, struct error *err);
 
 /* api_capacity.c */
 MUST_USE enum err_code api_capacity(struct api_call *call, struct error *err);

@@ -1,4 +1,5 @@
 /* Placements, and records of any kind that an organisation writes, by the field names of store/record. */
+#include <stdio.h>
 #include <string.h>
 
 #include "agent/api_handlers.h"
@@ -33,21 +34,72 @@ enum err_code api_placements(struct api_call *call, struct error *err)
     return answer_list_end(call->answer, list.more, err);
 }
 
-/* Attendance, referral events and capacity have calls of their own, which check more. */
+/* The others have calls of their own, which check more, or are never written by an organisation. */
+static const uint32_t open_kinds[] = {
+    KIND_PARTICIPANT,
+    KIND_REFERRAL,
+    KIND_PLACEMENT,
+    KIND_NOTICE,
+    KIND_HOST,
+    KIND_OPPORTUNITY,
+    KIND_CONTACT_ATTEMPT,
+    KIND_JOB_SEARCH,
+    KIND_PLACEMENT_BREAK,
+    KIND_REDRESS,
+    KIND_POLICY_DECISION,
+    KIND_CIRCUMSTANCE_CHANGE,
+    KIND_CONTRACT,
+    KIND_MILESTONE,
+    KIND_CLAIM,
+    KIND_SERVICE_USE,
+    KIND_MESSAGE,
+};
+
 static bool kind_is_open(const struct kind *kind)
 {
+    for (size_t i = 0; i < ARRAY_LEN(open_kinds); i++) {
+        if (open_kinds[i] == kind->number) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Of a placement, one for each of these: two devices that record the same make the same record. */
+static const char *key_field(const struct kind *kind)
+{
     switch (kind->number) {
-    case KIND_PARTICIPANT:
-    case KIND_REFERRAL:
-    case KIND_PLACEMENT:
-    case KIND_NOTICE:
-        return true;
+    case KIND_JOB_SEARCH:
+        return "week";
+    case KIND_MILESTONE:
+        return "payment_trigger";
     default:
-        return false;
+        return NULL;
     }
 }
 
-/* `id` as given; else from the ref, so that the same ref is the same record on every device; else a fresh one. */
+static enum err_code subject_of_key(const struct api_call *call, const struct kind *kind, const struct record *record,
+                                    const char *key, uint8_t subject[OP_SUBJECT_MAX], struct error *err)
+{
+    const struct value *placement = &record->values[kind_field_index(kind, "placement")];
+    const struct value *value = &record->values[kind_field_index(kind, key)];
+    char id[2 * OP_ENTITY_BYTES + 1];
+    char text[sizeof(id) + ROW_CODE_SIZE];
+    if (!placement->present || !value->present || value->text.len >= ROW_CODE_SIZE) {
+        return FAIL(err, INVALID, "read member 'fields': expected 'placement' and '%s'", key);
+    }
+    hex_encode(placement->text.data, OP_ENTITY_BYTES, id);
+    if (value->text.data != NULL) {
+        (void)snprintf(text, sizeof(text), "%s@%.*s", id, (int)value->text.len, (const char *)value->text.data);
+    } else {
+        (void)snprintf(text, sizeof(text), "%s@%d", id, (int)value->number);
+    }
+    entity_id(call->world->stream, kind->name, text, subject);
+    return ERR_OK;
+}
+
+/* `id` as given; else from the ref (or what stands for one), so that the same ref is the same record on every device;
+ * else a fresh one. */
 static enum err_code subject_choose(const struct api_call *call, const struct kind *kind, const char *id,
                                     const struct record *record, uint8_t subject[OP_SUBJECT_MAX], struct error *err)
 {
@@ -57,15 +109,19 @@ static enum err_code subject_choose(const struct api_call *call, const struct ki
                    : FAIL(err, INVALID, "read member 'id': expected %d hexadecimal digits", 2 * OP_ENTITY_BYTES);
     }
     int ref = kind_field_index(kind, "ref");
-    if (ref < 0) {
+    const char *key = key_field(kind);
+    if (ref < 0 && key == NULL) {
         return random_bytes(subject, OP_ENTITY_BYTES, err);
+    }
+    if (call->world->stream == NULL) {
+        return FAIL(err, NOT_ENROLLED, "record: this device is not enrolled yet");
+    }
+    if (key != NULL) {
+        return subject_of_key(call, kind, record, key, subject, err);
     }
     const struct value *value = &record->values[ref];
     if (!value->present || value->text.len == 0) {
         return FAIL(err, INVALID, "read member 'fields': expected 'ref'");
-    }
-    if (call->world->stream == NULL) {
-        return FAIL(err, NOT_ENROLLED, "record: this device is not enrolled yet");
     }
     char text[ROW_REF_SIZE];
     if (value->text.len >= sizeof(text) || memchr(value->text.data, '@', value->text.len) != NULL) {
@@ -88,7 +144,7 @@ enum err_code api_record(struct api_call *call, struct error *err)
     TRY(members_end(&members));
     const struct kind *kind = kind_by_name(kind_text);
     if (kind == NULL || !kind_is_open(kind)) {
-        return FAIL(err, INVALID, "read member 'kind': expected participant, referral, placement or notice");
+        return FAIL(err, INVALID, "read member 'kind': expected a kind that is recorded with this call");
     }
     struct record_ids ids;
     struct store_entry entry = { .kind = kind->number, .happened_at_ms = OP_TIME_NONE };
@@ -102,4 +158,80 @@ enum err_code api_record(struct api_call *call, struct error *err)
                                    value_id(entry.subject, OP_ENTITY_BYTES), "added", (int)written.added, "op",
                                    written.added > 0 ? value_op(&written.last) : json_null()),
                          err);
+}
+
+/* ---- plain records, listed ---- */
+
+#define RECORDS_LIMIT 1000
+
+static json_t *record_row_value(const struct record_row *row)
+{
+    return json_pack("{s:o,s:o,s:o,s:o}", "id", value_id(row->id.bytes, ROW_ID_BYTES), "fields",
+                     record_to_json(&row->record), "said_by", value_text(row->said_by), "said_at",
+                     value_instant(row->said_at_ms));
+}
+
+/* The argument that narrows the list, if there is one: the name of a kind that has refs. */
+static enum err_code find_link(const struct api_call *call, const char **ret_link, struct row_id *ret_id,
+                               struct error *err)
+{
+    static const uint32_t links[] = { KIND_PARTICIPANT, KIND_PLACEMENT,   KIND_REFERRAL,
+                                      KIND_HOST,        KIND_OPPORTUNITY, KIND_CONTRACT };
+    *ret_link = NULL;
+    for (size_t i = 0; i < ARRAY_LEN(links); i++) {
+        const char *name = kind_by_number(links[i])->name;
+        const char *ref = query_text(call, name);
+        if (ref == NULL) {
+            continue;
+        }
+        if (*ret_link != NULL) {
+            return FAIL(err, INVALID, "list records: expected one of '%s' and '%s', not both", *ret_link, name);
+        }
+        TRY(query_find(call->world->store, links[i], ref, ret_id, err));
+        *ret_link = name;
+    }
+    return ERR_OK;
+}
+
+static enum err_code answer_record(struct api_call *call, const struct kind *kind, const char *text, struct error *err)
+{
+    struct row_id id;
+    SCOPED(record_list_fini) struct record_list list = { 0 };
+    if (!hex_decode(text, id.bytes, ROW_ID_BYTES)) {
+        if (kind_field_index(kind, "ref") < 0) {
+            return FAIL(err, INVALID, "find the %s: expected its id, %d hexadecimal digits", kind->name,
+                        2 * ROW_ID_BYTES);
+        }
+        TRY(query_find(call->world->store, kind->number, text, &id, err));
+    }
+    TRY(query_record(call->world->store, kind, &id, &list, err));
+    return answer_object(call->answer, json_pack("{s:o}", "record", record_row_value(&list.rows[0])), err);
+}
+
+/* KIND, or KIND/ID */
+enum err_code api_records(struct api_call *call, struct error *err)
+{
+    char name[ROW_CODE_SIZE];
+    const char *slash = strchr(call->tail, '/');
+    size_t len = slash == NULL ? strlen(call->tail) : (size_t)(slash - call->tail);
+    (void)snprintf(name, sizeof(name), "%.*s", (int)len, call->tail);
+    const struct kind *kind = len < sizeof(name) ? kind_by_name(name) : NULL;
+    if (kind == NULL) {
+        return FAIL(err, NOT_FOUND, "list records: there is no such kind");
+    }
+    if (slash != NULL) {
+        return answer_record(call, kind, slash + 1, err);
+    }
+    const char *link;
+    struct row_id id;
+    size_t limit;
+    SCOPED(record_list_fini) struct record_list list = { 0 };
+    TRY(query_number(call, "limit", RECORDS_LIMIT, QUERY_LIMIT_MAX, &limit, err));
+    TRY(find_link(call, &link, &id, err));
+    TRY(query_records(call->world->store, kind, link, &id, limit, &list, err));
+    TRY(answer_list_begin(call->answer, NULL, "records", err));
+    for (size_t i = 0; i < list.count; i++) {
+        TRY(answer_list_row(call->answer, record_row_value(&list.rows[i]), err));
+    }
+    return answer_list_end(call->answer, list.more, err);
 }

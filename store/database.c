@@ -141,6 +141,22 @@ enum err_code db_statement(struct database *db, const char *sql, sqlite3_stmt **
     CHECK(false); /* more literals than DATABASE_STATEMENTS_MAX: raise it */
 }
 
+enum err_code db_prepare(struct database *db, const char *sql, sqlite3_stmt **ret, struct error *err)
+{
+    sqlite3_stmt *made;
+    if (sqlite3_prepare_v2(db->handle, sql, -1, &made, NULL) != SQLITE_OK) {
+        return db_fail(db, err);
+    }
+    *ret = made;
+    return ERR_OK;
+}
+
+void statement_fini(sqlite3_stmt **statement)
+{
+    sqlite3_finalize(*statement);
+    *statement = NULL;
+}
+
 enum err_code db_step(struct database *db, sqlite3_stmt *statement, bool *ret_row, struct error *err)
 {
     int code = sqlite3_step(statement);

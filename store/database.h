@@ -12,7 +12,7 @@
 #include "base/bytes.h"
 #include "crypto/vault/vault.h"
 
-#define DATABASE_STATEMENTS_MAX 256
+#define DATABASE_STATEMENTS_MAX 512
 
 struct database {
     sqlite3 *handle;
@@ -46,6 +46,9 @@ MUST_USE enum err_code db_exec(struct database *db, const char *sql, struct erro
 
 /* A fresh (reset, unbound) statement, owned by the connection. */
 MUST_USE enum err_code db_statement(struct database *db, const char *sql, sqlite3_stmt **ret, struct error *err);
+/* One made for this use, with any text: *ret is the caller's, statement_fini ends it. */
+MUST_USE enum err_code db_prepare(struct database *db, const char *sql, sqlite3_stmt **ret, struct error *err);
+void statement_fini(sqlite3_stmt **statement);
 MUST_USE enum err_code db_run(struct database *db, sqlite3_stmt *statement, struct error *err);
 MUST_USE enum err_code db_step(struct database *db, sqlite3_stmt *statement, bool *ret_row, struct error *err);
 

@@ -2,7 +2,7 @@
  * Deciding to erase: what goes with a person, what holds it back, and the ops that say so.
  *
  *     person ──► an erasure each for: the person's record, referrals (with their events), placements (with their
- *                sessions), notices of those placements
+ *                sessions), notices of those placements, and every plain record that names one of them
  *
  * Each erasure names one subject, so that what it covers can be told from headers alone, whatever comes later.
  */
@@ -11,7 +11,7 @@
 #include <string.h>
 
 #include "base/clock.h"
-#include "store/replica.h"
+#include "store/fold_parts.h"
 
 /* An adverse decision can be challenged late for so long: 13 months after it (mandatory reconsideration, GOV.UK). */
 enum { CHALLENGE_DAYS = 396 };
@@ -45,6 +45,33 @@ static enum err_code add_targets(struct store *store, struct buf *targets, uint3
     }
 }
 
+/* What names the person, or a placement or a referral of theirs. */
+static enum err_code plain_targets(struct store *store, const struct kind *kind, const uint8_t *participant,
+                                   struct buf *targets, struct error *err)
+{
+    static const char *const links[][2] = {
+        { "participant", "participant = ?1" },
+        { "placement", "placement IN (SELECT id FROM placement WHERE participant = ?1)" },
+        { "referral", "referral IN (SELECT id FROM referral WHERE participant = ?1)" },
+    };
+    char sql[320];
+    bool linked = false;
+    int len = snprintf(sql, sizeof(sql), "SELECT id FROM %s WHERE id = ?1", kind->name);
+    for (size_t i = 0; i < ARRAY_LEN(links); i++) {
+        if (kind_field_index(kind, links[i][0]) >= 0) {
+            len += snprintf(sql + len, sizeof(sql) - (size_t)len, " OR %s", links[i][1]);
+            linked = true;
+        }
+    }
+    if (!linked || !kind_is_plain(kind->number)) {
+        return ERR_OK;
+    }
+    (void)snprintf(sql + len, sizeof(sql) - (size_t)len, " ORDER BY id");
+    SCOPED(statement_fini) sqlite3_stmt *s = NULL;
+    TRY(db_prepare(&store->db, sql, &s, err));
+    return add_targets(store, targets, kind->number, s, participant, err);
+}
+
 static enum err_code person_targets(struct store *store, const uint8_t *participant, struct buf *targets,
                                     struct error *err)
 {
@@ -58,7 +85,11 @@ static enum err_code person_targets(struct store *store, const uint8_t *particip
                      "SELECT n.id FROM notice n JOIN placement p ON p.id = n.placement WHERE p.participant = ?1 "
                      "ORDER BY n.id",
                      &s, err));
-    return add_targets(store, targets, KIND_NOTICE, s, participant, err);
+    TRY(add_targets(store, targets, KIND_NOTICE, s, participant, err));
+    for (size_t i = 0; kind_at(i) != NULL; i++) {
+        TRY(plain_targets(store, kind_at(i), participant, targets, err));
+    }
+    return ERR_OK;
 }
 
 static enum err_code find_targets(struct store *store, const struct store_erase *erase, struct buf *targets,

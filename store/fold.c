@@ -1,224 +1,18 @@
 /*
- * Folding: a row is a pure function of the set of ops about it.
- *
- * For descriptive records the ops of the subject are read from the log, put in order of (hlc, device, incarnation, seq)
- * and merged field by field, the later value standing. So arrival order cannot matter, and a rebuild is the same code.
+ * Folding: a row is a pure function of the set of ops about it. One file for each way: fold_merge.c, fold_plain.c,
+ * fold_session.c.
  */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "store/replica.h"
-
-/* ---- the ops of one subject and kind ---- */
-
-struct version {
-    uint64_t hlc;
-    struct op_id id;
-    int64_t key;
-    enum record_writer writer;
-};
-
-/* Bodies are read one at a time, and only those are kept that a value comes from. */
-struct merged {
-    struct version *versions; /* oldest first */
-    size_t count;
-    size_t capacity;
-    struct record record; /* borrows from kept */
-    void *kept[RECORD_FIELDS_MAX + 1];
-    size_t kept_count;
-};
-
-static void merged_fini(struct merged *merged)
-{
-    free(merged->versions);
-    for (size_t i = 0; i < merged->kept_count; i++) {
-        free(merged->kept[i]);
-    }
-}
-
-static enum err_code add_version(struct merged *merged, int64_t key, const struct op *op, enum record_writer writer,
-                                 struct error *err)
-{
-    if (merged->count == merged->capacity) {
-        size_t capacity = merged->capacity == 0 ? 8 : 2 * merged->capacity;
-        struct version *versions = realloc(merged->versions, capacity * sizeof(*versions));
-        if (versions == NULL) {
-            return FAIL(err, NO_MEMORY, "merge %zu records about one subject", capacity);
-        }
-        merged->versions = versions;
-        merged->capacity = capacity;
-    }
-    merged->versions[merged->count++] = (struct version){ .hlc = op->hlc, .id = op->id, .key = key, .writer = writer };
-    return ERR_OK;
-}
-
-static enum err_code read_versions(struct store *store, uint32_t kind, struct slice subject, struct merged *merged,
-                                   struct error *err)
-{
-    sqlite3_stmt *s;
-    TRY(db_statement(&store->db,
-                     "SELECT id, writer, header FROM op INDEXED BY op_subject WHERE subject = ?1 AND kind = ?2 "
-                     "AND kind <> 5 AND quarantine IS NULL AND body IS NOT NULL",
-                     &s, err));
-    bind_slice(s, 1, subject);
-    bind_int(s, 2, kind);
-    for (;;) {
-        bool row;
-        TRY(db_step(&store->db, s, &row, err));
-        if (!row) {
-            return ERR_OK;
-        }
-        struct op op;
-        struct op_id supersedes[OP_SUPERSEDES_MAX];
-        enum err_code rc = op_header_decode(column_slice(s, 2), &op, supersedes, err);
-        if (rc == ERR_OK) {
-            rc = add_version(merged, column_int(s, 0), &op, (enum record_writer)column_int(s, 1), err);
-        }
-        if (rc != ERR_OK) {
-            sqlite3_reset(s);
-            return rc;
-        }
-    }
-}
-
-static int version_compare(const void *a, const void *b)
-{
-    const struct version *left = a;
-    const struct version *right = b;
-    if (left->hlc != right->hlc) {
-        return left->hlc < right->hlc ? -1 : 1;
-    }
-    return op_id_compare(&left->id, &right->id);
-}
-
-static bool adds_value(const struct record *merged, const struct record *one)
-{
-    for (size_t f = 0; f < one->kind->field_count; f++) {
-        if (one->values[f].present && !merged->values[f].present) {
-            return true;
-        }
-    }
-    return false;
-}
-
-/* The record of a body, which is kept. */
-static enum err_code keep_body(struct merged *merged, struct slice body, struct record *ret_record, struct error *err)
-{
-    CHECK(merged->kept_count < ARRAY_LEN(merged->kept));
-    void *copy = malloc(body.len + 1);
-    if (copy == NULL) {
-        return FAIL(err, NO_MEMORY, "merge records");
-    }
-    memcpy(copy, body.data, body.len);
-    merged->kept[merged->kept_count++] = copy;
-    return record_decode(merged->record.kind, slice_of(copy, body.len), ret_record, err);
-}
-
-/* A version's record as far as it has a value that the merged one lacks, or whole when `whole`; else empty. */
-static enum err_code read_version(struct store *store, struct merged *merged, const struct version *version, bool whole,
-                                  struct record *ret_record, struct error *err)
-{
-    sqlite3_stmt *s;
-    bool row;
-    record_init(ret_record, merged->record.kind);
-    TRY(db_statement(&store->db, "SELECT body FROM op WHERE id = ?1", &s, err));
-    bind_int(s, 1, version->key);
-    TRY(db_step(&store->db, s, &row, err));
-    if (!row) {
-        return oplog_damaged(version->key, err);
-    }
-    struct slice body = column_slice(s, 0);
-    struct record record;
-    enum err_code rc = record_decode(merged->record.kind, body, &record, err);
-    if (rc == ERR_OK && (whole || adds_value(&merged->record, &record))) {
-        rc = keep_body(merged, body, ret_record, err);
-    }
-    sqlite3_reset(s);
-    return rc;
-}
-
-/* Later values stand, field by field. */
-static enum err_code merge_fields(struct store *store, struct merged *merged, struct error *err)
-{
-    const struct kind *kind = merged->record.kind;
-    size_t missing = kind->field_count;
-    for (size_t i = merged->count; i > 0 && missing > 0; i--) {
-        struct record one;
-        TRY(read_version(store, merged, &merged->versions[i - 1], false, &one, err));
-        for (size_t f = 0; f < kind->field_count; f++) {
-            if (one.values[f].present && !merged->record.values[f].present) {
-                merged->record.values[f] = one.values[f];
-                missing--;
-            }
-        }
-    }
-    return ERR_OK;
-}
-
-static enum err_code find_versions(struct store *store, const struct kind *kind, struct slice subject,
-                                   struct merged *merged, struct error *err)
-{
-    *merged = (struct merged){ 0 };
-    record_init(&merged->record, kind);
-    TRY(read_versions(store, kind->number, subject, merged, err));
-    if (merged->count > 1) {
-        qsort(merged->versions, merged->count, sizeof(*merged->versions), version_compare);
-    }
-    return ERR_OK;
-}
-
-static enum err_code merge(struct store *store, const struct kind *kind, struct slice subject, struct merged *merged,
-                           struct error *err)
-{
-    TRY(find_versions(store, kind, subject, merged, err));
-    return merge_fields(store, merged, err);
-}
-
-/* ---- rows ---- */
-
-static void bind_value(sqlite3_stmt *s, int at, const struct field *field, const struct value *value)
-{
-    if (!value->present) {
-        bind_null(s, at);
-    } else if (field->type == FIELD_TEXT || field->type == FIELD_CODE) {
-        bind_text_slice(s, at, value->text);
-    } else if (field->type == FIELD_ID) {
-        bind_slice(s, at, value->text);
-    } else {
-        bind_int(s, at, value->number);
-    }
-}
-
-/* Binds the id and then every field in the order of its kind; returns the next index. */
-static int bind_record(sqlite3_stmt *s, struct slice subject, const struct record *record)
-{
-    bind_slice(s, 1, subject);
-    int at = 2;
-    for (size_t i = 0; i < record->kind->field_count; i++) {
-        bind_value(s, at++, &record->kind->fields[i], &record->values[i]);
-    }
-    return at;
-}
-
-static enum err_code delete_row(struct store *store, const char *sql, struct slice subject, struct error *err)
-{
-    sqlite3_stmt *s;
-    TRY(db_statement(&store->db, sql, &s, err));
-    bind_slice(s, 1, subject);
-    return db_run(&store->db, s, err);
-}
-
-static struct value *merged_value(struct merged *merged, const char *name)
-{
-    return record_value(&merged->record, name);
-}
+#include "store/fold_parts.h"
 
 static enum err_code fold_participant(struct store *store, struct slice subject, struct merged *merged,
                                       struct error *err)
 {
     if (merged->count == 0) {
-        TRY(delete_row(store, "DELETE FROM participant WHERE id = ?1", subject, err));
+        TRY(fold_delete(store, "DELETE FROM participant WHERE id = ?1", subject, err));
         return dirty_participant(store, subject, err);
     }
     sqlite3_stmt *s;
@@ -253,12 +47,12 @@ static enum err_code referral_status(struct store *store, struct slice subject, 
                                      const struct value *received_on, struct buf *status, int64_t *ret_on,
                                      struct error *err)
 {
-    TRY(find_versions(store, kind_by_number(KIND_REFERRAL_EVENT), subject, events, err));
+    TRY(merged_find(store, kind_by_number(KIND_REFERRAL_EVENT), subject, events, err));
     struct slice name = slice_of_text("received");
     struct value on = *received_on;
     struct record newest;
     if (events->count > 0) {
-        TRY(read_version(store, events, &events->versions[events->count - 1], true, &newest, err));
+        TRY(merged_read(store, events, &events->versions[events->count - 1], true, &newest, err));
         const struct value *status_value = record_value(&newest, "status");
         name = status_value->present ? status_value->text : name;
         on = *record_value(&newest, "on");
@@ -286,8 +80,9 @@ static enum err_code put_referral(struct store *store, struct slice subject, str
 {
     sqlite3_stmt *s;
     TRY(db_statement(&store->db,
-                     "INSERT OR REPLACE INTO referral VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)", &s,
-                     err));
+                     "INSERT OR REPLACE INTO referral VALUES "
+                     "(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15)",
+                     &s, err));
     int at = bind_record(s, subject, &merged->record);
     bind_int(s, at, any_from_centre(merged));
     bind_text_slice(s, at + 1, status);
@@ -307,7 +102,7 @@ static enum err_code fold_referral(struct store *store, struct slice subject, st
     int64_t status_on = INT64_MIN;
     TRY(referral_status(store, subject, &events, merged_value(merged, "received_on"), &status, &status_on, err));
     if (merged->count == 0 && events.count == 0) {
-        TRY(delete_row(store, "DELETE FROM referral WHERE id = ?1", subject, err));
+        TRY(fold_delete(store, "DELETE FROM referral WHERE id = ?1", subject, err));
     } else {
         TRY(put_referral(store, subject, merged, buf_slice(&status), status_on, err));
     }
@@ -346,7 +141,7 @@ static enum err_code deem_received(struct store *store, struct merged *merged, b
 static enum err_code fold_notice(struct store *store, struct slice subject, struct merged *merged, struct error *err)
 {
     if (merged->count == 0) {
-        return delete_row(store, "DELETE FROM notice WHERE id = ?1", subject, err);
+        return fold_delete(store, "DELETE FROM notice WHERE id = ?1", subject, err);
     }
     bool known;
     int64_t received_on;
@@ -385,12 +180,12 @@ static enum err_code referral_of_placement(struct store *store, struct slice pla
 static enum err_code put_placement(struct store *store, struct slice subject, struct merged *merged, struct error *err)
 {
     if (merged->count == 0) {
-        return delete_row(store, "DELETE FROM placement WHERE id = ?1", subject, err);
+        return fold_delete(store, "DELETE FROM placement WHERE id = ?1", subject, err);
     }
     sqlite3_stmt *s;
     TRY(db_statement(&store->db,
                      "INSERT OR REPLACE INTO placement VALUES "
-                     "(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15)",
+                     "(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17)",
                      &s, err));
     (void)bind_record(s, subject, &merged->record);
     return db_run(&store->db, s, err);
@@ -433,7 +228,7 @@ static enum err_code fold_placement(struct store *store, struct slice subject, s
 static enum err_code fold_capacity(struct store *store, struct slice subject, struct merged *merged, struct error *err)
 {
     if (merged->count == 0) {
-        TRY(delete_row(store, "DELETE FROM capacity_statement WHERE id = ?1", subject, err));
+        TRY(fold_delete(store, "DELETE FROM capacity_statement WHERE id = ?1", subject, err));
         return dirty_site(store, err);
     }
     sqlite3_stmt *s;
@@ -474,7 +269,7 @@ static enum err_code fold_appointment(struct store *store, struct slice subject,
     struct appointment_place before;
     TRY(appointment_before(store, subject, &before, err));
     if (merged->count == 0) {
-        TRY(delete_row(store, "DELETE FROM appointment WHERE id = ?1", subject, err));
+        TRY(fold_delete(store, "DELETE FROM appointment WHERE id = ?1", subject, err));
     } else {
         sqlite3_stmt *s;
         TRY(db_statement(&store->db, "INSERT OR REPLACE INTO appointment VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)", &s,
@@ -503,9 +298,9 @@ static enum err_code fold_decision(struct store *store, struct slice subject, st
     bind_slice(s, 1, subject);
     TRY(db_run(&store->db, s, err));
     if (merged->count == 0) {
-        return delete_row(store, "DELETE FROM decision WHERE id = ?1", subject, err);
+        return fold_delete(store, "DELETE FROM decision WHERE id = ?1", subject, err);
     }
-    TRY(db_statement(&store->db, "INSERT OR REPLACE INTO decision VALUES (?1, ?2, ?3, ?4, ?5, ?6)", &s, err));
+    TRY(db_statement(&store->db, "INSERT OR REPLACE INTO decision VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)", &s, err));
     (void)bind_record(s, subject, &merged->record);
     TRY(db_run(&store->db, s, err));
     const struct value *participant = merged_value(merged, "participant");
@@ -532,10 +327,11 @@ static const struct {
 
 enum err_code fold_subject(struct store *store, uint32_t kind, struct slice subject, struct error *err)
 {
-    CHECK(kind < ARRAY_LEN(folds) && folds[kind].fold != NULL);
+    bool plain = kind_is_plain(kind);
+    CHECK(plain || (kind < ARRAY_LEN(folds) && folds[kind].fold != NULL));
     SCOPED(merged_fini) struct merged merged;
-    TRY(merge(store, kind_by_number(folds[kind].merged_kind), subject, &merged, err));
-    return folds[kind].fold(store, subject, &merged, err);
+    TRY(merged_make(store, kind_by_number(plain ? kind : folds[kind].merged_kind), subject, &merged, err));
+    return plain ? fold_plain(store, subject, &merged, err) : folds[kind].fold(store, subject, &merged, err);
 }
 
 static enum err_code fold_notices_of(struct store *store, const uint8_t placement[OP_ENTITY_BYTES], struct error *err)
@@ -570,6 +366,9 @@ enum err_code fold_op(struct store *store, int64_t key, const struct op *op, str
     }
     if (op->kind == KIND_OVERWRITE_REVIEW) {
         return ERR_OK; /* read when somebody looks */
+    }
+    if (kind_is_plain(op->kind)) {
+        return fold_mark(store, op->kind, slice_of(op->subject, op->subject_len), err);
     }
     CHECK(op->kind < ARRAY_LEN(folds) && folds[op->kind].fold != NULL);
     return fold_mark(store, folds[op->kind].merged_kind, slice_of(op->subject, op->subject_len), err);

@@ -309,6 +309,14 @@ static const char *find_sql(uint32_t kind)
         return "SELECT id FROM referral WHERE ref = ?1 LIMIT 2";
     case KIND_PARTICIPANT:
         return "SELECT id FROM participant WHERE ref = ?1 LIMIT 2";
+    case KIND_HOST:
+        return "SELECT id FROM host WHERE ref = ?1 LIMIT 2";
+    case KIND_OPPORTUNITY:
+        return "SELECT id FROM opportunity WHERE ref = ?1 LIMIT 2";
+    case KIND_CONTRACT:
+        return "SELECT id FROM contract WHERE ref = ?1 LIMIT 2";
+    case KIND_POLICY_DECISION:
+        return "SELECT id FROM policy_decision WHERE ref = ?1 LIMIT 2";
     default:
         CHECK(false); /* no other kind has refs */
     }
@@ -321,6 +329,14 @@ static const char *exists_sql(uint32_t kind)
         return "SELECT id FROM placement WHERE id = ?1";
     case KIND_REFERRAL:
         return "SELECT id FROM referral WHERE id = ?1";
+    case KIND_HOST:
+        return "SELECT id FROM host WHERE id = ?1";
+    case KIND_OPPORTUNITY:
+        return "SELECT id FROM opportunity WHERE id = ?1";
+    case KIND_CONTRACT:
+        return "SELECT id FROM contract WHERE id = ?1";
+    case KIND_POLICY_DECISION:
+        return "SELECT id FROM policy_decision WHERE id = ?1";
     default:
         return "SELECT id FROM participant WHERE id = ?1";
     }

@@ -19,6 +19,7 @@
     X(flag_list_rows, struct flag_state)                                                                               \
     X(attendance_list, struct attendance_row)                                                                          \
     X(overwrite_list, struct overwrite_row)                                                                            \
+    X(record_list, struct record_row)                                                                                  \
     X(log_list, struct log_row)
 
 /* A session with who and where, for the register of a day. */
@@ -72,6 +73,14 @@ struct overwrite_row {
     uint64_t hlc;
     char reviewed_by[OP_ACTOR_MAX + 1];
     int64_t reviewed_at_ms; /* OP_TIME_NONE: not yet */
+};
+
+/* A plain record (fold_plain.c) as it stands. */
+struct record_row {
+    struct row_id id;
+    struct record record; /* texts and ids are owned by the list */
+    char said_by[OP_ACTOR_MAX + 1];
+    int64_t said_at_ms; /* when the newest of it was recorded */
 };
 
 /* One op as the log has it. */
@@ -138,13 +147,22 @@ MUST_USE enum err_code query_disputes(struct store *store, size_t limit, struct 
 MUST_USE enum err_code query_log(struct store *store, const uint8_t *subject, size_t subject_len, bool quarantined_only,
                                  size_t limit, struct log_list *ret_list, struct error *err);
 
+/* Plain records of a kind, newest first; those of which the id field `link` (NULL: all) names `id`. ERR_INVALID for a
+ * kind that has no plain table, or no such field. */
+MUST_USE enum err_code query_records(struct store *store, const struct kind *kind, const char *link,
+                                     const struct row_id *id, size_t limit, struct record_list *ret_list,
+                                     struct error *err);
+/* One of them, as a list of one. ERR_NOT_FOUND. */
+MUST_USE enum err_code query_record(struct store *store, const struct kind *kind, const struct row_id *id,
+                                    struct record_list *ret_list, struct error *err);
+
 /* One op by the beginning of its device's id (8 hex digits or more) and its seq, with the incarnation between where
  * several have one: "d92f25b7/42", "d92f25b7/1/42". Without its body. ERR_INVALID, ERR_NOT_FOUND, ERR_CONFLICT. */
 MUST_USE enum err_code query_log_entry(struct store *store, const char *name, struct log_row *ret_row,
                                        struct error *err);
 
-/* An entity by its ref ("GDN-P014") or its 32 hex digits; kind KIND_PLACEMENT, KIND_REFERRAL or KIND_PARTICIPANT.
- * ERR_NOT_FOUND; ERR_CONFLICT when two have the ref. */
+/* An entity by its ref ("GDN-P014") or its 32 hex digits; the kind has a field `ref`. ERR_NOT_FOUND; ERR_CONFLICT when
+ * two have the ref. */
 MUST_USE enum err_code query_find(struct store *store, uint32_t kind, const char *ref, struct row_id *ret_id,
                                   struct error *err);
 

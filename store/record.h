@@ -24,11 +24,26 @@ enum record_kind {
     KIND_DECISION = 9,          /* the centre's only */
     KIND_ERASURE = 10,          /* subject: what loses its bodies; see erasure_read */
     KIND_OVERWRITE_REVIEW = 11, /* subject: the record; names the op whose value went and the one that took its place */
+    KIND_HOST = 12,
+    KIND_OPPORTUNITY = 13,
+    KIND_CONTACT_ATTEMPT = 14,
+    KIND_CIRCUMSTANCE_CHANGE = 15,
+    KIND_JOB_SEARCH = 16, /* subject: made of the placement and the week */
+    KIND_PLACEMENT_BREAK = 17,
+    KIND_FLAG_REVIEW = 18,
+    KIND_REDRESS = 19,
+    KIND_MESSAGE = 20,
+    KIND_POLICY_DECISION = 21,
+    KIND_CONTRACT = 22,
+    KIND_MILESTONE = 23, /* subject: made of the placement and the trigger */
+    KIND_CLAIM = 24,
+    KIND_SERVICE_USE = 25,
+    KIND_SAME_PERSON = 26, /* subject: the participant that is the duplicate */
 };
 
 /* Raised whenever record_admit takes what it refused before, or knows another kind: what was set aside by an older
  * version is then judged again. */
-#define RECORD_RULES 2
+#define RECORD_RULES 3
 
 enum record_writer { WRITER_ORGANISATION = 1, WRITER_CENTRE = 2 };
 
@@ -48,6 +63,7 @@ struct field {
     enum field_type type;
     uint32_t max;
     bool required;            /* in the first op of a subject that makes sense of it; see record_check */
+    bool sensitive;           /* for those who need it: never in a log file, an error or a flag's text */
     const char *const *codes; /* NULL-terminated */
 };
 

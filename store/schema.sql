@@ -1,4 +1,4 @@
--- A site's replica. The first part is the log and what this device is; the second is folded from the log and can be made again.
+-- A site's replica: the log, and what this device is. What is folded from the log stands in folded.sql.
 
 CREATE TABLE identity (
     only          INTEGER PRIMARY KEY CHECK (only = 1),
@@ -138,7 +138,7 @@ CREATE TABLE sync_state (
     clock_offset   INTEGER,                  -- ms, NULL: never measured
     newest_hlc     INTEGER NOT NULL,
     dirty_site     INTEGER NOT NULL,
-    refold         INTEGER NOT NULL DEFAULT 0, -- the folded tables are those of an older schema: make them again
+    refold         INTEGER NOT NULL DEFAULT 0, -- the folded tables are not there, or of an older schema: make them
     settled        INTEGER NOT NULL DEFAULT 0, -- the whole stream was held at once since this copy was last found to be older
     older_copy_at  INTEGER,                  -- when it was last found to be older, and what came of it
     came_back      INTEGER NOT NULL DEFAULT 0,
@@ -152,7 +152,7 @@ CREATE TABLE sync_state (
     scrub          INTEGER NOT NULL DEFAULT 0, -- bodies were erased since the file was last made anew
     rules          INTEGER NOT NULL DEFAULT 0  -- of record_admit, by which what is set aside was last judged
 ) STRICT;
-INSERT INTO sync_state (only, cursor, newest_hlc, dirty_site) VALUES (1, 0, 0, 1);
+INSERT INTO sync_state (only, cursor, newest_hlc, dirty_site, refold) VALUES (1, 0, 0, 1, 1);
 
 -- Exchange by files: the centre's certificate, to seal to it, and when one was last written and taken.
 CREATE TABLE bundle_state (
@@ -250,106 +250,10 @@ CREATE TABLE flag (
 CREATE UNIQUE INDEX flag_standing ON flag (key) WHERE cleared_at IS NULL;
 CREATE INDEX flag_of_subject ON flag (subject_id) WHERE cleared_at IS NULL;
 
--- ---- folded from the log ----
-
-CREATE TABLE participant (
-    id BLOB PRIMARY KEY, ref TEXT, name TEXT, address TEXT, phone TEXT, restricted INTEGER, note TEXT
-) STRICT, WITHOUT ROWID;
-CREATE INDEX participant_ref ON participant (ref);
-
-CREATE TABLE referral (
-    id BLOB PRIMARY KEY, ref TEXT, participant BLOB, route TEXT, basis TEXT, received_on INTEGER, source TEXT,
-    weekly_minutes INTEGER, note TEXT, from_centre INTEGER NOT NULL, status TEXT NOT NULL, status_on INTEGER
-) STRICT, WITHOUT ROWID;
-CREATE INDEX referral_ref ON referral (ref);
-CREATE INDEX referral_status ON referral (status, received_on);
-CREATE INDEX referral_received ON referral (received_on, route);
-
-CREATE TABLE placement (
-    id BLOB PRIMARY KEY, ref TEXT, participant BLOB, referral BLOB, host TEXT, role TEXT, basis TEXT, calendar TEXT,
-    starts_on INTEGER, ends_on INTEGER, pattern TEXT, weekly_minutes INTEGER, reduced_hours_reason TEXT,
-    sequence INTEGER, note TEXT
-) STRICT, WITHOUT ROWID;
-CREATE INDEX placement_ref ON placement (ref);
-CREATE INDEX placement_participant ON placement (participant);
-CREATE INDEX placement_referral ON placement (referral);
-CREATE INDEX placement_ends ON placement (ends_on, starts_on);
-
--- Every assertion about a session. `op` is this replica's number of it; outcome 0: what it said is erased.
-CREATE TABLE attendance (
-    placement BLOB NOT NULL, day INTEGER NOT NULL, slot INTEGER NOT NULL, op INTEGER NOT NULL,
-    outcome INTEGER NOT NULL CHECK (outcome BETWEEN 0 AND 7), minutes INTEGER, reason TEXT, hlc INTEGER NOT NULL,
-    head INTEGER NOT NULL,
-    PRIMARY KEY (placement, day, slot, op)
-) STRICT, WITHOUT ROWID;
-
-CREATE TABLE attendance_supersedes (
-    placement BLOB NOT NULL, day INTEGER NOT NULL, slot INTEGER NOT NULL,
-    device BLOB NOT NULL, incarnation INTEGER NOT NULL, seq INTEGER NOT NULL, by_op INTEGER NOT NULL,
-    PRIMARY KEY (placement, day, slot, device, incarnation, seq, by_op)
-) STRICT, WITHOUT ROWID;
-
--- standing: 0 unrecorded, 1 recorded, 2 disputed, 3 excused (store/rows.h)
-CREATE TABLE session (
-    placement BLOB NOT NULL, day INTEGER NOT NULL, slot INTEGER NOT NULL,
-    starts_min INTEGER, ends_min INTEGER, expected INTEGER NOT NULL,
-    standing INTEGER NOT NULL, outcome INTEGER NOT NULL, minutes INTEGER, reason TEXT, heads INTEGER NOT NULL,
-    jcp_starts_min INTEGER, jcp_ends_min INTEGER, jcp_purpose TEXT,
-    PRIMARY KEY (placement, day, slot)
-) STRICT, WITHOUT ROWID;
-CREATE INDEX session_day ON session (day);
-CREATE INDEX session_disputed ON session (placement) WHERE standing = 2;
-
-CREATE TABLE notice (
-    id BLOB PRIMARY KEY, placement BLOB, served_on INTEGER, served_by TEXT, received_on INTEGER, says_what INTEGER,
-    says_when INTEGER, says_where INTEGER, says_mandatory INTEGER, says_evidence INTEGER, says_consequences INTEGER,
-    note TEXT, deemed_received_on INTEGER
-) STRICT, WITHOUT ROWID;
-CREATE INDEX notice_placement ON notice (placement);
-
-CREATE TABLE capacity_statement (
-    id BLOB PRIMARY KEY, places INTEGER, stated_on INTEGER, supervisor_minutes INTEGER, note TEXT, hlc INTEGER NOT NULL
-) STRICT, WITHOUT ROWID;
-CREATE INDEX capacity_newest ON capacity_statement (stated_on, hlc);
-
-CREATE TABLE appointment (
-    id BLOB PRIMARY KEY, participant BLOB, day INTEGER, starts_min INTEGER, ends_min INTEGER, purpose TEXT,
-    cancelled INTEGER
-) STRICT, WITHOUT ROWID;
-CREATE INDEX appointment_day ON appointment (participant, day);
-
-CREATE TABLE decision (
-    id BLOB PRIMARY KEY, participant BLOB, failure_on INTEGER, decided_on INTEGER, outcome TEXT, note TEXT
-) STRICT, WITHOUT ROWID;
-CREATE INDEX decision_participant ON decision (participant);
-
--- What erasures cover (record.h). `op` is this replica's number of the erasure; seq NULL: everything about the subject.
-CREATE TABLE erasure (
-    op INTEGER PRIMARY KEY, subject BLOB NOT NULL, kind INTEGER NOT NULL, writer INTEGER NOT NULL, hlc INTEGER NOT NULL,
-    device BLOB, incarnation INTEGER, seq INTEGER
-) STRICT;
-CREATE INDEX erasure_subject ON erasure (subject);
-
--- Guard rails 1, 2 and 3 for the only way into the sanction path. A doubt names its reviewer and stands on one session that is
--- recorded as an absence (not unrecorded, disputed or excused, not on top of JCP's own appointment), in a mandatory placement,
--- after a complete written notice was received.
-CREATE TABLE compliance_doubt (
-    id BLOB PRIMARY KEY, placement BLOB NOT NULL, day INTEGER NOT NULL, slot INTEGER NOT NULL,
-    reviewer TEXT NOT NULL CHECK (length(reviewer) > 0)
-) STRICT, WITHOUT ROWID;
-CREATE TRIGGER doubt_needs_a_mandatory_placement BEFORE INSERT ON compliance_doubt
-WHEN NOT EXISTS (SELECT 1 FROM placement p WHERE p.id = NEW.placement AND p.basis = 'mandatory')
-BEGIN SELECT RAISE(ABORT, 'no compliance doubt: the placement is not mandatory'); END;
-CREATE TRIGGER doubt_needs_a_recorded_absence BEFORE INSERT ON compliance_doubt
-WHEN NOT EXISTS (SELECT 1 FROM session s WHERE s.placement = NEW.placement AND s.day = NEW.day AND s.slot = NEW.slot
-                 AND s.standing = 1 AND s.outcome = 5)
-BEGIN SELECT RAISE(ABORT, 'no compliance doubt: the session is not recorded as an unexcused absence'); END;
-CREATE TRIGGER doubt_never_over_jcps_own_appointment BEFORE INSERT ON compliance_doubt
-WHEN EXISTS (SELECT 1 FROM session s WHERE s.placement = NEW.placement AND s.day = NEW.day AND s.slot = NEW.slot
-             AND s.jcp_purpose IS NOT NULL)
-BEGIN SELECT RAISE(ABORT, 'no compliance doubt: the session overlaps an appointment of the Jobcentre'); END;
-CREATE TRIGGER doubt_needs_a_complete_notice BEFORE INSERT ON compliance_doubt
-WHEN NOT EXISTS (SELECT 1 FROM notice n WHERE n.placement = NEW.placement AND n.deemed_received_on < NEW.day
-                 AND n.says_what = 1 AND n.says_when = 1 AND n.says_where = 1 AND n.says_mandatory = 1
-                 AND n.says_evidence = 1 AND n.says_consequences = 1)
-BEGIN SELECT RAISE(ABORT, 'no compliance doubt: no complete written notice was received before the day'); END;
+-- Guard rails 3 and 5 for the kinds that came later: 20 is the only one of them that the centre may write too.
+CREATE TRIGGER op_writer_is_the_organisation BEFORE INSERT ON op
+WHEN NEW.quarantine IS NULL AND NEW.writer <> 1 AND (NEW.kind BETWEEN 11 AND 19 OR NEW.kind BETWEEN 21 AND 26)
+BEGIN SELECT RAISE(ABORT, 'only the organisation may write this record'); END;
+CREATE TRIGGER op_writer_stays_the_organisation BEFORE UPDATE OF quarantine ON op
+WHEN NEW.quarantine IS NULL AND NEW.writer <> 1 AND (NEW.kind BETWEEN 11 AND 19 OR NEW.kind BETWEEN 21 AND 26)
+BEGIN SELECT RAISE(ABORT, 'only the organisation may write this record'); END;

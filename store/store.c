@@ -1,5 +1,6 @@
 #include "store/store.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -12,6 +13,7 @@ enum { SCHEMA_VERSION = 3 };
 
 extern const unsigned char store_schema[];
 extern const size_t store_schema_size;
+extern const unsigned char store_folded_schema[];
 
 static enum err_code read_hlc(struct store *store, struct error *err)
 {
@@ -86,14 +88,45 @@ enum err_code replica_end(struct store *store, enum err_code rc, struct error *e
     return rc;
 }
 
-/* An older schema's tables were not folded as ours are. */
-static enum err_code refold(struct store *store, struct error *err)
+static enum err_code refold_due(struct store *store, bool *ret_due, struct error *err)
 {
     sqlite3_stmt *s;
-    bool due;
     TRY(db_statement(&store->db, "SELECT 1 FROM sync_state WHERE refold <> 0", &s, err));
-    TRY(db_step(&store->db, s, &due, err));
+    TRY(db_step(&store->db, s, ret_due, err));
     sqlite3_reset(s);
+    return ERR_OK;
+}
+
+static enum err_code drop_folded(struct store *store, struct error *err)
+{
+    for (size_t i = 0; folded_tables[i] != NULL; i++) {
+        char sql[96];
+        (void)snprintf(sql, sizeof(sql), "DROP TABLE IF EXISTS %s", folded_tables[i]);
+        TRY(db_exec(&store->db, sql, err));
+    }
+    return ERR_OK;
+}
+
+/* Empty ones: a fresh replica has none, and an older schema's were not folded as ours are. */
+static enum err_code make_folded(struct store *store, struct error *err)
+{
+    bool due;
+    TRY(refold_due(store, &due, err));
+    if (!due) {
+        return ERR_OK;
+    }
+    TRY(db_begin(&store->db, err));
+    enum err_code rc = drop_folded(store, err);
+    if (rc == ERR_OK) {
+        rc = db_exec(&store->db, (const char *)store_folded_schema, err); /* embedded with a closing NUL */
+    }
+    return db_end(&store->db, rc, err);
+}
+
+static enum err_code refold(struct store *store, struct error *err)
+{
+    bool due;
+    TRY(refold_due(store, &due, err));
     if (!due) {
         return ERR_OK;
     }
@@ -149,6 +182,9 @@ enum err_code store_open(struct vault *vault, const struct store_options *option
                                       .version = SCHEMA_VERSION,
                                       .upgrades = replica_upgrades };
     enum err_code rc = db_open(&store->db, vault, options->cache_kib, &schema, err);
+    if (rc == ERR_OK) {
+        rc = make_folded(store, err);
+    }
     if (rc == ERR_OK) {
         rc = replica_reload(store, err);
     }

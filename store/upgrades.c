@@ -1,6 +1,6 @@
 /*
- * From older tables to those of schema.sql. A step that changes what is folded sets sync_state.refold, and the tables
- * are made again from the log before anything else reads them.
+ * From older tables to those of schema.sql. Those of folded.sql have no steps: a step sets sync_state.refold, and they are
+ * dropped and made again from the log before anything else reads them.
  */
 #include "store/replica.h"
 
@@ -47,10 +47,6 @@ static const char from_1_to_2[] =
     "ALTER TABLE sync_state ADD COLUMN stale_at INTEGER;"
     "ALTER TABLE sync_state ADD COLUMN mark INTEGER;"
 
-    "DROP TABLE attendance;"
-    "CREATE TABLE attendance (placement BLOB NOT NULL, day INTEGER NOT NULL, slot INTEGER NOT NULL, "
-    "op INTEGER NOT NULL, outcome INTEGER NOT NULL CHECK (outcome BETWEEN 0 AND 7), minutes INTEGER, reason TEXT, "
-    "hlc INTEGER NOT NULL, head INTEGER NOT NULL, PRIMARY KEY (placement, day, slot, op)) STRICT, WITHOUT ROWID;"
     "UPDATE sync_state SET refold = 1;";
 
 /* Every signature is kept, not only the newest. The centre's tree: the stream is read once more from its beginning,
@@ -59,16 +55,10 @@ static const char from_2_to_3[] =
     "CREATE TABLE signed_link (author INTEGER NOT NULL, seq INTEGER NOT NULL, signature BLOB NOT NULL, "
     "PRIMARY KEY (author, seq)) STRICT, WITHOUT ROWID;"
     "INSERT INTO signed_link SELECT id, signed_seq, signature FROM author WHERE signature IS NOT NULL;"
-    "CREATE INDEX referral_received ON referral (received_on, route);"
-    "CREATE INDEX session_disputed ON session (placement) WHERE standing = 2;"
     "CREATE TABLE bundle_state (only INTEGER PRIMARY KEY CHECK (only = 1), certificate BLOB, "
     "written_at INTEGER, taken_at INTEGER, made_at INTEGER) STRICT;"
     "INSERT INTO bundle_state (only) VALUES (1);"
     "ALTER TABLE sync_state ADD COLUMN heard_at INTEGER NOT NULL DEFAULT 0;"
-    "CREATE TABLE erasure (op INTEGER PRIMARY KEY, subject BLOB NOT NULL, kind INTEGER NOT NULL, writer INTEGER NOT "
-    "NULL, "
-    "hlc INTEGER NOT NULL, device BLOB, incarnation INTEGER, seq INTEGER) STRICT;"
-    "CREATE INDEX erasure_subject ON erasure (subject);"
     "ALTER TABLE sync_state ADD COLUMN scrub INTEGER NOT NULL DEFAULT 0;"
     "ALTER TABLE sync_state ADD COLUMN rules INTEGER NOT NULL DEFAULT 0;"
     "CREATE TABLE enrolment_try (only INTEGER PRIMARY KEY CHECK (only = 1), code BLOB NOT NULL "
@@ -108,6 +98,14 @@ static const char from_2_to_3[] =
     "CREATE TRIGGER acknowledgement_never_changes BEFORE UPDATE ON violation_acknowledged "
     "BEGIN SELECT RAISE(ABORT, 'evidence is append-only: an acknowledgement cannot be changed'); END;"
     "CREATE TRIGGER checkpoint_key_stays BEFORE DELETE ON checkpoint_key "
-    "BEGIN SELECT RAISE(ABORT, 'evidence is append-only: a key cannot be deleted'); END;";
+    "BEGIN SELECT RAISE(ABORT, 'evidence is append-only: a key cannot be deleted'); END;"
+
+    "CREATE TRIGGER op_writer_is_the_organisation BEFORE INSERT ON op "
+    "WHEN NEW.quarantine IS NULL AND NEW.writer <> 1 AND (NEW.kind BETWEEN 11 AND 19 OR NEW.kind BETWEEN 21 AND 26) "
+    "BEGIN SELECT RAISE(ABORT, 'only the organisation may write this record'); END; "
+    "CREATE TRIGGER op_writer_stays_the_organisation BEFORE UPDATE OF quarantine ON op "
+    "WHEN NEW.quarantine IS NULL AND NEW.writer <> 1 AND (NEW.kind BETWEEN 11 AND 19 OR NEW.kind BETWEEN 21 AND 26) "
+    "BEGIN SELECT RAISE(ABORT, 'only the organisation may write this record'); END; "
+    "UPDATE sync_state SET refold = 1;";
 
 const char *const replica_upgrades[] = { from_1_to_2, from_2_to_3 };

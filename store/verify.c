@@ -6,9 +6,34 @@
 
 #include "store/replica.h"
 
-const char *const folded_tables[] = { "participant",           "referral", "placement", "attendance",
-                                      "attendance_supersedes", "session",  "notice",    "capacity_statement",
-                                      "appointment",           "decision", "erasure",   NULL };
+const char *const folded_tables[] = { "participant",
+                                      "referral",
+                                      "placement",
+                                      "attendance",
+                                      "attendance_supersedes",
+                                      "session",
+                                      "notice",
+                                      "capacity_statement",
+                                      "appointment",
+                                      "decision",
+                                      "erasure",
+                                      "compliance_doubt",
+                                      "host",
+                                      "opportunity",
+                                      "contact_attempt",
+                                      "circumstance_change",
+                                      "job_search",
+                                      "placement_break",
+                                      "flag_review",
+                                      "redress",
+                                      "message",
+                                      "policy_decision",
+                                      "contract",
+                                      "milestone",
+                                      "claim",
+                                      "service_use",
+                                      "same_person",
+                                      NULL };
 
 enum err_code store_rebuild(struct store *store, struct error *err)
 {
@@ -40,6 +65,21 @@ static const char *const digest_queries[] = {
     "SELECT * FROM capacity_statement ORDER BY id",
     "SELECT * FROM appointment ORDER BY id",
     "SELECT * FROM decision ORDER BY id",
+    "SELECT * FROM host ORDER BY id",
+    "SELECT * FROM opportunity ORDER BY id",
+    "SELECT * FROM contact_attempt ORDER BY id",
+    "SELECT * FROM circumstance_change ORDER BY id",
+    "SELECT * FROM job_search ORDER BY id",
+    "SELECT * FROM placement_break ORDER BY id",
+    "SELECT * FROM flag_review ORDER BY id",
+    "SELECT * FROM redress ORDER BY id",
+    "SELECT * FROM message ORDER BY id",
+    "SELECT * FROM policy_decision ORDER BY id",
+    "SELECT * FROM contract ORDER BY id",
+    "SELECT * FROM milestone ORDER BY id",
+    "SELECT * FROM claim ORDER BY id",
+    "SELECT * FROM service_use ORDER BY id",
+    "SELECT * FROM same_person ORDER BY id",
 };
 
 /* Each value as its type, its length and its bytes. */

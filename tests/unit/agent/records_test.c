@@ -43,6 +43,71 @@ Test(records, a_ref_is_the_same_record_on_every_device)
     reply_fini(&reply);
 }
 
+Test(records, a_plain_record_is_listed_by_whom_it_is_about_and_found_by_its_id)
+{
+    static const char attempt[] = "{\"kind\": \"contact_attempt\", \"fields\": {\"participant\": \"GDN-001\", "
+                                  "\"placement\": \"GDN-P001\", \"day\": \"2026-11-19\", \"at_min\": \"10:15\", "
+                                  "\"means\": \"phone\", \"outcome\": \"no_answer\"}}";
+    char path[120];
+    site_expect(&site, "POST", "/v1/records", attempt, 200, NULL);
+    struct reply other = site_call(&site, "GET", "/v1/records/contact_attempt?participant=GDN-002", NULL);
+    cr_expect_eq(reply_count(&other, "records"), 0);
+    struct reply list = site_call(&site, "GET", "/v1/records/contact_attempt?participant=GDN-001", NULL);
+    cr_assert_eq(list.status, 200, "%s", list.text);
+    cr_assert_eq(reply_count(&list, "records"), 1);
+    cr_expect_str_eq(reply_text(&list, "records.0.fields.at_min"), "10:15");
+    cr_expect_str_eq(reply_text(&list, "records.0.said_by"), "tester");
+    (void)snprintf(path, sizeof(path), "/v1/records/contact_attempt/%s", reply_text(&list, "records.0.id"));
+    struct reply one = site_call(&site, "GET", path, NULL);
+    cr_assert_eq(one.status, 200, "%s", one.text);
+    cr_expect_str_eq(reply_text(&one, "record.fields.outcome"), "no_answer");
+    site_expect(&site, "GET", "/v1/records/contact_attempt?host=GDN-001", NULL, 404, "not_found");
+    site_expect(&site, "GET", "/v1/records/contact_attempt?referral=00112233445566778899aabbccddeeff", NULL, 404,
+                "not_found");
+    site_expect(&site, "GET", "/v1/records/attendance", NULL, 400, "invalid");
+    site_expect(&site, "GET", "/v1/records/nothing", NULL, 404, "not_found");
+    site_expect(&site, "GET", "/v1/records/host/nowhere", NULL, 404, "not_found");
+    site_expect(&site, "GET", "/v1/records/claim/nowhere", NULL, 400, "invalid");
+    reply_fini(&other);
+    reply_fini(&list);
+    reply_fini(&one);
+}
+
+Test(records, the_same_week_of_job_search_is_the_same_record_and_a_week_begins_on_monday)
+{
+    static const char *const weeks[] = {
+        "{\"kind\": \"job_search\", \"fields\": {\"placement\": \"GDN-P001\", \"week\": \"2026-11-16\", \"minutes\": "
+        "120}}",
+        "{\"kind\": \"job_search\", \"fields\": {\"placement\": \"GDN-P001\", \"week\": \"2026-11-16\", \"minutes\": "
+        "240}}",
+    };
+    for (size_t i = 0; i < ARRAY_LEN(weeks); i++) {
+        site_expect(&site, "POST", "/v1/records", weeks[i], 200, NULL);
+    }
+    site_expect(&site, "POST", "/v1/records",
+                "{\"kind\": \"job_search\", \"fields\": {\"placement\": \"GDN-P001\", \"week\": \"2026-11-17\", "
+                "\"minutes\": 120}}",
+                400, "invalid");
+    struct reply list = site_call(&site, "GET", "/v1/records/job_search?placement=GDN-P001", NULL);
+    cr_assert_eq(reply_count(&list, "records"), 1);
+    cr_expect_eq(reply_int(&list, "records.0.fields.minutes"), 240);
+    reply_fini(&list);
+}
+
+Test(records, a_change_of_a_host_says_only_what_changed)
+{
+    site_expect(&site, "POST", "/v1/records",
+                "{\"kind\": \"host\", \"fields\": {\"ref\": \"H-1\", \"name\": \"Garden of Nobody\", \"quota\": 3}}",
+                200, NULL);
+    site_expect(&site, "POST", "/v1/records", "{\"kind\": \"host\", \"fields\": {\"ref\": \"H-1\", \"quota\": 4}}", 200,
+                NULL);
+    struct reply host = site_call(&site, "GET", "/v1/records/host/H-1", NULL);
+    cr_assert_eq(host.status, 200, "%s", host.text);
+    cr_expect_str_eq(reply_text(&host, "record.fields.name"), "Garden of Nobody");
+    cr_expect_eq(reply_int(&host, "record.fields.quota"), 4);
+    reply_fini(&host);
+}
+
 Test(records, a_placement_names_its_participant_by_ref)
 {
     site_expect(

@@ -6,6 +6,7 @@
 
 #include "base/clock.h"
 #include "base/file.h"
+#include "store/fold_parts.h"
 #include "store/replica.h"
 #include "world.h"
 
@@ -133,6 +134,62 @@ Test(erase, everything_about_a_person_goes_on_every_replica_and_the_chains_still
         cr_assert_eq(number(replica, "SELECT count(*) FROM notice"), 0);
         cr_assert_eq(number(replica, "SELECT outcome FROM attendance"), OUTCOME_NONE, "nobody is absent for it");
     }
+}
+
+/* One of each kind of plain record that names the person, the placement or the referral; as many as there are. */
+static size_t record_plain(struct replica *replica, const char *participant, const char *placement)
+{
+    size_t count = 0;
+    for (uint32_t number = KIND_HOST; kind_by_number(number) != NULL; number++) {
+        const struct kind *kind = kind_by_number(number);
+        struct store_entry entry = { .kind = number, .happened_at_ms = OP_TIME_NONE };
+        uint8_t ids[RECORD_FIELDS_MAX][OP_ENTITY_BYTES];
+        bool about = false;
+        record_init(&entry.record, kind);
+        if (kind_is_plain(number)) {
+            cr_assert_eq(random_bytes(entry.subject, OP_ENTITY_BYTES, NULL), ERR_OK);
+            for (size_t f = 0; f < kind->field_count; f++) {
+                const struct field *field = &kind->fields[f];
+                struct value *value = &entry.record.values[f];
+                bool named = strcmp(field->name, "participant") == 0 || strcmp(field->name, "placement") == 0;
+                about = about || named;
+                if (!field->required && !named) {
+                    continue;
+                }
+                value->present = true;
+                value->number = field->type == FIELD_DATE ? day_of("2026-06-01") : 1;
+                value->text = slice_of_text(field->codes != NULL ? field->codes[0] : "secret_words");
+                if (field->type == FIELD_ID) {
+                    entity_id(world.stream, field->name, field->name[1] == 'l' ? placement : participant, ids[f]);
+                    value->text = slice_of(ids[f], OP_ENTITY_BYTES);
+                }
+            }
+        }
+        if (about) {
+            replica_write(replica, &entry, clock_wall_ms());
+            count++;
+        }
+    }
+    return count;
+}
+
+Test(erase, every_kind_that_names_a_person_goes_with_them)
+{
+    struct store_erase erase = person("GDN-1", "retention");
+    record_person(&one, "GDN-1", "P-1");
+    struct store_erasable erased;
+    struct error err;
+    cr_assert_eq(store_erase_look(one.store, &erase, clock_today(clock_wall_ms()), &erased, &err), ERR_OK, "%s",
+                 err.message);
+    uint64_t before = erased.records;
+    size_t plain = record_plain(&one, "GDN-1", "P-1");
+    cr_assert_geq(plain, 10);
+    erased = must_erase(&one, &erase);
+    cr_assert_eq(erased.records, before + plain);
+    carry(&one, &two);
+    expect_same_tables();
+    cr_assert_eq(number(&two, "SELECT count(*) FROM op WHERE body IS NOT NULL AND kind <> 10"), 0);
+    verify(&two);
 }
 
 Test(erase, nothing_is_left_in_the_pages_of_the_file)

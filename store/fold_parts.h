@@ -1,0 +1,52 @@
+/*
+ * store/fold_parts - what the files that fold ops into rows share. Not for others.
+ *
+ * Ownership: a struct merged owns what its record borrows from, until merged_fini.
+ */
+#ifndef STORE_FOLD_PARTS_H
+#define STORE_FOLD_PARTS_H
+
+#include "store/replica.h"
+
+/* An op about a subject. */
+struct version {
+    uint64_t hlc;
+    struct op_id id;
+    int64_t key;
+    enum record_writer writer;
+};
+
+/* Bodies are read one at a time, and only those are kept that a value comes from. */
+struct merged {
+    struct version *versions; /* oldest first */
+    size_t count;
+    size_t capacity;
+    struct record record; /* borrows from kept */
+    void *kept[RECORD_FIELDS_MAX + 1];
+    size_t kept_count;
+};
+
+void merged_fini(struct merged *merged);
+/* The ops of a kind about a subject, oldest first; no values yet. */
+MUST_USE enum err_code merged_find(struct store *store, const struct kind *kind, struct slice subject,
+                                   struct merged *merged, struct error *err);
+/* And their values, the newest of each field. No ops: an empty record. */
+MUST_USE enum err_code merged_make(struct store *store, const struct kind *kind, struct slice subject,
+                                   struct merged *merged, struct error *err);
+/* A version's record as far as it has a value that the merged one lacks, or whole when `whole`; else empty. */
+MUST_USE enum err_code merged_read(struct store *store, struct merged *merged, const struct version *version,
+                                   bool whole, struct record *ret_record, struct error *err);
+struct value *merged_value(struct merged *merged, const char *name);
+
+/* Binds the id and then every field in the order of its kind; returns the next index. */
+int bind_record(sqlite3_stmt *s, struct slice subject, const struct record *record);
+/* `sql` takes the subject as its one parameter. */
+MUST_USE enum err_code fold_delete(struct store *store, const char *sql, struct slice subject, struct error *err);
+
+/* ---- store/fold_plain.c ---- */
+
+/* Is it a kind whose merged fields are its row as they stand? */
+bool kind_is_plain(uint32_t kind);
+MUST_USE enum err_code fold_plain(struct store *store, struct slice subject, struct merged *merged, struct error *err);
+
+#endif

@@ -1,0 +1,119 @@
+/*
+ * Records whose merged fields are the row, as they stand: a table each, named like the kind, with its fields as
+ * columns.
+ */
+#include <string.h>
+
+#include "store/fold_parts.h"
+
+#define V7 "?1, ?2, ?3, ?4, ?5, ?6, ?7"
+#define V8 V7 ", ?8"
+#define V9 V8 ", ?9"
+#define V10 V9 ", ?10"
+#define V11 V10 ", ?11"
+#define V12 V11 ", ?12"
+#define V13 V12 ", ?13"
+#define V14 V13 ", ?14"
+#define V15 V14 ", ?15"
+#define V16 V15 ", ?16"
+#define V17 V16 ", ?17"
+
+/* Placements that the rules must look at again, for the row as it was and as it is. */
+#define BY_PLACEMENT(name)                                                                                             \
+    "INSERT OR IGNORE INTO dirty_placement SELECT placement FROM " name " WHERE id = ?1 AND placement IS NOT NULL"
+#define BY_PERSON(name)                                                                                                \
+    "INSERT OR IGNORE INTO dirty_placement SELECT p.id FROM " name                                                     \
+    " r JOIN placement p ON p.participant = r.participant WHERE r.id = ?1"
+#define BY_OPPORTUNITY "INSERT OR IGNORE INTO dirty_placement SELECT id FROM placement WHERE opportunity = ?1"
+
+#define PLAIN(name, values, marks, site)                                                                               \
+    {                                                                                                                  \
+        "DELETE FROM " name " WHERE id = ?1", "INSERT OR REPLACE INTO " name " VALUES (" values ")", (marks), (site)   \
+    }
+
+static const struct plain {
+    const char *take;
+    const char *put;
+    const char *marks; /* NULL: of no placement */
+    bool site;         /* the site's flags are looked at again too */
+} plains[] = {
+    [KIND_HOST] = PLAIN("host", V9, NULL, true),
+    [KIND_OPPORTUNITY] = PLAIN("opportunity", V17, BY_OPPORTUNITY, true),
+    [KIND_CONTACT_ATTEMPT] = PLAIN("contact_attempt", V11, BY_PERSON("contact_attempt"), false),
+    [KIND_CIRCUMSTANCE_CHANGE] = PLAIN("circumstance_change", V10, BY_PERSON("circumstance_change"), false),
+    [KIND_JOB_SEARCH] = PLAIN("job_search", V7, BY_PLACEMENT("job_search"), false),
+    [KIND_PLACEMENT_BREAK] = PLAIN("placement_break", V8, BY_PLACEMENT("placement_break"), false),
+    [KIND_FLAG_REVIEW] = PLAIN("flag_review", V11, BY_PLACEMENT("flag_review"), false),
+    [KIND_REDRESS] = PLAIN("redress", V12, BY_PERSON("redress"), false),
+    [KIND_MESSAGE] = PLAIN("message", V9, NULL, true),
+    [KIND_POLICY_DECISION] = PLAIN("policy_decision", V13, NULL, true),
+    [KIND_CONTRACT] = PLAIN("contract", V16, NULL, true),
+    [KIND_MILESTONE] = PLAIN("milestone", V9, BY_PLACEMENT("milestone"), true),
+    [KIND_CLAIM] = PLAIN("claim", V14, BY_PLACEMENT("claim"), true),
+    [KIND_SERVICE_USE] = PLAIN("service_use", V9, NULL, true),
+    [KIND_SAME_PERSON] = PLAIN("same_person", V7, BY_PERSON("same_person"), false),
+};
+
+bool kind_is_plain(uint32_t kind)
+{
+    return kind < ARRAY_LEN(plains) && plains[kind].put != NULL;
+}
+
+static enum err_code mark(struct store *store, const struct plain *plain, struct slice subject, struct error *err)
+{
+    if (plain->marks == NULL) {
+        return ERR_OK;
+    }
+    sqlite3_stmt *s;
+    TRY(db_statement(&store->db, plain->marks, &s, err));
+    bind_slice(s, 1, subject);
+    return db_run(&store->db, s, err);
+}
+
+/* Who said the newest of it, and when. */
+static enum err_code bind_said(struct store *store, sqlite3_stmt *put, int at, const struct version *newest,
+                               struct error *err)
+{
+    sqlite3_stmt *s;
+    bool row;
+    struct op op;
+    struct op_id supersedes[OP_SUPERSEDES_MAX];
+    TRY(db_statement(&store->db, "SELECT header FROM op WHERE id = ?1", &s, err));
+    bind_int(s, 1, newest->key);
+    TRY(db_step(&store->db, s, &row, err));
+    if (!row) {
+        return oplog_damaged(newest->key, err);
+    }
+    enum err_code rc = op_header_decode(column_slice(s, 0), &op, supersedes, err);
+    if (rc == ERR_OK) {
+        char actor[OP_ACTOR_MAX + 1] = "";
+        memcpy(actor, op.actor.data, op.actor.len);
+        (void)sqlite3_bind_text(put, at, actor, (int)op.actor.len, SQLITE_TRANSIENT);
+        bind_int(put, at + 1, op.recorded_at_ms);
+    }
+    sqlite3_reset(s);
+    return rc;
+}
+
+static enum err_code put(struct store *store, const struct plain *plain, struct slice subject, struct merged *merged,
+                         struct error *err)
+{
+    sqlite3_stmt *s;
+    TRY(db_statement(&store->db, plain->put, &s, err));
+    int at = bind_record(s, subject, &merged->record);
+    TRY(bind_said(store, s, at, &merged->versions[merged->count - 1], err));
+    return db_run(&store->db, s, err);
+}
+
+enum err_code fold_plain(struct store *store, struct slice subject, struct merged *merged, struct error *err)
+{
+    const struct plain *plain = &plains[merged->record.kind->number];
+    TRY(mark(store, plain, subject, err));
+    if (merged->count == 0) {
+        TRY(fold_delete(store, plain->take, subject, err));
+    } else {
+        TRY(put(store, plain, subject, merged, err));
+    }
+    TRY(mark(store, plain, subject, err));
+    return plain->site ? dirty_site(store, err) : ERR_OK;
+}

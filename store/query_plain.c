@@ -1,0 +1,153 @@
+/*
+ * Plain records for people: any kind whose table has its fields as columns, read by the table of store/record.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "store/fold_parts.h"
+#include "store/read.h"
+
+#define COLUMNS_SIZE (64 * (RECORD_FIELDS_MAX + 4))
+
+struct plain_collect {
+    const struct kind *kind;
+    struct row_array rows;
+    struct buf texts; /* values hold offsets until the end */
+};
+
+static bool has_text(const struct field *field)
+{
+    return field->type == FIELD_TEXT || field->type == FIELD_CODE || field->type == FIELD_ID;
+}
+
+static enum err_code read_value(struct plain_collect *c, sqlite3_stmt *s, int at, const struct field *field,
+                                struct value *value, struct error *err)
+{
+    if (sqlite3_column_type(s, at) == SQLITE_NULL) {
+        return ERR_OK;
+    }
+    value->present = true;
+    if (!has_text(field)) {
+        value->number = column_int(s, at);
+        return ERR_OK;
+    }
+    struct slice text = column_slice(s, at);
+    value->text = slice_of((const void *)c->texts.len, text.len);
+    return buf_append(&c->texts, text.data, text.len, err);
+}
+
+static enum err_code read_row(struct plain_collect *c, sqlite3_stmt *s, struct error *err)
+{
+    void *out;
+    TRY(row_array_next(&c->rows, &out, err));
+    struct record_row *row = out;
+    int count = (int)c->kind->field_count;
+    record_init(&row->record, c->kind);
+    (void)column_fixed(s, 0, row->id.bytes, ROW_ID_BYTES);
+    for (int i = 0; i < count; i++) {
+        TRY(read_value(c, s, i + 1, &c->kind->fields[i], &row->record.values[i], err));
+    }
+    column_text(s, count + 1, row->said_by, sizeof(row->said_by));
+    row->said_at_ms = column_int(s, count + 2);
+    return ERR_OK;
+}
+
+static enum err_code read_rows(struct store *store, struct plain_collect *c, sqlite3_stmt *s, size_t limit,
+                               bool *ret_more, struct error *err)
+{
+    *ret_more = false;
+    for (;;) {
+        bool row;
+        TRY(db_step(&store->db, s, &row, err));
+        if (!row) {
+            return ERR_OK;
+        }
+        if (c->rows.count == limit) {
+            *ret_more = true;
+            return ERR_OK;
+        }
+        TRY(read_row(c, s, err));
+    }
+}
+
+/* The texts stay where they are from now on. */
+static void place_texts(struct plain_collect *c)
+{
+    struct record_row *rows = c->rows.rows;
+    for (size_t i = 0; c->texts.data != NULL && i < c->rows.count; i++) {
+        for (size_t f = 0; f < c->kind->field_count; f++) {
+            struct value *value = &rows[i].record.values[f];
+            if (value->present && has_text(&c->kind->fields[f])) {
+                value->text.data = c->texts.data + (size_t)value->text.data;
+            }
+        }
+    }
+}
+
+static void select_put(const struct kind *kind, const char *link, char sql[COLUMNS_SIZE])
+{
+    int len = snprintf(sql, COLUMNS_SIZE, "SELECT id");
+    for (size_t i = 0; i < kind->field_count; i++) {
+        len += snprintf(sql + len, (size_t)(COLUMNS_SIZE - len), ", %s", kind->fields[i].name);
+    }
+    (void)snprintf(sql + len, (size_t)(COLUMNS_SIZE - len),
+                   ", said_by, said_at FROM %s%s%s%s ORDER BY said_at DESC, id", kind->name,
+                   link == NULL ? "" : " WHERE ", link == NULL ? "" : link, link == NULL ? "" : " = ?1");
+}
+
+static enum err_code collect(struct store *store, const struct kind *kind, const char *link, const struct row_id *id,
+                             size_t limit, struct record_list *ret_list, struct error *err)
+{
+    char sql[COLUMNS_SIZE];
+    SCOPED(statement_fini) sqlite3_stmt *s = NULL;
+    struct plain_collect c = { .kind = kind, .rows = { .size = sizeof(struct record_row) } };
+    bool more = false;
+    buf_init(&c.texts, SIZE_MAX / 2);
+    select_put(kind, link, sql);
+    TRY(db_prepare(&store->db, sql, &s, err));
+    if (link != NULL) {
+        bind_blob(s, 1, id->bytes, ROW_ID_BYTES);
+    }
+    enum err_code rc = read_rows(store, &c, s, limit, &more, err);
+    if (rc != ERR_OK) {
+        row_array_fini(&c.rows);
+        buf_fini(&c.texts);
+        return rc;
+    }
+    place_texts(&c);
+    *ret_list = (struct record_list){ .rows = c.rows.rows, .count = c.rows.count, .more = more, .owned = c.texts.data };
+    return ERR_OK;
+}
+
+static enum err_code check_kind(const struct kind *kind, const char *link, struct error *err)
+{
+    int at = link == NULL ? 0 : kind_field_index(kind, link);
+    if (!kind_is_plain(kind->number)) {
+        return FAIL(err, INVALID, "list records of kind '%s': they have a call of their own", kind->name);
+    }
+    return at >= 0 && (link == NULL || kind->fields[at].type == FIELD_ID)
+               ? ERR_OK
+               : FAIL(err, INVALID, "list records of kind '%s': they name no %s", kind->name, link);
+}
+
+enum err_code query_records(struct store *store, const struct kind *kind, const char *link, const struct row_id *id,
+                            size_t limit, struct record_list *ret_list, struct error *err)
+{
+    TRY(check_kind(kind, link, err));
+    return collect(store, kind, link, id, limit, ret_list, err);
+}
+
+enum err_code query_record(struct store *store, const struct kind *kind, const struct row_id *id,
+                           struct record_list *ret_list, struct error *err)
+{
+    struct record_list list = { 0 };
+    TRY(check_kind(kind, NULL, err));
+    TRY(collect(store, kind, "id", id, 1, &list, err));
+    if (list.count == 0) {
+        record_list_fini(&list);
+        return FAIL(err, NOT_FOUND, "find the %s: none has this id", kind->name);
+    }
+    *ret_list = list;
+    return ERR_OK;
+}
