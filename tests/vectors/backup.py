@@ -3,6 +3,7 @@
 
     backup.py read FILE KEY_FILE OUT     checks every byte of FILE and writes the plain SQLite database in it to OUT
     backup.py make > backup.hfb          the backup that tests/unit/backup reads; the same bytes from one version of SQLite
+    backup.py check                      reads the backup.hfb beside it, and it no more once a bit of it is another
 
 KEY_FILE holds the 32 bytes of a key file slot. Ends with 1, and says why, when FILE is not whole and unchanged.
 """
@@ -260,10 +261,38 @@ def small_database():
     return bytes(plain)
 
 
+KEY_FILE = b"a key of thirty-two bytes, fixed"
+
+
+def check():
+    with open(os.path.join(os.path.dirname(os.path.abspath(__file__)), "backup.hfb"), "rb") as file:
+        backup = file.read()
+    with tempfile.TemporaryDirectory() as folder:
+        path = os.path.join(folder, "plain.db")
+        with open(path, "wb") as file:
+            file.write(read(backup, KEY_FILE))
+        database = sqlite3.connect(path)
+        assert database.execute("PRAGMA integrity_check").fetchone() == ("ok",)
+        assert database.execute("SELECT count(*), max(b) FROM t").fetchone() == (200, "row 99" + "-" * 49)
+        database.close()
+    for at in (3, 20, 200, len(backup) // 2, len(backup) - 200, len(backup) - 1):
+        changed = bytearray(backup)
+        changed[at] ^= 1
+        try:
+            read(bytes(changed), KEY_FILE)
+        except (Refused, struct.error):
+            continue
+        sys.exit(f"byte {at} may be changed and nobody notices")
+    print("backup.hfb holds 200 rows, and a changed byte is noticed")
+
+
 def main():
+    if sys.argv[1:] == ["check"]:
+        check()
+        return
     if sys.argv[1:] == ["make"]:
-        file_id, vault_key, key_file = bytes(range(100, 116)), bytes(range(150, 182)), b"a key of thirty-two bytes, fixed"
-        keys = make_keys(file_id, vault_key, key_file)
+        file_id, vault_key = bytes(range(100, 116)), bytes(range(150, 182))
+        keys = make_keys(file_id, vault_key, KEY_FILE)
         sys.stdout.buffer.write(write(small_database(), keys, vault_key, bytes(range(200, 232)), 1700000000000))
         return
     if len(sys.argv) != 5 or sys.argv[1] != "read":

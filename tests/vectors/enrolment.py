@@ -1,8 +1,9 @@
 #!/usr/bin/env python3
-"""Writes enrolment.txt from sync/PROTOCOL.md section 4 alone, with Python's `cryptography`: a second hand on codes
-(4.1) and on the roll-over of the authority (4.4).
+"""Writes and reads enrolment.txt from sync/PROTOCOL.md section 4 alone, with Python's `cryptography`: a second hand on
+codes (4.1) and on the roll-over of the authority (4.4).
 
-    tests/vectors/enrolment.py > tests/vectors/enrolment.txt
+    tests/vectors/enrolment.py --write > tests/vectors/enrolment.txt     makes one
+    tests/vectors/enrolment.py < tests/vectors/enrolment.txt             judges each line of it
 
 A line is one of
     code   SECRET_AND_PIN_HEX  TEXT
@@ -15,8 +16,10 @@ where names stand for certificates, which come first:
 import datetime
 import hashlib
 import random
+import sys
 
 from cryptography import x509
+from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
@@ -97,7 +100,100 @@ def pin(name):
     return hashlib.sha256(CERTIFICATES[name]).hexdigest()[:20]
 
 
+# ---- reading ----
+
+def parsed(name):
+    return x509.load_der_x509_certificate(CERTIFICATES[name])
+
+
+def key_of(certificate):
+    return certificate.public_key().public_bytes(serialization.Encoding.DER,
+                                                 serialization.PublicFormat.SubjectPublicKeyInfo)
+
+
+def signed_by(certificate, signer):
+    if certificate.issuer != signer.subject:
+        return False
+    try:
+        signer.public_key().verify(certificate.signature, certificate.tbs_certificate_bytes, ec.ECDSA(hashes.SHA256()))
+        return True
+    except InvalidSignature:
+        return False
+
+
+def moment(certificate, which):
+    """In UTC; older versions of the library know no time zones."""
+    if hasattr(certificate, which + "_utc"):
+        return getattr(certificate, which + "_utc")
+    return getattr(certificate, which).replace(tzinfo=datetime.timezone.utc)
+
+
+def valid(certificate, at_ms):
+    now = datetime.datetime(1970, 1, 1, tzinfo=datetime.timezone.utc) + datetime.timedelta(milliseconds=at_ms)
+    return moment(certificate, "not_valid_before") <= now <= moment(certificate, "not_valid_after")
+
+
+def follow(at_ms, given, known, earlier):
+    """4.4: the present authority and those kept beside it, or None."""
+    own = [name for name in given if signed_by(parsed(name), parsed(name))]
+    present = max(own, key=lambda name: moment(parsed(name), "not_valid_before")) if own else None
+    if present is None or known is None or not valid(parsed(present), at_ms):
+        return None
+    vouched = any(signed_by(parsed(name), parsed(known)) and parsed(name).subject == parsed(present).subject and
+                  key_of(parsed(name)) == key_of(parsed(present)) and valid(parsed(name), at_ms) for name in given)
+    if present != known and not vouched:
+        return None
+    return present, [name for name in given if name != present and signed_by(parsed(name), parsed(present))] + earlier
+
+
+def code_bytes(text):
+    """4.1, read as a person may have typed it; None when its check character does not fit."""
+    text = text.replace("-", "").replace(" ", "").upper().translate(str.maketrans("ILO", "110"))
+    if len(text) != 33 or any(letter not in SYMBOLS for letter in text):
+        return None
+    data = sum(SYMBOLS.index(letter) << 155 - 5 * i for i, letter in enumerate(text[:32])).to_bytes(20, "big")
+    return data if code_text(data).replace("-", "") == text else None
+
+
+def check_code(data, text):
+    assert code_bytes(text) == bytes.fromhex(data)
+    assert code_bytes(text.lower().replace("0", "o").replace("1", "l").replace("-", " ")) == bytes.fromhex(data)
+    wrong = SYMBOLS[(SYMBOLS.index(text[0]) + 1) % 32] + text[1:]
+    assert code_bytes(wrong) is None
+
+
+def check_followed(verdict, present, earlier):
+    if present == "refused":
+        assert verdict is None
+    else:
+        assert verdict is not None and verdict[0] == present
+        assert sorted(verdict[1]) == sorted(earlier.split(",") if earlier != "-" else [])
+
+
+def check(lines):
+    for line in lines:
+        what, *words = line.split()
+        if what == "certificate":
+            CERTIFICATES[words[0]] = bytes.fromhex(words[1])
+        elif what == "code":
+            check_code(*words)
+        elif what == "follow":
+            known, *before = words[2].split(",")
+            check_followed(follow(int(words[0]), words[1].split(","), known, before), *words[3:])
+        elif what == "pinned":
+            given = words[1].split(",")
+            known = next((name for name in given if pin(name) == words[2]), None)
+            check_followed(follow(int(words[0]), given, known, []), *words[3:])
+        else:
+            assert what == "issued" and signed_by(parsed(words[0]), parsed(words[1]))
+
+
 def main():
+    if sys.argv[1:] != ["--write"]:
+        lines = list(sys.stdin)
+        check(lines)
+        print(f"{len(lines)} lines are as section 4 says")
+        return
     old, new, other = (ec.generate_private_key(ec.SECP256R1()) for _ in range(3))
     authority("old", old, old, 0, 7300)
     authority("new", new, new, 100, 7400)
