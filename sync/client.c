@@ -183,6 +183,9 @@ static void send_next(struct client *c)
 static void round_begin(struct client *c)
 {
     c->early = c->state == CLIENT_BACKOFF && !c->timer_fired;
+    if (c->state == CLIENT_STALLED && c->stalled_by == ERR_HISTORY) {
+        c->read_again = false; /* what did not fit from the beginning then may fit now */
+    }
     move(c, CLIENT_EXCHANGING);
     c->woken = 0;
     c->timer_fired = false;

@@ -169,6 +169,12 @@ static enum err_code look(struct client *c, struct carried *carried, struct clie
     bool old = response->answered_at_ms < bundles.heard_at_ms;
     carried->worth = old ? CLIENT_WORTH_RECORDS : known ? CLIENT_WORTH_ALL : CLIENT_WORTH_PLACES;
     taken->held = old && response->cursor <= carried->before.cursor;
+    if (!known && question->newest_seq > 0) {
+        return FAIL(
+            err, REFUSED,
+            "take a bundle: it was made for another copy of this machine, which recorded what this one does not "
+            "have; export a bundle here, take it to the centre and import the answer");
+    }
     if (question->cursor > carried->before.cursor) {
         return FAIL(err, REFUSED,
                     "take a bundle: it begins after record %llu of the site, and this machine has those up to %llu; "
