@@ -10,19 +10,23 @@ enum trouble {
     TROUBLE_CENTRE_COPIES = 64,
     TROUBLE_HOSTILE_DEVICE = 128,
     TROUBLE_HOSTILE_CENTRE = 256,
+    TROUBLE_STICKS = 512, /* bundles go about */
+    TROUBLE_ERASURE = 1024,
 };
 
+#define TROUBLE_ALL (2 * TROUBLE_ERASURE - 1)
+
 static const struct profile profiles[] = {
-    { "lines", TROUBLE_LINES | TROUBLE_CLOCKS },
-    { "crashes", TROUBLE_LINES | TROUBLE_CLOCKS | TROUBLE_CRASHES },
-    { "disks", TROUBLE_LINES | TROUBLE_CRASHES | TROUBLE_DISKS },
-    { "old copies", TROUBLE_LINES | TROUBLE_CLOCKS | TROUBLE_CRASHES | TROUBLE_OLD_COPIES },
-    { "clones", TROUBLE_LINES | TROUBLE_CLONES },
-    { "centre's old copies", TROUBLE_LINES | TROUBLE_CRASHES | TROUBLE_CENTRE_COPIES },
+    { "lines", TROUBLE_LINES | TROUBLE_CLOCKS | TROUBLE_ERASURE },
+    { "crashes", TROUBLE_LINES | TROUBLE_CLOCKS | TROUBLE_CRASHES | TROUBLE_ERASURE },
+    { "disks", TROUBLE_LINES | TROUBLE_CRASHES | TROUBLE_DISKS | TROUBLE_ERASURE },
+    { "old copies", TROUBLE_LINES | TROUBLE_CLOCKS | TROUBLE_CRASHES | TROUBLE_OLD_COPIES | TROUBLE_STICKS },
+    { "clones", TROUBLE_LINES | TROUBLE_CLONES | TROUBLE_ERASURE },
+    { "centre's old copies", TROUBLE_LINES | TROUBLE_CRASHES | TROUBLE_CENTRE_COPIES | TROUBLE_ERASURE },
     { "hostile device", TROUBLE_LINES | TROUBLE_CRASHES | TROUBLE_HOSTILE_DEVICE },
     { "hostile centre", TROUBLE_LINES | TROUBLE_HOSTILE_CENTRE },
-    { "everything", TROUBLE_LINES | TROUBLE_CLOCKS | TROUBLE_CRASHES | TROUBLE_DISKS | TROUBLE_OLD_COPIES |
-                        TROUBLE_CLONES | TROUBLE_CENTRE_COPIES | TROUBLE_HOSTILE_DEVICE | TROUBLE_HOSTILE_CENTRE },
+    { "sticks", TROUBLE_LINES | TROUBLE_CLOCKS | TROUBLE_CRASHES | TROUBLE_STICKS | TROUBLE_ERASURE },
+    { "everything", TROUBLE_ALL },
 };
 
 const struct profile *profile_of(uint64_t seed)
@@ -301,6 +305,11 @@ static const struct act acts[] = {
     { "clone", TROUBLE_CLONES, 7, act_clone },
     { "centre copied", TROUBLE_CENTRE_COPIES, 10, act_host_copy },
     { "centre put back", TROUBLE_CENTRE_COPIES, 10, act_host_put_back },
+    { "bundle", TROUBLE_STICKS, 20, stick_of_agent },
+    { "centre's bundle", TROUBLE_STICKS, 16, stick_of_centre },
+    { "bundle read", TROUBLE_STICKS, 36, stick_in },
+    { "erase", TROUBLE_ERASURE, 10, work_erase },
+    { "jcp erases", TROUBLE_ERASURE, 4, work_jcp_erase },
     { "forge", TROUBLE_HOSTILE_DEVICE, 25, forger_act },
     { "lies", TROUBLE_HOSTILE_CENTRE, 16, act_lies },
 };

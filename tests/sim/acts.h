@@ -28,6 +28,8 @@ void work_say_again(struct world *world);
 void work_records(struct world *world);
 void work_import_again(struct world *world);
 void work_jcp(struct world *world);
+void work_jcp_erase(struct world *world);
+void work_erase(struct world *world); /* erasing.c */
 
 struct agent *any_agent(struct world *world); /* that runs; NULL: none does */
 

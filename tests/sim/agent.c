@@ -195,6 +195,7 @@ void agent_judge(struct agent *agent)
     int32_t today = clock_today(now_ms);
     bool more = true;
     enum err_code rc = ERR_OK;
+    agent_erase_late(agent);
     if (agent->flags_day != today) {
         rc = store_dirty_all(agent->store, &err);
     }
@@ -245,6 +246,14 @@ static void check_not_misled(struct agent *agent, uint64_t before)
     }
 }
 
+static void tell_answered(struct agent *agent, uint64_t before)
+{
+    struct client_status status;
+    client_status(agent->client, &status);
+    tell("agent %u: position %llu to %llu, %s %s", agent->number, (unsigned long long)before,
+         (unsigned long long)cursor_of(agent), err_code_name(status.last.result), status.last.error.message);
+}
+
 void agent_answered(struct agent *agent, struct message *message)
 {
     struct client_answer answer = { .outcome = message->outcome,
@@ -261,6 +270,7 @@ void agent_answered(struct agent *agent, struct message *message)
     if (message->misleads) {
         check_not_misled(agent, before);
     }
+    tell_answered(agent, before);
     check_status(agent);
     agent_look_after(agent);
 }

@@ -152,7 +152,8 @@ static void note_kept(struct world *world, const struct forgery *forgery)
     for (size_t i = 0; i < forgery->ops.count; i++) {
         const struct op *op = &forgery->ops.ops[i];
         struct said said = { .site = GARDEN, .author = AUTHOR_FORGER, .surety = SURE, .apart = forgery->apart };
-        said_what(op->kind, op->subject, op->subject_len, op->body, said.what);
+        const struct subject subject = { op->kind, op->subject, op->subject_len };
+        said_fill(&said, &subject, op->body);
         ledger_add(&world->ledger, &said);
         MUST(op_batch_add(&forger->sent, op, must));
     }

@@ -36,9 +36,11 @@ static void adopt_unsure(struct world *world)
         struct held_list list;
         held_by_centre(world, site, &list);
         for (size_t i = 0; i < list.count; i++) {
-            struct said said = { .site = site, .author = AUTHOR_CENTRE, .surety = MAYBE };
-            memcpy(said.what, list.rows[i].what, SHA256_BYTES);
-            if (list.rows[i].by_centre && !ledger_knows(&world->ledger, list.rows[i].what)) {
+            const struct held *held = &list.rows[i];
+            if (held->by_centre && !held->erased && !ledger_knows(&world->ledger, held->what)) {
+                struct said said = { .site = site, .author = AUTHOR_CENTRE, .surety = MAYBE };
+                memcpy(said.what, held->what, SHA256_BYTES);
+                memcpy(said.about, held->about, SHA256_BYTES);
                 tell("what the centre failed to write is there after all");
                 ledger_add(&world->ledger, &said);
             }
@@ -91,7 +93,7 @@ void host_crash(struct world *world, bool power_lost)
     disk_heal(&host->disk);
 }
 
-static bool host_died(struct world *world)
+bool host_look_after(struct world *world)
 {
     if (!world->host.disk.dead) {
         return false;
@@ -133,7 +135,7 @@ bool host_answer(struct world *world, struct slice peer, struct slice request, s
     }
     buf_init(&answer->bytes, EXCHANGE_RESPONSE_MAX);
     enum err_code rc = centre_exchange(host->centre, peer, request, host_wall_ms(world), &answer->bytes, &err);
-    if (host_died(world)) {
+    if (host_look_after(world)) {
         buf_fini(&answer->bytes);
         return false;
     }
@@ -170,37 +172,50 @@ static enum err_code add_newest(void *context, const struct centre_log_row *row,
     (void)err;
     const struct newest *newest = context;
     struct said said = { .site = newest->site, .author = AUTHOR_CENTRE, .surety = SURE };
-    said_what(row->op->kind, row->op->subject, row->op->subject_len, row->op->body, said.what);
+    const struct subject subject = { row->op->kind, row->op->subject, row->op->subject_len };
+    said_fill(&said, &subject, row->op->body);
     ledger_add(&newest->world->ledger, &said);
     return ERR_OK;
 }
 
-bool host_write(struct world *world, const struct site *site, const char *operation, json_t *arguments, size_t ops)
+static struct centre_site site_at(struct host *host, const struct site *site)
+{
+    struct centre_site at;
+    host->disk.aside = true;
+    MUST(centre_site_find(host->centre->store, site->name, &at, must));
+    host->disk.aside = false;
+    return at;
+}
+
+bool host_write(struct world *world, const struct site *site, const char *operation, json_t *arguments)
 {
     struct host *host = &world->host;
     struct error err = { 0 };
     json_t *answer = NULL;
     CHECK(arguments != NULL);
+    uint64_t head = site_at(host, site).head;
     enum err_code rc = centre_admin(host->centre, operation, arguments, host_wall_ms(world), &answer, &err);
     json_decref(arguments);
     if (rc == ERR_OK) {
         json_decref(answer);
         tell("%s at the %s: kept", operation, site->name);
-        struct centre_site at;
+        struct centre_site at = site_at(host, site);
         struct newest newest = { .world = world, .site = site->number };
+        struct centre_log_request request = { .site = &at, .limit = at.head - head };
         host->disk.aside = true;
-        MUST(centre_site_find(host->centre->store, site->name, &at, must));
-        struct centre_log_request request = { .site = &at, .limit = ops };
         MUST(centre_log(host->centre->store, &request, add_newest, &newest, must));
         host->disk.aside = false;
         return true;
+    }
+    if (rc == ERR_NOT_FOUND) { /* nothing to erase */
+        return false;
     }
     host->unsure = true;
     if (!disk_troubled(&host->disk)) {
         sim_fail("the centre does not take '%s' with a healthy disk: %s", operation, err.message);
     }
     tell("the centre does not take '%s': %s", operation, err.message);
-    if (!host_died(world)) {
+    if (!host_look_after(world)) {
         adopt_unsure(world);
     }
     return false;

@@ -3,6 +3,7 @@
  *
  * Something said is known by what it says: SHA-256 over kind, subject and body. So it is the same thing under whatever
  * number it travels, and every thing is said once (each holds a number of its own), unless the ledger says twice.
+ * What was erased is known by kind and subject alone: any of what was said about those may be it.
  */
 #ifndef TESTS_SIM_LEDGER_H
 #define TESTS_SIM_LEDGER_H
@@ -27,6 +28,7 @@ enum apart {
 
 struct said {
     uint8_t what[SHA256_BYTES];
+    uint8_t about[SHA256_BYTES]; /* the same without the body */
     unsigned site;
     unsigned author; /* an agent's number, or above */
     enum surety surety;
@@ -40,7 +42,13 @@ struct ledger {
     size_t capacity;
 };
 
-void said_what(uint32_t kind, const uint8_t *subject, size_t subject_len, struct slice body, uint8_t out[SHA256_BYTES]);
+struct subject {
+    uint32_t kind;
+    const uint8_t *id;
+    size_t id_len;
+};
+
+void said_fill(struct said *said, const struct subject *subject, struct slice body); /* what, and about */
 void ledger_add(struct ledger *ledger, const struct said *said);
 bool ledger_knows(const struct ledger *ledger, const uint8_t what[SHA256_BYTES]);
 void ledger_fini(struct ledger *ledger);
@@ -48,7 +56,9 @@ void ledger_fini(struct ledger *ledger);
 /* What a log holds of what was said. */
 struct held {
     uint8_t what[SHA256_BYTES];
+    uint8_t about[SHA256_BYTES];
     bool apart;
+    bool erased; /* `what` is what it was about */
     bool by_centre;
     bool own; /* of the machine whose log it is */
 };

@@ -16,6 +16,7 @@ enum { ROUNDS_MAX = 16 };
 
 static void heal(struct world *world)
 {
+    world->healed = true;
     world->host.lies = 0;
     world->host.skew_ms = 0;
     disk_heal(&world->host.disk);
@@ -164,6 +165,7 @@ static void check_agent(struct agent *agent, struct views *views)
 
 static void check_logs(struct world *world)
 {
+    erasures_adopt(world);
     for (size_t i = 0; i < world->ledger.count; i++) {
         struct said *said = &world->ledger.rows[i];
         said->elsewhere = said->author >= AGENTS_MAX || !between_histories(&world->agents[said->author]);
@@ -229,6 +231,7 @@ void world_settle(struct world *world)
 {
     report_step(UINT32_MAX, "settling");
     heal(world);
+    sticks_found(world);
     world_run(world, 2 * MINUTE_MS);
     for (size_t i = 0; i < world->agent_count; i++) {
         agent_judge(&world->agents[i]);
@@ -241,6 +244,7 @@ void world_settle(struct world *world)
     }
     report_step(UINT32_MAX, "checking");
     check_logs(world);
+    check_erased(world);
     check_views(world);
     check_centre(world);
 }

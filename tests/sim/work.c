@@ -190,7 +190,8 @@ static void note_said(struct agent *agent, const struct draft *draft, enum suret
     SCOPED(buf_fini) struct buf body;
     buf_init(&body, OP_BODY_MAX);
     MUST(record_encode(&entry->record, &body, must));
-    said_what(entry->kind, entry->subject, entry->record.kind->subject_len, buf_slice(&body), said.what);
+    const struct subject subject = { entry->kind, entry->subject, entry->record.kind->subject_len };
+    said_fill(&said, &subject, buf_slice(&body));
     ledger_add(&agent->world->ledger, &said);
 }
 
@@ -321,6 +322,17 @@ void work_import_again(struct world *world)
 
 /* ---- JCP ---- */
 
+static void jcp_erase(struct world *world, const struct site *site)
+{
+    char participant[32];
+    char reason[32];
+    (void)snprintf(participant, sizeof(participant), "T-%03u", chance_below(&world->chance, PEOPLE));
+    (void)snprintf(reason, sizeof(reason), "case %u", ++world->token);
+    (void)host_write(world, site, "erase",
+                     json_pack("{s:s, s:s, s:s, s:s, s:s, s:b}", "site", site->name, "participant", participant,
+                               "ground", "right", "by", "Test Officer", "reason", reason, "confirmed", true));
+}
+
 static void jcp_referral(struct world *world, const struct site *site)
 {
     char ref[32];
@@ -332,8 +344,7 @@ static void jcp_referral(struct world *world, const struct site *site)
     (void)host_write(world, site, "referral-new",
                      json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:s}", "site", site->name, "ref", ref, "participant",
                                participant, "participant_name", name, "route", "cwp", "basis", "mandatory", "note",
-                               name),
-                     2);
+                               name));
 }
 
 static void jcp_appointment(struct world *world, const struct site *site)
@@ -349,8 +360,7 @@ static void jcp_appointment(struct world *world, const struct site *site)
     time_of_day_format((minutes + 9 * 60) % (20 * 60) + 60, to);
     (void)host_write(world, site, "appointment-new",
                      json_pack("{s:s, s:s, s:s, s:s, s:s, s:s}", "site", site->name, "participant", participant, "date",
-                               date, "from", from, "to", to, "purpose", "signing"),
-                     1);
+                               date, "from", from, "to", to, "purpose", "signing"));
 }
 
 static void jcp_decision(struct world *world, const struct site *site)
@@ -364,8 +374,14 @@ static void jcp_decision(struct world *world, const struct site *site)
     date_format(some_day(world), date);
     (void)host_write(world, site, "decision-new",
                      json_pack("{s:s, s:s, s:s, s:s, s:s}", "site", site->name, "participant", participant,
-                               "failure_on", date, "outcome", outcomes[chance_below(&world->chance, 4)], "note", note),
-                     1);
+                               "failure_on", date, "outcome", outcomes[chance_below(&world->chance, 4)], "note", note));
+}
+
+void work_jcp_erase(struct world *world)
+{
+    if (world->host.centre != NULL) {
+        jcp_erase(world, &world->sites[chance_below(&world->chance, SITES + 1) % SITES]);
+    }
 }
 
 void work_jcp(struct world *world)

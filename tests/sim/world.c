@@ -165,6 +165,7 @@ void world_end(struct world *world)
     line_drop_all(world);
     forger_end(world);
     liar_forget();
+    sticks_forget(world);
     ledger_fini(&world->ledger);
     for (size_t i = 0; i < REPLAYS; i++) {
         buf_fini(&world->replays[i]);

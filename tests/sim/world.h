@@ -29,7 +29,7 @@
 #define MINUTE_MS (60 * SECOND_MS)
 #define HOUR_MS (60 * MINUTE_MS)
 
-enum { SITES = 2, AGENTS_MAX = 7, REPLAYS = 8, LATEST_MESSAGES_MAX = 64 };
+enum { SITES = 2, AGENTS_MAX = 7, REPLAYS = 8, STICKS = 6, LATEST_MESSAGES_MAX = 64 };
 
 /* What was done to a machine, and what may therefore be found in the end. */
 enum mark {
@@ -108,6 +108,13 @@ struct message {
     bool misleads; /* an answer of which nothing may be taken */
 };
 
+/* A bundle that somebody carries about. */
+struct stick {
+    bool to_centre;
+    uint8_t device[DEVICE_ID_BYTES]; /* whose it is, or for whom */
+    struct buf bytes;                /* none: there is none */
+};
+
 struct profile;
 struct forger;
 
@@ -125,10 +132,13 @@ struct world {
     uint64_t messages_sent;
     struct buf replays[REPLAYS]; /* requests seen on the lines */
     size_t replay_count;
+    struct stick sticks[STICKS];
+    size_t sticks_written;
     struct ledger ledger;
     struct forger *forger;
-    unsigned token; /* a number for each thing said, so that each is said once */
-    bool healed;    /* settling: no more trouble */
+    unsigned token;       /* a number for each thing said, so that each is said once */
+    bool unsure_erasures; /* one failed: it may turn up all the same */
+    bool healed;          /* settling: no more trouble */
 };
 
 void world_make(struct world *world, uint64_t seed); /* a copy of the template, with some of its machines */
@@ -150,11 +160,12 @@ void host_stop(struct world *world); /* as an operator does */
 void host_crash(struct world *world, bool power_lost);
 void host_copy(struct world *world); /* its files as they are */
 void host_put_back(struct world *world);
+bool host_look_after(struct world *world); /* true: its disk died, and it went down with it */
 int64_t host_wall_ms(const struct world *world);
 /* The answer to a request as its edge gives it; false: it went down over it. */
 bool host_answer(struct world *world, struct slice peer, struct slice request, struct message *answer);
 /* An operation by JCP; the answer's op ids are in the ledger. False: refused for trouble with its disk. */
-bool host_write(struct world *world, const struct site *site, const char *operation, json_t *arguments, size_t ops);
+bool host_write(struct world *world, const struct site *site, const char *operation, json_t *arguments);
 uint64_t host_ops(struct world *world); /* held, of all sites */
 
 /* ---- the agents ---- */
@@ -167,6 +178,8 @@ void agent_stop(struct agent *agent);
 void agent_crash(struct agent *agent, bool power_lost);
 void agent_copy(struct agent *agent);
 void agent_put_back(struct agent *agent);
+/* As the service does it: what came late about people who were erased goes, and the file is made anew without it. */
+void agent_erase_late(struct agent *agent);
 /* The rules' pass, as the service does it: what is marked, and everything on another day. */
 void agent_judge(struct agent *agent);
 int64_t agent_wall_ms(const struct agent *agent);
@@ -179,6 +192,14 @@ void agent_look_after(struct agent *agent);
 void line_send(struct agent *agent, struct slice body);
 void line_deliver(struct world *world, struct message *message);
 void line_drop_all(struct world *world);
+
+/* ---- what is carried by hand: sticks.c ---- */
+
+void stick_of_agent(struct world *world);
+void stick_of_centre(struct world *world);
+void stick_in(struct world *world);
+void sticks_found(struct world *world); /* in the end: what still lies about, some of it */
+void sticks_forget(struct world *world);
 
 /* ---- ill will ---- */
 
@@ -193,5 +214,8 @@ void liar_forget(void); /* the answers kept for later */
 
 /* Lines and disks are well again, everything is on, and exchanges until nothing changes; then everything is checked. */
 void world_settle(struct world *world);
+/* What was erased is gone from every log, and nothing else: erasing.c. */
+void check_erased(struct world *world);
+void erasures_adopt(struct world *world); /* into the ledger: those that turned up */
 
 #endif
