@@ -77,8 +77,8 @@ static json_t *weeks_value(const struct forecast *forecast, int32_t today)
 {
     json_t *weeks = json_array();
     for (int week = 0; weeks != NULL && week < FORECAST_WEEKS_MAX; week++) {
-        json_t *one =
-            json_pack("{s:o,s:i}", "ends_on", value_day(today + 7 * (week + 1)), "expected", forecast->expected[week]);
+        json_t *one = json_pack("{s:o,s:i,s:i,s:i}", "ends_on", value_day(today + 7 * (week + 1)), "expected",
+                                forecast->expected[week], "low", forecast->low[week], "high", forecast->high[week]);
         if (json_array_append_new(weeks, one) != 0) {
             json_decref(weeks);
             return NULL;

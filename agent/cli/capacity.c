@@ -137,10 +137,12 @@ static void print_when_full(const struct screen *screen, const json_t *forecast)
                     answer_int(forecast, "weeks_until_full") == 1 ? "" : "s");
     }
     if (answer_has(forecast, "weeks_earliest") && answer_int(forecast, "weeks_earliest") > 0) {
-        screen_fact(screen, "", "at the earliest in %" PRId64, answer_int(forecast, "weeks_earliest"));
-    }
-    if (answer_has(forecast, "weeks_latest")) {
-        screen_fact(screen, "", "at the latest in %" PRId64, answer_int(forecast, "weeks_latest"));
+        char latest[32] = "more than 26";
+        if (answer_has(forecast, "weeks_latest")) {
+            (void)snprintf(latest, sizeof(latest), "%" PRId64, answer_int(forecast, "weeks_latest"));
+        }
+        screen_fact(screen, "", "8 times in 10 between %" PRId64 " and %s weeks",
+                    answer_int(forecast, "weeks_earliest"), latest);
     }
 }
 
@@ -150,15 +152,18 @@ static void print_weeks(const struct screen *screen, const json_t *forecast)
     int64_t places = answer_int(forecast, "places");
     size_t index;
     const json_t *week;
-    screen_print(screen, "\n  Week that ends    Places taken\n");
+    screen_print(screen, "\n  Week that ends    Places taken  8 in 10\n");
     json_array_foreach(answer_member(forecast, "weeks"), index, week)
     {
         int64_t expected = answer_int(week, "expected");
         int64_t most = expected > places ? expected : places;
         int bar = most > 0 && expected > 0 ? (int)(expected * BAR_MAX / most) : 0;
         bool full = expected >= places;
-        screen_print(screen, "  %-16s  %s%4" PRId64 " of %-4" PRId64 " %.*s%s%s\n", answer_text(week, "ends_on"),
-                     full ? screen_mark(screen, MARK_WARNING) : "", expected, places, bar,
+        char between[48];
+        (void)snprintf(between, sizeof(between), "%" PRId64 "-%" PRId64, answer_int(week, "low"),
+                       answer_int(week, "high"));
+        screen_print(screen, "  %-16s  %s%4" PRId64 " of %-4" PRId64 "  %-9s %.*s%s%s\n", answer_text(week, "ends_on"),
+                     full ? screen_mark(screen, MARK_WARNING) : "", expected, places, between, bar,
                      "##############################", full ? "  full" : "", full ? screen_unmark(screen) : "");
     }
 }

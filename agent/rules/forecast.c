@@ -4,6 +4,14 @@
 /* No site has more; larger numbers in the facts are taken as this. */
 enum { PEOPLE_MAX = 1000000, MILLI = 1000, WORKING_DAYS_A_WEEK = 5, DAYS_A_WEEK = 7 };
 
+/* Thousandths of a standard deviation: a normal variable is within so many of its mean 8 times in 10. */
+enum { LIKELY_MILLI = 1282 };
+
+/* Fortnights, as of a group that was referred together not all start in the same week. */
+enum { SPREAD_WEEKS = 2, SPREAD_MILLI_MAX = 1000 * MILLI };
+
+enum inflow { INFLOW_LOW = -1, INFLOW_MEAN, INFLOW_HIGH };
+
 static int64_t people(int count)
 {
     return count < 0 ? 0 : count > PEOPLE_MAX ? PEOPLE_MAX : count;
@@ -39,9 +47,28 @@ struct outlook {
     const struct site_facts *facts;
     int32_t today;
     int history_weeks;
-    int64_t started; /* in those weeks */
-    int wait_weeks;  /* until everybody who waits has to have started */
+    int64_t started;      /* in those weeks */
+    int64_t spread_milli; /* how much more than by chance the fortnights differ, at least 1,000 */
+    int wait_weeks;       /* until everybody who waits has to have started */
 };
+
+/* The sample variance of the fortnights over their mean. */
+static int64_t spread_of(const struct site_facts *facts)
+{
+    int64_t blocks = FORECAST_WEEKS_MAX / SPREAD_WEEKS;
+    int64_t sum = 0;
+    int64_t squares = 0;
+    for (int64_t block = 0; block < blocks; block++) {
+        int64_t count = 0;
+        for (int week = 0; week < SPREAD_WEEKS; week++) {
+            count += people(facts->started_in_week[block * SPREAD_WEEKS + week]);
+        }
+        sum += count;
+        squares += count * count;
+    }
+    int64_t spread = sum == 0 ? MILLI : (squares * blocks - sum * sum) * MILLI / (blocks - 1) / sum;
+    return spread < MILLI ? MILLI : spread > SPREAD_MILLI_MAX ? SPREAD_MILLI_MAX : spread;
+}
 
 static struct outlook look(const struct programme *programme, const struct site_facts *facts, int32_t today)
 {
@@ -56,18 +83,26 @@ static struct outlook look(const struct programme *programme, const struct site_
     for (int week = 0; week < outlook.history_weeks; week++) {
         outlook.started += people(facts->started_in_week[week]);
     }
+    outlook.spread_milli = spread_of(facts);
     return outlook;
 }
 
-/* Thousandths of places taken at the end of the week, with the inflow `errors` standard errors above the mean. */
-static int64_t taken_after(const struct outlook *outlook, int week, int errors)
+/* Thousandths of people: the likely deviation from the mean of those who start in `week` weeks. */
+static int64_t deviation(const struct outlook *outlook, int week)
+{
+    int64_t h = outlook->history_weeks;
+    int64_t variance_milli = outlook->spread_milli * (outlook->started + 2) * week * (h + week) / (h * h);
+    return square_root(variance_milli * MILLI) * LIKELY_MILLI / MILLI;
+}
+
+/* Thousandths of places taken at the end of the week. */
+static int64_t taken_after(const struct outlook *outlook, int week, enum inflow inflow)
 {
     const struct site_facts *facts = outlook->facts;
     int64_t end = (int64_t)outlook->today + (int64_t)week * DAYS_A_WEEK;
-    int64_t started = outlook->started * MILLI + errors * square_root(outlook->started * MILLI * MILLI);
-    int64_t trend = started < 0 ? 0 : started * week / outlook->history_weeks;
+    int64_t trend = outlook->started * MILLI * week / outlook->history_weeks + inflow * deviation(outlook, week);
     int64_t known = count_until(facts->starts_on, facts->starts_count, end);
-    if (week >= outlook->wait_weeks) {
+    if (week >= outlook->wait_weeks && inflow != INFLOW_LOW) {
         known += people(facts->waiting);
     }
     int64_t arrived = known * MILLI > trend ? known * MILLI : trend;
@@ -76,17 +111,22 @@ static int64_t taken_after(const struct outlook *outlook, int week, int errors)
     return taken < 0 ? 0 : taken;
 }
 
-static int weeks_until_full(const struct outlook *outlook, int64_t places, int errors)
+static int weeks_until_full(const struct outlook *outlook, int64_t places, enum inflow inflow)
 {
     if (people(outlook->facts->placements_now) >= places) {
         return 0;
     }
     for (int week = 1; week <= FORECAST_WEEKS_MAX; week++) {
-        if (taken_after(outlook, week, errors) >= places * MILLI) {
+        if (taken_after(outlook, week, inflow) >= places * MILLI) {
             return week;
         }
     }
     return ROW_NONE;
+}
+
+static int rounded_up(int64_t milli)
+{
+    return (int)((milli + MILLI - 1) / MILLI);
 }
 
 void rules_forecast(const struct programme *programme, const struct site_facts *facts, int32_t today,
@@ -101,11 +141,13 @@ void rules_forecast(const struct programme *programme, const struct site_facts *
         forecast.taken_now = (int)people(facts->placements_now);
         forecast.waiting = (int)people(facts->waiting);
         forecast.inflow_per_week = (double)outlook.started / outlook.history_weeks;
-        forecast.weeks_until_full = weeks_until_full(&outlook, places, 0);
-        forecast.weeks_earliest = weeks_until_full(&outlook, places, 1);
-        forecast.weeks_latest = weeks_until_full(&outlook, places, -1);
+        forecast.weeks_until_full = weeks_until_full(&outlook, places, INFLOW_MEAN);
+        forecast.weeks_earliest = weeks_until_full(&outlook, places, INFLOW_HIGH);
+        forecast.weeks_latest = weeks_until_full(&outlook, places, INFLOW_LOW);
         for (int week = 1; week <= FORECAST_WEEKS_MAX; week++) {
-            forecast.expected[week - 1] = (int)((taken_after(&outlook, week, 0) + MILLI - 1) / MILLI);
+            forecast.expected[week - 1] = rounded_up(taken_after(&outlook, week, INFLOW_MEAN));
+            forecast.high[week - 1] = rounded_up(taken_after(&outlook, week, INFLOW_HIGH));
+            forecast.low[week - 1] = (int)(taken_after(&outlook, week, INFLOW_LOW) / MILLI);
         }
     }
     *ret_forecast = forecast;
@@ -136,7 +178,7 @@ static void forecast_texts(const struct site_case *c, const struct forecast *for
     int64_t tenths = (outlook.started * 20 + outlook.history_weeks) / (2 * outlook.history_weeks);
     text_put(flag->facts, sizeof(flag->facts),
              "Full in %s, by %s: %d of %d stated places are taken, %d.%d placements start a week (mean of the last %d "
-             "weeks), %zu agreed to start and %d waiting. Between %s and %s if more or fewer start.",
+             "weeks), %zu agreed to start and %d waiting. 8 times in 10 between %s and %s, as starts vary.",
              full, by, forecast->taken_now, forecast->places, (int)(tenths / 10), (int)(tenths % 10),
              rules->forecast_inflow_weeks, c->facts->starts_count, forecast->waiting, earliest, latest);
     text_put(flag->next_step, sizeof(flag->next_step),

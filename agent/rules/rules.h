@@ -72,10 +72,18 @@ MUST_USE enum err_code rules_site(const struct programme *programme, const struc
  *       known   agreed placements that start by T, and everybody who waits, from the week in which a referral of today
  *               has to have started (the pack's start_working_days, five a week)
  *
- * Inflow is the mean of the placements started in the pack's weeks of history. The earliest and the latest week take
- * it one standard error higher and lower (starts as a Poisson count: the square root of the number seen). Nobody who
- * starts now is expected to end within the horizon. The weeks are found before rounding. Whole numbers throughout, so
- * that every machine has the same answer.
+ * Inflow is the mean of the placements started in the pack's weeks of history, S in h weeks. How many start in the next
+ * w weeks varies with
+ *
+ *   variance = D x (S + 2) / h x w x (1 + w / h)
+ *
+ * the chance of the weeks to come and that of the weeks which the mean was taken from. D is 1, as of people who come
+ * one by one, or how much more the fortnights of the last half year differ from their mean than so (groups, stops). Two
+ * are added so that a quiet history is not taken for certain. high(w) and low(w) take `trend` 1.282 standard deviations
+ * higher and lower, between which a normal variable is 8 times in 10; low(w) leaves those out who only wait. The
+ * earliest week that is full is that of high, the latest that of low. Nobody who starts now is expected to end within
+ * the horizon. The weeks are found before rounding. Whole numbers throughout, so that every machine has the same
+ * answer. tests/bench/bench_forecast prints how often the outcome is within, on simulated sites.
  */
 struct forecast {
     bool possible; /* a capacity is stated; everything else is 0, or ROW_NONE for weeks, if not */
@@ -84,9 +92,11 @@ struct forecast {
     int waiting;
     double inflow_per_week;           /* mean of the history */
     int weeks_until_full;             /* 0: full now; ROW_NONE: not within FORECAST_WEEKS_MAX weeks */
-    int weeks_earliest;               /* with the higher inflow, ROW_NONE as above */
-    int weeks_latest;                 /* with the lower */
+    int weeks_earliest;               /* when high is full, ROW_NONE as above */
+    int weeks_latest;                 /* when low is */
     int expected[FORECAST_WEEKS_MAX]; /* places taken at the end of each week, rounded up */
+    int low[FORECAST_WEEKS_MAX];      /* 8 times in 10 between these two: rounded down */
+    int high[FORECAST_WEEKS_MAX];     /* rounded up */
 };
 
 void rules_forecast(const struct programme *programme, const struct site_facts *facts, int32_t today,

@@ -150,11 +150,14 @@ Test(capacity, forecast_says_in_how_many_weeks_it_is_full)
     const char *body =
         "{\"possible\": true, \"places\": 4, \"taken_now\": 3, \"waiting\": 1, \"inflow_per_week\": 0.5, "
         "\"weeks_until_full\": 2, \"weeks_earliest\": 1, \"weeks_latest\": null, \"weeks\": ["
-        "{\"ends_on\": \"2026-11-27\", \"expected\": 3}, {\"ends_on\": \"2026-12-04\", \"expected\": 4}]}";
+        "{\"ends_on\": \"2026-11-27\", \"expected\": 3, \"low\": 2, \"high\": 5}, {\"ends_on\": \"2026-12-04\", "
+        "\"expected\": 4, \"low\": 2, \"high\": 7}]}";
     struct service service;
     struct outcome_of_run run = RUN_ONCE(&service, 200, body, "capacity", "forecast");
     cr_expect(has(run.out, "in 2 weeks at this inflow") && has(run.out, "0.5 a week"), "%s", run.out);
-    cr_expect(has(run.out, "2026-12-04           4 of 4    ##############################  full"), "%s", run.out);
+    cr_expect(has(run.out, "2026-12-04           4 of 4     2-7       ##############################  full"), "%s",
+              run.out);
+    cr_expect(has(run.out, "8 times in 10 between 1 and more than 26 weeks"), "%s", run.out);
     run_free(&run);
     service_stop(&service);
 }
