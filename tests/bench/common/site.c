@@ -75,9 +75,11 @@ static void placement_entry(struct bench_site *site, int number, int32_t first, 
 {
     *entry = (struct store_entry){ .kind = KIND_PLACEMENT, .happened_at_ms = OP_TIME_NONE };
     record_init(&entry->record, kind_by_number(KIND_PLACEMENT));
+    uint8_t participant[OP_ENTITY_BYTES];
+    entity_id(site->identity.stream, "participant", ref, participant);
     entity_id(site->identity.stream, "placement", ref, entry->subject);
     record_set_text(&entry->record, "ref", ref);
-    record_set_id(&entry->record, "participant", site->identity.stream);
+    record_set_id(&entry->record, "participant", participant);
     record_set_text(&entry->record, "basis", number % 2 == 0 ? "mandatory" : "voluntary");
     record_set_number(&entry->record, "starts_on", first);
     record_set_number(&entry->record, "ends_on", first + PLACEMENT_DAYS);
@@ -85,7 +87,7 @@ static void placement_entry(struct bench_site *site, int number, int32_t first, 
     record_set_number(&entry->record, "weekly_minutes", 1800);
 }
 
-static void record_placements(struct bench_site *site, int first_placement, int32_t first)
+void bench_site_record_placements(struct bench_site *site, int first_placement, int32_t first)
 {
     struct store_entry *entries = calloc(WEEK_PLACEMENTS, sizeof(*entries));
     char(*refs)[16] = calloc(WEEK_PLACEMENTS, sizeof(*refs));
@@ -117,13 +119,11 @@ static void attendance_entry(struct bench_site *site, const struct week_record *
     record_set_text(&entry->record, "note", record->note[0] != '\0' ? record->note : NULL);
 }
 
-static void record_week(struct bench_site *site, struct week *week)
+void bench_site_record_next(struct bench_site *site, struct week *week, size_t count)
 {
-    size_t count = week->count;
     struct store_entry *entries = calloc(count, sizeof(*entries));
     struct week_record *records = calloc(count, sizeof(*records));
     CHECK(entries != NULL && records != NULL);
-    record_placements(site, week->first_placement, week_first_day(count, week->last_day));
     for (size_t i = 0; i < count; i++) {
         week_next(week, &records[i]);
         attendance_entry(site, &records[i], &entries[i]);
@@ -135,6 +135,12 @@ static void record_week(struct bench_site *site, struct week *week)
     }
     free(records);
     free(entries);
+}
+
+static void record_week(struct bench_site *site, struct week *week)
+{
+    bench_site_record_placements(site, week->first_placement, week_first_day(week->count, week->last_day));
+    bench_site_record_next(site, week, week->count);
 }
 
 void bench_site_record(struct bench_site *site, enum week_style style, size_t count)

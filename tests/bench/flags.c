@@ -1,0 +1,189 @@
+/*
+ * What does it cost to record one attendance and look at the flags again, and does it matter how many there are? One
+ * cohort of 100 people is at the site now; others came before them and left, until there are so many attendances. At
+ * each mark some of the cohort's are recorded one by one: a durable commit, and then the rules over what it changed,
+ * in a commit of their own, as the agent does. The floor is a bare insert of such a row into a plain SQLite file of as
+ * many rows, in a durable commit too (WAL, synchronous FULL as the replica), taken in turn with ours.
+ *
+ *     bench_flags [ATTENDANCES]      1,000,000 when left out
+ */
+#include <stdio.h>
+#include <stdlib.h>
+
+#include <sqlite3.h>
+
+#include "agent/flags_pass.h"
+#include "base/clock.h"
+#include "tests/bench/common/bench.h"
+#include "tests/bench/common/site.h"
+
+enum { ATTENDANCES = 1000000, FIRST_MARK = 1000, MEASURED = 300, COHORT = 10000, MARKS_MAX = 4 };
+
+struct plain {
+    sqlite3 *db;
+    sqlite3_stmt *insert;
+    int64_t rows;
+};
+
+struct scene {
+    struct bench_site site;
+    struct plain plain;
+    struct week now; /* of those who are at the site */
+    int32_t today;
+    struct flag_list scratch;
+};
+
+static void plain_run(struct plain *plain, const char *sql)
+{
+    if (sqlite3_exec(plain->db, sql, NULL, NULL, NULL) != SQLITE_OK) {
+        bench_die("plain SQLite: %s", sqlite3_errmsg(plain->db));
+    }
+}
+
+static void plain_open(struct plain *plain, const char *folder)
+{
+    char path[128];
+    (void)snprintf(path, sizeof(path), "%s/plain.db", folder);
+    *plain = (struct plain){ 0 };
+    CHECK(sqlite3_open(path, &plain->db) == SQLITE_OK);
+    plain_run(plain, "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA cache_size=-2048;"
+                     "CREATE TABLE attendance (id INTEGER PRIMARY KEY, placement BLOB, day INTEGER, outcome INTEGER, "
+                     "minutes INTEGER, note TEXT)");
+    CHECK(sqlite3_prepare_v2(plain->db, "INSERT INTO attendance VALUES (NULL, ?1, ?2, ?3, 360, 'helped with stock')",
+                             -1, &plain->insert, NULL) == SQLITE_OK);
+}
+
+static void plain_insert(struct plain *plain)
+{
+    uint8_t placement[OP_ENTITY_BYTES] = { (uint8_t)(plain->rows % WEEK_PLACEMENTS) };
+    (void)sqlite3_bind_blob(plain->insert, 1, placement, sizeof(placement), SQLITE_TRANSIENT);
+    (void)sqlite3_bind_int64(plain->insert, 2, plain->rows / WEEK_PLACEMENTS);
+    (void)sqlite3_bind_int(plain->insert, 3, 1);
+    if (sqlite3_step(plain->insert) != SQLITE_DONE) {
+        bench_die("plain SQLite: %s", sqlite3_errmsg(plain->db));
+    }
+    (void)sqlite3_reset(plain->insert);
+    plain->rows++;
+}
+
+static void plain_fill(struct plain *plain, int64_t rows)
+{
+    plain_run(plain, "BEGIN");
+    while (plain->rows < rows) {
+        plain_insert(plain);
+    }
+    plain_run(plain, "COMMIT");
+}
+
+static void plain_close(struct plain *plain)
+{
+    (void)sqlite3_finalize(plain->insert);
+    (void)sqlite3_close(plain->db);
+}
+
+static void look_again(struct scene *scene)
+{
+    for (bool more = true; more;) {
+        MUST(flags_slice(scene->site.store, programme_default(), scene->today, clock_wall_ms(), &scene->scratch, &more,
+                         err));
+    }
+}
+
+/* Time of one side: a value each for half of the measured, and the CPU of all. */
+struct side {
+    double wall_us[MEASURED];
+    double cpu_s;
+};
+
+static void measure(struct scene *scene, size_t mark)
+{
+    static struct side recorded;
+    static struct side judged;
+    static struct side plain;
+    recorded.cpu_s = judged.cpu_s = plain.cpu_s = 0;
+    for (int i = 0; i < MEASURED; i++) {
+        struct stopwatch watch = stopwatch_start();
+        bench_site_record_next(&scene->site, &scene->now, 1);
+        recorded.wall_us[i] = stopwatch_wall_s(watch) * 1e6;
+        recorded.cpu_s += stopwatch_cpu_s(watch);
+        watch = stopwatch_start();
+        look_again(scene);
+        judged.wall_us[i] = recorded.wall_us[i] + stopwatch_wall_s(watch) * 1e6;
+        judged.cpu_s += stopwatch_cpu_s(watch);
+        watch = stopwatch_start();
+        plain_insert(&scene->plain);
+        plain.wall_us[i] = stopwatch_wall_s(watch) * 1e6;
+        plain.cpu_s += stopwatch_cpu_s(watch);
+    }
+    char variant[24];
+    (void)snprintf(variant, sizeof(variant), "%zu", mark);
+    double floor_us = bench_quantile(plain.wall_us, MEASURED, 0.5);
+    bench_value("flags_total_us", variant, BENCH_OURS, bench_quantile(judged.wall_us, MEASURED, 0.5));
+    bench_value("flags_total_us", variant, BENCH_FLOOR, floor_us);
+    bench_value("flags_record_us", variant, BENCH_OURS, bench_quantile(recorded.wall_us, MEASURED, 0.5));
+    bench_value("flags_record_us", variant, BENCH_FLOOR, floor_us);
+    bench_value("flags_record_cpu_us", variant, BENCH_OURS, recorded.cpu_s / MEASURED * 1e6);
+    bench_value("flags_record_cpu_us", variant, BENCH_FLOOR, plain.cpu_s / MEASURED * 1e6);
+    bench_value("flags_rules_cpu_us", variant, BENCH_OURS, judged.cpu_s / MEASURED * 1e6);
+}
+
+/* People who came and left before, `records` attendances of them. */
+static void fill(struct scene *scene, int cohort, size_t records)
+{
+    struct week week;
+    week_begin(&week, WEEK_REPEATED, records, scene->today - 400);
+    week.first_placement = cohort * WEEK_PLACEMENTS;
+    bench_site_record_placements(&scene->site, week.first_placement, week_first_day(records, week.last_day));
+    bench_site_record_next(&scene->site, &week, records);
+    look_again(scene);
+}
+
+static void scene_open(struct scene *scene, struct authority *authority, const char *folder)
+{
+    static const uint8_t stream[STREAM_ID_BYTES] = "a bench's stream";
+    scene->today = clock_today(clock_wall_ms());
+    bench_site_open(&scene->site, authority, stream, folder, "site");
+    plain_open(&scene->plain, folder);
+    flag_list_init(&scene->scratch);
+    week_begin(&scene->now, WEEK_REPEATED, FIRST_MARK + MARKS_MAX * MEASURED, scene->today);
+    bench_site_record_placements(&scene->site, 0, week_first_day(scene->now.count, scene->today));
+    bench_site_record_next(&scene->site, &scene->now, FIRST_MARK);
+    look_again(scene);
+}
+
+static void scene_close(struct scene *scene)
+{
+    flag_list_fini(&scene->scratch);
+    plain_close(&scene->plain);
+    bench_site_close(&scene->site);
+}
+
+int main(int argc, char **argv)
+{
+    static struct scene scene;
+    size_t attendances = argc > 1 ? strtoul(argv[1], NULL, 10) : ATTENDANCES;
+    if (attendances < FIRST_MARK || attendances > ATTENDANCES) {
+        bench_die("bench_flags: expected %d to %d attendances", FIRST_MARK, ATTENDANCES);
+    }
+    char folder[96];
+    struct authority *authority;
+    bench_folder_make(folder);
+    MUST(secret_init(err));
+    MUST(authority_new("bench", clock_wall_ms(), &authority, err));
+    scene_open(&scene, authority, folder);
+    size_t recorded = FIRST_MARK;
+    int cohort = 1;
+    for (size_t mark = FIRST_MARK; mark <= attendances; mark *= 10) {
+        for (; recorded < mark; cohort++) {
+            size_t records = mark - recorded < COHORT ? mark - recorded : COHORT;
+            fill(&scene, cohort, records);
+            recorded += records;
+        }
+        plain_fill(&scene.plain, (int64_t)mark);
+        measure(&scene, mark);
+    }
+    scene_close(&scene);
+    authority_free(authority);
+    bench_folder_remove(folder);
+    return 0;
+}
