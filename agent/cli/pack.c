@@ -6,6 +6,7 @@
 #include "agent/cli/text.h"
 #include "base/clock.h"
 #include "base/file.h"
+#include "base/money.h"
 #include "store/programme/programme.h"
 
 #include <jansson.h>
@@ -95,15 +96,30 @@ static json_t *years_value(const struct programme *programme, enum calendar cale
 
 static void print_json(const struct cli *cli, const struct programme *programme)
 {
-    json_t *pack = json_pack("{s:b,s:s,s:i,s:o,s:o,s:{s:o,s:o}}", "usable", 1, "id", programme_id(programme), "version",
-                             programme_version(programme), "routes", codes_value(programme, LABEL_ROUTE), "reasons",
-                             codes_value(programme, LABEL_REASON), "bank_holidays",
+    json_t *pack = json_pack("{s:b,s:s,s:i,s:o,s:o,s:o,s:{s:o,s:o}}", "usable", 1, "id", programme_id(programme),
+                             "version", programme_version(programme), "routes", codes_value(programme, LABEL_ROUTE),
+                             "reasons", codes_value(programme, LABEL_REASON), "payment_triggers",
+                             codes_value(programme, LABEL_TRIGGER), "bank_holidays",
                              calendar_name(CALENDAR_ENGLAND_WALES), years_value(programme, CALENDAR_ENGLAND_WALES),
                              calendar_name(CALENDAR_SCOTLAND), years_value(programme, CALENDAR_SCOTLAND));
     char *text = json_dumps(pack, JSON_INDENT(2));
     screen_print(&cli->screen, "%s\n", text == NULL ? "" : text);
     free(text);
     json_decref(pack);
+}
+
+static void print_payments(const struct screen *screen, const struct programme *programme)
+{
+    struct payment_trigger trigger;
+    for (size_t i = 0; programme_trigger_at(programme, i, &trigger); i++) {
+        screen_fact(screen, i == 0 ? "Payments" : "", "%s: %d.%d%% after %d days on placement", trigger.code,
+                    trigger.share_permille / 10, trigger.share_permille % 10, trigger.after_days);
+    }
+    if (programme_person_pence_max(programme) > 0) {
+        char most[POUNDS_TEXT_SIZE];
+        pounds_format(programme_person_pence_max(programme), most);
+        screen_fact(screen, "", "at most %s for a person (%s)", most, programme_payments_source(programme));
+    }
 }
 
 static void print_words(const struct cli *cli, const struct programme *programme)
@@ -118,6 +134,7 @@ static void print_words(const struct cli *cli, const struct programme *programme
     }
     screen_fact(screen, "Codes", "%zu outcomes, %zu reasons", count_codes(programme, LABEL_OUTCOME),
                 count_codes(programme, LABEL_REASON));
+    print_payments(screen, programme);
     for (int i = 0; i < CALENDAR_COUNT; i++) {
         int first;
         int last;

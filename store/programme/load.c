@@ -9,6 +9,8 @@
 
 #define MEMBER_PATH_SIZE 128
 
+enum { MILLE = 1000 };
+
 static void release_json(json_t **json)
 {
     json_decref(*json);
@@ -106,6 +108,10 @@ static enum err_code read_meaning(const json_t *entry, enum label_set set, const
     if (set == LABEL_REASON) {
         return read_reason_kind(entry, path, label, err);
     }
+    if (set == LABEL_TRIGGER) {
+        TRY(read_number(entry, path, "after_days", 0, 3660, &label->after_days, err));
+        return read_number(entry, path, "share_permille", 0, MILLE, &label->share_permille, err);
+    }
     if (set != LABEL_ROUTE) {
         return ERR_OK;
     }
@@ -117,19 +123,21 @@ static enum err_code read_meaning(const json_t *entry, enum label_set set, const
                : read_number(entry, path, "expected_share_percent", 0, 100, &label->share_percent, err);
 }
 
-static enum err_code read_labels(const json_t *root, enum label_set set, struct label_list *list, struct error *err)
+/* `parent` is the pack, of triggers its payments; `at` is where that is. */
+static enum err_code read_labels(const json_t *parent, const char *at, enum label_set set, struct label_list *list,
+                                 struct error *err)
 {
-    static const char *const names[LABEL_SET_COUNT] = { "routes", "outcomes", "reasons" };
+    static const char *const names[LABEL_SET_COUNT] = { "routes", "outcomes", "reasons", "triggers" };
     const char *name = names[set];
     const json_t *entries = NULL;
-    TRY(read_array(root, "", name, false, PACK_LABELS_MAX, &entries, err));
+    TRY(read_array(parent, at, name, false, set == LABEL_TRIGGER ? TRIGGERS_MAX : PACK_LABELS_MAX, &entries, err));
     list->items = calloc(json_array_size(entries) + 1, sizeof(*list->items));
     if (list->items == NULL) {
         return FAIL(err, NO_MEMORY, "read programme pack: no memory for '%s'", name);
     }
     for (size_t i = 0; i < json_array_size(entries); i++) {
         char path[MEMBER_PATH_SIZE];
-        (void)snprintf(path, sizeof(path), "%s[%zu].", name, i);
+        (void)snprintf(path, sizeof(path), "%s%s[%zu].", at, name, i);
         const json_t *entry = json_array_get(entries, i);
         struct label *label = &list->items[i];
         TRY(read_text(entry, path, "code", label->code, sizeof(label->code), err));
@@ -144,6 +152,41 @@ static enum err_code read_labels(const json_t *root, enum label_set set, struct 
         list->count++;
     }
     return ERR_OK;
+}
+
+/* A person is paid for once: the triggers follow each other and their shares are the whole. */
+static enum err_code check_triggers(const struct label_list *triggers, struct error *err)
+{
+    int sum = 0;
+    for (size_t i = 0; i < triggers->count; i++) {
+        sum += triggers->items[i].share_permille;
+        if (i > 0 && triggers->items[i].after_days <= triggers->items[i - 1].after_days) {
+            return FAIL(err, INVALID,
+                        "read programme pack: 'payments.triggers[%zu].after_days' has to be more than that of the "
+                        "trigger before",
+                        i);
+        }
+    }
+    if (triggers->count > 0 && sum != MILLE) {
+        return FAIL(err, INVALID,
+                    "read programme pack: the 'share_permille' of all 'payments.triggers' have to add up to %d", MILLE);
+    }
+    return ERR_OK;
+}
+
+static enum err_code read_payments(const json_t *root, struct programme *programme, struct error *err)
+{
+    static const char path[] = "payments.";
+    const json_t *payments = json_object_get(root, "payments");
+    if (payments == NULL) {
+        return ERR_OK;
+    }
+    int most;
+    TRY(read_text(payments, path, "source", programme->payments_source, PACK_TEXT_SIZE, err));
+    TRY(read_number(payments, path, "per_person_max_pence", 0, PACK_PENCE_MAX, &most, err));
+    programme->person_pence_max = most;
+    TRY(read_labels(payments, path, LABEL_TRIGGER, &programme->labels[LABEL_TRIGGER], err));
+    return check_triggers(&programme->labels[LABEL_TRIGGER], err);
 }
 
 static int compare_holidays(const void *a, const void *b)
@@ -206,9 +249,10 @@ static enum err_code read_pack(const json_t *root, struct programme *programme, 
     TRY(read_text(root, "", "id", programme->id, sizeof(programme->id), err));
     TRY(read_number(root, "", "version", 1, INT_MAX, &programme->version, err));
     TRY(read_rules(root, programme, err));
-    for (size_t i = 0; i < LABEL_SET_COUNT; i++) {
-        TRY(read_labels(root, (enum label_set)i, &programme->labels[i], err));
+    for (size_t i = 0; i < LABEL_TRIGGER; i++) {
+        TRY(read_labels(root, "", (enum label_set)i, &programme->labels[i], err));
     }
+    TRY(read_payments(root, programme, err));
     for (int i = 0; i < CALENDAR_COUNT; i++) {
         TRY(read_calendar(root, (enum calendar)i, &programme->holidays[i], err));
     }

@@ -12,6 +12,7 @@
 #define PACK_ALSO_SIZE 401
 #define PACK_HOLIDAYS_MAX 2000
 #define PACK_LABELS_MAX 200
+#define PACK_PENCE_MAX 100000000
 
 /* X(member of struct programme_rules and of "rules" in the pack, least, most) */
 #define PACK_RULES(X)                                                                                                  \
@@ -40,7 +41,11 @@
     X(supervision_minutes_per_place, 0, 10080)                                                                         \
     X(route_mix_window_days, 1, 3660)                                                                                  \
     X(route_mix_least_referrals, 1, 100000)                                                                            \
-    X(route_mix_margin_percent, 1, 100)
+    X(route_mix_margin_percent, 1, 100)                                                                                \
+    X(claim_paid_days, 1, 3660)                                                                                        \
+    X(milestone_came_within_days, 1, 3660)                                                                             \
+    X(viability_window_days, 1, 36600)                                                                                 \
+    X(viability_least_people, 1, 100000)
 
 enum pack_rule {
 #define X(name, least, most) PACK_RULE_##name,
@@ -64,6 +69,8 @@ struct label {
     enum reason_kind kind;     /* of a reason */
     int share_percent;         /* expected of a route; -1: none is */
     char also[PACK_ALSO_SIZE]; /* other names of a route, separated by commas */
+    int after_days;            /* of a payment trigger */
+    int share_permille;        /* of a payment trigger */
     char text[LANGUAGE_COUNT][PACK_TEXT_SIZE];
 };
 
@@ -79,6 +86,8 @@ struct programme {
     char sources[PACK_RULE_COUNT][PACK_TEXT_SIZE];
     struct label_list labels[LABEL_SET_COUNT];
     struct holiday_list holidays[CALENDAR_COUNT];
+    int64_t person_pence_max;
+    char payments_source[PACK_TEXT_SIZE];
 };
 
 #endif

@@ -115,3 +115,37 @@ const char *programme_code_at(const struct programme *programme, enum label_set 
     const struct label_list *list = &programme->labels[set];
     return index < list->count ? list->items[index].code : NULL;
 }
+
+bool programme_trigger_at(const struct programme *programme, size_t index, struct payment_trigger *ret_trigger)
+{
+    const struct label_list *list = &programme->labels[LABEL_TRIGGER];
+    if (index >= list->count) {
+        return false;
+    }
+    const struct label *label = &list->items[index];
+    *ret_trigger = (struct payment_trigger){ .code = label->code,
+                                             .after_days = label->after_days,
+                                             .share_permille = label->share_permille };
+    return true;
+}
+
+size_t programme_trigger_find(const struct programme *programme, const char *code)
+{
+    const struct label_list *list = &programme->labels[LABEL_TRIGGER];
+    for (size_t i = 0; i < list->count; i++) {
+        if (strcmp(list->items[i].code, code) == 0) {
+            return i;
+        }
+    }
+    return TRIGGERS_MAX;
+}
+
+int64_t programme_person_pence_max(const struct programme *programme)
+{
+    return programme->person_pence_max;
+}
+
+const char *programme_payments_source(const struct programme *programme)
+{
+    return programme->payments_source;
+}

@@ -39,6 +39,10 @@ struct programme_rules {
     int route_mix_window_days;           /* up to today */
     int route_mix_least_referrals;       /* in the window, for shares to say anything */
     int route_mix_margin_percent;        /* points of difference to the expected share */
+    int claim_paid_days;                 /* after a claim, until it is said that it is not paid */
+    int milestone_came_within_days;      /* before a milestone: the person was there */
+    int viability_window_days;           /* of first days, up to today, from which completion is observed */
+    int viability_least_people;          /* fewer say nothing about completion */
 };
 
 struct programme;
@@ -61,7 +65,7 @@ const struct programme_rules *programme_rules_of(const struct programme *program
  * unknown. */
 const char *programme_rule_source(const struct programme *programme, const char *rule);
 
-enum label_set { LABEL_ROUTE, LABEL_OUTCOME, LABEL_REASON, LABEL_SET_COUNT };
+enum label_set { LABEL_ROUTE, LABEL_OUTCOME, LABEL_REASON, LABEL_TRIGGER, LABEL_SET_COUNT };
 enum language { LANGUAGE_ENGLISH, LANGUAGE_WELSH, LANGUAGE_COUNT };
 
 /* What people read for a code. NULL for a code that the pack does not have: the caller shows the code itself. */
@@ -84,6 +88,30 @@ const char *programme_route_also(const struct programme *programme, const char *
 
 /* The codes of a set in the pack's order; NULL at and after the end. */
 const char *programme_code_at(const struct programme *programme, enum label_set set, size_t index);
+
+/*
+ * What a contract by results pays for, by the pack: at each trigger (LABEL_TRIGGER, in the order in which they are
+ * reached) a share of what a person in full is worth. The shares add up to 1000.
+ */
+#define TRIGGERS_MAX 8
+
+struct payment_trigger {
+    const char *code;
+    int after_days; /* on placement; 0: as soon as the person came */
+    int share_permille;
+};
+
+/* False at and after the end; a programme may pay nothing by results. */
+bool programme_trigger_at(const struct programme *programme, size_t index, struct payment_trigger *ret_trigger);
+
+/* The index of a trigger; TRIGGERS_MAX when the pack has no such code. */
+size_t programme_trigger_find(const struct programme *programme, const char *code);
+
+/* The most that is paid for one person, before a prime keeps its share; 0 when the pack names none. */
+int64_t programme_person_pence_max(const struct programme *programme);
+
+/* Where triggers, shares and that most come from; "" without payments. */
+const char *programme_payments_source(const struct programme *programme);
 
 const char *calendar_name(enum calendar calendar); /* "england_wales", "scotland" */
 bool calendar_parse(const char *name, enum calendar *ret_calendar);

@@ -18,6 +18,14 @@ static void use(const struct programme *programme)
             CHECK(programme_label(programme, (enum label_set)set, code, LANGUAGE_WELSH) != NULL);
         }
     }
+    struct payment_trigger trigger;
+    int shares = 0;
+    for (size_t i = 0; programme_trigger_at(programme, i, &trigger); i++) {
+        CHECK(programme_trigger_find(programme, trigger.code) == i && i < TRIGGERS_MAX);
+        shares += trigger.share_permille;
+    }
+    CHECK(shares == 0 || shares == 1000);
+    CHECK(programme_person_pence_max(programme) >= 0);
     for (int calendar = 0; calendar < CALENDAR_COUNT; calendar++) {
         int32_t received_on = notice_received_on(programme, (enum calendar)calendar, 16000);
         CHECK(calendar_working_days_between(programme, (enum calendar)calendar, 16000, received_on) ==

@@ -61,7 +61,7 @@ Test(pack, the_builtin_one_is_the_file_and_has_the_numbers_of_the_programme)
 {
     const struct programme *programme = programme_default();
     cr_assert_str_eq(programme_id(programme), "help-to-work-2014");
-    cr_assert_eq(programme_version(programme), 2);
+    cr_assert_eq(programme_version(programme), 3);
     const struct programme_rules *rules = programme_rules_of(programme);
     cr_assert_eq(rules->cwp_weekly_minutes_max, 30 * 60);
     cr_assert_eq(rules->repeat_window_days, 52 * 7);
@@ -108,6 +108,41 @@ Test(pack, has_a_label_in_both_languages_for_every_outcome_of_the_log)
     cr_assert_str_eq(programme_code_at(programme, LABEL_ROUTE, 2), "dwsr");
     cr_assert_null(programme_code_at(programme, LABEL_ROUTE, 3));
     cr_assert_null(programme_label(programme, LABEL_REASON, "from_a_newer_pack", LANGUAGE_ENGLISH));
+}
+
+Test(pack, says_what_is_paid_when_and_that_the_shares_are_the_whole)
+{
+    const struct programme *programme = programme_default();
+    static const int days[] = { 0, 91, 182 };
+    struct payment_trigger trigger;
+    int shares = 0;
+    size_t count = 0;
+    for (; programme_trigger_at(programme, count, &trigger); count++) {
+        cr_assert_lt(count, 3);
+        cr_assert_eq(trigger.after_days, days[count]);
+        cr_assert_eq(programme_trigger_find(programme, trigger.code), count);
+        cr_assert_not_null(programme_label(programme, LABEL_TRIGGER, trigger.code, LANGUAGE_WELSH));
+        shares += trigger.share_permille;
+    }
+    cr_assert_eq(count, 3);
+    cr_assert_eq(shares, 1000);
+    cr_assert_eq(programme_person_pence_max(programme), 200000);
+    cr_assert_eq(programme_trigger_find(programme, "from_a_newer_pack"), TRIGGERS_MAX);
+    cr_assert_str_eq(programme_payments_source(programme), "briefing");
+}
+
+Test(pack, one_without_payments_pays_nothing)
+{
+    json_t *root = builtin_json();
+    json_object_del(root, "payments");
+    struct programme *programme;
+    struct payment_trigger trigger;
+    struct error err;
+    cr_assert_eq(load(root, &programme, &err), ERR_OK, "%s", err.message);
+    cr_assert_not(programme_trigger_at(programme, 0, &trigger));
+    cr_assert_eq(programme_person_pence_max(programme), 0);
+    programme_free(programme);
+    json_decref(root);
 }
 
 Test(pack, a_newer_one_keeps_its_unknown_codes_and_members_do_no_harm)
@@ -169,6 +204,14 @@ Test(pack, a_wrong_member_is_refused_by_name)
     assert_refused(PATH("rules", "near_capacity_percent", "value"), json_integer(101), "from 1 to 100");
     assert_refused(PATH("rules", "forecast_inflow_weeks", "value"), json_integer(27), "from 1 to 26");
     assert_refused(PATH("rules", "first_sanction_weeks", "source"), NULL, "'rules.first_sanction_weeks.source'");
+    assert_refused(PATH("payments", "per_person_max_pence"), json_integer(-1), "'payments.per_person_max_pence'");
+    assert_refused(PATH("payments", "source"), NULL, "'payments.source' has to be a text");
+    assert_refused(PATH("payments", "triggers"), json_true(), "'payments.triggers' has to be a list of at most 8");
+    assert_refused(PATH("payments", "triggers", "[1", "after_days"), json_integer(0), "more than that of the trigger");
+    assert_refused(PATH("payments", "triggers", "[1", "after_days"), json_integer(3661), "from 0 to 3660");
+    assert_refused(PATH("payments", "triggers", "[2", "share_permille"), json_integer(332), "add up to 1000");
+    assert_refused(PATH("payments", "triggers", "[2", "code"), json_string("three_months"),
+                   "'payments.triggers[2].code' is there twice");
     assert_refused(PATH("outcomes"), NULL, "'outcomes' has to be a list");
     assert_refused(PATH("outcomes", "[1]", "code"), json_string("attended"), "'outcomes[1].code' is there twice");
     assert_refused(PATH("reasons", "[2]", "cy"), json_string(""), "'reasons[2].cy' has to be a text");
