@@ -123,6 +123,70 @@ struct capacity_row {
     int supervisor_minutes; /* a week; ROW_NONE */
 };
 
+#define PENCE_NONE INT64_C(-1)
+
+/* Terms of a contract. Amounts are PENCE_NONE, counts ROW_NONE, where they are not said. */
+struct contract_row {
+    struct row_id id;
+    char ref[ROW_REF_SIZE];
+    char prime[ROW_NAME_SIZE];
+    char form[ROW_CODE_SIZE];  /* payment_by_results, spot_purchase, block */
+    char route[ROW_CODE_SIZE]; /* "": any */
+    char unit[ROW_CODE_SIZE];
+    int32_t starts_on;
+    int32_t ends_on;
+    int units;                /* bought */
+    int64_t price_pence;      /* a person in full, a unit, or the block */
+    int share_permille;       /* that the prime passes on; ROW_NONE: all of it */
+    int64_t cost_pence;       /* ours for a placement; of help, for a unit */
+    int64_t fixed_cost_pence; /* ours a year, however many come */
+};
+
+struct claim_row {
+    struct row_id id;
+    struct row_id contract;
+    struct row_id placement; /* zero bytes when none */
+    char contract_ref[ROW_REF_SIZE];
+    char placement_ref[ROW_REF_SIZE];
+    char trigger[ROW_CODE_SIZE];
+    char reason[ROW_CODE_SIZE];
+    char invoice[ROW_REF_SIZE];
+    int64_t amount_pence;
+    int64_t paid_pence; /* PENCE_NONE with paid_on: all of it */
+    int32_t claimed_on;
+    int32_t paid_on;
+    int32_t refused_on;
+};
+
+/* What a person recorded about a payment trigger. */
+struct milestone_row {
+    struct row_id placement;
+    char trigger[ROW_CODE_SIZE];
+    int32_t reached_on;
+};
+
+/* Days on which a placement rests. */
+struct break_row {
+    int32_t starts_on;
+    int32_t ends_on; /* ROW_NONE: not known yet */
+};
+
+/*
+ * A contract and what became of its people: somebody's mandatory placements under it, one after the other, are one
+ * case. Counted are cases that began in the pack's viability window.
+ */
+struct contract_stand {
+    struct contract_row contract;
+    int cases;
+    int running;
+    int last_year;                /* cases that began in the last 364 days */
+    int old_enough[TRIGGERS_MAX]; /* cases that by now have had the days of the trigger */
+    int reached[TRIGGERS_MAX];    /* of those, that lasted so long */
+    int64_t used_units;           /* of help: units on record */
+    int64_t claimed_pence;
+    int64_t paid_pence;
+};
+
 /* The days of one placement. */
 struct span_row {
     struct row_id placement;
@@ -142,9 +206,17 @@ struct placement_facts {
     size_t decision_count;
     const struct notice_row *notices;
     size_t notice_count;
+    const struct break_row *breaks; /* of the participant's mandatory placements, by first day */
+    size_t break_count;
+    const struct contract_row *contract; /* by results, which pays for the placement; NULL: none is known */
+    const struct claim_row *claims;      /* for the participant's placements, by day */
+    size_t claim_count;
+    const struct milestone_row *milestones; /* recorded, of the participant's placements, by day */
+    size_t milestone_count;
 };
 
 #define FORECAST_WEEKS_MAX 26
+#define OPEN_CLAIMS_MAX 400
 #define ROUTES_MAX 16
 
 /* Referrals received on one route. */
@@ -170,6 +242,10 @@ struct site_facts {
     size_t open_count;
     struct route_count routes[ROUTES_MAX]; /* in the pack's window up to today, by code */
     size_t route_count;
+    const struct contract_stand *contracts; /* by ref */
+    size_t contract_count;
+    const struct claim_row *open_claims; /* not refused and not paid in full, oldest first, at most OPEN_CLAIMS_MAX */
+    size_t open_claim_count;
 };
 
 #define FLAG_KEY_SIZE 121

@@ -30,6 +30,12 @@ void session_ref_put(char out[SESSION_REF_SIZE], const char *placement_ref, cons
 /* It says what, when, where, that it is mandatory, what evidence is needed and what may happen otherwise. */
 bool notice_complete(const struct notice_row *notice);
 
+/* Recorded, undisputed, as having been there, however long. */
+bool person_came(const struct session_row *session);
+
+/* The largest r with r * r <= n. */
+int64_t square_root(int64_t n);
+
 /* A day that clock.h can write; rows with any other come from no calendar and are left out by the rules. */
 bool day_known(int32_t day);
 
@@ -62,6 +68,8 @@ MUST_USE enum err_code rules_support(const struct placement_case *c, struct flag
 MUST_USE enum err_code rules_hours(const struct placement_case *c, struct flag_list *out, struct error *err);
 MUST_USE enum err_code rules_notice(const struct placement_case *c, struct flag_list *out, struct error *err);
 MUST_USE enum err_code rules_term(const struct placement_case *c, struct flag_list *out, struct error *err);
+MUST_USE enum err_code rules_milestone_due(const struct placement_case *c, struct flag_list *out, struct error *err);
+MUST_USE enum err_code rules_contract(const struct site_case *c, struct flag_list *out, struct error *err);
 MUST_USE enum err_code rules_statement(const struct site_case *c, struct flag_list *out, struct error *err);
 MUST_USE enum err_code rules_capacity(const struct site_case *c, struct flag_list *out, struct error *err);
 MUST_USE enum err_code rules_forecast_flag(const struct site_case *c, struct flag_list *out, struct error *err);

@@ -17,8 +17,7 @@ static int64_t people(int count)
     return count < 0 ? 0 : count > PEOPLE_MAX ? PEOPLE_MAX : count;
 }
 
-/* The largest r with r * r <= n. */
-static int64_t square_root(int64_t n)
+int64_t square_root(int64_t n)
 {
     int64_t low = 0;
     int64_t high = 3037000499; /* its square is the last that fits */

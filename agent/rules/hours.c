@@ -15,7 +15,7 @@ static int32_t monday_of(int32_t day)
     return day - (date_weekday(day) - 1);
 }
 
-static bool came(const struct session_row *session)
+bool person_came(const struct session_row *session)
 {
     return session->standing == STANDING_RECORDED &&
            (session->outcome == OUTCOME_ATTENDED || session->outcome == OUTCOME_LATE ||
@@ -52,7 +52,7 @@ static size_t week_at(const struct placement_facts *facts, size_t from, struct w
     size_t i = from;
     for (; i < facts->session_count && facts->sessions[i].day < week.monday + DAYS_A_WEEK; i++) {
         const struct session_row *session = &facts->sessions[i];
-        if (!came(session)) {
+        if (!person_came(session)) {
             continue;
         }
         int worked = worked_in(session);

@@ -15,6 +15,7 @@ enum err_code rules_placement(const struct programme *programme, const struct pl
     TRY(rules_hours(&c, &found, err));
     TRY(rules_notice(&c, &found, err));
     TRY(rules_term(&c, &found, err));
+    TRY(rules_milestone_due(&c, &found, err));
     return flag_list_merge(out, &found, err);
 }
 
@@ -28,5 +29,6 @@ enum err_code rules_site(const struct programme *programme, const struct site_fa
     TRY(rules_forecast_flag(&c, &found, err));
     TRY(rules_referral(&c, &found, err));
     TRY(rules_statement(&c, &found, err));
+    TRY(rules_contract(&c, &found, err));
     return flag_list_merge(out, &found, err);
 }

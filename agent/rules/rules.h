@@ -45,6 +45,8 @@ void flag_list_fini(struct flag_list *list);
  * where the first complete one came after the start placement_near_end   info   the placement: near its last day
  *   scheme_near_limit    watch  the person's last mandatory placement: near the weeks that all may last; act when
  * planned beyond
+ *   milestone_due        watch  a payment trigger is reached (agent/rules/money.h) and nothing is claimed for it; only
+ *                               where a contract by results pays for the placement
  */
 MUST_USE enum err_code rules_placement(const struct programme *programme, const struct placement_facts *facts,
                                        int32_t today, struct flag_list *out, struct error *err);
@@ -60,6 +62,10 @@ MUST_USE enum err_code rules_placement(const struct programme *programme, const 
  *   statement_stale          watch  the last capacity statement is older than the pack allows
  *   supervision_ratio        watch  fewer supervisor hours stated than the running placements need
  *   route_mix                info   the routes of recent referrals are far from the expected shares
+ *   claim_unpaid         watch  a claim neither refused nor paid in full within the pack's days
+ *   contract_not_viable  watch  a contract that has not ended brings less than it costs, as people completed so far;
+ *                               act when it does so even if everybody completes; info when too few are old enough to
+ *                               tell
  */
 MUST_USE enum err_code rules_site(const struct programme *programme, const struct site_facts *facts, int32_t today,
                                   struct flag_list *out, struct error *err);

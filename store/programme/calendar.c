@@ -80,3 +80,9 @@ int32_t notice_received_on(const struct programme *programme, enum calendar cale
 {
     return calendar_add_working_days(programme, calendar, posted_on, programme->rules.notice_posted_working_days);
 }
+
+int days_with_weekend(int days, int32_t last_day)
+{
+    int weekday = date_weekday(last_day);
+    return weekday >= FRIDAY ? days + DAYS_A_WEEK - weekday : days;
+}

@@ -107,6 +107,9 @@ bool programme_trigger_at(const struct programme *programme, size_t index, struc
 /* The index of a trigger; TRIGGERS_MAX when the pack has no such code. */
 size_t programme_trigger_find(const struct programme *programme, const char *code);
 
+/* A week is over with its Friday: the weekend behind the last day counts as days on placement too. */
+int days_with_weekend(int days, int32_t last_day);
+
 /* The most that is paid for one person, before a prime keeps its share; 0 when the pack names none. */
 int64_t programme_person_pence_max(const struct programme *programme);
 

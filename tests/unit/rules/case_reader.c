@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/money.h"
 
 #define NOBODY "Name Nobodysays"
 
@@ -282,6 +283,94 @@ static void read_started(struct words *words, struct rule_case *c)
     }
 }
 
+static int64_t next_pounds(struct words *words)
+{
+    const char *text = next_word(words);
+    int64_t pence;
+    cr_assert(pounds_parse(text, INT64_C(100000000), &pence), "line %d: '%s' are no pounds", words->line, text);
+    return pence;
+}
+
+static void read_break(struct words *words, struct rule_case *c)
+{
+    cr_assert_lt(c->placement.break_count, CASE_ROWS_MAX);
+    struct break_row *row = &c->breaks[c->placement.break_count++];
+    next_span(words, &row->starts_on, &row->ends_on);
+}
+
+/* One of the placement's, or one of the site's with what became of its people. */
+static void read_contract(struct words *words, struct rule_case *c)
+{
+    struct contract_stand *stand = &c->contracts[c->site.contract_count];
+    struct contract_row *row = c->about_site ? &stand->contract : &c->contract;
+    c->site.contract_count += c->about_site;
+    *row = (struct contract_row){ .starts_on = ROW_NONE,
+                                  .ends_on = ROW_NONE,
+                                  .units = ROW_NONE,
+                                  .price_pence = PENCE_NONE,
+                                  .share_permille = ROW_NONE,
+                                  .cost_pence = PENCE_NONE,
+                                  .fixed_cost_pence = PENCE_NONE };
+    snprintf(row->ref, sizeof(row->ref), "%s", next_word(words));
+    snprintf(row->form, sizeof(row->form), "%s", next_word(words));
+    row->id = id_of(row->ref);
+    while (more(words)) {
+        const char *word = next_word(words);
+        if (strcmp(word, "runs") == 0) {
+            next_span(words, &row->starts_on, &row->ends_on);
+        } else if (strcmp(word, "price") == 0) {
+            row->price_pence = next_pounds(words);
+        } else if (strcmp(word, "share") == 0) {
+            row->share_permille = next_number(words);
+        } else if (strcmp(word, "cost") == 0) {
+            row->cost_pence = next_pounds(words);
+        } else if (strcmp(word, "reached") == 0) {
+            for (size_t i = 0; i < TRIGGERS_MAX && more(words); i++) {
+                stand->reached[i] = next_number(words);
+                expect_word(words, "of");
+                stand->old_enough[i] = next_number(words);
+            }
+        } else {
+            cr_assert_fail("line %d: '%s' is not understood", words->line, word);
+        }
+    }
+}
+
+static void read_claim(struct words *words, struct rule_case *c)
+{
+    size_t *count = c->about_site ? &c->site.open_claim_count : &c->placement.claim_count;
+    cr_assert_lt(*count, CASE_ROWS_MAX);
+    struct claim_row *row = &c->claims[(*count)++];
+    snprintf(row->contract_ref, sizeof(row->contract_ref), "%s", next_word(words));
+    snprintf(row->trigger, sizeof(row->trigger), "%s", next_word(words));
+    row->id = id_of(row->contract_ref);
+    row->amount_pence = next_pounds(words);
+    row->paid_pence = PENCE_NONE;
+    row->paid_on = row->refused_on = ROW_NONE;
+    expect_word(words, "claimed");
+    row->claimed_on = next_day(words);
+    while (more(words)) {
+        const char *word = next_word(words);
+        if (strcmp(word, "for") == 0) {
+            snprintf(row->placement_ref, sizeof(row->placement_ref), "%s", next_word(words));
+        } else if (strcmp(word, "paid") == 0) {
+            row->paid_pence = next_pounds(words);
+            row->paid_on = next_day(words);
+        } else {
+            cr_assert_fail("line %d: '%s' is not understood", words->line, word);
+        }
+    }
+}
+
+static void read_milestone(struct words *words, struct rule_case *c)
+{
+    cr_assert_lt(c->placement.milestone_count, CASE_ROWS_MAX);
+    struct milestone_row *row = &c->milestones[c->placement.milestone_count++];
+    row->placement = id_of(next_word(words));
+    snprintf(row->trigger, sizeof(row->trigger), "%s", next_word(words));
+    row->reached_on = next_day(words);
+}
+
 static void read_flag(struct words *words, struct rule_case *c)
 {
     struct expected_flag *flag = &c->flags[c->flag_count++];
@@ -345,6 +434,14 @@ static void read_line(struct rule_case *c, const char *kind, struct words *words
         c->site.waiting = next_number(words);
     } else if (strcmp(kind, "referral") == 0) {
         read_referral(words, c);
+    } else if (strcmp(kind, "break") == 0) {
+        read_break(words, c);
+    } else if (strcmp(kind, "contract") == 0) {
+        read_contract(words, c);
+    } else if (strcmp(kind, "claim") == 0) {
+        read_claim(words, c);
+    } else if (strcmp(kind, "milestone") == 0) {
+        read_milestone(words, c);
     } else if (strcmp(kind, "flag") == 0) {
         read_flag(words, c);
     } else {
@@ -362,6 +459,12 @@ static void point_at_rows(struct rule_case *c)
     c->site.ends_on = c->ends_on;
     c->site.starts_on = c->starts_on;
     c->site.open_referrals = c->referrals;
+    c->placement.breaks = c->breaks;
+    c->placement.contract = c->contract.ref[0] == '\0' ? NULL : &c->contract;
+    c->placement.claims = c->claims;
+    c->placement.milestones = c->milestones;
+    c->site.contracts = c->contracts;
+    c->site.open_claims = c->claims;
 }
 
 size_t cases_read(const char *path, struct rule_case **ret_cases)

@@ -7,7 +7,7 @@
 
 #include "agent/rules/rules.h"
 
-enum { CASE_ROWS_MAX = 40, CASE_TEXT_SIZE = 200, CASES_MAX = 200 };
+enum { CASE_ROWS_MAX = 40, CASE_TEXT_SIZE = 200, CASES_MAX = 300 };
 
 struct expected_flag {
     char severity[16];
@@ -31,6 +31,11 @@ struct rule_case {
     struct notice_row notices[CASE_ROWS_MAX];
     struct span_row spans[CASE_ROWS_MAX];
     struct referral_row referrals[CASE_ROWS_MAX];
+    struct break_row breaks[CASE_ROWS_MAX];
+    struct contract_row contract;
+    struct contract_stand contracts[CASE_ROWS_MAX];
+    struct claim_row claims[CASE_ROWS_MAX]; /* of the person, or the site's open ones */
+    struct milestone_row milestones[CASE_ROWS_MAX];
     int32_t ends_on[CASE_ROWS_MAX];
     int32_t starts_on[CASE_ROWS_MAX];
     struct expected_flag flags[CASE_ROWS_MAX];
