@@ -24,6 +24,7 @@ static const struct route routes[] = {
     { "POST", "/v1/attendance", TAIL_NONE, BODY_OBJECT, api_attendance_record },
     { "GET", "/v1/sessions/", TAIL_SOME, BODY_NONE, api_session },
     { "GET", "/v1/referrals", TAIL_NONE, BODY_NONE, api_referrals },
+    { "GET", "/v1/referrals/", TAIL_SOME, BODY_NONE, api_referral },
     { "POST", "/v1/referrals/", TAIL_SOME, BODY_OBJECT, api_referral_event },
     { "GET", "/v1/placements", TAIL_NONE, BODY_NONE, api_placements },
     { "POST", "/v1/records", TAIL_NONE, BODY_OBJECT, api_record },

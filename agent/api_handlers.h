@@ -35,6 +35,7 @@ json_t *checkpoint_value(const struct store_verified_checkpoint *held, const uin
 
 /* api_referrals.c */
 MUST_USE enum err_code api_referrals(struct api_call *call, struct error *err);
+MUST_USE enum err_code api_referral(struct api_call *call, struct error *err);
 MUST_USE enum err_code api_referral_event(struct api_call *call, struct error *err);
 
 /* api_records.c */

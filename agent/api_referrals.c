@@ -2,24 +2,9 @@
 #include <string.h>
 
 #include "agent/api_handlers.h"
+#include "agent/rules/moves.h"
 
 #define REFERRALS_LIMIT 1000
-
-/* The word in the path, and the status that it gives. */
-static const struct {
-    const char *word;
-    const char *status;
-} events[] = {
-    { "acknowledge", "acknowledged" },
-    { "accept", "accepted" },
-    { "decline", "declined" },
-    { "pause", "paused" },
-    { "start", "started" },
-    { "did_not_start", "did_not_start" },
-    { "withdraw", "withdrawn" },
-    { "complete", "completed" },
-    { "end_early", "ended_early" },
-};
 
 static json_t *referral_value(const struct referral_row *row)
 {
@@ -45,44 +30,96 @@ enum err_code api_referrals(struct api_call *call, struct error *err)
     return answer_list_end(call->answer, list.more, err);
 }
 
-/* The referral as it stands now; null when it is not there yet. */
-static enum err_code referral_find(struct store *store, const struct row_id *id, json_t **ret_value, struct error *err)
+/* ---- one referral ---- */
+
+static json_t *event_value(const struct referral_event_row *row)
 {
-    SCOPED(referral_list_fini) struct referral_list list = { 0 };
-    TRY(query_referrals(store, NULL, QUERY_LIMIT_MAX, &list, err));
-    json_t *value = NULL;
-    for (size_t i = 0; i < list.count && value == NULL; i++) {
-        if (memcmp(&list.rows[i].id, id, sizeof(*id)) == 0) {
-            value = referral_value(&list.rows[i]);
-        }
-    }
-    *ret_value = value != NULL ? value : json_null();
-    return ERR_OK;
+    return json_pack("{s:o,s:s,s:o,s:o,s:o,s:b,s:o,s:o}", "op", value_op(&row->op), "status", row->status, "on",
+                     value_day(row->on), "reason", value_text(row->reason), "note", value_text(row->note), "policy",
+                     row->policy, "actor", value_text(row->actor), "recorded_at", value_instant(row->recorded_at_ms));
 }
 
+static json_t *possible_value(const char *status)
+{
+    json_t *words = json_array();
+    const struct referral_answer *answer;
+    for (size_t i = 0; (answer = referral_answer_at(i)) != NULL; i++) {
+        if (referral_may(status, answer) && (answer->status == NULL || strcmp(answer->status, status) != 0)) {
+            (void)json_array_append_new(words, json_string(answer->word));
+        }
+    }
+    return words;
+}
+
+enum err_code api_referral(struct api_call *call, struct error *err)
+{
+    struct store *store = call->world->store;
+    struct row_id id;
+    struct referral_row row;
+    SCOPED(referral_event_list_fini) struct referral_event_list events = { 0 };
+    TRY(query_find(store, KIND_REFERRAL, call->tail, &id, err));
+    TRY(query_referral(store, &id, &row, err));
+    TRY(query_referral_events(store, &id, &events, err));
+    json_t *list = json_array();
+    for (size_t i = 0; i < events.count; i++) {
+        (void)json_array_append_new(list, event_value(&events.rows[i]));
+    }
+    return answer_object(call->answer,
+                         json_pack("{s:o,s:o,s:o}", "referral", referral_value(&row), "possible",
+                                   possible_value(row.status), "events", list),
+                         err);
+}
+
+/* ---- answering ---- */
+
 /* "R-1002/accept": the part before the last '/' names the referral. */
-static enum err_code tail_read(const char *tail, char ref[ROW_REF_SIZE], const char **ret_status, struct error *err)
+static enum err_code tail_read(const char *tail, char ref[ROW_REF_SIZE], const struct referral_answer **ret_answer,
+                               struct error *err)
 {
     const char *slash = strrchr(tail, '/');
     size_t len = slash != NULL ? (size_t)(slash - tail) : 0;
     if (len < 1 || len >= ROW_REF_SIZE) {
         return FAIL(err, NOT_FOUND, "find the path: expected /v1/referrals/REF/EVENT");
     }
-    for (size_t i = 0; i < ARRAY_LEN(events); i++) {
-        if (strcmp(events[i].word, slash + 1) == 0) {
-            memcpy(ref, tail, len);
-            ref[len] = '\0';
-            *ret_status = events[i].status;
-            return ERR_OK;
-        }
+    *ret_answer = referral_answer_find(slash + 1);
+    if (*ret_answer == NULL) {
+        return FAIL(err, NOT_FOUND,
+                    "find the path: expected acknowledge, accept, decline, pause, resume, start, did_not_start, "
+                    "withdraw, complete or end_early at its end");
     }
-    return FAIL(err, NOT_FOUND,
-                "find the path: expected acknowledge, accept, decline, pause, start, did_not_start, withdraw, complete "
-                "or end_early at its end");
+    memcpy(ref, tail, len);
+    ref[len] = '\0';
+    return ERR_OK;
 }
 
-static enum err_code event_read(const struct api_call *call, const char *status, struct record *record,
-                                struct error *err)
+/* The status that the event gets; of resume the one before. */
+static enum err_code move_find(struct store *store, const struct referral_row *row,
+                               const struct referral_answer *answer, char status[ROW_CODE_SIZE], struct error *err)
+{
+    if (!referral_may(row->status, answer)) {
+        char possible[REFERRAL_WORDS_SIZE];
+        referral_possible(row->status, possible);
+        return FAIL(err, REFUSED, "%s the referral: it is %s; possible now: %s", answer->word, row->status, possible);
+    }
+    if (answer->status != NULL) {
+        (void)snprintf(status, ROW_CODE_SIZE, "%s", answer->status);
+        return ERR_OK;
+    }
+    SCOPED(referral_event_list_fini) struct referral_event_list events = { 0 };
+    TRY(query_referral_events(store, &row->id, &events, err));
+    (void)snprintf(status, ROW_CODE_SIZE, "received");
+    for (size_t i = events.count; i > 0; i--) {
+        const char *said = events.rows[i - 1].status;
+        if (strcmp(said, "paused") != 0 && !referral_closed(said)) {
+            (void)snprintf(status, ROW_CODE_SIZE, "%s", said);
+            break;
+        }
+    }
+    return ERR_OK;
+}
+
+static enum err_code event_read(const struct api_call *call, const struct referral_row *row,
+                                const struct referral_answer *answer, struct record *record, struct error *err)
 {
     static const char *const known[] = { "on", "reason", "note", "policy", NULL };
     struct members members = members_begin(call->body, known, err);
@@ -92,14 +129,17 @@ static enum err_code event_read(const struct api_call *call, const char *status,
         members_reject(&members, "on", "a day that has come");
     }
     bool policy = member_bool(&members, "policy", false);
-    if (policy && strcmp(status, "declined") != 0) {
+    if (policy && strcmp(answer->word, "decline") != 0) {
         members_reject(&members, "policy", "true only with decline");
     }
+    const char *note = member_text(&members, "note", ROW_NOTE_SIZE - 1, false);
+    if (answer->status == NULL && referral_closed(row->status) && note == NULL) {
+        members_reject(&members, "note", "why it is taken up again");
+    }
     record_init(record, kind_by_number(KIND_REFERRAL_EVENT));
-    record_set_text(record, "status", status);
     record_set_number(record, "on", on);
     record_set_text(record, "reason", member_text(&members, "reason", ROW_CODE_SIZE - 1, false));
-    record_set_text(record, "note", member_text(&members, "note", ROW_NOTE_SIZE - 1, false));
+    record_set_text(record, "note", note);
     if (policy) {
         record_set_number(record, "policy", 1);
     }
@@ -110,20 +150,25 @@ enum err_code api_referral_event(struct api_call *call, struct error *err)
 {
     const struct api_world *world = call->world;
     char ref[ROW_REF_SIZE];
-    const char *status = NULL;
-    TRY(tail_read(call->tail, ref, &status, err));
-    struct store_entry entry = { .kind = KIND_REFERRAL_EVENT, .happened_at_ms = OP_TIME_NONE };
-    TRY(event_read(call, status, &entry.record, err));
+    char status[ROW_CODE_SIZE];
+    const struct referral_answer *answer = NULL;
     struct row_id id;
+    struct referral_row row;
+    TRY(tail_read(call->tail, ref, &answer, err));
     TRY(query_find(world->store, KIND_REFERRAL, ref, &id, err));
+    TRY(query_referral(world->store, &id, &row, err));
+    struct store_entry entry = { .kind = KIND_REFERRAL_EVENT, .happened_at_ms = OP_TIME_NONE };
+    TRY(event_read(call, &row, answer, &entry.record, err));
+    TRY(move_find(world->store, &row, answer, status, err));
+    record_set_text(&entry.record, "status", status);
     memcpy(entry.subject, id.bytes, ROW_ID_BYTES);
     struct store_written written;
     TRY(store_write(world->store, world->actor, &entry, 1, world->now_ms, &written, err));
     call->answer->wrote = written.added > 0;
-    json_t *referral;
-    TRY(referral_find(world->store, &id, &referral, err));
+    TRY(query_referral(world->store, &id, &row, err));
     return answer_object(call->answer,
-                         json_pack("{s:i,s:o,s:o}", "added", (int)written.added, "op",
-                                   written.added > 0 ? value_op(&written.last) : json_null(), "referral", referral),
+                         json_pack("{s:i,s:o,s:o,s:o}", "added", (int)written.added, "op",
+                                   written.added > 0 ? value_op(&written.last) : json_null(), "referral",
+                                   referral_value(&row), "possible", possible_value(row.status)),
                          err);
 }

@@ -16,6 +16,7 @@
     X(session_list, struct roll_row)                                                                                   \
     X(placement_list, struct placement_row)                                                                            \
     X(referral_list, struct referral_row)                                                                              \
+    X(referral_event_list, struct referral_event_row)                                                                  \
     X(flag_list_rows, struct flag_state)                                                                               \
     X(attendance_list, struct attendance_row)                                                                          \
     X(overwrite_list, struct overwrite_row)                                                                            \
@@ -29,6 +30,19 @@ struct roll_row {
     char participant_ref[ROW_REF_SIZE];
     char participant_name[ROW_NAME_SIZE];
     enum basis basis;
+};
+
+/* An answer to a referral, or what became of it. */
+struct referral_event_row {
+    struct op_id op;
+    uint64_t hlc;
+    char status[ROW_CODE_SIZE];
+    int32_t on; /* ROW_NONE: not said */
+    char reason[ROW_CODE_SIZE];
+    char note[ROW_NOTE_SIZE];
+    bool policy;
+    char actor[OP_ACTOR_MAX + 1];
+    int64_t recorded_at_ms;
 };
 
 /* A current or (cleared_at_ms set) past flag. */
@@ -122,6 +136,12 @@ MUST_USE enum err_code query_placements(struct store *store, int32_t running_on,
 /* By received_on, ref. status NULL for all. */
 MUST_USE enum err_code query_referrals(struct store *store, const char *status, size_t limit,
                                        struct referral_list *ret_list, struct error *err);
+/* ERR_NOT_FOUND. */
+MUST_USE enum err_code query_referral(struct store *store, const struct row_id *id, struct referral_row *ret_row,
+                                      struct error *err);
+/* What was said of it, oldest first: the last is what stands. Erased ones are left out. */
+MUST_USE enum err_code query_referral_events(struct store *store, const struct row_id *referral,
+                                             struct referral_event_list *ret_list, struct error *err);
 /* Standing flags, worst first, then since, then key; with `all` the cleared ones too, newest first after them. */
 MUST_USE enum err_code query_flags(struct store *store, bool all, size_t limit, struct flag_list_rows *ret_list,
                                    struct error *err);

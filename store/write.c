@@ -104,19 +104,28 @@ static enum err_code view_session(struct store *store, const uint8_t *subject, s
     }
 }
 
+/* What is on record about the subject of a new op, of its kind. */
+struct newest {
+    uint64_t hlc;
+    bool says_same; /* in the same words */
+};
+
 /*
  * The newest logical time among the ops that a new one is to stand over. One from a clock that ran far ahead moves no
  * other clock; without this, nobody could correct what it wrote until that time has come.
  */
-static enum err_code newest_about(struct store *store, const struct op *op, uint64_t *ret_hlc, struct error *err)
+static enum err_code newest_about(struct store *store, const struct op *op, struct newest *newest, struct error *err)
 {
     sqlite3_stmt *s;
+    *newest = (struct newest){ 0 };
     TRY(db_statement(&store->db,
-                     "SELECT header FROM op INDEXED BY op_subject WHERE subject = ?1 AND kind = ?2 AND kind <> 5 "
+                     "SELECT header, ifnull(body = ?3, 0) FROM op INDEXED BY op_subject WHERE subject = ?1 AND kind = "
+                     "?2 AND kind <> 5 "
                      "AND quarantine IS NULL",
                      &s, err));
     bind_blob(s, 1, op->subject, op->subject_len);
     bind_int(s, 2, op->kind);
+    bind_slice(s, 3, op->body);
     for (;;) {
         bool row;
         TRY(db_step(&store->db, s, &row, err));
@@ -130,7 +139,9 @@ static enum err_code newest_about(struct store *store, const struct op *op, uint
             sqlite3_reset(s);
             return rc;
         }
-        *ret_hlc = held.hlc > *ret_hlc ? held.hlc : *ret_hlc;
+        if (held.hlc >= newest->hlc) {
+            *newest = (struct newest){ .hlc = held.hlc, .says_same = column_int(s, 1) != 0 };
+        }
     }
 }
 
@@ -241,12 +252,17 @@ static enum err_code plan_entity(struct store *store, const struct store_entry *
     TRY(subject_known(store, entry, &known, err));
     TRY(record_check(&entry->record, !known, err));
     TRY(check_route(store, &entry->record, err));
+    struct newest newest = { 0 };
     bool said = false;
-    if (known && (entry->imported || entry->kind == KIND_REFERRAL_EVENT)) {
+    if (known) {
+        TRY(newest_about(store, op, &newest, err));
+    }
+    if (known && entry->imported) {
         TRY(said_before(store, entry, op->body, &said, err));
     }
-    *ret_new = !said;
-    return known && !said ? newest_about(store, op, &op->hlc, err) : ERR_OK;
+    op->hlc = newest.hlc;
+    *ret_new = !said && !(entry->kind == KIND_REFERRAL_EVENT && newest.says_same);
+    return ERR_OK;
 }
 
 static enum err_code write_entry(struct store *store, const char *actor, const struct store_entry *entry,

@@ -111,8 +111,8 @@ enum exit_code referrals_run(struct cli *cli, int argc, char **argv)
     return EXIT_DONE;
 }
 
-static const char *const events[] = { "accept",        "decline",  "acknowledge", "pause",     "start",
-                                      "did_not_start", "withdraw", "complete",    "end_early", NULL };
+static const char *const events[] = { "show",  "accept",        "decline",  "acknowledge", "pause",     "resume",
+                                      "start", "did_not_start", "withdraw", "complete",    "end_early", NULL };
 
 struct referral_input {
     const char *event;
@@ -177,8 +177,14 @@ static const struct argp_option referral_options[] = {
 const struct argp referral_argp = {
     .options = referral_options,
     .parser = parse_referral,
-    .args_doc = "accept ID\ndecline ID\nacknowledge ID\npause|start|did_not_start|withdraw|complete|end_early ID",
-    .doc = "Answers a referral, or records what became of it. ID is what 'holdfast referrals' shows.",
+    .args_doc = "show ID\nacknowledge|accept|decline ID\n"
+                "pause|resume|start|did_not_start|withdraw|complete|end_early ID",
+    .doc = "Shows a referral and everything that was answered, answers it, or records what became of it. ID is what "
+           "'holdfast referrals' shows."
+           "\vWhat is not possible is refused, with what is. 'resume' leads back to where the referral stood before it "
+           "was "
+           "paused; with --note also a referral that is over, when that was recorded by mistake. Every answer stays in "
+           "the record.",
 };
 
 static json_t *referral_body(const struct referral_input *input)
@@ -199,10 +205,74 @@ static json_t *referral_body(const struct referral_input *input)
     return body;
 }
 
+static void print_event(const struct screen *screen, const json_t *event)
+{
+    int64_t at_ms;
+    struct human at = { "" };
+    if (answer_instant(event, "recorded_at", &at_ms)) {
+        at = human_instant(at_ms, screen->now_ms);
+    }
+    const char *reason = answer_text(event, "reason");
+    screen_print(screen, "  %s  %s%s%s%s%s\n", answer_text(event, "on"), answer_text(event, "status"),
+                 reason[0] != '\0' ? " (" : "", reason, reason[0] != '\0' ? ")" : "",
+                 answer_true(event, "policy") ? ", as a matter of policy" : "");
+    screen_print(screen, "      recorded by %s, %s\n", answer_text(event, "actor"), at.text);
+    if (answer_text(event, "note")[0] != '\0') {
+        screen_paragraph(screen, 6, answer_text(event, "note"));
+    }
+}
+
+static void print_possible(const struct screen *screen, const json_t *answer)
+{
+    char words[200] = "";
+    size_t len = 0;
+    size_t index;
+    const json_t *word;
+    json_array_foreach(answer_member(answer, "possible"), index, word)
+    {
+        int more = snprintf(words + len, sizeof(words) - len, "%s%s", index > 0 ? ", " : "", json_string_value(word));
+        len += (size_t)more < sizeof(words) - len ? (size_t)more : 0;
+    }
+    if (len > 0) {
+        screen_fact(screen, "possible now", "%s", words);
+    }
+}
+
+static enum exit_code show(struct cli *cli, const char *ref)
+{
+    SCOPED(answer_free) json_t *answer = NULL;
+    enum exit_code code = call(cli, "GET", path_of("/v1/referrals/%s", ref), NULL, CALL_TIMEOUT_S, &answer);
+    if (code != EXIT_DONE || call_printed(cli, answer)) {
+        return code;
+    }
+    const struct screen *screen = &cli->screen;
+    const json_t *referral = answer_member(answer, "referral");
+    screen_print(screen, "%s, %s (%s): %s%s%s\n", answer_text(referral, "ref"),
+                 answer_text(referral, "participant_name"), answer_text(referral, "participant_ref"),
+                 screen_mark(screen, MARK_STRONG), answer_text(referral, "status"), screen_unmark(screen));
+    screen_fact(screen, "route", "%s, %s", answer_text(referral, "route"), answer_text(referral, "basis"));
+    screen_fact(screen, "received", "%s%s%s", answer_text(referral, "received_on"),
+                answer_has(referral, "source") ? ", from " : "", answer_text(referral, "source"));
+    if (answer_has(referral, "note")) {
+        screen_fact(screen, "note", "%s", answer_text(referral, "note"));
+    }
+    print_possible(screen, answer);
+    size_t index;
+    const json_t *event;
+    json_array_foreach(answer_member(answer, "events"), index, event)
+    {
+        print_event(screen, event);
+    }
+    return EXIT_DONE;
+}
+
 enum exit_code referral_run(struct cli *cli, int argc, char **argv)
 {
     struct referral_input input = { 0 };
     command_parse(cli, argc, argv, &input);
+    if (strcmp(input.event, "show") == 0) {
+        return show(cli, input.ref);
+    }
     SCOPED(answer_free) json_t *answer = NULL;
     enum exit_code code = call(cli, "POST", path_of("/v1/referrals/%s/%s", input.ref, input.event),
                                referral_body(&input), CALL_TIMEOUT_S, &answer);

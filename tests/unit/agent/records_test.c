@@ -240,6 +240,62 @@ Test(referrals, refuse_what_is_no_answer)
     site_expect(&site, "POST", "/v1/referrals/R-3/decline", "{\"reason\": \"Too Far\"}", 400, "invalid");
 }
 
+static void answer(const char *ref, const char *word, const char *body, const char *status)
+{
+    char path[100];
+    (void)snprintf(path, sizeof(path), "/v1/referrals/%s/%s", ref, word);
+    struct reply reply = site_call(&site, "POST", path, body);
+    cr_assert_eq(reply.status, 200, "%s: %s", path, reply.text);
+    cr_expect_str_eq(reply_text(&reply, "referral.status"), status, "%s", path);
+    reply_fini(&reply);
+}
+
+Test(referrals, a_move_that_is_impossible_is_refused_with_what_is_possible)
+{
+    refer("R-4");
+    struct reply reply = site_call(&site, "POST", "/v1/referrals/R-4/complete", "{}");
+    cr_expect_eq(reply.status, 409);
+    cr_expect_str_eq(reply_text(&reply, "error.message"), "complete the referral: it is received; possible now: "
+                                                          "acknowledge, accept, decline, pause or withdraw");
+    reply_fini(&reply);
+    reply = site_call(&site, "GET", "/v1/referrals/R-4", NULL);
+    cr_expect_eq(reply_count(&reply, "events"), 0, "nothing was recorded");
+    cr_expect_eq(reply_count(&reply, "possible"), 5);
+    reply_fini(&reply);
+}
+
+Test(referrals, resume_leads_back_to_where_it_stood_before_the_pause)
+{
+    refer("R-5");
+    answer("R-5", "pause", "{}", "paused");
+    answer("R-5", "resume", "{}", "received");
+    answer("R-5", "accept", "{}", "accepted");
+    answer("R-5", "start", "{}", "started");
+    answer("R-5", "pause", "{\"reason\": \"health\"}", "paused");
+    site_expect(&site, "POST", "/v1/referrals/R-5/complete", "{}", 409, "refused");
+    answer("R-5", "resume", "{}", "started");
+    answer("R-5", "pause", "{\"reason\": \"health\"}", "paused"); /* in the same words as before */
+    answer("R-5", "resume", "{}", "started");
+    answer("R-5", "complete", "{}", "completed");
+    struct reply reply = site_call(&site, "GET", "/v1/referrals/R-5", NULL);
+    cr_assert_eq(reply_count(&reply, "events"), 9);
+    cr_expect_str_eq(reply_text(&reply, "events.4.status"), "paused");
+    cr_expect_str_eq(reply_text(&reply, "events.4.reason"), "health");
+    cr_expect_str_eq(reply_text(&reply, "events.8.status"), "completed");
+    reply_fini(&reply);
+}
+
+Test(referrals, one_that_is_over_is_taken_up_again_with_a_note_only)
+{
+    refer("R-6");
+    answer("R-6", "accept", "{}", "accepted");
+    answer("R-6", "did_not_start", "{}", "did_not_start");
+    site_expect(&site, "POST", "/v1/referrals/R-6/start", "{}", 409, "refused");
+    site_expect(&site, "POST", "/v1/referrals/R-6/resume", "{}", 400, "invalid");
+    answer("R-6", "resume", "{\"note\": \"the bus was late, she was there\"}", "accepted");
+    answer("R-6", "start", "{}", "started");
+}
+
 Test(capacity, is_stated_once_a_day_and_forecast)
 {
     struct reply reply = site_call(&site, "GET", "/v1/capacity/forecast", NULL);
