@@ -21,6 +21,7 @@ struct route {
 
 static const struct route routes[] = {
     { "GET", "/v1/roll", TAIL_NONE, BODY_NONE, api_roll },
+    { "POST", "/v1/roll/attended", TAIL_NONE, BODY_OBJECT, api_roll_attended },
     { "POST", "/v1/attendance", TAIL_NONE, BODY_OBJECT, api_attendance_record },
     { "GET", "/v1/sessions/", TAIL_SOME, BODY_NONE, api_session },
     { "GET", "/v1/referrals", TAIL_NONE, BODY_NONE, api_referrals },

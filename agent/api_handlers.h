@@ -16,6 +16,9 @@ MUST_USE enum err_code api_roll(struct api_call *call, struct error *err);
 MUST_USE enum err_code api_attendance_record(struct api_call *call, struct error *err);
 MUST_USE enum err_code api_session(struct api_call *call, struct error *err);
 
+/* api_roll_attended.c */
+MUST_USE enum err_code api_roll_attended(struct api_call *call, struct error *err);
+
 json_t *session_value(const struct roll_row *row); /* SESSION of API.md */
 json_t *assertion_value(const struct attendance_row *row);
 

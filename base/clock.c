@@ -33,6 +33,14 @@ int32_t clock_today(int64_t wall_ms)
     return date_from_civil(local.tm_year + 1900, local.tm_mon + 1, local.tm_mday);
 }
 
+int clock_minute(int64_t wall_ms)
+{
+    time_t seconds = (time_t)(wall_ms / MS_PER_S);
+    struct tm local;
+    CHECK(localtime_r(&seconds, &local) != NULL);
+    return local.tm_hour * 60 + local.tm_min;
+}
+
 static bool leap(int year)
 {
     return (year % 4 == 0 && year % 100 != 0) || year % 400 == 0;

@@ -20,6 +20,9 @@ int64_t clock_monotonic_ms(void);
 /* Today's civil date in the machine's time zone. */
 int32_t clock_today(int64_t wall_ms);
 
+/* The time of day there, in minutes. */
+int clock_minute(int64_t wall_ms);
+
 int32_t date_from_civil(int year, int month, int day_of_month);
 void date_to_civil(int32_t day, int *ret_year, int *ret_month, int *ret_day_of_month);
 

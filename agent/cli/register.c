@@ -15,9 +15,14 @@ enum { MINUTES_A_DAY = 24 * 60, WORDS_SIZE = 160 };
 static const char *const outcomes[] = { "attended", "late",        "left_early", "absent_with_notice",
                                         "absent",   "host_closed", "excused",    NULL };
 
+enum { OPTION_ALL_ATTENDED = 0x3101, OPTION_EXCEPT, OPTION_DRY_RUN };
+
 struct roll_input {
     const char *date;
     const char *to;
+    bool all_attended;
+    bool dry_run;
+    json_t *except; /* names; NULL: nobody */
 };
 
 static error_t parse_roll(int key, char *arg, struct argp_state *state)
@@ -30,8 +35,26 @@ static error_t parse_roll(int key, char *arg, struct argp_state *state)
     case 't':
         input->to = argument_day(state, "--to", arg);
         return 0;
+    case OPTION_ALL_ATTENDED:
+        input->all_attended = true;
+        return 0;
+    case OPTION_EXCEPT:
+        input->except = input->except == NULL ? json_array() : input->except;
+        (void)json_array_append_new(input->except, json_string(argument_text(state, "--except", arg)));
+        return 0;
+    case OPTION_DRY_RUN:
+        input->dry_run = true;
+        return 0;
     case ARGP_KEY_ARG:
         argument_surplus(state, arg);
+        return 0;
+    case ARGP_KEY_END:
+        if (!input->all_attended && (input->except != NULL || input->dry_run)) {
+            argp_error(state, "--except and --dry-run go with --all-attended");
+        }
+        if (input->all_attended && input->to != NULL) {
+            argp_error(state, "--all-attended is about one day: leave --to out");
+        }
         return 0;
     default:
         return ARGP_ERR_UNKNOWN;
@@ -41,6 +64,9 @@ static error_t parse_roll(int key, char *arg, struct argp_state *state)
 static const struct argp_option roll_options[] = {
     { "date", 'd', "DAY", 0, "yyyy-mm-dd; today when left out", 0 },
     { "to", 't', "DAY", 0, "up to and with this day", 0 },
+    { "all-attended", OPTION_ALL_ATTENDED, NULL, 0, "record everybody as attended who has no entry yet", 0 },
+    { "except", OPTION_EXCEPT, "REF", 0, "but not this session, placement or person; may be given again", 0 },
+    { "dry-run", OPTION_DRY_RUN, NULL, 0, "only say what --all-attended would record", 0 },
     { 0 },
 };
 
@@ -49,7 +75,9 @@ const struct argp roll_argp = {
     .parser = parse_roll,
     .doc = "Shows the register of a day: who is expected when, and how each session went."
            "\vThe names under SESSION are what 'holdfast attend' takes. A session without an entry is a gap in the "
-           "register; it never counts against the person.",
+           "register; it never counts against the person."
+           "\n\n--all-attended leaves out those who have an entry already, whose session has not begun, or whom the "
+           "Jobcentre has at the same time.",
 };
 
 /* "jcp_appointment" as "jcp appointment" */
@@ -195,10 +223,57 @@ static void print_roll(const struct screen *screen, const json_t *roll)
     }
 }
 
+static const char *why_skipped(const char *word)
+{
+    static const char *const words[][2] = {
+        { "excepted", "left out, as asked" },
+        { "recorded", "has an entry already" },
+        { "ahead", "has not begun yet" },
+        { "jcp", "the Jobcentre has the person at the same time" },
+    };
+    for (size_t i = 0; i < ARRAY_LEN(words); i++) {
+        if (strcmp(words[i][0], word) == 0) {
+            return words[i][1];
+        }
+    }
+    return word;
+}
+
+static void print_attended(const struct screen *screen, const json_t *answer)
+{
+    size_t index;
+    const json_t *session;
+    json_array_foreach(answer_member(answer, "sessions"), index, session)
+    {
+        const char *skipped = answer_text(session, "skipped");
+        screen_print(screen, "  %s, %s: %s\n", answer_text(session, "session"),
+                     answer_text(session, "participant_name"), skipped[0] == '\0' ? "attended" : why_skipped(skipped));
+    }
+    bool dry_run = answer_true(answer, "dry_run");
+    screen_print(screen, "%s: %" PRId64 " of %zu sessions of %s as attended\n",
+                 dry_run ? "would be recorded" : "recorded", answer_int(answer, "added"),
+                 json_array_size(answer_member(answer, "sessions")), answer_text(answer, "date"));
+}
+
+static enum exit_code all_attended(struct cli *cli, const struct roll_input *input)
+{
+    json_t *body =
+        json_pack("{s:s*, s:o*, s:b}", "date", input->date, "except", input->except, "dry_run", input->dry_run);
+    SCOPED(answer_free) json_t *answer = NULL;
+    enum exit_code code = call(cli, "POST", path_of("/v1/roll/attended"), body, CALL_TIMEOUT_S, &answer);
+    if (code == EXIT_DONE && !call_printed(cli, answer)) {
+        print_attended(&cli->screen, answer);
+    }
+    return code;
+}
+
 enum exit_code roll_run(struct cli *cli, int argc, char **argv)
 {
     struct roll_input input = { 0 };
     command_parse(cli, argc, argv, &input);
+    if (input.all_attended) {
+        return all_attended(cli, &input);
+    }
     char *path = path_of("/v1/roll");
     path_add(&path, "date", input.date);
     path_add(&path, "to", input.to);

@@ -1,3 +1,4 @@
+#include <stdlib.h>
 #include <string.h>
 
 #include "tests/unit/agent/site.h"
@@ -8,6 +9,7 @@ static struct site site;
 
 static void start(void)
 {
+    (void)setenv("TZ", "UTC", 1); /* it is noon */
     site_start(&site);
     site_fill(&site);
 }
@@ -49,6 +51,57 @@ Test(roll, says_that_there_is_more)
     struct reply reply = site_call(&site, "GET", "/v1/roll?limit=1", NULL);
     cr_expect_eq(reply_count(&reply, "sessions"), 1);
     cr_expect(json_is_true(reply_at(&reply, "more")));
+    reply_fini(&reply);
+}
+
+static void place(const char *fields)
+{
+    char body[500];
+    (void)snprintf(body, sizeof(body),
+                   "{\"kind\": \"placement\", \"fields\": {\"basis\": \"mandatory\", \"starts_on\": \"2026-11-02\", "
+                   "\"ends_on\": \"2026-12-18\", \"weekly_minutes\": 120, %s}}",
+                   fields);
+    site_expect(&site, "POST", "/v1/records", body, 200, NULL);
+}
+
+Test(roll, all_attended_leaves_out_who_is_named_recorded_or_still_to_come)
+{
+    place("\"ref\": \"GDN-P003\", \"participant\": \"GDN-002\", \"pattern\": \"Fri 20:00-22:00\"");
+    place("\"ref\": \"GDN-P004\", \"participant\": \"GDN-002\", \"pattern\": \"Fri 07:00-08:00\"");
+    site_expect(&site, "POST", "/v1/attendance", "{\"session\": \"" FRIDAY "\", \"outcome\": \"absent\"}", 200, NULL);
+    struct reply reply = site_call(&site, "POST", "/v1/roll/attended", "{\"except\": [\"GDN-P004\"]}");
+    cr_assert_eq(reply.status, 200, "%s", reply.text);
+    cr_expect_eq(reply_int(&reply, "added"), 1);
+    cr_assert_eq(reply_count(&reply, "sessions"), 4);
+    cr_expect_str_eq(reply_text(&reply, "sessions.0.session"), "GDN-P004@2026-11-20");
+    cr_expect_str_eq(reply_text(&reply, "sessions.0.skipped"), "excepted");
+    cr_expect_str_eq(reply_text(&reply, "sessions.1.skipped"), "recorded");
+    cr_expect_str_eq(reply_text(&reply, "sessions.2.session"), "GDN-P002@2026-11-20");
+    cr_expect(json_is_null(reply_at(&reply, "sessions.2.skipped")));
+    cr_expect_str_eq(reply_text(&reply, "sessions.3.skipped"), "ahead");
+    reply_fini(&reply);
+    reply = site_call(&site, "GET", "/v1/roll", NULL);
+    cr_expect_str_eq(reply_text(&reply, "sessions.1.outcome"), "absent", "what was recorded stands");
+    cr_expect_str_eq(reply_text(&reply, "sessions.2.outcome"), "attended");
+    cr_expect_str_eq(reply_text(&reply, "sessions.3.standing"), "unrecorded");
+    reply_fini(&reply);
+    reply = site_call(&site, "POST", "/v1/roll/attended", "{\"except\": [\"GDN-P004\"]}");
+    cr_expect_eq(reply_int(&reply, "added"), 0, "a second time there is nothing left");
+    reply_fini(&reply);
+}
+
+Test(roll, all_attended_records_nothing_for_a_name_that_is_nobodys)
+{
+    site_expect(&site, "POST", "/v1/roll/attended", "{\"except\": [\"GDN-P99\"]}", 404, "not_found");
+    site_expect(&site, "POST", "/v1/roll/attended", "{\"except\": [3]}", 400, "invalid");
+    site_expect(&site, "POST", "/v1/roll/attended", "{\"except\": \"GDN-P001\"}", 400, "invalid");
+    site_expect(&site, "POST", "/v1/roll/attended", "{\"date\": \"2026-11-23\"}", 400, "invalid");
+    struct reply reply = site_call(&site, "POST", "/v1/roll/attended", "{\"dry_run\": true}");
+    cr_expect_eq(reply_int(&reply, "added"), 2);
+    reply_fini(&reply);
+    reply = site_call(&site, "GET", "/v1/roll", NULL);
+    cr_expect_str_eq(reply_text(&reply, "sessions.0.standing"), "unrecorded");
+    cr_expect_str_eq(reply_text(&reply, "sessions.1.standing"), "unrecorded");
     reply_fini(&reply);
 }
 
