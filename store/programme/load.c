@@ -101,12 +101,51 @@ static enum err_code read_reason_kind(const json_t *entry, const char *path, str
     return ERR_OK;
 }
 
+static enum err_code read_words_of(const json_t *words, const char *path, const char *language, struct label *label,
+                                   size_t *used, struct error *err)
+{
+    const json_t *list = NULL;
+    TRY(read_array(words, path, language, true, PACK_WORDS_MAX, &list, err));
+    for (size_t i = 0; i < json_array_size(list); i++) {
+        const char *word = json_string_value(json_array_get(list, i));
+        char folded[PACK_WORD_SIZE + 3];
+        bool fits = word != NULL && strlen(word) < PACK_WORD_SIZE && words_fold(word, folded, sizeof(folded)) >= 3;
+        if (!fits || *used + strlen(folded) + 2 > sizeof(label->words)) {
+            return FAIL(
+                err, INVALID,
+                "read programme pack: '%s%s[%zu]' has to be a text of 1 to %d bytes with a letter in it, and all "
+                "words of a reason at most %zu",
+                path, language, i, PACK_WORD_SIZE - 1, sizeof(label->words) - 1);
+        }
+        memcpy(label->words + *used, folded, strlen(folded) + 1);
+        *used += strlen(folded) + 1;
+    }
+    return ERR_OK;
+}
+
+static enum err_code read_words(const json_t *entry, const char *path, struct label *label, struct error *err)
+{
+    char at[MEMBER_PATH_SIZE];
+    (void)snprintf(at, sizeof(at), "%.100swords.", path);
+    const json_t *words = json_object_get(entry, "words");
+    if (words == NULL) {
+        return ERR_OK;
+    }
+    if (!json_is_object(words)) {
+        return FAIL(err, INVALID, "read programme pack: '%.100swords' has to be an object of lists", path);
+    }
+    size_t used = 0;
+    TRY(read_words_of(words, at, "en", label, &used, err));
+    return read_words_of(words, at, "cy", label, &used, err);
+}
+
 static enum err_code read_meaning(const json_t *entry, enum label_set set, const char *path, struct label *label,
                                   struct error *err)
 {
     label->share_percent = -1;
     if (set == LABEL_REASON) {
-        return read_reason_kind(entry, path, label, err);
+        TRY(read_reason_kind(entry, path, label, err));
+        return read_words(entry, path, label, err);
     }
     if (set == LABEL_TRIGGER) {
         TRY(read_number(entry, path, "after_days", 0, 3660, &label->after_days, err));

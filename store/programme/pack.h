@@ -10,6 +10,10 @@
 #define PACK_CODE_SIZE 41
 #define PACK_TEXT_SIZE 161
 #define PACK_ALSO_SIZE 401
+#define PACK_WORD_SIZE 81
+#define PACK_WORDS_SIZE 2001
+#define PACK_WORDS_MAX 100  /* of a reason in one language */
+#define PACK_NOTE_SIZE 2010 /* of a folded note: what is longer is not read to its end */
 #define PACK_HOLIDAYS_MAX 2000
 #define PACK_LABELS_MAX 200
 #define PACK_PENCE_MAX 100000000
@@ -39,6 +43,10 @@
     X(support_window_days, 0, 3660)                                                                                    \
     X(statement_max_age_days, 1, 3660)                                                                                 \
     X(supervision_minutes_per_place, 0, 10080)                                                                         \
+    X(job_search_weekly_minutes, 0, 10080)                                                                             \
+    X(job_search_after_days, 0, 3660)                                                                                  \
+    X(job_search_window_weeks, 1, 52)                                                                                  \
+    X(replica_stale_days, 1, 3660)                                                                                     \
     X(route_mix_window_days, 1, 3660)                                                                                  \
     X(route_mix_least_referrals, 1, 100000)                                                                            \
     X(route_mix_margin_percent, 1, 100)                                                                                \
@@ -72,6 +80,7 @@ struct label {
     int after_days;            /* of a payment trigger */
     int share_permille;        /* of a payment trigger */
     char text[LANGUAGE_COUNT][PACK_TEXT_SIZE];
+    char words[PACK_WORDS_SIZE]; /* of a reason: folded, each ending in NUL, "" behind the last */
 };
 
 struct label_list {
@@ -89,5 +98,9 @@ struct programme {
     int64_t person_pence_max;
     char payments_source[PACK_TEXT_SIZE];
 };
+
+/* " " and the plain words of the text with one space after each; cut where `out` (of 3 bytes or more) is full. Returns
+ * the length. */
+size_t words_fold(const char *text, char *out, size_t size);
 
 #endif

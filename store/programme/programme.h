@@ -36,6 +36,10 @@ struct programme_rules {
     int support_window_days;             /* absences for a good reason are shown so long */
     int statement_max_age_days;          /* of a capacity statement */
     int supervision_minutes_per_place;   /* a week; 0: not compared */
+    int job_search_weekly_minutes;       /* where the placement says nothing; 0: not compared */
+    int job_search_after_days;           /* a week is looked at so many days after its Sunday */
+    int job_search_window_weeks;         /* whole weeks looked at */
+    int replica_stale_days;              /* without an exchange with the centre */
     int route_mix_window_days;           /* up to today */
     int route_mix_least_referrals;       /* in the window, for shares to say anything */
     int route_mix_margin_percent;        /* points of difference to the expected share */
@@ -79,6 +83,10 @@ enum reason_kind {
 };
 
 enum reason_kind programme_reason_kind(const struct programme *programme, const char *code);
+
+/* The code of the first factor of good reason of which a word of the pack's lists (English and Welsh, accents or not)
+ * stands in the text; NULL: none. A guess, for a person to look: never more. */
+const char *programme_reason_in_words(const struct programme *programme, const char *text);
 
 /* The share of referrals expected on a route; -1 when the pack names none or has no such route. */
 int programme_route_share_percent(const struct programme *programme, const char *code);

@@ -1,6 +1,8 @@
 /*
  * Programme packs from anywhere: refused with a reason, or loaded whole and usable.
  */
+#include <string.h>
+
 #include "store/programme/programme.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
@@ -33,8 +35,22 @@ static void use(const struct programme *programme)
     }
 }
 
+/* Any bytes as a note: a factor of the pack, or none. */
+static void read_as_note(const uint8_t *data, size_t size)
+{
+    char note[3000];
+    size_t len = size < sizeof(note) ? size : sizeof(note) - 1;
+    if (len > 0) {
+        memcpy(note, data, len);
+    }
+    note[len] = '\0';
+    const char *code = programme_reason_in_words(programme_default(), note);
+    CHECK(code == NULL || programme_reason_kind(programme_default(), code) == REASON_GOOD_REASON);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
+    read_as_note(data, size);
     struct programme *programme = NULL;
     struct error err;
     if (programme_load(slice_of(data, size), &programme, &err) == ERR_OK) {

@@ -75,6 +75,67 @@ Test(pack, the_builtin_one_is_the_file_and_has_the_numbers_of_the_programme)
     cr_assert_eq(programme_default(), programme, "loaded once");
 }
 
+Test(words, a_factor_is_found_by_a_whole_word_in_either_language_with_or_without_accents)
+{
+    static const struct {
+        const char *note;
+        const char *code;
+    } cases[] = {
+        { "rang to say he was ILL.", "health" },
+        { "she will come tomorrow", NULL }, /* no "ill" */
+        { "grill broke", NULL },
+        { "roedd yn s\u00e2l", "health" },
+        { "roedd yn sal", "health" },
+        { "apwyntiad gyda'r meddyg", "health" },
+        { "no childcare", "childcare" },
+        { "potted plants all day", NULL },
+        { "had a job   interview-again", "job_interview" },
+        { "cyfweliad", "job_interview" },
+        { "missed the bus", "travel" },
+        { "tr\u00ean hwyr", "travel" },
+        { "aeth i\u2019r llys", "legal_duty" },
+        { "his dad passed\naway", "bereavement" },
+        { "", NULL },
+        { "...", NULL },
+        { "\xff\xfe\xc5", NULL },
+        { "\xe2\x80", NULL },
+        { "ill\xc3\xa9", NULL },
+    };
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        const char *code = programme_reason_in_words(programme_default(), cases[i].note);
+        cr_expect((code == NULL) == (cases[i].code == NULL) && (code == NULL || strcmp(code, cases[i].code) == 0),
+                  "case %zu: %s", i, code == NULL ? "none" : code);
+    }
+}
+
+Test(words, a_long_text_is_read_as_far_as_a_note_may_go)
+{
+    char text[4000];
+    memset(text, 'x', sizeof(text) - 1);
+    text[sizeof(text) - 1] = '\0';
+    memcpy(text + 1980, " ill ", 5);
+    cr_expect_str_eq(programme_reason_in_words(programme_default(), text), "health");
+    memset(text + 1980, 'x', 5);
+    memcpy(text + 3000, " ill ", 5);
+    cr_expect_null(programme_reason_in_words(programme_default(), text));
+}
+
+Test(words, a_list_that_says_nothing_is_refused)
+{
+    static const char *const lists[] = { "{\"en\": \"ill\"}", "{\"en\": [3]}", "{\"cy\": [\"...\"]}",
+                                         "{\"en\": [\"\"]}", "[]" };
+    for (size_t i = 0; i < sizeof(lists) / sizeof(lists[0]); i++) {
+        json_t *root = builtin_json();
+        (void)json_object_set_new(json_array_get(json_object_get(root, "reasons"), 0), "words",
+                                  json_loads(lists[i], 0, NULL));
+        struct programme *programme = NULL;
+        struct error err;
+        cr_expect_eq(load(root, &programme, &err), ERR_INVALID, "%s", lists[i]);
+        cr_expect_not_null(strstr(err.message, "reasons[0].words"), "%s", err.message);
+        json_decref(root);
+    }
+}
+
 Test(pack, says_where_a_number_comes_from)
 {
     const struct programme *programme = programme_default();

@@ -1,0 +1,81 @@
+/*
+ * Words of a note that name one of the usual factors of good reason. Both sides are folded to lower-case letters and
+ * digits of the Latin alphabet without accents, with one space between words and one at each end; so a word is found
+ * whole or not at all, with or without its circumflex.
+ */
+#include <string.h>
+
+#include "store/programme/pack.h"
+
+/* Of U+00C0 to U+00DF, and of U+00E0 to U+00FF alike; '.' has no plain letter. */
+static const char latin_1[] = "aaaaaa.ceeeeiiii.nooooo..uuuuy..";
+
+/* The plain character of the one at `text`, 0 for what separates words; *ret_len is how many bytes it took. */
+static char plain(const unsigned char *text, size_t *ret_len)
+{
+    unsigned char c = text[0];
+    *ret_len = 1;
+    if (c >= 'A' && c <= 'Z') {
+        return (char)(c - 'A' + 'a');
+    }
+    if (c < 0x80) {
+        return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') ? (char)c : 0;
+    }
+    *ret_len = text[1] < 0x80 ? 1 : 2;
+    if (c == 0xC2 && *ret_len == 2) { /* signs: the no-break space */
+        return 0;
+    }
+    if (c == 0xC3 && *ret_len == 2 && latin_1[text[1] & 0x1F] != '.') {
+        return latin_1[text[1] & 0x1F];
+    }
+    if (c == 0xC5 && text[1] >= 0xB4 && text[1] <= 0xB8) { /* w and y with a circumflex, y with dots */
+        return text[1] <= 0xB5 ? 'w' : 'y';
+    }
+    if (c == 0xE2 && text[1] == 0x80 && text[2] >= 0x80) { /* dashes and quotation marks */
+        *ret_len = 3;
+        return 0;
+    }
+    *ret_len = 1;
+    return (char)c; /* some other letter: nothing of the lists, and no boundary */
+}
+
+size_t words_fold(const char *text, char *out, size_t size)
+{
+    const unsigned char *at = (const unsigned char *)text;
+    size_t len = 0;
+    CHECK(size >= 3);
+    out[len++] = ' ';
+    while (*at != '\0' && len + 2 < size) {
+        size_t taken;
+        char c = plain(at, &taken);
+        at += taken;
+        if (c != 0) {
+            out[len++] = c;
+        } else if (out[len - 1] != ' ') {
+            out[len++] = ' ';
+        }
+    }
+    if (out[len - 1] != ' ') {
+        out[len++] = ' ';
+    }
+    out[len] = '\0';
+    return len;
+}
+
+const char *programme_reason_in_words(const struct programme *programme, const char *text)
+{
+    char folded[PACK_NOTE_SIZE];
+    if (text[0] == '\0' || words_fold(text, folded, sizeof(folded)) < 3) {
+        return NULL;
+    }
+    const struct label_list *reasons = &programme->labels[LABEL_REASON];
+    for (size_t i = 0; i < reasons->count; i++) {
+        const char *word = reasons->items[i].kind == REASON_GOOD_REASON ? reasons->items[i].words : "";
+        for (; word[0] != '\0'; word += strlen(word) + 1) {
+            if (strstr(folded, word) != NULL) {
+                return reasons->items[i].code;
+            }
+        }
+    }
+    return NULL;
+}
