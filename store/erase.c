@@ -221,6 +221,7 @@ static enum err_code collect_assertions(struct store *store, const struct erasur
                                         struct error *err)
 {
     sqlite3_stmt *s;
+    TRY(fold_flush(store, err));
     if (erasure->kind == KIND_PLACEMENT) {
         TRY(db_statement(&store->db, "SELECT op FROM attendance WHERE placement = ?1", &s, err));
     } else {

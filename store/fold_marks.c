@@ -1,5 +1,6 @@
 /*
- * What a transaction has touched and not folded yet: each subject once, however many ops came about it.
+ * What a transaction has touched and not folded yet: each subject once, however many ops came about it, and what was
+ * said of sessions.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -35,6 +36,7 @@ void fold_forget(struct store *store)
     if (marks->count > 0) {
         memset(marks->places, 0, sizeof(marks->places));
         marks->count = 0;
+        marks->assertion_count = 0;
     }
 }
 
@@ -44,21 +46,52 @@ bool fold_marked(const struct store *store, uint32_t kind, struct slice subject)
     return marks->count > 0 && marks->places[find(marks, kind, subject)] != 0;
 }
 
-enum err_code fold_mark(struct store *store, uint32_t kind, struct slice subject, struct error *err)
+/* The mark, made when there is none; there is room for it. */
+static struct fold_mark *mark_of(struct fold_marks *marks, uint32_t kind, struct slice subject, bool *ret_fresh)
 {
-    struct fold_marks *marks = &store->fold_marks;
-    if (fold_marked(store, kind, subject)) {
-        return ERR_OK;
+    size_t place = find(marks, kind, subject);
+    *ret_fresh = marks->places[place] == 0;
+    if (!*ret_fresh) {
+        return &marks->marks[marks->places[place] - 1];
     }
-    if (marks->count == FOLD_MARKS_MAX) {
-        TRY(fold_flush(store, err));
-    }
+    CHECK(marks->count < FOLD_MARKS_MAX);
     struct fold_mark *mark = &marks->marks[marks->count];
     *mark = (struct fold_mark){ .kind = kind, .subject_len = (uint8_t)subject.len };
     memcpy(mark->subject, subject.data, subject.len);
-    marks->places[find(marks, kind, subject)] = (uint16_t)++marks->count;
+    marks->places[place] = (uint16_t)++marks->count;
+    return mark;
+}
+
+static enum err_code make_room(struct store *store, struct error *err)
+{
+    const struct fold_marks *marks = &store->fold_marks;
+    bool full = marks->count == FOLD_MARKS_MAX || marks->assertion_count == FOLD_MARKS_MAX;
+    return full ? fold_flush(store, err) : ERR_OK;
+}
+
+enum err_code fold_mark(struct store *store, uint32_t kind, struct slice subject, struct error *err)
+{
+    bool fresh;
+    TRY(make_room(store, err));
+    mark_of(&store->fold_marks, kind, subject, &fresh)->only_first = false;
     return ERR_OK;
 }
+
+enum err_code fold_mark_assertion(struct store *store, const struct fold_assertion *assertion, bool first,
+                                  struct error *err)
+{
+    struct fold_marks *marks = &store->fold_marks;
+    bool fresh;
+    TRY(make_room(store, err));
+    struct fold_mark *mark = mark_of(marks, KIND_ATTENDANCE, slice_of(assertion->subject, OP_SESSION_BYTES), &fresh);
+    mark->only_first = fresh && first;
+    marks->assertions[marks->assertion_count] = *assertion;
+    marks->assertions[marks->assertion_count].came = (uint16_t)marks->assertion_count;
+    marks->assertion_count++;
+    return ERR_OK;
+}
+
+/* ---- the flush: nothing is marked meanwhile ---- */
 
 /* A placement that is marked has all of its sessions made. */
 static bool made_with_placement(const struct store *store, const struct fold_mark *session)
@@ -66,23 +99,59 @@ static bool made_with_placement(const struct store *store, const struct fold_mar
     return fold_marked(store, KIND_PLACEMENT, slice_of(session->subject, OP_ENTITY_BYTES));
 }
 
-/* Sessions last: placements and appointments lay them out. Nothing is marked meanwhile. */
+static int session_compare(const void *a, const void *b, void *context)
+{
+    const struct fold_mark *marks = context;
+    return memcmp(marks[*(const uint16_t *)a].subject, marks[*(const uint16_t *)b].subject, OP_SESSION_BYTES);
+}
+
+/* Nearly every assertion is the first of a session that was expected: then it is the only head, and the row changes in
+ * place. */
+static enum err_code fold_marked_session(struct store *store, const struct fold_mark *mark,
+                                         const struct fold_assertion *assertion, struct error *err)
+{
+    bool done = false;
+    if (mark->only_first) {
+        TRY(fold_first_assertion(store, assertion, &done, err));
+    }
+    return done ? ERR_OK : fold_session(store, slice_of(mark->subject, mark->subject_len), err);
+}
+
+/* In the order of their tree, and of the assertions. */
+static enum err_code fold_sessions(struct store *store, struct error *err)
+{
+    struct fold_marks *marks = &store->fold_marks;
+    const struct fold_assertion *assertion = marks->assertions;
+    const struct fold_assertion *end = assertion + marks->assertion_count;
+    size_t count = 0;
+    for (size_t i = 0; i < marks->count; i++) {
+        if (marks->marks[i].kind == KIND_ATTENDANCE && !made_with_placement(store, &marks->marks[i])) {
+            marks->sessions[count++] = (uint16_t)i;
+        }
+    }
+    qsort_r(marks->sessions, count, sizeof(marks->sessions[0]), session_compare, marks->marks);
+    for (size_t i = 0; i < count; i++) {
+        const struct fold_mark *mark = &marks->marks[marks->sessions[i]];
+        while (assertion < end && memcmp(assertion->subject, mark->subject, OP_SESSION_BYTES) < 0) {
+            assertion++;
+        }
+        TRY(fold_marked_session(store, mark, assertion, err));
+    }
+    return ERR_OK;
+}
+
+/* Sessions last: placements and appointments lay them out, from what is said of them. */
 enum err_code fold_flush(struct store *store, struct error *err)
 {
     const struct fold_marks *marks = &store->fold_marks;
-    for (int sessions = 0; sessions <= 1; sessions++) {
-        for (size_t i = 0; i < marks->count; i++) {
-            const struct fold_mark *mark = &marks->marks[i];
-            struct slice subject = slice_of(mark->subject, mark->subject_len);
-            if (mark->kind == KIND_ATTENDANCE && sessions == 1) {
-                if (!made_with_placement(store, mark)) {
-                    TRY(fold_session(store, subject, err));
-                }
-            } else if (mark->kind != KIND_ATTENDANCE && sessions == 0) {
-                TRY(fold_subject(store, mark->kind, subject, err));
-            }
+    TRY(fold_assertions_insert(store, err));
+    for (size_t i = 0; i < marks->count; i++) {
+        const struct fold_mark *mark = &marks->marks[i];
+        if (mark->kind != KIND_ATTENDANCE) {
+            TRY(fold_subject(store, mark->kind, slice_of(mark->subject, mark->subject_len), err));
         }
     }
+    TRY(fold_sessions(store, err));
     fold_forget(store);
     return ERR_OK;
 }

@@ -287,7 +287,7 @@ static enum err_code frame_of_row(struct store *store, const struct session_key 
     return find_overlap(store, participant, key->day, frame, err);
 }
 
-/* ---- attendance ---- */
+/* ---- one session ---- */
 
 static struct session_key key_of(const uint8_t subject[OP_SESSION_BYTES])
 {
@@ -295,43 +295,6 @@ static struct session_key key_of(const uint8_t subject[OP_SESSION_BYTES])
     memcpy(key.placement, subject, OP_ENTITY_BYTES);
     session_of_subject(subject, &key.day, &key.slot);
     return key;
-}
-
-static enum err_code insert_attendance(struct store *store, const struct session_key *key, int64_t op_number,
-                                       const struct op *op, struct record *record, struct error *err)
-{
-    sqlite3_stmt *s;
-    TRY(db_statement(&store->db, "INSERT OR REPLACE INTO attendance VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, 1)", &s,
-                     err));
-    bind_key(s, key);
-    bind_int(s, 4, op_number);
-    bind_int(s, 5, op->erased ? OUTCOME_NONE : record_value(record, "outcome")->number);
-    const struct value *minutes = record_value(record, "minutes");
-    const struct value *reason = record_value(record, "reason");
-    bind_int_or_null(s, 6, minutes->present ? (int)minutes->number : ROW_NONE);
-    bind_text_slice(s, 7, reason->text);
-    bind_int(s, 8, (int64_t)(op->hlc & INT64_MAX));
-    return db_run(&store->db, s, err);
-}
-
-static enum err_code insert_supersedes(struct store *store, const struct session_key *key, int64_t op_number,
-                                       const struct op *op, struct error *err)
-{
-    sqlite3_stmt *s;
-    for (size_t i = 0; i < op->supersedes_count; i++) {
-        if (op_id_compare(&op->supersedes[i], &op->id) == 0) {
-            continue; /* an assertion cannot take itself away */
-        }
-        TRY(db_statement(&store->db, "INSERT OR IGNORE INTO attendance_supersedes VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
-                         &s, err));
-        bind_key(s, key);
-        bind_blob(s, 4, op->supersedes[i].device, DEVICE_ID_BYTES);
-        bind_int(s, 5, op->supersedes[i].incarnation);
-        bind_int(s, 6, (int64_t)op->supersedes[i].seq);
-        bind_int(s, 7, op_number);
-        TRY(db_run(&store->db, s, err));
-    }
-    return ERR_OK;
 }
 
 enum err_code fold_session(struct store *store, struct slice subject, struct error *err)
@@ -343,76 +306,6 @@ enum err_code fold_session(struct store *store, struct slice subject, struct err
     TRY(read_heads(store, &key, &heads, err));
     TRY(put_session(store, &key, &frame, &heads, err));
     return dirty_placement(store, key.placement, err);
-}
-
-/*
- * Nearly every assertion is the first of a session that was expected: then it is the only head, and the row changes in
- * place. *ret_done false: it is not so, look at everything.
- */
-static enum err_code first_assertion(struct store *store, const struct session_key *key, struct record *record,
-                                     bool *ret_done, struct error *err)
-{
-    /* standing as in standing_of: 3 excused when said so (7), or for an absence (4, 5) over JCP's own appointment; else
-     * 1 */
-    sqlite3_stmt *s;
-    TRY(db_statement(&store->db,
-                     "UPDATE session SET standing = iif(?4 = 7 OR (?4 IN (4, 5) AND jcp_purpose IS NOT NULL), 3, 1), "
-                     "outcome = ?4, minutes = ?5, reason = ?6, heads = 1 "
-                     "WHERE placement = ?1 AND day = ?2 AND slot = ?3 AND heads = 0 AND NOT EXISTS (SELECT 1 FROM "
-                     "attendance_supersedes WHERE placement = ?1 AND day = ?2 AND slot = ?3)",
-                     &s, err));
-    bind_key(s, key);
-    bind_int(s, 4, record_value(record, "outcome")->number);
-    const struct value *minutes = record_value(record, "minutes");
-    bind_int_or_null(s, 5, minutes->present ? (int)minutes->number : ROW_NONE);
-    bind_text_slice(s, 6, record_value(record, "reason")->text);
-    TRY(db_run(&store->db, s, err));
-    *ret_done = sqlite3_changes(store->db.handle) > 0;
-    return *ret_done ? dirty_placement(store, key->placement, err) : ERR_OK;
-}
-
-enum err_code fold_attendance(struct store *store, int64_t op_number, const struct op *op, struct error *err)
-{
-    struct session_key key = key_of(op->subject);
-    struct record record;
-    record_init(&record, kind_by_number(KIND_ATTENDANCE));
-    if (!op->erased) {
-        TRY(record_decode(kind_by_number(KIND_ATTENDANCE), op->body, &record, err));
-        if (!record_value(&record, "outcome")->present) {
-            return ERR_OK; /* says nothing */
-        }
-    }
-    /* an erased one keeps its place: what it stood over stays superseded, and nobody is absent because of it */
-    TRY(insert_attendance(store, &key, op_number, op, &record, err));
-    bool done = false;
-    /* then its session is made, once, with the placement's others */
-    bool laid_out_later = fold_marked(store, KIND_PLACEMENT, slice_of(key.placement, OP_ENTITY_BYTES));
-    if (op->supersedes_count == 0 && !op->erased && !laid_out_later) {
-        TRY(first_assertion(store, &key, &record, &done, err));
-    }
-    if (done) {
-        return ERR_OK;
-    }
-    TRY(insert_supersedes(store, &key, op_number, op, err));
-    return fold_mark(store, KIND_ATTENDANCE, slice_of(op->subject, op->subject_len), err);
-}
-
-enum err_code fold_attendance_out(struct store *store, int64_t op_number, const struct op *op, struct error *err)
-{
-    struct session_key key = key_of(op->subject);
-    sqlite3_stmt *s;
-    TRY(db_statement(&store->db, "DELETE FROM attendance WHERE placement = ?1 AND day = ?2 AND slot = ?3 AND op = ?4",
-                     &s, err));
-    bind_key(s, &key);
-    bind_int(s, 4, op_number);
-    TRY(db_run(&store->db, s, err));
-    TRY(db_statement(&store->db,
-                     "DELETE FROM attendance_supersedes WHERE placement = ?1 AND day = ?2 AND slot = ?3 AND by_op = ?4",
-                     &s, err));
-    bind_key(s, &key);
-    bind_int(s, 4, op_number);
-    TRY(db_run(&store->db, s, err));
-    return fold_mark(store, KIND_ATTENDANCE, slice_of(op->subject, op->subject_len), err);
 }
 
 /* ---- a placement's sessions ---- */

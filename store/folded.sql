@@ -46,7 +46,9 @@ CREATE TABLE session (
     jcp_starts_min INTEGER, jcp_ends_min INTEGER, jcp_purpose TEXT,
     PRIMARY KEY (placement, day, slot)
 ) STRICT, WITHOUT ROWID;
-CREATE INDEX session_day ON session (day);
+-- A day's others are found through the placements that run on it: an index of every session by day would be as large as the table,
+-- and a placement laid out would write to as many of its pages as it has days.
+CREATE INDEX session_unexpected ON session (day) WHERE expected = 0;
 CREATE INDEX session_disputed ON session (placement) WHERE standing = 2;
 
 CREATE TABLE notice (

@@ -134,6 +134,9 @@ static enum err_code is_full(struct store *store, const struct author *author, c
     if (op->kind == KIND_ATTENDANCE) {
         int32_t day;
         int slot;
+        if (fold_marked(store, KIND_ATTENDANCE, slice_of(op->subject, op->subject_len))) {
+            TRY(fold_flush(store, err));
+        }
         session_of_subject(op->subject, &day, &slot);
         TRY(db_statement(&store->db,
                          "SELECT 1 FROM attendance WHERE placement = ?1 AND day = ?2 AND slot = ?3 AND op > ?4 "

@@ -43,18 +43,33 @@ struct dirty_known {
     bool set[DIRTY_KNOWN_MAX];
 };
 
-/* Subjects that this transaction has touched; folded when there are so many, and at its end. */
+/* Subjects that this transaction has touched, and what was said of sessions; folded when there are so many, and at its
+ * end. */
 #define FOLD_MARKS_MAX 4096
 #define FOLD_PLACES (4 * FOLD_MARKS_MAX)
 struct fold_mark {
     uint32_t kind; /* whose table */
     uint8_t subject[OP_SUBJECT_MAX];
     uint8_t subject_len;
+    bool only_first; /* of a session: all that came is one assertion that supersedes nothing */
+};
+/* A row of `attendance` to be. */
+struct fold_assertion {
+    uint8_t subject[OP_SESSION_BYTES];
+    int64_t op;
+    int64_t hlc;
+    int outcome;
+    int minutes;
+    uint16_t came; /* its place among those that came */
+    char reason[ROW_CODE_SIZE];
 };
 struct fold_marks {
     struct fold_mark marks[FOLD_MARKS_MAX];
     size_t count;
     uint16_t places[FOLD_PLACES]; /* by hash: index of a mark, plus 1 */
+    struct fold_assertion assertions[FOLD_MARKS_MAX];
+    size_t assertion_count;
+    uint16_t sessions[FOLD_MARKS_MAX]; /* scratch of the flush */
 };
 
 /* What the tables held when they were last counted. */
@@ -280,6 +295,9 @@ MUST_USE enum err_code copies_count(struct store *store, const struct store_appl
 void fold_forget(struct store *store);
 MUST_USE enum err_code fold_mark(struct store *store, uint32_t kind, struct slice subject, struct error *err);
 bool fold_marked(const struct store *store, uint32_t kind, struct slice subject);
+/* An assertion to be inserted; `first`: it is the only head when there was none before it. */
+MUST_USE enum err_code fold_mark_assertion(struct store *store, const struct fold_assertion *assertion, bool first,
+                                           struct error *err);
 /* Makes every row that depends on what was marked. Before the end of every transaction that calls fold_op. */
 MUST_USE enum err_code fold_flush(struct store *store, struct error *err);
 
@@ -293,10 +311,18 @@ MUST_USE enum err_code fold_all(struct store *store, struct error *err);
 /* One subject of a kind that has a table. */
 MUST_USE enum err_code fold_subject(struct store *store, uint32_t kind, struct slice subject, struct error *err);
 
-/* ---- store/fold_session.c ---- */
+/* ---- store/fold_attendance.c ---- */
 
 MUST_USE enum err_code fold_attendance(struct store *store, int64_t key, const struct op *op, struct error *err);
 MUST_USE enum err_code fold_attendance_out(struct store *store, int64_t key, const struct op *op, struct error *err);
+/* Those that wait, sorted by session and op; they stay there until fold_forget. */
+MUST_USE enum err_code fold_assertions_insert(struct store *store, struct error *err);
+/* The row of a session without any assertion before; *ret_done false: it is not so, or there is no row. */
+MUST_USE enum err_code fold_first_assertion(struct store *store, const struct fold_assertion *assertion, bool *ret_done,
+                                            struct error *err);
+
+/* ---- store/fold_session.c ---- */
+
 /* The row of one session. */
 MUST_USE enum err_code fold_session(struct store *store, struct slice subject, struct error *err);
 /* The pattern, dates, calendar or person of a placement changed: its sessions are laid out again. */
