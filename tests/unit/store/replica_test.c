@@ -359,6 +359,44 @@ Test(replica, changing_the_pattern_keeps_what_was_recorded)
     cr_assert_eq(store_verify(one.store, &verified, &err), ERR_OK, "%s", err.message);
 }
 
+static void write_placement(const char *starts_on, const char *ends_on, const char *pattern)
+{
+    struct store_entry entry;
+    entry_placement(&world, &entry, "P-1", "GDN-001", "mandatory", starts_on, ends_on, pattern);
+    replica_write(&one, &entry, now += 1000);
+}
+
+static int days_listed(const char *from, const char *to, int *ret_unexpected)
+{
+    struct session_list list;
+    struct error err;
+    cr_assert_eq(query_roll(one.store, day_of(from), day_of(to), QUERY_LIMIT_MAX, &list, &err), ERR_OK, "%s",
+                 err.message);
+    int count = (int)list.count;
+    *ret_unexpected = 0;
+    for (int i = 0; i < count; i++) {
+        *ret_unexpected += !list.rows[i].session.expected;
+        cr_assert(i == 0 || list.rows[i - 1].session.day <= list.rows[i].session.day);
+    }
+    session_list_fini(&list);
+    return count;
+}
+
+Test(replica, a_day_lists_who_is_expected_and_who_was_recorded_without_being_expected)
+{
+    int unexpected;
+    attend(&one, "2026-06-03", OUTCOME_ATTENDED, NULL); /* a Wednesday */
+    attend(&one, "2026-06-04", OUTCOME_ATTENDED, NULL);
+    write_placement("2026-06-15", "2026-06-26", "Tue 10:00-12:00"); /* the 16th and the 23rd */
+    cr_assert_eq(days_listed("2026-06-01", "2026-06-30", &unexpected), 4);
+    cr_assert_eq(unexpected, 2);
+    cr_assert_eq(days_listed("2026-06-04", "2026-06-15", &unexpected), 1);
+    cr_assert_eq(unexpected, 1);
+    cr_assert_eq(days_listed("2026-06-16", "2026-06-16", &unexpected), 1);
+    cr_assert_eq(unexpected, 0);
+    cr_assert_eq(days_listed("2026-06-27", "2026-12-31", &unexpected), 0);
+}
+
 Test(replica, a_refused_record_stops_counting_and_is_kept_with_its_reason)
 {
     attend(&one, "2026-06-03", OUTCOME_ABSENT, NULL);
