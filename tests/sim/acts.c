@@ -12,20 +12,21 @@ enum trouble {
     TROUBLE_HOSTILE_CENTRE = 256,
     TROUBLE_STICKS = 512, /* bundles go about */
     TROUBLE_ERASURE = 1024,
+    TROUBLE_PAPERS = 2048,
 };
 
-#define TROUBLE_ALL (2 * TROUBLE_ERASURE - 1)
+#define TROUBLE_ALL (2 * TROUBLE_PAPERS - 1)
 
 static const struct profile profiles[] = {
-    { "lines", TROUBLE_LINES | TROUBLE_CLOCKS | TROUBLE_ERASURE },
+    { "lines", TROUBLE_LINES | TROUBLE_CLOCKS | TROUBLE_PAPERS },
     { "crashes", TROUBLE_LINES | TROUBLE_CLOCKS | TROUBLE_CRASHES | TROUBLE_ERASURE },
     { "disks", TROUBLE_LINES | TROUBLE_CRASHES | TROUBLE_DISKS | TROUBLE_ERASURE },
     { "old copies", TROUBLE_LINES | TROUBLE_CLOCKS | TROUBLE_CRASHES | TROUBLE_OLD_COPIES | TROUBLE_STICKS },
     { "clones", TROUBLE_LINES | TROUBLE_CLONES | TROUBLE_ERASURE },
-    { "centre's old copies", TROUBLE_LINES | TROUBLE_CRASHES | TROUBLE_CENTRE_COPIES | TROUBLE_ERASURE },
+    { "centre's old copies", TROUBLE_LINES | TROUBLE_CRASHES | TROUBLE_CENTRE_COPIES | TROUBLE_PAPERS },
     { "hostile device", TROUBLE_LINES | TROUBLE_CRASHES | TROUBLE_HOSTILE_DEVICE },
     { "hostile centre", TROUBLE_LINES | TROUBLE_HOSTILE_CENTRE },
-    { "sticks", TROUBLE_LINES | TROUBLE_CLOCKS | TROUBLE_CRASHES | TROUBLE_STICKS | TROUBLE_ERASURE },
+    { "sticks", TROUBLE_LINES | TROUBLE_CLOCKS | TROUBLE_CRASHES | TROUBLE_STICKS | TROUBLE_ERASURE | TROUBLE_PAPERS },
     { "everything", TROUBLE_ALL },
 };
 
@@ -185,6 +186,20 @@ static void act_disk_fails(struct world *world)
     tell("%s at call %ld", disk->folder, calls);
 }
 
+/* While it records, and then it is well again at once: what memory knows has to be what the disk has. */
+static void act_disk_fails_once(struct world *world)
+{
+    struct agent *agent = any_agent(world);
+    long calls = chance_below(&world->chance, 16);
+    if (agent != NULL && !disk_troubled(&agent->disk)) {
+        tell("agent %u at call %ld", agent->number, calls);
+        disk_fail_after(&agent->disk, calls, 10 /* SQLITE_IOERR */, true);
+        work_attend_at(world, agent);
+        disk_heal(&agent->disk);
+        work_attend_at(world, agent);
+    }
+}
+
 static void act_disk_full(struct world *world)
 {
     struct disk *disk = any_disk(world);
@@ -298,6 +313,7 @@ static const struct act acts[] = {
     { "centre crash", TROUBLE_CRASHES, 3, act_host_crash },
     { "centre dies soon", TROUBLE_CRASHES, 4, act_host_die_soon },
     { "disk fails", TROUBLE_DISKS, 12, act_disk_fails },
+    { "disk fails once", TROUBLE_DISKS, 6, act_disk_fails_once },
     { "disk full", TROUBLE_DISKS, 4, act_disk_full },
     { "disk well", TROUBLE_DISKS, 12, act_disk_well },
     { "copy", TROUBLE_OLD_COPIES, 14, act_copy },
@@ -310,6 +326,10 @@ static const struct act acts[] = {
     { "bundle read", TROUBLE_STICKS, 36, stick_in },
     { "erase", TROUBLE_ERASURE, 10, work_erase },
     { "jcp erases", TROUBLE_ERASURE, 4, work_jcp_erase },
+    { "renew", TROUBLE_PAPERS, 6, papers_renew },
+    { "enrol again", TROUBLE_PAPERS, 4, papers_enrol_again },
+    { "revoke", TROUBLE_PAPERS, 5, papers_revoke },
+    { "reinstate", TROUBLE_PAPERS, 4, papers_reinstate },
     { "forge", TROUBLE_HOSTILE_DEVICE, 25, forger_act },
     { "lies", TROUBLE_HOSTILE_CENTRE, 16, act_lies },
 };

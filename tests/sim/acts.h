@@ -29,7 +29,14 @@ void work_records(struct world *world);
 void work_import_again(struct world *world);
 void work_jcp(struct world *world);
 void work_jcp_erase(struct world *world);
+void work_attend_at(struct world *world, struct agent *agent);
 void work_erase(struct world *world); /* erasing.c */
+
+/* ---- certificates: papers.c ---- */
+
+void papers_renew(struct world *world);
+void papers_enrol_again(struct world *world);
+void papers_revoke(struct world *world);
 
 struct agent *any_agent(struct world *world); /* that runs; NULL: none does */
 

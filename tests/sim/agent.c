@@ -33,6 +33,7 @@ static void io_send(void *context, struct slice body)
     struct agent *agent = context;
     CHECK(!agent->sending);
     agent->sending = true;
+    agent->sent_at_ms = agent->world->now_ms;
     line_send(agent, body);
 }
 
@@ -73,6 +74,7 @@ static enum err_code open_parts(struct agent *agent, struct error *err)
     TRY(vault_open(agent->path, &unlock, &agent->vault, err));
     TRY(store_open(agent->vault, &options, &agent->store, err));
     TRY(store_identity_read(agent->store, &agent->identity, err));
+    memcpy(agent->device, agent->identity.device, DEVICE_ID_BYTES);
     buf_clear(&agent->certificate);
     TRY(buf_append(&agent->certificate, agent->identity.certificate.data, agent->identity.certificate.len, err));
     const struct secret *key = &agent->identity.key_pkcs8;
@@ -184,6 +186,7 @@ void agent_put_back(struct agent *agent)
     folder_copy(copy, agent->folder);
     disk_heal(&agent->disk); /* it is another one */
     agent->marks |= MARK_PUT_BACK;
+    agent->offset_known = false;
 }
 
 /* ---- work ---- */
@@ -254,6 +257,57 @@ static void tell_answered(struct agent *agent, uint64_t before)
          (unsigned long long)cursor_of(agent), err_code_name(status.last.result), status.last.error.message);
 }
 
+static int64_t distance(int64_t a, int64_t b)
+{
+    return a > b ? a - b : b - a;
+}
+
+/* An honest answer that was taken measures its clock to within what the way there and back took. */
+static void check_measured(struct agent *agent, const struct message *message, int64_t before_ms, int64_t took_ms)
+{
+    struct client_status status;
+    client_status(agent->client, &status);
+    bool taken = status.state == CLIENT_IDLE && status.last.result == ERR_OK;
+    if (message->outcome != ERR_OK || (!taken && status.clock_offset_ms == before_ms)) {
+        return;
+    }
+    agent->offset_known = !message->lies && message->http_status == 200;
+    agent->offset_ms = message->offset_ms;
+    agent->offset_slack_ms = took_ms;
+    if (agent->offset_known && distance(status.clock_offset_ms, agent->offset_ms) > agent->offset_slack_ms) {
+        sim_fail("agent %u measures its clock as %lld ms off; it is %lld, and the exchange took %lld", agent->number,
+                 (long long)status.clock_offset_ms, (long long)agent->offset_ms, (long long)agent->offset_slack_ms);
+    }
+}
+
+void agent_check_offset(struct agent *agent)
+{
+    struct op_batch ops;
+    struct store_sync sync;
+    if (!agent->offset_known || agent->disk.dead) {
+        return;
+    }
+    op_batch_init(&ops);
+    agent->disk.aside = true;
+    MUST(store_sync_read(agent->store, &sync, must));
+    MUST(store_own_ops(agent->store, sync.incarnation, sync.newest_seq - 1, 1, OP_BATCH_BYTES_MAX, &ops, must));
+    agent->disk.aside = false;
+    CHECK(ops.count == 1);
+    if (distance(ops.ops[0].offset_ms, agent->offset_ms) > agent->offset_slack_ms) {
+        sim_fail("agent %u records that its clock is %lld ms off; it was measured as %lld, give or take %lld",
+                 agent->number, (long long)ops.ops[0].offset_ms, (long long)agent->offset_ms,
+                 (long long)agent->offset_slack_ms);
+    }
+    op_batch_fini(&ops);
+}
+
+static int64_t offset_of(const struct agent *agent)
+{
+    struct client_status status;
+    client_status(agent->client, &status);
+    return status.clock_offset_ms;
+}
+
 void agent_answered(struct agent *agent, struct message *message)
 {
     struct client_answer answer = { .outcome = message->outcome,
@@ -266,7 +320,10 @@ void agent_answered(struct agent *agent, struct message *message)
     }
     agent->sending = false;
     uint64_t before = cursor_of(agent);
+    int64_t offset_before_ms = offset_of(agent);
+    int64_t took_ms = agent->world->now_ms - agent->sent_at_ms;
     client_answered(agent->client, &answer);
+    check_measured(agent, message, offset_before_ms, took_ms);
     if (message->misleads) {
         check_not_misled(agent, before);
     }

@@ -210,6 +210,7 @@ void ledger_reassess(struct world *world)
             !others_hold(world, agents, said)) {
             said->surety = MAYBE;
         }
+        said->sent &= centre_holds(&world->ledger, &sites[said->site], said);
     }
     for (size_t i = 0; i < world->agent_count; i++) {
         held_fini(&agents[i]);
@@ -217,6 +218,20 @@ void ledger_reassess(struct world *world)
     for (unsigned site = 0; site < SITES; site++) {
         held_fini(&sites[site]);
     }
+}
+
+void ledger_note_sent(struct world *world, unsigned author)
+{
+    struct held_list list;
+    unsigned site = world->agents[author].site->number;
+    held_by_centre(world, site, &list);
+    for (size_t i = 0; i < world->ledger.count; i++) {
+        struct said *said = &world->ledger.rows[i];
+        bool its = said->author < AGENTS_MAX &&
+                   memcmp(world->agents[said->author].device, world->agents[author].device, DEVICE_ID_BYTES) == 0;
+        said->sent |= its && centre_holds(&world->ledger, &list, said);
+    }
+    held_fini(&list);
 }
 
 /* ---- comparing ---- */

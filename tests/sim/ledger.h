@@ -33,6 +33,7 @@ struct said {
     unsigned author; /* an agent's number, or above */
     enum surety surety;
     enum apart apart;
+    bool sent;      /* the centre held it when its author was revoked */
     bool elsewhere; /* its author could send it: it has to be at the centre and with everybody in the end */
 };
 
@@ -82,6 +83,9 @@ void held_by_centre(struct world *world, unsigned site, struct held_list *ret_li
 /* After files were put back: what neither its author nor the centre nor a running machine of the site holds was lost.
  */
 void ledger_reassess(struct world *world);
+
+/* Its author is revoked now: what the centre holds of it has to stay, with everybody. */
+void ledger_note_sent(struct world *world, unsigned author);
 
 /* A log to compare with the ledger. */
 struct checked {

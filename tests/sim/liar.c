@@ -402,5 +402,6 @@ void liar_change(struct world *world, struct agent *agent, struct message *answe
     buf_fini(&answer->bytes);
     answer->bytes = lie.whole;
     answer->misleads = lie.misleads;
+    answer->lies = true;
     buf_fini(&lie.changed);
 }

@@ -115,7 +115,13 @@ static void deliver_request(struct world *world, struct message *request)
         }
         return;
     }
-    if (request->answer_wanted && answer.refused != ERR_OK && answer.http_status < 500) {
+    int64_t offset_ms = agent_wall_ms(agent) - host_wall_ms(world);
+    bool revoked = world->host.centre != NULL && papers_revoked(world, agent);
+    if (revoked && answer.refused == ERR_OK) {
+        sim_fail("the centre answers agent %u, which was revoked", agent->number);
+    }
+    if (request->answer_wanted && answer.refused != ERR_OK && answer.http_status < 500 &&
+        !(revoked && answer.refused == ERR_REVOKED)) {
         sim_fail("the centre refuses an honest exchange of agent %u: %s", agent->number, err_code_name(answer.refused));
     }
     bool lost = line->cut || chance_percent(&world->chance, line->answer_lost);
@@ -132,6 +138,8 @@ static void deliver_request(struct world *world, struct message *request)
         message->retry_after_s = answer.retry_after_s;
         message->bytes = answer.bytes;
         message->misleads = answer.misleads;
+        message->lies = answer.lies;
+        message->offset_ms = offset_ms;
         if (chance_percent(&world->chance, line->answer_torn)) {
             message->bytes.len = chance_below(&world->chance, (uint32_t)message->bytes.len + 1);
         }

@@ -14,6 +14,16 @@ enum { ROUNDS_MAX = 16 };
 
 /* ---- all is well again ---- */
 
+static bool any_revoked(struct world *world)
+{
+    for (size_t i = 0; i < world->agent_count; i++) {
+        if (papers_revoked(world, &world->agents[i])) {
+            return true;
+        }
+    }
+    return false;
+}
+
 static void heal(struct world *world)
 {
     world->healed = true;
@@ -22,6 +32,9 @@ static void heal(struct world *world)
     disk_heal(&world->host.disk);
     if (world->host.centre == NULL) {
         host_start(world);
+    }
+    for (bool all = chance_percent(&world->chance, 50); all && any_revoked(world);) {
+        papers_reinstate(world);
     }
     for (size_t i = 0; i < world->agent_count; i++) {
         struct agent *agent = &world->agents[i];
@@ -93,6 +106,12 @@ static void check_rest(struct agent *agent)
 {
     struct client_status status = status_of(agent);
     struct store_sync sync = sync_of(agent);
+    if (papers_revoked(agent->world, agent)) {
+        if (status.state != CLIENT_STALLED || status.last.result != ERR_REVOKED) {
+            sim_fail("agent %u does not say that it was revoked: %s", agent->number, status.last.error.message);
+        }
+        return;
+    }
     if (between_histories(agent)) {
         tell("agent %u stopped: %s", agent->number, status.last.error.message);
         return;
@@ -168,7 +187,9 @@ static void check_logs(struct world *world)
     erasures_adopt(world);
     for (size_t i = 0; i < world->ledger.count; i++) {
         struct said *said = &world->ledger.rows[i];
-        said->elsewhere = said->author >= AGENTS_MAX || !between_histories(&world->agents[said->author]);
+        struct agent *author = said->author < AGENTS_MAX ? &world->agents[said->author] : NULL;
+        said->elsewhere =
+            author == NULL || (!between_histories(author) && (said->sent || !papers_revoked(world, author)));
     }
     for (size_t i = 0; i < world->agent_count; i++) {
         struct agent *agent = &world->agents[i];
@@ -177,7 +198,7 @@ static void check_logs(struct world *world)
         (void)snprintf(who, sizeof(who), "agent %u", agent->number);
         struct checked checked = { .site = agent->site->number,
                                    .author = agent->number,
-                                   .complete = !between_histories(agent),
+                                   .complete = !between_histories(agent) && !papers_revoked(world, agent),
                                    .refused = (agent->marks & MARK_REFUSED) != 0,
                                    .who = who };
         held_by_agent(agent, &list);
@@ -201,7 +222,7 @@ static void check_views(struct world *world)
         struct agent *agent = &world->agents[i];
         check_agent(agent, &views[i]);
         const struct views **other = &first[agent->site->number];
-        if (between_histories(agent) || agent->marks & MARK_REFUSED) {
+        if (between_histories(agent) || papers_revoked(world, agent) || agent->marks & MARK_REFUSED) {
             continue;
         }
         if (*other != NULL && memcmp(views[i].tables, (*other)->tables, SHA256_BYTES) != 0) {

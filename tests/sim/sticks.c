@@ -86,7 +86,7 @@ void stick_of_centre(struct world *world)
         tell("the centre writes %zu bytes for agent %u", stick.bytes.len, agent->number);
         keep(world, stick);
     } else {
-        if (!disk_troubled(&host->disk)) {
+        if (!disk_troubled(&host->disk) && !(rc == ERR_REVOKED && agent->was_revoked)) {
             sim_fail("the centre writes no bundle on a healthy disk: %s", err.message);
         }
         buf_fini(&stick.bytes);
@@ -139,7 +139,17 @@ static struct agent *agent_with(struct world *world, const uint8_t device[DEVICE
     return NULL;
 }
 
-static void take_at_centre(struct world *world, struct slice file, bool cut)
+static bool was_revoked(const struct world *world, const uint8_t device[DEVICE_ID_BYTES])
+{
+    for (size_t i = 0; i < world->agent_count; i++) {
+        if (memcmp(world->agents[i].device, device, DEVICE_ID_BYTES) == 0) {
+            return world->agents[i].was_revoked;
+        }
+    }
+    return false;
+}
+
+static void take_at_centre(struct world *world, const struct stick *stick, struct slice file, bool cut)
 {
     struct error err = { 0 };
     if (world->host.centre == NULL) {
@@ -149,7 +159,8 @@ static void take_at_centre(struct world *world, struct slice file, bool cut)
     if (rc == ERR_OK && cut) {
         sim_fail("the centre takes a bundle that was cut for a whole one");
     }
-    if (rc != ERR_OK && !(cut && (rc == ERR_DAMAGED || rc == ERR_INVALID)) && !disk_troubled(&world->host.disk)) {
+    if (rc != ERR_OK && !(cut && (rc == ERR_DAMAGED || rc == ERR_INVALID)) && !disk_troubled(&world->host.disk) &&
+        !(rc == ERR_REVOKED && was_revoked(world, stick->device))) {
         sim_fail("the centre refuses an honest bundle: %s: %s", err_code_name(rc), err.message);
     }
     (void)host_look_after(world);
@@ -182,7 +193,7 @@ static void take(struct world *world, const struct stick *stick)
     struct slice file = slice_of(stick->bytes.data, len);
     struct agent *agent = stick->to_centre ? NULL : agent_with(world, stick->device);
     if (stick->to_centre) {
-        take_at_centre(world, file, cut);
+        take_at_centre(world, stick, file, cut);
     } else if (agent != NULL) {
         take_at_agent(agent, file, cut);
     }

@@ -222,21 +222,29 @@ static void record(struct agent *agent, const struct draft *drafts, size_t count
     }
     tell("agent %u records %zu of kind %u: %s", agent->number, count, entries[0].kind,
          rc == ERR_OK ? written.added > 0 ? "kept" : "known" : err.message);
+    if (rc == ERR_OK && written.added > 0) {
+        agent_check_offset(agent);
+    }
     agent->flags_due |= rc == ERR_OK;
     client_wake(agent->client, CLIENT_WAKE_NEW_OPS);
     agent_look_after(agent);
 }
 
-void work_attend(struct world *world)
+void work_attend_at(struct world *world, struct agent *agent)
 {
     struct draft drafts[BATCH_MAX];
-    struct agent *agent = any_agent(world);
     size_t count = 1 + chance_below(&world->chance, BATCH_MAX);
-    for (size_t i = 0; agent != NULL && i < count; i++) {
+    for (size_t i = 0; i < count; i++) {
         draft_attendance(world, agent->site, &drafts[i], true);
     }
+    record(agent, drafts, count, false);
+}
+
+void work_attend(struct world *world)
+{
+    struct agent *agent = any_agent(world);
     if (agent != NULL) {
-        record(agent, drafts, count, false);
+        work_attend_at(world, agent);
     }
 }
 

@@ -136,6 +136,7 @@ struct agent *world_clone(struct world *world, struct agent *of)
     agent_place(world, of->site, of->folder, clone);
     clone->line = of->line;
     clone->marks = of->marks;
+    clone->was_revoked = of->was_revoked;
     return clone;
 }
 

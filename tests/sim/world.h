@@ -63,12 +63,18 @@ struct agent {
     struct vault *vault;
     struct store *store; /* NULL: it is off */
     struct store_identity identity;
+    uint8_t device[DEVICE_ID_BYTES]; /* also when it is off */
+    bool was_revoked;                /* at some time; whether it still is, its centre knows */
     struct device_key *key;
     struct buf certificate; /* what its connections prove */
     struct client *client;
     struct client_io io;
     unsigned life; /* which start this is: what was under way for an earlier one is dropped */
     bool sending;
+    int64_t sent_at_ms; /* true time */
+    bool offset_known;  /* its clock was measured by an answer that did not lie: this, give or take the slack */
+    int64_t offset_ms;
+    int64_t offset_slack_ms;
     int64_t timer_at_ms; /* true time; -1: off */
     int64_t skew_ms;     /* its wall clock minus the true time */
     struct line line;
@@ -105,6 +111,8 @@ struct message {
     long http_status;
     const char *content_type;
     int64_t retry_after_s;
+    int64_t offset_ms; /* of the clock of the agent that asked, when it was answered */
+    bool lies;
     bool misleads; /* an answer of which nothing may be taken */
 };
 
@@ -184,6 +192,8 @@ void agent_erase_late(struct agent *agent);
 void agent_judge(struct agent *agent);
 int64_t agent_wall_ms(const struct agent *agent);
 void agent_answered(struct agent *agent, struct message *message);
+/* It recorded something just now: with the offset of its clock that was measured last. */
+void agent_check_offset(struct agent *agent);
 /* After anything that touched its disk: goes down if the disk died. */
 void agent_look_after(struct agent *agent);
 
@@ -192,6 +202,11 @@ void agent_look_after(struct agent *agent);
 void line_send(struct agent *agent, struct slice body);
 void line_deliver(struct world *world, struct message *message);
 void line_drop_all(struct world *world);
+
+/* ---- certificates: papers.c ---- */
+
+bool papers_revoked(struct world *world, const struct agent *agent); /* by the centre, which is on */
+void papers_reinstate(struct world *world);                          /* one of those that are revoked */
 
 /* ---- what is carried by hand: sticks.c ---- */
 
