@@ -13,6 +13,7 @@ struct placement_owned {
     struct row_array decisions;
     struct row_array notices;
     struct row_array spans;
+    struct placement_money money;
 };
 
 void store_placement_facts_fini(struct store_placement_facts *facts)
@@ -23,6 +24,7 @@ void store_placement_facts_fini(struct store_placement_facts *facts)
         row_array_fini(&owned->decisions);
         row_array_fini(&owned->notices);
         row_array_fini(&owned->spans);
+        placement_money_fini(&owned->money);
         free(owned);
     }
     *facts = (struct store_placement_facts){ 0 };
@@ -45,26 +47,6 @@ static enum err_code find_placement(struct store *store, const struct row_id *id
     read_placement(s, row);
     sqlite3_reset(s);
     return ERR_OK;
-}
-
-/* Steps `s` to its end, giving `read` a fresh row each time. */
-static enum err_code read_rows(struct store *store, sqlite3_stmt *s, struct row_array *array,
-                               void (*read)(sqlite3_stmt *s, void *row), struct error *err)
-{
-    for (;;) {
-        bool found;
-        TRY(db_step(&store->db, s, &found, err));
-        if (!found) {
-            return ERR_OK;
-        }
-        void *row;
-        enum err_code rc = row_array_next(array, &row, err);
-        if (rc != ERR_OK) {
-            sqlite3_reset(s);
-            return rc;
-        }
-        read(s, row);
-    }
 }
 
 static void read_session_row(sqlite3_stmt *s, void *row)
@@ -116,7 +98,7 @@ static enum err_code read_spans(struct store *store, const struct row_id *partic
                      "AND starts_on IS NOT NULL AND ends_on >= starts_on ORDER BY starts_on, id",
                      &s, err));
     bind_blob(s, 1, participant->bytes, ROW_ID_BYTES);
-    return read_rows(store, s, spans, read_span_row, err);
+    return row_array_read(store, s, spans, read_span_row, err);
 }
 
 static int pattern_minutes(const char *text)
@@ -135,13 +117,13 @@ static enum err_code fill_placement(struct store *store, const struct row_id *id
     TRY(db_statement(&store->db, "SELECT " READ_SESSION " FROM session s WHERE s.placement = ?1 ORDER BY s.day, s.slot",
                      &s, err));
     bind_blob(s, 1, id->bytes, ROW_ID_BYTES);
-    TRY(read_rows(store, s, &owned->sessions, read_session_row, err));
+    TRY(row_array_read(store, s, &owned->sessions, read_session_row, err));
     TRY(db_statement(
         &store->db,
         "SELECT id, failure_on, decided_on, outcome FROM decision WHERE participant = ?1 ORDER BY failure_on, id", &s,
         err));
     bind_blob(s, 1, placement->participant.bytes, ROW_ID_BYTES);
-    TRY(read_rows(store, s, &owned->decisions, read_decision_row, err));
+    TRY(row_array_read(store, s, &owned->decisions, read_decision_row, err));
     TRY(db_statement(
         &store->db,
         "SELECT id, placement, served_on, deemed_received_on, served_by, says_what, says_when, says_where, "
@@ -149,8 +131,9 @@ static enum err_code fill_placement(struct store *store, const struct row_id *id
         "ORDER BY deemed_received_on, id",
         &s, err));
     bind_blob(s, 1, id->bytes, ROW_ID_BYTES);
-    TRY(read_rows(store, s, &owned->notices, read_notice_row, err));
-    return read_spans(store, &placement->participant, &owned->spans, err);
+    TRY(row_array_read(store, s, &owned->notices, read_notice_row, err));
+    TRY(read_spans(store, &placement->participant, &owned->spans, err));
+    return placement_money_read(store, placement, &owned->money, err);
 }
 
 enum err_code store_placement_facts(struct store *store, const struct row_id *placement,
@@ -164,6 +147,7 @@ enum err_code store_placement_facts(struct store *store, const struct row_id *pl
     owned->decisions.size = sizeof(struct decision_row);
     owned->notices.size = sizeof(struct notice_row);
     owned->spans.size = sizeof(struct span_row);
+    placement_money_init(&owned->money);
     struct store_placement_facts facts = { .owned = owned };
     enum err_code rc = fill_placement(store, placement, &facts.facts.placement, owned, err);
     if (rc != ERR_OK) {
@@ -178,6 +162,7 @@ enum err_code store_placement_facts(struct store *store, const struct row_id *pl
     facts.facts.notice_count = owned->notices.count;
     facts.facts.spans = owned->spans.rows;
     facts.facts.span_count = owned->spans.count;
+    placement_money_put(&owned->money, &facts.facts);
     facts.facts.pattern_minutes = pattern_minutes(facts.facts.placement.pattern);
     *ret_facts = facts;
     return ERR_OK;
@@ -189,6 +174,8 @@ struct site_owned {
     struct row_array ends;
     struct row_array starts;
     struct row_array open;
+    struct row_array contracts;
+    struct row_array claims;
 };
 
 void store_site_facts_fini(struct store_site_facts *facts)
@@ -198,6 +185,8 @@ void store_site_facts_fini(struct store_site_facts *facts)
         row_array_fini(&owned->ends);
         row_array_fini(&owned->starts);
         row_array_fini(&owned->open);
+        row_array_fini(&owned->contracts);
+        row_array_fini(&owned->claims);
         free(owned);
     }
     *facts = (struct store_site_facts){ 0 };
@@ -315,12 +304,12 @@ static enum err_code fill_site(struct store *store, int32_t today, struct site_f
     TRY(read_capacity(store, today, &facts->capacity, err));
     TRY(db_statement(&store->db, "SELECT ends_on FROM placement WHERE ends_on >= ?1 ORDER BY ends_on", &s, err));
     bind_int(s, 1, today);
-    TRY(read_rows(store, s, &owned->ends, read_day, err));
+    TRY(row_array_read(store, s, &owned->ends, read_day, err));
     TRY(db_statement(&store->db,
                      "SELECT starts_on FROM placement WHERE starts_on > ?1 AND ends_on >= ?1 ORDER BY starts_on", &s,
                      err));
     bind_int(s, 1, today);
-    TRY(read_rows(store, s, &owned->starts, read_day, err));
+    TRY(row_array_read(store, s, &owned->starts, read_day, err));
     TRY(db_statement(&store->db,
                      "SELECT " READ_REFERRAL " FROM referral r LEFT JOIN participant q ON q.id = r.participant "
                      "WHERE r.status IN ('received', 'acknowledged') OR (r.status = 'accepted' AND NOT EXISTS "
@@ -328,11 +317,12 @@ static enum err_code fill_site(struct store *store, int32_t today, struct site_f
                      "ORDER BY r.received_on, r.ref, r.id",
                      &s, err));
     bind_int(s, 1, today);
-    TRY(read_rows(store, s, &owned->open, read_referral_row, err));
+    TRY(row_array_read(store, s, &owned->open, read_referral_row, err));
     facts->placements_to_come = (int)owned->starts.count;
     facts->placements_now = (int)(owned->ends.count - owned->starts.count);
     facts->waiting = count_waiting(&owned->open);
     TRY(count_routes(store, today, facts, err));
+    TRY(site_money_read(store, today, &owned->contracts, &owned->claims, err));
     return count_started(store, today, facts, err);
 }
 
@@ -346,6 +336,8 @@ enum err_code store_site_facts(struct store *store, int32_t today, struct store_
     owned->ends.size = sizeof(int32_t);
     owned->starts.size = sizeof(int32_t);
     owned->open.size = sizeof(struct referral_row);
+    owned->contracts.size = sizeof(struct contract_stand);
+    owned->claims.size = sizeof(struct claim_row);
     struct store_site_facts facts = { .owned = owned };
     enum err_code rc = fill_site(store, today, &facts.facts, owned, err);
     if (rc != ERR_OK) {
@@ -358,6 +350,10 @@ enum err_code store_site_facts(struct store *store, int32_t today, struct store_
     facts.facts.starts_count = owned->starts.count;
     facts.facts.open_referrals = owned->open.rows;
     facts.facts.open_count = owned->open.count;
+    facts.facts.contracts = owned->contracts.rows;
+    facts.facts.contract_count = owned->contracts.count;
+    facts.facts.open_claims = owned->claims.rows;
+    facts.facts.open_claim_count = owned->claims.count;
     *ret_facts = facts;
     return ERR_OK;
 }

@@ -106,6 +106,11 @@ static enum err_code fold_referral(struct store *store, struct slice subject, st
     } else {
         TRY(put_referral(store, subject, merged, buf_slice(&status), status_on, err));
     }
+    sqlite3_stmt *s; /* which contract pays for its placements is told by the referral */
+    TRY(db_statement(&store->db, "INSERT OR IGNORE INTO dirty_placement SELECT id FROM placement WHERE referral = ?1",
+                     &s, err));
+    bind_slice(s, 1, subject);
+    TRY(db_run(&store->db, s, err));
     return dirty_site(store, err);
 }
 

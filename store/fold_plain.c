@@ -24,6 +24,14 @@
 #define BY_PERSON(name)                                                                                                \
     "INSERT OR IGNORE INTO dirty_placement SELECT p.id FROM " name                                                     \
     " r JOIN placement p ON p.participant = r.participant WHERE r.id = ?1"
+#define BY_PERSON_PLACED(name)                                                                                         \
+    "INSERT OR IGNORE INTO dirty_placement SELECT o.id FROM " name                                                     \
+    " r JOIN placement p ON p.id = r.placement JOIN placement o ON o.participant = p.participant WHERE r.id = ?1"
+/* Those whose referral names the contract, and those that it may pay for by its dates. */
+#define BY_CONTRACT                                                                                                    \
+    "INSERT OR IGNORE INTO dirty_placement SELECT p.id FROM contract k JOIN placement p ON p.basis = 'mandatory' "     \
+    "LEFT JOIN referral r ON r.id = p.referral WHERE k.id = ?1 AND (r.contract = k.id OR (p.starts_on >= k.starts_on " \
+    "AND (k.ends_on IS NULL OR p.starts_on <= k.ends_on)))"
 #define BY_OPPORTUNITY "INSERT OR IGNORE INTO dirty_placement SELECT id FROM placement WHERE opportunity = ?1"
 
 #define PLAIN(name, values, marks, site)                                                                               \
@@ -42,14 +50,14 @@ static const struct plain {
     [KIND_CONTACT_ATTEMPT] = PLAIN("contact_attempt", V11, BY_PERSON("contact_attempt"), false),
     [KIND_CIRCUMSTANCE_CHANGE] = PLAIN("circumstance_change", V10, BY_PERSON("circumstance_change"), false),
     [KIND_JOB_SEARCH] = PLAIN("job_search", V7, BY_PLACEMENT("job_search"), false),
-    [KIND_PLACEMENT_BREAK] = PLAIN("placement_break", V8, BY_PLACEMENT("placement_break"), false),
+    [KIND_PLACEMENT_BREAK] = PLAIN("placement_break", V8, BY_PERSON_PLACED("placement_break"), true),
     [KIND_FLAG_REVIEW] = PLAIN("flag_review", V11, BY_PLACEMENT("flag_review"), false),
     [KIND_REDRESS] = PLAIN("redress", V12, BY_PERSON("redress"), false),
     [KIND_MESSAGE] = PLAIN("message", V9, NULL, true),
     [KIND_POLICY_DECISION] = PLAIN("policy_decision", V13, NULL, true),
-    [KIND_CONTRACT] = PLAIN("contract", V16, NULL, true),
-    [KIND_MILESTONE] = PLAIN("milestone", V9, BY_PLACEMENT("milestone"), true),
-    [KIND_CLAIM] = PLAIN("claim", V14, BY_PLACEMENT("claim"), true),
+    [KIND_CONTRACT] = PLAIN("contract", V16, BY_CONTRACT, true),
+    [KIND_MILESTONE] = PLAIN("milestone", V9, BY_PERSON_PLACED("milestone"), true),
+    [KIND_CLAIM] = PLAIN("claim", V14, BY_PERSON_PLACED("claim"), true),
     [KIND_SERVICE_USE] = PLAIN("service_use", V9, NULL, true),
     [KIND_SAME_PERSON] = PLAIN("same_person", V7, BY_PERSON("same_person"), false),
 };

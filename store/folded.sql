@@ -167,6 +167,7 @@ CREATE TABLE claim (
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX claim_placement ON claim (placement);
 CREATE INDEX claim_contract ON claim (contract);
+CREATE INDEX claim_open ON claim (claimed_on) WHERE refused_on IS NULL AND (paid_on IS NULL OR paid_pence < amount_pence);
 
 CREATE TABLE service_use (
     id BLOB PRIMARY KEY, contract BLOB, referral BLOB, day INTEGER, units INTEGER, what TEXT, note TEXT, said_by

@@ -16,8 +16,6 @@
 QUERY_LISTS(X)
 #undef X
 
-typedef void (*row_reader)(sqlite3_stmt *s, void *row);
-
 /* Steps to the end or to `limit` rows; *ret_more when there is one more. Releases the rows on failure. */
 static enum err_code collect(struct store *store, sqlite3_stmt *s, struct row_array *array, size_t limit,
                              row_reader read, bool *ret_more, struct error *err)

@@ -78,6 +78,59 @@ void read_referral(sqlite3_stmt *s, struct referral_row *row)
     column_text(s, 13, row->note, sizeof(row->note));
 }
 
+void read_contract(sqlite3_stmt *s, struct contract_row *row)
+{
+    *row = (struct contract_row){ .starts_on = int_or_none(s, 6),
+                                  .ends_on = int_or_none(s, 7),
+                                  .units = int_or_none(s, 8),
+                                  .price_pence = column_int_or(s, 9, PENCE_NONE),
+                                  .share_permille = int_or_none(s, 10),
+                                  .cost_pence = column_int_or(s, 11, PENCE_NONE),
+                                  .fixed_cost_pence = column_int_or(s, 12, PENCE_NONE) };
+    (void)column_fixed(s, 0, row->id.bytes, ROW_ID_BYTES);
+    column_text(s, 1, row->ref, sizeof(row->ref));
+    column_text(s, 2, row->prime, sizeof(row->prime));
+    column_text(s, 3, row->form, sizeof(row->form));
+    column_text(s, 4, row->route, sizeof(row->route));
+    column_text(s, 5, row->unit, sizeof(row->unit));
+}
+
+void read_claim(sqlite3_stmt *s, struct claim_row *row)
+{
+    *row = (struct claim_row){ .amount_pence = column_int_or(s, 8, 0),
+                               .paid_pence = column_int_or(s, 9, PENCE_NONE),
+                               .claimed_on = int_or_none(s, 10),
+                               .paid_on = int_or_none(s, 11),
+                               .refused_on = int_or_none(s, 12) };
+    (void)column_fixed(s, 0, row->id.bytes, ROW_ID_BYTES);
+    (void)column_fixed(s, 1, row->contract.bytes, ROW_ID_BYTES);
+    (void)column_fixed(s, 2, row->placement.bytes, ROW_ID_BYTES);
+    column_text(s, 3, row->contract_ref, sizeof(row->contract_ref));
+    column_text(s, 4, row->placement_ref, sizeof(row->placement_ref));
+    column_text(s, 5, row->trigger, sizeof(row->trigger));
+    column_text(s, 6, row->reason, sizeof(row->reason));
+    column_text(s, 7, row->invoice, sizeof(row->invoice));
+}
+
+enum err_code row_array_read(struct store *store, sqlite3_stmt *s, struct row_array *array, row_reader read,
+                             struct error *err)
+{
+    for (;;) {
+        bool found;
+        TRY(db_step(&store->db, s, &found, err));
+        if (!found) {
+            return ERR_OK;
+        }
+        void *row;
+        enum err_code rc = row_array_next(array, &row, err);
+        if (rc != ERR_OK) {
+            sqlite3_reset(s);
+            return rc;
+        }
+        read(s, row);
+    }
+}
+
 enum err_code row_array_next(struct row_array *array, void **ret_row, struct error *err)
 {
     if (array->count == QUERY_LIMIT_MAX) {

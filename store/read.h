@@ -30,6 +30,18 @@ struct log_row;
 /* What the op itself says; the row is zeroed. */
 void log_row_fill(struct log_row *row, const struct op *op);
 
+/* FROM contract k */
+#define READ_CONTRACT                                                                                                  \
+    "k.id, k.ref, k.prime, k.form, k.route, k.unit, k.starts_on, k.ends_on, k.units, k.price_pence, "                  \
+    "k.share_permille, k.cost_pence, k.fixed_cost_pence"
+void read_contract(sqlite3_stmt *s, struct contract_row *row);
+
+/* FROM claim c LEFT JOIN contract k ON k.id = c.contract LEFT JOIN placement p ON p.id = c.placement */
+#define READ_CLAIM                                                                                                     \
+    "c.id, c.contract, c.placement, k.ref, p.ref, c.payment_trigger, c.reason, c.invoice, c.amount_pence, "            \
+    "c.paid_pence, c.claimed_on, c.paid_on, c.refused_on"
+void read_claim(sqlite3_stmt *s, struct claim_row *row);
+
 enum basis read_basis(sqlite3_stmt *s, int at);
 
 /* Rows of any one type, growing; *rows is malloc'd. */
@@ -43,5 +55,32 @@ struct row_array {
 /* The next row to fill, zeroed. ERR_LIMIT past QUERY_LIMIT_MAX. */
 MUST_USE enum err_code row_array_next(struct row_array *array, void **ret_row, struct error *err);
 void row_array_fini(struct row_array *array);
+
+typedef void (*row_reader)(sqlite3_stmt *s, void *row);
+
+/* Steps `s` to its end, giving `read` a fresh row each time. */
+MUST_USE enum err_code row_array_read(struct store *store, sqlite3_stmt *s, struct row_array *array, row_reader read,
+                                      struct error *err);
+
+/* ---- facts_money.c ---- */
+
+struct placement_money {
+    struct row_array breaks;
+    struct row_array claims;
+    struct row_array milestones;
+    struct contract_row contract;
+    bool paid; /* the contract is there */
+};
+
+void placement_money_init(struct placement_money *money);
+void placement_money_fini(struct placement_money *money);
+MUST_USE enum err_code placement_money_read(struct store *store, const struct placement_row *placement,
+                                            struct placement_money *money, struct error *err);
+/* Borrows from `money`. */
+void placement_money_put(const struct placement_money *money, struct placement_facts *facts);
+
+/* Fills rows of struct contract_stand and struct claim_row. */
+MUST_USE enum err_code site_money_read(struct store *store, int32_t today, struct row_array *stands,
+                                       struct row_array *claims, struct error *err);
 
 #endif

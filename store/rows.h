@@ -182,9 +182,6 @@ struct contract_stand {
     int last_year;                /* cases that began in the last 364 days */
     int old_enough[TRIGGERS_MAX]; /* cases that by now have had the days of the trigger */
     int reached[TRIGGERS_MAX];    /* of those, that lasted so long */
-    int64_t used_units;           /* of help: units on record */
-    int64_t claimed_pence;
-    int64_t paid_pence;
 };
 
 /* The days of one placement. */
@@ -217,6 +214,7 @@ struct placement_facts {
 
 #define FORECAST_WEEKS_MAX 26
 #define OPEN_CLAIMS_MAX 400
+#define CONTRACTS_MAX 500
 #define ROUTES_MAX 16
 
 /* Referrals received on one route. */
