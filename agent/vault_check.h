@@ -18,7 +18,7 @@
 #include "crypto/secret.h"
 #include "crypto/vault/vault.h"
 
-#define CHECK_FINDING_SIZE 512
+#define CHECK_FINDING_SIZE 768
 
 struct vault_check {
     uv_loop_t *loop;

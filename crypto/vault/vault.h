@@ -251,7 +251,7 @@ enum vault_verify_part { VAULT_VERIFY_PAGE, VAULT_VERIFY_FRAME, VAULT_VERIFY_LOG
 struct vault_verify_finding {
     enum vault_verify_part part;
     uint32_t number; /* of the page or frame; otherwise 0 */
-    char reason[120];
+    char reason[ERROR_MESSAGE_MAX];
 };
 
 struct vault_verify_report {
