@@ -336,6 +336,17 @@ enum err_code answer_list_end(struct api_answer *answer, bool more, struct error
     return buf_append_format(&answer->body, err, "],\"more\":%s}", more ? "true" : "false");
 }
 
+enum err_code answer_list_end_with(struct api_answer *answer, const char *name, json_t *value, struct error *err)
+{
+    enum err_code rc = buf_append_format(&answer->body, err, "],\"%s\":", name);
+    if (rc != ERR_OK) {
+        json_decref(value);
+        return rc;
+    }
+    TRY(dump_value(&answer->body, value, err));
+    return buf_append_text(&answer->body, ",\"more\":false}", err);
+}
+
 /* ---- values ---- */
 
 json_t *value_text(const char *text)

@@ -68,6 +68,9 @@ MUST_USE enum err_code answer_object(struct api_answer *answer, json_t *object, 
 MUST_USE enum err_code answer_list_begin(struct api_answer *answer, json_t *head, const char *name, struct error *err);
 MUST_USE enum err_code answer_list_row(struct api_answer *answer, json_t *row, struct error *err);
 MUST_USE enum err_code answer_list_end(struct api_answer *answer, bool more, struct error *err);
+/* The whole list is there, and one more member behind it; takes `value`. */
+MUST_USE enum err_code answer_list_end_with(struct api_answer *answer, const char *name, json_t *value,
+                                            struct error *err);
 
 /* ---- values; null for what is not there ---- */
 

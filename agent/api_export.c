@@ -1,61 +1,15 @@
-/* Records out: rows of text under column names, as CSV that import takes again, or as JSON. */
+/* Records out: rows of text under column names; export_sink writes them as CSV, JSON or XLSX. */
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "agent/api_handlers.h"
-#include "agent/import/export_csv.h"
+#include "agent/export_records.h"
 #include "agent/log_json.h"
 #include "agent/names.h"
 
-#define EXPORT_COLUMNS_MAX 20
 #define ROLL_WINDOW_DAYS 31 /* read at a time, so that a long register never stands in memory as rows */
-
-struct export
-{
-    struct api_call *call;
-    bool json;
-    const char *const *columns;
-    size_t column_count;
-};
-
-static json_t *row_value(const struct export *export, const char *const *cells)
-{
-    json_t *row = json_object();
-    for (size_t i = 0; i < export->column_count; i++) {
-        if (json_object_set_new(row, export->columns[i], value_text(cells[i])) != 0) {
-            json_decref(row);
-            return NULL;
-        }
-    }
-    return row;
-}
-
-static enum err_code export_row(const struct export *export, const char *const *cells, struct error *err)
-{
-    struct api_answer *answer = export->call->answer;
-    return export->json ? answer_list_row(answer, row_value(export, cells), err)
-                        : export_csv_row(&answer->body, ',', cells, export->column_count, err);
-}
-
-static enum err_code export_begin(struct export *export, const char *const *columns, size_t count, struct error *err)
-{
-    struct api_answer *answer = export->call->answer;
-    CHECK(count <= EXPORT_COLUMNS_MAX);
-    export->columns = columns;
-    export->column_count = count;
-    if (export->json) {
-        return answer_list_begin(answer, NULL, "rows", err);
-    }
-    answer->content_type = "text/csv; charset=utf-8";
-    return export_csv_row(&answer->body, ',', columns, count, err);
-}
-
-static enum err_code export_end(const struct export *export, struct error *err)
-{
-    return export->json ? answer_list_end(export->call->answer, false, err) : ERR_OK;
-}
 
 /* ---- cells ---- */
 
@@ -105,10 +59,14 @@ static const char *op_cell(const struct op_id *op, char out[OP_CELL_SIZE])
 
 static enum err_code export_referrals(struct export *export, struct error *err)
 {
-    static const char *const columns[] = { "ref",  "participant", "name",   "route",     "basis", "received_on",
-                                           "from", "hours",       "status", "status_on", "note" };
+    static const struct export_column columns[] = {
+        { "ref", CELL_TEXT },    { "participant", CELL_TEXT }, { "name", CELL_TEXT }, { "route", CELL_CODE },
+        { "basis", CELL_CODE },  { "received_on", CELL_DAY },  { "from", CELL_TEXT }, { "hours", CELL_HOURS },
+        { "status", CELL_CODE }, { "status_on", CELL_DAY },    { "note", CELL_TEXT }
+    };
     SCOPED(referral_list_fini) struct referral_list list = { 0 };
     TRY(query_referrals(export->call->world->store, NULL, QUERY_LIMIT_MAX, &list, err));
+    TRY(export_whole(list.more, err));
     TRY(export_begin(export, columns, ARRAY_LEN(columns), err));
     for (size_t i = 0; i < list.count; i++) {
         const struct referral_row *row = &list.rows[i];
@@ -151,12 +109,16 @@ static const char *referral_cell(const struct referral_list *sorted, const struc
 
 static enum err_code export_placements(struct export *export, struct error *err)
 {
-    static const char *const columns[] = { "ref",   "participant", "name",      "referral", "basis",
-                                           "host",  "role",        "starts_on", "ends_on",  "pattern",
-                                           "hours", "calendar",    "note" };
+    static const struct export_column columns[] = {
+        { "ref", CELL_TEXT },    { "participant", CELL_TEXT }, { "name", CELL_TEXT },   { "referral", CELL_TEXT },
+        { "basis", CELL_CODE },  { "host", CELL_TEXT },        { "role", CELL_TEXT },   { "starts_on", CELL_DAY },
+        { "ends_on", CELL_DAY }, { "pattern", CELL_TEXT },     { "hours", CELL_HOURS }, { "calendar", CELL_CODE },
+        { "note", CELL_TEXT }
+    };
     SCOPED(placement_list_fini) struct placement_list list = { 0 };
     SCOPED(referral_list_fini) struct referral_list referrals = { 0 };
     TRY(query_placements(export->call->world->store, ROW_NONE, QUERY_LIMIT_MAX, &list, err));
+    TRY(export_whole(list.more, err));
     TRY(query_referrals(export->call->world->store, NULL, QUERY_LIMIT_MAX, &referrals, err));
     if (referrals.count > 0) {
         qsort(referrals.rows, referrals.count, sizeof(*referrals.rows), compare_referrals);
@@ -185,7 +147,7 @@ static enum err_code export_placements(struct export *export, struct error *err)
     return export_end(export, err);
 }
 
-static enum err_code register_row(const struct export *export, const struct roll_row *row, struct error *err)
+static enum err_code register_row(struct export *export, const struct roll_row *row, struct error *err)
 {
     char day[DATE_TEXT_SIZE];
     char slot[NUMBER_SIZE];
@@ -201,10 +163,11 @@ static enum err_code register_row(const struct export *export, const struct roll
     return export_row(export, cells, err);
 }
 
-static enum err_code register_window(const struct export *export, int32_t from, int32_t to, struct error *err)
+static enum err_code register_window(struct export *export, int32_t from, int32_t to, struct error *err)
 {
     SCOPED(session_list_fini) struct session_list list = { 0 };
     TRY(query_roll(export->call->world->store, from, to, QUERY_LIMIT_MAX, &list, err));
+    TRY(export_whole(list.more, err));
     for (size_t i = 0; i < list.count; i++) {
         if (list.rows[i].session.heads > 0) {
             TRY(register_row(export, &list.rows[i], err));
@@ -218,6 +181,7 @@ static enum err_code register_begins(const struct api_call *call, int32_t *ret_d
 {
     SCOPED(placement_list_fini) struct placement_list list = { 0 };
     TRY(query_placements(call->world->store, ROW_NONE, QUERY_LIMIT_MAX, &list, err));
+    TRY(export_whole(list.more, err));
     int32_t first = call->world->today;
     for (size_t i = 0; i < list.count; i++) {
         if (list.rows[i].starts_on != ROW_NONE && list.rows[i].starts_on < first) {
@@ -230,7 +194,10 @@ static enum err_code register_begins(const struct api_call *call, int32_t *ret_d
 /* What was recorded, in the columns that import takes. */
 static enum err_code export_register(struct export *export, struct error *err)
 {
-    static const char *const columns[] = { "placement", "date", "slot", "outcome", "minutes", "reason", "standing" };
+    static const struct export_column columns[] = { { "placement", CELL_TEXT }, { "date", CELL_DAY },
+                                                    { "slot", CELL_NUMBER },    { "outcome", CELL_CODE },
+                                                    { "minutes", CELL_SUM },    { "reason", CELL_CODE },
+                                                    { "standing", CELL_CODE } };
     int32_t from;
     int32_t to;
     TRY(register_begins(export->call, &from, err));
@@ -245,10 +212,15 @@ static enum err_code export_register(struct export *export, struct error *err)
 
 static enum err_code export_attendance(struct export *export, struct error *err)
 {
-    static const char *const columns[] = { "session", "outcome",     "minutes",     "reason",      "note", "actor",
-                                           "head",    "recorded_at", "happened_at", "received_at", "op" };
+    static const struct export_column columns[] = { { "session", CELL_TEXT },     { "outcome", CELL_CODE },
+                                                    { "minutes", CELL_SUM },      { "reason", CELL_CODE },
+                                                    { "note", CELL_TEXT },        { "actor", CELL_TEXT },
+                                                    { "head", CELL_CODE },        { "recorded_at", CELL_TEXT },
+                                                    { "happened_at", CELL_TEXT }, { "received_at", CELL_TEXT },
+                                                    { "op", CELL_TEXT } };
     SCOPED(attendance_list_fini) struct attendance_list list = { 0 };
     TRY(query_attendance(export->call->world->store, NULL, 0, 0, QUERY_LIMIT_MAX, &list, err));
+    TRY(export_whole(list.more, err));
     TRY(export_begin(export, columns, ARRAY_LEN(columns), err));
     for (size_t i = 0; i < list.count; i++) {
         const struct attendance_row *row = &list.rows[i];
@@ -277,10 +249,15 @@ static enum err_code export_attendance(struct export *export, struct error *err)
 
 static enum err_code export_flags(struct export *export, struct error *err)
 {
-    static const char *const columns[] = { "id",    "code",      "severity", "subject",   "subject_ref", "since",
-                                           "facts", "next_step", "rule",     "raised_at", "cleared_at" };
+    static const struct export_column columns[] = { { "id", CELL_TEXT },          { "code", CELL_CODE },
+                                                    { "severity", CELL_CODE },    { "subject", CELL_CODE },
+                                                    { "subject_ref", CELL_TEXT }, { "since", CELL_DAY },
+                                                    { "facts", CELL_TEXT },       { "next_step", CELL_TEXT },
+                                                    { "rule", CELL_TEXT },        { "raised_at", CELL_TEXT },
+                                                    { "cleared_at", CELL_TEXT } };
     SCOPED(flag_list_rows_fini) struct flag_list_rows list = { 0 };
     TRY(query_flags(export->call->world->store, true, QUERY_LIMIT_MAX, &list, err));
+    TRY(export_whole(list.more, err));
     TRY(export_begin(export, columns, ARRAY_LEN(columns), err));
     for (size_t i = 0; i < list.count; i++) {
         const struct flag_row *flag = &list.rows[i].flag;
@@ -305,7 +282,7 @@ static enum err_code export_flags(struct export *export, struct error *err)
     return export_end(export, err);
 }
 
-static enum err_code log_row_out(const struct export *export, const struct log_row *row,
+static enum err_code log_row_out(struct export *export, const struct log_row *row,
                                  const struct placement_list *placements, struct error *err)
 {
     char op[OP_CELL_SIZE];
@@ -337,11 +314,15 @@ static enum err_code log_row_out(const struct export *export, const struct log_r
 
 static enum err_code export_log(struct export *export, struct error *err)
 {
-    static const char *const columns[] = { "op",          "kind",        "subject",      "actor",      "recorded_at",
-                                           "happened_at", "received_at", "acknowledged", "quarantine", "fields" };
+    static const struct export_column columns[] = { { "op", CELL_TEXT },          { "kind", CELL_CODE },
+                                                    { "subject", CELL_CODE },     { "actor", CELL_TEXT },
+                                                    { "recorded_at", CELL_TEXT }, { "happened_at", CELL_TEXT },
+                                                    { "received_at", CELL_TEXT }, { "acknowledged", CELL_CODE },
+                                                    { "quarantine", CELL_TEXT },  { "fields", CELL_TEXT } };
     struct store *store = export->call->world->store;
     SCOPED(log_list_fini) struct log_list list = { 0 };
     TRY(query_log(store, NULL, 0, false, QUERY_LIMIT_MAX, &list, err));
+    TRY(export_whole(list.more, err));
     SCOPED(placement_list_fini) struct placement_list placements = { 0 };
     TRY(log_placements(store, &list, &placements, err));
     TRY(export_begin(export, columns, ARRAY_LEN(columns), err));
@@ -359,18 +340,26 @@ static const struct {
     { "attendance", export_attendance }, { "flags", export_flags },           { "log", export_log },
 };
 
+static enum err_code export_kind(struct export *export, const char *name, struct error *err)
+{
+    for (size_t i = 0; i < ARRAY_LEN(exports); i++) {
+        if (strcmp(exports[i].name, name) == 0) {
+            return exports[i].write(export, err);
+        }
+    }
+    const struct kind *kind = kind_by_name(name);
+    return kind != NULL && query_has_records(kind)
+               ? export_records(export, kind, err)
+               : FAIL(err, NOT_FOUND,
+                      "find the path: expected referrals, placements, register, attendance, flags, log "
+                      "or a kind of record");
+}
+
 enum err_code api_export(struct api_call *call, struct error *err)
 {
     struct export export = { .call = call };
-    const char *format = query_text(call, "format");
-    export.json = format != NULL && strcmp(format, "json") == 0;
-    if (format != NULL && !export.json && strcmp(format, "csv") != 0) {
-        return FAIL(err, INVALID, "read argument 'format': expected csv or json");
-    }
-    for (size_t i = 0; i < ARRAY_LEN(exports); i++) {
-        if (strcmp(exports[i].name, call->tail) == 0) {
-            return exports[i].write(&export, err);
-        }
-    }
-    return FAIL(err, NOT_FOUND, "find the path: expected referrals, placements, register, attendance, flags or log");
+    TRY(export_format_parse(query_text(call, "format"), &export.format, err));
+    enum err_code rc = export_kind(&export, call->tail, err);
+    export_fini(&export);
+    return rc;
 }

@@ -94,7 +94,7 @@ struct record_row {
     struct row_id id;
     struct record record; /* texts and ids are owned by the list */
     char said_by[OP_ACTOR_MAX + 1];
-    int64_t said_at_ms; /* when the newest of it was recorded */
+    int64_t said_at_ms; /* when the newest of it was recorded; OP_TIME_NONE: the table does not say, nor by whom */
 };
 
 /* One op as the log has it. */
@@ -167,11 +167,12 @@ MUST_USE enum err_code query_disputes(struct store *store, size_t limit, struct 
 MUST_USE enum err_code query_log(struct store *store, const uint8_t *subject, size_t subject_len, bool quarantined_only,
                                  size_t limit, struct log_list *ret_list, struct error *err);
 
-/* Plain records of a kind, newest first; those of which the id field `link` (NULL: all) names `id`. ERR_INVALID for a
- * kind that has no plain table, or no such field. */
+/* Records of a kind, plain ones newest first; those of which the id field `link` (NULL: all) names `id`. ERR_INVALID for
+ * a kind that has no table of its fields, or no such field. */
 MUST_USE enum err_code query_records(struct store *store, const struct kind *kind, const char *link,
                                      const struct row_id *id, size_t limit, struct record_list *ret_list,
                                      struct error *err);
+bool query_has_records(const struct kind *kind); /* it has such a table */
 /* One of them, as a list of one. ERR_NOT_FOUND. */
 MUST_USE enum err_code query_record(struct store *store, const struct kind *kind, const struct row_id *id,
                                     struct record_list *ret_list, struct error *err);
@@ -185,6 +186,10 @@ MUST_USE enum err_code query_log_entry(struct store *store, const char *name, st
  * two have the ref. */
 MUST_USE enum err_code query_find(struct store *store, uint32_t kind, const char *ref, struct row_id *ret_id,
                                   struct error *err);
+
+/* "" for none, and for one that is not on record here. The kind has a field `ref`. */
+MUST_USE enum err_code query_ref(struct store *store, uint32_t kind, const struct row_id *id,
+                                 char ret_ref[ROW_REF_SIZE], struct error *err);
 
 /* Participants to decisions: where counting them takes long, of some seconds ago while the replica changes. */
 struct store_counts {

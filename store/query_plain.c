@@ -1,5 +1,5 @@
 /*
- * Plain records for people: any kind whose table has its fields as columns, read by the table of store/record.
+ * Records for people: any kind whose table has its fields as columns, read by the table of store/record.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -15,6 +15,24 @@ struct plain_collect {
     struct row_array rows;
     struct buf texts; /* values hold offsets until the end */
 };
+
+/* They have a fold of their own, but their table has their fields too; who said them is not in it. */
+static bool has_own_table(const struct kind *kind)
+{
+    static const uint32_t own[] = { KIND_PARTICIPANT,        KIND_REFERRAL,    KIND_PLACEMENT, KIND_NOTICE,
+                                    KIND_CAPACITY_STATEMENT, KIND_APPOINTMENT, KIND_DECISION };
+    for (size_t i = 0; i < ARRAY_LEN(own); i++) {
+        if (own[i] == kind->number) {
+            return true;
+        }
+    }
+    return false;
+}
+
+bool query_has_records(const struct kind *kind)
+{
+    return kind_is_plain(kind->number) || has_own_table(kind);
+}
 
 static bool has_text(const struct field *field)
 {
@@ -49,7 +67,7 @@ static enum err_code read_row(struct plain_collect *c, sqlite3_stmt *s, struct e
         TRY(read_value(c, s, i + 1, &c->kind->fields[i], &row->record.values[i], err));
     }
     column_text(s, count + 1, row->said_by, sizeof(row->said_by));
-    row->said_at_ms = column_int(s, count + 2);
+    row->said_at_ms = column_int_or(s, count + 2, OP_TIME_NONE);
     return ERR_OK;
 }
 
@@ -91,9 +109,9 @@ static void select_put(const struct kind *kind, const char *link, char sql[COLUM
     for (size_t i = 0; i < kind->field_count; i++) {
         len += snprintf(sql + len, (size_t)(COLUMNS_SIZE - len), ", %s", kind->fields[i].name);
     }
-    (void)snprintf(sql + len, (size_t)(COLUMNS_SIZE - len),
-                   ", said_by, said_at FROM %s%s%s%s ORDER BY said_at DESC, id", kind->name,
-                   link == NULL ? "" : " WHERE ", link == NULL ? "" : link, link == NULL ? "" : " = ?1");
+    (void)snprintf(sql + len, (size_t)(COLUMNS_SIZE - len), ", %s FROM %s%s%s%s ORDER BY %sid",
+                   has_own_table(kind) ? "NULL, NULL" : "said_by, said_at", kind->name, link == NULL ? "" : " WHERE ",
+                   link == NULL ? "" : link, link == NULL ? "" : " = ?1", has_own_table(kind) ? "" : "said_at DESC, ");
 }
 
 static enum err_code collect(struct store *store, const struct kind *kind, const char *link, const struct row_id *id,
@@ -123,7 +141,7 @@ static enum err_code collect(struct store *store, const struct kind *kind, const
 static enum err_code check_kind(const struct kind *kind, const char *link, struct error *err)
 {
     int at = link == NULL ? 0 : kind_field_index(kind, link);
-    if (!kind_is_plain(kind->number)) {
+    if (!query_has_records(kind)) {
         return FAIL(err, INVALID, "list records of kind '%s': they have a call of their own", kind->name);
     }
     return at >= 0 && (link == NULL || kind->fields[at].type == FIELD_ID)
@@ -149,5 +167,30 @@ enum err_code query_record(struct store *store, const struct kind *kind, const s
         return FAIL(err, NOT_FOUND, "find the %s: none has this id", kind->name);
     }
     *ret_list = list;
+    return ERR_OK;
+}
+
+#define REF_OF(table) "SELECT ref FROM " table " WHERE id = ?1"
+
+enum err_code query_ref(struct store *store, uint32_t kind, const struct row_id *id, char ret_ref[ROW_REF_SIZE],
+                        struct error *err)
+{
+    static const char *const sql[] = {
+        [KIND_PARTICIPANT] = REF_OF("participant"), [KIND_REFERRAL] = REF_OF("referral"),
+        [KIND_PLACEMENT] = REF_OF("placement"),     [KIND_HOST] = REF_OF("host"),
+        [KIND_OPPORTUNITY] = REF_OF("opportunity"), [KIND_POLICY_DECISION] = REF_OF("policy_decision"),
+        [KIND_CONTRACT] = REF_OF("contract"),
+    };
+    bool row;
+    sqlite3_stmt *s;
+    CHECK(kind < ARRAY_LEN(sql) && sql[kind] != NULL);
+    TRY(db_statement(&store->db, sql[kind], &s, err));
+    bind_blob(s, 1, id->bytes, ROW_ID_BYTES);
+    TRY(db_step(&store->db, s, &row, err));
+    ret_ref[0] = '\0';
+    if (row) {
+        column_text(s, 0, ret_ref, ROW_REF_SIZE);
+        sqlite3_reset(s);
+    }
     return ERR_OK;
 }

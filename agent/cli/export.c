@@ -14,8 +14,7 @@ enum { OPTION_FORMAT = 0x7001, OPTION_FROM, OPTION_TO };
 
 #define ANSWER_BYTES_MAX ((size_t)256 * 1024 * 1024)
 
-static const char *const kinds[] = { "referrals", "placements", "register", "attendance", "flags", "log", NULL };
-static const char *const formats[] = { "csv", "json", NULL };
+static const char *const formats[] = { "csv", "json", "xlsx", NULL };
 
 struct export_input {
     const char *kind;
@@ -28,7 +27,11 @@ struct export_input {
 static error_t export_end(const struct export_input *input, const struct argp_state *state)
 {
     if (input->kind == NULL) {
-        argp_error(state, "say what to export: referrals, placements, register, attendance, flags or log");
+        argp_error(state, "say what to export: referrals, placements, register, attendance, flags, log or a kind of "
+                          "record such as participant");
+    }
+    if (input->format != NULL && strcmp(input->format, "xlsx") == 0 && input->output == NULL) {
+        argp_error(state, "a workbook needs a file: -o FILE");
     }
     if ((input->from != NULL || input->to != NULL) && strcmp(input->kind, "register") != 0) {
         argp_error(state, "--from and --to go with register only");
@@ -56,7 +59,7 @@ static error_t parse_export(int key, char *arg, struct argp_state *state)
         if (state->arg_num > 0) {
             argument_surplus(state, arg);
         }
-        input->kind = argument_word(state, "what to export", arg, kinds);
+        input->kind = argument_text(state, "what to export", arg);
         return 0;
     case ARGP_KEY_END:
         return export_end(input, state);
@@ -66,7 +69,7 @@ static error_t parse_export(int key, char *arg, struct argp_state *state)
 }
 
 static const struct argp_option options[] = {
-    { "format", OPTION_FORMAT, "FORMAT", 0, "csv (default) or json; --json means json", 0 },
+    { "format", OPTION_FORMAT, "FORMAT", 0, "csv (default), json or xlsx; --json means json", 0 },
     { "output", 'o', "FILE", 0, "write to this file, readable by its owner only", 0 },
     { "from", OPTION_FROM, "DAY", 0, "register: from this day (yyyy-mm-dd)", 0 },
     { "to", OPTION_TO, "DAY", 0, "register: up to and with this day", 0 },
@@ -78,8 +81,10 @@ const struct argp export_argp = {
     .parser = parse_export,
     .args_doc = "KIND",
     .doc = "Writes records to standard output or a file. KIND is referrals, placements, register (in the columns that "
-           "import takes), attendance (every entry, both sides of every dispute), flags or log."
-           "\vCells that a spreadsheet would run as a formula get an apostrophe in front; import takes it off again.",
+           "import takes), attendance (every entry, both sides of every dispute), flags, log, or a kind of record of "
+           "the data dictionary: participant, notice, host, opportunity, contact_attempt, contract, claim, ..."
+           "\vIn csv, cells that a spreadsheet would run as a formula get an apostrophe in front; import takes it off "
+           "again. A workbook (xlsx) has the rows and, on a second sheet, their totals; json has them as 'totals'.",
 };
 
 /* On a terminal nothing in the data may steer it; in a file or pipe the bytes are what they are. */

@@ -78,7 +78,7 @@ struct reply site_call_bytes(struct site *site, const char *method, const char *
     struct api_answer answer;
     api_answer_init(&answer);
     api_call_data(&world, &request, &answer);
-    struct reply reply = { .status = answer.status };
+    struct reply reply = { .status = answer.status, .len = answer.body.len };
     reply.text = calloc(1, answer.body.len + 1);
     cr_assert_not_null(reply.text);
     if (answer.body.len > 0) {

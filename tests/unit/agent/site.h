@@ -31,6 +31,7 @@ struct reply {
     int status;
     json_t *json; /* NULL when the answer is not JSON */
     char *text;
+    size_t len; /* of the text, which a file of bytes may have NULs in */
 };
 
 /* `path` may have a query ("?a=1&b=2", taken as it stands, without escapes). */

@@ -1,3 +1,4 @@
+#include "agent/import/export_xlsx.h"
 #include "support.h"
 
 /* The linker sends the library's allocations here (see CMakeLists.txt). While armed, the n-th one fails. */
@@ -45,4 +46,26 @@ Test(import, every_failed_allocation_is_an_error_without_a_result)
     }
     cr_expect_eq(rc, ERR_OK, "%s", err.message);
     cr_expect_gt(failures, 10, "only %d allocations were seen", failures);
+}
+
+Test(xlsx, every_failed_allocation_is_an_error_without_a_workbook)
+{
+    static const char *const names[] = { "ref" };
+    static const enum xlsx_type types[] = { XLSX_TEXT };
+    enum err_code rc = ERR_NO_MEMORY;
+    int failures = 0;
+    for (; rc == ERR_NO_MEMORY; failures++) {
+        struct error err = { 0 };
+        struct xlsx *xlsx = NULL;
+        struct buf out;
+        buf_init(&out, 1 << 20);
+        allocations_until_failure = failures + 1;
+        rc = xlsx_new(&out, names, types, 1, &xlsx, &err);
+        allocations_until_failure = -1;
+        cr_expect_eq(xlsx == NULL, rc != ERR_OK);
+        xlsx_free(xlsx);
+        buf_fini(&out);
+    }
+    cr_expect_eq(rc, ERR_OK);
+    cr_expect_geq(failures, 3);
 }
