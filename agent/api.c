@@ -54,6 +54,11 @@ static const struct route routes[] = {
     { "GET", "/v1/overwrites", TAIL_NONE, BODY_NONE, api_overwrites },
     { "POST", "/v1/overwrites/review", TAIL_NONE, BODY_OBJECT, api_overwrites_review },
     { "GET", "/v1/disputes", TAIL_NONE, BODY_NONE, api_disputes },
+    { "GET", "/v1/volunteers", TAIL_NONE, BODY_NONE, api_volunteers },
+    { "POST", "/v1/volunteers", TAIL_NONE, BODY_OBJECT, api_volunteer_put },
+    { "GET", "/v1/volunteers/", TAIL_SOME, BODY_NONE, api_volunteer },
+    { "POST", "/v1/volunteers/", TAIL_SOME, BODY_OBJECT, api_volunteer_change },
+    { "GET", "/v1/volunteer-hours", TAIL_NONE, BODY_NONE, api_volunteer_hours },
     { "POST", "/v1/verify", TAIL_NONE, BODY_OBJECT, api_verify },
     { "POST", "/v1/rebuild", TAIL_NONE, BODY_OBJECT, api_rebuild },
 };

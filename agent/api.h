@@ -47,6 +47,7 @@ struct api_answer {
     const char *content_type;
     struct buf body;
     bool wrote;         /* something was recorded: the rules and the exchange have work */
+    bool changed_here;  /* something of this machine alone was: the rules have work */
     enum err_code code; /* ERR_OK, or why it failed: */
     struct error error;
 };

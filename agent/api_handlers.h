@@ -73,6 +73,13 @@ MUST_USE enum err_code api_overwrites(struct api_call *call, struct error *err);
 MUST_USE enum err_code api_overwrites_review(struct api_call *call, struct error *err);
 MUST_USE enum err_code api_disputes(struct api_call *call, struct error *err);
 
+/* api_volunteers.c */
+MUST_USE enum err_code api_volunteers(struct api_call *call, struct error *err);
+MUST_USE enum err_code api_volunteer(struct api_call *call, struct error *err);
+MUST_USE enum err_code api_volunteer_hours(struct api_call *call, struct error *err);
+MUST_USE enum err_code api_volunteer_put(struct api_call *call, struct error *err);
+MUST_USE enum err_code api_volunteer_change(struct api_call *call, struct error *err);
+
 /* api_import.c, api_export.c */
 MUST_USE enum err_code api_import(struct api_call *call, struct error *err);
 MUST_USE enum err_code api_export(struct api_call *call, struct error *err);

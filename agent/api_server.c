@@ -49,7 +49,7 @@ static void note_trouble(struct agent *agent, const struct api_answer *answer)
 {
     if (answer->code == ERR_DISK_FULL || answer->code == ERR_READ_ONLY) {
         agent->trouble = answer->error;
-    } else if (answer->wrote) {
+    } else if (answer->wrote || answer->changed_here) {
         agent->trouble = (struct error){ 0 };
     }
 }
@@ -76,8 +76,8 @@ static void call_data(struct agent *agent, const struct http_request *request)
     api_answer_init(&answer);
     api_call_data(&world, &call, &answer);
     note_trouble(agent, &answer);
-    if (answer.wrote) {
-        agent_data_changed(agent, true);
+    if (answer.wrote || answer.changed_here) {
+        agent_data_changed(agent, answer.wrote);
     }
     idle_lock_touch(&agent->idle); /* it may have taken long */
     api_send(request->exchange, &answer);

@@ -14,6 +14,7 @@ struct placement_owned {
     struct row_array notices;
     struct row_array spans;
     struct placement_money money;
+    struct row_array shifts;
 };
 
 void store_placement_facts_fini(struct store_placement_facts *facts)
@@ -25,6 +26,7 @@ void store_placement_facts_fini(struct store_placement_facts *facts)
         row_array_fini(&owned->notices);
         row_array_fini(&owned->spans);
         placement_money_fini(&owned->money);
+        row_array_fini(&owned->shifts);
         free(owned);
     }
     *facts = (struct store_placement_facts){ 0 };
@@ -101,6 +103,50 @@ static enum err_code read_spans(struct store *store, const struct row_id *partic
     return row_array_read(store, s, spans, read_span_row, err);
 }
 
+/* Shifts of volunteers with the person's name or entered as the same, where the placement is. */
+static enum err_code read_shifts(struct store *store, const struct placement_row *placement, struct row_array *shifts,
+                                 struct error *err)
+{
+    char name[ROW_NAME_SIZE];
+    char host[ROW_NAME_SIZE];
+    sqlite3_stmt *s;
+    plain_key(placement->participant_name, name);
+    plain_key(placement->host, host);
+    TRY(db_statement(
+        &store->db,
+        "SELECT v.ref, s.day, s.starts_min, s.ends_min, CASE s.place WHEN '' THEN v.place ELSE s.place END "
+        "FROM volunteer v JOIN volunteer_shift s ON s.volunteer = v.id "
+        "WHERE v.participant = ?1 OR (v.name_key = ?2 AND ?2 <> '') ORDER BY s.day, s.starts_min, v.ref",
+        &s, err));
+    bind_blob(s, 1, placement->participant.bytes, ROW_ID_BYTES);
+    bind_text(s, 2, name);
+    for (;;) {
+        bool found;
+        char place[ROW_NAME_SIZE];
+        char place_key[ROW_NAME_SIZE];
+        TRY(db_step(&store->db, s, &found, err));
+        if (!found) {
+            return ERR_OK;
+        }
+        column_text(s, 4, place, sizeof(place));
+        plain_key(place, place_key);
+        if (host[0] == '\0' || strcmp(place_key, host) != 0) {
+            continue;
+        }
+        void *out;
+        enum err_code rc = row_array_next(shifts, &out, err);
+        if (rc != ERR_OK) {
+            sqlite3_reset(s);
+            return rc;
+        }
+        struct shift_row *row = out;
+        column_text(s, 0, row->volunteer_ref, sizeof(row->volunteer_ref));
+        row->day = (int32_t)column_int(s, 1);
+        row->starts_min = (int)column_int(s, 2);
+        row->ends_min = (int)column_int(s, 3);
+    }
+}
+
 static int pattern_minutes(const char *text)
 {
     struct pattern pattern;
@@ -133,6 +179,7 @@ static enum err_code fill_placement(struct store *store, const struct row_id *id
     bind_blob(s, 1, id->bytes, ROW_ID_BYTES);
     TRY(row_array_read(store, s, &owned->notices, read_notice_row, err));
     TRY(read_spans(store, &placement->participant, &owned->spans, err));
+    TRY(read_shifts(store, placement, &owned->shifts, err));
     return placement_money_read(store, placement, &owned->money, err);
 }
 
@@ -148,6 +195,7 @@ enum err_code store_placement_facts(struct store *store, const struct row_id *pl
     owned->notices.size = sizeof(struct notice_row);
     owned->spans.size = sizeof(struct span_row);
     placement_money_init(&owned->money);
+    owned->shifts.size = sizeof(struct shift_row);
     struct store_placement_facts facts = { .owned = owned };
     enum err_code rc = fill_placement(store, placement, &facts.facts.placement, owned, err);
     if (rc != ERR_OK) {
@@ -163,6 +211,8 @@ enum err_code store_placement_facts(struct store *store, const struct row_id *pl
     facts.facts.spans = owned->spans.rows;
     facts.facts.span_count = owned->spans.count;
     placement_money_put(&owned->money, &facts.facts);
+    facts.facts.shifts = owned->shifts.rows;
+    facts.facts.shift_count = owned->shifts.count;
     facts.facts.pattern_minutes = pattern_minutes(facts.facts.placement.pattern);
     *ret_facts = facts;
     return ERR_OK;

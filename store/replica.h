@@ -332,6 +332,11 @@ MUST_USE enum err_code fold_placement_sessions(struct store *store, const uint8_
 MUST_USE enum err_code fold_sessions_of_day(struct store *store, struct slice participant, int32_t day,
                                             struct error *err);
 
+/* ---- store/volunteers.c ---- */
+
+/* A name or a place as it is compared: ASCII letters small, blanks single, none around it. */
+void plain_key(const char *text, char out[ROW_NAME_SIZE]);
+
 /* ---- store/dirty.c ---- */
 
 /* At the beginning of a transaction, and whenever the marks in the database may be fewer than what is known. */

@@ -191,6 +191,14 @@ struct span_row {
     int32_t ends_on;
 };
 
+/* A shift of one of the charity's own volunteers who is the placement's person, as far as this machine knows. */
+struct shift_row {
+    char volunteer_ref[ROW_REF_SIZE];
+    int32_t day;
+    int starts_min;
+    int ends_min;
+};
+
 /* Everything that the rules look at for one placement. Arrays are sorted by day, then slot. */
 struct placement_facts {
     struct placement_row placement;
@@ -210,6 +218,8 @@ struct placement_facts {
     size_t claim_count;
     const struct milestone_row *milestones; /* recorded, of the participant's placements, by day */
     size_t milestone_count;
+    const struct shift_row *shifts; /* at the same place; known on this machine alone */
+    size_t shift_count;
 };
 
 #define FORECAST_WEEKS_MAX 26

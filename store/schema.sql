@@ -257,3 +257,36 @@ BEGIN SELECT RAISE(ABORT, 'only the organisation may write this record'); END;
 CREATE TRIGGER op_writer_stays_the_organisation BEFORE UPDATE OF quarantine ON op
 WHEN NEW.quarantine IS NULL AND NEW.writer <> 1 AND (NEW.kind BETWEEN 11 AND 19 OR NEW.kind BETWEEN 21 AND 26)
 BEGIN SELECT RAISE(ABORT, 'only the organisation may write this record'); END;
+
+-- ---- of this machine alone: never in the log, so never exchanged; a rebuild leaves them as they are ----
+
+-- Guard rail 3: the charity's own volunteers. name_key is the name as it is compared (store/volunteers.c).
+CREATE TABLE volunteer (
+    id           INTEGER PRIMARY KEY,
+    ref          TEXT NOT NULL UNIQUE,
+    name         TEXT NOT NULL,
+    name_key     TEXT NOT NULL,
+    participant  BLOB,                       -- the same person, as somebody entered it
+    place        TEXT NOT NULL,
+    note         TEXT NOT NULL,
+    starts_on    INTEGER,
+    ends_on      INTEGER,
+    said_by      TEXT NOT NULL,
+    said_at      INTEGER NOT NULL
+) STRICT;
+CREATE INDEX volunteer_name ON volunteer (name_key);
+CREATE INDEX volunteer_participant ON volunteer (participant) WHERE participant IS NOT NULL;
+
+CREATE TABLE volunteer_shift (
+    volunteer       INTEGER NOT NULL REFERENCES volunteer (id),
+    day             INTEGER NOT NULL,
+    starts_min      INTEGER NOT NULL,
+    ends_min        INTEGER NOT NULL,
+    worked_minutes  INTEGER,                 -- NULL: not said yet
+    place           TEXT NOT NULL,           -- '': the volunteer's
+    what            TEXT NOT NULL,
+    said_by         TEXT NOT NULL,
+    said_at         INTEGER NOT NULL,
+    PRIMARY KEY (volunteer, day, starts_min)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX volunteer_shift_day ON volunteer_shift (day);

@@ -58,6 +58,7 @@ struct command {
     X(placements, "who is placed where, and when")                                                                     \
     X(notice, "record a written notice that was served")                                                               \
     X(capacity, "places stated, taken and forecast")                                                                   \
+    X(volunteer, "the charity's own volunteers, their shifts and hours, which stay here")                              \
     X(import, "take a spreadsheet of referrals, placements or a register")                                             \
     X(export, "write records to a spreadsheet or JSON")                                                                \
     X(pack, "check a programme pack: the numbers, codes and holidays of a programme")                                  \

@@ -70,6 +70,7 @@ MUST_USE enum err_code rules_notice(const struct placement_case *c, struct flag_
 MUST_USE enum err_code rules_term(const struct placement_case *c, struct flag_list *out, struct error *err);
 MUST_USE enum err_code rules_milestone_due(const struct placement_case *c, struct flag_list *out, struct error *err);
 MUST_USE enum err_code rules_contract(const struct site_case *c, struct flag_list *out, struct error *err);
+MUST_USE enum err_code rules_conflation(const struct placement_case *c, struct flag_list *out, struct error *err);
 MUST_USE enum err_code rules_statement(const struct site_case *c, struct flag_list *out, struct error *err);
 MUST_USE enum err_code rules_capacity(const struct site_case *c, struct flag_list *out, struct error *err);
 MUST_USE enum err_code rules_forecast_flag(const struct site_case *c, struct flag_list *out, struct error *err);

@@ -16,6 +16,7 @@ enum err_code rules_placement(const struct programme *programme, const struct pl
     TRY(rules_notice(&c, &found, err));
     TRY(rules_term(&c, &found, err));
     TRY(rules_milestone_due(&c, &found, err));
+    TRY(rules_conflation(&c, &found, err));
     return flag_list_merge(out, &found, err);
 }
 

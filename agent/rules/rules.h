@@ -47,6 +47,9 @@ void flag_list_fini(struct flag_list *list);
  * planned beyond
  *   milestone_due        watch  a payment trigger is reached (agent/rules/money.h) and nothing is claimed for it; only
  *                               where a contract by results pays for the placement
+ *   conflation           act    the placement, mandatory only: its person volunteers at the same place and time, or its
+ *                               own words call it volunteering. What it knows of volunteers is known on this machine
+ *                               alone: the one flag that may differ between machines
  */
 MUST_USE enum err_code rules_placement(const struct programme *programme, const struct placement_facts *facts,
                                        int32_t today, struct flag_list *out, struct error *err);

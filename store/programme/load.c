@@ -228,6 +228,36 @@ static enum err_code read_payments(const json_t *root, struct programme *program
     return check_triggers(&programme->labels[LABEL_TRIGGER], err);
 }
 
+static enum err_code read_word_list(const json_t *parent, const char *path, const char *name, struct word_list *list,
+                                    struct error *err)
+{
+    const json_t *entries = NULL;
+    TRY(read_array(parent, path, name, true, PACK_WORDS_MAX, &entries, err));
+    list->items = calloc(json_array_size(entries) + 1, sizeof(*list->items));
+    if (list->items == NULL) {
+        return FAIL(err, NO_MEMORY, "read programme pack: no memory for '%s%s'", path, name);
+    }
+    for (size_t i = 0; i < json_array_size(entries); i++) {
+        const char *word = json_string_value(json_array_get(entries, i));
+        if (word == NULL || *word == '\0' || strlen(word) >= sizeof(list->items[i])) {
+            return FAIL(err, INVALID, "read programme pack: '%s%s[%zu]' has to be a text of 1 to %zu bytes", path, name,
+                        i, sizeof(list->items[i]) - 1);
+        }
+        memcpy(list->items[i], word, strlen(word) + 1);
+        list->count++;
+    }
+    return ERR_OK;
+}
+
+static enum err_code read_volunteering(const json_t *root, struct programme *programme, struct error *err)
+{
+    static const char path[] = "volunteering_words.";
+    const json_t *words = json_object_get(root, "volunteering_words");
+    TRY(read_word_list(words, path, "en", &programme->volunteering[LANGUAGE_ENGLISH], err));
+    TRY(read_word_list(words, path, "cy", &programme->volunteering[LANGUAGE_WELSH], err));
+    return read_word_list(words, path, "not", &programme->not_volunteering, err);
+}
+
 static int compare_holidays(const void *a, const void *b)
 {
     int32_t day_a = ((const struct holiday *)a)->day;
@@ -292,6 +322,7 @@ static enum err_code read_pack(const json_t *root, struct programme *programme, 
         TRY(read_labels(root, "", (enum label_set)i, &programme->labels[i], err));
     }
     TRY(read_payments(root, programme, err));
+    TRY(read_volunteering(root, programme, err));
     for (int i = 0; i < CALENDAR_COUNT; i++) {
         TRY(read_calendar(root, (enum calendar)i, &programme->holidays[i], err));
     }

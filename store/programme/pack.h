@@ -17,6 +17,7 @@
 #define PACK_HOLIDAYS_MAX 2000
 #define PACK_LABELS_MAX 200
 #define PACK_PENCE_MAX 100000000
+#define PACK_WORDS_MAX 100
 
 /* X(member of struct programme_rules and of "rules" in the pack, least, most) */
 #define PACK_RULES(X)                                                                                                  \
@@ -53,7 +54,8 @@
     X(claim_paid_days, 1, 3660)                                                                                        \
     X(milestone_came_within_days, 1, 3660)                                                                             \
     X(viability_window_days, 1, 36600)                                                                                 \
-    X(viability_least_people, 1, 100000)
+    X(viability_least_people, 1, 100000)                                                                               \
+    X(conflation_window_days, 0, 3660)
 
 enum pack_rule {
 #define X(name, least, most) PACK_RULE_##name,
@@ -88,12 +90,20 @@ struct label_list {
     size_t count;
 };
 
+/* Words and phrases to be found in what people write. */
+struct word_list {
+    char (*items)[PACK_CODE_SIZE];
+    size_t count;
+};
+
 struct programme {
     char id[PACK_CODE_SIZE];
     int version;
     struct programme_rules rules;
     char sources[PACK_RULE_COUNT][PACK_TEXT_SIZE];
     struct label_list labels[LABEL_SET_COUNT];
+    struct word_list volunteering[LANGUAGE_COUNT];
+    struct word_list not_volunteering; /* phrases with such a word that mean something else */
     struct holiday_list holidays[CALENDAR_COUNT];
     int64_t person_pence_max;
     char payments_source[PACK_TEXT_SIZE];

@@ -38,6 +38,10 @@ void programme_free(struct programme *programme)
     for (size_t i = 0; i < CALENDAR_COUNT; i++) {
         free(programme->holidays[i].items);
     }
+    for (size_t i = 0; i < LANGUAGE_COUNT; i++) {
+        free(programme->volunteering[i].items);
+    }
+    free(programme->not_volunteering.items);
     free(programme);
 }
 

@@ -47,6 +47,7 @@ struct programme_rules {
     int milestone_came_within_days;      /* before a milestone: the person was there */
     int viability_window_days;           /* of first days, up to today, from which completion is observed */
     int viability_least_people;          /* fewer say nothing about completion */
+    int conflation_window_days;          /* before today in which volunteering beside a placement is looked for */
 };
 
 struct programme;
@@ -87,6 +88,12 @@ enum reason_kind programme_reason_kind(const struct programme *programme, const 
 /* The code of the first factor of good reason of which a word of the pack's lists (English and Welsh, accents or not)
  * stands in the text; NULL: none. A guess, for a person to look: never more. */
 const char *programme_reason_in_words(const struct programme *programme, const char *text);
+
+/*
+ * The first of the pack's words for volunteering that stands in `text` as a word of its own (accents or not), and not
+ * within one of the phrases that the pack leaves out ("volunteer centre"). NULL: there is none.
+ */
+const char *programme_volunteering_word(const struct programme *programme, const char *text);
 
 /* The share of referrals expected on a route; -1 when the pack names none or has no such route. */
 int programme_route_share_percent(const struct programme *programme, const char *code);

@@ -1,7 +1,7 @@
 /*
- * Words of a note that name one of the usual factors of good reason. Both sides are folded to lower-case letters and
- * digits of the Latin alphabet without accents, with one space between words and one at each end; so a word is found
- * whole or not at all, with or without its circumflex.
+ * Words of a note that name one of the usual factors of good reason, or volunteering. Both sides are folded to
+ * lower-case letters and digits of the Latin alphabet without accents, with one space between words and one at each
+ * end; so a word is found whole or not at all, with or without its circumflex.
  */
 #include <string.h>
 
@@ -74,6 +74,37 @@ const char *programme_reason_in_words(const struct programme *programme, const c
         for (; word[0] != '\0'; word += strlen(word) + 1) {
             if (strstr(folded, word) != NULL) {
                 return reasons->items[i].code;
+            }
+        }
+    }
+    return NULL;
+}
+
+/* Where the phrases stand in the folded text, no word of them is found any more. */
+static void leave_out(const struct word_list *phrases, char *folded)
+{
+    for (size_t i = 0; i < phrases->count; i++) {
+        char phrase[PACK_CODE_SIZE + 2];
+        size_t len = words_fold(phrases->items[i], phrase, sizeof(phrase));
+        for (char *at = strstr(folded, phrase); len >= 3 && at != NULL; at = strstr(at, phrase)) {
+            memset(at + 1, '.', len - 2);
+        }
+    }
+}
+
+const char *programme_volunteering_word(const struct programme *programme, const char *text)
+{
+    char folded[PACK_NOTE_SIZE];
+    if (text[0] == '\0' || words_fold(text, folded, sizeof(folded)) < 3) {
+        return NULL;
+    }
+    leave_out(&programme->not_volunteering, folded);
+    for (size_t language = 0; language < LANGUAGE_COUNT; language++) {
+        const struct word_list *words = &programme->volunteering[language];
+        for (size_t i = 0; i < words->count; i++) {
+            char word[PACK_CODE_SIZE + 2];
+            if (words_fold(words->items[i], word, sizeof(word)) >= 3 && strstr(folded, word) != NULL) {
+                return words->items[i];
             }
         }
     }

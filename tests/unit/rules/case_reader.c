@@ -220,6 +220,15 @@ static void read_notice(struct words *words, struct rule_case *c)
     row->says_consequences = complete;
 }
 
+static void read_shift(struct words *words, struct rule_case *c)
+{
+    cr_assert_lt(c->placement.shift_count, CASE_ROWS_MAX);
+    struct shift_row *row = &c->shifts[c->placement.shift_count++];
+    snprintf(row->volunteer_ref, sizeof(row->volunteer_ref), "%s", next_word(words));
+    row->day = next_day(words);
+    next_hours(words, &row->starts_min, &row->ends_min);
+}
+
 static void read_coming(struct words *words, struct rule_case *c)
 {
     while (more(words)) {
@@ -388,6 +397,14 @@ static void read_text(struct rule_case *c, const char *kind, const char *text, i
         snprintf(c->silent[c->silent_count++], CASE_TEXT_SIZE, "%s", text);
         return;
     }
+    if (strcmp(kind, "role") == 0) {
+        snprintf(c->placement.placement.role, sizeof(c->placement.placement.role), "%s", text);
+        return;
+    }
+    if (strcmp(kind, "note") == 0) {
+        snprintf(c->placement.placement.note, sizeof(c->placement.placement.note), "%s", text);
+        return;
+    }
     cr_assert_gt(c->flag_count, 0, "line %d: no flag above", line);
     struct expected_flag *flag = &c->flags[c->flag_count - 1];
     cr_assert_lt(flag->says_count, 8);
@@ -420,6 +437,8 @@ static void read_line(struct rule_case *c, const char *kind, struct words *words
         read_decision(words, c);
     } else if (strcmp(kind, "notice") == 0) {
         read_notice(words, c);
+    } else if (strcmp(kind, "shift") == 0) {
+        read_shift(words, c);
     } else if (strcmp(kind, "site") == 0) {
         read_site(words, c);
     } else if (strcmp(kind, "places") == 0) {
@@ -456,6 +475,7 @@ static void point_at_rows(struct rule_case *c)
     c->placement.decisions = c->decisions;
     c->placement.notices = c->notices;
     c->placement.spans = c->spans;
+    c->placement.shifts = c->shifts;
     c->site.ends_on = c->ends_on;
     c->site.starts_on = c->starts_on;
     c->site.open_referrals = c->referrals;
@@ -493,7 +513,8 @@ size_t cases_read(const char *path, struct rule_case **ret_cases)
         }
         cr_assert_gt(count, 0, "line %d: no case above", number);
         struct rule_case *c = &cases[count - 1];
-        if (strcmp(kind, "says") == 0 || strcmp(kind, "silent") == 0) {
+        if (strcmp(kind, "says") == 0 || strcmp(kind, "silent") == 0 || strcmp(kind, "role") == 0 ||
+            strcmp(kind, "note") == 0) {
             read_text(c, kind, rest, number);
             continue;
         }

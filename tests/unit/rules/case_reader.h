@@ -30,6 +30,7 @@ struct rule_case {
     struct decision_row decisions[CASE_ROWS_MAX];
     struct notice_row notices[CASE_ROWS_MAX];
     struct span_row spans[CASE_ROWS_MAX];
+    struct shift_row shifts[CASE_ROWS_MAX];
     struct referral_row referrals[CASE_ROWS_MAX];
     struct break_row breaks[CASE_ROWS_MAX];
     struct contract_row contract;

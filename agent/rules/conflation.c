@@ -1,0 +1,94 @@
+/*
+ * Volunteering is not mandated work, and the two are never conflated: neither by hours that are both at once, nor by
+ * what a requirement is called.
+ */
+#include <stdlib.h>
+
+#include "agent/rules/flags.h"
+#include "base/clock.h"
+
+static bool overlap(const struct session_row *session, const struct shift_row *shift)
+{
+    return session->day == shift->day &&
+           (session->starts_min == ROW_NONE || session->ends_min == ROW_NONE ||
+            (session->starts_min < shift->ends_min && shift->starts_min < session->ends_min));
+}
+
+static bool required_then(const struct placement_case *c, const struct shift_row *shift)
+{
+    int days = programme_rules_of(c->programme)->conflation_window_days;
+    if (!day_known(shift->day) || c->today - shift->day > days) {
+        return false;
+    }
+    for (size_t i = 0; i < c->facts->session_count; i++) {
+        if (c->facts->sessions[i].expected && overlap(&c->facts->sessions[i], shift)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* The first shift within a session, and how many there are. */
+static const struct shift_row *first_overlap(const struct placement_case *c, int *ret_count)
+{
+    const struct shift_row *first = NULL;
+    for (size_t i = 0; i < c->facts->shift_count; i++) {
+        if (required_then(c, &c->facts->shifts[i])) {
+            first = first == NULL ? &c->facts->shifts[i] : first;
+            (*ret_count)++;
+        }
+    }
+    return first;
+}
+
+static const char *word_of(const struct placement_case *c, const char **ret_where)
+{
+    const char *word = programme_volunteering_word(c->programme, c->facts->placement.role);
+    *ret_where = "role";
+    if (word == NULL) {
+        word = programme_volunteering_word(c->programme, c->facts->placement.note);
+        *ret_where = "note";
+    }
+    return word;
+}
+
+enum err_code rules_conflation(const struct placement_case *c, struct flag_list *out, struct error *err)
+{
+    const struct placement_row *placement = &c->facts->placement;
+    if (placement->basis != BASIS_MANDATORY) {
+        return ERR_OK;
+    }
+    int count = 0;
+    const char *where;
+    const struct shift_row *shift = first_overlap(c, &count);
+    const char *word = word_of(c, &where);
+    if (shift == NULL && word == NULL) {
+        return ERR_OK;
+    }
+    int32_t since = day_known(placement->starts_on) ? placement->starts_on : c->today;
+    struct flag_row flag = flag_of_placement("conflation", SEVERITY_ACT, placement, shift != NULL ? shift->day : since);
+    if (shift != NULL) {
+        char date[DATE_TEXT_SIZE];
+        char hours[HOURS_TEXT_SIZE];
+        date_format(shift->day, date);
+        hours_put(hours, shift->starts_min, shift->ends_min);
+        text_append(flag.facts, sizeof(flag.facts),
+                    "Volunteer %s, who has the same name or was entered as the same person, has %d shift%s at the same "
+                    "place within required sessions of placement %s, the first on %s%s.",
+                    shift->volunteer_ref, count, count == 1 ? "" : "s", placement->ref, date, hours);
+    }
+    if (word != NULL) {
+        text_append(flag.facts, sizeof(flag.facts), "%sThe %s of mandatory placement %s says '%s'.",
+                    shift != NULL ? " " : "", where, placement->ref, word);
+    }
+    text_put(flag.next_step, sizeof(flag.next_step),
+             "Keep the two apart: hours that are required are not volunteering and are never counted as such. Move the "
+             "shift, put the entry right, or say in other words what is required, and tell the person which is which.");
+    text_put(
+        flag.rule, sizeof(flag.rule),
+        "Volunteering is not mandated work: shifts within required sessions from %d days ago on (%s), or one of "
+        "the programme's words for volunteering in the role or the note. Volunteers are known on this machine alone.",
+        programme_rules_of(c->programme)->conflation_window_days,
+        programme_rule_source(c->programme, "conflation_window_days"));
+    return flag_list_add(out, &flag, err);
+}
