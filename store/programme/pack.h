@@ -12,12 +12,11 @@
 #define PACK_ALSO_SIZE 401
 #define PACK_WORD_SIZE 81
 #define PACK_WORDS_SIZE 2001
-#define PACK_WORDS_MAX 100  /* of a reason in one language */
+#define PACK_WORDS_MAX 100  /* of one list in one language */
 #define PACK_NOTE_SIZE 2010 /* of a folded note: what is longer is not read to its end */
 #define PACK_HOLIDAYS_MAX 2000
 #define PACK_LABELS_MAX 200
 #define PACK_PENCE_MAX 100000000
-#define PACK_WORDS_MAX 100
 
 /* X(member of struct programme_rules and of "rules" in the pack, least, most) */
 #define PACK_RULES(X)                                                                                                  \
