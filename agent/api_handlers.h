@@ -46,6 +46,9 @@ MUST_USE enum err_code api_placements(struct api_call *call, struct error *err);
 MUST_USE enum err_code api_record(struct api_call *call, struct error *err);
 MUST_USE enum err_code api_records(struct api_call *call, struct error *err);
 
+/* api_notices.c */
+MUST_USE enum err_code api_notices(struct api_call *call, struct error *err);
+
 /* api_capacity.c */
 MUST_USE enum err_code api_capacity(struct api_call *call, struct error *err);
 MUST_USE enum err_code api_capacity_state(struct api_call *call, struct error *err);

@@ -164,11 +164,32 @@ enum err_code api_record(struct api_call *call, struct error *err)
 
 #define RECORDS_LIMIT 1000
 
-static json_t *record_row_value(const struct record_row *row)
+/* {"placement": "GDN-P014"}: the refs of the records that it names. */
+static json_t *refs_value(struct store *store, const struct record *record)
 {
-    return json_pack("{s:o,s:o,s:o,s:o}", "id", value_id(row->id.bytes, ROW_ID_BYTES), "fields",
-                     record_to_json(&row->record), "said_by", value_text(row->said_by), "said_at",
-                     value_instant(row->said_at_ms));
+    json_t *refs = json_object();
+    for (size_t i = 0; i < record->kind->field_count; i++) {
+        const struct field *field = &record->kind->fields[i];
+        const struct kind *named = kind_by_name(field->name);
+        struct row_id id;
+        char ref[ROW_REF_SIZE];
+        if (field->type != FIELD_ID || !record->values[i].present || named == NULL ||
+            kind_field_index(named, "ref") < 0) {
+            continue;
+        }
+        memcpy(id.bytes, record->values[i].text.data, ROW_ID_BYTES);
+        if (query_ref(store, named->number, &id, ref, NULL) == ERR_OK && ref[0] != '\0') {
+            (void)json_object_set_new(refs, field->name, json_string(ref));
+        }
+    }
+    return refs;
+}
+
+static json_t *record_row_value(struct store *store, const struct record_row *row)
+{
+    return json_pack("{s:o,s:o,s:o,s:o,s:o}", "id", value_id(row->id.bytes, ROW_ID_BYTES), "fields",
+                     record_to_json(&row->record), "refs", refs_value(store, &row->record), "said_by",
+                     value_text(row->said_by), "said_at", value_instant(row->said_at_ms));
 }
 
 /* The argument that narrows the list, if there is one: the name of a kind that has refs. */
@@ -205,7 +226,8 @@ static enum err_code answer_record(struct api_call *call, const struct kind *kin
         TRY(query_find(call->world->store, kind->number, text, &id, err));
     }
     TRY(query_record(call->world->store, kind, &id, &list, err));
-    return answer_object(call->answer, json_pack("{s:o}", "record", record_row_value(&list.rows[0])), err);
+    return answer_object(call->answer,
+                         json_pack("{s:o}", "record", record_row_value(call->world->store, &list.rows[0])), err);
 }
 
 /* KIND, or KIND/ID */
@@ -231,7 +253,7 @@ enum err_code api_records(struct api_call *call, struct error *err)
     TRY(query_records(call->world->store, kind, link, &id, limit, &list, err));
     TRY(answer_list_begin(call->answer, NULL, "records", err));
     for (size_t i = 0; i < list.count; i++) {
-        TRY(answer_list_row(call->answer, record_row_value(&list.rows[i]), err));
+        TRY(answer_list_row(call->answer, record_row_value(call->world->store, &list.rows[i]), err));
     }
     return answer_list_end(call->answer, list.more, err);
 }

@@ -65,22 +65,9 @@ static void read_decision_row(sqlite3_stmt *s, void *out)
     column_text(s, 3, row->outcome, sizeof(row->outcome));
 }
 
-static void read_notice_row(sqlite3_stmt *s, void *out)
+static void read_notice_row(sqlite3_stmt *s, void *row)
 {
-    struct notice_row *row = out;
-    char by[ROW_CODE_SIZE];
-    (void)column_fixed(s, 0, row->id.bytes, ROW_ID_BYTES);
-    (void)column_fixed(s, 1, row->placement.bytes, ROW_ID_BYTES);
-    row->served_on = (int32_t)column_int_or(s, 2, ROW_NONE);
-    row->received_on = (int32_t)column_int_or(s, 3, ROW_NONE);
-    column_text(s, 4, by, sizeof(by));
-    row->posted = strcmp(by, "post") == 0;
-    row->says_what = column_int(s, 5) != 0;
-    row->says_when = column_int(s, 6) != 0;
-    row->says_where = column_int(s, 7) != 0;
-    row->says_mandatory = column_int(s, 8) != 0;
-    row->says_evidence = column_int(s, 9) != 0;
-    row->says_consequences = column_int(s, 10) != 0;
+    read_notice(s, row);
 }
 
 static void read_span_row(sqlite3_stmt *s, void *out)
@@ -170,12 +157,9 @@ static enum err_code fill_placement(struct store *store, const struct row_id *id
         err));
     bind_blob(s, 1, placement->participant.bytes, ROW_ID_BYTES);
     TRY(row_array_read(store, s, &owned->decisions, read_decision_row, err));
-    TRY(db_statement(
-        &store->db,
-        "SELECT id, placement, served_on, deemed_received_on, served_by, says_what, says_when, says_where, "
-        "says_mandatory, says_evidence, says_consequences FROM notice WHERE placement = ?1 "
-        "ORDER BY deemed_received_on, id",
-        &s, err));
+    TRY(db_statement(&store->db,
+                     "SELECT " READ_NOTICE " FROM notice n WHERE n.placement = ?1 ORDER BY n.deemed_received_on, n.id",
+                     &s, err));
     bind_blob(s, 1, id->bytes, ROW_ID_BYTES);
     TRY(row_array_read(store, s, &owned->notices, read_notice_row, err));
     TRY(read_spans(store, &placement->participant, &owned->spans, err));

@@ -16,36 +16,6 @@
 QUERY_LISTS(X)
 #undef X
 
-/* Steps to the end or to `limit` rows; *ret_more when there is one more. Releases the rows on failure. */
-static enum err_code collect(struct store *store, sqlite3_stmt *s, struct row_array *array, size_t limit,
-                             row_reader read, bool *ret_more, struct error *err)
-{
-    *ret_more = false;
-    enum err_code rc;
-    for (;;) {
-        bool row;
-        rc = db_step(&store->db, s, &row, err);
-        if (rc != ERR_OK || !row) {
-            break;
-        }
-        if (array->count == limit) {
-            *ret_more = true;
-            break;
-        }
-        void *out;
-        rc = row_array_next(array, &out, err);
-        if (rc != ERR_OK) {
-            break;
-        }
-        read(s, out);
-    }
-    sqlite3_reset(s);
-    if (rc != ERR_OK) {
-        row_array_fini(array);
-    }
-    return rc;
-}
-
 /* ---- the register ---- */
 
 static void read_roll(sqlite3_stmt *s, void *out)
@@ -75,7 +45,7 @@ enum err_code query_roll(struct store *store, int32_t from_day, int32_t to_day, 
     bind_int(s, 1, from_day);
     bind_int(s, 2, to_day);
     bool more;
-    TRY(collect(store, s, &array, limit, read_roll, &more, err));
+    TRY(rows_collect(store, s, &array, limit, read_roll, &more, err));
     *ret_list = (struct session_list){ .rows = array.rows, .count = array.count, .more = more };
     return ERR_OK;
 }
@@ -90,7 +60,7 @@ enum err_code query_disputes(struct store *store, size_t limit, struct session_l
                      "WHERE s.standing = 2 ORDER BY s.day, s.starts_min, p.ref, s.slot, s.placement",
                      &s, err));
     bool more;
-    TRY(collect(store, s, &array, limit, read_roll, &more, err));
+    TRY(rows_collect(store, s, &array, limit, read_roll, &more, err));
     *ret_list = (struct session_list){ .rows = array.rows, .count = array.count, .more = more };
     return ERR_OK;
 }
@@ -164,7 +134,7 @@ enum err_code query_placements(struct store *store, int32_t running_on, size_t l
         bind_int(s, 1, running_on);
     }
     bool more;
-    TRY(collect(store, s, &array, limit, read_placement_out, &more, err));
+    TRY(rows_collect(store, s, &array, limit, read_placement_out, &more, err));
     *ret_list = (struct placement_list){ .rows = array.rows, .count = array.count, .more = more };
     return ERR_OK;
 }
@@ -189,7 +159,7 @@ enum err_code query_referrals(struct store *store, const char *status, size_t li
         bind_text(s, 1, status);
     }
     bool more;
-    TRY(collect(store, s, &array, limit, read_referral_out, &more, err));
+    TRY(rows_collect(store, s, &array, limit, read_referral_out, &more, err));
     *ret_list = (struct referral_list){ .rows = array.rows, .count = array.count, .more = more };
     return ERR_OK;
 }
@@ -227,7 +197,7 @@ enum err_code query_flags(struct store *store, bool all, size_t limit, struct fl
                      &s, err));
     bind_int(s, 1, all);
     bool more;
-    TRY(collect(store, s, &array, limit, read_flag, &more, err));
+    TRY(rows_collect(store, s, &array, limit, read_flag, &more, err));
     *ret_list = (struct flag_list_rows){ .rows = array.rows, .count = array.count, .more = more };
     return ERR_OK;
 }
@@ -295,7 +265,7 @@ enum err_code query_attendance(struct store *store, const struct row_id *placeme
         bind_int(s, 3, slot);
     }
     bool more;
-    TRY(collect(store, s, &array, limit, read_assertion, &more, err));
+    TRY(rows_collect(store, s, &array, limit, read_assertion, &more, err));
     *ret_list = (struct attendance_list){ .rows = array.rows, .count = array.count, .more = more };
     return ERR_OK;
 }
@@ -324,23 +294,23 @@ static const char *find_sql(uint32_t kind)
     }
 }
 
-static const char *exists_sql(uint32_t kind)
+static const char *ref_sql(uint32_t kind)
 {
     switch (kind) {
     case KIND_PLACEMENT:
-        return "SELECT id FROM placement WHERE id = ?1";
+        return "SELECT ref FROM placement WHERE id = ?1";
     case KIND_REFERRAL:
-        return "SELECT id FROM referral WHERE id = ?1";
+        return "SELECT ref FROM referral WHERE id = ?1";
     case KIND_HOST:
-        return "SELECT id FROM host WHERE id = ?1";
+        return "SELECT ref FROM host WHERE id = ?1";
     case KIND_OPPORTUNITY:
-        return "SELECT id FROM opportunity WHERE id = ?1";
+        return "SELECT ref FROM opportunity WHERE id = ?1";
     case KIND_CONTRACT:
-        return "SELECT id FROM contract WHERE id = ?1";
+        return "SELECT ref FROM contract WHERE id = ?1";
     case KIND_POLICY_DECISION:
-        return "SELECT id FROM policy_decision WHERE id = ?1";
+        return "SELECT ref FROM policy_decision WHERE id = ?1";
     default:
-        return "SELECT id FROM participant WHERE id = ?1";
+        return "SELECT ref FROM participant WHERE id = ?1";
     }
 }
 
@@ -353,7 +323,7 @@ static enum err_code find_by_id(struct store *store, uint32_t kind, const char *
         return ERR_OK;
     }
     sqlite3_stmt *s;
-    TRY(db_statement(&store->db, exists_sql(kind), &s, err));
+    TRY(db_statement(&store->db, ref_sql(kind), &s, err));
     bind_blob(s, 1, id.bytes, ROW_ID_BYTES);
     TRY(db_step(&store->db, s, ret_found, err));
     sqlite3_reset(s);

@@ -20,6 +20,7 @@
     X(flag_list_rows, struct flag_state)                                                                               \
     X(attendance_list, struct attendance_row)                                                                          \
     X(overwrite_list, struct overwrite_row)                                                                            \
+    X(notice_list, struct notice_row)                                                                                  \
     X(record_list, struct record_row)                                                                                  \
     X(log_list, struct log_row)
 
@@ -190,6 +191,10 @@ MUST_USE enum err_code query_find(struct store *store, uint32_t kind, const char
 /* "" for none, and for one that is not on record here. The kind has a field `ref`. */
 MUST_USE enum err_code query_ref(struct store *store, uint32_t kind, const struct row_id *id,
                                  char ret_ref[ROW_REF_SIZE], struct error *err);
+
+/* Notices of a placement (NULL: all), by the day they were served, the latest first. */
+MUST_USE enum err_code query_notices(struct store *store, const struct row_id *placement, size_t limit,
+                                     struct notice_list *ret_list, struct error *err);
 
 /* Participants to decisions: where counting them takes long, of some seconds ago while the replica changes. */
 struct store_counts {

@@ -99,3 +99,28 @@ enum err_code query_referral_events(struct store *store, const struct row_id *re
     events.rows = NULL;
     return ERR_OK;
 }
+
+static void read_notice_out(sqlite3_stmt *s, void *out)
+{
+    read_notice(s, out);
+}
+
+enum err_code query_notices(struct store *store, const struct row_id *placement, size_t limit,
+                            struct notice_list *ret_list, struct error *err)
+{
+    sqlite3_stmt *s;
+    TRY(db_statement(&store->db,
+                     "SELECT " READ_NOTICE " FROM notice n WHERE ?1 IS NULL OR n.placement = ?1 "
+                     "ORDER BY n.served_on DESC, n.id",
+                     &s, err));
+    if (placement == NULL) {
+        bind_null(s, 1);
+    } else {
+        bind_blob(s, 1, placement->bytes, ROW_ID_BYTES);
+    }
+    struct row_array array = { .size = sizeof(struct notice_row) };
+    bool more;
+    TRY(rows_collect(store, s, &array, limit, read_notice_out, &more, err));
+    *ret_list = (struct notice_list){ .rows = array.rows, .count = array.count, .more = more };
+    return ERR_OK;
+}

@@ -131,6 +131,23 @@ enum err_code row_array_read(struct store *store, sqlite3_stmt *s, struct row_ar
     }
 }
 
+void read_notice(sqlite3_stmt *s, struct notice_row *row)
+{
+    char by[ROW_CODE_SIZE];
+    (void)column_fixed(s, 0, row->id.bytes, ROW_ID_BYTES);
+    (void)column_fixed(s, 1, row->placement.bytes, ROW_ID_BYTES);
+    row->served_on = (int32_t)column_int_or(s, 2, ROW_NONE);
+    row->received_on = (int32_t)column_int_or(s, 3, ROW_NONE);
+    column_text(s, 4, by, sizeof(by));
+    row->posted = strcmp(by, "post") == 0;
+    row->says_what = column_int(s, 5) != 0;
+    row->says_when = column_int(s, 6) != 0;
+    row->says_where = column_int(s, 7) != 0;
+    row->says_mandatory = column_int(s, 8) != 0;
+    row->says_evidence = column_int(s, 9) != 0;
+    row->says_consequences = column_int(s, 10) != 0;
+}
+
 enum err_code row_array_next(struct row_array *array, void **ret_row, struct error *err)
 {
     if (array->count == QUERY_LIMIT_MAX) {
@@ -155,4 +172,33 @@ void row_array_fini(struct row_array *array)
     free(array->rows);
     array->rows = NULL;
     array->count = array->capacity = 0;
+}
+
+enum err_code rows_collect(struct store *store, sqlite3_stmt *s, struct row_array *array, size_t limit, row_reader read,
+                           bool *ret_more, struct error *err)
+{
+    *ret_more = false;
+    enum err_code rc;
+    for (;;) {
+        bool row;
+        rc = db_step(&store->db, s, &row, err);
+        if (rc != ERR_OK || !row) {
+            break;
+        }
+        if (array->count == limit) {
+            *ret_more = true;
+            break;
+        }
+        void *out;
+        rc = row_array_next(array, &out, err);
+        if (rc != ERR_OK) {
+            break;
+        }
+        read(s, out);
+    }
+    sqlite3_reset(s);
+    if (rc != ERR_OK) {
+        row_array_fini(array);
+    }
+    return rc;
 }

@@ -26,6 +26,11 @@ void read_placement(sqlite3_stmt *s, struct placement_row *row);
     "r.weekly_minutes, r.from_centre, r.note"
 void read_referral(sqlite3_stmt *s, struct referral_row *row);
 
+#define READ_NOTICE                                                                                                    \
+    "n.id, n.placement, n.served_on, n.deemed_received_on, n.served_by, n.says_what, n.says_when, n.says_where, "      \
+    "n.says_mandatory, n.says_evidence, n.says_consequences"
+void read_notice(sqlite3_stmt *s, struct notice_row *row);
+
 struct log_row;
 /* What the op itself says; the row is zeroed. */
 void log_row_fill(struct log_row *row, const struct op *op);
@@ -54,9 +59,11 @@ struct row_array {
 
 /* The next row to fill, zeroed. ERR_LIMIT past QUERY_LIMIT_MAX. */
 MUST_USE enum err_code row_array_next(struct row_array *array, void **ret_row, struct error *err);
-void row_array_fini(struct row_array *array);
-
 typedef void (*row_reader)(sqlite3_stmt *s, void *row);
+/* Steps to the end or to `limit` rows; *ret_more when there is one more. Releases the rows on failure. */
+MUST_USE enum err_code rows_collect(struct store *store, sqlite3_stmt *s, struct row_array *array, size_t limit,
+                                    row_reader read, bool *ret_more, struct error *err);
+void row_array_fini(struct row_array *array);
 
 /* Steps `s` to its end, giving `read` a fresh row each time. */
 MUST_USE enum err_code row_array_read(struct store *store, sqlite3_stmt *s, struct row_array *array, row_reader read,

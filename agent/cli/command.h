@@ -56,7 +56,15 @@ struct command {
     X(referrals, "who was referred here, and where each referral stands")                                              \
     X(referral, "answer a referral, or record what became of it")                                                      \
     X(placements, "who is placed where, and when")                                                                     \
-    X(notice, "record a written notice that was served")                                                               \
+    X(notice, "record a written notice that was served, or list the notices")                                          \
+    X(host, "record a host, list or show hosts")                                                                       \
+    X(hosts, "the hosts where placements are")                                                                         \
+    X(opportunity, "record what there is to do at a host, list or show it")                                            \
+    X(opportunities, "what there is to do, and where")                                                                 \
+    X(contact, "record that somebody tried to reach a person, or list the attempts")                                   \
+    X(change, "record a change in a person's life, or list the changes")                                               \
+    X(break, "record days on which nobody is expected at a placement, or list them")                                   \
+    X(jobsearch, "record the job search of a week, or list it")                                                        \
     X(capacity, "places stated, taken and forecast")                                                                   \
     X(volunteer, "the charity's own volunteers, their shifts and hours, which stay here")                              \
     X(import, "take a spreadsheet of referrals, placements or a register")                                             \

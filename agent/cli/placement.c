@@ -114,13 +114,14 @@ enum exit_code placements_run(struct cli *cli, int argc, char **argv)
 
 enum { OPTION_SERVED = 0x3001, OPTION_RECEIVED, OPTION_BY, OPTION_SAYS };
 
-static const char *const notice_verbs[] = { "add", NULL };
+static const char *const notice_verbs[] = { "add", "list", NULL };
 static const char *const served_by[] = { "post", "hand", "email", NULL };
 static const char *const parts[] = { "what", "when", "where", "mandatory", "evidence", "consequences", NULL };
 
 #define PART_COUNT (ARRAY_LEN(parts) - 1)
 
 struct notice_input {
+    const char *verb;
     const char *placement;
     const char *served_on;
     const char *received_on;
@@ -148,7 +149,7 @@ static void parse_says(struct notice_input *input, char *list, const struct argp
 static void notice_word(struct notice_input *input, char *arg, const struct argp_state *state)
 {
     if (state->arg_num == 0) {
-        (void)argument_word(state, "what to do", arg, notice_verbs);
+        input->verb = argument_word(state, "what to do", arg, notice_verbs);
     } else if (state->arg_num == 1) {
         input->placement = argument_text(state, "PLACEMENT", arg);
     } else {
@@ -179,6 +180,9 @@ static error_t parse_notice(int key, char *arg, struct argp_state *state)
         notice_word(input, arg, state);
         return 0;
     case ARGP_KEY_END:
+        if (input->verb != NULL && strcmp(input->verb, "list") == 0) {
+            return 0;
+        }
         if (state->arg_num < 2 || input->served_on == NULL || input->by == NULL) {
             argp_error(state, "name the placement, the day it was served (--served) and how (--by)");
         }
@@ -200,11 +204,13 @@ static const struct argp_option notice_options[] = {
 const struct argp notice_argp = {
     .options = notice_options,
     .parser = parse_notice,
-    .args_doc = "add PLACEMENT --served DAY --by HOW",
-    .doc = "Records a written notice that was served on the person of a placement."
-           "\vA requirement is lawful only on written notice that says what, when, where, that it is mandatory, what "
-           "evidence is needed and what may happen otherwise. Without --received a posted notice counts as received on "
-           "the second working day after posting.",
+    .args_doc = "add PLACEMENT --served DAY --by HOW\nlist [PLACEMENT]",
+    .doc =
+        "Records a written notice that was served on the person of a placement, or lists the notices with the day on "
+        "which each counts as received."
+        "\vA requirement is lawful only on written notice that says what, when, where, that it is mandatory, what "
+        "evidence is needed and what may happen otherwise. Without --received a posted notice counts as received on "
+        "the second working day after posting.",
 };
 
 static json_t *notice_body(const struct notice_input *input)
@@ -220,10 +226,71 @@ static json_t *notice_body(const struct notice_input *input)
     return json_pack("{s:s, s:o}", "kind", "notice", "fields", fields);
 }
 
+static const struct sheet_column notice_columns[] = {
+    { .title = "PLACEMENT" },
+    { .title = "SERVED" },
+    { .title = "BY" },
+    { .title = "RECEIVED" },
+    { .title = "", .marked = true },
+    { .title = "NOT SAID IN IT", .flexible = true },
+    { 0 },
+};
+
+/* "where, evidence" */
+static void say_missing(const json_t *notice, char *out, size_t size)
+{
+    size_t len = 0;
+    out[0] = '\0';
+    for (size_t i = 0; i < PART_COUNT; i++) {
+        char name[32];
+        (void)snprintf(name, sizeof(name), "says_%s", parts[i]);
+        if (!answer_true(notice, name) && len < size) {
+            len += (size_t)snprintf(out + len, size - len, "%s%s", len > 0 ? ", " : "", parts[i]);
+        }
+    }
+}
+
+static enum exit_code notice_list(struct cli *cli, const char *placement)
+{
+    char *path = path_of("/v1/notices");
+    path_add(&path, "placement", placement);
+    SCOPED(answer_free) json_t *answer = NULL;
+    enum exit_code code = call(cli, "GET", path, NULL, CALL_TIMEOUT_S, &answer);
+    if (code != EXIT_DONE || call_printed(cli, answer)) {
+        return code;
+    }
+    struct sheet *sheet = sheet_new(notice_columns);
+    size_t index;
+    const json_t *notice;
+    json_array_foreach(answer_member(answer, "notices"), index, notice)
+    {
+        char missing[80];
+        say_missing(notice, missing, sizeof(missing));
+        bool complete = answer_true(notice, "complete");
+        const char *cells[] = { answer_text(notice, "placement_ref"),
+                                answer_text(notice, "served_on"),
+                                answer_true(notice, "posted") ? "post" : "hand or email",
+                                answer_text(notice, "received_on"),
+                                complete ? "complete" : "incomplete",
+                                missing };
+        sheet_add(sheet, complete ? MARK_PLAIN : MARK_WARNING, cells);
+    }
+    if (sheet_rows(sheet) == 0) {
+        screen_print(&cli->screen, "No notice is recorded.\n");
+    } else {
+        sheet_print(sheet, &cli->screen);
+    }
+    sheet_free(sheet);
+    return EXIT_DONE;
+}
+
 enum exit_code notice_run(struct cli *cli, int argc, char **argv)
 {
     struct notice_input input = { 0 };
     command_parse(cli, argc, argv, &input);
+    if (strcmp(input.verb, "list") == 0) {
+        return notice_list(cli, input.placement);
+    }
     SCOPED(answer_free) json_t *answer = NULL;
     enum exit_code code = call(cli, "POST", path_of("/v1/records"), notice_body(&input), CALL_TIMEOUT_S, &answer);
     if (code != EXIT_DONE || call_printed(cli, answer)) {

@@ -27,9 +27,6 @@ void hours_put(char out[HOURS_TEXT_SIZE], int starts_min, int ends_min);
 /* GDN-P014@2026-11-20, with /2 to /4 for the later sessions of a day. */
 void session_ref_put(char out[SESSION_REF_SIZE], const char *placement_ref, const struct session_row *session);
 
-/* It says what, when, where, that it is mandatory, what evidence is needed and what may happen otherwise. */
-bool notice_complete(const struct notice_row *notice);
-
 /* Recorded, undisputed, as having been there, however long. */
 bool person_came(const struct session_row *session);
 

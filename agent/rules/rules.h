@@ -28,6 +28,9 @@ struct flag_list {
 void flag_list_init(struct flag_list *list);
 void flag_list_fini(struct flag_list *list);
 
+/* It says what, when, where, that it is mandatory, what evidence is needed and what may happen otherwise. */
+bool notice_complete(const struct notice_row *notice);
+
 /*
  * Flags of one placement on `today`:
  *   unexplained_absence  act    a session recorded absent by today without a reason; info for the voluntary, and for a

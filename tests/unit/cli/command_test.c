@@ -132,6 +132,13 @@ Test(command, survives_answers_without_the_expected_members)
         { "lock" },
         { "version" },
         { "referral", "accept", "R" },
+        { "referral", "show", "R" },
+        { "roll", "--all-attended" },
+        { "notice", "list" },
+        { "hosts" },
+        { "host", "show", "R" },
+        { "contact", "list" },
+        { "break", "list", "P" },
         { "attend", "X@2026-11-20", "late" },
     };
     for (size_t c = 0; c < ARRAY_LEN(commands); c++) {
@@ -160,6 +167,10 @@ MISUSE(attend_with_too_many_minutes, "attend", "GDN-P014@2026-11-20", "late", "-
 MISUSE(attend_with_a_note_that_is_not_text, "attend", "GDN-P014@2026-11-20", "late", "--note", "\xff")
 MISUSE(roll_of_a_day_that_does_not_exist, "roll", "--date", "2026-02-30")
 MISUSE(policy_without_decline, "referral", "accept", "R-1", "--policy")
+MISUSE(a_contact_without_its_outcome, "contact", "add", "P-1", "--means", "phone", "--day", "2026-11-20")
+MISUSE(hours_that_are_none, "jobsearch", "add", "P-1", "--week", "2026-11-16", "--hours", "3:70")
+MISUSE(options_with_a_list, "host", "list", "--quota", "3")
+MISUSE(except_without_all_attended, "roll", "--except", "P-1")
 MISUSE(capacity_set_without_places, "capacity", "set")
 MISUSE(import_without_a_kind, "import", "file.csv")
 MISUSE(rejects_without_partial, "import", "--kind", "register", "--rejects", "x.csv", "file.csv")

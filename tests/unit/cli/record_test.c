@@ -315,3 +315,34 @@ Test(sync, ends_with_4_when_the_vault_is_locked_meanwhile)
     run_free(&run);
     service_stop(&service);
 }
+
+Test(record, an_entry_is_made_of_its_options)
+{
+    struct service service;
+    struct outcome_of_run run = RUN_ONCE(&service, 200, "{\"added\": 1, \"id\": \"00ff\"}", "jobsearch", "add",
+                                         "GDN-P014", "--week", "2026-11-16", "--hours", "3:30", "--note", "library");
+    assert_asked(&service, 0, "POST /v1/records",
+                 "{\"kind\": \"job_search\", \"fields\": {\"placement\": \"GDN-P014\", \"week\": \"2026-11-16\", "
+                 "\"minutes\": 210, \"note\": \"library\"}}");
+    cr_expect_eq(run.code, EXIT_DONE);
+    cr_expect_str_eq(run.out, "recorded: jobsearch for GDN-P014, id 00ff\n");
+    run_free(&run);
+    service_stop(&service);
+}
+
+Test(record, a_list_shows_references_hours_and_who_said_it)
+{
+    static const char body[] =
+        "{\"records\": [{\"id\": \"aa\", \"fields\": {\"ref\": \"O-1\", \"host\": \"0123\", \"title\": \"Paths\", "
+        "\"places\": 3, "
+        "\"supervisor_minutes\": 270}, \"refs\": {\"host\": \"PARK\"}, \"said_by\": \"tester\"}], \"more\": false}";
+    struct service service;
+    struct outcome_of_run run = RUN_ONCE(&service, 200, body, "opportunity", "list", "PARK");
+    cr_expect_str_eq(service.asked[0].line, "GET /v1/records/opportunity?host=PARK");
+    cr_expect_not_null(strstr(run.out, "O-1"));
+    cr_expect_not_null(strstr(run.out, "PARK"));
+    cr_expect_not_null(strstr(run.out, "4 h 30 min"));
+    cr_expect_null(strstr(run.out, "0123"), "no id where there is a reference");
+    run_free(&run);
+    service_stop(&service);
+}

@@ -1,0 +1,262 @@
+#include "agent/cli/record.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "agent/cli/answer.h"
+#include "agent/cli/argument.h"
+#include "agent/cli/call.h"
+#include "agent/cli/human.h"
+#include "base/clock.h"
+
+enum { HOUR = 60, WEEK_HOURS = 168, CELL_SIZE = 2004 };
+
+/* ---- what was typed ---- */
+
+/* "4", "4:30" */
+static int64_t hours_of(const struct argp_state *state, const char *option, const char *text)
+{
+    char *end = NULL;
+    long hours = strtol(text, &end, 10);
+    long minutes = 0;
+    bool fits = end != text && hours >= 0 && hours <= WEEK_HOURS;
+    if (fits && *end == ':') {
+        const char *from = end + 1;
+        minutes = strtol(from, &end, 10);
+        fits = end == from + 2 && minutes >= 0 && minutes < HOUR;
+    }
+    if (!fits || *end != '\0') {
+        argp_error(state, "%s is '%s'; expected hours, such as 4 or 4:30", option, text);
+    }
+    return hours * HOUR + minutes;
+}
+
+static void take_option(struct record_input *input, const struct record_option *option, const char *arg,
+                        const struct argp_state *state)
+{
+    if (input->count == RECORD_OPTIONS_MAX) {
+        argp_error(state, "more than %d options", RECORD_OPTIONS_MAX);
+    }
+    size_t at = input->count++;
+    input->given[at].field = option->field;
+    switch (option->form) {
+    case RECORD_TEXT:
+        input->given[at].text = argument_text(state, option->field, arg);
+        break;
+    case RECORD_DAY:
+        input->given[at].text = argument_day(state, option->field, arg);
+        break;
+    case RECORD_NUMBER:
+        input->given[at].number = argument_number(state, option->field, arg, 0, INT32_MAX);
+        break;
+    case RECORD_HOURS:
+        input->given[at].number = hours_of(state, option->field, arg);
+        break;
+    case RECORD_YES:
+        input->given[at].yes = true;
+        break;
+    }
+}
+
+static bool has_ref(const struct record_command *command)
+{
+    return strcmp(command->subject, "ref") == 0;
+}
+
+static bool is_given(const struct record_input *input, const char *field)
+{
+    for (size_t i = 0; i < input->count; i++) {
+        if (strcmp(input->given[i].field, field) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static void check_words(const struct record_input *input, const struct argp_state *state)
+{
+    const struct record_command *command = input->command;
+    if (input->verb == NULL) {
+        argp_error(state, "say what to do: add%s or list", has_ref(command) ? ", show" : "");
+    }
+    bool adds = input->verb != NULL && strcmp(input->verb, "add") == 0;
+    if (input->verb != NULL && strcmp(input->verb, "list") != 0 && input->subject == NULL) {
+        argp_error(state, "name %s", command->expected);
+    }
+    if (!adds && (input->count > 0 || input->id != NULL)) {
+        argp_error(state, "options go with 'add'");
+    }
+    for (const struct record_option *option = command->options; adds && option->field != NULL; option++) {
+        if (option->required && input->id == NULL && !is_given(input, option->field)) {
+            argp_error(state, "say the %s; '--help' lists the options", option->field);
+        }
+    }
+}
+
+static void take_word(struct record_input *input, char *arg, const struct argp_state *state)
+{
+    static const char *const with_ref[] = { "add", "list", "show", NULL };
+    static const char *const without[] = { "add", "list", NULL };
+    if (state->arg_num == 0) {
+        input->verb = argument_word(state, "what to do", arg, has_ref(input->command) ? with_ref : without);
+    } else if (state->arg_num == 1) {
+        input->subject = argument_text(state, input->command->expected, arg);
+    } else {
+        argument_surplus(state, arg);
+    }
+}
+
+error_t record_parse(int key, char *arg, struct argp_state *state)
+{
+    struct record_input *input = state->input;
+    if (key == ARGP_KEY_ARG) {
+        take_word(input, arg, state);
+        return 0;
+    }
+    if (key == ARGP_KEY_END) {
+        check_words(input, state);
+        return 0;
+    }
+    if (key == RECORD_OPTION_ID) {
+        input->id = argument_text(state, "--id", arg);
+        return 0;
+    }
+    for (const struct record_option *option = input == NULL ? NULL : input->command->options;
+         option != NULL && option->field != NULL; option++) {
+        if (option->key == key) {
+            take_option(input, option, arg, state);
+            return 0;
+        }
+    }
+    return ARGP_ERR_UNKNOWN;
+}
+
+/* ---- add ---- */
+
+static json_t *body_of(const struct record_input *input)
+{
+    json_t *fields = json_pack("{s:s}", input->command->subject, input->subject);
+    for (size_t i = 0; i < input->count; i++) {
+        json_t *value = input->given[i].yes            ? json_true()
+                        : input->given[i].text != NULL ? json_string(input->given[i].text)
+                                                       : json_integer(input->given[i].number);
+        (void)json_object_set_new(fields, input->given[i].field, value);
+    }
+    return json_pack("{s:s, s:s*, s:o}", "kind", input->command->kind, "id", input->id, "fields", fields);
+}
+
+static enum exit_code add(struct cli *cli, const struct record_input *input)
+{
+    SCOPED(answer_free) json_t *answer = NULL;
+    enum exit_code code = call(cli, "POST", path_of("/v1/records"), body_of(input), CALL_TIMEOUT_S, &answer);
+    if (code != EXIT_DONE || call_printed(cli, answer)) {
+        return code;
+    }
+    screen_print(&cli->screen, "%s: %s for %s%s%s\n",
+                 answer_int(answer, "added") > 0 ? "recorded" : "nothing new: it stands so already", cli->command->name,
+                 input->subject, has_ref(input->command) ? "" : ", id ",
+                 has_ref(input->command) ? "" : answer_text(answer, "id"));
+    return EXIT_DONE;
+}
+
+/* ---- list and show ---- */
+
+/* Minutes as hours, yes for true, the reference for a record that is named. */
+static void say_field(const json_t *record, const char *field, char out[CELL_SIZE])
+{
+    const json_t *value = json_object_get(answer_member(record, "fields"), field);
+    const char *ref = answer_text(answer_member(record, "refs"), field);
+    size_t len = strlen(field);
+    if (strcmp(field, "said_by") == 0 || strcmp(field, "id") == 0) {
+        (void)snprintf(out, CELL_SIZE, "%s", answer_text(record, field));
+    } else if (ref[0] != '\0') {
+        (void)snprintf(out, CELL_SIZE, "%s", ref);
+    } else if (json_is_integer(value) && len > 7 && strcmp(field + len - 7, "minutes") == 0) {
+        struct human minutes = human_minutes((int)json_integer_value(value));
+        (void)snprintf(out, CELL_SIZE, "%s", minutes.text);
+    } else if (json_is_integer(value)) {
+        (void)snprintf(out, CELL_SIZE, "%lld", (long long)json_integer_value(value));
+    } else if (json_is_true(value)) {
+        (void)snprintf(out, CELL_SIZE, "yes");
+    } else {
+        (void)snprintf(out, CELL_SIZE, "%.*s", CELL_SIZE - 1,
+                       json_string_value(value) == NULL ? "" : json_string_value(value));
+    }
+}
+
+enum exit_code record_list(struct cli *cli, const struct record_command *command, const char *subject)
+{
+    char *path = path_of("/v1/records/%s", command->kind);
+    path_add(&path, has_ref(command) ? "host" : command->subject, subject);
+    SCOPED(answer_free) json_t *answer = NULL;
+    enum exit_code code = call(cli, "GET", path, NULL, CALL_TIMEOUT_S, &answer);
+    if (code != EXIT_DONE || call_printed(cli, answer)) {
+        return code;
+    }
+    struct sheet *sheet = sheet_new(command->columns);
+    size_t index;
+    const json_t *record;
+    json_array_foreach(answer_member(answer, "records"), index, record)
+    {
+        char texts[SHEET_COLUMNS_MAX][CELL_SIZE];
+        const char *cells[SHEET_COLUMNS_MAX];
+        for (size_t i = 0; command->columns[i].title != NULL; i++) {
+            say_field(record, command->cells[i], texts[i]);
+            cells[i] = texts[i];
+        }
+        sheet_add(sheet, MARK_PLAIN, cells);
+    }
+    if (sheet_rows(sheet) == 0) {
+        screen_print(&cli->screen, "Nothing recorded.\n");
+    } else {
+        sheet_print(sheet, &cli->screen);
+    }
+    if (answer_true(answer, "more")) {
+        screen_print(&cli->screen, "\nThere are more; name %s.\n", command->expected);
+    }
+    sheet_free(sheet);
+    return EXIT_DONE;
+}
+
+static enum exit_code show(struct cli *cli, const struct record_command *command, const char *ref)
+{
+    SCOPED(answer_free) json_t *answer = NULL;
+    enum exit_code code =
+        call(cli, "GET", path_of("/v1/records/%s/%s", command->kind, ref), NULL, CALL_TIMEOUT_S, &answer);
+    if (code != EXIT_DONE || call_printed(cli, answer)) {
+        return code;
+    }
+    const json_t *record = answer_member(answer, "record");
+    const char *field;
+    const json_t *value;
+    json_object_foreach(answer_member(record, "fields"), field, value)
+    {
+        (void)value;
+        char label[64];
+        char said[CELL_SIZE];
+        (void)snprintf(label, sizeof(label), "%s", field);
+        for (char *at = strchr(label, '_'); at != NULL; at = strchr(at, '_')) {
+            *at = ' ';
+        }
+        say_field(record, field, said);
+        screen_fact(&cli->screen, label, "%s", said);
+    }
+    int64_t at_ms;
+    struct human at = { "" };
+    if (answer_instant(record, "said_at", &at_ms)) {
+        at = human_instant(at_ms, cli->screen.now_ms);
+    }
+    screen_fact(&cli->screen, "said by", "%s, %s", answer_text(record, "said_by"), at.text);
+    return EXIT_DONE;
+}
+
+enum exit_code record_run(struct cli *cli, int argc, char **argv, const struct record_command *command)
+{
+    struct record_input input = { .command = command };
+    command_parse(cli, argc, argv, &input);
+    if (strcmp(input.verb, "add") == 0) {
+        return add(cli, &input);
+    }
+    return strcmp(input.verb, "list") == 0 ? record_list(cli, command, input.subject)
+                                           : show(cli, command, input.subject);
+}

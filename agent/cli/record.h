@@ -1,0 +1,60 @@
+/*
+ * agent/cli/record - commands that record, list and show one kind of record each, from a table of its options.
+ *
+ *   holdfast NOUN add SUBJECT [OPTION...]     SUBJECT: a person, a placement, or the record's own reference
+ *   holdfast NOUN list [SUBJECT]
+ *   holdfast NOUN show REF                    only kinds that have one
+ *
+ * An option's value goes into the field of its name as it is, or as minutes where hours are typed.
+ */
+#ifndef AGENT_CLI_RECORD_H
+#define AGENT_CLI_RECORD_H
+
+#include "agent/cli/command.h"
+#include "agent/cli/sheet.h"
+
+enum record_form { RECORD_TEXT, RECORD_DAY, RECORD_NUMBER, RECORD_HOURS, RECORD_YES };
+
+struct record_option {
+    int key;
+    enum record_form form;
+    const char *field;
+    bool required; /* of a new record */
+};
+
+struct record_command {
+    const char *kind;
+    const char *subject;  /* the field that the word behind `add` goes into: participant, placement or ref */
+    const char *expected; /* what that word is, for messages */
+    const struct record_option *options;
+    const struct sheet_column *columns;
+    const char *const *cells; /* the fields in them, as many as columns */
+};
+
+#define RECORD_OPTIONS_MAX 20
+
+struct record_input {
+    const struct record_command *command;
+    const char *verb;
+    const char *subject;
+    const char *id; /* of an earlier record, to change it */
+    struct {
+        const char *field;
+        const char *text; /* NULL: the number */
+        int64_t number;
+        bool yes;
+    } given[RECORD_OPTIONS_MAX];
+    size_t count;
+};
+
+enum { RECORD_OPTION_ID = 0x3200, RECORD_OPTION_FIRST };
+
+/* The parser of all; its input is a struct record_input with its command set. */
+error_t record_parse(int key, char *arg, struct argp_state *state);
+
+enum exit_code record_run(struct cli *cli, int argc, char **argv, const struct record_command *command);
+
+/* What `list` prints. */
+enum exit_code record_list(struct cli *cli, const struct record_command *command, const char *subject);
+
+#endif
