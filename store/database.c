@@ -33,7 +33,7 @@ enum err_code db_fail(struct database *db, struct error *err)
     case SQLITE_IOERR:
     case SQLITE_CORRUPT:
     case SQLITE_NOTADB:
-        if (vault_last_damage(db->vault, &damage)) {
+        if (db->vault != NULL && vault_last_damage(db->vault, &damage)) {
             return error_set(err, damage.code, "%s", damage.message);
         }
         if ((code & 0xff) == SQLITE_IOERR) {
@@ -98,6 +98,17 @@ enum err_code db_open(struct database *db, struct vault *vault, int cache_kib, c
         db_close(db);
     }
     return rc;
+}
+
+enum err_code db_open_memory(struct database *db, struct error *err)
+{
+    *db = (struct database){ 0 };
+    if (sqlite3_open_v2(":memory:", &db->handle, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX,
+                        NULL) == SQLITE_OK) {
+        return ERR_OK;
+    }
+    db_close(db);
+    return FAIL(err, NO_MEMORY, "open tables in memory");
 }
 
 void db_close(struct database *db)

@@ -36,6 +36,8 @@ struct database_schema {
  * ones. */
 MUST_USE enum err_code db_open(struct database *db, struct vault *vault, int cache_kib,
                                const struct database_schema *schema, struct error *err);
+/* An empty one in memory, for a question: without a vault, gone when it is closed. */
+MUST_USE enum err_code db_open_memory(struct database *db, struct error *err);
 void db_close(struct database *db);
 
 /* The failure of the last call on this connection: full disk, read-only, damage (with the page), a guard rail's

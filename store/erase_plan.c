@@ -63,7 +63,7 @@ static enum err_code plain_targets(struct store *store, const struct kind *kind,
             linked = true;
         }
     }
-    if (!linked || !kind_is_plain(kind->number)) {
+    if (!linked || !(kind_is_plain(kind->number) || kind->number == KIND_COMPLIANCE_DOUBT)) {
         return ERR_OK;
     }
     (void)snprintf(sql + len, sizeof(sql) - (size_t)len, " ORDER BY id");
@@ -245,14 +245,17 @@ static enum err_code find_doubts(struct store *store, const struct about *about,
 {
     sqlite3_stmt *s;
     if (about->placed) {
-        TRY(db_statement(&store->db, "SELECT count(*) FROM compliance_doubt WHERE placement = ?1", &s, err));
+        TRY(db_statement(&store->db,
+                         "SELECT count(*) FROM compliance_doubt WHERE placement = ?1 "
+                         "AND status IN ('standing', 'suspended')",
+                         &s, err));
     } else {
         TRY(db_statement(&store->db,
                          "SELECT count(*) FROM placement p JOIN compliance_doubt d ON d.placement = p.id "
-                         "WHERE p.participant = ?1",
+                         "WHERE p.participant = ?1 AND d.status IN ('standing', 'suspended')",
                          &s, err));
     }
-    return count_hold(store, s, about, "compliance doubts that stand", counts, err);
+    return count_hold(store, s, about, "compliance doubts that are open", counts, err);
 }
 
 static enum err_code find_decisions(struct store *store, const struct about *about, int32_t today,

@@ -106,7 +106,7 @@ static enum err_code fold_referral(struct store *store, struct slice subject, st
     } else {
         TRY(put_referral(store, subject, merged, buf_slice(&status), status_on, err));
     }
-    sqlite3_stmt *s; /* which contract pays for its placements is told by the referral */
+    sqlite3_stmt *s; /* the referral tells which contract pays for its placements, and whether it was voluntary */
     TRY(db_statement(&store->db, "INSERT OR IGNORE INTO dirty_placement SELECT id FROM placement WHERE referral = ?1",
                      &s, err));
     bind_slice(s, 1, subject);
@@ -145,6 +145,7 @@ static enum err_code deem_received(struct store *store, struct merged *merged, b
 
 static enum err_code fold_notice(struct store *store, struct slice subject, struct merged *merged, struct error *err)
 {
+    TRY(doubt_due_naming(store, subject, err));
     if (merged->count == 0) {
         return fold_delete(store, "DELETE FROM notice WHERE id = ?1", subject, err);
     }
@@ -294,8 +295,9 @@ static enum err_code fold_appointment(struct store *store, struct slice subject,
 
 static enum err_code fold_decision(struct store *store, struct slice subject, struct merged *merged, struct error *err)
 {
-    /* of the person it was about before, too */
+    /* of the person and the doubt it was about before, too */
     sqlite3_stmt *s;
+    TRY(doubt_due_of_decision(store, subject, err));
     TRY(db_statement(&store->db,
                      "INSERT OR IGNORE INTO dirty_placement SELECT p.id FROM decision d JOIN placement p "
                      "ON p.participant = d.participant WHERE d.id = ?1",
@@ -308,8 +310,16 @@ static enum err_code fold_decision(struct store *store, struct slice subject, st
     TRY(db_statement(&store->db, "INSERT OR REPLACE INTO decision VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)", &s, err));
     (void)bind_record(s, subject, &merged->record);
     TRY(db_run(&store->db, s, err));
+    TRY(doubt_due_of_decision(store, subject, err));
     const struct value *participant = merged_value(merged, "participant");
     return participant->present ? dirty_participant(store, participant->text, err) : ERR_OK;
+}
+
+/* Last of all: it rests on the others. */
+static enum err_code fold_doubt(struct store *store, struct slice subject, struct merged *merged UNUSED,
+                                struct error *err)
+{
+    return doubt_due(store, subject, err);
 }
 
 /* ---- one subject ---- */
@@ -328,6 +338,8 @@ static const struct {
     [KIND_CAPACITY_STATEMENT] = { KIND_CAPACITY_STATEMENT, fold_capacity },
     [KIND_APPOINTMENT] = { KIND_APPOINTMENT, fold_appointment },
     [KIND_DECISION] = { KIND_DECISION, fold_decision },
+    [KIND_COMPLIANCE_DOUBT] = { KIND_COMPLIANCE_DOUBT, fold_doubt },
+    [KIND_DOUBT_EVENT] = { KIND_COMPLIANCE_DOUBT, fold_doubt },
 };
 
 enum err_code fold_subject(struct store *store, uint32_t kind, struct slice subject, struct error *err)

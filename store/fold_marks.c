@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "store/replica.h"
+#include "store/fold_parts.h"
 
 static size_t place_of(uint32_t kind, struct slice subject)
 {
@@ -140,7 +140,7 @@ static enum err_code fold_sessions(struct store *store, struct error *err)
     return ERR_OK;
 }
 
-/* Sessions last: placements and appointments lay them out, from what is said of them. */
+/* Sessions after the rest: placements and appointments lay them out, from what is said of them. Doubts last. */
 enum err_code fold_flush(struct store *store, struct error *err)
 {
     const struct fold_marks *marks = &store->fold_marks;
@@ -153,5 +153,5 @@ enum err_code fold_flush(struct store *store, struct error *err)
     }
     TRY(fold_sessions(store, err));
     fold_forget(store);
-    return ERR_OK;
+    return fold_doubts(store, err);
 }

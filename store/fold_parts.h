@@ -6,6 +6,7 @@
 #ifndef STORE_FOLD_PARTS_H
 #define STORE_FOLD_PARTS_H
 
+#include "store/doubts.h"
 #include "store/replica.h"
 
 /* An op about a subject. */
@@ -48,5 +49,21 @@ MUST_USE enum err_code fold_delete(struct store *store, const char *sql, struct 
 /* Is it a kind whose merged fields are its row as they stand? */
 bool kind_is_plain(uint32_t kind);
 MUST_USE enum err_code fold_plain(struct store *store, struct slice subject, struct merged *merged, struct error *err);
+/* Binds who said a version at `at`, and when at the next. */
+MUST_USE enum err_code bind_said(struct store *store, sqlite3_stmt *put, int at, const struct version *newest,
+                                 struct error *err);
+
+/* ---- store/fold_doubt.c ---- */
+
+/* The row of a doubt is made again at the end of the flush: of this one; of those that name a record, a decision or
+ * answer it. */
+MUST_USE enum err_code doubt_due(struct store *store, struct slice doubt, struct error *err);
+MUST_USE enum err_code doubt_due_naming(struct store *store, struct slice record, struct error *err);
+MUST_USE enum err_code doubt_due_of_decision(struct store *store, struct slice decision, struct error *err);
+/* Makes what is due, and judges again every open doubt of a placement that is marked. */
+MUST_USE enum err_code fold_doubts(struct store *store, struct error *err);
+/* What a doubt lacks now, as codes with commas between. */
+MUST_USE enum err_code doubt_judge(struct store *store, struct slice doubt, char ret_wants[DOUBT_WANTS_SIZE],
+                                   struct error *err);
 
 #endif

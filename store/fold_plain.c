@@ -79,8 +79,7 @@ static enum err_code mark(struct store *store, const struct plain *plain, struct
 }
 
 /* Who said the newest of it, and when. */
-static enum err_code bind_said(struct store *store, sqlite3_stmt *put, int at, const struct version *newest,
-                               struct error *err)
+enum err_code bind_said(struct store *store, sqlite3_stmt *put, int at, const struct version *newest, struct error *err)
 {
     sqlite3_stmt *s;
     bool row;
@@ -117,6 +116,7 @@ enum err_code fold_plain(struct store *store, struct slice subject, struct merge
 {
     const struct plain *plain = &plains[merged->record.kind->number];
     TRY(mark(store, plain, subject, err));
+    TRY(merged->record.kind->number == KIND_FLAG_REVIEW ? doubt_due_naming(store, subject, err) : ERR_OK);
     if (merged->count == 0) {
         TRY(fold_delete(store, plain->take, subject, err));
     } else {

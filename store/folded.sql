@@ -74,6 +74,7 @@ CREATE TABLE decision (
     doubt BLOB, weeks INTEGER
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX decision_participant ON decision (participant);
+CREATE INDEX decision_doubt ON decision (doubt) WHERE doubt IS NOT NULL;
 
 -- Records that are merged field by field and stand as they are (fold_plain.c): the columns are the kind's fields, then who said the newest of
 -- it, and when.
@@ -189,26 +190,93 @@ CREATE TABLE erasure (
 ) STRICT;
 CREATE INDEX erasure_subject ON erasure (subject);
 
--- Guard rails 1, 2 and 3 for the only way into the sanction path. A doubt names its reviewer and stands on one session that is
--- recorded as an absence (not unrecorded, disputed or excused, not on top of JCP's own appointment), in a mandatory placement,
--- after a complete written notice was received.
+-- Guard rails 1 to 4 for the only way into the sanction path (fold_doubt.c). status: standing, suspended (wants says what lacks), withdrawn,
+-- returned, decided. A doubt can only be written as standing when doubt_wants has nothing about it.
 CREATE TABLE compliance_doubt (
-    id BLOB PRIMARY KEY, placement BLOB NOT NULL, day INTEGER NOT NULL, slot INTEGER NOT NULL,
-    reviewer TEXT NOT NULL CHECK (length(reviewer) > 0)
+    id BLOB PRIMARY KEY, placement BLOB, day INTEGER, slot INTEGER, reviewer TEXT, review BLOB, notice BLOB,
+    exposure_weeks INTEGER, earlier_decision BLOB, answers TEXT, confirmed INTEGER, evidence TEXT, note TEXT,
+    said_by TEXT NOT NULL, said_at INTEGER NOT NULL, hlc INTEGER NOT NULL,
+    status TEXT NOT NULL CHECK (status IN ('standing', 'suspended', 'withdrawn', 'returned', 'decided')),
+    wants TEXT NOT NULL, status_on INTEGER, status_by TEXT NOT NULL, status_reason TEXT NOT NULL, received_on INTEGER,
+    decision BLOB,
+    CHECK (status <> 'standing' OR (wants = '' AND confirmed IS 1 AND length(reviewer) > 0))
 ) STRICT, WITHOUT ROWID;
-CREATE TRIGGER doubt_needs_a_mandatory_placement BEFORE INSERT ON compliance_doubt
-WHEN NOT EXISTS (SELECT 1 FROM placement p WHERE p.id = NEW.placement AND p.basis = 'mandatory')
-BEGIN SELECT RAISE(ABORT, 'no compliance doubt: the placement is not mandatory'); END;
-CREATE TRIGGER doubt_needs_a_recorded_absence BEFORE INSERT ON compliance_doubt
-WHEN NOT EXISTS (SELECT 1 FROM session s WHERE s.placement = NEW.placement AND s.day = NEW.day AND s.slot = NEW.slot
-                 AND s.standing = 1 AND s.outcome = 5)
-BEGIN SELECT RAISE(ABORT, 'no compliance doubt: the session is not recorded as an unexcused absence'); END;
-CREATE TRIGGER doubt_never_over_jcps_own_appointment BEFORE INSERT ON compliance_doubt
-WHEN EXISTS (SELECT 1 FROM session s WHERE s.placement = NEW.placement AND s.day = NEW.day AND s.slot = NEW.slot
-             AND s.jcp_purpose IS NOT NULL)
-BEGIN SELECT RAISE(ABORT, 'no compliance doubt: the session overlaps an appointment of the Jobcentre'); END;
-CREATE TRIGGER doubt_needs_a_complete_notice BEFORE INSERT ON compliance_doubt
-WHEN NOT EXISTS (SELECT 1 FROM notice n WHERE n.placement = NEW.placement AND n.deemed_received_on < NEW.day
-                 AND n.says_what = 1 AND n.says_when = 1 AND n.says_where = 1 AND n.says_mandatory = 1
-                 AND n.says_evidence = 1 AND n.says_consequences = 1)
-BEGIN SELECT RAISE(ABORT, 'no compliance doubt: no complete written notice was received before the day'); END;
+CREATE INDEX doubt_session ON compliance_doubt (placement, day, slot);
+CREATE INDEX doubt_open ON compliance_doubt (placement) WHERE status IN ('standing', 'suspended');
+CREATE INDEX doubt_review ON compliance_doubt (review);
+CREATE INDEX doubt_notice ON compliance_doubt (notice);
+CREATE INDEX doubt_earlier ON compliance_doubt (earlier_decision);
+
+-- Doubts whose rows are to be made before the transaction ends.
+CREATE TABLE doubt_due (id BLOB PRIMARY KEY) STRICT, WITHOUT ROWID;
+
+-- What a doubt needs and lacks, a row each (doubts.c has the words). What only the programme pack can tell comes on top.
+DROP VIEW IF EXISTS doubt_wants;
+CREATE VIEW doubt_wants (id, code) AS
+SELECT d.id, 'no_placement' FROM compliance_doubt d
+WHERE NOT EXISTS (SELECT 1 FROM placement p WHERE p.id = d.placement)
+UNION ALL
+SELECT d.id, 'not_mandatory' FROM compliance_doubt d JOIN placement p ON p.id = d.placement
+LEFT JOIN referral r ON r.id = p.referral WHERE p.basis IS NOT 'mandatory' OR r.basis IS 'voluntary'
+UNION ALL
+SELECT d.id, 'not_yet' FROM compliance_doubt d WHERE d.day > d.said_at / 86400000 + 1
+UNION ALL
+SELECT d.id, 'unrecorded' FROM compliance_doubt d
+WHERE NOT EXISTS (SELECT 1 FROM session s WHERE s.placement = d.placement AND s.day = d.day AND s.slot = d.slot AND s.standing <> 0)
+UNION ALL
+SELECT d.id, CASE s.standing WHEN 2 THEN 'disputed' WHEN 3 THEN 'excused' ELSE 'not_absent' END
+FROM compliance_doubt d JOIN session s ON s.placement = d.placement AND s.day = d.day AND s.slot = d.slot
+WHERE s.standing IN (2, 3) OR (s.standing = 1 AND s.outcome <> 5)
+UNION ALL
+SELECT d.id, 'not_expected'
+FROM compliance_doubt d JOIN session s ON s.placement = d.placement AND s.day = d.day AND s.slot = d.slot WHERE s.expected = 0
+UNION ALL
+SELECT d.id, 'overlaps_jcp'
+FROM compliance_doubt d JOIN session s ON s.placement = d.placement AND s.day = d.day AND s.slot = d.slot WHERE s.jcp_purpose IS NOT NULL
+UNION ALL
+SELECT d.id, 'paperwork'
+FROM compliance_doubt d JOIN session s ON s.placement = d.placement AND s.day = d.day AND s.slot = d.slot
+WHERE s.reason = 'paperwork_not_signed'
+UNION ALL
+SELECT d.id, 'on_break' FROM compliance_doubt d
+WHERE EXISTS (SELECT 1 FROM placement_break b WHERE b.placement = d.placement AND d.day BETWEEN b.starts_on AND b.ends_on)
+UNION ALL
+SELECT d.id, 'no_notice' FROM compliance_doubt d
+WHERE NOT EXISTS (SELECT 1 FROM notice n WHERE n.id = d.notice AND n.placement = d.placement)
+UNION ALL
+SELECT d.id, 'notice_incomplete' FROM compliance_doubt d JOIN notice n ON n.id = d.notice
+WHERE n.says_what IS NOT 1 OR n.says_when IS NOT 1 OR n.says_where IS NOT 1 OR n.says_mandatory IS NOT 1
+   OR n.says_evidence IS NOT 1 OR n.says_consequences IS NOT 1
+UNION ALL
+SELECT d.id, 'notice_late' FROM compliance_doubt d JOIN notice n ON n.id = d.notice
+WHERE n.deemed_received_on IS NULL OR n.deemed_received_on >= d.day
+UNION ALL
+SELECT d.id, 'no_review' FROM compliance_doubt d
+WHERE NOT EXISTS (SELECT 1 FROM flag_review v WHERE v.id = d.review AND v.placement = d.placement AND v.day = d.day
+                  AND ifnull(v.slot, 0) = d.slot AND v.outcome = 'doubt' AND length(v.answers) > 0)
+UNION ALL
+SELECT d.id, 'reviewed_again' FROM compliance_doubt d JOIN flag_review v ON v.id = d.review
+WHERE EXISTS (SELECT 1 FROM flag_review w WHERE w.placement = d.placement AND w.day = d.day AND ifnull(w.slot, 0) = d.slot
+              AND w.said_at > v.said_at AND w.outcome <> 'doubt')
+UNION ALL
+SELECT d.id, 'no_contact' FROM compliance_doubt d
+WHERE NOT EXISTS (SELECT 1 FROM placement p JOIN contact_attempt c ON c.participant = p.participant WHERE p.id = d.placement
+                  AND (c.about_day = d.day OR (c.about_day IS NULL AND c.day >= d.day)))
+UNION ALL
+SELECT d.id, 'exposure_unfounded' FROM compliance_doubt d
+WHERE d.earlier_decision IS NOT NULL AND NOT EXISTS (
+    SELECT 1 FROM placement p JOIN decision e ON e.participant = p.participant
+    WHERE p.id = d.placement AND e.id = d.earlier_decision AND e.outcome = 'adverse' AND e.failure_on < d.day
+    AND NOT EXISTS (SELECT 1 FROM decision o WHERE o.participant = e.participant AND o.failure_on = e.failure_on
+                    AND o.decided_on >= e.decided_on AND o.outcome <> 'adverse'))
+UNION ALL
+SELECT d.id, 'raised_already' FROM compliance_doubt d
+WHERE EXISTS (SELECT 1 FROM compliance_doubt o WHERE o.placement = d.placement AND o.day = d.day AND o.slot = d.slot AND o.id <> d.id
+              AND o.status NOT IN ('withdrawn', 'returned') AND (o.hlc < d.hlc OR (o.hlc = d.hlc AND o.id < d.id)));
+
+CREATE TRIGGER doubt_is_made_whole AFTER INSERT ON compliance_doubt
+WHEN NEW.status = 'standing' AND EXISTS (SELECT 1 FROM doubt_wants WHERE id = NEW.id)
+BEGIN SELECT RAISE(ABORT, 'no compliance doubt: what it needs is not there'); END;
+CREATE TRIGGER doubt_stands_whole AFTER UPDATE ON compliance_doubt
+WHEN NEW.status = 'standing' AND EXISTS (SELECT 1 FROM doubt_wants WHERE id = NEW.id)
+BEGIN SELECT RAISE(ABORT, 'no compliance doubt: what it needs is not there'); END;

@@ -297,6 +297,31 @@ static const struct field same_person_fields[] = {
     NAMED(4, "reason", NAME_MAX_BYTES),
 };
 
+static const struct field compliance_doubt_fields[] = {
+    ID(1, "placement", true),
+    DATE(2, "day", true),
+    INT(3, "slot", PATTERN_SLOTS_MAX - 1, true),
+    NAMED(4, "reviewer", NAME_MAX_BYTES),
+    ID(5, "review", true), /* the flag_review in which the good-reason questions were answered */
+    ID(6, "notice", true),
+    INT(7, "exposure_weeks", 520, true), /* as previewed from JCP's decisions */
+    ID(8, "earlier_decision", false),    /* that it rests on */
+    FIELD(9, "answers", FIELD_TEXT, NOTE_MAX_BYTES, true, true, NULL),
+    BOOL(10, "confirmed"),
+    NAMED(11, "evidence", 2 * SHA256_BYTES), /* SHA-256 of the pack's manifest, in hex */
+    SECRET(12, "note", NOTE_MAX_BYTES),
+};
+
+static const char *const doubt_status_codes[] = { "withdrawn", "received", "returned", NULL };
+
+static const struct field doubt_event_fields[] = {
+    CODE(1, "status", true, doubt_status_codes),
+    DATE(2, "on", true),
+    CODE(3, "reason", false, NULL),
+    TEXT(4, "by", NAME_MAX_BYTES),
+    SECRET(5, "note", NOTE_MAX_BYTES),
+};
+
 #define KIND(number, name, writers, subject_len, fields)                                                               \
     {                                                                                                                  \
         (number), (name), (writers), (subject_len), (fields), ARRAY_LEN(fields)                                        \
@@ -331,6 +356,8 @@ static const struct kind kinds[] = {
     KIND(KIND_CLAIM, "claim", WRITER_ORGANISATION, OP_ENTITY_BYTES, claim_fields),
     KIND(KIND_SERVICE_USE, "service_use", WRITER_ORGANISATION, OP_ENTITY_BYTES, service_use_fields),
     KIND(KIND_SAME_PERSON, "same_person", WRITER_ORGANISATION, OP_ENTITY_BYTES, same_person_fields),
+    KIND(KIND_COMPLIANCE_DOUBT, "compliance_doubt", WRITER_ORGANISATION, OP_ENTITY_BYTES, compliance_doubt_fields),
+    KIND(KIND_DOUBT_EVENT, "doubt_event", WRITER_ORGANISATION | WRITER_CENTRE, OP_ENTITY_BYTES, doubt_event_fields),
 };
 
 const struct kind *kind_by_number(uint32_t number)
@@ -667,7 +694,8 @@ static bool subject_fits(const struct op *op, const struct kind *kind)
 
 static bool is_complete(uint32_t kind)
 {
-    return kind == KIND_ATTENDANCE || kind == KIND_ERASURE || kind == KIND_OVERWRITE_REVIEW;
+    return kind == KIND_ATTENDANCE || kind == KIND_ERASURE || kind == KIND_OVERWRITE_REVIEW ||
+           kind == KIND_COMPLIANCE_DOUBT || kind == KIND_DOUBT_EVENT;
 }
 
 static enum err_code admit_erasure(const struct op *op, const struct record *record, enum record_writer writer,
@@ -693,6 +721,35 @@ static enum err_code admit_erasure(const struct op *op, const struct record *rec
     return ERR_OK;
 }
 
+/* Guard rail 1: nothing becomes a doubt that nobody has confirmed, and none goes without its evidence. */
+static enum err_code admit_doubt(const struct record *record, struct error *err)
+{
+    struct slice evidence = record->values[kind_field_index(record->kind, "evidence")].text;
+    uint8_t digest[SHA256_BYTES];
+    char text[2 * SHA256_BYTES + 1] = "";
+    if (number_or(record, "confirmed", 0) == 0) {
+        return FAIL(err, REFUSED, "take a compliance doubt that its reviewer has not confirmed");
+    }
+    if (record->values[kind_field_index(record->kind, "answers")].text.len == 0) {
+        return FAIL(err, REFUSED, "take a compliance doubt without answers to the good-reason questions");
+    }
+    memcpy(text, evidence.data, evidence.len);
+    return hex_decode(text, digest, SHA256_BYTES)
+               ? ERR_OK
+               : FAIL(err, INVALID, "field 'evidence': expected %d hexadecimal digits", 2 * SHA256_BYTES);
+}
+
+/* The organisation takes back what it raised; JCP says what it received or gives back. */
+static enum err_code admit_doubt_event(const struct record *record, enum record_writer writer, struct error *err)
+{
+    struct slice status = record->values[kind_field_index(record->kind, "status")].text;
+    bool withdrawn = slice_equal(status, slice_of_text("withdrawn"));
+    return withdrawn == (writer == WRITER_ORGANISATION)
+               ? ERR_OK
+               : FAIL(err, REFUSED, "take a doubt's status '%.*s' from %s", (int)status.len, (const char *)status.data,
+                      writer == WRITER_CENTRE ? "the centre" : "an organisation");
+}
+
 /* What no single field shows, and what stands in the header. */
 static enum err_code admit_content(const struct op *op, const struct record *record, enum record_writer writer,
                                    struct error *err)
@@ -704,6 +761,10 @@ static enum err_code admit_content(const struct op *op, const struct record *rec
                    : FAIL(err, REFUSED, "take a correction without a note: say why the record changes");
     case KIND_ERASURE:
         return admit_erasure(op, record, writer, err);
+    case KIND_COMPLIANCE_DOUBT:
+        return admit_doubt(record, err);
+    case KIND_DOUBT_EVENT:
+        return admit_doubt_event(record, writer, err);
     case KIND_OVERWRITE_REVIEW:
         return op->supersedes_count == 2
                    ? ERR_OK
@@ -764,7 +825,8 @@ enum err_code erasure_read(const struct op *op, enum record_writer writer, struc
 bool erasure_kind_covers(uint32_t kind, uint32_t op_kind)
 {
     return kind == op_kind || (kind == KIND_REFERRAL && op_kind == KIND_REFERRAL_EVENT) ||
-           (kind == KIND_PLACEMENT && op_kind == KIND_ATTENDANCE);
+           (kind == KIND_PLACEMENT && op_kind == KIND_ATTENDANCE) ||
+           (kind == KIND_COMPLIANCE_DOUBT && op_kind == KIND_DOUBT_EVENT);
 }
 
 static bool is_about(const struct erasure *erasure, const struct op *op)

@@ -39,6 +39,8 @@ enum record_kind {
     KIND_CLAIM = 24,
     KIND_SERVICE_USE = 25,
     KIND_SAME_PERSON = 26, /* subject: the participant that is the duplicate */
+    KIND_COMPLIANCE_DOUBT = 27,
+    KIND_DOUBT_EVENT = 28, /* subject: the doubt */
 };
 
 /* Raised whenever record_admit takes what it refused before, or knows another kind: what was set aside by an older

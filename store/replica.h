@@ -346,6 +346,14 @@ MUST_USE enum err_code dirty_placement(struct store *store, const uint8_t placem
 MUST_USE enum err_code dirty_participant(struct store *store, struct slice participant, struct error *err);
 MUST_USE enum err_code dirty_site(struct store *store, struct error *err);
 
+/* ---- store/scratch.c ---- */
+
+/* Tables in memory without a log of one's own: ops are put in as they are, then folded once. store_close. */
+MUST_USE enum err_code scratch_open(const struct programme *programme, struct store **ret_store, struct error *err);
+MUST_USE enum err_code scratch_add(struct store *store, const struct op *op, struct slice header,
+                                   enum record_writer writer, struct error *err);
+MUST_USE enum err_code scratch_fold(struct store *store, struct error *err);
+
 /* ---- store/verify.c ---- */
 
 extern const char *const folded_tables[]; /* NULL-terminated */

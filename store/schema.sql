@@ -252,10 +252,10 @@ CREATE INDEX flag_of_subject ON flag (subject_id) WHERE cleared_at IS NULL;
 
 -- Guard rails 3 and 5 for the kinds that came later: 20 is the only one of them that the centre may write too.
 CREATE TRIGGER op_writer_is_the_organisation BEFORE INSERT ON op
-WHEN NEW.quarantine IS NULL AND NEW.writer <> 1 AND (NEW.kind BETWEEN 11 AND 19 OR NEW.kind BETWEEN 21 AND 26)
+WHEN NEW.quarantine IS NULL AND NEW.writer <> 1 AND (NEW.kind BETWEEN 11 AND 19 OR NEW.kind BETWEEN 21 AND 27)
 BEGIN SELECT RAISE(ABORT, 'only the organisation may write this record'); END;
 CREATE TRIGGER op_writer_stays_the_organisation BEFORE UPDATE OF quarantine ON op
-WHEN NEW.quarantine IS NULL AND NEW.writer <> 1 AND (NEW.kind BETWEEN 11 AND 19 OR NEW.kind BETWEEN 21 AND 26)
+WHEN NEW.quarantine IS NULL AND NEW.writer <> 1 AND (NEW.kind BETWEEN 11 AND 19 OR NEW.kind BETWEEN 21 AND 27)
 BEGIN SELECT RAISE(ABORT, 'only the organisation may write this record'); END;
 
 -- ---- of this machine alone: never in the log, so never exchanged; a rebuild leaves them as they are ----

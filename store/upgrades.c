@@ -101,10 +101,10 @@ static const char from_2_to_3[] =
     "BEGIN SELECT RAISE(ABORT, 'evidence is append-only: a key cannot be deleted'); END;"
 
     "CREATE TRIGGER op_writer_is_the_organisation BEFORE INSERT ON op "
-    "WHEN NEW.quarantine IS NULL AND NEW.writer <> 1 AND (NEW.kind BETWEEN 11 AND 19 OR NEW.kind BETWEEN 21 AND 26) "
+    "WHEN NEW.quarantine IS NULL AND NEW.writer <> 1 AND (NEW.kind BETWEEN 11 AND 19 OR NEW.kind BETWEEN 21 AND 27) "
     "BEGIN SELECT RAISE(ABORT, 'only the organisation may write this record'); END; "
     "CREATE TRIGGER op_writer_stays_the_organisation BEFORE UPDATE OF quarantine ON op "
-    "WHEN NEW.quarantine IS NULL AND NEW.writer <> 1 AND (NEW.kind BETWEEN 11 AND 19 OR NEW.kind BETWEEN 21 AND 26) "
+    "WHEN NEW.quarantine IS NULL AND NEW.writer <> 1 AND (NEW.kind BETWEEN 11 AND 19 OR NEW.kind BETWEEN 21 AND 27) "
     "BEGIN SELECT RAISE(ABORT, 'only the organisation may write this record'); END; "
 
     "CREATE TABLE volunteer (id INTEGER PRIMARY KEY, ref TEXT NOT NULL UNIQUE, name TEXT NOT NULL, name_key TEXT NOT "

@@ -18,6 +18,7 @@ const char *const folded_tables[] = { "participant",
                                       "decision",
                                       "erasure",
                                       "compliance_doubt",
+                                      "doubt_due",
                                       "host",
                                       "opportunity",
                                       "contact_attempt",
@@ -80,6 +81,7 @@ static const char *const digest_queries[] = {
     "SELECT * FROM claim ORDER BY id",
     "SELECT * FROM service_use ORDER BY id",
     "SELECT * FROM same_person ORDER BY id",
+    "SELECT * FROM compliance_doubt ORDER BY id",
 };
 
 /* Each value as its type, its length and its bytes. */

@@ -12,6 +12,7 @@
  */
 #include <string.h>
 
+#include "agent/rules/exposure.h"
 #include "agent/rules/flags.h"
 #include "base/clock.h"
 
@@ -115,6 +116,18 @@ static const struct decision_row *earlier_failure(const struct placement_case *c
         }
     }
     return found;
+}
+
+void rules_exposure(const struct programme *programme, const struct placement_facts *facts, int32_t day, int32_t today,
+                    struct exposure *ret_exposure)
+{
+    const struct programme_rules *rules = programme_rules_of(programme);
+    const struct placement_case c = { .programme = programme, .facts = facts, .today = today };
+    const struct decision_row *earlier = earlier_failure(&c, day);
+    *ret_exposure =
+        (struct exposure){ .weeks = earlier == NULL ? rules->first_sanction_weeks : rules->later_sanction_weeks,
+                           .decision = earlier,
+                           .days_after = earlier == NULL ? 0 : day - earlier->failure_on };
 }
 
 /* Several sessions missed on one day are one day's absence. */

@@ -54,7 +54,10 @@
     X(milestone_came_within_days, 1, 3660)                                                                             \
     X(viability_window_days, 1, 36600)                                                                                 \
     X(viability_least_people, 1, 100000)                                                                               \
-    X(conflation_window_days, 0, 3660)
+    X(conflation_window_days, 0, 3660)                                                                                 \
+    X(reconsideration_months, 0, 120)                                                                                  \
+    X(appeal_months, 0, 120)                                                                                           \
+    X(challenge_warn_days, 0, 3660)
 
 enum pack_rule {
 #define X(name, least, most) PACK_RULE_##name,

@@ -48,6 +48,9 @@ struct programme_rules {
     int viability_window_days;           /* of first days, up to today, from which completion is observed */
     int viability_least_people;          /* fewer say nothing about completion */
     int conflation_window_days;          /* before today in which volunteering beside a placement is looked for */
+    int reconsideration_months;          /* after a decision: mandatory reconsideration is asked for by then */
+    int appeal_months;                   /* after its answer */
+    int challenge_warn_days;             /* a deadline of these is near */
 };
 
 struct programme;

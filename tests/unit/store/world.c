@@ -295,3 +295,117 @@ void forged_fini(struct forged_run *forged)
     op_batch_fini(&forged->run.ops);
     buf_fini(&forged->body);
 }
+
+/* ---- what leads to a doubt ---- */
+
+void entry_contact(struct world *world, struct store_entry *entry, const char *key, const char *participant,
+                   const char *day, const char *about_day)
+{
+    entry_init(entry, KIND_CONTACT_ATTEMPT);
+    entity_id(world->stream, "contact_attempt", key, entry->subject);
+    record_set_id(&entry->record, "participant", lent_id(world, "participant", participant));
+    record_set_number(&entry->record, "day", day_of(day));
+    record_set_text(&entry->record, "means", "phone");
+    record_set_text(&entry->record, "outcome", "no_answer");
+    if (about_day != NULL) {
+        record_set_number(&entry->record, "about_day", day_of(about_day));
+    }
+}
+
+void entry_review(struct world *world, struct store_entry *entry, const char *key, const char *placement,
+                  const char *day, const char *outcome)
+{
+    entry_init(entry, KIND_FLAG_REVIEW);
+    entity_id(world->stream, "flag_review", key, entry->subject);
+    record_set_text(&entry->record, "flag", "unexplained_absence/of a test");
+    record_set_id(&entry->record, "placement", lent_id(world, "placement", placement));
+    record_set_number(&entry->record, "day", day_of(day));
+    record_set_number(&entry->record, "slot", 0);
+    record_set_text(&entry->record, "outcome", outcome);
+    record_set_text(&entry->record, "answers", "Were they ill?\nNot that we know.");
+}
+
+void entry_doubt(struct world *world, struct store_entry *entry, const char *key, const char *placement,
+                 const char *day, const char *review, const char *notice)
+{
+    entry_init(entry, KIND_COMPLIANCE_DOUBT);
+    entity_id(world->stream, "compliance_doubt", key, entry->subject);
+    record_set_id(&entry->record, "placement", lent_id(world, "placement", placement));
+    record_set_number(&entry->record, "day", day_of(day));
+    record_set_number(&entry->record, "slot", 0);
+    record_set_text(&entry->record, "reviewer", "R. Reviewer");
+    record_set_id(&entry->record, "review", lent_id(world, "flag_review", review));
+    record_set_id(&entry->record, "notice", lent_id(world, "notice", notice));
+    record_set_number(&entry->record, "exposure_weeks", 4);
+    record_set_text(&entry->record, "answers", "Were they ill?\nNot that we know.");
+    record_set_number(&entry->record, "confirmed", 1);
+    record_set_text(&entry->record, "evidence", "00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff");
+}
+
+void entry_doubt_event(struct world *world, struct store_entry *entry, const char *doubt, const char *status,
+                       const char *on)
+{
+    entry_init(entry, KIND_DOUBT_EVENT);
+    entity_id(world->stream, "compliance_doubt", doubt, entry->subject);
+    record_set_text(&entry->record, "status", status);
+    record_set_number(&entry->record, "on", day_of(on));
+}
+
+void entry_decision(struct world *world, struct store_entry *entry, const char *key, const char *participant,
+                    const char *failure_on, const char *decided_on, const char *outcome, const char *doubt)
+{
+    entry_init(entry, KIND_DECISION);
+    entity_id(world->stream, "decision", key, entry->subject);
+    record_set_id(&entry->record, "participant", lent_id(world, "participant", participant));
+    record_set_number(&entry->record, "failure_on", day_of(failure_on));
+    record_set_number(&entry->record, "decided_on", day_of(decided_on));
+    record_set_text(&entry->record, "outcome", outcome);
+    if (doubt != NULL) {
+        record_set_id(&entry->record, "doubt", lent_id(world, "compliance_doubt", doubt));
+    }
+}
+
+/* ---- a voice without rules ---- */
+
+void voice_start(struct world *world, struct voice *voice, enum certificate_role role)
+{
+    *voice = (struct voice){ .world = world };
+    replica_start(world, &voice->replica, role);
+    op_link_first(world->stream, voice->replica.identity.device, 0, voice->link);
+}
+
+void voice_stop(struct voice *voice)
+{
+    for (size_t i = 0; i < voice->count; i++) {
+        forged_fini(&voice->said[i]);
+    }
+    replica_stop(&voice->replica);
+}
+
+void voice_say(struct voice *voice, const struct store_entry *entry)
+{
+    struct buf header;
+    cr_assert(voice->count < ARRAY_LEN(voice->said));
+    struct forged_run *run = &voice->said[voice->count];
+    forge(voice->world, &voice->replica, ++voice->count, entry->kind, entry->subject, &entry->record, voice->link, run);
+    buf_init(&header, OP_HEADER_MAX);
+    MUST(op_header_encode(&run->run.ops.ops[0], &header, err));
+    op_link_next(voice->link, buf_slice(&header), voice->link);
+    buf_fini(&header);
+}
+
+enum err_code voice_reach(struct voice *voice, size_t from, size_t count, struct replica *to,
+                          struct store_applied *ret_applied, struct error *err)
+{
+    *ret_applied = (struct store_applied){ 0 };
+    for (size_t i = from; i < from + count && i < voice->count; i++) {
+        struct store_exchange exchange = { .runs = &voice->said[i].run,
+                                           .run_count = 1,
+                                           .received_at_ms = clock_wall_ms() };
+        struct store_applied applied;
+        TRY(store_apply(to->store, &exchange, &applied, err));
+        ret_applied->new_ops += applied.new_ops;
+        ret_applied->quarantined += applied.quarantined;
+    }
+    return ERR_OK;
+}

@@ -68,6 +68,33 @@ void forge(struct world *world, struct replica *author, uint64_t seq, uint32_t k
            const struct record *record, const uint8_t previous_link[SHA256_BYTES], struct forged_run *ret);
 void forged_fini(struct forged_run *forged);
 
+/* What leads to a doubt about slot 0 of a day, and what becomes of it. A doubt and what it names are keyed by texts. */
+void entry_contact(struct world *world, struct store_entry *entry, const char *key, const char *participant,
+                   const char *day, const char *about_day);
+void entry_review(struct world *world, struct store_entry *entry, const char *key, const char *placement,
+                  const char *day, const char *outcome);
+void entry_doubt(struct world *world, struct store_entry *entry, const char *key, const char *placement,
+                 const char *day, const char *review, const char *notice);
+void entry_doubt_event(struct world *world, struct store_entry *entry, const char *doubt, const char *status,
+                       const char *on);
+void entry_decision(struct world *world, struct store_entry *entry, const char *key, const char *participant,
+                    const char *failure_on, const char *decided_on, const char *outcome, const char *doubt);
+
+/* A device, or the centre, that signs whatever it is told to, one op after the other: for JCP and for hostile peers. */
+struct voice {
+    struct world *world;
+    struct replica replica;
+    uint8_t link[SHA256_BYTES];
+    struct forged_run said[64];
+    size_t count;
+};
+void voice_start(struct world *world, struct voice *voice, enum certificate_role role);
+void voice_stop(struct voice *voice);
+void voice_say(struct voice *voice, const struct store_entry *entry);
+/* Applies so many of its ops, from index `from`, to a replica, one after the other. */
+enum err_code voice_reach(struct voice *voice, size_t from, size_t count, struct replica *to,
+                          struct store_applied *ret_applied, struct error *err);
+
 int32_t day_of(const char *iso);
 
 #endif
