@@ -18,6 +18,7 @@
 enum {
     BACKOFF_BASE_MS = 2000,
     BACKOFF_MAX_MS = 15 * 60 * 1000,
+    BACKOFF_CUT_MS = 500, /* the line broke while it carried records: most likely it is there again */
     STALLED_STORE_MS = 60 * 1000,       /* this machine's own trouble: a full disk may be emptied any minute */
     STALLED_PERSON_MS = 15 * 60 * 1000, /* somebody has to act elsewhere */
     RATIO_START = 10,                   /* of records made one by one; imports pack better */
@@ -92,7 +93,7 @@ static void round_close(struct client *c, enum err_code rc, const struct error *
 
 static int64_t backoff_ms(const struct client *c)
 {
-    int64_t limit_ms = BACKOFF_BASE_MS;
+    int64_t limit_ms = c->failures <= 1 && c->cut.phase == CUT_ASK ? BACKOFF_CUT_MS : BACKOFF_BASE_MS;
     for (unsigned i = 1; i < c->failures && limit_ms < BACKOFF_MAX_MS; i++) {
         limit_ms *= 2;
     }
@@ -419,6 +420,7 @@ enum err_code client_new(struct store *store, const struct store_identity *ident
     c->last_success_at_ms = OP_TIME_NONE;
     c->clock_offset_ms = sync.clock_known ? sync.clock_offset_ms : 0;
     buf_init(&c->body, EXCHANGE_REQUEST_MAX);
+    buf_init(&c->cut.segment, SEGMENT_BYTES_MAX);
     buf_init(&c->centre.certificate, CERTIFICATE_DER_MAX);
     *ret_client = c;
     return ERR_OK;
@@ -519,6 +521,7 @@ void client_free(struct client *c)
     }
     CHECK(c->state == CLIENT_STOPPED && !c->in_flight);
     buf_fini(&c->body);
+    buf_fini(&c->cut.segment);
     buf_fini(&c->centre.certificate);
     free(c);
 }

@@ -53,6 +53,7 @@ static enum err_code other_status(struct client *c, const struct client_answer *
     }
     if (status == 413) {
         client_line_broke(c);
+        client_line_cuts(c, true); /* until it takes a segment whole */
         return FAIL(err, BUSY, "exchange with the centre: it takes smaller requests only");
     }
     if (status == 429 || status >= 500) {
@@ -68,6 +69,7 @@ static enum err_code check_answer(struct client *c, const struct client_answer *
     if (answer->outcome != ERR_OK) {
         if (answer->outcome == ERR_NETWORK && c->sent.wait_s == 0) {
             client_line_broke(c);
+            client_cut_note(c);
         }
         *err = answer->error;
         err->code = answer->outcome;

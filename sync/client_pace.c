@@ -33,16 +33,30 @@ void client_line_carried(struct client *c, const struct client_carried *carried)
     }
     uint64_t within_aim = carried->bytes * BATCH_AIM_MS / took_ms;
     uint64_t larger = (uint64_t)c->batch_bytes * 2 < within_aim ? (uint64_t)c->batch_bytes * 2 : within_aim;
-    c->batch_bytes = clamp_batch(larger < c->batch_cap ? larger : c->batch_cap);
+    c->batch_bytes = clamp_batch(larger);
+    client_line_cuts(c, c->cuts_lose);
+}
+
+void client_line_cuts(struct client *c, bool lose)
+{
+    c->cuts_lose = lose;
+    if (lose && c->batch_bytes > c->batch_cap) {
+        c->batch_bytes = c->batch_cap;
+    }
+}
+
+size_t client_wanted_bytes(const struct client *c)
+{
+    return c->batch_bytes < c->batch_cap ? c->batch_bytes : c->batch_cap;
 }
 
 void client_line_broke(struct client *c)
 {
     uint64_t piece = c->unbroken_bytes / PIECES_A_BREAK;
     bool carried_some = c->unbroken_bytes >= c->batch_bytes;
-    c->batch_cap = clamp_batch(carried_some ? piece : c->batch_bytes / 2);
-    c->batch_bytes = c->batch_bytes < c->batch_cap ? c->batch_bytes : c->batch_cap;
+    c->batch_cap = clamp_batch(carried_some ? piece : client_wanted_bytes(c) / 2);
     c->unbroken_bytes = 0;
+    client_line_cuts(c, c->cuts_lose);
 }
 
 static int64_t seconds(uint64_t ops, uint64_t done, uint64_t ms)

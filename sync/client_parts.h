@@ -31,6 +31,24 @@ struct client_sent {
     size_t given_count;
     bool at_end; /* something could be given */
     uint64_t owed_ops;
+    bool rest; /* of a segment that a request before had begun with */
+};
+
+/*
+ * A segment that was on its way when the line broke. The centre is asked what it has of it before anything is sent
+ * again:
+ *
+ *   NONE ── broke, with a segment ──► ASK ── answered: a part ──► CONTINUE ── the rest was answered ──► NONE
+ *                                      ▲ └── answered: nothing, or all ──► NONE        │
+ *                                      └────────────────── broke again ────────────────┘
+ */
+enum client_cut_phase { CUT_NONE, CUT_ASK, CUT_CONTINUE };
+
+struct client_cut {
+    enum client_cut_phase phase;
+    struct buf segment;
+    struct client_sent sent; /* with it */
+    uint64_t from;           /* the centre has the bytes before */
 };
 
 /* What follows from an answer, or from a request that could not be made. */
@@ -90,7 +108,9 @@ struct client {
 
     size_t batch_bytes;      /* of a segment as sent, about */
     size_t batch_cap;        /* what may be lost when the line breaks again */
+    bool cuts_lose;          /* the centre keeps nothing of a segment that was cut: the cap is for those, too */
     uint64_t unbroken_bytes; /* carried since it broke */
+    struct client_cut cut;
     struct client_pace pace;
     size_t packed_ratio; /* bytes of headers and bodies that became a byte of segment, as last seen */
     struct buf body;
@@ -201,5 +221,19 @@ struct client_carried { /* by an exchange that ended well */
 void client_line_carried(struct client *client, const struct client_carried *carried);
 /* The line did not carry a batch of this size. */
 void client_line_broke(struct client *client);
+/* Does the centre keep what came of a segment? */
+void client_line_cuts(struct client *client, bool lose);
+/* Of segments in an answer, about: of those nothing is kept. */
+size_t client_wanted_bytes(const struct client *client);
+
+/* ---- client_cut.c: a segment that was cut on its way ---- */
+
+/* The line broke in the request under way. */
+void client_cut_note(struct client *client);
+/* Is the rest of a segment what is due? Then *ret_rest borrows it, and client->sent tells of it. */
+bool client_cut_continues(struct client *client, const struct store_sync *sync, struct slice *ret_rest);
+/* An answer that was checked, before it changes anything. */
+void client_cut_answered(struct client *client, const struct exchange_response *response);
+void client_cut_drop(struct client *client);
 
 #endif

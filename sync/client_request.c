@@ -131,11 +131,15 @@ static enum err_code write_request(struct client *c, const struct store_sync *sy
                                         .tree_known = sync->verified_known,
                                         .tree_size = sync->verified_size,
                                         .sent_at_ms = c->io->wall_ms(c->io->context),
-                                        .want_bytes = (uint32_t)c->batch_bytes,
-                                        .segment = segment,
+                                        .want_bytes = (uint32_t)client_wanted_bytes(c),
+                                        .segment = c->sent.rest ? slice_of("", 0) : segment,
                                         .wait_s = c->sent.wait_s,
                                         .certificate_known = c->centre.certificate.len > 0 };
     memcpy(request.stream, c->identity->stream, STREAM_ID_BYTES);
+    if (c->sent.rest) {
+        request.begun = exchange_begun_of(slice_of(c->cut.segment.data, c->cut.from));
+        request.rest = segment;
+    }
     put_given(giving, &request);
     memcpy(request.tree_root, sync->verified_root.bytes, EXCHANGE_ROOT_BYTES);
     if (request.certificate_known) {
@@ -183,16 +187,19 @@ enum err_code client_request_make(struct client *c, uint32_t wait_s, struct erro
                                     .owed_ops = sync.owed_ops };
     struct client_giving giving = { 0 };
     struct buf segment;
+    struct slice rest = { 0 };
     buf_init(&segment, SEGMENT_BYTES_MAX);
     buf_init(&giving.bytes, SEGMENT_BYTES_MAX);
     enum err_code rc = ERR_OK;
-    if (sync.newest_seq > sync.acked_seq) {
+    if (client_cut_continues(c, &sync, &rest) || c->cut.phase == CUT_ASK) {
+        rc = ERR_OK; /* nothing is made anew before the centre has said what it has */
+    } else if (sync.newest_seq > sync.acked_seq) {
         rc = client_segment_make(c, sync.acked_seq, &segment, err);
     } else if (c->at_end && sync.owed_ops > 0 && !c->recovery.active && wait_s == 0) {
         rc = client_give(c, &giving, err);
     }
     if (rc == ERR_OK) {
-        rc = write_request(c, &sync, buf_slice(&segment), &giving, &c->body, err);
+        rc = write_request(c, &sync, c->sent.rest ? rest : buf_slice(&segment), &giving, &c->body, err);
     }
     buf_fini(&segment);
     buf_fini(&giving.bytes);

@@ -229,7 +229,8 @@ static enum err_code what_next(struct client *c, const struct exchange_response 
         sync.pending_ops > 0 || sync.asks || response->more || sync.cursor < response->cursor || owes || went_back;
     bool moved = acked_seq != c->sent.acked_seq || sync.cursor != c->sent.cursor || c->sent.asked ||
                  sync.owed_ops < c->sent.owed_ops || owes;
-    bool only_new = c->sent.first_seq == 0 && !response->more; /* recorded since the request was made */
+    /* recorded since the request was made, or the centre does not have any more what the rest belongs to */
+    bool only_new = (c->sent.first_seq == 0 || c->sent.rest) && !response->more;
     if (due && !moved && !only_new) {
         return FAIL(err, PROTOCOL, "exchange with the centre: it neither takes nor gives records");
     }
@@ -331,6 +332,7 @@ enum err_code client_take(struct client *c, const struct client_answer *answer, 
     TRY(exchange_response_decode(answer->body, &response, err));
     TRY(client_check_receipt(c, &response, err));
     note_centre(c, &response);
+    client_cut_answered(c, &response);
     SCOPED(incoming_fini) struct incoming in = { 0 };
     TRY(decode_answer(c, &response, &in, err));
     struct store_exchange exchange = exchange_of(c, &response, &in, took_ms);

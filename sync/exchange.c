@@ -20,6 +20,8 @@ enum request_key {
     REQUEST_TREE = 13, /* 12 was never in a release */
     REQUEST_WAIT,
     REQUEST_GIVEN,
+    REQUEST_BEGUN = 17,
+    REQUEST_REST,
 };
 
 enum response_key {
@@ -41,6 +43,7 @@ enum response_key {
     RESPONSE_CHECKPOINT_KEY,
     RESPONSE_AUTHORITY,
     RESPONSE_DECLINED,
+    RESPONSE_BEGUN = 21,
 };
 
 enum error_key { ERROR_CODE = 1, ERROR_MESSAGE };
@@ -106,6 +109,29 @@ static enum err_code version_read(struct members *m, struct error *err)
 
 #define BIT(key) (UINT64_C(1) << (key))
 
+/* ---- what came of a segment ---- */
+
+static void put_begun(struct dcbor_writer *w, uint64_t key, const struct exchange_begun *begun)
+{
+    dcbor_put_uint(w, key);
+    dcbor_put_array(w, 2);
+    dcbor_put_uint(w, begun->len);
+    dcbor_put_bytes(w, begun->hash, EXCHANGE_BEGUN_HASH_BYTES);
+}
+
+static void get_begun(struct dcbor_reader *r, struct exchange_begun *begun)
+{
+    if (dcbor_get_array(r, 2) != 2) {
+        dcbor_reject(r, "what came of a segment has two members");
+        return;
+    }
+    begun->len = dcbor_get_uint(r, SEGMENT_BYTES_MAX);
+    dcbor_get_fixed(r, begun->hash, EXCHANGE_BEGUN_HASH_BYTES);
+    if (dcbor_ok(r) && begun->len == 0) {
+        dcbor_reject(r, "nothing came of a segment");
+    }
+}
+
 /* ---- request ---- */
 
 static void put_given(struct dcbor_writer *w, const struct exchange_request *request)
@@ -121,7 +147,8 @@ static void put_request(struct dcbor_writer *w, const struct exchange_request *r
 {
     dcbor_put_map(w, REQUEST_WANT_BYTES + (size_t)(request->segment.len > 0) + (size_t)request->certificate_known +
                          (size_t)(request->freshness.counter > 0) + (size_t)request->tree_known +
-                         (size_t)(request->wait_s > 0) + (size_t)(request->given_count > 0));
+                         (size_t)(request->wait_s > 0) + (size_t)(request->given_count > 0) +
+                         (request->rest.len > 0 ? 2 : 0));
     dcbor_put_uint(w, REQUEST_VERSION);
     dcbor_put_uint(w, EXCHANGE_VERSION);
     dcbor_put_uint(w, REQUEST_STREAM);
@@ -166,11 +193,16 @@ static void put_request(struct dcbor_writer *w, const struct exchange_request *r
     if (request->given_count > 0) {
         put_given(w, request);
     }
+    if (request->rest.len > 0) {
+        put_begun(w, REQUEST_BEGUN, &request->begun);
+        dcbor_put_uint(w, REQUEST_REST);
+        dcbor_put_bytes(w, request->rest.data, request->rest.len);
+    }
 }
 
 enum err_code exchange_request_encode(const struct exchange_request *request, struct buf *out, struct error *err)
 {
-    size_t bytes = request->segment.len;
+    size_t bytes = request->segment.len + request->begun.len + request->rest.len;
     for (size_t i = 0; i < request->given_count && i < EXCHANGE_GIVEN_MAX; i++) {
         bytes += request->given[i].len;
     }
@@ -256,6 +288,12 @@ static void get_request_member(struct members *m, struct exchange_request *reque
     case REQUEST_GIVEN:
         get_given(r, request);
         break;
+    case REQUEST_BEGUN:
+        get_begun(r, &request->begun);
+        break;
+    case REQUEST_REST:
+        request->rest = dcbor_get_bytes(r, 1, SEGMENT_BYTES_MAX);
+        break;
     default:
         (void)dcbor_skip(r);
     }
@@ -275,8 +313,60 @@ enum err_code exchange_request_decode(struct slice bytes, struct exchange_reques
     while (members_next(&m)) {
         get_request_member(&m, &request);
     }
+    bool rest_is_whole = (request.rest.len > 0) == (request.begun.len > 0) &&
+                         request.begun.len + request.rest.len <= SEGMENT_BYTES_MAX &&
+                         (request.rest.len == 0 || request.segment.len == 0);
+    if (!rest_is_whole) {
+        dcbor_reject(&m.r, "the rest of a segment does not fit to anything");
+    }
     TRY(members_end(&m, required));
     *ret_request = request;
+    return ERR_OK;
+}
+
+/* ---- a request that broke off ---- */
+
+/* What is there of a byte string whose end is missing: its head (RFC 8949, 3) says how much it was to be. */
+static enum err_code begun_string(struct slice in, struct slice *ret_bytes, struct error *err)
+{
+    static const uint8_t STRING = 2;
+    uint8_t first = in.len > 0 ? in.data[0] : 0;
+    unsigned extra = first & 0x1f;
+    size_t head = extra < 24 ? 1 : (size_t)1 + ((size_t)1 << (extra - 24));
+    if (first >> 5 != STRING || extra > 27 || in.len <= head) {
+        return FAIL(err, PROTOCOL, "read a request that broke off: no byte of a segment came");
+    }
+    uint64_t declared = extra < 24 ? extra : 0;
+    for (size_t i = 1; i < head; i++) {
+        declared = declared << 8 | in.data[i];
+    }
+    if (declared > SEGMENT_BYTES_MAX || declared <= in.len - head) {
+        return FAIL(err, PROTOCOL, "read a request that broke off: its segment is whole, or too large");
+    }
+    *ret_bytes = slice_of(in.data + head, in.len - head);
+    return ERR_OK;
+}
+
+enum err_code exchange_cut_decode(struct slice bytes, struct exchange_cut *ret_cut, struct error *err)
+{
+    struct exchange_request request = { 0 };
+    struct exchange_cut cut = { 0 };
+    struct members m = members_begin(bytes, err);
+    TRY(version_read(&m, err));
+    while (members_next(&m) && m.key != REQUEST_SEGMENT && m.key != REQUEST_REST) {
+        get_request_member(&m, &request);
+    }
+    if (!dcbor_ok(&m.r)) {
+        return dcbor_reader_end(&m.r);
+    }
+    bool rest = m.key == REQUEST_REST && request.begun.len > 0;
+    if (!rest && m.key != REQUEST_SEGMENT) {
+        return FAIL(err, PROTOCOL, "read a request that broke off: it brings no segment");
+    }
+    TRY(begun_string(slice_of(bytes.data + m.r.at, bytes.len - m.r.at), &cut.bytes, err));
+    cut.incarnation = request.incarnation;
+    cut.begun = request.begun;
+    *ret_cut = cut;
     return ERR_OK;
 }
 
@@ -379,7 +469,8 @@ enum err_code exchange_response_encode(const struct exchange_response *response,
                           (size_t)(response->segment_count > 0) + (size_t)(response->centre_certificate.len > 0) +
                           (size_t)(response->fresher_counter > 0) + (size_t)(response->order.len > 0) +
                           (size_t)response->checkpoint_known + (size_t)(response->checkpoint_key.len > 0) +
-                          (size_t)response->authority_told + (size_t)(response->declined_count > 0));
+                          (size_t)response->authority_told + (size_t)(response->declined_count > 0) +
+                          (size_t)(response->begun.len > 0));
     put_acknowledgement(&w, response);
     if (response->retry_after_s > 0) {
         dcbor_put_uint(&w, RESPONSE_RETRY_AFTER);
@@ -406,6 +497,9 @@ enum err_code exchange_response_encode(const struct exchange_response *response,
     }
     if (response->declined_count > 0) {
         put_declined(&w, response);
+    }
+    if (response->begun.len > 0) {
+        put_begun(&w, RESPONSE_BEGUN, &response->begun);
     }
     return dcbor_writer_end(&w);
 }
@@ -516,6 +610,9 @@ static void get_response_member(struct members *m, struct exchange_response *res
     case RESPONSE_DECLINED:
         get_declined(r, response);
         break;
+    case RESPONSE_BEGUN:
+        get_begun(r, &response->begun);
+        break;
     default:
         (void)dcbor_skip(r);
     }
@@ -585,32 +682,4 @@ enum err_code exchange_error_decode(struct slice bytes, struct exchange_error *r
     TRY(members_end(&m, BIT(ERROR_CODE) | BIT(ERROR_MESSAGE)));
     *ret_error = error;
     return ERR_OK;
-}
-
-/* ---- what is signed and named ---- */
-
-static void hash_parts(const struct slice *parts, size_t count, uint8_t out[EXCHANGE_CERTIFICATE_HASH_BYTES])
-{
-    uint8_t hash[SHA256_BYTES];
-    sha256(parts, count, hash);
-    memcpy(out, hash, EXCHANGE_CERTIFICATE_HASH_BYTES);
-}
-
-void exchange_certificate_hash(struct slice certificate_der, uint8_t out[EXCHANGE_CERTIFICATE_HASH_BYTES])
-{
-    hash_parts(&certificate_der, 1, out);
-}
-
-void exchange_centre_hash(struct slice certificate_der, const uint8_t checkpoint_key[CHECKPOINT_KEY_BYTES],
-                          uint8_t out[EXCHANGE_CERTIFICATE_HASH_BYTES])
-{
-    struct slice parts[] = { certificate_der, slice_of(checkpoint_key, CHECKPOINT_KEY_BYTES) };
-    hash_parts(parts, ARRAY_LEN(parts), out);
-}
-
-void exchange_receipt_message(const uint8_t stream[STREAM_ID_BYTES], const struct op_id *acked,
-                              const uint8_t link[SHA256_BYTES], uint8_t out[OP_LINK_MESSAGE_BYTES])
-{
-    /* the same members as a device's own link message; the context keeps the two signatures apart */
-    op_link_message(stream, acked, link, out);
 }

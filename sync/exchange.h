@@ -28,9 +28,16 @@
 #define EXCHANGE_CERTIFICATE_HASH_BYTES 8
 #define EXCHANGE_FRESHNESS_HASH_BYTES 8
 #define EXCHANGE_ROOT_BYTES 8
+#define EXCHANGE_BEGUN_HASH_BYTES 8
 #define EXCHANGE_ORDER_MAX (256 * 1024)
 #define EXCHANGE_VOUCHED_KEY_MAX (CHECKPOINT_KEY_BYTES + SIGNATURE_MAX)
 #define EXCHANGE_RECEIPT_CONTEXT "holdfast/receipt/v1"
+
+/* So much of a segment came in a request that broke off: its length, and the first bytes of its SHA-256. */
+struct exchange_begun {
+    uint64_t len; /* 0: nothing */
+    uint8_t hash[EXCHANGE_BEGUN_HASH_BYTES];
+};
 
 /* How new the files of a replica are that records under an incarnation: the counter grows and is never given twice. */
 struct exchange_freshness {
@@ -59,6 +66,16 @@ struct exchange_request {
     uint64_t tree_size;
     uint8_t tree_root[EXCHANGE_ROOT_BYTES]; /* the first bytes */
     uint32_t wait_s; /* the answer may be kept back so long, until there is something new; 0: answer now */
+    /* instead of a segment: what follows in it after what the centre has of it; empty when none */
+    struct slice rest;
+    struct exchange_begun begun;
+};
+
+/* What can be read of a request that broke off in the middle of its segment, or of the rest of one. */
+struct exchange_cut {
+    uint32_t incarnation;
+    struct exchange_begun begun; /* what came here goes on from that; len 0: it begins a segment */
+    struct slice bytes;          /* never all of what was to come */
 };
 
 struct exchange_refusal {
@@ -96,6 +113,7 @@ struct exchange_response {
     uint8_t authority_hash[EXCHANGE_CERTIFICATE_HASH_BYTES];
     struct exchange_declined declined[EXCHANGE_GIVEN_MAX];
     size_t declined_count;
+    struct exchange_begun begun; /* kept of a segment of this incarnation, whose request broke off */
 };
 
 /* The answer of any HTTP status but 200, of EXCHANGE_ERROR_CONTENT_TYPE. */
@@ -109,6 +127,8 @@ MUST_USE enum err_code exchange_request_encode(const struct exchange_request *re
 /* Slices borrow from `bytes`. ERR_UNSUPPORTED for another version. */
 MUST_USE enum err_code exchange_request_decode(struct slice bytes, struct exchange_request *ret_request,
                                                struct error *err);
+/* ERR_PROTOCOL: no byte of a segment is in it, or nothing is missing. */
+MUST_USE enum err_code exchange_cut_decode(struct slice bytes, struct exchange_cut *ret_cut, struct error *err);
 MUST_USE enum err_code exchange_response_encode(const struct exchange_response *response, struct buf *out,
                                                 struct error *err);
 MUST_USE enum err_code exchange_response_decode(struct slice bytes, struct exchange_response *ret_response,
@@ -119,6 +139,9 @@ MUST_USE enum err_code exchange_error_encode(enum err_code code, const char *mes
                                              struct error *err);
 /* A code of a later version reads as ERR_PROTOCOL; ERR_OK is no error and does not read. */
 MUST_USE enum err_code exchange_error_decode(struct slice bytes, struct exchange_error *ret_error, struct error *err);
+
+struct exchange_begun exchange_begun_of(struct slice bytes);
+bool exchange_begun_equal(const struct exchange_begun *a, const struct exchange_begun *b);
 
 void exchange_certificate_hash(struct slice certificate_der, uint8_t out[EXCHANGE_CERTIFICATE_HASH_BYTES]);
 /* Of the centre's signing certificate and the public key that it signs checkpoints with. */

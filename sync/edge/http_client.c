@@ -14,6 +14,7 @@
 #define KEEPALIVE_S 30L
 #define MSS_STEPS 3
 #define HEADER_LINE_MAX 4096
+#define SENT_AGAIN_MAX 2048
 
 /*
  *   IDLE ── http_client_post ──► SENDING ── libcurl says done, or a start that failed ──► IDLE, then `done`
@@ -33,6 +34,9 @@ struct http_client {
     int open_handles;
     enum client_phase phase;
     struct curl_slist *headers;
+    struct slice body; /* of the request under way */
+    size_t body_read;
+    bool cut; /* in the middle of it */
     struct buf response;
     struct wire_count wire;
     unsigned mss_step; /* of mss_steps, for new connections */
@@ -93,6 +97,7 @@ static bool begun_anew(struct http_client *client, CURLcode code)
     }
     (void)curl_multi_remove_handle(client->multi, client->easy);
     client->detail[0] = '\0';
+    client->body_read = 0;
     buf_clear(&client->response);
     resume_client_begin(client->resume);
     return curl_multi_add_handle(client->multi, client->easy) == CURLM_OK;
@@ -107,7 +112,10 @@ static void finish(struct http_client *client, CURLcode code)
     learn_packet_size(client, code);
     char *content_type = NULL;
     curl_off_t retry_after = 0;
-    result.outcome = http_failure_classify(client->easy, code, client->detail, &result.error);
+    bool cut = client->cut && code != CURLE_OK;
+    result.outcome =
+        cut ? http_failure_classify(client->easy, CURLE_SEND_ERROR, "while records were sent", &result.error)
+            : http_failure_classify(client->easy, code, client->detail, &result.error);
     if (result.outcome == ERR_OK) {
         (void)curl_easy_getinfo(client->easy, CURLINFO_RESPONSE_CODE, &result.status);
         (void)curl_easy_getinfo(client->easy, CURLINFO_CONTENT_TYPE, &content_type);
@@ -257,11 +265,43 @@ static size_t on_body(char *data, size_t size, size_t count, void *context)
     return buf_append(&client->response, data, size * count, NULL) == ERR_OK ? size * count : 0;
 }
 
+static size_t on_read(char *out, size_t size, size_t count, void *context)
+{
+    struct http_client *client = context;
+    size_t left = client->body.len - client->body_read;
+    size_t len = size * count < left ? size * count : left;
+    if (len > 0) {
+        memcpy(out, client->body.data + client->body_read, len);
+        client->body_read += len;
+    }
+    return len;
+}
+
+static int on_rewind(void *context, curl_off_t offset, int origin)
+{
+    struct http_client *client = context;
+    if (origin != SEEK_SET || offset != 0) {
+        return CURL_SEEKFUNC_FAIL;
+    }
+    client->body_read = 0;
+    return CURL_SEEKFUNC_OK;
+}
+
+/*
+ * libcurl sends a request again when the connection that was kept turns out to be dead. When much of it had arrived,
+ * whoever asked for it is told instead: he may know better than to send all of it once more.
+ */
+static bool sends_again(struct http_client *client)
+{
+    client->cut = client->body_read > 0 && wire_count_sent(&client->wire) > SENT_AGAIN_MAX;
+    return client->cut;
+}
+
 static curl_socket_t open_socket(void *context, curlsocktype purpose, struct curl_sockaddr *address)
 {
     (void)purpose;
     struct http_client *client = context;
-    int fd = socket(address->family, address->socktype | SOCK_CLOEXEC, address->protocol);
+    int fd = sends_again(client) ? -1 : socket(address->family, address->socktype | SOCK_CLOEXEC, address->protocol);
     if (fd < 0) {
         return CURL_SOCKET_BAD;
     }
@@ -335,6 +375,10 @@ static CURLcode set_callbacks(struct http_client *client)
     CURLcode code = curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, client->detail);
     code = code != CURLE_OK ? code : curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, on_body);
     code = code != CURLE_OK ? code : curl_easy_setopt(easy, CURLOPT_WRITEDATA, client);
+    code = code != CURLE_OK ? code : curl_easy_setopt(easy, CURLOPT_READFUNCTION, on_read);
+    code = code != CURLE_OK ? code : curl_easy_setopt(easy, CURLOPT_READDATA, client);
+    code = code != CURLE_OK ? code : curl_easy_setopt(easy, CURLOPT_SEEKFUNCTION, on_rewind);
+    code = code != CURLE_OK ? code : curl_easy_setopt(easy, CURLOPT_SEEKDATA, client);
     code = code != CURLE_OK ? code : curl_easy_setopt(easy, CURLOPT_OPENSOCKETFUNCTION, open_socket);
     code = code != CURLE_OK ? code : curl_easy_setopt(easy, CURLOPT_OPENSOCKETDATA, client);
     code = code != CURLE_OK ? code : curl_easy_setopt(easy, CURLOPT_CLOSESOCKETFUNCTION, close_socket);
@@ -446,6 +490,9 @@ static CURLcode set_request(struct http_client *client, const struct http_post *
         !leave_headers_out(client)) {
         return CURLE_OUT_OF_MEMORY;
     }
+    client->body = post->body;
+    client->body_read = 0;
+    client->cut = false;
     CURLcode code = set_patience(easy, post->wait_s);
     code = code != CURLE_OK ? code : curl_easy_setopt(easy, CURLOPT_URL, post->url);
     code = code != CURLE_OK ? code : curl_easy_setopt(easy, CURLOPT_HTTPHEADER, client->headers);
@@ -453,7 +500,6 @@ static CURLcode set_request(struct http_client *client, const struct http_post *
         return code != CURLE_OK ? code : curl_easy_setopt(easy, CURLOPT_HTTPGET, 1L);
     }
     code = code != CURLE_OK ? code : curl_easy_setopt(easy, CURLOPT_POST, 1L);
-    code = code != CURLE_OK ? code : curl_easy_setopt(easy, CURLOPT_POSTFIELDS, post->body.data);
     code = code != CURLE_OK ? code : curl_easy_setopt(easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)post->body.len);
     return code;
 }

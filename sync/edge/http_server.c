@@ -34,8 +34,11 @@
  *      │                              │                                        │ http_answer
  *      └─► TOO_LARGE ─ body over ─┐   └───────────── http_answer ─────────► ANSWERED ── queued ──► (freed by MHD)
  *                                 └──────────────────────────────────────────▲
+ *  RECEIVING ── the connection ended, or http_cut_others ──► CUT
  */
-enum exchange_state { RECEIVING, TOO_LARGE, HANDED, WAITING, ANSWERED };
+enum exchange_state { RECEIVING, TOO_LARGE, HANDED, WAITING, ANSWERED, CUT };
+
+#define CUT_PATH_SIZE 64
 
 struct http_exchange {
     struct http_server *server;
@@ -45,13 +48,15 @@ struct http_exchange {
     enum exchange_state state;
     uint64_t swallowed; /* of a body that is too large */
     struct buf body;
-    struct buf peer; /* the certificate that was proved in an earlier connection */
+    struct buf peer;          /* the certificate that was proved in an earlier connection */
+    char path[CUT_PATH_SIZE]; /* for whoever wants to know that it was cut; "" when it is longer */
     struct http_request request;
     char peer_problem[160];
     struct MHD_Response *response;
     unsigned status;
     bool trusted;   /* its certificate was looked at, because its body is long, and fits */
     bool forgotten; /* what the connection goes on from is not known any more */
+    bool looked;    /* ... for the sake of http_cut_others */
     bool stranger;  /* it was looked at and does not: the body is swallowed */
 };
 
@@ -73,6 +78,7 @@ struct http_server {
     ino_t unix_inode;
     size_t body_max;
     http_handler handler;
+    http_handler cut;
     void *context;
     struct http_exchange *exchanges;
     struct patience patience;
@@ -286,13 +292,17 @@ static enum MHD_Result hand_over(struct http_exchange *exchange, const char *met
  * A body that is declared far too large is answered at once, which ends the connection; one that is not much too large
  * is swallowed first, because a client in the middle of sending would lose the answer.
  */
-static enum MHD_Result begin(struct http_server *server, struct MHD_Connection *connection, void **ret_exchange)
+static enum MHD_Result begin(struct http_server *server, struct MHD_Connection *connection, const char *path,
+                             void **ret_exchange)
 {
     struct http_exchange *exchange = exchange_new(server, connection);
     if (exchange == NULL) {
         return MHD_NO;
     }
     *ret_exchange = exchange;
+    if (strlen(path) < sizeof(exchange->path)) {
+        memcpy(exchange->path, path, strlen(path) + 1);
+    }
     const char *length = header(exchange, MHD_HTTP_HEADER_CONTENT_LENGTH);
     unsigned long long declared = strtoull(length, NULL, 10);
     if (declared > server->body_max) {
@@ -322,6 +332,9 @@ static bool keeps_body(struct http_exchange *exchange, size_t more)
 
 static enum MHD_Result receive(struct http_exchange *exchange, const char *data, size_t len)
 {
+    if (exchange->state == CUT) {
+        return MHD_NO;
+    }
     if (exchange->state == RECEIVING && !keeps_body(exchange, len)) {
         exchange->swallowed += len;
         return exchange->swallowed > exchange->server->body_max ? MHD_NO : MHD_YES;
@@ -347,7 +360,7 @@ static enum MHD_Result on_request(void *cls, struct MHD_Connection *connection, 
         return MHD_NO;
     }
     if (exchange == NULL) {
-        return begin(server, connection, ret_exchange);
+        return begin(server, connection, url, ret_exchange);
     }
     if (*upload_size > 0) {
         size_t len = *upload_size;
@@ -363,6 +376,7 @@ static enum MHD_Result on_request(void *cls, struct MHD_Connection *connection, 
         return queue(exchange);
     case HANDED:
     case WAITING:
+    case CUT:
         break;
     }
     return MHD_NO;
@@ -385,6 +399,48 @@ static void on_connection(void *cls, struct MHD_Connection *connection, void **c
     }
 }
 
+/* ---- requests whose end never comes ---- */
+
+/* Looked at once: a request that is on its way for long is not looked at again for each other one. */
+static struct slice proved_by(struct http_exchange *exchange)
+{
+    if (!exchange->looked && exchange->request.peer_certificate.len == 0) {
+        exchange->looked = true;
+        read_peer_certificate(exchange);
+    }
+    return exchange->forgotten ? slice_of("", 0) : exchange->request.peer_certificate;
+}
+
+static void was_cut(struct http_exchange *exchange)
+{
+    struct http_server *server = exchange->server;
+    if (exchange->state != RECEIVING || server->cut == NULL || exchange->body.len == 0) {
+        return;
+    }
+    exchange->state = CUT;
+    if (proved_by(exchange).len > 0) {
+        exchange->request.path = exchange->path;
+        exchange->request.body = buf_slice(&exchange->body);
+        server->cut(server->context, &exchange->request);
+    }
+}
+
+void http_cut_others(struct http_server *server, const struct http_request *request)
+{
+    for (struct http_exchange *exchange = server->exchanges; exchange != NULL; exchange = exchange->next) {
+        if (exchange->state != RECEIVING || exchange->body.len == 0 ||
+            !slice_equal(proved_by(exchange), request->peer_certificate)) {
+            continue;
+        }
+        const union MHD_ConnectionInfo *info =
+            MHD_get_connection_info(exchange->connection, MHD_CONNECTION_INFO_CONNECTION_FD);
+        was_cut(exchange);
+        if (info != NULL) {
+            (void)shutdown(info->connect_fd, SHUT_RDWR);
+        }
+    }
+}
+
 static void on_completed(void *cls, struct MHD_Connection *connection, void **ret_exchange,
                          enum MHD_RequestTerminationCode code)
 {
@@ -392,6 +448,7 @@ static void on_completed(void *cls, struct MHD_Connection *connection, void **re
     (void)code;
     patience_answered(patient_of(connection), clock_monotonic_ms());
     if (*ret_exchange != NULL) {
+        was_cut(*ret_exchange);
         exchange_free(*ret_exchange);
         *ret_exchange = NULL;
     }
@@ -564,6 +621,7 @@ enum err_code http_server_start(uv_loop_t *loop, const struct http_server_option
     server->body_max = options->body_max;
     server->patience.stranger_ms = (int64_t)options->request_timeout_s * 1000;
     server->handler = options->handler;
+    server->cut = options->cut;
     server->context = options->context;
     int fd = -1;
     enum err_code rc = options->unix_path == NULL ? resume_server_new(&server->resume, err) : ERR_OK;

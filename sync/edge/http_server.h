@@ -42,6 +42,12 @@ struct http_request {
 /* A query argument, decoded, or NULL. Borrowed until the answer. */
 const char *http_query(const struct http_request *request, const char *name);
 
+/*
+ * Ends other connections of the same client (by the certificate that it proved) whose request is still on its way: most
+ * likely they are dead, and what came of it is told to http_server_options.cut before this returns.
+ */
+void http_cut_others(struct http_server *server, const struct http_request *request);
+
 typedef void (*http_handler)(void *context, const struct http_request *request);
 
 struct http_server_options {
@@ -58,6 +64,9 @@ struct http_server_options {
     unsigned idle_timeout_s;
     unsigned request_timeout_s; /* within which a stranger's request has to be whole (patience.h); 0: no such time */
     http_handler handler;
+    /* A request of a known client whose end never comes; NULL: nobody wants to know. Only method, path, body and
+     * peer_certificate are set, and there is no answer. */
+    http_handler cut;
     void *context;
 };
 

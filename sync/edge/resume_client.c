@@ -7,7 +7,8 @@
 #include "crypto/secret.h"
 #include "sync/edge/resume.h"
 
-enum { CUTS_MAX = 2 }; /* a line may break in a handshake; what it offers is not in the way twice */
+enum { RECORD_BYTES = 4096 }; /* what is cut in the middle of a TLS record, the other side never sees */
+enum { CUTS_MAX = 2 };        /* a line may break in a handshake; what it offers is not in the way twice */
 
 static const unsigned char AES_128_GCM_SHA256[] = { 0x13, 0x01 };
 
@@ -90,6 +91,7 @@ static CURLcode on_context(CURL *easy, void *context, void *ours)
     /* what a centre uses, and for whoever else answers what lets its certificate be looked at; 60 bytes less */
     (void)SSL_CTX_set1_groups_list(context, groups);
     (void)SSL_CTX_set1_sigalgs_list(context, signatures);
+    (void)SSL_CTX_set_max_send_fragment(context, RECORD_BYTES);
     SSL_CTX_set_psk_use_session_callback(context, use_session);
     SSL_CTX_set_info_callback(context, on_info);
     return CURLE_OK;

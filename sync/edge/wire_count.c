@@ -40,6 +40,14 @@ void wire_count_closed(struct wire_count *count, int fd)
     }
 }
 
+uint64_t wire_count_sent(struct wire_count *count)
+{
+    for (size_t i = 0; i < count->socket_count; i++) {
+        look(count, &count->sockets[i]);
+    }
+    return count->incomplete ? UINT64_MAX : count->sent;
+}
+
 bool wire_count_take(struct wire_count *count, uint64_t *ret_sent, uint64_t *ret_received)
 {
     for (size_t i = 0; i < count->socket_count; i++) {

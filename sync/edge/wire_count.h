@@ -34,6 +34,8 @@ struct wire_count {
 void wire_count_opened(struct wire_count *count, int fd);
 /* Before the descriptor is closed. */
 void wire_count_closed(struct wire_count *count, int fd);
+/* That arrived since the last wire_count_take; UINT64_MAX: not every byte was counted. */
+uint64_t wire_count_sent(struct wire_count *count);
 /* False, and nothing set, when not every byte was counted. Begins anew either way. */
 bool wire_count_take(struct wire_count *count, uint64_t *ret_sent, uint64_t *ret_received);
 

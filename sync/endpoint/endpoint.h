@@ -53,6 +53,8 @@ void endpoint_refresh(struct endpoint *endpoint);
 void endpoint_failed(struct endpoint *endpoint, const char *event, const struct error *err);
 
 void routes_device(void *context, const struct http_request *request);
+/* One that broke off. */
+void routes_device_cut(void *context, const struct http_request *request);
 /* The same for a request that was kept back: it is answered. */
 void routes_device_waited(void *context, const struct http_request *request);
 void routes_admin(void *context, const struct http_request *request);

@@ -242,6 +242,7 @@ static enum err_code start_devices(struct run *run, uint16_t same_port, struct e
         .request_timeout_s = (unsigned)settings_number(&run->settings, "endpoint", "request_timeout"),
         .idle_timeout_s = (unsigned)settings_number(&run->settings, "endpoint", "idle_timeout"),
         .handler = routes_device,
+        .cut = routes_device_cut,
         .context = &run->endpoint,
     };
     TRY(http_server_start(&run->loop, &options, &run->endpoint.devices, err));

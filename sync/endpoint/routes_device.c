@@ -117,6 +117,9 @@ static enum err_code run_exchange(struct device_call *call)
     if (strcmp(call->request->content_type, EXCHANGE_CONTENT_TYPE) != 0) {
         return FAIL(call->err, PROTOCOL, "take an exchange: expected the content type " EXCHANGE_CONTENT_TYPE);
     }
+    if (!call->waited) {
+        http_cut_others(call->endpoint->devices, call->request);
+    }
     struct waiting *waiting = call->endpoint->waiting;
     struct centre_wait wait;
     TRY(centre_exchange_or_wait(call->endpoint->centre, call->request->peer_certificate, call->request->body,
@@ -238,6 +241,16 @@ void routes_device(void *context, const struct http_request *request)
     struct endpoint *endpoint = context;
     answer_request(endpoint, request, false);
     waiting_look(endpoint->waiting);
+}
+
+void routes_device_cut(void *context, const struct http_request *request)
+{
+    struct endpoint *endpoint = context;
+    struct error err;
+    if (strcmp(request->path, EXCHANGE_PATH) == 0 &&
+        centre_cut_short(endpoint->centre, request->peer_certificate, request->body, clock_wall_ms(), &err) != ERR_OK) {
+        LOG_DEBUG("request_cut", "received=%zu code=%s", request->body.len, err_code_name(err.code));
+    }
 }
 
 void routes_device_waited(void *context, const struct http_request *request)

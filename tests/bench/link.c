@@ -1,36 +1,57 @@
 /*
- * Bad lines: a backlog over a slow, a far and a breaking line, beside the time that its bytes need at that rate.
+ * Bad lines: a backlog over a slow, a far, a lossy and a breaking line, beside the time that its bytes need at that
+ * rate.
  *
- *     bench_link BUILD_FOLDER [RECORDS]
+ *     bench_link BUILD_FOLDER [RECORDS [TRIAL...]]
  *
- * Each line gets a backlog of its own, recorded while there was no network. The time is from the first connection to
- * the last byte; bytes are what the line carried, TLS and answers included. A record costs what the first line, which
- * neither breaks nor is far, needs for one: what another takes above that is sent again or overhead.
+ * Each line gets a backlog of its own, recorded while there was no network. The time is from the question to the last
+ * acknowledgement; bytes are what arrived at the centre's end, TLS included (what a lossy line carried twice is not
+ * among them). What a record needs is what the first line, which neither breaks nor loses nor is far, needs for one; a
+ * run without that line compares with the trial's own bytes.
  */
+#include <linux/ethtool.h>
+#include <linux/sockios.h>
+#include <net/if.h>
+#include <sched.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
 #include "base/clock.h"
 #include "tests/bench/common/bench.h"
 #include "tests/bench/common/line.h"
 #include "tests/bench/common/town.h"
 
-#define SHEET_MAX ((size_t)8 * 1024 * 1024)
+#define SHEET_MAX ((size_t)16 * 1024 * 1024)
+#define PACKET_BYTES 1500
 
-enum { RECORDS = 10000, FEW = 2000 };
+enum { RECORDS = 10000 };
+
+/* A line of the kernel's own on loopback, TCP and all: what it carries twice takes its time. */
+struct loss {
+    uint32_t kbit;
+    const char *share; /* of the packets that are lost, either way */
+};
 
 struct trial {
     const char *name;
     struct line_quality line;
-    bool few;
+    struct loss loss;
+    unsigned tenths; /* of RECORDS */
 };
 
 static const struct trial trials[] = {
-    { "32kbit", { .bytes_per_s = 4000 }, false },
-    { "32kbit_600ms", { .bytes_per_s = 4000, .delay_ms = 300 }, false },
-    { "drops_20s", { .bytes_per_s = 4000, .delay_ms = 50, .life_ms = 20000 }, false },
-    { "dies_200kB", { .bytes_per_s = 250000, .delay_ms = 20, .life_bytes = 200000 }, false },
-    { "16kB_600ms", { .bytes_per_s = 16000, .delay_ms = 300 }, true },
+    { "32kbit", { .bytes_per_s = 4000 }, { 0 }, 10 },
+    { "32kbit_600ms", { .bytes_per_s = 4000, .delay_ms = 300 }, { 0 }, 10 },
+    { "loses_1", { .bytes_per_s = 4000 }, { 32, "0.01" }, 10 },
+    { "loses_10", { .bytes_per_s = 4000 }, { 32, "0.1" }, 10 },
+    { "drops_20s", { .bytes_per_s = 4000, .delay_ms = 50, .life_ms = 20000 }, { 0 }, 10 },
+    { "dies_200kB", { .bytes_per_s = 250000, .delay_ms = 20, .life_bytes = 200000 }, { 0 }, 40 },
+    { "16kB_600ms", { .bytes_per_s = 16000, .delay_ms = 300 }, { 0 }, 2 },
 };
 
 static void import_next(struct agent_program *agent, struct week *week, size_t count)
@@ -56,22 +77,122 @@ static void import_next(struct agent_program *agent, struct week *week, size_t c
     buf_fini(&sheet);
 }
 
+/* ---- a network of its own ---- */
+
+static bool own_network; /* this process and what it starts have one */
+
+/* Packets as they would be on a cable: the kernel does not join what it hands to itself. */
+static bool no_joined_packets(int fd)
+{
+    static const uint32_t commands[] = { ETHTOOL_STSO, ETHTOOL_SGSO, ETHTOOL_SGRO };
+    bool ok = true;
+    for (size_t i = 0; i < ARRAY_LEN(commands); i++) {
+        struct ethtool_value off = { .cmd = commands[i] };
+        struct ifreq request = { .ifr_name = "lo", .ifr_data = (char *)&off };
+        ok = ok && ioctl(fd, SIOCETHTOOL, &request) == 0;
+    }
+    return ok;
+}
+
+static void enter_network(void)
+{
+    struct ifreq up = { .ifr_name = "lo", .ifr_flags = IFF_UP };
+    struct ifreq packets = { .ifr_name = "lo", .ifr_mtu = PACKET_BYTES };
+    int fd = unshare(CLONE_NEWNET) == 0 ? socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0) : -1;
+    own_network =
+        fd >= 0 && ioctl(fd, SIOCSIFFLAGS, &up) == 0 && ioctl(fd, SIOCSIFMTU, &packets) == 0 && no_joined_packets(fd);
+    if (fd >= 0) {
+        (void)close(fd);
+    }
+}
+
+static bool tool(const char *format, ...) PRINTF_LIKE(1, 2);
+static bool tool(const char *format, ...)
+{
+    char command[512];
+    va_list args;
+    va_start(args, format);
+    (void)vsnprintf(command, sizeof(command), format, args);
+    va_end(args);
+    return system(command) == 0;
+}
+
+/* Only packets from and to `port` go over it; 20 of them wait. Reno, as which CUBIC behaves on a line that carries few
+ * packets at a time (RFC 9438, 4.3). */
+static bool loss_begin(const struct loss *loss, uint16_t port)
+{
+    bool ok = own_network && tool("sysctl -q -w net.ipv4.tcp_congestion_control=reno") &&
+              tool("tc qdisc add dev lo root handle 1: htb");
+    static const char *const ways[] = { "dport", "sport" };
+    for (unsigned i = 0; ok && i < ARRAY_LEN(ways); i++) {
+        ok = tool("tc class add dev lo parent 1: classid 1:%u htb rate %ukbit burst 1600 cburst 1600 quantum 1600",
+                  i + 1, loss->kbit) &&
+             tool("tc qdisc add dev lo parent 1:%u pfifo limit 20", i + 1) &&
+             tool("iptables -t mangle -A POSTROUTING -p tcp --%s %u -j CLASSIFY --set-class 1:%u", ways[i], port,
+                  i + 1) &&
+             tool("iptables -A INPUT -p tcp --%s %u -m statistic --mode random --probability %s -j DROP", ways[i], port,
+                  loss->share);
+    }
+    return ok;
+}
+
+static void loss_end(void)
+{
+    if (!tool("iptables -t mangle -F && iptables -F && tc qdisc del dev lo root")) {
+        bench_die("take the lossy line away");
+    }
+}
+
+/* ---- one line ---- */
+
+static double bytes_a_record; /* that the first line needed; 0: it was not among the trials */
+
+static void report(const struct trial *trial, size_t count, const struct line_count *carried, double took_s)
+{
+    double rate = trial->loss.kbit > 0 ? trial->loss.kbit * 125.0 : trial->line.bytes_per_s;
+    double each = (double)carried->bytes_up / (double)count;
+    if (trial == &trials[0]) {
+        bytes_a_record = each;
+    }
+    double needed_s = (bytes_a_record > 0 ? bytes_a_record : each) * (double)count / rate;
+    bench_value("link_seconds", trial->name, BENCH_OURS, took_s);
+    bench_value("link_times_needed", trial->name, BENCH_OURS, took_s / needed_s);
+    bench_value("link_bytes_a_record", trial->name, BENCH_OURS, each);
+    bench_note("link %s: %zu records, %llu connections, %llu bytes up, %llu down, %.1f s; they need %.1f s",
+               trial->name, count, (unsigned long long)carried->connections, (unsigned long long)carried->bytes_up,
+               (unsigned long long)carried->bytes_down, took_s, needed_s);
+}
+
 static void run_trial(struct agent_program *agent, const struct trial *trial, size_t count, int64_t ops)
 {
     struct line_count carried;
-    struct line *line = line_start(agent->town->proxy_port, agent->town->centre_port, &trial->line);
+    if (trial->loss.kbit > 0 && !loss_begin(&trial->loss, agent->town->proxy_port)) {
+        bench_note("link %s: not measured: it needs root, tc and iptables", trial->name);
+        return;
+    }
+    struct line_quality plain = { 0 };
+    struct line *line =
+        line_start(agent->town->proxy_port, agent->town->centre_port, trial->loss.kbit > 0 ? &plain : &trial->line);
+    int64_t began_ns = bench_now_ns();
     json_decref(agent_ask(agent, "/v1/sync", "{}"));
     json_decref(agent_wait_exchanged(agent, ops));
+    double took_s = bench_since_s(began_ns);
     line_count(line, &carried);
-    double took_s = (double)(carried.last_ns - carried.first_ns) / 1e9;
-    double needed_s = (double)carried.bytes_up / trial->line.bytes_per_s;
-    bench_value("link_seconds", trial->name, BENCH_OURS, took_s);
-    bench_value("link_times_needed", trial->name, BENCH_OURS, took_s / needed_s);
-    bench_value("link_bytes_a_record", trial->name, BENCH_OURS, (double)carried.bytes_up / (double)count);
-    bench_note("link %s: %zu records, %llu connections, %llu bytes up, %llu down, %.1f s; its bytes need %.1f s",
-               trial->name, count, (unsigned long long)carried.connections, (unsigned long long)carried.bytes_up,
-               (unsigned long long)carried.bytes_down, took_s, needed_s);
+    report(trial, count, &carried, took_s);
     line_stop(line);
+    if (trial->loss.kbit > 0) {
+        loss_end();
+    }
+}
+
+static bool chosen(const struct trial *trial, int argc, char **argv)
+{
+    for (int i = 3; i < argc; i++) {
+        if (strcmp(argv[i], trial->name) == 0) {
+            return true;
+        }
+    }
+    return argc <= 3;
 }
 
 int main(int argc, char **argv)
@@ -79,15 +200,19 @@ int main(int argc, char **argv)
     static struct town town;
     static struct agent_program agent;
     if (argc < 2) {
-        bench_die("usage: bench_link BUILD_FOLDER [RECORDS]");
+        bench_die("usage: bench_link BUILD_FOLDER [RECORDS [TRIAL...]]");
     }
     size_t records = argc > 2 ? (size_t)strtoul(argv[2], NULL, 10) : RECORDS;
-    size_t total = records * (ARRAY_LEN(trials) - 1) + FEW;
-    if (records == 0 || total > WEEK_RECORDS_MAX) {
-        bench_die("bench_link: expected 1 to %d records", (WEEK_RECORDS_MAX - FEW) / (int)(ARRAY_LEN(trials) - 1));
+    size_t total = 0;
+    for (size_t i = 0; i < ARRAY_LEN(trials); i++) {
+        total += chosen(&trials[i], argc, argv) ? records * trials[i].tenths / 10 : 0;
+    }
+    if (total == 0 || total > WEEK_RECORDS_MAX) {
+        bench_die("bench_link: expected records for at least one line, and at most %d in all", WEEK_RECORDS_MAX);
     }
     struct week week;
     int64_t ops = 2 * WEEK_PLACEMENTS;
+    enter_network();
     week_begin(&week, WEEK_FREE, total, clock_today(clock_wall_ms()));
     town_init(&town, argv[1]);
     agent_make(&agent, &town, "one");
@@ -98,10 +223,12 @@ int main(int argc, char **argv)
     proxy_stop(town.proxy);
     town.proxy = NULL;
     for (size_t i = 0; i < ARRAY_LEN(trials); i++) {
-        size_t count = trials[i].few ? FEW : records;
-        import_next(&agent, &week, count);
-        ops += (int64_t)count;
-        run_trial(&agent, &trials[i], count, ops);
+        if (chosen(&trials[i], argc, argv)) {
+            size_t count = records * trials[i].tenths / 10;
+            import_next(&agent, &week, count);
+            ops += (int64_t)count;
+            run_trial(&agent, &trials[i], count, ops);
+        }
     }
     agent_fini(&agent);
     town_fini(&town);

@@ -1,4 +1,7 @@
-/* The exchange's request, on hostile bytes: what reads must write again and read as the same bytes. */
+/*
+ * The exchange's request, on hostile bytes: what reads must write again and read as the same bytes; and what is read of
+ * one that broke off is a part of it.
+ */
 #include <stdint.h>
 
 #include "sync/exchange.h"
@@ -9,6 +12,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     static struct exchange_request first;
     static struct exchange_request second;
     struct buf out[2];
+    struct exchange_cut cut;
+    if (exchange_cut_decode(slice_of(data, size), &cut, &err) == ERR_OK) {
+        CHECK(cut.bytes.len > 0 && cut.bytes.data > data && cut.bytes.data + cut.bytes.len == data + size);
+    }
     if (exchange_request_decode(slice_of(data, size), &first, &err) != ERR_OK) {
         return 0;
     }

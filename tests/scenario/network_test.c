@@ -129,6 +129,26 @@ Test(network, a_request_cut_anywhere_is_sent_again)
     all_is_there_once();
 }
 
+/* Notes that do not compress: 62 KB, of which a connection bears a tenth. */
+Test(network, what_arrived_before_a_cut_is_not_sent_again)
+{
+    struct proxy_counts before;
+    struct proxy_counts after;
+    proxy_counts(proxy, &before);
+    set_faults(&(struct proxy_faults){ .cut_up_at = 11000 });
+    (void)site_import_register(laptop, &(struct site_register){ "GDN", 3, 160, 160, true });
+    recorded = 480;
+    laptop_wait_synchronised(laptop, STALL_MS);
+    proxy_counts(proxy, &after);
+    uint64_t sent = after.bytes_up - before.bytes_up;
+    printf("%llu bytes up over %llu connections\n", (unsigned long long)sent,
+           (unsigned long long)(after.connections - before.connections));
+    cr_assert_gt(after.faults, before.faults + 3, "the line hardly ever broke");
+    cr_assert_lt(sent, 100000); /* each break: a handshake, a question, and half a TLS record */
+    heals();
+    all_is_there_once();
+}
+
 Test(network, an_answer_cut_anywhere_loses_and_doubles_nothing)
 {
     uint64_t up;

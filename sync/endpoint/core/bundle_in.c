@@ -76,6 +76,7 @@ static enum err_code take_message(struct centre_bundle_in *in, int64_t now_ms, s
     struct centre_appended appended;
     TRY(exchange_request_decode(buf_slice(&in->message), &request, err));
     request.freshness = (struct exchange_freshness){ 0 }; /* of another day: it says nothing about now */
+    request.rest = slice_of("", 0);                       /* of what came over a network: not on a stick */
     TRY(exchange_take(in->centre, buf_slice(&in->reader.certificate), &request, now_ms, &appended, err));
     TRY(keep_question(in, &request, now_ms, err));
     in->taken.messages++;

@@ -176,6 +176,7 @@ void centre_close(struct centre *centre)
     authorities_fini(&centre->authorities);
     secret_free(&centre->checkpoint_key);
     buf_fini(&centre->signing_certificate);
+    begun_drop_all(centre);
     centre_store_close(centre->store);
     free(centre);
 }

@@ -92,6 +92,13 @@ struct centre_wait {
 MUST_USE enum err_code centre_exchange_or_wait(struct centre *centre, struct slice peer, struct slice request,
                                                int64_t now_ms, struct centre_wait *ret_wait, struct buf *ret_response,
                                                struct error *err);
+/*
+ * A request of `peer` that broke off, as far as it came: what it brought of a segment is kept, in memory and within
+ * bounds, and the device is told how much, so that it sends the rest only (PROTOCOL.md 3.11). A failure loses nothing.
+ */
+MUST_USE enum err_code centre_cut_short(struct centre *centre, struct slice peer, struct slice request, int64_t now_ms,
+                                        struct error *err);
+
 /* Grows with each append to any stream. */
 uint64_t centre_news(const struct centre *centre);
 /* Was something appended to the stream of who waits? A centre that cannot say says so when it is asked again: true. */

@@ -28,6 +28,7 @@ struct answering {
     struct buf segments; /* one behind the other */
     size_t segment_ends[CENTRE_PAGE_AUTHORS_MAX];
     struct buf order;
+    struct buf joined; /* a segment that came in parts */
     struct exchange_response response;
     char reasons[EXCHANGE_GIVEN_MAX][EXCHANGE_REASON_MAX + 1]; /* why what was given back is not taken */
     struct error *err;
@@ -38,6 +39,7 @@ static void answering_free(struct answering **answering)
     if (*answering != NULL) {
         buf_fini(&(*answering)->segments);
         buf_fini(&(*answering)->order);
+        buf_fini(&(*answering)->joined);
         free(*answering);
     }
 }
@@ -278,7 +280,13 @@ static enum err_code take(struct answering *a)
     if (a->request.acked_seq > a->held.seq) {
         log_mismatch(a, "centre_behind_device", a->held.seq);
     }
+    if (a->request.rest.len > 0) {
+        TRY(begun_join(a->centre, a->device.device, a->request.incarnation, &a->request.begun, a->request.rest,
+                       &a->joined, a->err));
+        a->request.segment = buf_slice(&a->joined);
+    }
     if (a->request.segment.len > 0) {
+        begun_drop(a->centre, a->device.device); /* whatever becomes of this one */
         TRY(take_segment(a));
     }
     TRY(take_given(a));
@@ -296,6 +304,7 @@ static enum err_code tell(struct answering *a, struct buf *out)
     TRY(tell_checkpoint(a));
     TRY(sign_receipt(a));
     tell_certificate(a);
+    a->response.begun = begun_of(a->centre, a->device.device, a->request.incarnation);
     a->response.answered_at_ms = a->now_ms;
     return exchange_response_encode(&a->response, out, a->err);
 }
@@ -323,6 +332,7 @@ static enum err_code answering_new(struct centre *centre, struct slice peer, int
     a->err = err;
     buf_init(&a->segments, EXCHANGE_RESPONSE_MAX);
     buf_init(&a->order, EXCHANGE_ORDER_MAX);
+    buf_init(&a->joined, SEGMENT_BYTES_MAX);
     *ret = a;
     return ERR_OK;
 }

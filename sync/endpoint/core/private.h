@@ -35,6 +35,7 @@ struct centre {
     struct secret checkpoint_key;
     uint8_t vouched_key[EXCHANGE_VOUCHED_KEY_MAX]; /* its public half, and the signing key's signature over it */
     size_t vouched_key_len;
+    struct begun *begun;
     uint32_t raw_per_encoded; /* how much smaller a page gets on the wire, as last measured */
 };
 
@@ -98,6 +99,17 @@ MUST_USE enum err_code exchange_tell(struct centre *centre, const struct exchang
 
 /* What one signature covers is passed on whole, so it has to fit in a segment as this centre writes one. */
 MUST_USE enum err_code run_fits(const struct store_run *run, struct slice certificate, struct error *err);
+
+/* ---- begun.c ---- */
+
+/* len 0: nothing is kept. */
+struct exchange_begun begun_of(struct centre *centre, const uint8_t device[DEVICE_ID_BYTES], uint32_t incarnation);
+/* The segment; nothing is appended when what the rest belongs to is not kept any more. */
+MUST_USE enum err_code begun_join(struct centre *centre, const uint8_t device[DEVICE_ID_BYTES], uint32_t incarnation,
+                                  const struct exchange_begun *from, struct slice rest, struct buf *out,
+                                  struct error *err);
+void begun_drop(struct centre *centre, const uint8_t device[DEVICE_ID_BYTES]);
+void begun_drop_all(struct centre *centre);
 
 /* ---- given_back.c ---- */
 

@@ -66,7 +66,6 @@ static int64_t carry(struct lane *lane, size_t len)
         begin_ns +
         (quality->bytes_per_s > 0 ? (int64_t)((double)len * 1000.0 * (double)NS_PER_MS / quality->bytes_per_s) : 0);
     int64_t due_ns = *free_ns + quality->delay_ms * NS_PER_MS;
-    *(lane->up ? &line->count.bytes_up : &line->count.bytes_down) += len;
     (void)pthread_mutex_unlock(&line->mutex);
     return due_ns;
 }
@@ -110,6 +109,7 @@ static bool give(struct lane *lane)
     lane->count--;
     (void)pthread_mutex_lock(&line->mutex);
     line->count.last_ns = bench_now_ns();
+    *(lane->up ? &line->count.bytes_up : &line->count.bytes_down) += piece->len;
     (void)pthread_mutex_unlock(&line->mutex);
     return true;
 }
@@ -136,6 +136,9 @@ static void *work(void *context)
     }
     (void)shutdown(lane->to, SHUT_RDWR);
     (void)shutdown(lane->from, SHUT_RDWR);
+    (void)pthread_mutex_lock(&lane->line->mutex);
+    lane->line->free_ns[lane->up] = bench_now_ns(); /* what was still to go went with it */
+    (void)pthread_mutex_unlock(&lane->line->mutex);
     return NULL;
 }
 
@@ -176,7 +179,9 @@ static void *accept_all(void *context)
         int on = 1;
         int small = 4096; /* what the sender believes to be on its way is on the line, not in this machine */
         (void)setsockopt(near, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
-        (void)setsockopt(near, SOL_SOCKET, SO_RCVBUF, &small, sizeof(small));
+        if (line->quality.bytes_per_s > 0) {
+            (void)setsockopt(near, SOL_SOCKET, SO_RCVBUF, &small, sizeof(small));
+        }
         (void)setsockopt(far, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
         if (connect(far, (struct sockaddr *)&address, sizeof(address)) != 0) {
             bench_die("connect to the centre: %s", strerror(errno));

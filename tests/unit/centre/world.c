@@ -287,7 +287,7 @@ void laptop_record(struct laptop *laptop, size_t count)
     free(entries);
 }
 
-static void laptop_deliver(struct laptop *laptop)
+void laptop_deliver(struct laptop *laptop)
 {
     struct error err = { 0 };
     struct buf response;
@@ -310,6 +310,18 @@ static void laptop_deliver(struct laptop *laptop)
     laptop->sending = false;
     client_answered(laptop->client, &answer);
     buf_fini(&response);
+}
+
+void laptop_cut(struct laptop *laptop, size_t bytes)
+{
+    struct centre_world *world = laptop->world;
+    struct client_answer answer = { .outcome = ERR_NETWORK, .content_type = "" };
+    struct slice came = slice_of(laptop->request.data, bytes);
+    cr_assert(laptop->sending && bytes < laptop->request.len);
+    (void)error_set(&answer.error, ERR_NETWORK, "the line broke");
+    (void)!centre_cut_short(world->centre, buf_slice(&laptop->identity.certificate), came, world->now_ms, &world->err);
+    laptop->sending = false;
+    client_answered(laptop->client, &answer);
 }
 
 enum err_code laptop_sync(struct laptop *laptop)

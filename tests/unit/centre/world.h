@@ -62,6 +62,10 @@ void laptop_fini(struct laptop *laptop);
 void laptop_record(struct laptop *laptop, size_t count);
 /* Exchanges until nothing is left; the client's last result. */
 enum err_code laptop_sync(struct laptop *laptop);
+/* The first `bytes` of the request under way arrive, then the line breaks. */
+void laptop_cut(struct laptop *laptop, size_t bytes);
+/* The centre answers the request under way. */
+void laptop_deliver(struct laptop *laptop);
 void laptop_digest(struct laptop *laptop, uint8_t digest[SHA256_BYTES]);
 /* The replica's files as they are now, and back. */
 void laptop_save(struct laptop *laptop);
