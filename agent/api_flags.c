@@ -1,7 +1,7 @@
 /* Flags: reasons for a person to look, with their facts and their rule. */
 #include <string.h>
 
-#include "agent/api_handlers.h"
+#include "agent/api_doubts.h"
 #include "agent/names.h"
 #include "agent/rules/guide.h"
 
@@ -60,14 +60,14 @@ static json_t *guided_value(const struct flag_state *state)
 }
 
 /* Standing flags come first, so a past one of the same key never hides one that stands. */
-enum err_code api_flag(struct api_call *call, struct error *err)
+enum err_code flag_find(struct store *store, const char *text, struct flag_list_rows *list,
+                        const struct flag_state **ret_flag, struct error *err)
 {
-    SCOPED(flag_list_rows_fini) struct flag_list_rows list = { 0 };
-    TRY(query_flags(call->world->store, true, QUERY_LIMIT_MAX, &list, err));
+    TRY(query_flags(store, true, QUERY_LIMIT_MAX, list, err));
     const struct flag_state *found = NULL;
-    for (size_t i = 0; i < list.count; i++) {
-        const struct flag_state *state = &list.rows[i];
-        if (!flag_named(state, call->tail) || (found != NULL && strcmp(found->flag.key, state->flag.key) == 0)) {
+    for (size_t i = 0; i < list->count; i++) {
+        const struct flag_state *state = &list->rows[i];
+        if (!flag_named(state, text) || (found != NULL && strcmp(found->flag.key, state->flag.key) == 0)) {
             continue;
         }
         if (found != NULL) {
@@ -79,5 +79,14 @@ enum err_code api_flag(struct api_call *call, struct error *err)
         return FAIL(err, NOT_FOUND, "find the flag: none has this id (at least %d digits of it) or key",
                     FLAG_PREFIX_MIN);
     }
+    *ret_flag = found;
+    return ERR_OK;
+}
+
+enum err_code api_flag(struct api_call *call, struct error *err)
+{
+    SCOPED(flag_list_rows_fini) struct flag_list_rows list = { 0 };
+    const struct flag_state *found;
+    TRY(flag_find(call->world->store, call->tail, &list, &found, err));
     return answer_object(call->answer, json_pack("{s:o}", "flag", guided_value(found)), err);
 }

@@ -58,6 +58,22 @@ MUST_USE enum err_code api_capacity_forecast(struct api_call *call, struct error
 MUST_USE enum err_code api_flags(struct api_call *call, struct error *err);
 MUST_USE enum err_code api_flag(struct api_call *call, struct error *err);
 
+/* api_flag_review.c */
+MUST_USE enum err_code api_flag_reviews(struct api_call *call, struct error *err);
+MUST_USE enum err_code api_flag_review(struct api_call *call, struct error *err);
+
+/* api_doubt.c, api_doubt_raise.c */
+MUST_USE enum err_code api_doubts(struct api_call *call, struct error *err);
+MUST_USE enum err_code api_doubt(struct api_call *call, struct error *err);
+MUST_USE enum err_code api_doubt_preview(struct api_call *call, struct error *err);
+MUST_USE enum err_code api_doubt_raise(struct api_call *call, struct error *err);
+MUST_USE enum err_code api_doubt_event(struct api_call *call, struct error *err);
+
+/* api_challenge.c */
+MUST_USE enum err_code api_challenges(struct api_call *call, struct error *err);
+MUST_USE enum err_code api_challenge_add(struct api_call *call, struct error *err);
+MUST_USE enum err_code api_challenge_answer(struct api_call *call, struct error *err);
+
 /* api_log.c */
 MUST_USE enum err_code api_log(struct api_call *call, struct error *err);
 MUST_USE enum err_code api_verify(struct api_call *call, struct error *err);

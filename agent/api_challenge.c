@@ -1,0 +1,244 @@
+/* Challenges: what can be done about a decision of JCP, until when, and what was done; and redress of other kinds. */
+#include <string.h>
+
+#include "agent/api_doubts.h"
+#include "agent/record_json.h"
+#include "agent/rules/exposure.h"
+
+#define CHALLENGES_LIMIT 1000
+
+static int32_t day_or_none(struct record *record, const char *name)
+{
+    const struct value *value = record_value(record, name);
+    return value->present ? (int32_t)value->number : ROW_NONE;
+}
+
+static bool text_is(struct record *record, const char *name, const char *text)
+{
+    return slice_equal(record_value(record, name)->text, slice_of_text(text));
+}
+
+static bool withdrawn(struct record *record)
+{
+    return text_is(record, "outcome", "withdrawn");
+}
+
+/* The newest of each form stands; the list is newest first. One that was withdrawn never was. */
+static void take_redress(struct challenge_facts *facts, struct record *record)
+{
+    int32_t made_on = day_or_none(record, "made_on");
+    int32_t outcome_on = day_or_none(record, "outcome_on");
+    if (withdrawn(record)) {
+        return;
+    }
+    if (text_is(record, "form", "mandatory_reconsideration") && facts->asked_on == ROW_NONE) {
+        facts->asked_on = made_on;
+        facts->answered_on = outcome_on;
+        facts->answered_unchanged = text_is(record, "outcome", "unchanged");
+    } else if (text_is(record, "form", "appeal") && facts->appealed_on == ROW_NONE) {
+        facts->appealed_on = made_on;
+        facts->appeal_answered_on = outcome_on;
+    }
+}
+
+static json_t *redress_value(const struct record_row *row)
+{
+    return json_pack("{s:o,s:o,s:o,s:o}", "id", value_id(row->id.bytes, ROW_ID_BYTES), "fields",
+                     record_to_json(&row->record), "said_by", value_text(row->said_by), "said_at",
+                     value_instant(row->said_at_ms));
+}
+
+static enum err_code challenge_value(const struct api_world *world, const struct decided_row *row, json_t **ret_value,
+                                     struct error *err)
+{
+    SCOPED(record_list_fini) struct record_list list = { 0 };
+    struct challenge challenge;
+    struct challenge_facts facts = { .outcome = row->decision.outcome,
+                                     .decided_on = row->decision.decided_on,
+                                     .asked_on = ROW_NONE,
+                                     .answered_on = ROW_NONE,
+                                     .appealed_on = ROW_NONE,
+                                     .appeal_answered_on = ROW_NONE };
+    TRY(query_records(world->store, kind_by_number(KIND_REDRESS), "decision", &row->decision.id, CHALLENGES_LIMIT,
+                      &list, err));
+    json_t *redress = json_array();
+    for (size_t i = 0; i < list.count; i++) {
+        take_redress(&facts, &list.rows[i].record);
+        (void)json_array_append_new(redress, redress_value(&list.rows[i]));
+    }
+    rules_challenge(world->programme, &facts, world->today, &challenge);
+    *ret_value = json_pack(
+        "{s:{s:o,s:o,s:o,s:o,s:o,s:o,s:o},s:o,s:s,s:o,s:o,s:b,s:b,s:o}", "decision", "id",
+        value_id(row->decision.id.bytes, ROW_ID_BYTES), "failure_on", value_day(row->decision.failure_on), "decided_on",
+        value_day(row->decision.decided_on), "outcome", value_text(row->decision.outcome), "weeks",
+        value_int(row->weeks), "doubt", value_id_or_null(&row->doubt), "note", value_text(row->note), "participant_ref",
+        value_text(row->participant_ref), "next", challenge_step_name(challenge.step), "by", value_day(challenge.by),
+        "days_left", challenge.by == ROW_NONE ? json_null() : json_integer(challenge.by - world->today), "late",
+        challenge.late, "near", challenge.near, "redress", redress);
+    return ERR_OK;
+}
+
+/* Redress that is about no decision: a route, a complaint. */
+static enum err_code others_value(struct store *store, json_t **ret_others, struct error *err)
+{
+    SCOPED(record_list_fini) struct record_list list = { 0 };
+    TRY(query_records(store, kind_by_number(KIND_REDRESS), NULL, NULL, CHALLENGES_LIMIT, &list, err));
+    json_t *others = json_array();
+    for (size_t i = 0; i < list.count; i++) {
+        if (!record_value(&list.rows[i].record, "decision")->present) {
+            (void)json_array_append_new(others, redress_value(&list.rows[i]));
+        }
+    }
+    *ret_others = others;
+    return ERR_OK;
+}
+
+enum err_code api_challenges(struct api_call *call, struct error *err)
+{
+    size_t limit;
+    json_t *others;
+    SCOPED(decided_list_fini) struct decided_list list = { 0 };
+    TRY(query_number(call, "limit", CHALLENGES_LIMIT, QUERY_LIMIT_MAX, &limit, err));
+    TRY(query_decisions(call->world->store, limit, &list, err));
+    TRY(others_value(call->world->store, &others, err));
+    TRY(answer_list_begin(call->answer, json_pack("{s:o}", "others", others), "challenges", err));
+    for (size_t i = 0; i < list.count; i++) {
+        json_t *value = NULL;
+        TRY(challenge_value(call->world, &list.rows[i], &value, err));
+        TRY(answer_list_row(call->answer, value, err));
+    }
+    return answer_list_end(call->answer, list.more, err);
+}
+
+/* ---- recording ---- */
+
+struct adding {
+    const char *form;
+    const char *decision;
+    const char *participant;
+    const char *referral;
+    const char *helped_by;
+    const char *note;
+    int32_t made_on; /* ROW_NONE: not yet */
+};
+
+static enum err_code read_adding(struct api_call *call, struct adding *adding, struct error *err)
+{
+    static const char *const known[] = { "form",    "decision",  "participant", "referral",
+                                         "made_on", "helped_by", "note",        NULL };
+    struct members members = members_begin(call->body, known, err);
+    adding->form = member_text(&members, "form", ROW_CODE_SIZE - 1, true);
+    adding->decision = member_text(&members, "decision", DOUBT_ID_SIZE - 1, false);
+    adding->participant = member_text(&members, "participant", ROW_REF_SIZE - 1, false);
+    adding->referral = member_text(&members, "referral", ROW_REF_SIZE - 1, false);
+    adding->helped_by = member_text(&members, "helped_by", ROW_NAME_SIZE - 1, false);
+    adding->note = member_text(&members, "note", ROW_NOTE_SIZE - 1, false);
+    adding->made_on = ROW_NONE;
+    (void)member_day(&members, "made_on", false, &adding->made_on);
+    if (adding->made_on != ROW_NONE && adding->made_on > call->world->today) {
+        members_reject(&members, "made_on", "a day that has come");
+    }
+    TRY(members_end(&members));
+    bool of_decision = strcmp(adding->form, "mandatory_reconsideration") == 0 || strcmp(adding->form, "appeal") == 0;
+    if (of_decision != (adding->decision != NULL) || of_decision == (adding->participant != NULL)) {
+        return FAIL(err, INVALID,
+                    "record a challenge: expected 'decision' with mandatory_reconsideration and appeal, 'participant' "
+                    "with route and complaint");
+    }
+    return ERR_OK;
+}
+
+static enum err_code fill_adding(const struct api_world *world, const struct adding *adding,
+                                 struct decided_row *decided, uint8_t ids[2][OP_ENTITY_BYTES], struct record *record,
+                                 struct error *err)
+{
+    struct row_id id;
+    record_init(record, kind_by_number(KIND_REDRESS));
+    if (adding->decision != NULL) {
+        TRY(query_decision(world->store, adding->decision, decided, err));
+        record_set_id(record, "participant", decided->participant.bytes);
+        record_set_id(record, "decision", decided->decision.id.bytes);
+    } else {
+        TRY(query_find(world->store, KIND_PARTICIPANT, adding->participant, &id, err));
+        memcpy(ids[0], id.bytes, ROW_ID_BYTES);
+        record_set_id(record, "participant", ids[0]);
+    }
+    if (adding->referral != NULL) {
+        TRY(query_find(world->store, KIND_REFERRAL, adding->referral, &id, err));
+        memcpy(ids[1], id.bytes, ROW_ID_BYTES);
+        record_set_id(record, "referral", ids[1]);
+    }
+    record_set_text(record, "form", adding->form);
+    record_set_text(record, "helped_by", adding->helped_by);
+    record_set_text(record, "note", adding->note);
+    if (adding->made_on != ROW_NONE) {
+        record_set_number(record, "made_on", adding->made_on);
+    }
+    return ERR_OK;
+}
+
+enum err_code api_challenge_add(struct api_call *call, struct error *err)
+{
+    const struct api_world *world = call->world;
+    struct adding adding;
+    struct decided_row decided;
+    uint8_t ids[2][OP_ENTITY_BYTES];
+    json_t *challenge = NULL;
+    struct store_written written;
+    struct store_entry entry = { .kind = KIND_REDRESS, .happened_at_ms = OP_TIME_NONE };
+    TRY(read_adding(call, &adding, err));
+    TRY(fill_adding(world, &adding, &decided, ids, &entry.record, err));
+    TRY(random_bytes(entry.subject, OP_ENTITY_BYTES, err));
+    TRY(store_write(world->store, world->actor, &entry, 1, world->now_ms, &written, err));
+    call->answer->wrote = true;
+    if (adding.decision != NULL) {
+        TRY(challenge_value(world, &decided, &challenge, err));
+    }
+    return answer_object(call->answer,
+                         json_pack("{s:o,s:o,s:o}", "id", value_id(entry.subject, OP_ENTITY_BYTES), "op",
+                                   value_op(&written.last), "challenge", challenge == NULL ? json_null() : challenge),
+                         err);
+}
+
+/* What came of it: POST /v1/challenges/ID. */
+enum err_code api_challenge_answer(struct api_call *call, struct error *err)
+{
+    static const char *const known[] = { "outcome", "outcome_on", "made_on", "note", NULL };
+    const struct api_world *world = call->world;
+    struct row_id id;
+    struct store_written written;
+    SCOPED(record_list_fini) struct record_list list = { 0 };
+    struct store_entry entry = { .kind = KIND_REDRESS, .happened_at_ms = OP_TIME_NONE };
+    int32_t on = world->today;
+    int32_t made_on;
+    struct members members = members_begin(call->body, known, err);
+    const char *outcome = member_text(&members, "outcome", ROW_CODE_SIZE - 1, false);
+    const char *note = member_text(&members, "note", ROW_NOTE_SIZE - 1, false);
+    (void)member_day(&members, "outcome_on", false, &on);
+    bool made = member_day(&members, "made_on", false, &made_on);
+    if (on > world->today || (made && made_on > world->today)) {
+        members_reject(&members, "outcome_on", "a day that has come");
+    }
+    if (outcome == NULL && !made) {
+        members_reject(&members, "outcome", "changed, unchanged or withdrawn");
+    }
+    TRY(members_end(&members));
+    if (!hex_decode(call->tail, id.bytes, ROW_ID_BYTES)) {
+        return FAIL(err, INVALID, "find the challenge: expected its id, %d hexadecimal digits", 2 * ROW_ID_BYTES);
+    }
+    TRY(query_record(world->store, kind_by_number(KIND_REDRESS), &id, &list, err));
+    memcpy(entry.subject, id.bytes, ROW_ID_BYTES);
+    record_init(&entry.record, kind_by_number(KIND_REDRESS));
+    record_set_text(&entry.record, "outcome", outcome);
+    record_set_text(&entry.record, "note", note);
+    if (outcome != NULL) {
+        record_set_number(&entry.record, "outcome_on", on);
+    }
+    if (made) {
+        record_set_number(&entry.record, "made_on", made_on);
+    }
+    TRY(store_write(world->store, world->actor, &entry, 1, world->now_ms, &written, err));
+    call->answer->wrote = written.added > 0;
+    return answer_object(
+        call->answer, json_pack("{s:i,s:o}", "added", (int)written.added, "id", value_id(id.bytes, ROW_ID_BYTES)), err);
+}

@@ -1,0 +1,27 @@
+/*
+ * agent/api_doubts - what the calls about reviews, doubts and challenges share.
+ *
+ * Layer: agent, inside the API.
+ */
+#ifndef AGENT_API_DOUBTS_H
+#define AGENT_API_DOUBTS_H
+
+#include "agent/api_handlers.h"
+#include "agent/names.h"
+#include "store/doubts.h"
+
+/* A flag by its id, its beginning or its key; *ret_flag is in the list. */
+MUST_USE enum err_code flag_find(struct store *store, const char *text, struct flag_list_rows *list,
+                                 const struct flag_state **ret_flag, struct error *err);
+
+/* REVIEW of API.md, each of this session, newest first. */
+MUST_USE enum err_code reviews_of_session(struct store *store, const struct row_id *placement, int32_t day, int slot,
+                                          json_t **ret_reviews, struct error *err);
+
+/* The doubt that could be raised about a session with what is on record: its review, notice and exposure. */
+MUST_USE enum err_code doubt_plan_make(const struct api_world *world, const struct session_name *session,
+                                       struct doubt_plan *ret_plan, struct error *err);
+json_t *doubt_value(const struct doubt_row *row, bool whole); /* DOUBT of API.md */
+json_t *wants_value(const char *wants);                       /* a list of {code, rail, text} */
+
+#endif

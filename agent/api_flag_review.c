@@ -1,0 +1,187 @@
+/* Reviews of flags: a named person looked, asked the questions, and says what follows. */
+#include <string.h>
+
+#include "agent/api_doubts.h"
+#include "agent/names.h"
+#include "agent/record_json.h"
+#include "agent/rules/guide.h"
+
+#define REVIEWS_LIMIT 1000
+#define ANSWER_MAX 600
+
+static const char *const outcomes[] = { "doubt", "support", "no_action", "host_matter", "corrected", NULL };
+
+static json_t *review_value(const struct record_row *row)
+{
+    return json_pack("{s:o,s:o,s:o,s:o}", "id", value_id(row->id.bytes, ROW_ID_BYTES), "fields",
+                     record_to_json(&row->record), "said_by", value_text(row->said_by), "said_at",
+                     value_instant(row->said_at_ms));
+}
+
+static bool is_about(struct record *record, int32_t day, int slot)
+{
+    const struct value *on = record_value(record, "day");
+    const struct value *at = record_value(record, "slot");
+    return on->present && on->number == day && (at->present ? at->number : 0) == slot;
+}
+
+enum err_code reviews_of_session(struct store *store, const struct row_id *placement, int32_t day, int slot,
+                                 json_t **ret_reviews, struct error *err)
+{
+    SCOPED(record_list_fini) struct record_list list = { 0 };
+    TRY(query_records(store, kind_by_number(KIND_FLAG_REVIEW), "placement", placement, REVIEWS_LIMIT, &list, err));
+    json_t *reviews = json_array();
+    for (size_t i = 0; i < list.count; i++) {
+        if (is_about(&list.rows[i].record, day, slot)) {
+            (void)json_array_append_new(reviews, review_value(&list.rows[i]));
+        }
+    }
+    *ret_reviews = reviews;
+    return ERR_OK;
+}
+
+enum err_code api_flag_reviews(struct api_call *call, struct error *err)
+{
+    const char *session = query_text(call, "session");
+    SCOPED(record_list_fini) struct record_list list = { 0 };
+    size_t limit;
+    TRY(query_number(call, "limit", REVIEWS_LIMIT, QUERY_LIMIT_MAX, &limit, err));
+    if (session != NULL) {
+        struct session_name name;
+        json_t *reviews;
+        TRY(session_name_find(call->world->store, session, &name, err));
+        TRY(reviews_of_session(call->world->store, &name.placement, name.day, name.slot, &reviews, err));
+        return answer_object(call->answer, json_pack("{s:o,s:b}", "reviews", reviews, "more", 0), err);
+    }
+    TRY(query_records(call->world->store, kind_by_number(KIND_FLAG_REVIEW), NULL, NULL, limit, &list, err));
+    TRY(answer_list_begin(call->answer, NULL, "reviews", err));
+    for (size_t i = 0; i < list.count; i++) {
+        TRY(answer_list_row(call->answer, review_value(&list.rows[i]), err));
+    }
+    return answer_list_end(call->answer, list.more, err);
+}
+
+/* ---- reviewing ---- */
+
+struct review {
+    const char *outcome;
+    const json_t *answers;
+    const char *note;
+    int32_t look_again_on; /* ROW_NONE: not */
+};
+
+/* Each question with what was answered, one behind the other; a doubt takes an answer to every one. */
+static enum err_code answers_put(const struct flag_guide *guide, const struct review *review, struct buf *out,
+                                 struct error *err)
+{
+    size_t given = json_array_size(review->answers);
+    bool doubt = strcmp(review->outcome, "doubt") == 0;
+    size_t count = 0;
+    while (guide != NULL && guide->questions[count] != NULL) {
+        count++;
+    }
+    if (given > count || (doubt && given < count)) {
+        return FAIL(err, INVALID, "read member 'answers': expected %s%zu, one to each question of this flag in order",
+                    doubt ? "" : "at most ", count);
+    }
+    for (size_t i = 0; i < given; i++) {
+        const json_t *answer = json_array_get(review->answers, i);
+        const char *text = json_string_value(answer);
+        size_t len = json_string_length(answer);
+        if (text == NULL || len > ANSWER_MAX || strlen(text) != len || (doubt && text[strspn(text, " \t\n")] == '\0')) {
+            return FAIL(err, INVALID, "read member 'answers': expected texts of %d to %d bytes", doubt, ANSWER_MAX);
+        }
+        if (buf_append_format(out, NULL, "%s%s\n%s", out->len > 0 ? "\n\n" : "", guide->questions[i], text) != ERR_OK) {
+            return FAIL(err, INVALID, "read member 'answers': together with their questions more than %d bytes",
+                        ROW_NOTE_SIZE - 1);
+        }
+    }
+    return ERR_OK;
+}
+
+/* Where a review is about a session, which one. */
+static enum err_code set_subject(const struct flag_row *flag, struct record *record, struct error *err)
+{
+    struct session_name name;
+    if (flag->subject == FLAG_SUBJECT_PLACEMENT || flag->subject == FLAG_SUBJECT_SESSION) {
+        record_set_id(record, "placement", flag->subject_id.bytes);
+    }
+    if (flag->subject != FLAG_SUBJECT_SESSION) {
+        return ERR_OK;
+    }
+    TRY(session_name_split(flag->subject_ref, &name, err));
+    record_set_number(record, "day", name.day);
+    record_set_number(record, "slot", name.slot);
+    return ERR_OK;
+}
+
+static enum err_code read_review(struct api_call *call, struct review *review, const char **ret_flag, struct error *err)
+{
+    static const char *const known[] = { "flag", "outcome", "answers", "look_again_on", "note", NULL };
+    struct members members = members_begin(call->body, known, err);
+    *ret_flag = member_text(&members, "flag", FLAG_KEY_SIZE - 1, true);
+    review->outcome = member_text(&members, "outcome", ROW_CODE_SIZE - 1, true);
+    review->note = member_text(&members, "note", ROW_NOTE_SIZE - 1, false);
+    review->look_again_on = ROW_NONE;
+    (void)member_day(&members, "look_again_on", false, &review->look_again_on);
+    review->answers = json_object_get(call->body, "answers");
+    TRY(members_end(&members));
+    for (size_t i = 0; outcomes[i] != NULL; i++) {
+        if (strcmp(outcomes[i], review->outcome) == 0) {
+            return review->answers == NULL || json_is_null(review->answers) || json_is_array(review->answers)
+                       ? ERR_OK
+                       : FAIL(err, INVALID, "read member 'answers': expected a list of texts");
+        }
+    }
+    return FAIL(err, INVALID, "read member 'outcome': expected doubt, support, no_action, host_matter or corrected");
+}
+
+static enum err_code check_doubt(const struct review *review, const struct flag_state *flag, struct error *err)
+{
+    if (strcmp(review->outcome, "doubt") != 0) {
+        return ERR_OK;
+    }
+    if (strcmp(flag->flag.code, "unexplained_absence") != 0) {
+        return FAIL(err, REFUSED,
+                    "review the flag: a doubt is about one absence; review the flag 'unexplained_absence' of that "
+                    "session");
+    }
+    return flag->cleared_at_ms == OP_TIME_NONE
+               ? ERR_OK
+               : FAIL(err, REFUSED, "review the flag: it has cleared, so there is nothing to doubt");
+}
+
+enum err_code api_flag_review(struct api_call *call, struct error *err)
+{
+    const struct api_world *world = call->world;
+    struct review review;
+    const char *flag_text = NULL;
+    SCOPED(flag_list_rows_fini) struct flag_list_rows list = { 0 };
+    SCOPED(buf_fini) struct buf answers;
+    const struct flag_state *flag;
+    buf_init(&answers, ROW_NOTE_SIZE - 1);
+    TRY(read_review(call, &review, &flag_text, err));
+    TRY(flag_find(world->store, flag_text, &list, &flag, err));
+    TRY(check_doubt(&review, flag, err));
+    TRY(answers_put(flag_guide_find(flag->flag.code), &review, &answers, err));
+    struct store_entry entry = { .kind = KIND_FLAG_REVIEW, .happened_at_ms = OP_TIME_NONE };
+    record_init(&entry.record, kind_by_number(KIND_FLAG_REVIEW));
+    record_set_text(&entry.record, "flag", flag->flag.key);
+    TRY(set_subject(&flag->flag, &entry.record, err));
+    record_set_text(&entry.record, "outcome", review.outcome);
+    record_set_text(&entry.record, "note", review.note);
+    if (answers.len > 0) {
+        *record_value(&entry.record, "answers") = (struct value){ .present = true, .text = buf_slice(&answers) };
+    }
+    if (review.look_again_on != ROW_NONE) {
+        record_set_number(&entry.record, "look_again_on", review.look_again_on);
+    }
+    TRY(random_bytes(entry.subject, OP_ENTITY_BYTES, err));
+    struct store_written written;
+    TRY(store_write(world->store, world->actor, &entry, 1, world->now_ms, &written, err));
+    call->answer->wrote = true;
+    return answer_object(call->answer,
+                         json_pack("{s:o,s:o,s:s,s:s}", "id", value_id(entry.subject, OP_ENTITY_BYTES), "op",
+                                   value_op(&written.last), "outcome", review.outcome, "about", flag->flag.subject_ref),
+                         err);
+}

@@ -1,0 +1,334 @@
+/* The path from a flag to JCP through the API, and every way round it that the API refuses. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "tests/unit/agent/site.h"
+
+#define SESSION "GDN-P001@2026-11-18"
+#define EVIDENCE "00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff"
+#define RAISE                                                                                                          \
+    "{\"session\": \"" SESSION "\", \"reviewer\": \"R. Reviewer\", \"evidence\": \"" EVIDENCE                          \
+    "\", \"exposure_weeks\": 4, \"confirmed\": true}"
+
+static struct site site;
+static struct voice jcp;
+
+static void start(void)
+{
+    site_start(&site);
+    site_fill(&site);
+    voice_start(&site.world, &jcp, CERTIFICATE_ROLE_CENTRE);
+}
+
+static void stop(void)
+{
+    voice_stop(&jcp);
+    site_stop(&site);
+}
+
+TestSuite(doubts, .init = start, .fini = stop);
+
+static void jcp_says(const struct store_entry *entry)
+{
+    struct store_applied applied;
+    struct error err = { 0 };
+    voice_say(&jcp, entry);
+    cr_assert_eq(voice_reach(&jcp, jcp.count - 1, 1, &site.replica, &applied, &err), ERR_OK, "%s", err.message);
+}
+
+static void served(void)
+{
+    site_expect(&site, "POST", "/v1/records",
+                "{\"kind\": \"notice\", \"fields\": {\"placement\": \"GDN-P001\", \"served_on\": \"2026-08-20\", "
+                "\"served_by\": \"hand\", \"says_what\": true, \"says_when\": true, \"says_where\": true, "
+                "\"says_mandatory\": true, \"says_evidence\": true, \"says_consequences\": true}}",
+                200, NULL);
+}
+
+static void absent(void)
+{
+    site_expect(&site, "POST", "/v1/attendance", "{\"session\": \"" SESSION "\", \"outcome\": \"absent\"}", 200, NULL);
+    site_judge(&site);
+}
+
+static void contacted(void)
+{
+    site_expect(&site, "POST", "/v1/records",
+                "{\"kind\": \"contact_attempt\", \"fields\": {\"participant\": \"GDN-001\", \"day\": \"2026-11-19\", "
+                "\"means\": \"phone\", \"outcome\": \"no_answer\", \"about_day\": \"2026-11-18\"}}",
+                200, NULL);
+}
+
+#define SIX_ANSWERS                                                                                                    \
+    "[\"asked, no answer\", \"asked, no answer\", \"lives nearby\", \"none known\", \"yes, served by hand\", "         \
+    "\"nothing said\"]"
+
+/* Of the absence's flag, whether it stands or has cleared. */
+static void review(const char *outcome, const char *more, int status, const char *code)
+{
+    char body[600];
+    char id[16] = "";
+    struct reply reply = site_call(&site, "GET", "/v1/flags?all=1", NULL);
+    const json_t *flag;
+    size_t index;
+    json_array_foreach(reply_at(&reply, "flags"), index, flag)
+    {
+        if (strcmp(json_string_value(json_object_get(flag, "code")), "unexplained_absence") == 0) {
+            (void)snprintf(id, sizeof(id), "%s", json_string_value(json_object_get(flag, "id")));
+        }
+    }
+    reply_fini(&reply);
+    cr_assert_neq(id[0], '\0');
+    (void)snprintf(body, sizeof(body), "{\"flag\": \"%s\", \"outcome\": \"%s\"%s}", id, outcome, more);
+    site.now_ms += 1000;
+    site_expect(&site, "POST", "/v1/reviews", body, status, code);
+}
+
+static void reviewed(void)
+{
+    review("doubt", ", \"answers\": " SIX_ANSWERS, 200, NULL);
+}
+
+static void ready(void)
+{
+    served();
+    absent();
+    contacted();
+    reviewed();
+}
+
+static bool lists(const struct reply *reply, const char *list, const char *code)
+{
+    const json_t *one;
+    size_t index;
+    json_array_foreach(reply_at(reply, list), index, one)
+    {
+        if (strcmp(json_string_value(json_object_get(one, "code")), code) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+Test(doubts, the_preview_names_each_thing_that_lacks_until_nothing_does)
+{
+    static void (*const steps[])(void) = { absent, served, contacted, reviewed };
+    static const char *const lacking[] = { "unrecorded", "no_notice", "no_contact", "no_review" };
+    for (size_t i = 0; i <= ARRAY_LEN(steps); i++) {
+        struct reply reply = site_call(&site, "GET", "/v1/doubts/preview?session=" SESSION, NULL);
+        cr_assert_eq(reply.status, 200, "%s", reply.text);
+        cr_expect_eq(json_is_true(reply_at(&reply, "ready")), i == ARRAY_LEN(steps), "%s", reply.text);
+        for (size_t k = 0; k < ARRAY_LEN(lacking); k++) {
+            cr_expect_eq(lists(&reply, "missing", lacking[k]), k >= i, "%zu %s: %s", i, lacking[k], reply.text);
+        }
+        cr_expect_eq(reply_int(&reply, "exposure.weeks"), 4);
+        reply_fini(&reply);
+        if (i < ARRAY_LEN(steps)) {
+            steps[i]();
+        }
+    }
+}
+
+Test(doubts, one_that_is_raised_is_listed_and_goes_with_the_next_exchange)
+{
+    ready();
+    struct store_sync before;
+    struct store_sync after;
+    struct error err;
+    cr_assert_eq(store_sync_read(site.replica.store, &before, &err), ERR_OK);
+    struct reply reply = site_call(&site, "POST", "/v1/doubts", RAISE);
+    cr_assert_eq(reply.status, 200, "%s", reply.text);
+    cr_expect_str_eq(reply_text(&reply, "doubt.status"), "standing");
+    cr_expect_str_eq(reply_text(&reply, "doubt.reviewer"), "R. Reviewer");
+    cr_expect_str_eq(reply_text(&reply, "doubt.evidence"), EVIDENCE);
+    cr_expect_not_null(strstr(reply_text(&reply, "doubt.answers"), "lives nearby"));
+    reply_fini(&reply);
+    cr_assert_eq(store_sync_read(site.replica.store, &after, &err), ERR_OK);
+    cr_expect_eq(after.pending_ops, before.pending_ops + 1);
+    reply = site_call(&site, "GET", "/v1/doubts", NULL);
+    cr_expect_eq(reply_count(&reply, "doubts"), 1);
+    cr_expect_str_eq(reply_text(&reply, "doubts.0.session"), SESSION);
+    cr_expect_null(strstr(reply.text, "lives nearby"), "a list holds no answers");
+    reply_fini(&reply);
+    site_expect(&site, "POST", "/v1/doubts", RAISE, 409, "refused"); /* once is enough */
+}
+
+Test(doubts, none_is_raised_without_each_of_the_steps)
+{
+    static void (*const steps[])(void) = { served, absent, contacted, reviewed };
+    for (size_t left_out = 0; left_out < ARRAY_LEN(steps); left_out++) {
+        for (size_t i = 0; i < ARRAY_LEN(steps); i++) {
+            if (i != left_out && !(left_out == 1 && i == 3)) { /* nothing is flagged that was not recorded */
+                steps[i]();
+            }
+        }
+        struct reply reply = site_call(&site, "POST", "/v1/doubts", RAISE);
+        cr_assert_eq(reply.status, 409, "without step %zu: %s", left_out, reply.text);
+        reply_fini(&reply);
+        stop();
+        start();
+    }
+}
+
+Test(doubts, none_is_raised_that_nobody_confirms_by_name_with_evidence)
+{
+    ready();
+    site_expect(&site, "POST", "/v1/doubts",
+                "{\"session\": \"" SESSION "\", \"reviewer\": \"R\", \"evidence\": \"" EVIDENCE
+                "\", \"exposure_weeks\": 4}",
+                409, "refused");
+    site_expect(&site, "POST", "/v1/doubts",
+                "{\"session\": \"" SESSION "\", \"evidence\": \"" EVIDENCE
+                "\", \"exposure_weeks\": 4, \"confirmed\": true}",
+                400, "invalid");
+    site_expect(&site, "POST", "/v1/doubts",
+                "{\"session\": \"" SESSION "\", \"reviewer\": \"R\", \"exposure_weeks\": 4, \"confirmed\": true}", 400,
+                "invalid");
+    site_expect(&site, "POST", "/v1/doubts",
+                "{\"session\": \"" SESSION "\", \"reviewer\": \"R\", \"evidence\": \"none\", \"exposure_weeks\": 4, "
+                "\"confirmed\": true}",
+                400, "invalid");
+    site_expect(&site, "POST", "/v1/doubts",
+                "{\"session\": \"" SESSION "\", \"reviewer\": \"R\", \"evidence\": \"" EVIDENCE
+                "\", \"exposure_weeks\": 13, \"confirmed\": true}",
+                409, "conflict");
+    site_expect(&site, "POST", "/v1/records", "{\"kind\": \"compliance_doubt\", \"fields\": {}}", 400, "invalid");
+    site_expect(&site, "POST", "/v1/records", "{\"kind\": \"doubt_event\", \"fields\": {}}", 400, "invalid");
+    site_expect(&site, "POST", "/v1/records", "{\"kind\": \"decision\", \"fields\": {}}", 400, "invalid");
+}
+
+Test(doubts, a_review_for_a_doubt_answers_every_question_of_a_flag_that_stands)
+{
+    served();
+    absent();
+    review("doubt", ", \"answers\": []", 400, "invalid");
+    review("doubt", ", \"answers\": [\"a\", \"b\", \"c\", \"d\", \"e\"]", 400, "invalid");
+    review("doubt", ", \"answers\": [\"a\", \"b\", \"c\", \"d\", \"e\", \" \"]", 400, "invalid");
+    review("doubt", ", \"answers\": [\"a\", \"b\", \"c\", \"d\", \"e\", 7]", 400, "invalid");
+    review("guilty", "", 400, "invalid");
+    review("support", ", \"look_again_on\": \"2026-11-27\"", 200, NULL);
+    site_expect(&site, "POST", "/v1/attendance",
+                "{\"session\": \"" SESSION "\", \"outcome\": \"attended\", \"note\": \"wrong row\"}", 200, NULL);
+    site_judge(&site);
+    review("doubt", ", \"answers\": " SIX_ANSWERS, 409, "refused");
+    struct reply reply = site_call(&site, "GET", "/v1/reviews?session=" SESSION, NULL);
+    cr_expect_eq(reply_count(&reply, "reviews"), 1);
+    cr_expect_str_eq(reply_text(&reply, "reviews.0.fields.outcome"), "support");
+    reply_fini(&reply);
+}
+
+Test(doubts, a_later_excuse_suspends_one_and_it_can_be_withdrawn)
+{
+    ready();
+    struct reply reply = site_call(&site, "POST", "/v1/doubts", RAISE);
+    cr_assert_eq(reply.status, 200, "%s", reply.text);
+    char url[80];
+    (void)snprintf(url, sizeof(url), "/v1/doubts/%.8s", reply_text(&reply, "doubt.id"));
+    reply_fini(&reply);
+    site_expect(&site, "POST", "/v1/attendance",
+                "{\"session\": \"" SESSION "\", \"outcome\": \"excused\", \"reason\": \"agreed_leave\", \"note\": \"a "
+                "letter came\"}",
+                200, NULL);
+    reply = site_call(&site, "GET", url, NULL);
+    cr_expect_str_eq(reply_text(&reply, "doubt.status"), "suspended");
+    cr_expect(lists(&reply, "doubt.wants", "excused"), "%s", reply.text);
+    reply_fini(&reply);
+    (void)strcat(url, "/withdraw");
+    reply = site_call(&site, "POST", url, "{\"reason\": \"excused\"}");
+    cr_assert_eq(reply.status, 200, "%s", reply.text);
+    cr_expect_str_eq(reply_text(&reply, "doubt.status"), "withdrawn");
+    cr_expect_str_eq(reply_text(&reply, "doubt.status_by"), "tester");
+    reply_fini(&reply);
+    site_expect(&site, "POST", url, "{}", 200, NULL);
+    reply = site_call(&site, "GET", "/v1/doubts", NULL);
+    cr_expect_eq(reply_count(&reply, "doubts"), 0);
+    reply_fini(&reply);
+    reply = site_call(&site, "GET", "/v1/doubts?all=1", NULL);
+    cr_expect_eq(reply_count(&reply, "doubts"), 1);
+    reply_fini(&reply);
+}
+
+/* Boundary days: 14 days after a failure is not later, 15 is; 364 is, 365 is not. Our own doubts never count. */
+Test(doubts, the_exposure_rests_on_decisions_of_jcp_within_two_weeks_and_a_year)
+{
+    static const struct {
+        const char *failure_on;
+        const char *outcome;
+        int weeks;
+    } cases[] = {
+        { "2026-11-04", "adverse", 4 },   { "2026-11-03", "adverse", 13 }, { "2025-11-19", "adverse", 13 },
+        { "2025-11-18", "adverse", 4 },   { "2026-10-01", "reserved", 4 }, { "2026-10-01", "non_adverse", 4 },
+        { "2026-10-01", "cancelled", 4 },
+    };
+    absent();
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        struct store_entry entry;
+        entry_decision(&site.world, &entry, "E-1", "GDN-001", cases[i].failure_on, "2026-11-10", cases[i].outcome,
+                       NULL);
+        jcp_says(&entry);
+        struct reply reply = site_call(&site, "GET", "/v1/doubts/preview?session=" SESSION, NULL);
+        cr_expect_eq(reply_int(&reply, "exposure.weeks"), cases[i].weeks, "%s: %s", cases[i].failure_on, reply.text);
+        cr_expect_eq(json_is_null(reply_at(&reply, "exposure.rests_on")), cases[i].weeks == 4);
+        reply_fini(&reply);
+    }
+}
+
+Test(doubts, a_decision_comes_back_and_can_be_challenged_in_time)
+{
+    struct store_entry entry;
+    ready();
+    struct reply reply = site_call(&site, "POST", "/v1/doubts", RAISE);
+    cr_assert_eq(reply.status, 200, "%s", reply.text);
+    uint8_t doubt[OP_ENTITY_BYTES];
+    cr_assert(hex_decode(reply_text(&reply, "doubt.id"), doubt, sizeof(doubt)));
+    char url[80];
+    (void)snprintf(url, sizeof(url), "/v1/doubts/%s/withdraw", reply_text(&reply, "doubt.id"));
+    reply_fini(&reply);
+    entry_decision(&site.world, &entry, "E-1", "GDN-001", "2026-11-18", "2026-10-31", "adverse", NULL);
+    record_set_id(&entry.record, "doubt", doubt);
+    record_set_number(&entry.record, "weeks", 4);
+    jcp_says(&entry);
+    reply = site_call(&site, "GET", "/v1/doubts", NULL);
+    cr_expect_str_eq(reply_text(&reply, "doubts.0.status"), "decided");
+    cr_expect_str_eq(reply_text(&reply, "doubts.0.decision.outcome"), "adverse");
+    cr_expect_eq(reply_int(&reply, "doubts.0.decision.weeks"), 4);
+    reply_fini(&reply);
+    site_expect(&site, "POST", url, "{}", 409, "refused"); /* too late to take it back */
+    reply = site_call(&site, "GET", "/v1/challenges", NULL);
+    cr_expect_str_eq(reply_text(&reply, "challenges.0.next"), "mandatory_reconsideration");
+    cr_expect_str_eq(reply_text(&reply, "challenges.0.by"), "2026-11-30", "a month after the 31st ends on the 30th");
+    cr_expect_eq(reply_int(&reply, "challenges.0.days_left"), 10);
+    cr_expect(json_is_true(reply_at(&reply, "challenges.0.near")));
+    char body[300];
+    (void)snprintf(body, sizeof(body),
+                   "{\"form\": \"mandatory_reconsideration\", \"decision\": \"%s\", \"made_on\": \"2026-11-20\", "
+                   "\"helped_by\": \"Advice Garden\"}",
+                   reply_text(&reply, "challenges.0.decision.id"));
+    reply_fini(&reply);
+    reply = site_call(&site, "POST", "/v1/challenges", body);
+    cr_assert_eq(reply.status, 200, "%s", reply.text);
+    cr_expect_str_eq(reply_text(&reply, "challenge.next"), "waiting");
+    (void)snprintf(url, sizeof(url), "/v1/challenges/%s", reply_text(&reply, "id"));
+    reply_fini(&reply);
+    site_expect(&site, "POST", url, "{\"outcome\": \"unchanged\", \"outcome_on\": \"2026-11-20\"}", 200, NULL);
+    reply = site_call(&site, "GET", "/v1/challenges", NULL);
+    cr_expect_str_eq(reply_text(&reply, "challenges.0.next"), "appeal");
+    cr_expect_str_eq(reply_text(&reply, "challenges.0.by"), "2026-12-20");
+    reply_fini(&reply);
+    site_expect(&site, "POST", "/v1/challenges", "{\"form\": \"appeal\"}", 400, "invalid");
+    site_expect(&site, "POST", "/v1/challenges", "{\"form\": \"complaint\", \"participant\": \"GDN-001\"}", 200, NULL);
+    reply = site_call(&site, "GET", "/v1/challenges", NULL);
+    cr_expect_eq(reply_count(&reply, "others"), 1);
+    reply_fini(&reply);
+}
+
+Test(doubts, wrong_names_are_refused_in_words)
+{
+    site_expect(&site, "GET", "/v1/doubts/preview", NULL, 400, "invalid");
+    site_expect(&site, "GET", "/v1/doubts/preview?session=NONE@2026-11-18", NULL, 404, "not_found");
+    site_expect(&site, "GET", "/v1/doubts/xyz", NULL, 400, "invalid");
+    site_expect(&site, "GET", "/v1/doubts/0011223344", NULL, 404, "not_found");
+    site_expect(&site, "POST", "/v1/doubts/00112233/approve", "{}", 404, "not_found");
+    site_expect(&site, "POST", "/v1/challenges/00112233", "{\"outcome\": \"changed\"}", 400, "invalid");
+    site_expect(&site, "POST", "/v1/reviews", "{\"flag\": \"zzzzzzzz\", \"outcome\": \"support\"}", 404, "not_found");
+}
