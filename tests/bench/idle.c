@@ -20,31 +20,18 @@
 
 enum { RECORDS = 100000, SECONDS = 60, STARTS = 5, STATUSES = 21, BASE_OPS = 2 * WEEK_PLACEMENTS };
 
-static void add_line(const struct week_record *record, struct buf *sheet)
-{
-    char ref[16];
-    char day[DATE_TEXT_SIZE];
-    char minutes[16] = "";
-    week_placement_ref(record->placement, ref);
-    date_format(record->day, day);
-    if (record->minutes >= 0) {
-        (void)snprintf(minutes, sizeof(minutes), "%d", record->minutes);
-    }
-    MUST(buf_append_format(sheet, err, "%s,%s,%s,%s,%s,\"%s\"\n", ref, day, outcome_name(record->outcome), minutes,
-                           record->reason != NULL ? record->reason : "", record->note));
-}
-
 static void import_register(struct agent_program *agent, size_t count)
 {
     struct week week;
     struct buf sheet;
     buf_init(&sheet, SHEET_MAX);
-    MUST(buf_append_text(&sheet, "placement,date,outcome,minutes,reason,note\n", err));
+    MUST(buf_append_text(&sheet, WEEK_SHEET_HEAD, err));
     week_begin(&week, WEEK_REPEATED, count, clock_today(clock_wall_ms()));
     for (size_t i = 0; i < count; i++) {
         struct week_record record;
+        char line[WEEK_LINE_SIZE];
         week_next(&week, &record);
-        add_line(&record, &sheet);
+        MUST(buf_append(&sheet, line, week_line(&record, line), err));
     }
     struct stopwatch watch = stopwatch_start();
     double cpu_s = process_cpu_s(&agent->process);

@@ -210,16 +210,28 @@ static bool is_open(struct agent_program *agent)
     return open;
 }
 
+/* Otherwise an exchange of its own, which has nothing to carry, may come after the one that is measured. */
+static void write_settings(const struct agent_program *agent, const char *path)
+{
+    FILE *file = fopen(path, "we");
+    CHECK(file != NULL && fprintf(file, "[link]\nwait = %s\n", agent->asks_only ? "no" : "yes") > 0);
+    CHECK(fclose(file) == 0);
+}
+
 double agent_start(struct agent_program *agent)
 {
     struct town *town = agent->town;
     char program[TOWN_PATH_SIZE + 64];
     char state[TOWN_PATH_SIZE];
     char key[TOWN_PATH_SIZE];
+    char settings[TOWN_PATH_SIZE];
     (void)snprintf(program, sizeof(program), "%s/agent/holdfastd", town->bin);
     (void)snprintf(state, sizeof(state), "%s/%s", town->folder, agent->name);
     (void)snprintf(key, sizeof(key), "%s/%s.key", town->folder, agent->name);
-    const char *const argv[] = { program, "--state-dir", state, "--socket", agent->socket, "--key-file", key, NULL };
+    (void)snprintf(settings, sizeof(settings), "%s/%s.conf", town->folder, agent->name);
+    write_settings(agent, settings);
+    const char *const argv[] = { program,      "--state-dir", state,      "--socket", agent->socket,
+                                 "--key-file", key,           "--config", settings,   NULL };
     agent->curl = curl_easy_init();
     CHECK(agent->curl != NULL);
     (void)curl_easy_setopt(agent->curl, CURLOPT_UNIX_SOCKET_PATH, agent->socket);
@@ -304,14 +316,13 @@ void agent_wait_judged(struct agent_program *agent)
     bench_die("agent '%s' did not look at everything within %d s", agent->name, WAIT_S);
 }
 
-void agent_record_placements(struct agent_program *agent, size_t count)
+void agent_record_people(struct agent_program *agent, int first, int32_t first_day)
 {
-    int32_t first = week_first_day(count, clock_today(clock_wall_ms()));
     char from[DATE_TEXT_SIZE];
     char to[DATE_TEXT_SIZE];
-    date_format(first, from);
-    date_format(first + PLACEMENT_DAYS, to);
-    for (int i = 0; i < WEEK_PLACEMENTS; i++) {
+    date_format(first_day, from);
+    date_format(first_day + PLACEMENT_DAYS, to);
+    for (int i = first; i < first + WEEK_PLACEMENTS; i++) {
         char body[512];
         char ref[16];
         week_placement_ref(i, ref);
@@ -326,4 +337,9 @@ void agent_record_placements(struct agent_program *agent, size_t count)
             ref, i, i % 2 == 0 ? "mandatory" : "voluntary", from, to);
         json_decref(agent_ask(agent, "/v1/records", body));
     }
+}
+
+void agent_record_placements(struct agent_program *agent, size_t count)
+{
+    agent_record_people(agent, 0, week_first_day(count, clock_today(clock_wall_ms())));
 }

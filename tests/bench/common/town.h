@@ -39,6 +39,7 @@ struct agent_program {
     struct town *town;
     char name[16];
     char socket[TOWN_PATH_SIZE];
+    bool asks_only; /* set before it is started: no exchange but those that are asked for, and at the start */
     struct process process;
     CURL *curl; /* one kept connection, as the page has */
     struct buf answer;
@@ -65,7 +66,9 @@ json_t *agent_wait_exchanged(struct agent_program *agent, int64_t ops);
 /* ... and the rules have looked at everything. */
 void agent_wait_judged(struct agent_program *agent);
 
-/* Participants and placements for `count` records of the week that ends today. */
+/* WEEK_PLACEMENTS participants and placements from number `first` on, for records from `first_day` on. */
+void agent_record_people(struct agent_program *agent, int first, int32_t first_day);
+/* The same for `count` records of the week that ends today. */
 void agent_record_placements(struct agent_program *agent, size_t count);
 
 #endif

@@ -172,6 +172,22 @@ void week_correct(struct week_record *record)
     (void)snprintf(record->note, WEEK_NOTE_SIZE, "corrected with the supervisor's list");
 }
 
+size_t week_line(const struct week_record *record, char out[WEEK_LINE_SIZE])
+{
+    char ref[16];
+    char day[DATE_TEXT_SIZE];
+    char minutes[16] = "";
+    week_placement_ref(record->placement, ref);
+    date_format(record->day, day);
+    if (record->minutes >= 0) {
+        (void)snprintf(minutes, sizeof(minutes), "%d", record->minutes);
+    }
+    int len = snprintf(out, WEEK_LINE_SIZE, "%s,%s,%s,%s,%s,\"%s\"\n", ref, day, outcome_name(record->outcome), minutes,
+                       record->reason != NULL ? record->reason : "", record->note);
+    CHECK(len > 0 && len < WEEK_LINE_SIZE);
+    return (size_t)len;
+}
+
 size_t week_json(const struct week_record *record, char *out, size_t size)
 {
     char ref[16];

@@ -53,6 +53,11 @@ void week_placement_ref(int placement, char out[16]);
 /* The record as a person corrects it afterwards: another outcome, and a note that says so. */
 void week_correct(struct week_record *record);
 
+/* Its line in a register as a spreadsheet, below WEEK_SHEET_HEAD; the length is returned. */
+#define WEEK_SHEET_HEAD "placement,date,outcome,minutes,reason,note\n"
+#define WEEK_LINE_SIZE (WEEK_NOTE_SIZE + 128)
+size_t week_line(const struct week_record *record, char out[WEEK_LINE_SIZE]);
+
 /* What the agent's API takes for it; the length is returned. */
 size_t week_json(const struct week_record *record, char *out, size_t size);
 
