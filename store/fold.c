@@ -408,7 +408,9 @@ static enum err_code clear_tables(struct store *store, struct error *err)
         (void)snprintf(sql, sizeof(sql), "DELETE FROM %s", folded_tables[i]);
         TRY(db_exec(&store->db, sql, err));
     }
-    return db_exec(&store->db, "DELETE FROM dirty_placement; UPDATE sync_state SET dirty_site = 1", err);
+    store->assertions_most = 0;
+    return db_exec(&store->db, "DELETE FROM dirty_placement; UPDATE sync_state SET dirty_site = 1, assertions_most = 0",
+                   err);
 }
 
 static enum err_code next_folded(struct store *store, int64_t after, int64_t *ret_key, struct op_batch *one,

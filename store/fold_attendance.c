@@ -137,6 +137,27 @@ enum err_code fold_assertions_insert(struct store *store, struct error *err)
     return ERR_OK;
 }
 
+void fold_assertions_seen(struct store *store, int64_t count)
+{
+    if (count > store->assertions_most) {
+        store->assertions_most = count;
+        store->assertions_grown = true;
+    }
+}
+
+enum err_code fold_assertions_count(struct store *store, struct error *err)
+{
+    sqlite3_stmt *s;
+    if (!store->assertions_grown) {
+        return ERR_OK;
+    }
+    TRY(db_statement(&store->db, "UPDATE sync_state SET assertions_most = ?1", &s, err));
+    bind_int(s, 1, store->assertions_most);
+    TRY(db_run(&store->db, s, err));
+    store->assertions_grown = false;
+    return ERR_OK;
+}
+
 enum err_code fold_first_assertion(struct store *store, const struct fold_assertion *assertion, bool *ret_done,
                                    struct error *err)
 {
@@ -153,5 +174,6 @@ enum err_code fold_first_assertion(struct store *store, const struct fold_assert
     bind_said(s, 4, assertion);
     TRY(db_run(&store->db, s, err));
     *ret_done = sqlite3_changes(store->db.handle) > 0;
+    fold_assertions_seen(store, 1);
     return *ret_done ? dirty_placement(store, assertion->subject, err) : ERR_OK;
 }

@@ -152,6 +152,7 @@ enum err_code fold_flush(struct store *store, struct error *err)
         }
     }
     TRY(fold_sessions(store, err));
+    TRY(fold_assertions_count(store, err));
     fold_forget(store);
     return fold_doubts(store, err);
 }

@@ -150,10 +150,11 @@ static enum err_code read_heads(struct store *store, const struct session_key *k
                      "WHERE a.placement = ?1 AND a.day = ?2 AND a.slot = ?3",
                      &s, err));
     bind_key(s, key);
-    for (;;) {
+    for (int64_t count = 0;; count++) {
         bool row;
         TRY(db_step(&store->db, s, &row, err));
         if (!row) {
+            fold_assertions_seen(store, count);
             return ERR_OK;
         }
         bool superseded = column_int(s, 8) != 0;

@@ -89,6 +89,8 @@ struct store {
     struct author self; /* of new ops */
     uint64_t newest_hlc;
     bool erasing; /* there is an erasure: what comes may be covered by it */
+    int64_t assertions_most; /* no session has more rows in attendance, but for those that are marked */
+    bool assertions_grown;   /* and that is not written yet */
     struct known_link known_link;
     struct buf header; /* scratch */
     struct buf body;   /* scratch */
@@ -317,6 +319,9 @@ MUST_USE enum err_code fold_attendance(struct store *store, int64_t key, const s
 MUST_USE enum err_code fold_attendance_out(struct store *store, int64_t key, const struct op *op, struct error *err);
 /* Those that wait, sorted by session and op; they stay there until fold_forget. */
 MUST_USE enum err_code fold_assertions_insert(struct store *store, struct error *err);
+/* A session has so many; fold_assertions_count writes down the most. */
+void fold_assertions_seen(struct store *store, int64_t count);
+MUST_USE enum err_code fold_assertions_count(struct store *store, struct error *err);
 /* The row of a session without any assertion before; *ret_done false: it is not so, or there is no row. */
 MUST_USE enum err_code fold_first_assertion(struct store *store, const struct fold_assertion *assertion, bool *ret_done,
                                             struct error *err);

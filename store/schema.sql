@@ -150,7 +150,8 @@ CREATE TABLE sync_state (
     tree_differs   INTEGER NOT NULL DEFAULT 0, -- 1: where it had the size of the verified checkpoint, it had another root
     heard_at       INTEGER NOT NULL DEFAULT 0, -- the newest word of the centre, by its clock: an older one may still come, on a stick
     scrub          INTEGER NOT NULL DEFAULT 0, -- bodies were erased since the file was last made anew
-    rules          INTEGER NOT NULL DEFAULT 0  -- of record_admit, by which what is set aside was last judged
+    rules          INTEGER NOT NULL DEFAULT 0, -- of record_admit, by which what is set aside was last judged
+    assertions_most INTEGER NOT NULL DEFAULT 0 -- no session has more rows in attendance; it may have had
 ) STRICT;
 INSERT INTO sync_state (only, cursor, newest_hlc, dirty_site, refold) VALUES (1, 0, 0, 1, 1);
 

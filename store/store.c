@@ -15,13 +15,15 @@ extern const unsigned char store_schema[];
 extern const size_t store_schema_size;
 extern const unsigned char store_folded_schema[];
 
-static enum err_code read_hlc(struct store *store, struct error *err)
+static enum err_code read_state(struct store *store, struct error *err)
 {
     sqlite3_stmt *s;
     bool row;
-    TRY(db_statement(&store->db, "SELECT newest_hlc FROM sync_state", &s, err));
+    TRY(db_statement(&store->db, "SELECT newest_hlc, assertions_most FROM sync_state", &s, err));
     TRY(db_step(&store->db, s, &row, err));
     store->newest_hlc = row ? (uint64_t)column_int(s, 0) : 0;
+    store->assertions_most = row ? column_int(s, 1) : INT64_MAX;
+    store->assertions_grown = false;
     sqlite3_reset(s);
     return ERR_OK;
 }
@@ -61,7 +63,7 @@ enum err_code replica_reload(struct store *store, struct error *err)
     dirty_forget(store);
     fold_forget(store);
     store->known_link = (struct known_link){ 0 };
-    TRY(read_hlc(store, err));
+    TRY(read_state(store, err));
     TRY(read_erasing(store, err));
     TRY(read_self(store, err));
     store->stale = false;
