@@ -242,6 +242,7 @@ static void begin_closing(struct agent *agent)
     struct error locked;
     (void)FAIL(&locked, LOCKED, "wait: the replica was locked meanwhile");
     enter(agent, AGENT_CLOSING);
+    sign_ins_forget(&agent->sign_ins);
     backup_task_cancel(&agent->backup);
     bundle_task_cancel(&agent->bundle);
     if (!restore_task_ending(&agent->restore)) {

@@ -24,6 +24,7 @@
 #include "agent/rekey_pass.h"
 #include "agent/renewal.h"
 #include "agent/restore_task.h"
+#include "agent/sign_in.h"
 #include "agent/vault_check.h"
 #include "sync/edge/http_server.h"
 #include "sync/edge/link_sense.h"
@@ -53,6 +54,7 @@ struct agent {
     char backup_note_path[PATH_MAX + 32];
     gid_t group;
     struct peer_known peer;
+    struct sign_ins sign_ins;
     int lock_fd;
 
     enum agent_state state;
@@ -115,6 +117,20 @@ void agent_data_changed(struct agent *agent, bool recorded_here);
 
 /* api_server.c */
 void api_server_handle(void *context, const struct http_request *request);
+
+/* Who makes a call. Before anybody is entered that is every user who may ask, in every role. */
+struct who {
+    char name[OP_ACTOR_MAX + 1]; /* as it stands in the records */
+    unsigned roles;
+    bool known;    /* as a person who is entered, or nobody is entered at all */
+    bool by_token; /* signed in */
+    bool people;   /* are any entered? */
+};
+
+/* api_people.c: false when the call was answered, as one that who asks may not make */
+bool people_admit(struct agent *agent, const struct http_request *request, struct who *ret_who);
+/* true when the path is one of the calls about people; it is then answered */
+bool api_people_call(struct agent *agent, const struct http_request *request, const struct who *who);
 
 /* waiters.c: requests that are answered later */
 MUST_USE enum err_code waiters_add(struct agent *agent, enum waiting waiting, struct http_exchange *exchange,

@@ -174,6 +174,16 @@ bool api_knows(const char *path)
     return false;
 }
 
+bool api_route_at(size_t index, const char **ret_method, const char **ret_prefix)
+{
+    if (index >= ARRAY_LEN(routes)) {
+        return false;
+    }
+    *ret_method = routes[index].method;
+    *ret_prefix = routes[index].prefix;
+    return true;
+}
+
 static enum err_code call_route(const struct route *route, struct api_call *call, struct error *err)
 {
     if (route->body == BODY_RAW) {

@@ -64,6 +64,9 @@ int api_status_of(enum err_code code);
 /* Is it the path of a data call, whatever the method? */
 bool api_knows(const char *path);
 
+/* The calls in their order, for tests: false past the end. */
+bool api_route_at(size_t index, const char **ret_method, const char **ret_prefix);
+
 /* Answers always: a failure is the answer. */
 void api_call_data(const struct api_world *world, const struct api_request *request, struct api_answer *answer);
 

@@ -54,13 +54,13 @@ static void note_trouble(struct agent *agent, const struct api_answer *answer)
     }
 }
 
-static void call_data(struct agent *agent, const struct http_request *request)
+static void call_data(struct agent *agent, const struct http_request *request, const struct who *who)
 {
     int64_t now_ms = clock_wall_ms();
     struct api_world world = { .store = agent->store,
                                .programme = agent->programme,
                                .stream = agent->identity.enrolled ? agent->identity.stream : NULL,
-                               .actor = peer_known_actor(&agent->peer, request->peer_uid),
+                               .actor = who->name,
                                .now_ms = now_ms,
                                .today = clock_today(now_ms),
                                .retention_months = agent->options->retention_months };
@@ -114,8 +114,12 @@ void api_server_handle(void *context, const struct http_request *request)
         return;
     }
     mind_idle_lock(agent, request->path);
-    if (api_service_call(agent, request) || api_backup_call(agent, request) || api_keys_call(agent, request) ||
-        api_rekey_call(agent, request) || api_bundle_call(agent, request)) {
+    struct who who;
+    if (!people_admit(agent, request, &who)) {
+        return;
+    }
+    if (api_people_call(agent, request, &who) || api_service_call(agent, request) || api_backup_call(agent, request) ||
+        api_keys_call(agent, request) || api_rekey_call(agent, request) || api_bundle_call(agent, request)) {
         return;
     }
     if (agent->state != AGENT_OPEN && api_knows(request->path)) {
@@ -123,5 +127,5 @@ void api_server_handle(void *context, const struct http_request *request)
         api_send_error(request->exchange, &err);
         return;
     }
-    call_data(agent, request);
+    call_data(agent, request, &who);
 }

@@ -291,3 +291,18 @@ CREATE TABLE volunteer_shift (
     PRIMARY KEY (volunteer, day, starts_min)
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX volunteer_shift_day ON volunteer_shift (day);
+
+-- Who works with this machine (store/people.h). hash: what scrypt makes of the passphrase; NULL: the user of the system is enough.
+CREATE TABLE person (
+    id       INTEGER PRIMARY KEY,
+    name     TEXT NOT NULL UNIQUE CHECK (length(name) > 0),
+    roles    INTEGER NOT NULL CHECK (roles BETWEEN 1 AND 31),
+    os_user  TEXT UNIQUE,
+    salt     BLOB,
+    log2n    INTEGER,
+    r        INTEGER,
+    p        INTEGER,
+    hash     BLOB CHECK (hash IS NULL OR length(hash) = 32),
+    said_by  TEXT NOT NULL,
+    said_at  INTEGER NOT NULL
+) STRICT;

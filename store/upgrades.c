@@ -118,6 +118,9 @@ static const char from_2_to_3[] =
     "what TEXT NOT NULL, said_by TEXT NOT NULL, said_at INTEGER NOT NULL, "
     "PRIMARY KEY (volunteer, day, starts_min)) STRICT, WITHOUT ROWID;"
     "CREATE INDEX volunteer_shift_day ON volunteer_shift (day);"
+    "CREATE TABLE person (id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE CHECK (length(name) > 0), roles INTEGER NOT "
+    "NULL CHECK (roles BETWEEN 1 AND 31), os_user TEXT UNIQUE, salt BLOB, log2n INTEGER, r INTEGER, p INTEGER, "
+    "hash BLOB CHECK (hash IS NULL OR length(hash) = 32), said_by TEXT NOT NULL, said_at INTEGER NOT NULL) STRICT;"
 
     "UPDATE sync_state SET refold = 1;";
 

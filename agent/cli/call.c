@@ -6,6 +6,7 @@
 
 #include "agent/cli/answer.h"
 #include "agent/cli/memory.h"
+#include "agent/cli/session.h"
 #include "agent/cli/text.h"
 #include "sync/edge/local_client.h"
 
@@ -113,6 +114,7 @@ enum exit_code call(struct cli *cli, const char *method, char *path, json_t *bod
     SCOPED(answer_free) json_t *owned_body = body;
     SCOPED(answer_free) json_t *answer = NULL;
     struct error err = { .code = ERR_OK };
+    session_use(cli->socket_path);
     if (local_request(cli->socket_path, method, owned_path, owned_body, timeout_s, &answer, &err) != ERR_OK) {
         return failed(cli, answer, &err);
     }
@@ -126,6 +128,7 @@ enum exit_code call_bytes(struct cli *cli, const char *method, char *path, struc
 {
     SCOPED(scoped_free) char *owned_path = path;
     struct error err = { .code = ERR_OK };
+    session_use(cli->socket_path);
     if (local_request_bytes(cli->socket_path, method, owned_path, body, content_type, CALL_NO_TIMEOUT, ret_body,
                             &err) != ERR_OK) {
         return failed(cli, NULL, &err);

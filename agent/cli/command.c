@@ -7,16 +7,33 @@
 #include "agent/cli/text.h"
 #include "base/file.h"
 
-static const struct command commands[] = {
+static struct command commands[] = {
 #define X(name, summary) { #name, summary, &name##_argp, name##_run },
     COMMANDS(X)
 #undef X
 };
 
+/* The table is made of identifiers: a '_' there is the '-' of a command's name. */
+static struct command *table(void)
+{
+    enum { NAME_SIZE = 24 };
+    static char names[ARRAY_LEN(commands)][NAME_SIZE];
+    for (size_t i = 0; i < ARRAY_LEN(commands); i++) {
+        if (strchr(commands[i].name, '_') != NULL) {
+            (void)snprintf(names[i], NAME_SIZE, "%s", commands[i].name);
+            for (char *at = names[i]; (at = strchr(at, '_')) != NULL;) {
+                *at = '-';
+            }
+            commands[i].name = names[i];
+        }
+    }
+    return commands;
+}
+
 const struct command *command_find(const char *name)
 {
     for (size_t i = 0; i < ARRAY_LEN(commands); i++) {
-        if (strcmp(commands[i].name, name) == 0) {
+        if (strcmp(table()[i].name, name) == 0) {
             return &commands[i];
         }
     }
@@ -25,14 +42,14 @@ const struct command *command_find(const char *name)
 
 const struct command *command_at(size_t index)
 {
-    return index < ARRAY_LEN(commands) ? &commands[index] : NULL;
+    return index < ARRAY_LEN(commands) ? &table()[index] : NULL;
 }
 
 void command_usage(const struct screen *screen)
 {
     screen_print(screen, "Usage: holdfast COMMAND [ARGUMENT...]\n\n");
     for (size_t i = 0; i < ARRAY_LEN(commands); i++) {
-        screen_print(screen, "  %-12s%s\n", commands[i].name, commands[i].summary);
+        screen_print(screen, "  %-12s%s\n", table()[i].name, commands[i].summary);
     }
     screen_print(screen,
                  "\n'holdfast help COMMAND' says what a command takes.\n"

@@ -87,6 +87,10 @@ struct command {
     X(unlock, "open the vault with its passphrase")                                                                    \
     X(accept, "open a vault whose list of present pages was lost or damaged")                                          \
     X(lock, "close the vault and wipe its keys")                                                                       \
+    X(person, "who works with this machine, and in which roles")                                                       \
+    X(sign_in, "sign in as a person with a passphrase")                                                                \
+    X(sign_out, "end what sign-in began")                                                                              \
+    X(whoami, "as whom this machine knows you, and in which roles")                                                    \
     X(rekey, "encrypt everything anew under a new key")                                                                \
     X(key, "the ways to unlock: list, add, change, remove, recover, escrow")                                           \
     X(version, "versions of this program and of the agent")                                                            \

@@ -81,6 +81,17 @@ void request_text(struct request *request, const char *name, struct slice text)
     put_quoted(request, text);
 }
 
+void request_texts(struct request *request, const char *name, const char *const *texts, size_t count)
+{
+    put_name(request, name);
+    put_text(request, "[");
+    for (size_t i = 0; i < count; i++) {
+        put_text(request, i > 0 ? "," : "");
+        put_quoted(request, slice_of_text(texts[i]));
+    }
+    put_text(request, "]");
+}
+
 void request_number(struct request *request, const char *name, int number)
 {
     char digits[16];

@@ -26,6 +26,7 @@ void request_free(struct request *request); /* for SCOPED too */
 void request_object(struct request *request, const char *name); /* its members follow */
 void request_object_end(struct request *request);
 void request_text(struct request *request, const char *name, struct slice text);
+void request_texts(struct request *request, const char *name, const char *const *texts, size_t count); /* a list */
 void request_number(struct request *request, const char *name, int number);
 void request_true(struct request *request, const char *name);
 

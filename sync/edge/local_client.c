@@ -2,8 +2,11 @@
 
 #include <curl/curl.h>
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 #include <strings.h>
+
+#include "crypto/secret.h"
 
 #define JSON "application/json"
 #define URL_MAX 4096
@@ -14,6 +17,17 @@ struct local_call {
     struct buf url;
     char detail[CURL_ERROR_SIZE];
 };
+
+static char authorization[LOCAL_TOKEN_MAX + 32];
+
+void local_authorize(const char *token)
+{
+    secret_wipe(authorization, sizeof(authorization));
+    if (token != NULL && token[0] != '\0') {
+        CHECK(strlen(token) <= LOCAL_TOKEN_MAX);
+        (void)snprintf(authorization, sizeof(authorization), "Authorization: Bearer %s", token);
+    }
+}
 
 struct local_answer {
     long status;
@@ -88,7 +102,10 @@ static bool set_headers(struct local_call *call, const char *content_type)
     CHECK(strlen(content_type) < sizeof(line) - used);
     memcpy(line + used, content_type, strlen(content_type) + 1);
     call->headers = curl_slist_append(NULL, line);
-    return call->headers != NULL && curl_slist_append(call->headers, "Expect:") != NULL;
+    if (call->headers == NULL || curl_slist_append(call->headers, "Expect:") == NULL) {
+        return false;
+    }
+    return authorization[0] == '\0' || curl_slist_append(call->headers, authorization) != NULL;
 }
 
 static enum err_code perform(struct local_call *call, const char *socket_path, struct buf *ret_body,

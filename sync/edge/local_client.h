@@ -22,6 +22,10 @@
 MUST_USE enum err_code local_request(const char *socket_path, const char *method, const char *path, const json_t *body,
                                      long timeout_s, json_t **ret_json, struct error *err);
 
+/* From now on every request of this process carries "Authorization: Bearer TOKEN"; NULL or "": none any more. */
+#define LOCAL_TOKEN_MAX 128
+void local_authorize(const char *token);
+
 /* The same for a body or an answer that is not JSON; the answer is appended to `ret_body`, whose limit holds. */
 MUST_USE enum err_code local_request_bytes(const char *socket_path, const char *method, const char *path,
                                            struct slice body, const char *content_type, long timeout_s,

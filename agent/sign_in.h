@@ -1,0 +1,62 @@
+/*
+ * agent/sign_in - who has signed in, by the token that each was given. In memory alone: locking the replica ends all.
+ *
+ * A token is 32 random bytes, of which only a hash is kept here; it is good for the user of the system it was given to,
+ * for SIGN_IN_IDLE_MS after its last use and SIGN_IN_LONGEST_MS in all. After SIGN_IN_TRIES wrong passphrases for a
+ * person nobody may try for that person for a while, each time twice as long.
+ *
+ * Threads: the loop's.
+ * Layer:   agent. Pure but for random tokens; no clock.
+ */
+#ifndef AGENT_SIGN_IN_H
+#define AGENT_SIGN_IN_H
+
+#include <sys/types.h>
+
+#include "store/people.h"
+
+#define SIGN_IN_TOKEN_BYTES 32
+#define SIGN_IN_TOKEN_TEXT (2 * SIGN_IN_TOKEN_BYTES + 1)
+#define SIGN_IN_IDLE_MS INT64_C(1800000)
+#define SIGN_IN_LONGEST_MS INT64_C(43200000)
+#define SIGN_IN_MAX 64 /* the one used longest ago goes */
+#define SIGN_IN_TRIES 5
+#define SIGN_IN_WAIT_MS INT64_C(30000)
+#define SIGN_IN_WAIT_DOUBLINGS 5
+
+struct signed_in {
+    bool used;
+    uint8_t hash[SHA256_BYTES];
+    uid_t uid;
+    char name[OP_ACTOR_MAX + 1];
+    int64_t began_ms; /* monotonic */
+    int64_t last_ms;
+};
+
+struct tries {
+    char name[OP_ACTOR_MAX + 1];
+    unsigned wrong;
+    int64_t not_before_ms;
+};
+
+struct sign_ins {
+    struct signed_in sessions[SIGN_IN_MAX];
+    struct tries tries[SIGN_IN_MAX];
+};
+
+void sign_ins_forget(struct sign_ins *all);
+
+MUST_USE enum err_code sign_ins_begin(struct sign_ins *all, uid_t uid, const char *name, int64_t now_ms,
+                                      char ret_token[SIGN_IN_TOKEN_TEXT], struct error *err);
+/* NULL: no such token, not this user's, or past its time. Counts as use. */
+const struct signed_in *sign_ins_find(struct sign_ins *all, uid_t uid, const char *token, int64_t now_ms);
+void sign_ins_end(struct sign_ins *all, uid_t uid, const char *token);
+/* Of somebody whose entry changed or went. */
+void sign_ins_end_of(struct sign_ins *all, const char *name);
+
+/* ERR_BUSY with the seconds to wait. */
+MUST_USE enum err_code sign_ins_may_try(const struct sign_ins *all, const char *name, int64_t now_ms,
+                                        struct error *err);
+void sign_ins_tried(struct sign_ins *all, const char *name, bool fits, int64_t now_ms);
+
+#endif

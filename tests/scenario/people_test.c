@@ -1,0 +1,113 @@
+/* People who share one user of the system, with the built programs: each has their own name in the records, and their
+ * own calls. */
+#include <criterion/criterion.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "tests/support/folder.h"
+#include "tests/support/site.h"
+
+static struct world world;
+static struct laptop *laptop;
+
+static void setup(void)
+{
+    world_init(&world);
+    centre_make(&world);
+    centre_add_site(&world.centre, "Greenfield Trust", "Garden");
+    laptop = laptop_make(&world, "laptop", true);
+    laptop_enrol(laptop, "Garden", world.centre.port);
+    cr_assert_eq(setenv("XDG_RUNTIME_DIR", laptop->dir, 1), 0);
+}
+
+static void teardown(void)
+{
+    world_fini(&world);
+}
+
+TestSuite(people, .init = setup, .fini = teardown, .timeout = 120);
+
+/* A file with a passphrase that only its owner may read. */
+static const char *passphrase_file(const char *name, const char *passphrase)
+{
+    static char paths[4][FOLDER_PATH_SIZE];
+    static size_t next;
+    char *path = paths[next++ % 4];
+    (void)snprintf(path, FOLDER_PATH_SIZE, "%s/%s", laptop->dir, name);
+    FILE *file = fopen(path, "we");
+    cr_assert_not_null(file);
+    (void)fprintf(file, "%s\n", passphrase);
+    cr_assert_eq(fclose(file), 0);
+    cr_assert_eq(chmod(path, 0600), 0);
+    return path;
+}
+
+static void enter_people(void)
+{
+    (void)laptop_do(laptop, EXIT_DONE, "person", "add", "Ann Admin", "--role", "administrator", "--passphrase-file",
+                    passphrase_file("ann", "ann's own words"), NULL);
+}
+
+static void sign_in(const char *name, const char *file, const char *passphrase)
+{
+    (void)laptop_do(laptop, EXIT_DONE, "sign-in", name, "--passphrase-file", passphrase_file(file, passphrase), NULL);
+}
+
+Test(people, before_anybody_is_entered_everything_is_as_it_was)
+{
+    json_t *who = laptop_do(laptop, EXIT_DONE, "whoami", NULL);
+    cr_expect_not(true_at(who, "people_entered"));
+    cr_expect(true_at(who, "known"));
+    cr_expect_eq(json_array_size(json_at(who, "roles")), 5);
+    site_import_people(laptop, "GDN", 1);
+}
+
+Test(people, who_signs_in_makes_the_calls_of_their_role_under_their_own_name)
+{
+    char session[SITE_TEXT_SIZE];
+    site_import_people(laptop, "GDN", 1);
+    session_name("GDN", 1, 1, session);
+    enter_people();
+    cr_assert_not_null(
+        strstr(text_at(laptop_do(laptop, EXIT_REFUSED, "roll", NULL), "error.message"), "sign in first"));
+    (void)laptop_do(laptop, EXIT_REFUSED, "sign-in", "Ann Admin", "--passphrase-file",
+                    passphrase_file("wrong", "somebody else's words"), NULL);
+    sign_in("Ann Admin", "ann", "ann's own words");
+    (void)laptop_do(laptop, EXIT_DONE, "person", "add", "Sue Super", "--role", "supervisor", "--passphrase-file",
+                    passphrase_file("sue", "sue's own words"), NULL);
+    (void)laptop_do(laptop, EXIT_DONE, "person", "add", "Tom Trust", "--role", "trustee", "--passphrase-file",
+                    passphrase_file("tom", "tom's own words"), NULL);
+
+    sign_in("Sue Super", "sue", "sue's own words");
+    site_attend(laptop, session, "attended", NULL);
+    cr_expect_str_eq(text_at(laptop_do(laptop, EXIT_DONE, "session", session, NULL), "assertions.0.actor"), "Sue Super");
+    json_t *refused = laptop_do(laptop, EXIT_REFUSED, "referrals", NULL);
+    cr_expect_not_null(strstr(text_at(refused, "error.message"), "coordinator"), "%s",
+                       text_at(refused, "error.message"));
+    (void)laptop_do(laptop, EXIT_REFUSED, "person", "list", NULL);
+
+    sign_in("Tom Trust", "tom", "tom's own words");
+    (void)laptop_do(laptop, EXIT_DONE, "flags", NULL);
+    (void)laptop_do(laptop, EXIT_REFUSED, "attend", session, "absent", "--note", "no", NULL);
+
+    (void)laptop_do(laptop, EXIT_DONE, "sign-out", NULL);
+    (void)laptop_do(laptop, EXIT_REFUSED, "flags", NULL);
+    cr_expect(true_at(laptop_status(laptop), "enrolled"), "how things stand is for everybody");
+}
+
+Test(people, the_token_is_in_a_file_of_ones_own_and_in_no_answer)
+{
+    char command[2 * FOLDER_PATH_SIZE];
+    enter_people();
+    json_t *answer = laptop_do(laptop, EXIT_DONE, "sign-in", "Ann Admin", "--passphrase-file",
+                               passphrase_file("ann", "ann's own words"), NULL);
+    cr_expect_str_eq(text_at(answer, "token"), "");
+    (void)snprintf(command, sizeof(command), "test \"$(stat -c %%a %s/holdfast-*)\" = 600", laptop->dir);
+    cr_expect_eq(system(command), 0);
+    (void)laptop_do(laptop, EXIT_DONE, "person", "list", NULL);
+    (void)laptop_do(laptop, EXIT_DONE, "sign-out", NULL);
+    (void)snprintf(command, sizeof(command), "test ! -e %s/holdfast-*", laptop->dir);
+    cr_expect_eq(system(command), 0);
+}
