@@ -99,6 +99,12 @@ MUST_USE enum err_code api_volunteer_hours(struct api_call *call, struct error *
 MUST_USE enum err_code api_volunteer_put(struct api_call *call, struct error *err);
 MUST_USE enum err_code api_volunteer_change(struct api_call *call, struct error *err);
 
+/* api_messages.c */
+MUST_USE enum err_code api_messages(struct api_call *call, struct error *err);
+MUST_USE enum err_code api_message(struct api_call *call, struct error *err);
+MUST_USE enum err_code api_message_send(struct api_call *call, struct error *err);
+MUST_USE enum err_code api_messages_seen(struct api_call *call, struct error *err);
+
 /* api_import.c, api_export.c */
 MUST_USE enum err_code api_import(struct api_call *call, struct error *err);
 MUST_USE enum err_code api_export(struct api_call *call, struct error *err);

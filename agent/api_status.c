@@ -22,6 +22,7 @@ struct picture {
     struct store_bundles bundles;
     struct store_violation violation; /* the newest that stands */
     uint64_t violations;
+    uint64_t unread; /* messages of the centre */
     bool own_quarantined;
     bool small_packets;
     const char *state;
@@ -211,6 +212,7 @@ static enum err_code look(struct agent *agent, struct picture *picture, struct e
     TRY(store_copies_read(agent->store, &picture->copies, err));
     TRY(store_bundles_read(agent->store, &picture->bundles, err));
     TRY(store_violation_standing(agent->store, &picture->violation, &picture->violations, err));
+    TRY(query_messages_unread(agent->store, &picture->unread, err));
     if (picture->counts.quarantined > 0) {
         SCOPED(log_list_fini) struct log_list list = { 0 };
         TRY(query_log(agent->store, NULL, 0, true, QUARANTINE_LOOK, &list, err));
@@ -373,6 +375,7 @@ static bool put_replica(json_t *object, const struct agent *agent, const struct 
     return put(object, "records", records_value(counts)) &&
            put(object, "disputed_sessions", number(counts->disputed_sessions)) &&
            put(object, "quarantined", number(counts->quarantined)) &&
+           put(object, "messages_unread", number(picture->unread)) &&
            put(object, "flags",
                json_pack("{s:o,s:o,s:o}", "info", number(counts->flags[SEVERITY_INFO]), "watch",
                          number(counts->flags[SEVERITY_WATCH]), "act", number(counts->flags[SEVERITY_ACT]))) &&
@@ -388,7 +391,7 @@ static bool put_nulls(json_t *object)
         "to_fetch",        "last_exchange", "last_success_at", "next_try_at",       "clock_off",
         "clock_offset_ms", "copies",        "records",         "disputed_sessions", "waiting",
         "progress",        "quarantined",   "flags",           "flags_pending",     "replica_bytes",
-        "bundles",         "small_packets", "violations"
+        "bundles",         "small_packets", "violations",      "messages_unread"
     };
     bool ok = true;
     for (size_t i = 0; i < ARRAY_LEN(names); i++) {

@@ -21,6 +21,7 @@
     X(attendance_list, struct attendance_row)                                                                          \
     X(overwrite_list, struct overwrite_row)                                                                            \
     X(notice_list, struct notice_row)                                                                                  \
+    X(message_list, struct message_row)                                                                                \
     X(record_list, struct record_row)                                                                                  \
     X(log_list, struct log_row)
 
@@ -96,6 +97,22 @@ struct record_row {
     struct record record; /* texts and ids are owned by the list */
     char said_by[OP_ACTOR_MAX + 1];
     int64_t said_at_ms; /* when the newest of it was recorded; OP_TIME_NONE: the table does not say, nor by whom */
+};
+
+/* A message between the organisation and JCP. */
+struct message_row {
+    struct row_id id;
+    char body[ROW_NOTE_SIZE];
+    int32_t sent_on;
+    char participant_ref[ROW_REF_SIZE];
+    char referral_ref[ROW_REF_SIZE];
+    struct row_id reply_to; /* zeros: none */
+    char about[ROW_CODE_SIZE];
+    char said_by[OP_ACTOR_MAX + 1];
+    int64_t said_at_ms;
+    bool from_centre; /* it wrote the record */
+    bool by_both;     /* and the organisation too: its words may not be those of one side */
+    bool unread;      /* the centre's, and nobody looked at it on this machine */
 };
 
 /* One op as the log has it. */
@@ -187,6 +204,13 @@ MUST_USE enum err_code query_log_entry(struct store *store, const char *name, st
  * two have the ref. */
 MUST_USE enum err_code query_find(struct store *store, uint32_t kind, const char *ref, struct row_id *ret_id,
                                   struct error *err);
+
+/* Newest first. */
+MUST_USE enum err_code query_messages(struct store *store, bool unread_only, size_t limit,
+                                      struct message_list *ret_list, struct error *err);
+MUST_USE enum err_code query_messages_unread(struct store *store, uint64_t *ret_count, struct error *err);
+/* Remembered on this machine only. NULL: all of them. */
+MUST_USE enum err_code store_message_seen(struct store *store, const struct row_id *id, struct error *err);
 
 /* "" for none, and for one that is not on record here. The kind has a field `ref`. */
 MUST_USE enum err_code query_ref(struct store *store, uint32_t kind, const struct row_id *id,

@@ -232,6 +232,9 @@ BEGIN SELECT RAISE(ABORT, 'evidence is append-only: a key cannot be deleted'); E
 
 CREATE TABLE dirty_placement (placement BLOB PRIMARY KEY) STRICT, WITHOUT ROWID;
 
+-- Messages of the centre that somebody looked at on this machine.
+CREATE TABLE message_seen (id BLOB PRIMARY KEY) STRICT, WITHOUT ROWID;
+
 -- Raised by the rules; a cleared one stays as history.
 CREATE TABLE flag (
     id           INTEGER PRIMARY KEY,

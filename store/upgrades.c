@@ -122,6 +122,7 @@ static const char from_2_to_3[] =
     "NULL CHECK (roles BETWEEN 1 AND 31), os_user TEXT UNIQUE, salt BLOB, log2n INTEGER, r INTEGER, p INTEGER, "
     "hash BLOB CHECK (hash IS NULL OR length(hash) = 32), said_by TEXT NOT NULL, said_at INTEGER NOT NULL) STRICT;"
 
+    "CREATE TABLE message_seen (id BLOB PRIMARY KEY) STRICT, WITHOUT ROWID;"
     "UPDATE sync_state SET refold = 1;";
 
 const char *const replica_upgrades[] = { from_1_to_2, from_2_to_3 };

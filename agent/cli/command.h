@@ -67,6 +67,7 @@ struct command {
     X(jobsearch, "record the job search of a week, or list it")                                                        \
     X(capacity, "places stated, taken and forecast")                                                                   \
     X(volunteer, "the charity's own volunteers, their shifts and hours, which stay here")                              \
+    X(message, "messages to and from JCP")                                                                             \
     X(import, "take a spreadsheet of referrals, placements or a register")                                             \
     X(export, "write records to a spreadsheet or JSON")                                                                \
     X(pack, "check a programme pack: the numbers, codes and holidays of a programme")                                  \

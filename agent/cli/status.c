@@ -236,6 +236,14 @@ static void print_records(const struct screen *screen, const json_t *status)
     }
 }
 
+static void print_messages(const struct screen *screen, const json_t *status)
+{
+    int64_t unread = answer_int(status, "messages_unread");
+    if (unread > 0) {
+        screen_fact(screen, "Messages", "%" PRId64 " of JCP not yet read; 'holdfast message list --unread'", unread);
+    }
+}
+
 static void print_flags(const struct screen *screen, const json_t *status)
 {
     const json_t *flags = answer_member(status, "flags");
@@ -326,6 +334,7 @@ void status_print(const struct screen *screen, const json_t *status)
         print_copies(screen, status);
         print_violations(screen, status);
         print_records(screen, status);
+        print_messages(screen, status);
         print_flags(screen, status);
         print_size(screen, status);
         print_rekey(screen, status);

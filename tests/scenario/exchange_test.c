@@ -296,3 +296,31 @@ Test(exchange, a_backlog_of_5000_records_goes_in_batches_and_arrives_once)
     (void)laptop_do(shed, EXIT_DONE, "verify", NULL);
     (void)centre_do(&world.centre, EXIT_DONE, "verify", NULL);
 }
+
+Test(exchange, messages_go_both_ways_and_are_unread_until_somebody_looks)
+{
+    struct laptop *garden = enrolled("garden", "Garden");
+    (void)centre_do(&world.centre, EXIT_DONE, "message", "send", "--site", "Garden", "How many places in May?",
+                    "--about", "capacity", NULL);
+    sync_now(garden);
+    cr_assert_eq(number_at(laptop_status(garden), "messages_unread"), 1);
+    json_t *listed = laptop_do(garden, EXIT_DONE, "message", "list", "--unread", NULL);
+    json_t *message = json_array_get(json_at(listed, "messages"), 0);
+    cr_assert_str_eq(text_at(message, "from"), "jcp");
+    cr_assert_str_eq(text_at(message, "body"), "How many places in May?");
+    char id[40];
+    (void)snprintf(id, sizeof(id), "%s", text_at(message, "id"));
+    json_t *shown = laptop_do(garden, EXIT_DONE, "message", "show", id, NULL);
+    cr_assert_str_eq(text_at(shown, "message.about"), "capacity");
+    cr_assert_eq(number_at(laptop_status(garden), "messages_unread"), 0);
+
+    (void)laptop_do(garden, EXIT_DONE, "message", "send", "Four.", "--reply-to", id, "--about", "capacity", NULL);
+    cr_assert_eq(number_at(laptop_status(garden), "messages_unread"), 0, "its own are never unread");
+    sync_now(garden);
+    listed = centre_do(&world.centre, EXIT_DONE, "message", "list", "--site", "Garden", NULL);
+    cr_assert_eq(json_array_size(json_at(listed, "entries")), 2);
+    json_t *newest = json_array_get(json_at(listed, "entries"), 0);
+    cr_assert_str_eq(text_at(newest, "writer"), "organisation");
+    cr_assert_str_eq(text_at(newest, "fields.body"), "Four.");
+    cr_assert_str_eq(text_at(newest, "fields.reply_to"), id);
+}

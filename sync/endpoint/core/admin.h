@@ -70,6 +70,8 @@ enum err_code admin_authority_retire(struct admin_call *call);
 enum err_code admin_referral_new(struct admin_call *call);
 enum err_code admin_appointment_new(struct admin_call *call);
 enum err_code admin_decision_new(struct admin_call *call);
+enum err_code admin_message_send(struct admin_call *call);
+enum err_code admin_message_list(struct admin_call *call);
 enum err_code admin_log(struct admin_call *call);
 enum err_code admin_erase(struct admin_call *call);
 enum err_code admin_quarantine(struct admin_call *call);

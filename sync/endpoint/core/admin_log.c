@@ -55,9 +55,9 @@ static enum err_code add_row(void *context, const struct centre_log_row *row, st
     return json_array_append_new(list, json_log_row(row)) == 0 ? ERR_OK : FAIL(err, NO_MEMORY, "list the log");
 }
 
-static enum err_code log_request(struct admin_call *call, struct centre_site *site, struct centre_log_request *request)
+static enum err_code log_request(struct admin_call *call, const char *kind, struct centre_site *site,
+                                 struct centre_log_request *request)
 {
-    const char *kind = argument_text(call, "kind");
     int64_t limit = argument_integer(call, "limit", LOG_LIMIT_DEFAULT);
     if (limit < 1 || limit > LOG_LIMIT_MAX) {
         return FAIL(call->err, INVALID, "'limit': expected 1 to %d", LOG_LIMIT_MAX);
@@ -77,11 +77,11 @@ static enum err_code log_request(struct admin_call *call, struct centre_site *si
     return ERR_OK;
 }
 
-enum err_code admin_log(struct admin_call *call)
+static enum err_code list_kind(struct admin_call *call, const char *kind)
 {
     struct centre_site site;
     struct centre_log_request request;
-    TRY(log_request(call, &site, &request));
+    TRY(log_request(call, kind, &site, &request));
     json_t *list = json_array();
     enum err_code rc = centre_log(call->centre->store, &request, add_row, list, call->err);
     if (rc != ERR_OK) {
@@ -89,6 +89,16 @@ enum err_code admin_log(struct admin_call *call)
         return rc;
     }
     return admin_answer(call, json_pack("{s:o}", "entries", list));
+}
+
+enum err_code admin_log(struct admin_call *call)
+{
+    return list_kind(call, argument_text(call, "kind"));
+}
+
+enum err_code admin_message_list(struct admin_call *call)
+{
+    return list_kind(call, kind_by_number(KIND_MESSAGE)->name);
 }
 
 enum err_code admin_incidents(struct admin_call *call)

@@ -134,3 +134,41 @@ enum err_code admin_decision_new(struct admin_call *call)
     record_set_text(record, "note", argument_text(call, "note"));
     return finish(&w);
 }
+
+/* An entity of the site that its own reference names; NULL leaves the field out. */
+static enum err_code set_named(struct writing *w, struct record *record, enum record_kind kind, const char *name,
+                               uint8_t id[OP_ENTITY_BYTES])
+{
+    const char *ref = argument_text(w->call, name);
+    if (ref != NULL) {
+        TRY(check_ref(w, name, ref));
+        entity_id(w->site.stream, kind_by_number(kind)->name, ref, id);
+        record_set_id(record, name, id);
+    }
+    return ERR_OK;
+}
+
+enum err_code admin_message_send(struct admin_call *call)
+{
+    struct writing w = { .call = call };
+    uint8_t subject[OP_ENTITY_BYTES];
+    uint8_t referral[OP_ENTITY_BYTES];
+    uint8_t reply_to[OP_ENTITY_BYTES];
+    const char *replied = argument_text(call, "reply_to");
+    TRY(argument_site(call, &w.site));
+    TRY(random_bytes(subject, sizeof(subject), call->err));
+    struct record *record = add(&w, KIND_MESSAGE, subject);
+    record_set_text(record, "body", argument_text(call, "body"));
+    record_set_number(record, "sent_on", clock_today(call->now_ms));
+    record_set_text(record, "about", argument_text(call, "about"));
+    TRY(set_named(&w, record, KIND_PARTICIPANT, "participant", w.participant));
+    TRY(set_named(&w, record, KIND_REFERRAL, "referral", referral));
+    if (replied != NULL) {
+        if (!hex_decode(replied, reply_to, sizeof(reply_to))) {
+            return FAIL(call->err, INVALID, "'reply_to': expected the %d digits of a message's id",
+                        2 * OP_ENTITY_BYTES);
+        }
+        record_set_id(record, "reply_to", reply_to);
+    }
+    return finish(&w);
+}

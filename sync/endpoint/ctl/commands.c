@@ -109,6 +109,14 @@ static void print_log(const json_t *answer)
     print_table(json_object_get(answer, "entries"), columns, ARRAY_LEN(columns), "no records yet");
 }
 
+static void print_messages(const json_t *answer)
+{
+    static const struct column columns[] = { { "SENT", "recorded_at" }, { "SITE", "site" },
+                                             { "FROM", "writer" },      { "BY", "actor" },
+                                             { "ID", "subject" },       { "MESSAGE", "fields.body" } };
+    print_table(json_object_get(answer, "entries"), columns, ARRAY_LEN(columns), "no messages yet");
+}
+
 static void print_erased(const json_t *answer)
 {
     static const struct column pairs[] = { { "site", "site.name" },
@@ -273,6 +281,26 @@ const struct command commands[] = {
         { "decided", "DATE", "decided_on", OPTION_TEXT, false, "yyyy-mm-dd (default today)" },
         NOTE,
         ACTOR } },
+    { "message send",
+      "message-send",
+      "Write to a site",
+      "body",
+      "TEXT",
+      print_written,
+      { SITE,
+        { "participant", "REF", "participant", OPTION_TEXT, false, "About this person" },
+        { "referral", "REF", "referral", OPTION_TEXT, false, "About this referral" },
+        { "reply-to", "ID", "reply_to", OPTION_TEXT, false, "The answer to this message, by its whole id" },
+        { "about", "CODE", "about", OPTION_TEXT, false, "What it is about, such as capacity" },
+        ACTOR } },
+    { "message list",
+      "message-list",
+      "List messages with sites, newest first",
+      NULL,
+      NULL,
+      print_messages,
+      { { "site", "SITE", "site", OPTION_TEXT, false, "Only of this site" },
+        { "limit", "N", "limit", OPTION_INTEGER, false, "At most this many (default 100)" } } },
     { "bundle export",
       NULL,
       "Write what a device, or each of a site, lacks to a file for a stick",

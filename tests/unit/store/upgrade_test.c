@@ -17,6 +17,7 @@ static const char to_version_1[] =
     "DROP TRIGGER op_writer_is_the_organisation; DROP TRIGGER op_writer_stays_the_organisation;"
     "DROP TABLE enrolment_try;"
     "DROP TABLE bundle_state;"
+    "DROP TABLE message_seen;"
     "DROP TABLE volunteer_shift; DROP TABLE volunteer; DROP TABLE person;"
     "ALTER TABLE author DROP COLUMN centre_seq; DROP TABLE declined;"
     "DROP INDEX referral_received; DROP INDEX session_disputed;"
