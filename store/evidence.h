@@ -5,9 +5,11 @@
  *     evidence_records   the ops, page by page, in the order of the log's keys
  *     evidence_chain     an author's headers from an op to the next link that the author signed
  *
- * About a person: the person, referrals and what became of them, placements, sessions, notices, appointments and
- * decisions. About a session: what was said of it; the person and the placement; the placement's notices; JCP's
- * appointments and decisions of that day. Ops that were not accepted are among them, and say so.
+ * About a person: the person, referrals and what became of them, placements, sessions, notices, appointments,
+ * decisions, attempts to reach them, changes of circumstances, reviews, doubts and challenges. About a session: what
+ * was said of it; the person and the placement; the placement's notices; JCP's appointments and decisions of that day;
+ * attempts to reach the person about it, changes that cover the day, reviews and doubts of it. Ops that were not
+ * accepted are among them, and say so.
  *
  * Ownership: lists own what their rows borrow; *_fini releases.
  */

@@ -53,6 +53,10 @@ struct command {
     X(session, "everything recorded about one session, both sides of a dispute")                                       \
     X(flags, "what somebody should look at")                                                                           \
     X(flag, "one flag: its facts, its rule, the next step")                                                            \
+    X(review, "say what was found about a flag, with answers to its questions")                                        \
+    X(doubts, "compliance doubts, and where each stands")                                                              \
+    X(doubt, "preview, raise, show or withdraw a compliance doubt")                                                    \
+    X(challenge, "what can be done about a decision of the Jobcentre, and until when")                                 \
     X(referrals, "who was referred here, and where each referral stands")                                              \
     X(referral, "answer a referral, or record what became of it")                                                      \
     X(placements, "who is placed where, and when")                                                                     \

@@ -78,8 +78,9 @@ static enum err_code folder_free(const char *folder, struct error *err)
     return ERR_OK;
 }
 
-static json_t *summary_of(const struct evidence_pack *pack, const char *folder)
+static json_t *summary_of(const struct evidence_pack *pack, const char *folder, const uint8_t manifest[SHA256_BYTES])
 {
+    char hex[2 * SHA256_BYTES + 1];
     size_t confirmed = 0;
     size_t headers = 0;
     size_t erased = 0;
@@ -90,10 +91,11 @@ static json_t *summary_of(const struct evidence_pack *pack, const char *folder)
     for (size_t i = 0; i < pack->run_count; i++) {
         headers += pack->runs[i].header_count;
     }
-    return must_have(json_pack("{s:O,s:s,s:I,s:I,s:I,s:I,s:I}", "about", answer_member(pack->about, "about"), "folder",
-                               folder, "records", (json_int_t)pack->record_count, "confirmed", (json_int_t)confirmed,
-                               "erased", (json_int_t)erased, "chains", (json_int_t)pack->run_count, "headers",
-                               (json_int_t)headers));
+    hex_encode(manifest, SHA256_BYTES, hex);
+    return must_have(json_pack("{s:O,s:s,s:I,s:I,s:I,s:I,s:I,s:s}", "about", answer_member(pack->about, "about"),
+                               "folder", folder, "records", (json_int_t)pack->record_count, "confirmed",
+                               (json_int_t)confirmed, "erased", (json_int_t)erased, "chains",
+                               (json_int_t)pack->run_count, "headers", (json_int_t)headers, "manifest_sha256", hex));
 }
 
 static void print_summary(struct cli *cli, json_t *summary, const char *folder)
@@ -113,27 +115,35 @@ static void print_summary(struct cli *cli, json_t *summary, const char *folder)
     screen_fact(screen, "Check", "holdfast-verify %s, or as %s/VERIFY.txt says", visible, visible);
 }
 
-enum exit_code evidence_run(struct cli *cli, int argc, char **argv)
+enum exit_code evidence_write(struct cli *cli, const char *subject, const char *folder, json_t **ret_summary)
 {
-    struct evidence_input input = { 0 };
     struct evidence_pack pack;
     struct error err = { .code = ERR_OK };
-    command_parse(cli, argc, argv, &input);
-    if (folder_free(input.folder, &err) != ERR_OK) {
+    uint8_t manifest[SHA256_BYTES];
+    if (folder_free(folder, &err) != ERR_OK) {
         return call_refused(cli, &err);
     }
-    enum exit_code code = evidence_fetch(cli, input.subject, &pack);
+    enum exit_code code = evidence_fetch(cli, subject, &pack);
     if (code != EXIT_DONE) {
         return code;
     }
-    if (evidence_files(&pack, input.folder, &err) != ERR_OK) {
-        code = call_refused(cli, &err);
+    if (evidence_files(&pack, folder, manifest, &err) == ERR_OK) {
+        *ret_summary = summary_of(&pack, folder, manifest);
     } else {
-        SCOPED(answer_free) json_t *summary = summary_of(&pack, input.folder);
-        if (!call_printed(cli, summary)) {
-            print_summary(cli, summary, input.folder);
-        }
+        code = call_refused(cli, &err);
     }
     evidence_pack_free(&pack);
+    return code;
+}
+
+enum exit_code evidence_run(struct cli *cli, int argc, char **argv)
+{
+    struct evidence_input input = { 0 };
+    command_parse(cli, argc, argv, &input);
+    SCOPED(answer_free) json_t *summary = NULL;
+    enum exit_code code = evidence_write(cli, input.subject, input.folder, &summary);
+    if (code == EXIT_DONE && !call_printed(cli, summary)) {
+        print_summary(cli, summary, input.folder);
+    }
     return code;
 }

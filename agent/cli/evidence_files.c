@@ -294,7 +294,8 @@ static char *beside(const char *folder)
     return made;
 }
 
-static enum err_code fill(const char *path, const struct evidence_pack *pack, const char *folder, struct error *err)
+static enum err_code fill(const char *path, const struct evidence_pack *pack, const char *folder,
+                          uint8_t ret_manifest[SHA256_BYTES], struct error *err)
 {
     struct writer writer = { .folder = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC) };
     if (writer.folder < 0) {
@@ -305,6 +306,9 @@ static enum err_code fill(const char *path, const struct evidence_pack *pack, co
         rc = error_errno(err, "write the pack '%s'", folder);
     }
     (void)close(writer.folder);
+    if (rc == ERR_OK) {
+        memcpy(ret_manifest, writer.files[writer.count - 1].sha256, SHA256_BYTES); /* it is written last */
+    }
     free(writer.files);
     if (rc == ERR_OK && rename(path, folder) != 0) {
         rc = errno == ENOTEMPTY || errno == EEXIST
@@ -315,12 +319,13 @@ static enum err_code fill(const char *path, const struct evidence_pack *pack, co
     return rc;
 }
 
-enum err_code evidence_files(const struct evidence_pack *pack, const char *folder, struct error *err)
+enum err_code evidence_files(const struct evidence_pack *pack, const char *folder, uint8_t ret_manifest[SHA256_BYTES],
+                             struct error *err)
 {
     char *path = beside(folder);
     enum err_code rc = mkdtemp(path) == NULL ? error_errno(err, "make a folder for the pack '%s'", folder) : ERR_OK;
     if (rc == ERR_OK) {
-        rc = fill(path, pack, folder, err);
+        rc = fill(path, pack, folder, ret_manifest, err);
         if (rc != ERR_OK) {
             (void)nftw(path, remove_one, DEPTH, FTW_DEPTH | FTW_PHYS);
         }

@@ -13,6 +13,7 @@
 
 #include "agent/cli/call.h"
 #include "agent/cli/document.h"
+#include "crypto/digest.h"
 
 #define EVIDENCE_RECORDS_MAX 9999
 #define EVIDENCE_HEADERS_MAX 60000
@@ -57,7 +58,12 @@ void evidence_pack_free(struct evidence_pack *pack);
 /* The page for people; document_free. */
 struct document *evidence_words(const struct evidence_pack *pack);
 
-/* Writes the pack so that `folder` is there with all of it or is as before: it must not be there, or be empty. */
-MUST_USE enum err_code evidence_files(const struct evidence_pack *pack, const char *folder, struct error *err);
+/* Writes the pack so that `folder` is there with all of it or is as before: it must not be there, or be empty. The
+ * digest of its MANIFEST stands for all of it. */
+MUST_USE enum err_code evidence_files(const struct evidence_pack *pack, const char *folder,
+                                      uint8_t ret_manifest[SHA256_BYTES], struct error *err);
+
+/* All of it: *ret_summary is what `holdfast evidence --json` prints. */
+MUST_USE enum exit_code evidence_write(struct cli *cli, const char *subject, const char *folder, json_t **ret_summary);
 
 #endif
