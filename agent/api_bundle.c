@@ -1,8 +1,10 @@
-/* Calls about the exchange by files: a bundle out, a bundle in, in pieces; API.md says what each takes and gives. */
+/* Calls about the exchange by files: a bundle out, a bundle in, in pieces; and a person's word on two histories. API.md
+ * says what each takes and gives. */
 #include <string.h>
 
 #include "agent/agent_parts.h"
 #include "agent/api_backup.h"
+#include "base/log.h"
 
 static json_t *taken_value(const struct device_bundle_taken *taken)
 {
@@ -104,6 +106,27 @@ static enum err_code post_import_end(struct agent *agent, const struct http_requ
     return ERR_OK;
 }
 
+/* ---- two histories ---- */
+
+/* Only where the exchange stopped for that: otherwise there is nothing to decide. */
+static enum err_code post_accept(struct agent *agent, const struct http_request *request, const json_t *body,
+                                 struct error *err)
+{
+    struct client *client = NULL;
+    struct client_status status;
+    TRY(nothing_in(body, err));
+    TRY(find_client(agent, &client, err));
+    client_status(client, &status);
+    if (status.state != CLIENT_STALLED || status.last.result != ERR_HISTORY) {
+        return FAIL(err, REFUSED,
+                    "accept the centre's history: the exchange has not stopped at two histories; nothing was changed");
+    }
+    TRY(client_accept_history(client, peer_known_actor(&agent->peer, request->peer_uid), err));
+    LOG_WARNING("history_accepted", "%s", "");
+    api_send_object(request->exchange, json_pack("{s:b}", "accepted", 1));
+    return ERR_OK;
+}
+
 /* ---- routes ---- */
 
 static const struct {
@@ -114,6 +137,7 @@ static const struct {
     { "/v1/bundle/export", false, post_export },          { "/v1/bundle/export/next", false, post_export_next },
     { "/v1/bundle/export/end", false, post_export_end },  { "/v1/bundle/import", false, post_import },
     { "/v1/bundle/import/next", true, post_import_next }, { "/v1/bundle/import/end", false, post_import_end },
+    { "/v1/history/accept", false, post_accept },
 };
 
 static enum err_code call_route(struct agent *agent, size_t route, const struct http_request *request,

@@ -46,8 +46,10 @@ enum err_code api_log(struct api_call *call, struct error *err)
     struct store *store = call->world->store;
     size_t limit;
     bool quarantined;
+    bool aside;
     TRY(query_number(call, "limit", LOG_LIMIT, QUERY_LIMIT_MAX, &limit, err));
     TRY(query_switch(call, "quarantined", &quarantined, err));
+    TRY(query_switch(call, "set_aside", &aside, err));
     uint8_t subject[OP_SUBJECT_MAX];
     size_t subject_len = 0;
     const char *named = query_text(call, "subject");
@@ -55,7 +57,8 @@ enum err_code api_log(struct api_call *call, struct error *err)
         TRY(subject_find(store, named, subject, &subject_len, err));
     }
     SCOPED(log_list_fini) struct log_list list = { 0 };
-    TRY(query_log(store, subject, subject_len, quarantined, limit, &list, err));
+    TRY(aside ? query_log_aside(store, limit, &list, err)
+              : query_log(store, subject, subject_len, quarantined, limit, &list, err));
     SCOPED(placement_list_fini) struct placement_list placements = { 0 };
     TRY(log_placements(store, &list, &placements, err));
     TRY(answer_list_begin(call->answer, NULL, "entries", err));

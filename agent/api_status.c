@@ -138,6 +138,9 @@ static bool needs_a_person(const struct agent *agent, struct picture *picture)
         say(picture, "attention", "%s", agent->driver_error.message);
     } else if (describe_certificate(agent, picture)) {
         return true;
+    } else if (failed && client->state == CLIENT_STALLED && client->last.result == ERR_HISTORY) {
+        say(picture, "attention", "%s; `holdfast accept --history` goes on with the centre's and keeps the other",
+            client->last.error.message);
     } else if (picture->violations > 0) {
         describe_violation(picture);
     } else if (client->behind_own_record) {
@@ -156,6 +159,12 @@ static bool needs_a_person(const struct agent *agent, struct picture *picture)
             "another machine records as this device: a copy of its disk is in use; %" PRIu64
             " records of it came; nothing is lost, but enrol one of the two anew",
             picture->copies.twin_ops);
+    } else if (is_recent(picture->copies.aside_at_ms)) {
+        say(picture, "attention",
+            "%" PRIu64
+            " records gave way to others that the centre gave under their numbers: `holdfast log --set-aside` "
+            "shows them; record anew what is missing",
+            picture->copies.aside_ops);
     } else if (picture->own_quarantined) {
         say(picture, "attention",
             "the centre refused records of this device; see `holdfast log` for which and why, and record them anew");
@@ -314,10 +323,11 @@ static json_t *records_value(const struct store_counts *counts)
 
 static json_t *copies_value(const struct store_copies *copies)
 {
-    return json_pack("{s:o,s:o,s:o,s:o,s:o,s:o}", "older_at", value_instant(copies->older_at_ms), "came_back",
+    return json_pack("{s:o,s:o,s:o,s:o,s:o,s:o,s:o,s:o}", "older_at", value_instant(copies->older_at_ms), "came_back",
                      number(copies->came_back), "issued_again", number(copies->issued_again), "twin_at",
                      value_instant(copies->twin_at_ms), "twin_records", number(copies->twin_ops), "stale_at",
-                     value_instant(copies->stale_at_ms));
+                     value_instant(copies->stale_at_ms), "set_aside_at", value_instant(copies->aside_at_ms),
+                     "set_aside", number(copies->aside_ops));
 }
 
 static bool put_identity(json_t *object, const struct store_identity *identity, uint32_t incarnation)

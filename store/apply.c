@@ -278,6 +278,11 @@ static enum err_code take_run(struct store *store, const struct store_exchange *
     struct author author;
     TRY(author_of_run(store, run, &author, err));
     if (memcmp(author.device, store->self.device, DEVICE_ID_BYTES) != 0) {
+        int64_t fork = 0;
+        if (store->following) {
+            TRY(fork_take(store, &author, run, exchange->received_at_ms, &fork, err));
+        }
+        applied->set_aside += fork != 0;
         TRY(take_ops(store, &author, run, exchange->received_at_ms, applied, err));
         return owed_given(store, &author, run, err);
     }
@@ -337,6 +342,9 @@ static enum err_code take_all(struct store *store, const struct store_exchange *
     }
     TRY(copies_count(store, applied, exchange->received_at_ms, err));
     TRY(tree_take(store, exchange, applied, err));
+    if (store->following && exchange->whole && exchange->cursor == exchange->head && !applied->history_changed) {
+        TRY(following_end(store, exchange->received_at_ms, err));
+    }
     return save_sync(store, exchange, err);
 }
 

@@ -114,9 +114,12 @@ enum err_code store_copies_read(struct store *store, struct store_copies *ret_co
 {
     sqlite3_stmt *s;
     bool row;
-    TRY(db_statement(&store->db,
-                     "SELECT older_copy_at, came_back, issued_again, twin_at, twin_ops, stale_at FROM sync_state", &s,
-                     err));
+    TRY(db_statement(
+        &store->db,
+        "SELECT older_copy_at, came_back, issued_again, twin_at, twin_ops, stale_at, "
+        "(SELECT max(f.noticed_at) FROM fork f JOIN forked_op x ON x.fork = f.id AND x.issued_seq IS NULL), "
+        "(SELECT count(*) FROM forked_op WHERE issued_seq IS NULL) FROM sync_state",
+        &s, err));
     TRY(db_step(&store->db, s, &row, err));
     if (!row) {
         return FAIL(err, DAMAGED, "read the state of the exchange: it is missing");
@@ -126,7 +129,9 @@ enum err_code store_copies_read(struct store *store, struct store_copies *ret_co
                                          .issued_again = (uint64_t)column_int(s, 2),
                                          .twin_at_ms = column_int_or(s, 3, OP_TIME_NONE),
                                          .twin_ops = (uint64_t)column_int(s, 4),
-                                         .stale_at_ms = column_int_or(s, 5, OP_TIME_NONE) };
+                                         .stale_at_ms = column_int_or(s, 5, OP_TIME_NONE),
+                                         .aside_at_ms = column_int_or(s, 6, OP_TIME_NONE),
+                                         .aside_ops = (uint64_t)column_int(s, 7) };
     sqlite3_reset(s);
     return ERR_OK;
 }

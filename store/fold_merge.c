@@ -32,7 +32,7 @@ static enum err_code add_version(struct merged *merged, int64_t key, const struc
 }
 
 static enum err_code read_versions(struct store *store, uint32_t kind, struct slice subject, struct merged *merged,
-                            struct error *err)
+                                   struct error *err)
 {
     sqlite3_stmt *s;
     TRY(db_statement(&store->db,

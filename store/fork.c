@@ -45,7 +45,7 @@ static enum err_code first_other(struct store *store, const struct author *autho
     return ERR_OK;
 }
 
-/* Nobody but this device can have made the other branch. */
+/* Nobody but the device itself can have made the other branch. */
 static enum err_code check_branch(struct store *store, const struct author *author, const struct store_run *run,
                                   size_t from, const uint8_t before[SHA256_BYTES], struct error *err)
 {
@@ -58,7 +58,7 @@ static enum err_code check_branch(struct store *store, const struct author *auth
     }
     const struct op_id *last = &run->ops.ops[run->ops.count - 1].id;
     if (run->signed_seq != last->seq) {
-        return FAIL(err, HISTORY, "take another branch of this device's records: it is not signed");
+        return FAIL(err, HISTORY, "take another branch of a device's records: it is not signed");
     }
     return run_signed(store, author, run, link, err);
 }

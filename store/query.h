@@ -195,6 +195,10 @@ bool query_has_records(const struct kind *kind); /* it has such a table */
 MUST_USE enum err_code query_record(struct store *store, const struct kind *kind, const struct row_id *id,
                                     struct record_list *ret_list, struct error *err);
 
+/* What other devices had said under numbers that the centre gives to something else, newest first: it is in no table.
+ * See store_history_accept. */
+MUST_USE enum err_code query_log_aside(struct store *store, size_t limit, struct log_list *ret_list, struct error *err);
+
 /* One op by the beginning of its device's id (8 hex digits or more) and its seq, with the incarnation between where
  * several have one: "d92f25b7/42", "d92f25b7/1/42". Without its body. ERR_INVALID, ERR_NOT_FOUND, ERR_CONFLICT. */
 MUST_USE enum err_code query_log_entry(struct store *store, const char *name, struct log_row *ret_row,

@@ -113,18 +113,13 @@ static enum err_code log_statement(struct store *store, const uint8_t *subject, 
     return db_statement(&store->db, LOG_COLUMNS "op o ORDER BY o.received_at DESC, o.id DESC", ret, err);
 }
 
-enum err_code query_log(struct store *store, const uint8_t *subject, size_t subject_len, bool quarantined_only,
-                        size_t limit, struct log_list *ret_list, struct error *err)
+static enum err_code log_rows(struct store *store, sqlite3_stmt *s, size_t limit, struct log_list *ret_list,
+                              struct error *err)
 {
-    CHECK(subject_len == 0 || subject_len == OP_ENTITY_BYTES || subject_len == OP_SESSION_BYTES);
     struct log_collect c = { .store = store, .rows = { .size = sizeof(struct log_row) } };
     buf_init(&c.bodies, SIZE_MAX / 2);
-    sqlite3_stmt *s;
     bool more = false;
-    enum err_code rc = log_statement(store, subject, subject_len, quarantined_only, &s, err);
-    if (rc == ERR_OK) {
-        rc = collect_log(&c, s, limit, &more, err);
-    }
+    enum err_code rc = collect_log(&c, s, limit, &more, err);
     if (rc != ERR_OK) {
         row_array_fini(&c.rows);
         buf_fini(&c.bodies);
@@ -136,6 +131,25 @@ enum err_code query_log(struct store *store, const uint8_t *subject, size_t subj
     }
     *ret_list = (struct log_list){ .rows = rows, .count = c.rows.count, .more = more, .owned = c.bodies.data };
     return ERR_OK;
+}
+
+enum err_code query_log(struct store *store, const uint8_t *subject, size_t subject_len, bool quarantined_only,
+                        size_t limit, struct log_list *ret_list, struct error *err)
+{
+    CHECK(subject_len == 0 || subject_len == OP_ENTITY_BYTES || subject_len == OP_SESSION_BYTES);
+    sqlite3_stmt *s;
+    TRY(log_statement(store, subject, subject_len, quarantined_only, &s, err));
+    return log_rows(store, s, limit, ret_list, err);
+}
+
+enum err_code query_log_aside(struct store *store, size_t limit, struct log_list *ret_list, struct error *err)
+{
+    sqlite3_stmt *s;
+    TRY(db_statement(&store->db,
+                     "SELECT x.seq, x.header, x.body, x.quarantine, x.received_at, NULL FROM forked_op x "
+                     "WHERE x.issued_seq IS NULL ORDER BY x.fork DESC, x.seq DESC",
+                     &s, err));
+    return log_rows(store, s, limit, ret_list, err);
 }
 
 /* ---- one op by its name ---- */

@@ -88,7 +88,8 @@ struct store {
     uint8_t stream[STREAM_ID_BYTES];
     struct author self; /* of new ops */
     uint64_t newest_hlc;
-    bool erasing; /* there is an erasure: what comes may be covered by it */
+    bool erasing;            /* there is an erasure: what comes may be covered by it */
+    bool following;          /* a person accepted the centre's history: other branches held here give way */
     int64_t assertions_most; /* no session has more rows in attendance, but for those that are marked */
     bool assertions_grown;   /* and that is not written yet */
     struct known_link known_link;
@@ -234,6 +235,11 @@ MUST_USE enum err_code erasure_find(struct store *store, const struct op *op, en
                                     bool *ret_covered, struct error *err);
 /* Raises op->hlc to that of the erasures about its subject: what is recorded after them stays. */
 MUST_USE enum err_code erasure_before(struct store *store, struct op *op, struct error *err);
+
+/* ---- store/branches.c: a person accepted the centre's history ---- */
+
+MUST_USE enum err_code following_read(struct store *store, bool *ret_following, struct error *err);
+MUST_USE enum err_code following_end(struct store *store, int64_t now_ms, struct error *err);
 
 /* ---- store/quarantine.c: once the tables are there ---- */
 

@@ -77,7 +77,8 @@ CREATE TABLE op (
 CREATE INDEX op_subject ON op (subject) WHERE kind <> 5;
 CREATE INDEX op_quarantined ON op (id) WHERE quarantine IS NOT NULL;
 
--- A branch of one of this device's own histories whose place another one took: it is evidence and stays as it was.
+-- A branch of a device's history whose place another one took: it is evidence and stays as it was. This device's own are issued
+-- again at once; those of others only give way when a person has accepted the centre's history.
 CREATE TABLE fork (
     id             INTEGER PRIMARY KEY,
     author         INTEGER NOT NULL,
@@ -90,7 +91,7 @@ CREATE TABLE fork (
     noticed_at     INTEGER NOT NULL
 ) STRICT;
 
--- Issued again: as op issued_seq of this device's issued_incarnation.
+-- Issued again: as op issued_seq of this device's issued_incarnation. NULL: not, it was another device's.
 CREATE TABLE forked_op (
     fork                INTEGER NOT NULL REFERENCES fork (id),
     seq                 INTEGER NOT NULL,
@@ -121,6 +122,16 @@ CREATE TRIGGER forked_body_is_only_erased BEFORE UPDATE OF body ON forked_op WHE
 BEGIN SELECT RAISE(ABORT, 'evidence is append-only: a body can only be erased'); END;
 CREATE TRIGGER fork_stays BEFORE DELETE ON fork
 BEGIN SELECT RAISE(ABORT, 'evidence is append-only: a branch cannot be deleted'); END;
+
+-- Who had this replica take the centre's branches in place of its own, and when that was done with.
+CREATE TABLE history_accepted (
+    id        INTEGER PRIMARY KEY,
+    actor     TEXT NOT NULL,
+    at        INTEGER NOT NULL,
+    ended_at  INTEGER                        -- NULL: the stream is being read from its beginning
+) STRICT;
+CREATE TRIGGER history_accepted_stays BEFORE DELETE ON history_accepted
+BEGIN SELECT RAISE(ABORT, 'evidence is append-only: who accepted a history cannot be deleted'); END;
 
 -- This device's own chains, of which the centre holds so much. New ops are made in the identity's; the others are retired.
 CREATE TABLE own_chain (

@@ -65,6 +65,7 @@ enum err_code replica_reload(struct store *store, struct error *err)
     store->known_link = (struct known_link){ 0 };
     TRY(read_state(store, err));
     TRY(read_erasing(store, err));
+    TRY(following_read(store, &store->following, err));
     TRY(read_self(store, err));
     store->stale = false;
     return ERR_OK;

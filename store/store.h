@@ -229,6 +229,7 @@ struct store_applied {
     size_t quarantined;
     size_t came_back;    /* new ones that were made as this device, and not by this copy of its replica */
     size_t issued_again; /* of this copy, under a fresh incarnation, since others had taken their numbers */
+    size_t set_aside;    /* branches of other devices that gave way (store_history_accept) */
     bool
         history_changed; /* what was given is not what the centre signed: the stream is to be read from its beginning */
     bool violation;      /* the centre signed a history that does not continue one that it had signed (store/tree.h) */
@@ -395,6 +396,13 @@ struct store_declined {
 MUST_USE enum err_code store_declined_read(struct store *store, struct store_declined *ret_rows, size_t max,
                                            size_t *ret_count, struct error *err);
 
+/*
+ * On a person's word: the centre gives other records of another device under numbers that are held here. From now on,
+ * and until the stream was read to its end once, those held here are set aside, unchanged, and the centre's take their
+ * place (store_apply). What is set aside is in no table; query_log_aside lists it.
+ */
+MUST_USE enum err_code store_history_accept(struct store *store, const char *actor, int64_t now_ms, struct error *err);
+
 /* What is known of other copies of this replica. Instants are OP_TIME_NONE where there was nothing. */
 struct store_copies {
     int64_t older_at_ms;   /* when this copy was last found to be older than what had been synchronised */
@@ -403,6 +411,8 @@ struct store_copies {
     int64_t twin_at_ms;    /* when a record last came that another machine made as this device meanwhile */
     uint64_t twin_ops;
     int64_t stale_at_ms; /* when the centre last said that newer files of this replica had been in use */
+    int64_t aside_at_ms; /* when records of another device last gave way to others under the same numbers */
+    uint64_t aside_ops;  /* how many did, of all times */
 };
 
 /* How new the vault's files are: see vault_freshness. */

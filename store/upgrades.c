@@ -1,6 +1,6 @@
 /*
- * From older tables to those of schema.sql. Those of folded.sql have no steps: a step sets sync_state.refold, and they are
- * dropped and made again from the log before anything else reads them.
+ * From older tables to those of schema.sql. Those of folded.sql have no steps: a step sets sync_state.refold, and they
+ * are dropped and made again from the log before anything else reads them.
  */
 #include "store/replica.h"
 
@@ -85,7 +85,8 @@ static const char from_2_to_3[] =
     "CREATE TABLE centre_violation (id INTEGER PRIMARY KEY, noticed_at INTEGER NOT NULL, held_size INTEGER NOT NULL, "
     "held_root BLOB NOT NULL, held_signature BLOB NOT NULL, held_key INTEGER, held_at INTEGER, "
     "told_size INTEGER NOT NULL, told_root BLOB NOT NULL, told_signature BLOB NOT NULL, told_key INTEGER NOT NULL, "
-    "brought INTEGER NOT NULL DEFAULT 0, acknowledged_at INTEGER, UNIQUE (held_size, held_root, told_size, told_root)) STRICT;"
+    "brought INTEGER NOT NULL DEFAULT 0, acknowledged_at INTEGER, UNIQUE (held_size, held_root, told_size, told_root)) "
+    "STRICT;"
     "CREATE TRIGGER violation_stays BEFORE DELETE ON centre_violation "
     "BEGIN SELECT RAISE(ABORT, 'evidence is append-only: a violation cannot be deleted'); END;"
     "CREATE TRIGGER violation_never_changes "
@@ -118,11 +119,17 @@ static const char from_2_to_3[] =
     "what TEXT NOT NULL, said_by TEXT NOT NULL, said_at INTEGER NOT NULL, "
     "PRIMARY KEY (volunteer, day, starts_min)) STRICT, WITHOUT ROWID;"
     "CREATE INDEX volunteer_shift_day ON volunteer_shift (day);"
-    "CREATE TABLE person (id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE CHECK (length(name) > 0), roles INTEGER NOT "
+    "CREATE TABLE person (id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE CHECK (length(name) > 0), roles INTEGER "
+    "NOT "
     "NULL CHECK (roles BETWEEN 1 AND 31), os_user TEXT UNIQUE, salt BLOB, log2n INTEGER, r INTEGER, p INTEGER, "
     "hash BLOB CHECK (hash IS NULL OR length(hash) = 32), said_by TEXT NOT NULL, said_at INTEGER NOT NULL) STRICT;"
 
     "CREATE TABLE message_seen (id BLOB PRIMARY KEY) STRICT, WITHOUT ROWID;"
+    "CREATE TABLE history_accepted (id INTEGER PRIMARY KEY, actor TEXT NOT NULL, at INTEGER NOT NULL, ended_at "
+    "INTEGER) "
+    "STRICT;"
+    "CREATE TRIGGER history_accepted_stays BEFORE DELETE ON history_accepted "
+    "BEGIN SELECT RAISE(ABORT, 'evidence is append-only: who accepted a history cannot be deleted'); END;"
     "UPDATE sync_state SET refold = 1;";
 
 const char *const replica_upgrades[] = { from_1_to_2, from_2_to_3 };

@@ -193,6 +193,8 @@ static void round_begin(struct client *c)
     c->round = (struct client_exchange){ 0 };
     c->recovery.begun = 0;
     c->went_back = 0;
+    c->offered_in_vain = false;
+    c->offers_nothing = false;
     c->round_started_ms = monotonic_ms(c);
     arm(c, -1);
     send_next(c);
@@ -480,6 +482,16 @@ void client_answered(struct client *c, const struct client_answer *answer)
     c->overtaken = false;
     client_step(c);
     client_tell(c);
+}
+
+enum err_code client_accept_history(struct client *c, const char *actor, struct error *err)
+{
+    TRY(store_history_accept(c->store, actor, wall_ms(c), err));
+    c->overtaken = c->state == CLIENT_EXCHANGING && c->in_flight;
+    c->recovery = (struct client_recovery){ 0 };
+    c->read_again = false;
+    client_wake(c, CLIENT_WAKE_PERSON);
+    return ERR_OK;
 }
 
 static int64_t centre_now_ms(const struct client *c)

@@ -181,6 +181,12 @@ struct client_bundle_taken {
 MUST_USE enum err_code client_bundle_take(struct client *client, struct slice question, struct slice answer,
                                           struct client_bundle_taken *ret_taken, struct error *err);
 
+/*
+ * On a person's word: the branches of other devices that the centre gives take the place of those held here
+ * (store_history_accept), and the stream is read from its beginning, at once.
+ */
+MUST_USE enum err_code client_accept_history(struct client *client, const char *actor, struct error *err);
+
 void client_stop(struct client *client); /* no more sends; an answer in flight is dropped; idempotent */
 void client_free(struct client *client); /* stopped and nothing in flight */
 

@@ -88,12 +88,26 @@ static enum err_code check_answer(struct client *c, const struct client_answer *
     return ERR_OK;
 }
 
+/*
+ * A run that the centre cannot join to what it holds may be on another branch than the one it holds: it and this copy
+ * were both put back. What it holds is heard first, and compared; only then a person is called.
+ */
+static bool compare_first(struct client *c, enum err_code rc)
+{
+    bool first = rc == ERR_HISTORY && c->sent.first_seq > 0 && !c->offered_in_vain;
+    c->offered_in_vain |= first;
+    c->offers_nothing |= first;
+    return first;
+}
+
 struct client_verdict client_judge(struct client *c, const struct client_answer *answer)
 {
     struct client_verdict verdict = { 0 };
     int64_t retry_after_s = answer->retry_after_s < RETRY_AFTER_MAX_S ? answer->retry_after_s : RETRY_AFTER_MAX_S;
     verdict.rc = check_answer(c, answer, &verdict.error);
-    if (verdict.rc == ERR_OK) {
+    if (compare_first(c, verdict.rc)) {
+        verdict = (struct client_verdict){ .again = true };
+    } else if (verdict.rc == ERR_OK) {
         verdict.rc = client_take(c, answer, &verdict);
     }
     if (retry_after_s * 1000 > verdict.retry_after_ms) {

@@ -191,7 +191,9 @@ enum err_code client_request_make(struct client *c, uint32_t wait_s, struct erro
     buf_init(&segment, SEGMENT_BYTES_MAX);
     buf_init(&giving.bytes, SEGMENT_BYTES_MAX);
     enum err_code rc = ERR_OK;
-    if (client_cut_continues(c, &sync, &rest) || c->cut.phase == CUT_ASK) {
+    bool offers = !c->offers_nothing;
+    c->offers_nothing = false;
+    if (!offers || client_cut_continues(c, &sync, &rest) || c->cut.phase == CUT_ASK) {
         rc = ERR_OK; /* nothing is made anew before the centre has said what it has */
     } else if (sync.newest_seq > sync.acked_seq) {
         rc = client_segment_make(c, sync.acked_seq, &segment, err);

@@ -11,12 +11,13 @@
 #include "agent/cli/sheet.h"
 #include "agent/cli/text.h"
 
-enum { LOG_LIMIT_MAX = 200000 };
+enum { LOG_LIMIT_MAX = 200000, OPTION_SET_ASIDE = 0x9701 };
 
 struct log_input {
     const char *subject;
     const char *limit;
     bool quarantined;
+    bool aside;
 };
 
 static error_t parse_log(int key, char *arg, struct argp_state *state)
@@ -33,6 +34,9 @@ static error_t parse_log(int key, char *arg, struct argp_state *state)
     case 'q':
         input->quarantined = true;
         return 0;
+    case OPTION_SET_ASIDE:
+        input->aside = true;
+        return 0;
     case ARGP_KEY_ARG:
         argument_surplus(state, arg);
         return 0;
@@ -46,6 +50,8 @@ static const struct argp_option log_options[] = {
       "only about this record: an id, a session, or the ref of a placement, referral or person", 0 },
     { "limit", 'l', "N", 0, "at most this many entries (100)", 0 },
     { "quarantined", 'q', NULL, 0, "only entries that were not accepted, with the reason", 0 },
+    { "set-aside", OPTION_SET_ASIDE, NULL, 0,
+      "what gave way to the centre's records under the same numbers (accept --history); it is in no table", 0 },
     { 0 },
 };
 
@@ -143,6 +149,7 @@ enum exit_code log_run(struct cli *cli, int argc, char **argv)
     path_add(&path, "subject", input.subject);
     path_add(&path, "limit", input.limit);
     path_add(&path, "quarantined", input.quarantined ? "1" : NULL);
+    path_add(&path, "set_aside", input.aside ? "1" : NULL);
     SCOPED(answer_free) json_t *answer = NULL;
     enum exit_code code = call(cli, "GET", path, NULL, CALL_NO_TIMEOUT, &answer);
     if (code != EXIT_DONE || call_printed(cli, answer)) {

@@ -181,3 +181,62 @@ Test(put_back, two_machines_with_a_copy_of_one_disk_both_go_on_and_say_so)
     (void)laptop_do(twin, EXIT_DONE, "verify", NULL);
     (void)centre_do(&world.centre, EXIT_DONE, "verify", NULL);
 }
+
+static void put_back(const char *dir, const char *from)
+{
+    folder_remove(dir);
+    folder_copy(from, dir);
+}
+
+/* The laptop and the centre say 2 records under numbers under which the other laptop holds 4. */
+static void make_two_histories(struct laptop *other)
+{
+    char centre_copy[FOLDER_PATH_SIZE];
+    (void)snprintf(centre_copy, sizeof(centre_copy), "%.200s/centre-copy", world.folder);
+    laptop_stop(laptop);
+    folder_copy(laptop->dir, copy);
+    centre_stop(&world.centre);
+    folder_copy(world.centre.dir, centre_copy);
+    centre_start(&world.centre);
+    laptop_start(laptop);
+    record(laptop, 1, 4);
+    sync_now(laptop);
+    sync_now(other);
+    laptop_stop(laptop);
+    laptop_stop(other);
+    centre_stop(&world.centre);
+    put_back(laptop->dir, copy);
+    put_back(world.centre.dir, centre_copy);
+    centre_start(&world.centre);
+    laptop_start(laptop);
+    record(laptop, 2, 2);
+    sync_now(laptop);
+    laptop_start(other);
+}
+
+Test(put_back, a_laptop_between_two_histories_goes_on_with_the_centres_on_a_persons_word)
+{
+    struct laptop *other = laptop_make(&world, "other", true);
+    laptop_enrol(other, "Garden", world.centre.port);
+    sync_now(other);
+    (void)laptop_do(other, EXIT_REFUSED, "accept", "--history", "--yes", NULL);
+    make_two_histories(other);
+    (void)laptop_do(other, EXIT_REFUSED, "sync", "--wait", "--timeout", "50", NULL);
+    json_t *status = laptop_status(other);
+    cr_assert_str_eq(text_at(status, "state"), "attention");
+    cr_assert_not_null(strstr(text_at(status, "message"), "holdfast accept --history"), "%s",
+                       text_at(status, "message"));
+    (void)laptop_do(other, EXIT_DONE, "accept", "--history", "--yes", NULL);
+    sync_now(other);
+    laptop_wait_number(other, "records.attendance", 32, SYNC_MS);
+    json_t *aside = laptop_do(other, EXIT_DONE, "log", "--set-aside", NULL);
+    cr_assert_eq(json_array_size(json_at(aside, "entries")), 4, "kept, and shown to whoever can record it anew");
+    (void)laptop_do(other, EXIT_DONE, "checkpoint", "--acknowledge", NULL);
+    status = laptop_status(other);
+    cr_assert_eq(number_at(status, "copies.set_aside"), 4);
+    cr_assert_not_null(strstr(text_at(status, "message"), "record anew what is missing"), "%s",
+                       text_at(status, "message"));
+    cr_assert(laptops_agree(laptop, other));
+    (void)laptop_do(other, EXIT_DONE, "verify", NULL);
+    (void)centre_do(&world.centre, EXIT_DONE, "verify", NULL);
+}

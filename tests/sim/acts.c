@@ -13,9 +13,10 @@ enum trouble {
     TROUBLE_STICKS = 512, /* bundles go about */
     TROUBLE_ERASURE = 1024,
     TROUBLE_PAPERS = 2048,
+    TROUBLE_BOTH = 4096, /* the centre and a machine are put back at once */
 };
 
-#define TROUBLE_ALL (2 * TROUBLE_PAPERS - 1)
+#define TROUBLE_ALL (2 * TROUBLE_BOTH - 1)
 
 static const struct profile profiles[] = {
     { "lines", TROUBLE_LINES | TROUBLE_CLOCKS | TROUBLE_PAPERS },
@@ -24,6 +25,7 @@ static const struct profile profiles[] = {
     { "old copies", TROUBLE_LINES | TROUBLE_CLOCKS | TROUBLE_CRASHES | TROUBLE_OLD_COPIES | TROUBLE_STICKS },
     { "clones", TROUBLE_LINES | TROUBLE_CLONES | TROUBLE_ERASURE },
     { "centre's old copies", TROUBLE_LINES | TROUBLE_CRASHES | TROUBLE_CENTRE_COPIES | TROUBLE_PAPERS },
+    { "old copies of both", TROUBLE_LINES | TROUBLE_OLD_COPIES | TROUBLE_CENTRE_COPIES | TROUBLE_BOTH },
     { "hostile device", TROUBLE_LINES | TROUBLE_CRASHES | TROUBLE_HOSTILE_DEVICE },
     { "hostile centre", TROUBLE_LINES | TROUBLE_HOSTILE_CENTRE },
     { "sticks", TROUBLE_LINES | TROUBLE_CLOCKS | TROUBLE_CRASHES | TROUBLE_STICKS | TROUBLE_ERASURE | TROUBLE_PAPERS },
@@ -274,6 +276,41 @@ static void act_host_put_back(struct world *world)
     }
 }
 
+static void wake_all(struct world *world)
+{
+    for (size_t i = 0; i < world->agent_count; i++) {
+        if (world->agents[i].store != NULL) {
+            client_wake(world->agents[i].client, CLIENT_WAKE_PERSON);
+            agent_look_after(&world->agents[i]);
+        }
+    }
+    world_run(world, 2 * MINUTE_MS);
+}
+
+/* Neither knows what the machine had said since the copies, and it says something else under the same numbers. */
+static void act_both_put_back(struct world *world)
+{
+    struct agent *agent = any_agent(world);
+    if (agent == NULL || world->host.centre == NULL) {
+        return;
+    }
+    tell("the centre and agent %u", agent->number);
+    host_copy(world);
+    agent_copy(agent);
+    work_attend_at(world, agent);
+    wake_all(world);
+    wake_all(world);
+    if (world->host.centre == NULL) {
+        return;
+    }
+    host_put_back(world);
+    agent_put_back(agent);
+    host_start(world);
+    CHECK(agent_start(agent));
+    ledger_reassess(world);
+    work_attend_at(world, agent);
+}
+
 /* ---- ill will ---- */
 
 static void act_lies(struct world *world)
@@ -330,6 +367,7 @@ static const struct act acts[] = {
     { "enrol again", TROUBLE_PAPERS, 4, papers_enrol_again },
     { "revoke", TROUBLE_PAPERS, 5, papers_revoke },
     { "reinstate", TROUBLE_PAPERS, 4, papers_reinstate },
+    { "both put back", TROUBLE_BOTH, 10, act_both_put_back },
     { "forge", TROUBLE_HOSTILE_DEVICE, 25, forger_act },
     { "lies", TROUBLE_HOSTILE_CENTRE, 16, act_lies },
 };

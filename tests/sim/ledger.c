@@ -234,6 +234,33 @@ void ledger_note_sent(struct world *world, unsigned author)
     held_fini(&list);
 }
 
+static void set_aside_by(struct agent *agent)
+{
+    struct log_list log;
+    struct ledger *ledger = &agent->world->ledger;
+    MUST(query_log_aside(agent->store, QUERY_LIMIT_MAX, &log, must));
+    for (size_t i = 0; i < log.count; i++) {
+        const struct subject subject = { log.rows[i].kind, log.rows[i].subject, log.rows[i].subject_len };
+        uint8_t what[SHA256_BYTES];
+        digest(&subject, log.rows[i].body, what);
+        for (size_t k = 0; k < ledger->count; k++) {
+            struct said *said = &ledger->rows[k];
+            if (said->site == agent->site->number && memcmp(said->what, what, SHA256_BYTES) == 0) {
+                tell("agent %u has set aside what %u had said", agent->number, said->author);
+                said->surety = MAYBE;
+            }
+        }
+    }
+    log_list_fini(&log);
+}
+
+void ledger_set_aside(struct world *world)
+{
+    for (size_t i = 0; i < world->agent_count; i++) {
+        set_aside_by(&world->agents[i]);
+    }
+}
+
 /* ---- comparing ---- */
 
 /* How often it may be there, at least and at most. */

@@ -87,6 +87,9 @@ void ledger_reassess(struct world *world);
 /* Its author is revoked now: what the centre holds of it has to stay, with everybody. */
 void ledger_note_sent(struct world *world, unsigned author);
 
+/* What gave way to others under the same numbers is kept for people to look at, and in no log. */
+void ledger_set_aside(struct world *world);
+
 /* A log to compare with the ledger. */
 struct checked {
     unsigned site;

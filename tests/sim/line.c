@@ -103,6 +103,12 @@ void line_send(struct agent *agent, struct slice body)
     }
 }
 
+/* The centre and it were both put back, and it offers what does not follow what the centre holds: it asks, then. */
+static bool on_another_branch(const struct agent *agent, enum err_code refused)
+{
+    return refused == ERR_HISTORY && agent->world->host.put_back && (agent->marks & MARK_PUT_BACK) != 0;
+}
+
 static void deliver_request(struct world *world, struct message *request)
 {
     struct agent *agent = &world->agents[request->agent];
@@ -121,7 +127,7 @@ static void deliver_request(struct world *world, struct message *request)
         sim_fail("the centre answers agent %u, which was revoked", agent->number);
     }
     if (request->answer_wanted && answer.refused != ERR_OK && answer.http_status < 500 &&
-        !(revoked && answer.refused == ERR_REVOKED)) {
+        !(revoked && answer.refused == ERR_REVOKED) && !on_another_branch(agent, answer.refused)) {
         sim_fail("the centre refuses an honest exchange of agent %u: %s", agent->number, err_code_name(answer.refused));
     }
     bool lost = line->cut || chance_percent(&world->chance, line->answer_lost);

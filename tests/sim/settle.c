@@ -102,6 +102,23 @@ static bool between_histories(struct agent *agent)
     return put_back && world->host.put_back && status.state == CLIENT_STALLED && status.last.result == ERR_HISTORY;
 }
 
+/* The person has it follow the centre. True: somebody was asked. */
+static bool accept_histories(struct world *world)
+{
+    bool any = false;
+    for (size_t i = 0; i < world->agent_count; i++) {
+        struct agent *agent = &world->agents[i];
+        if (between_histories(agent)) {
+            tell("agent %u stopped, and is told to follow the centre: %s", agent->number,
+                 status_of(agent).last.error.message);
+            MUST(client_accept_history(agent->client, "manager", must));
+            world_run(world, 2 * MINUTE_MS);
+            any = true;
+        }
+    }
+    return any;
+}
+
 static void check_rest(struct agent *agent)
 {
     struct client_status status = status_of(agent);
@@ -110,10 +127,6 @@ static void check_rest(struct agent *agent)
         if (status.state != CLIENT_STALLED || status.last.result != ERR_REVOKED) {
             sim_fail("agent %u does not say that it was revoked: %s", agent->number, status.last.error.message);
         }
-        return;
-    }
-    if (between_histories(agent)) {
-        tell("agent %u stopped: %s", agent->number, status.last.error.message);
         return;
     }
     if (status.state != CLIENT_IDLE || status.last.result != ERR_OK) {
@@ -128,7 +141,7 @@ static void check_rest(struct agent *agent)
 
 static void come_to_rest(struct world *world)
 {
-    for (unsigned round = 0; !round_of_all(world); round++) {
+    for (unsigned round = 0; !round_of_all(world) || accept_histories(world); round++) {
         if (round == ROUNDS_MAX) {
             sim_fail("exchanges never come to an end");
         }
@@ -188,11 +201,11 @@ static void check_agent(struct agent *agent, struct views *views)
 static void check_logs(struct world *world)
 {
     erasures_adopt(world);
+    ledger_set_aside(world);
     for (size_t i = 0; i < world->ledger.count; i++) {
         struct said *said = &world->ledger.rows[i];
         struct agent *author = said->author < AGENTS_MAX ? &world->agents[said->author] : NULL;
-        said->elsewhere =
-            author == NULL || (!between_histories(author) && (said->sent || !papers_revoked(world, author)));
+        said->elsewhere = author == NULL || said->sent || !papers_revoked(world, author);
     }
     for (size_t i = 0; i < world->agent_count; i++) {
         struct agent *agent = &world->agents[i];
@@ -201,7 +214,7 @@ static void check_logs(struct world *world)
         (void)snprintf(who, sizeof(who), "agent %u", agent->number);
         struct checked checked = { .site = agent->site->number,
                                    .author = agent->number,
-                                   .complete = !between_histories(agent) && !papers_revoked(world, agent),
+                                   .complete = !papers_revoked(world, agent),
                                    .refused = (agent->marks & MARK_REFUSED) != 0,
                                    .who = who };
         held_by_agent(agent, &list);
@@ -225,7 +238,7 @@ static void check_views(struct world *world)
         struct agent *agent = &world->agents[i];
         check_agent(agent, &views[i]);
         const struct views **other = &first[agent->site->number];
-        if (between_histories(agent) || papers_revoked(world, agent) || agent->marks & MARK_REFUSED) {
+        if (papers_revoked(world, agent) || agent->marks & MARK_REFUSED) {
             continue;
         }
         if (*other != NULL && memcmp(views[i].tables, (*other)->tables, SHA256_BYTES) != 0) {
