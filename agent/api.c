@@ -121,12 +121,14 @@ int api_status_of(enum err_code code)
     case ERR_CONFIG:
     case ERR_UNSUPPORTED:
     case ERR_TLS:
+    case ERR_INTERCEPTED:
         return 409;
     case ERR_LIMIT:
         return 413;
     case ERR_LOCKED:
         return 423;
     case ERR_NETWORK:
+    case ERR_SILENT:
     case ERR_DNS:
     case ERR_PROXY:
     case ERR_CAPTIVE_PORTAL:

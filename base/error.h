@@ -36,7 +36,9 @@
     X(DNS, "dns", RETRY)                       /* a name is not found, or nobody answers who knows names */            \
     X(PROXY, "proxy", OPERATOR)                /* the network's proxy wants a password, or refuses */                  \
     X(CAPTIVE_PORTAL, "captive_portal", RETRY) /* somebody else's page answered */                                     \
+    X(SILENT, "silent", RETRY)                 /* the connection is there, and nothing comes over it */                \
     X(TLS, "tls", OPERATOR)                    /* certificate or handshake not acceptable */                           \
+    X(INTERCEPTED, "intercepted", OPERATOR)    /* somebody else's certificate answers in the peer's place */           \
     X(NOT_ENROLLED, "not_enrolled", OPERATOR)                                                                          \
     X(REVOKED, "revoked", OPERATOR)         /* the centre no longer accepts this device */                             \
     X(PROTOCOL, "protocol", RETRY)          /* the peer's bytes are not as specified */                                \

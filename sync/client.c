@@ -18,7 +18,7 @@
 enum {
     BACKOFF_BASE_MS = 2000,
     BACKOFF_MAX_MS = 15 * 60 * 1000,
-    BACKOFF_CUT_MS = 500, /* the line broke while it carried records: most likely it is there again */
+    BACKOFF_CUT_MS = 500,               /* the line broke while it carried records: most likely it is there again */
     STALLED_STORE_MS = 60 * 1000,       /* this machine's own trouble: a full disk may be emptied any minute */
     STALLED_PERSON_MS = 15 * 60 * 1000, /* somebody has to act elsewhere */
     RATIO_START = 10,                   /* of records made one by one; imports pack better */
@@ -103,8 +103,9 @@ static int64_t backoff_ms(const struct client *c)
 /* Half to one and a half times the period, so that many stalled devices do not come at once. */
 static int64_t stalled_ms(const struct client *c, enum err_code cause)
 {
-    bool elsewhere = cause == ERR_TLS || cause == ERR_PROXY || cause == ERR_REVOKED || cause == ERR_REFUSED ||
-                     cause == ERR_NOT_ENROLLED || cause == ERR_HISTORY || cause == ERR_UNSUPPORTED;
+    bool elsewhere = cause == ERR_TLS || cause == ERR_INTERCEPTED || cause == ERR_PROXY || cause == ERR_REVOKED ||
+                     cause == ERR_REFUSED || cause == ERR_NOT_ENROLLED || cause == ERR_HISTORY ||
+                     cause == ERR_UNSUPPORTED;
     int64_t period_ms = elsewhere ? STALLED_PERSON_MS : STALLED_STORE_MS;
     return period_ms / 2 + random_below_ms(c, period_ms);
 }
@@ -209,6 +210,12 @@ static bool ops_pending(struct client *c)
     return store_sync_read(c->store, &sync, NULL) != ERR_OK || sync.pending_ops > 0;
 }
 
+/* Another one may have no portal in between. */
+static bool of_the_network(enum err_code rc)
+{
+    return rc == ERR_TLS || rc == ERR_INTERCEPTED || rc == ERR_PROXY;
+}
+
 static bool wake_counts(struct client *c)
 {
     unsigned network = c->woken & 1U << CLIENT_WAKE_NETWORK;
@@ -220,8 +227,8 @@ static bool wake_counts(struct client *c)
     case CLIENT_BACKOFF:
         return c->woken != 0;
     case CLIENT_STALLED:
-        /* another network may have no portal in the way; a disk that kept new ops keeps what an answer brings */
-        return (network && (c->stalled_by == ERR_TLS || c->stalled_by == ERR_PROXY)) ||
+        /* a disk that kept new ops keeps what an answer brings */
+        return (network && of_the_network(c->stalled_by)) ||
                (new_ops && (c->stalled_by == ERR_DISK_FULL || c->stalled_by == ERR_READ_ONLY));
     case CLIENT_EXCHANGING:
     case CLIENT_STOPPED:
@@ -343,7 +350,7 @@ static void wait_settle(struct client *c)
     const struct client_verdict *verdict = &c->verdict;
     bool quiet = verdict->rc == ERR_OK && !verdict->again && verdict->retry_after_ms == 0 &&
                  c->round.ops_received == 0 && !c->changed;
-    if (verdict->rc == ERR_NETWORK || verdict->rc == ERR_DNS) {
+    if (verdict->rc == ERR_NETWORK || verdict->rc == ERR_SILENT || verdict->rc == ERR_DNS) {
         wait_was_cut(c, waited_ms);
     } else if (quiet) {
         wait_was_quiet(c, waited_ms);

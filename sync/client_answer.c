@@ -67,7 +67,7 @@ static enum err_code other_status(struct client *c, const struct client_answer *
 static enum err_code check_answer(struct client *c, const struct client_answer *answer, struct error *err)
 {
     if (answer->outcome != ERR_OK) {
-        if (answer->outcome == ERR_NETWORK && c->sent.wait_s == 0) {
+        if ((answer->outcome == ERR_NETWORK || answer->outcome == ERR_SILENT) && c->sent.wait_s == 0) {
             client_line_broke(c);
             client_cut_note(c);
         }

@@ -41,6 +41,7 @@ static const char *next_step(const struct error *err)
     case ERR_NOT_ENROLLED:
         return "join a centre with 'holdfast enrol --endpoint URL'";
     case ERR_NETWORK:
+    case ERR_SILENT:
     case ERR_CAPTIVE_PORTAL:
         return "try again when there is a connection; what is recorded here is safe meanwhile";
     case ERR_DISK_FULL:

@@ -4,7 +4,7 @@
  * The key and the certificates come from memory; the system's own authorities are not trusted. The connection is kept
  * for the next request. Progress is watched: fewer than HTTP_CLIENT_STALL_BYTES in HTTP_CLIENT_STALL_S seconds is a
  * dead link. Redirects are not followed: a redirect or an HTML page is ERR_CAPTIVE_PORTAL, a certificate of somebody
- * else ERR_TLS, each with words that say what to do. An answer over response_max is ERR_LIMIT. A proxy is taken from
+ * else ERR_INTERCEPTED, each with words that say what to do. An answer over response_max is ERR_LIMIT. A proxy is taken from
  * the environment as libcurl documents it.
  *
  * Threads: the loop's.

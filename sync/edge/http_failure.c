@@ -29,7 +29,7 @@ static enum err_code certificate_refused(CURL *easy, struct error *err)
                     "trust the centre: its certificate is for another name; check the address in the settings, or let "
                     "the centre's operator add this name");
     default:
-        return FAIL(err, TLS,
+        return FAIL(err, INTERCEPTED,
                     "trust the centre: somebody else's certificate answered (%s); a sign-in page of the network or a "
                     "filter may stand in between: open a web page to sign in, or ask who runs the network to let this "
                     "address through; if the centre has a new authority, enrol again with a new code",
@@ -135,16 +135,32 @@ bool http_failure_is_stall(CURL *easy, CURLcode code, const char *detail)
     return code == CURLE_OPERATION_TIMEDOUT && (connected_us > 0 || handshake_stalled(detail));
 }
 
-static enum err_code timed_out(const char *detail, struct error *err)
+/* Also over a connection that was kept, which has no time of its making. */
+static bool request_began(CURL *easy)
+{
+    curl_off_t began_us = 0;
+    (void)curl_easy_getinfo(easy, CURLINFO_PRETRANSFER_TIME_T, &began_us);
+    return began_us > 0;
+}
+
+static enum err_code timed_out(const char *detail, bool began, struct error *err)
 {
     if (strncmp(detail, "Resolving", strlen("Resolving")) == 0) {
         return name_not_found("nobody answered who knows names", err);
     }
     if (handshake_stalled(detail)) {
-        return FAIL(err, NETWORK,
+        return FAIL(err, SILENT,
                     "reach the centre: nothing came for too long after the connection was made (%s); large packets may "
                     "get lost on this network, smaller ones are tried next",
                     detail);
+    }
+    if (began) {
+        return FAIL(
+            err, SILENT,
+            "talk to the centre: the connection was there, but nothing came for too long (%s); a router between "
+            "may have forgotten it: if this comes back again and again, restart the router or use another "
+            "network",
+            detail);
     }
     return FAIL(err, NETWORK, "reach the centre: nothing came for too long (%s)", detail);
 }
@@ -169,7 +185,7 @@ enum err_code http_failure_classify(CURL *easy, CURLcode code, const char *detai
     case CURLE_COULDNT_CONNECT:
         return FAIL(err, NETWORK, "reach the centre: %s", detail);
     case CURLE_OPERATION_TIMEDOUT:
-        return timed_out(detail, err);
+        return timed_out(detail, request_began(easy), err);
     case CURLE_PEER_FAILED_VERIFICATION:
         return certificate_refused(easy, err);
     case CURLE_SSL_CONNECT_ERROR:

@@ -119,7 +119,7 @@ static void heals_on_another_network(void)
 Test(impostor, a_certificate_of_another_authority_is_not_trusted)
 {
     stand_in(&(struct impostor_certificate){ other, HOST, -1, 30 }, IMPOSTOR_GARBAGE);
-    meets("attention", "tls", "somebody else's certificate");
+    meets("attention", "intercepted", "somebody else's certificate");
     cr_assert_eq(impostor_requests(impostor), 0, "not a byte of a record goes to a stranger");
     heals_on_another_network();
 }

@@ -232,21 +232,28 @@ Test(bad_link, a_name_that_is_not_found_is_named)
     meets(ERR_DNS, "find the centre's address");
 }
 
-static bool own_network(void)
+static void own_network(void)
 {
     char why[128];
     if (!namespace_enter(why, sizeof(why))) {
-        printf("not tested: %s\n", why);
-        return false;
+        cr_skip_test("%s", why);
     }
-    return true;
+}
+
+/* A rule of iptables for what arrives. */
+static void lose(const char *which)
+{
+    char command[160];
+    own_network();
+    (void)snprintf(command, sizeof(command), "iptables -A INPUT -p tcp -m %s -j DROP 2>/dev/null", which);
+    if (system(command) != 0) {
+        cr_skip_test("no packets can be lost here: is iptables installed?");
+    }
 }
 
 Test(bad_link, a_name_service_that_says_nothing_is_given_up_and_left_behind)
 {
-    if (!own_network()) {
-        return;
-    }
+    own_network();
     char path[] = "/tmp/holdfast-resolv-XXXXXX";
     int file = mkstemp(path);
     static const char silent[] = "nameserver 127.0.0.2\noptions timeout:30\n";
@@ -285,17 +292,14 @@ static void no_joined_packets(void)
 
 Test(bad_link, large_packets_that_get_lost_are_replaced_by_smaller_ones)
 {
-    if (!own_network() || system("iptables -A INPUT -p tcp -m length --length 701:65535 -j DROP 2>/dev/null") != 0) {
-        printf("not tested: no packets can be lost here\n");
-        return;
-    }
+    lose("length --length 701:65535");
     static char body[20000];
     no_joined_packets();
     memset(body, 'x', sizeof(body));
     serve_and_connect();
     for (int i = 0; i < 2; i++) { /* with the largest, and with those that fit in IPv6's 1280 bytes */
         ask();
-        meets(ERR_NETWORK, "large packets may get lost");
+        meets(ERR_SILENT, "large packets may get lost");
     }
     world_ask(&world, "/", slice_of(body, sizeof(body)));
     cr_assert_eq(world.result.outcome, ERR_OK, "%s", world.result.error.message);
@@ -314,11 +318,7 @@ static void ordinary_packets(void)
 
 Test(bad_link, a_line_that_loses_one_packet_in_ten_carries_everything)
 {
-    if (!own_network() ||
-        system("iptables -A INPUT -p tcp -m statistic --mode random --probability 0.1 -j DROP 2>/dev/null") != 0) {
-        printf("not tested: no packets can be lost here\n");
-        return;
-    }
+    lose("statistic --mode random --probability 0.1");
     static char body[BODY_MAX];
     memset(body, 'x', sizeof(body));
     ordinary_packets();
