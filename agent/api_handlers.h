@@ -49,6 +49,26 @@ MUST_USE enum err_code api_records(struct api_call *call, struct error *err);
 /* api_notices.c */
 MUST_USE enum err_code api_notices(struct api_call *call, struct error *err);
 
+/* api_contracts.c */
+MUST_USE enum err_code api_contracts(struct api_call *call, struct error *err);
+MUST_USE enum err_code api_contract(struct api_call *call, struct error *err);
+MUST_USE enum err_code api_service_use(struct api_call *call, struct error *err);
+
+json_t *value_pence(int64_t pence); /* PENCE_NONE is null */
+/* CONTRACT of API.md */
+MUST_USE enum err_code contract_value(const struct api_world *world, const struct contract_stand *stand,
+                                      json_t **ret_value, struct error *err);
+const struct contract_stand *contract_find(const struct site_facts *facts, const struct row_id *id); /* NULL */
+
+/* api_claims.c */
+MUST_USE enum err_code api_milestones(struct api_call *call, struct error *err);
+MUST_USE enum err_code api_claims(struct api_call *call, struct error *err);
+MUST_USE enum err_code api_claim_add(struct api_call *call, struct error *err);
+MUST_USE enum err_code api_claim_answer(struct api_call *call, struct error *err);
+
+/* api_take_part.c */
+MUST_USE enum err_code api_take_part(struct api_call *call, struct error *err);
+
 /* api_capacity.c */
 MUST_USE enum err_code api_capacity(struct api_call *call, struct error *err);
 MUST_USE enum err_code api_capacity_state(struct api_call *call, struct error *err);

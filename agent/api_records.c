@@ -50,8 +50,6 @@ static const uint32_t open_kinds[] = {
     KIND_CIRCUMSTANCE_CHANGE,
     KIND_CONTRACT,
     KIND_MILESTONE,
-    KIND_CLAIM,
-    KIND_SERVICE_USE,
     KIND_MESSAGE,
 };
 

@@ -32,11 +32,16 @@ enum err_code api_referrals(struct api_call *call, struct error *err)
 
 /* ---- one referral ---- */
 
-static json_t *event_value(const struct referral_event_row *row)
+static enum err_code event_value(struct store *store, const struct referral_event_row *row, json_t **ret_value,
+                                 struct error *err)
 {
-    return json_pack("{s:o,s:s,s:o,s:o,s:o,s:b,s:o,s:o}", "op", value_op(&row->op), "status", row->status, "on",
-                     value_day(row->on), "reason", value_text(row->reason), "note", value_text(row->note), "policy",
-                     row->policy, "actor", value_text(row->actor), "recorded_at", value_instant(row->recorded_at_ms));
+    char decision[ROW_REF_SIZE];
+    TRY(query_ref(store, KIND_POLICY_DECISION, &row->policy_decision, decision, err));
+    *ret_value = json_pack("{s:o,s:s,s:o,s:o,s:o,s:b,s:o,s:o,s:o}", "op", value_op(&row->op), "status", row->status,
+                           "on", value_day(row->on), "reason", value_text(row->reason), "note", value_text(row->note),
+                           "policy", row->policy, "policy_decision", value_text(decision), "actor",
+                           value_text(row->actor), "recorded_at", value_instant(row->recorded_at_ms));
+    return ERR_OK;
 }
 
 static json_t *possible_value(const char *status)
@@ -62,7 +67,13 @@ enum err_code api_referral(struct api_call *call, struct error *err)
     TRY(query_referral_events(store, &id, &events, err));
     json_t *list = json_array();
     for (size_t i = 0; i < events.count; i++) {
-        (void)json_array_append_new(list, event_value(&events.rows[i]));
+        json_t *event = NULL;
+        enum err_code rc = event_value(store, &events.rows[i], &event, err);
+        if (rc != ERR_OK) {
+            json_decref(list);
+            return rc;
+        }
+        (void)json_array_append_new(list, event);
     }
     return answer_object(call->answer,
                          json_pack("{s:o,s:o,s:o}", "referral", referral_value(&row), "possible",
@@ -119,16 +130,21 @@ static enum err_code move_find(struct store *store, const struct referral_row *r
 }
 
 static enum err_code event_read(const struct api_call *call, const struct referral_row *row,
-                                const struct referral_answer *answer, struct record *record, struct error *err)
+                                const struct referral_answer *answer, struct record *record, struct row_id *decision,
+                                struct error *err)
 {
-    static const char *const known[] = { "on", "reason", "note", "policy", NULL };
+    static const char *const known[] = { "on", "reason", "note", "policy", "policy_decision", NULL };
     struct members members = members_begin(call->body, known, err);
     int32_t on = call->world->today;
     (void)member_day(&members, "on", false, &on);
     if (on > call->world->today) {
         members_reject(&members, "on", "a day that has come");
     }
-    bool policy = member_bool(&members, "policy", false);
+    const char *decision_ref = member_text(&members, "policy_decision", ROW_REF_SIZE - 1, false);
+    bool policy = member_bool(&members, "policy", decision_ref != NULL);
+    if (decision_ref != NULL && !policy) {
+        members_reject(&members, "policy_decision", "none without policy");
+    }
     if (policy && strcmp(answer->word, "decline") != 0) {
         members_reject(&members, "policy", "true only with decline");
     }
@@ -143,7 +159,12 @@ static enum err_code event_read(const struct api_call *call, const struct referr
     if (policy) {
         record_set_number(record, "policy", 1);
     }
-    return members_end(&members);
+    TRY(members_end(&members));
+    if (decision_ref != NULL) {
+        TRY(query_find(call->world->store, KIND_POLICY_DECISION, decision_ref, decision, err));
+        record_set_id(record, "policy_decision", decision->bytes);
+    }
+    return ERR_OK;
 }
 
 enum err_code api_referral_event(struct api_call *call, struct error *err)
@@ -158,7 +179,8 @@ enum err_code api_referral_event(struct api_call *call, struct error *err)
     TRY(query_find(world->store, KIND_REFERRAL, ref, &id, err));
     TRY(query_referral(world->store, &id, &row, err));
     struct store_entry entry = { .kind = KIND_REFERRAL_EVENT, .happened_at_ms = OP_TIME_NONE };
-    TRY(event_read(call, &row, answer, &entry.record, err));
+    struct row_id decision;
+    TRY(event_read(call, &row, answer, &entry.record, &decision, err));
     TRY(move_find(world->store, &row, answer, status, err));
     record_set_text(&entry.record, "status", status);
     memcpy(entry.subject, id.bytes, ROW_ID_BYTES);

@@ -184,6 +184,11 @@ static void add_span(struct case_reader *reader, const struct case_span *span)
                                  .ends = span->starts_on - 1,
                                  .last_day = span->starts_on };
     }
+    if (c->days > 0 && span->starts_on > c->ends + 1) { /* the weekend behind the last day is part of its week */
+        int behind = days_with_weekend(0, c->ends);
+        int between = span->starts_on - c->ends - 1;
+        c->days += behind < between ? behind : between;
+    }
     int32_t from = span->starts_on > c->ends ? span->starts_on : c->ends + 1;
     int32_t until = span->ends_on < reader->today ? span->ends_on : reader->today;
     if (until >= from) {

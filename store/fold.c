@@ -39,12 +39,18 @@ static bool status_waits(struct slice status)
     return slice_equal(status, slice_of_text("received")) || slice_equal(status, slice_of_text("acknowledged"));
 }
 
+/* Since when it stands so, and whether by policy. */
+struct referral_end {
+    int64_t on; /* INT64_MIN: nobody wrote it down */
+    bool policy;
+};
+
 /*
  * The newest event says where a referral stands; without one it is `received`. One that still waited and became a
- * placement was accepted, on a day that nobody wrote down: *ret_on INT64_MIN.
+ * placement was accepted, on a day that nobody wrote down.
  */
 static enum err_code referral_status(struct store *store, struct slice subject, struct merged *events,
-                                     const struct value *received_on, struct buf *status, int64_t *ret_on,
+                                     const struct value *received_on, struct buf *status, struct referral_end *end,
                                      struct error *err)
 {
     TRY(merged_find(store, kind_by_number(KIND_REFERRAL_EVENT), subject, events, err));
@@ -56,12 +62,13 @@ static enum err_code referral_status(struct store *store, struct slice subject, 
         const struct value *status_value = record_value(&newest, "status");
         name = status_value->present ? status_value->text : name;
         on = *record_value(&newest, "on");
+        end->policy = record_value(&newest, "policy")->number != 0;
     }
     bool placed = false;
     if (status_waits(name)) {
         TRY(has_placement(store, subject, &placed, err));
     }
-    *ret_on = on.present && !placed ? on.number : INT64_MIN;
+    end->on = on.present && !placed ? on.number : INT64_MIN;
     return placed ? buf_append_text(status, "accepted", err) : buf_append(status, name.data, name.len, err);
 }
 
@@ -76,21 +83,22 @@ static bool any_from_centre(const struct merged *merged)
 }
 
 static enum err_code put_referral(struct store *store, struct slice subject, struct merged *merged, struct slice status,
-                                  int64_t status_on, struct error *err)
+                                  const struct referral_end *end, struct error *err)
 {
     sqlite3_stmt *s;
     TRY(db_statement(&store->db,
                      "INSERT OR REPLACE INTO referral VALUES "
-                     "(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15)",
+                     "(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16)",
                      &s, err));
     int at = bind_record(s, subject, &merged->record);
     bind_int(s, at, any_from_centre(merged));
     bind_text_slice(s, at + 1, status);
-    if (status_on == INT64_MIN) {
+    if (end->on == INT64_MIN) {
         bind_null(s, at + 2);
     } else {
-        bind_int(s, at + 2, status_on);
+        bind_int(s, at + 2, end->on);
     }
+    bind_int(s, at + 3, end->policy);
     return db_run(&store->db, s, err);
 }
 
@@ -99,12 +107,12 @@ static enum err_code fold_referral(struct store *store, struct slice subject, st
     SCOPED(merged_fini) struct merged events = { 0 };
     SCOPED(buf_fini) struct buf status;
     buf_init(&status, ROW_CODE_SIZE);
-    int64_t status_on = INT64_MIN;
-    TRY(referral_status(store, subject, &events, merged_value(merged, "received_on"), &status, &status_on, err));
+    struct referral_end end = { .on = INT64_MIN };
+    TRY(referral_status(store, subject, &events, merged_value(merged, "received_on"), &status, &end, err));
     if (merged->count == 0 && events.count == 0) {
         TRY(fold_delete(store, "DELETE FROM referral WHERE id = ?1", subject, err));
     } else {
-        TRY(put_referral(store, subject, merged, buf_slice(&status), status_on, err));
+        TRY(put_referral(store, subject, merged, buf_slice(&status), &end, err));
     }
     sqlite3_stmt *s; /* the referral tells which contract pays for its placements, and whether it was voluntary */
     TRY(db_statement(&store->db, "INSERT OR IGNORE INTO dirty_placement SELECT id FROM placement WHERE referral = ?1",

@@ -7,7 +7,8 @@ CREATE INDEX participant_ref ON participant (ref);
 
 CREATE TABLE referral (
     id BLOB PRIMARY KEY, ref TEXT, participant BLOB, route TEXT, basis TEXT, received_on INTEGER, source TEXT,
-    weekly_minutes INTEGER, note TEXT, needs TEXT, restrictions TEXT, contract BLOB, from_centre INTEGER NOT NULL, status TEXT NOT NULL, status_on INTEGER
+    weekly_minutes INTEGER, note TEXT, needs TEXT, restrictions TEXT, contract BLOB, from_centre INTEGER NOT NULL, status TEXT NOT NULL, status_on INTEGER,
+    policy INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX referral_ref ON referral (ref);
 CREATE INDEX referral_status ON referral (status, received_on);

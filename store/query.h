@@ -23,6 +23,7 @@
     X(notice_list, struct notice_row)                                                                                  \
     X(message_list, struct message_row)                                                                                \
     X(record_list, struct record_row)                                                                                  \
+    X(claim_list, struct claim_row)                                                                                    \
     X(log_list, struct log_row)
 
 /* A session with who and where, for the register of a day. */
@@ -43,6 +44,7 @@ struct referral_event_row {
     char reason[ROW_CODE_SIZE];
     char note[ROW_NOTE_SIZE];
     bool policy;
+    struct row_id policy_decision; /* zero bytes when none is named */
     char actor[OP_ACTOR_MAX + 1];
     int64_t recorded_at_ms;
 };
@@ -223,6 +225,43 @@ MUST_USE enum err_code query_ref(struct store *store, uint32_t kind, const struc
 /* Notices of a placement (NULL: all), by the day they were served, the latest first. */
 MUST_USE enum err_code query_notices(struct store *store, const struct row_id *placement, size_t limit,
                                      struct notice_list *ret_list, struct error *err);
+
+/* Newest first; of a contract and of a placement, where they are not NULL. */
+MUST_USE enum err_code query_claims(struct store *store, const struct row_id *contract, const struct row_id *placement,
+                                    size_t limit, struct claim_list *ret_list, struct error *err);
+/* By its 32 hex digits, its invoice, or PLACEMENT/TRIGGER (one that was not refused). ERR_NOT_FOUND; ERR_CONFLICT. */
+MUST_USE enum err_code query_claim(struct store *store, const char *name, struct claim_row *ret_claim,
+                                   struct error *err);
+
+/* Of one contract, all of its time. */
+struct contract_money {
+    int64_t claims;
+    int64_t claimed_pence;
+    int64_t paid_pence;
+    int64_t refused_pence;
+    int64_t used_units;
+};
+
+MUST_USE enum err_code query_contract_money(struct store *store, const struct row_id *contract,
+                                            struct contract_money *ret_money, struct error *err);
+
+/* What was asked of the organisation from one day to another, and what came of it. `route` NULL: all; redress and
+ * decisions are of all routes. */
+struct mandate {
+    int64_t referrals;
+    int64_t mandatory;
+    int64_t declined; /* as a matter of policy too */
+    int64_t declined_as_policy;
+    int64_t ended_early;
+    int64_t route_redress;
+    int64_t complaints;
+    int64_t doubts;    /* raised, of all time */
+    int64_t decisions; /* of JCP */
+    int64_t adverse;
+};
+
+MUST_USE enum err_code query_mandate(struct store *store, int32_t from, int32_t until, const char *route,
+                                     struct mandate *ret_mandate, struct error *err);
 
 /* Participants to decisions: where counting them takes long, of some seconds ago while the replica changes. */
 struct store_counts {

@@ -50,6 +50,10 @@ static enum err_code read_event(sqlite3_stmt *s, struct referral_event_row *row,
     text_copy(row->status, sizeof(row->status), &record, "status");
     text_copy(row->reason, sizeof(row->reason), &record, "reason");
     text_copy(row->note, sizeof(row->note), &record, "note");
+    const struct value *decision = record_value(&record, "policy_decision");
+    if (decision->present) {
+        memcpy(row->policy_decision.bytes, decision->text.data, ROW_ID_BYTES);
+    }
     return ERR_OK;
 }
 

@@ -73,6 +73,7 @@ static const struct field referral_event_fields[] = {
     BOOL(4, "policy"), /* declined as a matter of policy: a first-class answer, never a failure */
     SECRET(5, "note", NOTE_MAX_BYTES),
     ID(6, "opportunity", false), /* taken up, where it was accepted */
+    ID(7, "policy_decision", false), /* that it was declined by */
 };
 
 static const struct field placement_fields[] = {

@@ -72,6 +72,15 @@ struct command {
     X(capacity, "places stated, taken and forecast")                                                                   \
     X(volunteer, "the charity's own volunteers, their shifts and hours, which stay here")                              \
     X(message, "messages to and from JCP")                                                                             \
+    X(contracts, "contracts: their form, what is claimed and paid")                                                    \
+    X(contract, "record the terms of a contract, or show what it brings against what it costs")                        \
+    X(milestones, "what contracts pay for: reached, still to come, claimed")                                           \
+    X(claims, "what was claimed, and what was paid")                                                                   \
+    X(claim, "record a claim, its payment or its refusal")                                                             \
+    X(services, "help that is bought: what is used and what is left")                                                  \
+    X(service, "record that bought help was used")                                                                     \
+    X(policy, "what the organisation decided about taking part, by whom and why")                                      \
+    X(take_part, "what trustees should know before they decide whether to take part")                                  \
     X(import, "take a spreadsheet of referrals, placements or a register")                                             \
     X(export, "write records to a spreadsheet or JSON")                                                                \
     X(pack, "check a programme pack: the numbers, codes and holidays of a programme")                                  \

@@ -9,6 +9,8 @@
 #include "agent/cli/sheet.h"
 #include "base/clock.h"
 
+enum { OPTION_DECISION = 0x4101 };
+
 struct referrals_input {
     const char *status;
 };
@@ -121,6 +123,7 @@ struct referral_input {
     const char *reason;
     const char *note;
     bool policy;
+    const char *decision;
 };
 
 static error_t referral_word(struct referral_input *input, char *arg, const struct argp_state *state)
@@ -148,6 +151,10 @@ static error_t parse_referral(int key, char *arg, struct argp_state *state)
     case 'p':
         input->policy = true;
         return 0;
+    case OPTION_DECISION:
+        input->policy = true;
+        input->decision = argument_text(state, "--policy-decision", arg);
+        return 0;
     case 'o':
         input->on = argument_day(state, "--on", arg);
         return 0;
@@ -170,6 +177,7 @@ static const struct argp_option referral_options[] = {
     { "reason", 'r', "CODE", 0, "why, as a code", 0 },
     { "note", 'n', "TEXT", 0, "why, in words", 0 },
     { "policy", 'p', NULL, 0, "decline as a matter of policy: recorded, and never counted as a failure", 0 },
+    { "policy-decision", OPTION_DECISION, "REF", 0, "decline by this decision (see 'holdfast policy')", 0 },
     { "on", 'o', "DAY", 0, "yyyy-mm-dd; today when left out", 0 },
     { 0 },
 };
@@ -193,7 +201,10 @@ static json_t *referral_body(const struct referral_input *input)
     const struct {
         const char *name;
         const char *text;
-    } texts[] = { { "on", input->on }, { "reason", input->reason }, { "note", input->note } };
+    } texts[] = { { "on", input->on },
+                  { "reason", input->reason },
+                  { "note", input->note },
+                  { "policy_decision", input->decision } };
     for (size_t i = 0; i < ARRAY_LEN(texts); i++) {
         if (texts[i].text != NULL) {
             (void)json_object_set_new(body, texts[i].name, json_string(texts[i].text));
@@ -213,9 +224,11 @@ static void print_event(const struct screen *screen, const json_t *event)
         at = human_instant(at_ms, screen->now_ms);
     }
     const char *reason = answer_text(event, "reason");
-    screen_print(screen, "  %s  %s%s%s%s%s\n", answer_text(event, "on"), answer_text(event, "status"),
+    const char *decision = answer_text(event, "policy_decision");
+    screen_print(screen, "  %s  %s%s%s%s%s%s%s\n", answer_text(event, "on"), answer_text(event, "status"),
                  reason[0] != '\0' ? " (" : "", reason, reason[0] != '\0' ? ")" : "",
-                 answer_true(event, "policy") ? ", as a matter of policy" : "");
+                 answer_true(event, "policy") ? ", as a matter of policy" : "", decision[0] != '\0' ? ": " : "",
+                 decision);
     screen_print(screen, "      recorded by %s, %s\n", answer_text(event, "actor"), at.text);
     if (answer_text(event, "note")[0] != '\0') {
         screen_paragraph(screen, 6, answer_text(event, "note"));

@@ -1,6 +1,7 @@
 /* The command line against the real agent: exit codes, JSON, imports and exports. */
 #include <stdio.h>
 #include <string.h>
+#include <strings.h>
 #include <unistd.h>
 
 #include "tests/support/site.h"
@@ -31,8 +32,9 @@ TestSuite(command_line, .init = setup, .fini = teardown, .timeout = 120);
 
 Test(command_line, everything_that_only_looks_ends_with_0)
 {
-    static const char *const commands[] = { "status", "roll",     "flags", "referrals", "placements",
-                                            "log",    "capacity", "help",  "version",   "verify" };
+    static const char *const commands[] = { "status",   "roll",     "flags",   "referrals", "placements", "log",
+                                            "capacity", "help",     "version", "verify",    "contracts",  "milestones",
+                                            "claims",   "services", "policy",  "take-part" };
     for (size_t i = 0; i < ARRAY_LEN(commands); i++) {
         json_t *answer = laptop_do(laptop, EXIT_DONE, commands[i], NULL);
         cr_assert_not_null(answer, "'%s --json' prints no JSON", commands[i]);
@@ -218,5 +220,43 @@ Test(command_line, the_sample_of_the_garden_goes_in_and_comes_out)
         json_t *answer = laptop_do(laptop, EXIT_DONE, "import", "--kind", kinds[i], path, NULL);
         cr_assert_eq(number_at(answer, "added"), 0, "%s exported and imported adds %lld", kinds[i],
                      (long long)number_at(answer, "added"));
+    }
+}
+
+Test(command_line, money_is_typed_in_pounds_and_what_trustees_should_know_is_a_page)
+{
+    char path[512];
+    char page[64];
+    json_t *answer = laptop_do(laptop, EXIT_DONE, "contract", "add", "C-1", "--form", "payment_by_results", "--starts",
+                               "2026-01-01", "--price", "2,000", "--share", "33.3%", "--cost", "650.50", NULL);
+    cr_assert_not_null(answer);
+    answer = laptop_do(laptop, EXIT_DONE, "contract", "show", "C-1", NULL);
+    cr_expect_eq(number_at(answer, "contract.person_pence"), 66600);
+    cr_expect_eq(number_at(answer, "contract.cost_pence"), 65050);
+    (void)laptop_do(laptop, EXIT_USAGE, "contract", "add", "C-2", "--form", "block", NULL);
+    (void)laptop_do(laptop, EXIT_USAGE, "contract", "change", "C-1", "--price", "2k", NULL);
+    (void)laptop_do(laptop, EXIT_USAGE, "contract", "change", "C-1", "--share", "101", NULL);
+    (void)laptop_do(laptop, EXIT_REFUSED, "contract", "change", "C-9", "--price", "2", NULL);
+    (void)laptop_do(laptop, EXIT_USAGE, "claim", "add", "--contract", "C-1", NULL);
+    (void)laptop_do(laptop, EXIT_DONE, "claim", "add", "--contract", "C-1", "--trigger", "service", "--amount", "12.50",
+                    "--invoice", "INV/7", NULL);
+    answer = laptop_do(laptop, EXIT_DONE, "claim", "paid", "INV/7", NULL);
+    cr_expect_str_eq(text_at(answer, "claim.state"), "paid");
+    cr_expect_eq(number_at(answer, "claim.paid_pence"), 1250);
+    (void)laptop_do(laptop, EXIT_USAGE, "policy", "add", "POL-1", "--title", "Nobody says why", NULL);
+    (void)laptop_do(laptop, EXIT_DONE, "policy", "add", "POL-1", "--title", "With conditions", "--decision",
+                    "take_part_with_conditions", "--by", "Board of Gwen Tester", "--on", "2026-01-05", "--reason",
+                    "only with a reference for everybody", NULL);
+    (void)laptop_do(laptop, EXIT_USAGE, "take-part", "-o", "report.doc", NULL);
+    static const char *const ends[] = { "html", "pdf" };
+    static const char *const begins[] = { "<!doctype html>", "%PDF-" };
+    for (size_t i = 0; i < ARRAY_LEN(ends); i++) {
+        (void)snprintf(path, sizeof(path), "%s/report.%s", laptop->dir, ends[i]);
+        (void)laptop_do(laptop, EXIT_DONE, "take-part", "-o", path, NULL);
+        FILE *file = fopen(path, "re");
+        cr_assert_not_null(file, "%s", path);
+        cr_assert_not_null(fgets(page, (int)strlen(begins[i]) + 1, file));
+        fclose(file);
+        cr_expect(strcasecmp(page, begins[i]) == 0, "%s", page);
     }
 }
