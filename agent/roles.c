@@ -42,6 +42,7 @@ static const struct {
     { "GET", "/v1/records/opportunity", S | C | R | T | A },
     { "GET", "/v1/records/contract", C | R | T | A },
     { "GET", "/v1/records/policy_decision", C | R | T | A },
+    { "GET", "/v1/records/policy_decision/", C | R | T | A },
     { "GET", "/v1/records/milestone", C | R | T | A },
     { "GET", "/v1/records/claim", C | R | T | A },
     { "GET", "/v1/notices", C | R | A },
