@@ -53,6 +53,10 @@ json_t *json_fields(const struct op *op); /* {} for an erased body or an unknown
 /* Keeps `answer`; ERR_NO_MEMORY when it is NULL. */
 MUST_USE enum err_code admin_answer(struct admin_call *call, json_t *answer);
 
+/* The doubt that the argument "doubt" names, if JCP may act on it: it stands, or is decided. admin_doubts.c */
+struct doubt_row;
+MUST_USE enum err_code doubt_of(struct admin_call *call, const struct centre_site *site, struct doubt_row *ret_row);
+
 /* ---- the operations ---- */
 
 enum err_code admin_info(struct admin_call *call);
@@ -70,6 +74,8 @@ enum err_code admin_authority_retire(struct admin_call *call);
 enum err_code admin_referral_new(struct admin_call *call);
 enum err_code admin_appointment_new(struct admin_call *call);
 enum err_code admin_decision_new(struct admin_call *call);
+enum err_code admin_doubts(struct admin_call *call);
+enum err_code admin_doubt_event(struct admin_call *call);
 enum err_code admin_message_send(struct admin_call *call);
 enum err_code admin_message_list(struct admin_call *call);
 enum err_code admin_log(struct admin_call *call);

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "store/centre/doubts.h"
 #include "sync/endpoint/core/admin.h"
 
 #define ACTOR_DEFAULT "jcp"
@@ -120,17 +121,52 @@ enum err_code admin_appointment_new(struct admin_call *call)
     return finish(&w);
 }
 
+/* Of a person and a day, which the operator names. */
+static enum err_code decision_of_person(struct admin_call *call, struct writing *w, struct record **ret_record)
+{
+    char key[KEY_SIZE];
+    if (argument_text(call, "participant") == NULL || argument_text(call, "failure_on") == NULL) {
+        return FAIL(call->err, INVALID, "'participant', 'failure_on': missing; or name the 'doubt'");
+    }
+    TRY(begin(call, w));
+    (void)snprintf(key, sizeof(key), "%s/%s", argument_text(call, "participant"), argument_text(call, "failure_on"));
+    *ret_record = add_keyed(w, KIND_DECISION, key);
+    record_set_id(*ret_record, "participant", w->participant);
+    record_set_number(*ret_record, "failure_on", argument_date(call, "failure_on", 0));
+    return ERR_OK;
+}
+
+/* Of a doubt, which names person and day: nobody types them anew. */
+static enum err_code decision_of_doubt(struct admin_call *call, struct writing *w, struct doubt_row *doubt,
+                                       struct record **ret_record)
+{
+    char key[sizeof("doubt/") + DOUBT_ID_SIZE] = "doubt/";
+    if (argument_text(call, "participant") != NULL || argument_text(call, "failure_on") != NULL) {
+        return FAIL(call->err, INVALID, "'doubt': it says whom and which day the decision is about");
+    }
+    *w = (struct writing){ .call = call };
+    TRY(argument_site(call, &w->site));
+    TRY(doubt_of(call, &w->site, doubt));
+    hex_encode(doubt->id.bytes, ROW_ID_BYTES, key + strlen(key));
+    *ret_record = add_keyed(w, KIND_DECISION, key);
+    record_set_id(*ret_record, "participant", doubt->participant.bytes);
+    record_set_number(*ret_record, "failure_on", doubt->day);
+    record_set_id(*ret_record, "doubt", doubt->id.bytes);
+    return ERR_OK;
+}
+
 enum err_code admin_decision_new(struct admin_call *call)
 {
     struct writing w;
-    char key[KEY_SIZE];
-    TRY(begin(call, &w));
-    (void)snprintf(key, sizeof(key), "%s/%s", argument_text(call, "participant"), argument_text(call, "failure_on"));
-    struct record *record = add_keyed(&w, KIND_DECISION, key);
-    record_set_id(record, "participant", w.participant);
-    record_set_number(record, "failure_on", argument_date(call, "failure_on", 0));
+    struct doubt_row doubt;
+    struct record *record = NULL;
+    TRY(argument_text(call, "doubt") != NULL ? decision_of_doubt(call, &w, &doubt, &record)
+                                             : decision_of_person(call, &w, &record));
     record_set_number(record, "decided_on", argument_date(call, "decided_on", clock_today(call->now_ms)));
     record_set_text(record, "outcome", argument_text(call, "outcome"));
+    if (json_object_get(call->arguments, "weeks") != NULL) {
+        record_set_number(record, "weeks", argument_integer(call, "weeks", 0));
+    }
     record_set_text(record, "note", argument_text(call, "note"));
     return finish(&w);
 }

@@ -100,6 +100,17 @@ static void print_written(const json_t *answer)
     print_pairs(answer, pairs, ARRAY_LEN(pairs));
 }
 
+static void print_doubts(const json_t *answer)
+{
+    static const struct column columns[] = { { "DOUBT", "id" },           { "SESSION", "session" },
+                                             { "PERSON", "participant" }, { "STATUS", "status" },
+                                             { "REVIEWER", "reviewer" },  { "EXPOSURE", "exposure_weeks" },
+                                             { "RAISED", "raised_at" },   { "LACKS", "lacks" },
+                                             { "OUTCOME", "outcome" } };
+    print_table(json_object_get(answer, "doubts"), columns, ARRAY_LEN(columns),
+                "no doubts stand; --all lists those that lack something, too");
+}
+
 static void print_log(const json_t *answer)
 {
     static const struct column columns[] = { { "POSITION", "position" }, { "SITE", "site" },
@@ -275,10 +286,31 @@ const struct command commands[] = {
       NULL,
       print_written,
       { SITE,
-        PARTICIPANT,
-        { "failure", "DATE", "failure_on", OPTION_TEXT, true, "The day of the failure, yyyy-mm-dd" },
+        { "doubt", "ID", "doubt", OPTION_TEXT, false,
+          "The site's doubt that it answers, which says whom and which day" },
+        { "participant", "REF", "participant", OPTION_TEXT, false, "Without a doubt: the person's reference" },
+        { "failure", "DATE", "failure_on", OPTION_TEXT, false, "Without a doubt: the day of the failure, yyyy-mm-dd" },
         { "outcome", "OUTCOME", "outcome", OPTION_TEXT, true, "adverse, non_adverse, reserved or cancelled" },
+        { "weeks", "N", "weeks", OPTION_INTEGER, false, "Of the sanction" },
         { "decided", "DATE", "decided_on", OPTION_TEXT, false, "yyyy-mm-dd (default today)" },
+        NOTE,
+        ACTOR } },
+    { "doubts",
+      "doubts",
+      "List the compliance doubts of a site that stand or were decided",
+      NULL,
+      NULL,
+      print_doubts,
+      { SITE, { "all", NULL, "all", OPTION_FLAG, false, "Those that are suspended, withdrawn or returned, too" } } },
+    { "doubt mark",
+      "doubt-event",
+      "Say that a doubt was received, or give it back",
+      "doubt",
+      "ID",
+      print_written,
+      { SITE,
+        { "status", "STATUS", "status", OPTION_TEXT, true, "received or returned" },
+        { "reason", "CODE", "reason", OPTION_TEXT, false, "Why, as a code" },
         NOTE,
         ACTOR } },
     { "message send",

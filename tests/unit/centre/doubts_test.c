@@ -1,0 +1,298 @@
+/* Doubts at the centre: judged from the log as on a site's own machines, and acted on only while they stand. */
+#include <criterion/criterion.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "store/centre/doubts.h"
+#include "world.h"
+
+static struct centre_world world;
+static struct laptop laptop;
+static uint8_t ids[5][OP_ENTITY_BYTES]; /* participant, placement, notice, review, doubt */
+static char doubt_digits[DOUBT_ID_SIZE];
+
+enum { PARTICIPANT, PLACEMENT, NOTICE, REVIEW, DOUBT };
+
+static int32_t day(const char *text)
+{
+    int32_t found;
+    cr_assert(date_parse(text, &found));
+    return found;
+}
+
+static void write_entry(struct store_entry *entry)
+{
+    struct store_written written;
+    struct error err = { 0 };
+    world.now_ms += 1000;
+    cr_assert_eq(store_write(laptop.store, "tester", entry, 1, world.now_ms, &written, &err), ERR_OK, "%s",
+                 err.message);
+}
+
+static struct store_entry begin_entry(enum record_kind kind, const uint8_t subject[OP_ENTITY_BYTES])
+{
+    struct store_entry entry = { .kind = kind, .happened_at_ms = OP_TIME_NONE };
+    memcpy(entry.subject, subject, OP_ENTITY_BYTES);
+    record_init(&entry.record, kind_by_number(kind));
+    return entry;
+}
+
+static void write_person_and_placement(const char *basis)
+{
+    struct store_entry entry = begin_entry(KIND_PARTICIPANT, ids[PARTICIPANT]);
+    record_set_text(&entry.record, "ref", "GDN-001");
+    write_entry(&entry);
+    entry = begin_entry(KIND_PLACEMENT, ids[PLACEMENT]);
+    record_set_text(&entry.record, "ref", "P-1");
+    record_set_id(&entry.record, "participant", ids[PARTICIPANT]);
+    record_set_text(&entry.record, "basis", basis);
+    record_set_number(&entry.record, "starts_on", day("2026-06-01"));
+    record_set_number(&entry.record, "ends_on", day("2026-11-27"));
+    record_set_text(&entry.record, "pattern", "Mon Wed 09:30-15:30");
+    record_set_number(&entry.record, "weekly_minutes", 720);
+    write_entry(&entry);
+}
+
+static void write_notice(void)
+{
+    static const char *const says[] = { "says_what",      "says_when",     "says_where",
+                                        "says_mandatory", "says_evidence", "says_consequences" };
+    struct store_entry entry = begin_entry(KIND_NOTICE, ids[NOTICE]);
+    record_set_id(&entry.record, "placement", ids[PLACEMENT]);
+    record_set_number(&entry.record, "served_on", day("2026-05-20"));
+    record_set_text(&entry.record, "served_by", "hand");
+    for (size_t i = 0; i < ARRAY_LEN(says); i++) {
+        record_set_number(&entry.record, says[i], 1);
+    }
+    write_entry(&entry);
+}
+
+static void write_attendance(enum outcome outcome, const char *note)
+{
+    struct store_entry entry = { .kind = KIND_ATTENDANCE, .happened_at_ms = OP_TIME_NONE };
+    session_subject(ids[PLACEMENT], day("2026-06-03"), 0, entry.subject);
+    record_init(&entry.record, kind_by_number(KIND_ATTENDANCE));
+    record_set_number(&entry.record, "outcome", outcome);
+    record_set_text(&entry.record, "note", note);
+    write_entry(&entry);
+}
+
+static void fill_doubt(struct record *record)
+{
+    record_init(record, kind_by_number(KIND_COMPLIANCE_DOUBT));
+    record_set_id(record, "placement", ids[PLACEMENT]);
+    record_set_number(record, "day", day("2026-06-03"));
+    record_set_number(record, "slot", 0);
+    record_set_text(record, "reviewer", "R. Reviewer");
+    record_set_id(record, "review", ids[REVIEW]);
+    record_set_id(record, "notice", ids[NOTICE]);
+    record_set_number(record, "exposure_weeks", 4);
+    record_set_text(record, "answers", "Were they ill?\nNot that we know.");
+    record_set_number(record, "confirmed", 1);
+    record_set_text(record, "evidence", "00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff");
+}
+
+/* The whole path on a laptop, and its exchange. */
+static void raise_doubt(const char *basis)
+{
+    struct store_entry entry;
+    write_person_and_placement(basis);
+    write_notice();
+    write_attendance(OUTCOME_ABSENT, NULL);
+    entry = begin_entry(KIND_CONTACT_ATTEMPT, (const uint8_t *)"a contact of one");
+    record_set_id(&entry.record, "participant", ids[PARTICIPANT]);
+    record_set_number(&entry.record, "day", day("2026-06-04"));
+    record_set_text(&entry.record, "means", "phone");
+    record_set_text(&entry.record, "outcome", "no_answer");
+    write_entry(&entry);
+    entry = begin_entry(KIND_FLAG_REVIEW, ids[REVIEW]);
+    record_set_text(&entry.record, "flag", "unexplained_absence/of a test");
+    record_set_id(&entry.record, "placement", ids[PLACEMENT]);
+    record_set_number(&entry.record, "day", day("2026-06-03"));
+    record_set_text(&entry.record, "outcome", "doubt");
+    record_set_text(&entry.record, "answers", "Were they ill?\nNot that we know.");
+    write_entry(&entry);
+    entry = begin_entry(KIND_COMPLIANCE_DOUBT, ids[DOUBT]);
+    fill_doubt(&entry.record);
+    write_entry(&entry);
+    cr_assert_eq(laptop_sync(&laptop), ERR_OK);
+}
+
+static void begin(void)
+{
+    static const char *const kinds[] = { "participant", "placement", "notice", "flag_review", "compliance_doubt" };
+    world_open(&world);
+    laptop_enrol(&world, "garden", &laptop);
+    for (size_t i = 0; i < ARRAY_LEN(kinds); i++) {
+        entity_id(laptop.identity.stream, kinds[i], "of a test", ids[i]);
+    }
+    hex_encode(ids[DOUBT], OP_ENTITY_BYTES, doubt_digits);
+}
+
+static void end(void)
+{
+    laptop_fini(&laptop);
+    world_close(&world);
+}
+
+TestSuite(centre_doubts, .init = begin, .fini = end, .timeout = 120);
+
+static enum err_code ask(const char *operation, json_t *arguments)
+{
+    json_t *answer = NULL;
+    enum err_code rc = centre_admin(world.centre, operation, arguments, world.now_ms, &answer, &world.err);
+    json_decref(arguments);
+    json_decref(answer);
+    return rc;
+}
+
+static enum err_code decide(void)
+{
+    return ask("decision-new", json_pack("{s:s,s:s,s:s,s:i}", "site", "garden", "doubt", doubt_digits, "outcome",
+                                         "adverse", "weeks", 4));
+}
+
+/* Their number, and where the first stands. */
+static size_t listed(bool all, char status[ROW_CODE_SIZE], char lacks[DOUBT_WANTS_SIZE])
+{
+    json_t *answer = world_admin(&world, "doubts", json_pack("{s:s,s:b}", "site", "garden", "all", all));
+    const json_t *rows = json_object_get(answer, "doubts");
+    const json_t *first = json_array_get(rows, 0);
+    size_t count = json_array_size(rows);
+    if (first != NULL) {
+        (void)snprintf(status, ROW_CODE_SIZE, "%s", json_string_value(json_object_get(first, "status")));
+        (void)snprintf(lacks, DOUBT_WANTS_SIZE, "%s", json_string_value(json_object_get(first, "lacks")));
+        cr_assert_str_eq(json_string_value(json_object_get(first, "session")), "P-1@2026-06-03");
+    }
+    json_decref(answer);
+    return count;
+}
+
+static struct doubt_row at_the_laptop(void)
+{
+    struct doubt_row row;
+    struct error err = { 0 };
+    cr_assert_eq(laptop_sync(&laptop), ERR_OK);
+    cr_assert_eq(query_doubt(laptop.store, doubt_digits, &row, &err), ERR_OK, "%s", err.message);
+    return row;
+}
+
+Test(centre_doubts, one_that_stands_is_listed_received_and_decided_and_the_site_hears_of_it)
+{
+    char status[ROW_CODE_SIZE];
+    char lacks[DOUBT_WANTS_SIZE];
+    cr_assert_eq(listed(true, status, lacks), 0);
+    raise_doubt("mandatory");
+    cr_assert_eq(listed(false, status, lacks), 1);
+    cr_assert_str_eq(status, "standing", "%s", lacks);
+    cr_assert_eq(
+        ask("doubt-event", json_pack("{s:s,s:s,s:s}", "site", "garden", "doubt", doubt_digits, "status", "received")),
+        ERR_OK, "%s", world.err.message);
+    cr_assert_neq(at_the_laptop().received_on, ROW_NONE);
+    cr_assert_eq(decide(), ERR_OK, "%s", world.err.message);
+    struct doubt_row row = at_the_laptop();
+    cr_assert_str_eq(row.status, "decided");
+    cr_assert_str_eq(row.outcome, "adverse");
+    cr_assert_eq(row.weeks, 4);
+    cr_assert_eq(listed(false, status, lacks), 1);
+    cr_assert_str_eq(status, "decided");
+    world_verify(&world);
+}
+
+Test(centre_doubts, one_that_an_excuse_took_the_ground_of_is_not_for_the_jobcentre_to_decide)
+{
+    char status[ROW_CODE_SIZE];
+    char lacks[DOUBT_WANTS_SIZE];
+    raise_doubt("mandatory");
+    write_attendance(OUTCOME_EXCUSED, "a letter came");
+    cr_assert_eq(laptop_sync(&laptop), ERR_OK);
+    cr_assert_eq(listed(false, status, lacks), 0);
+    cr_assert_eq(listed(true, status, lacks), 1);
+    cr_assert_str_eq(status, "suspended");
+    cr_assert_str_eq(lacks, "excused");
+    cr_assert_eq(decide(), ERR_REFUSED);
+    cr_assert_not_null(strstr(world.err.message, "excused"), "%s", world.err.message);
+}
+
+Test(centre_doubts, an_appointment_of_jcp_itself_suspends_one_there_at_once)
+{
+    char status[ROW_CODE_SIZE];
+    char lacks[DOUBT_WANTS_SIZE];
+    raise_doubt("mandatory");
+    json_decref(world_admin(&world, "decision-new",
+                            json_pack("{s:s,s:s,s:s,s:s}", "site", "garden", "participant", "GDN-002", "failure_on",
+                                      "2026-05-01", "outcome", "adverse")));
+    /* the person as the site's own reference names them */
+    uint8_t named[OP_ENTITY_BYTES];
+    entity_id(laptop.identity.stream, "participant", "GDN-001", named);
+    struct store_entry entry = begin_entry(KIND_PLACEMENT, ids[PLACEMENT]);
+    record_set_id(&entry.record, "participant", named);
+    write_entry(&entry);
+    entry = begin_entry(KIND_CONTACT_ATTEMPT, (const uint8_t *)"a contact of one");
+    record_set_id(&entry.record, "participant", named);
+    write_entry(&entry);
+    cr_assert_eq(laptop_sync(&laptop), ERR_OK);
+    cr_assert_eq(listed(false, status, lacks), 1);
+    cr_assert_str_eq(status, "standing", "%s", lacks);
+    json_decref(world_admin(&world, "appointment-new",
+                            json_pack("{s:s,s:s,s:s,s:s,s:s,s:s}", "site", "garden", "participant", "GDN-001", "date",
+                                      "2026-06-03", "from", "10:00", "to", "11:00", "purpose", "signing")));
+    cr_assert_eq(listed(true, status, lacks), 1);
+    cr_assert_str_eq(lacks, "excused,overlaps_jcp");
+    cr_assert_eq(decide(), ERR_REFUSED);
+    cr_assert_str_eq(at_the_laptop().status, "suspended");
+}
+
+Test(centre_doubts, none_about_the_voluntary_is_ever_decided)
+{
+    char status[ROW_CODE_SIZE];
+    char lacks[DOUBT_WANTS_SIZE];
+    raise_doubt("voluntary");
+    cr_assert_eq(listed(false, status, lacks), 0);
+    cr_assert_eq(listed(true, status, lacks), 1);
+    cr_assert_str_eq(lacks, "not_mandatory");
+    cr_assert_eq(decide(), ERR_REFUSED);
+}
+
+Test(centre_doubts, one_that_was_given_back_goes_no_further)
+{
+    char status[ROW_CODE_SIZE];
+    char lacks[DOUBT_WANTS_SIZE];
+    raise_doubt("mandatory");
+    cr_assert_eq(
+        ask("doubt-event", json_pack("{s:s,s:s,s:s}", "site", "garden", "doubt", doubt_digits, "status", "withdrawn")),
+        ERR_REFUSED); /* that is the site's to say */
+    cr_assert_eq(ask("doubt-event", json_pack("{s:s,s:s,s:s,s:s}", "site", "garden", "doubt", doubt_digits, "status",
+                                              "returned", "reason", "evidence_unclear")),
+                 ERR_OK, "%s", world.err.message);
+    cr_assert_str_eq(at_the_laptop().status, "returned");
+    cr_assert_eq(listed(false, status, lacks), 0);
+    cr_assert_eq(decide(), ERR_REFUSED);
+}
+
+/* A device without rules sends a doubt that nobody confirmed: kept aside, never listed, and nothing can be decided on
+ * it. */
+Test(centre_doubts, of_a_hostile_device_that_nobody_confirmed_is_refused)
+{
+    struct forger forger;
+    struct record record;
+    struct error err = { 0 };
+    char status[ROW_CODE_SIZE];
+    char lacks[DOUBT_WANTS_SIZE];
+    SCOPED(buf_fini) struct buf body;
+    buf_init(&body, OP_BODY_MAX);
+    forger_enrol(&world, "garden", &forger);
+    fill_doubt(&record);
+    record_set_number(&record, "confirmed", 0);
+    cr_assert_eq(record_encode(&record, &body, &err), ERR_OK);
+    struct op op = { .kind = KIND_COMPLIANCE_DOUBT, .subject_len = OP_ENTITY_BYTES, .body = buf_slice(&body) };
+    memcpy(op.subject, ids[DOUBT], OP_ENTITY_BYTES);
+    (void)forger_add_op(&forger, &op);
+    cr_assert_eq(forger_send(&forger), ERR_OK, "%s", world.err.message);
+    json_t *aside = world_admin(&world, "quarantine", json_pack("{s:s}", "site", "garden"));
+    cr_assert_eq(json_array_size(json_object_get(aside, "quarantine")), 1);
+    json_decref(aside);
+    cr_assert_eq(listed(true, status, lacks), 0);
+    cr_assert_eq(decide(), ERR_NOT_FOUND);
+    forger_fini(&forger);
+}
