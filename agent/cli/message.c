@@ -171,6 +171,9 @@ static enum exit_code show(struct cli *cli, const struct message_input *input)
     if (!call_printed(cli, answer)) {
         print_message(&cli->screen, answer_member(answer, "message"));
     }
+    if (!answer_true(answer_member(answer, "message"), "unread")) {
+        return EXIT_DONE;
+    }
     json_t *body = json_pack("{s:s}", "id", answer_text(answer_member(answer, "message"), "id"));
     return call(cli, "POST", path_of("/v1/messages/seen"), body, CALL_TIMEOUT_S, &marked);
 }

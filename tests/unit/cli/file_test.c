@@ -257,3 +257,68 @@ Test(enrol, sends_the_code_and_names_the_site)
     run_free(&run);
     service_stop(&service);
 }
+
+static const char a_week[] =
+    "{\"from\": \"2026-11-16\", \"to\": \"2026-11-22\", \"as_of\": \"2026-11-20\", "
+    "\"referrals\": {\"received\": 2, \"received_by_route\": [{\"value\": \"mir\", \"rows\": 2}], \"changed_to\": [], "
+    "\"all\": 9, \"all_by_status\": [{\"value\": \"did_not_start\", \"rows\": 9}]}, "
+    "\"placements\": {\"running\": 4, \"running_by_basis\": [], \"started\": 1, \"ended\": 0, \"all\": 6}, "
+    "\"attendance\": {\"recorded\": 11, \"minutes\": 3345, \"by_outcome\": [], \"by_standing\": [], \"not_recorded\": "
+    "0}, "
+    "\"flags\": {\"standing\": 0, \"by_severity\": [], \"by_code\": []}, "
+    "\"capacity\": {\"places\": 7, \"stated_on\": \"2026-11-19\", \"running\": 4, \"to_come\": 1, \"waiting\": 2, "
+    "\"weeks_until_full\": 6, \"weeks_earliest\": 3, \"weeks_latest\": null}, "
+    "\"doubts\": {\"raised\": 0, \"all\": 0, \"all_by_status\": []}, "
+    "\"decisions\": {\"of_jcp\": 0, \"of_jcp_by_outcome\": [], \"policy\": 0, \"policy_by_decision\": []}, "
+    "\"told\": {\"capacity_statements\": 1, \"messages_sent\": 0, \"messages_received\": 0}, "
+    "\"volunteers\": {\"shifts\": 3, \"worked_minutes\": 400}}";
+
+static struct outcome_of_run report_run_to(const char *file)
+{
+    const struct canned canned[] = { { 200, a_week }, { 200, "{\"site\": {\"name\": \"Invented <Garden>\"}}" } };
+    struct service service;
+    service_start(&service, canned, ARRAY_LEN(canned));
+    struct outcome_of_run run = file == NULL ? RUN(&service, "report", "week", "--of", "2026-11-18")
+                                             : RUN(&service, "report", "week", "--of", "2026-11-18", "-o", file);
+    cr_expect_str_eq(service.asked[0].line, "GET /v1/report/week?of=2026-11-18");
+    service_stop(&service);
+    return run;
+}
+
+Test(report, says_the_week_on_the_screen_with_volunteers_apart)
+{
+    struct outcome_of_run run = report_run_to(NULL);
+    cr_assert_eq(run.code, EXIT_DONE, "%s", run.err);
+    cr_expect(has(run.out, "Week 2026-11-16 to 2026-11-22, Invented <Garden>"), "%s", run.out);
+    cr_expect(has(run.out, "did not start                          9"), "%s", run.out);
+    cr_expect(has(run.out, "55 h 45 min"), "%s", run.out);
+    cr_expect(has(run.out, "in 3 to more than 26 weeks, 8 times in 10"), "%s", run.out);
+    const char *apart = strstr(run.out, "Volunteering is not mandated work");
+    cr_assert_not_null(apart);
+    cr_expect(has(apart, "6 h 40 min"));
+    run_free(&run);
+}
+
+Test(report, is_written_as_a_page_a_pdf_or_json, .init = make_folder, .fini = remove_folder)
+{
+    static const struct {
+        const char *file;
+        const char *begins;
+    } kinds[] = { { "week.html", "<!DOCTYPE html>" }, { "week.pdf", "%PDF-" }, { "week.json", "{" } };
+    for (size_t i = 0; i < ARRAY_LEN(kinds); i++) {
+        char begin[20] = "";
+        struct outcome_of_run run = report_run_to(in_folder(kinds[i].file));
+        cr_assert_eq(run.code, EXIT_DONE, "%s", run.err);
+        FILE *file = fopen(in_folder(kinds[i].file), "re");
+        cr_assert_not_null(file);
+        (void)!fread(begin, 1, strlen(kinds[i].begins), file);
+        (void)fclose(file);
+        cr_expect_eq(strncasecmp(begin, kinds[i].begins, strlen(kinds[i].begins)), 0, "%s begins with %s",
+                     kinds[i].file, begin);
+        run_free(&run);
+    }
+    struct outcome_of_run run = report_run_to(in_folder("week.odt"));
+    cr_expect_eq(run.code, EXIT_REFUSED);
+    cr_expect(has(run.err, ".html, .pdf or .json"), "%s", run.err);
+    run_free(&run);
+}
