@@ -30,6 +30,7 @@ static const struct route routes[] = {
     { "GET", "/v1/notices", TAIL_NONE, BODY_NONE, api_notices },
     { "GET", "/v1/placements", TAIL_NONE, BODY_NONE, api_placements },
     { "POST", "/v1/records", TAIL_NONE, BODY_OBJECT, api_record },
+    { "GET", "/v1/calendar", TAIL_NONE, BODY_NONE, api_calendar },
     { "GET", "/v1/report/week", TAIL_NONE, BODY_NONE, api_report_week },
     { "GET", "/v1/messages", TAIL_NONE, BODY_NONE, api_messages },
     { "POST", "/v1/messages", TAIL_NONE, BODY_OBJECT, api_message_send },

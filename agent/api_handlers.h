@@ -125,6 +125,9 @@ MUST_USE enum err_code api_message(struct api_call *call, struct error *err);
 MUST_USE enum err_code api_message_send(struct api_call *call, struct error *err);
 MUST_USE enum err_code api_messages_seen(struct api_call *call, struct error *err);
 
+/* api_calendar.c */
+MUST_USE enum err_code api_calendar(struct api_call *call, struct error *err);
+
 /* api_report.c */
 MUST_USE enum err_code api_report_week(struct api_call *call, struct error *err);
 

@@ -71,6 +71,7 @@ struct command {
     X(jobsearch, "record the job search of a week, or list it")                                                        \
     X(capacity, "places stated, taken and forecast")                                                                   \
     X(volunteer, "the charity's own volunteers, their shifts and hours, which stay here")                              \
+    X(calendar, "sessions and appointments as a calendar file")                                                        \
     X(report, "the week's report for trustees, as text, HTML or PDF")                                                  \
     X(message, "messages to and from JCP")                                                                             \
     X(contracts, "contracts: their form, what is claimed and paid")                                                    \
