@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "agent/api_handlers.h"
+#include "agent/record_json.h"
 #include "agent/rules/moves.h"
 
 #define REFERRALS_LIMIT 1000
@@ -56,6 +57,28 @@ static json_t *possible_value(const char *status)
     return words;
 }
 
+/* That the route is wrong, and complaints; what was said in confidence stays with the record. */
+static enum err_code redress_value(struct store *store, const struct row_id *referral, json_t **ret_list,
+                                   struct error *err)
+{
+    static const char *const shown[] = { "form", "made_on", "outcome", "outcome_on" };
+    SCOPED(record_list_fini) struct record_list list = { 0 };
+    TRY(query_records(store, kind_by_number(KIND_REDRESS), "referral", referral, QUERY_LIMIT_MAX, &list, err));
+    json_t *redress = json_array();
+    for (size_t i = 0; i < list.count; i++) {
+        json_t *fields = record_to_json(&list.rows[i].record);
+        json_t *one = json_pack("{s:o}", "id", value_id(list.rows[i].id.bytes, ROW_ID_BYTES));
+        for (size_t k = 0; k < ARRAY_LEN(shown); k++) {
+            json_t *value = json_object_get(fields, shown[k]);
+            (void)json_object_set_new(one, shown[k], value == NULL ? json_null() : json_incref(value));
+        }
+        json_decref(fields);
+        (void)json_array_append_new(redress, one);
+    }
+    *ret_list = redress;
+    return ERR_OK;
+}
+
 enum err_code api_referral(struct api_call *call, struct error *err)
 {
     struct store *store = call->world->store;
@@ -75,9 +98,15 @@ enum err_code api_referral(struct api_call *call, struct error *err)
         }
         (void)json_array_append_new(list, event);
     }
+    json_t *redress;
+    enum err_code rc = redress_value(store, &id, &redress, err);
+    if (rc != ERR_OK) {
+        json_decref(list);
+        return rc;
+    }
     return answer_object(call->answer,
-                         json_pack("{s:o,s:o,s:o}", "referral", referral_value(&row), "possible",
-                                   possible_value(row.status), "events", list),
+                         json_pack("{s:o,s:o,s:o,s:o}", "referral", referral_value(&row), "possible",
+                                   possible_value(row.status), "events", list, "redress", redress),
                          err);
 }
 

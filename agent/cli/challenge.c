@@ -10,6 +10,7 @@ struct challenge_input {
     const char *word;
     const char *what;
     const char *form;
+    const char *referral;
     const char *made_on;
     const char *outcome;
     const char *on;
@@ -21,7 +22,7 @@ static const char *const words[] = { "list", "add", "answer", NULL };
 static const char *const forms[] = { "mandatory_reconsideration", "appeal", "route", "complaint", NULL };
 static const char *const outcomes[] = { "changed", "unchanged", "withdrawn", NULL };
 
-enum { OPTION_FORM = 0x2001, OPTION_MADE, OPTION_OUTCOME, OPTION_ON, OPTION_HELPED };
+enum { OPTION_FORM = 0x2001, OPTION_MADE, OPTION_OUTCOME, OPTION_ON, OPTION_HELPED, OPTION_REFERRAL };
 
 static error_t challenge_end(struct challenge_input *input, const struct argp_state *state)
 {
@@ -58,6 +59,9 @@ static error_t parse(int key, char *arg, struct argp_state *state)
     case OPTION_HELPED:
         input->helped_by = argument_text(state, "--helped-by", arg);
         return 0;
+    case OPTION_REFERRAL:
+        input->referral = argument_text(state, "--referral", arg);
+        return 0;
     case 'n':
         input->note = argument_text(state, "--note", arg);
         return 0;
@@ -85,6 +89,7 @@ static const struct argp_option options[] = {
     { "made", OPTION_MADE, "DAY", 0, "when it was made, yyyy-mm-dd; left out: it is still to be made", 0 },
     { "outcome", OPTION_OUTCOME, "OUTCOME", 0, "answer: changed, unchanged or withdrawn", 0 },
     { "on", OPTION_ON, "DAY", 0, "answer: when it came; today when left out", 0 },
+    { "referral", OPTION_REFERRAL, "REF", 0, "add: the referral that is wrong, with --form route", 0 },
     { "helped-by", OPTION_HELPED, "NAME", 0, "add: who helps the person", 0 },
     { "note", 'n', "TEXT", 0, "in words", 0 },
     { 0 },
@@ -172,9 +177,9 @@ static enum exit_code list(struct cli *cli)
 static enum exit_code add(struct cli *cli, const struct challenge_input *input)
 {
     bool of_decision = strcmp(input->form, "mandatory_reconsideration") == 0 || strcmp(input->form, "appeal") == 0;
-    json_t *body =
-        json_pack("{s:s,s:s,s:s*,s:s*,s:s*}", "form", input->form, of_decision ? "decision" : "participant",
-                  input->what, "made_on", input->made_on, "helped_by", input->helped_by, "note", input->note);
+    json_t *body = json_pack("{s:s,s:s,s:s*,s:s*,s:s*,s:s*}", "form", input->form,
+                             of_decision ? "decision" : "participant", input->what, "made_on", input->made_on,
+                             "helped_by", input->helped_by, "note", input->note, "referral", input->referral);
     SCOPED(answer_free) json_t *answer = NULL;
     enum exit_code code = call(cli, "POST", path_of("/v1/challenges"), body, CALL_TIMEOUT_S, &answer);
     if (code != EXIT_DONE || call_printed(cli, answer)) {

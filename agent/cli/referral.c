@@ -235,6 +235,21 @@ static void print_event(const struct screen *screen, const json_t *event)
     }
 }
 
+static void print_redress(const struct screen *screen, const json_t *answer)
+{
+    size_t index;
+    const json_t *redress;
+    json_array_foreach(answer_member(answer, "redress"), index, redress)
+    {
+        const char *made = answer_text(redress, "made_on");
+        const char *outcome = answer_text(redress, "outcome");
+        screen_fact(
+            screen, "challenged", "%s, %s%s: %s",
+            strcmp(answer_text(redress, "form"), "route") == 0 ? "the route is wrong" : answer_text(redress, "form"),
+            made[0] == '\0' ? "still to be made" : "made on ", made, outcome[0] == '\0' ? "no answer yet" : outcome);
+    }
+}
+
 static void print_possible(const struct screen *screen, const json_t *answer)
 {
     char words[200] = "";
@@ -269,6 +284,7 @@ static enum exit_code show(struct cli *cli, const char *ref)
     if (answer_has(referral, "note")) {
         screen_fact(screen, "note", "%s", answer_text(referral, "note"));
     }
+    print_redress(screen, answer);
     print_possible(screen, answer);
     size_t index;
     const json_t *event;

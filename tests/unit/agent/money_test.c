@@ -332,3 +332,21 @@ Test(money, counts_are_the_same_after_the_tables_were_made_again)
     cr_expect_eq(reply_int(&reply, "mandate.declined_as_policy"), 1);
     reply_fini(&reply);
 }
+
+Test(money, is_no_answer_to_a_route_that_is_wrong_and_the_referral_shows_it)
+{
+    post("/v1/records",
+         "{\"kind\": \"referral\", \"fields\": {\"ref\": \"R-1\", \"participant\": \"GDN-001\", \"route\": "
+         "\"cwp\", \"basis\": \"mandatory\", \"received_on\": \"2026-11-02\"}}");
+    post("/v1/challenges", "{\"form\": \"route\", \"participant\": \"GDN-001\", \"referral\": \"R-1\", \"made_on\": "
+                           "\"2026-11-10\", \"note\": \"needs an adviser, not a shop\"}");
+    struct reply reply = site_call(&site, "GET", "/v1/referrals/R-1", NULL);
+    cr_expect_str_eq(reply_text(&reply, "redress.0.form"), "route", "%s", reply.text);
+    cr_expect_str_eq(reply_text(&reply, "redress.0.made_on"), "2026-11-10");
+    cr_expect(json_is_null(reply_at(&reply, "redress.0.outcome")));
+    cr_expect_null(strstr(reply.text, "adviser"), "what was said in confidence stays with the record");
+    reply_fini(&reply);
+    reply = site_call(&site, "GET", "/v1/take-part?route=cwp", NULL);
+    cr_expect_eq(reply_int(&reply, "mandate.route_redress"), 1);
+    reply_fini(&reply);
+}
