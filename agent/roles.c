@@ -78,12 +78,12 @@ static const struct {
     /* the way to a sanction: a reviewer, and nobody else, takes a step on it */
     { "GET", "/v1/reviews", C | R | A },
     { "POST", "/v1/reviews", R },
-    { "GET", "/v1/doubts", C | R | T | A },
-    { "GET", "/v1/doubts/", C | R | T | A },
+    { "GET", "/v1/doubts", C | R | A },
+    { "GET", "/v1/doubts/", C | R | A },
     { "GET", "/v1/doubts/preview", R },
     { "POST", "/v1/doubts", R },
     { "POST", "/v1/doubts/", R },
-    { "GET", "/v1/challenges", C | R | T | A },
+    { "GET", "/v1/challenges", C | R | A },
     { "POST", "/v1/challenges", C | R | A },
     { "POST", "/v1/challenges/", C | R | A },
 

@@ -67,6 +67,30 @@ static void add_doubt(struct sheet *sheet, const json_t *doubt)
     sheet_add(sheet, mark_of(doubt), cells);
 }
 
+/* A last day that nears is said where doubts are looked at. */
+static enum exit_code print_deadlines(struct cli *cli)
+{
+    SCOPED(answer_free) json_t *answer = NULL;
+    enum exit_code code = call(cli, "GET", path_of("/v1/challenges"), NULL, CALL_TIMEOUT_S, &answer);
+    if (code != EXIT_DONE) {
+        return code;
+    }
+    answer_clean(answer);
+    size_t index;
+    const json_t *row;
+    json_array_foreach(answer_member(answer, "challenges"), index, row)
+    {
+        if (answer_true(row, "near") || answer_true(row, "late")) {
+            screen_print(&cli->screen, "%s%s: %s of the decision of %s %s %s%s; see 'holdfast challenge'\n",
+                         screen_mark(&cli->screen, MARK_BAD), answer_text(row, "participant_ref"),
+                         answer_text(row, "next"), answer_text(answer_member(row, "decision"), "decided_on"),
+                         answer_true(row, "late") ? "was possible until" : "is possible until", answer_text(row, "by"),
+                         screen_unmark(&cli->screen));
+        }
+    }
+    return EXIT_DONE;
+}
+
 enum exit_code doubts_run(struct cli *cli, int argc, char **argv)
 {
     static const struct sheet_column columns[] = { { .title = "ID" },
@@ -98,7 +122,7 @@ enum exit_code doubts_run(struct cli *cli, int argc, char **argv)
         sheet_print(sheet, &cli->screen);
     }
     sheet_free(sheet);
-    return EXIT_DONE;
+    return print_deadlines(cli);
 }
 
 /* ---- one ---- */

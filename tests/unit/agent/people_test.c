@@ -158,6 +158,15 @@ Test(roles, only_a_reviewer_takes_a_step_towards_a_doubt)
     }
 }
 
+Test(roles, who_has_no_part_in_it_reads_nothing_of_a_doubt)
+{
+    static const char *const reads[] = { "/v1/doubts", "/v1/doubts/D-1", "/v1/doubts/preview", "/v1/challenges" };
+    for (size_t i = 0; i < ARRAY_LEN(reads); i++) {
+        cr_expect_not(roles_allow(ROLE_TRUSTEE | ROLE_SUPERVISOR, "GET", reads[i]), "%s", reads[i]);
+        cr_expect(roles_allow(ROLE_REVIEWER, "GET", reads[i]), "%s", reads[i]);
+    }
+}
+
 Test(roles, a_supervisor_keeps_the_register_and_sees_no_referral)
 {
     cr_expect(roles_allow(ROLE_SUPERVISOR, "GET", "/v1/roll"));

@@ -106,6 +106,26 @@ Test(doubt, lists_and_shows_why_one_counts_for_nothing)
     service_stop(&service);
 }
 
+Test(doubt, the_list_says_which_decision_can_be_challenged_until_soon)
+{
+    struct service service;
+    static const struct canned answers[] = {
+        { 200, "{\"doubts\": [], \"more\": false}" },
+        { 200,
+          "{\"others\": [], \"challenges\": [{\"decision\": {\"decided_on\": \"2026-10-31\"}, \"participant_ref\": "
+          "\"P014\", \"next\": \"mandatory_reconsideration\", \"by\": \"2026-11-30\", \"near\": true, \"late\": "
+          "false}, {\"decision\": {\"decided_on\": \"2026-11-20\"}, \"participant_ref\": \"P015\", \"next\": "
+          "\"mandatory_reconsideration\", \"by\": \"2026-12-20\", \"near\": false, \"late\": false}]}" },
+    };
+    service_start(&service, answers, ARRAY_LEN(answers));
+    struct outcome_of_run run = RUN(&service, "doubts");
+    cr_expect(has(run.out, "P014"), "%s", run.out);
+    cr_expect(has(run.out, "possible until 2026-11-30"), "%s", run.out);
+    cr_expect_not(has(run.out, "P015"), "%s", run.out);
+    run_free(&run);
+    service_stop(&service);
+}
+
 Test(challenge, shows_the_last_day_and_records_what_was_done)
 {
     struct service service;
