@@ -186,11 +186,11 @@ static void mission(struct report *report, const json_t *answer)
     fact(report, "Doubts", "%" PRId64 " compliance doubts were ever raised from here", answer_int(m, "doubts"));
     fact(report, "Decisions", "%" PRId64 " by JCP in the year, %" PRId64 " of them adverse", answer_int(m, "decisions"),
          answer_int(m, "adverse"));
-    fact(report, "Volunteering", "%" PRId64 " flags that it is mixed up with mandated work",
+    fact(report, "Volunteering", "flags that it is mixed up with mandated work: %" PRId64,
          answer_int(flags, "conflation"));
     fact(report, "Hosts",
-         "%" PRId64 " flags of hours above what is agreed or allowed, %" PRId64 " of a host above its "
-         "quota, %" PRId64 " of defective notices",
+         "flags of hours above what is agreed or allowed: %" PRId64 "; of a host above its quota: %" PRId64
+         "; of defective notices: %" PRId64,
          answer_int(flags, "hours_over"), answer_int(flags, "host_over_quota"), answer_int(flags, "notice_defective"));
 }
 
@@ -209,7 +209,7 @@ static void capacity(struct report *report, const json_t *answer)
         fact(report, "Full", "in %" PRId64 " weeks at this inflow, at the earliest in %" PRId64,
              answer_int(c, "weeks_until_full"), answer_int(c, "weeks_earliest"));
     }
-    fact(report, "Supervision", "%" PRId64 " flags that it cannot follow",
+    fact(report, "Supervision", "flags that it cannot follow: %" PRId64,
          answer_int(answer_member(answer, "flags"), "supervision_ratio"));
 }
 
