@@ -125,6 +125,16 @@ MUST_USE enum err_code api_message(struct api_call *call, struct error *err);
 MUST_USE enum err_code api_message_send(struct api_call *call, struct error *err);
 MUST_USE enum err_code api_messages_seen(struct api_call *call, struct error *err);
 
+/* api_records.c, for the import of records too */
+bool record_kind_is_open(const struct kind *kind);  /* recorded as it stands, without a call of its own */
+bool record_kind_has_name(const struct kind *kind); /* a ref, or what stands for one: else a fresh id each */
+MUST_USE enum err_code record_subject(const struct api_call *call, const struct kind *kind, const char *id,
+                                      const struct record *record, uint8_t subject[OP_SUBJECT_MAX], struct error *err);
+
+/* api_import_records.c */
+MUST_USE enum err_code api_import_records(struct api_call *call, const struct kind *kind, bool dry_run, bool partial,
+                                          struct error *err);
+
 /* api_calendar.c */
 MUST_USE enum err_code api_calendar(struct api_call *call, struct error *err);
 

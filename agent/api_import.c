@@ -62,6 +62,7 @@ static const char *delimiter_name(char delimiter)
 
 struct import_call {
     enum import_kind kind;
+    const struct kind *records; /* not one of those: a kind of record as it stands */
     bool dry_run;
     bool partial;
 };
@@ -70,7 +71,11 @@ static enum err_code import_call_read(const struct api_call *call, struct import
 {
     const char *kind = query_text(call, "kind");
     if (kind == NULL || !import_kind_parse(kind, &ret_import->kind)) {
-        return FAIL(err, INVALID, "read argument 'kind': expected referrals, placements or register");
+        ret_import->records = kind != NULL ? kind_by_name(kind) : NULL;
+        if (ret_import->records == NULL || !record_kind_is_open(ret_import->records)) {
+            return FAIL(err, INVALID,
+                        "read argument 'kind': expected referrals, placements, register or a kind of record");
+        }
     }
     TRY(query_switch(call, "dry_run", &ret_import->dry_run, err));
     TRY(query_switch(call, "partial", &ret_import->partial, err));
@@ -145,8 +150,11 @@ static enum err_code import_with(struct api_call *call, const struct import_call
 
 enum err_code api_import(struct api_call *call, struct error *err)
 {
-    struct import_call import;
+    struct import_call import = { .records = NULL };
     TRY(import_call_read(call, &import, err));
+    if (import.records != NULL) {
+        return api_import_records(call, import.records, import.dry_run, import.partial, err);
+    }
     SCOPED(intake_placements_fini) struct intake_placements placements = { 0 };
     if (import.kind == IMPORT_REGISTER) {
         TRY(intake_placements_read(call->world->store, &placements, err));

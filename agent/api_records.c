@@ -53,7 +53,7 @@ static const uint32_t open_kinds[] = {
     KIND_MESSAGE,
 };
 
-static bool kind_is_open(const struct kind *kind)
+bool record_kind_is_open(const struct kind *kind)
 {
     for (size_t i = 0; i < ARRAY_LEN(open_kinds); i++) {
         if (open_kinds[i] == kind->number) {
@@ -74,6 +74,11 @@ static const char *key_field(const struct kind *kind)
     default:
         return NULL;
     }
+}
+
+bool record_kind_has_name(const struct kind *kind)
+{
+    return kind_field_index(kind, "ref") >= 0 || key_field(kind) != NULL;
 }
 
 static enum err_code subject_of_key(const struct api_call *call, const struct kind *kind, const struct record *record,
@@ -98,8 +103,8 @@ static enum err_code subject_of_key(const struct api_call *call, const struct ki
 
 /* `id` as given; else from the ref (or what stands for one), so that the same ref is the same record on every device;
  * else a fresh one. */
-static enum err_code subject_choose(const struct api_call *call, const struct kind *kind, const char *id,
-                                    const struct record *record, uint8_t subject[OP_SUBJECT_MAX], struct error *err)
+enum err_code record_subject(const struct api_call *call, const struct kind *kind, const char *id,
+                             const struct record *record, uint8_t subject[OP_SUBJECT_MAX], struct error *err)
 {
     if (id != NULL) {
         return hex_decode(id, subject, OP_ENTITY_BYTES)
@@ -141,13 +146,13 @@ enum err_code api_record(struct api_call *call, struct error *err)
     const json_t *fields = member_object(&members, "fields", true);
     TRY(members_end(&members));
     const struct kind *kind = kind_by_name(kind_text);
-    if (kind == NULL || !kind_is_open(kind)) {
+    if (kind == NULL || !record_kind_is_open(kind)) {
         return FAIL(err, INVALID, "read member 'kind': expected a kind that is recorded with this call");
     }
     struct record_ids ids;
     struct store_entry entry = { .kind = kind->number, .happened_at_ms = OP_TIME_NONE };
     TRY(record_from_json(world->store, kind, fields, &ids, &entry.record, err));
-    TRY(subject_choose(call, kind, id, &entry.record, entry.subject, err));
+    TRY(record_subject(call, kind, id, &entry.record, entry.subject, err));
     struct store_written written;
     TRY(store_write(world->store, world->actor, &entry, 1, world->now_ms, &written, err));
     call->answer->wrote = written.added > 0;
