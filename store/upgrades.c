@@ -49,8 +49,8 @@ static const char from_1_to_2[] =
 
     "UPDATE sync_state SET refold = 1;";
 
-/* Every signature is kept, not only the newest. The centre's tree: the stream is read once more from its beginning,
- * since its order was not kept. */
+/* The kinds that came later are bound to their writers too. Every signature is kept, not only the newest. The centre's
+ * tree: the stream is read once more from its beginning, since its order was not kept. */
 static const char from_2_to_3[] =
     "CREATE TABLE signed_link (author INTEGER NOT NULL, seq INTEGER NOT NULL, signature BLOB NOT NULL, "
     "PRIMARY KEY (author, seq)) STRICT, WITHOUT ROWID;"
@@ -102,12 +102,23 @@ static const char from_2_to_3[] =
     "CREATE TRIGGER checkpoint_key_stays BEFORE DELETE ON checkpoint_key "
     "BEGIN SELECT RAISE(ABORT, 'evidence is append-only: a key cannot be deleted'); END;"
 
-    "CREATE TRIGGER op_writer_is_the_organisation BEFORE INSERT ON op "
-    "WHEN NEW.quarantine IS NULL AND NEW.writer <> 1 AND (NEW.kind BETWEEN 11 AND 19 OR NEW.kind BETWEEN 21 AND 27) "
-    "BEGIN SELECT RAISE(ABORT, 'only the organisation may write this record'); END; "
-    "CREATE TRIGGER op_writer_stays_the_organisation BEFORE UPDATE OF quarantine ON op "
-    "WHEN NEW.quarantine IS NULL AND NEW.writer <> 1 AND (NEW.kind BETWEEN 11 AND 19 OR NEW.kind BETWEEN 21 AND 27) "
-    "BEGIN SELECT RAISE(ABORT, 'only the organisation may write this record'); END; "
+    "DROP TRIGGER op_is_append_only; DROP TRIGGER op_never_changes; DROP TRIGGER op_body_is_only_erased;"
+    "ALTER TABLE op RENAME TO old_op; DROP INDEX op_subject; DROP INDEX op_quarantined;"
+    "CREATE TABLE op ( id INTEGER PRIMARY KEY, kind INTEGER NOT NULL, writer INTEGER NOT NULL, subject BLOB NOT NULL, "
+    "header BLOB NOT NULL, salt BLOB, body BLOB, quarantine TEXT, received_at INTEGER NOT NULL, CHECK (quarantine IS "
+    "NOT NULL OR (writer = 2 AND kind NOT BETWEEN 4 AND 7 AND kind NOT BETWEEN 11 AND 19 AND kind NOT BETWEEN 21 AND "
+    "27) OR (writer = 1 AND kind NOT IN (8, 9))) ) STRICT;"
+    "CREATE INDEX op_subject ON op (subject) WHERE kind <> 5;"
+    "CREATE INDEX op_quarantined ON op (id) WHERE quarantine IS NOT NULL;"
+    "INSERT INTO op SELECT id, kind, writer, subject, header, salt, body, quarantine, received_at FROM old_op;"
+    "DROP TABLE old_op;"
+    "CREATE TRIGGER op_is_append_only BEFORE DELETE ON op WHEN NOT EXISTS (SELECT 1 FROM fork f JOIN forked_op x ON "
+    "x.fork = f.id AND x.seq = (OLD.id & 1099511627775) WHERE f.author = OLD.id >> 40 AND x.header = OLD.header AND "
+    "x.body IS OLD.body) BEGIN SELECT RAISE(ABORT, 'evidence is append-only: a record cannot be deleted'); END;"
+    "CREATE TRIGGER op_never_changes BEFORE UPDATE OF id, kind, writer, subject, header, received_at ON op BEGIN "
+    "SELECT RAISE(ABORT, 'evidence is append-only: a record cannot be changed'); END;"
+    "CREATE TRIGGER op_body_is_only_erased BEFORE UPDATE OF body ON op WHEN NEW.body IS NOT NULL BEGIN SELECT "
+    "RAISE(ABORT, 'evidence is append-only: a body can only be erased'); END;"
 
     "CREATE TABLE volunteer (id INTEGER PRIMARY KEY, ref TEXT NOT NULL UNIQUE, name TEXT NOT NULL, name_key TEXT NOT "
     "NULL, participant BLOB, place TEXT NOT NULL, note TEXT NOT NULL, starts_on INTEGER, ends_on INTEGER, "

@@ -14,7 +14,6 @@ static const char to_version_1[] =
     "INSERT INTO old_state SELECT 1, s.cursor, c.acked_seq, c.acked_link, c.receipt_seq, c.receipt, s.clock_offset, "
     "s.newest_hlc, s.dirty_site FROM sync_state s, own_chain c;"
     "DROP TABLE sync_state; ALTER TABLE old_state RENAME TO sync_state;"
-    "DROP TRIGGER op_writer_is_the_organisation; DROP TRIGGER op_writer_stays_the_organisation;"
     "DROP TABLE enrolment_try;"
     "DROP TABLE bundle_state;"
     "DROP TABLE message_seen;"
