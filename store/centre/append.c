@@ -382,6 +382,7 @@ enum err_code centre_append(struct centre_store *store, const struct centre_site
     TRY(check_shape(&a));
     TRY(db_begin(&store->db, err));
     enum err_code rc = db_end(&store->db, append(&a, &appended), err);
+    centre_erased_forget(store);
     if (rc == ERR_HISTORY) {
         struct error ignored;
         a.err = &ignored;

@@ -51,6 +51,8 @@ enum err_code centre_store_open(struct vault *vault, int cache_kib, struct centr
         centre_store_close(store);
         return error_wrap(err, rc, "open the centre's database");
     }
+    store->erased = true; /* as far as is known: the last run may have ended before it was forgotten */
+    centre_erased_forget(store);
     rc = trees_complete(store, err);
     if (rc != ERR_OK) {
         centre_store_close(store);

@@ -324,8 +324,17 @@ enum err_code centre_erase_covered(struct centre_store *store, int64_t site, str
         bind_int(s, 1, row.id);
         TRY(db_run(&store->db, s, err));
         TRY(centre_salts_spread(store, row.author, op_salt_block(row.seq), err));
+        store->erased = true;
     }
     return ERR_OK;
+}
+
+/* The database's own pages are overwritten where something is deleted (secure_delete). */
+void centre_erased_forget(struct centre_store *store)
+{
+    if (store->erased) {
+        store->erased = db_exec(&store->db, "PRAGMA wal_checkpoint(TRUNCATE)", NULL) != ERR_OK;
+    }
 }
 
 /* ---- what an older version kept without knowing it ---- */

@@ -157,6 +157,7 @@ enum err_code centre_write(struct centre_store *store, const struct centre_site 
     }
     TRY(db_begin(&store->db, err));
     enum err_code rc = db_end(&store->db, write_all(&w, key, certificate, entries, count), err);
+    centre_erased_forget(store);
     buf_fini(&w.erasures);
     TRY(rc);
     *ret_last = (struct op_id){ .incarnation = w.author.incarnation, .seq = w.author.newest_seq };

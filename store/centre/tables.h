@@ -15,6 +15,7 @@ struct centre_store {
     uint64_t news;            /* appends since it was opened */
     struct buf header;        /* scratch */
     struct buf body;          /* scratch */
+    bool erased;              /* bodies, and the log ahead of the database may still hold them */
     bool own_known;           /* something was written of our own since the start */
     uint32_t own_incarnation; /* in which it was: drawn anew with each start, so that an older copy of this database,
                                  put back, never gives a number again */
@@ -129,6 +130,9 @@ MUST_USE enum err_code centre_erasure_keep(struct centre_store *store, int64_t s
 /* Takes every body of the site that one of them covers; they are put in another order. */
 MUST_USE enum err_code centre_erase_covered(struct centre_store *store, int64_t site, struct erasure *erasures,
                                             size_t count, struct error *err);
+/* After a transaction: nothing that was erased is left in the log ahead of the database. One that cannot be emptied now
+ * is emptied the next time, or at the next start. */
+void centre_erased_forget(struct centre_store *store);
 /* Erasures that came when this program did not know them. */
 MUST_USE enum err_code centre_erase_open(struct centre_store *store, struct error *err);
 

@@ -75,6 +75,7 @@ static enum err_code take_segment(struct answering *a)
         rc = FAIL(a->err, PROTOCOL, "take records: they are of another incarnation than the request");
     }
     rc = rc != ERR_OK ? rc : run_fits(&segment.run, a->peer, a->err);
+    rc = rc != ERR_OK ? rc : erasing_allow(a->centre, a->device.device, &segment.run.ops, a->now_ms, a->err);
     if (rc == ERR_OK) {
         struct centre_offer offer = {
             .author = &a->certificate, .certificate = a->peer, .run = &segment.run, .now_ms = a->now_ms

@@ -25,6 +25,14 @@ struct authorities {
     struct buf before_signing; /* the centre's signing certificate as the one before issued it */
 };
 
+#define ERASING_MAX 240 /* requests with erasures that a device may make within an hour */
+
+struct erasing {
+    uint8_t device[DEVICE_ID_BYTES];
+    int64_t since_ms;
+    unsigned walks;
+};
+
 struct centre {
     struct centre_store *store;
     struct authorities authorities;
@@ -36,6 +44,7 @@ struct centre {
     uint8_t vouched_key[EXCHANGE_VOUCHED_KEY_MAX]; /* its public half, and the signing key's signature over it */
     size_t vouched_key_len;
     struct begun *begun;
+    struct erasing erasing[64];
     uint32_t raw_per_encoded; /* how much smaller a page gets on the wire, as last measured */
 };
 
@@ -99,6 +108,12 @@ MUST_USE enum err_code exchange_tell(struct centre *centre, const struct exchang
 
 /* What one signature covers is passed on whole, so it has to fit in a segment as this centre writes one. */
 MUST_USE enum err_code run_fits(const struct store_run *run, struct slice certificate, struct error *err);
+
+/* ---- erasing.c ---- */
+
+/* ERR_BUSY: these ops hold erasures, and the device has had its share of them for this hour. */
+MUST_USE enum err_code erasing_allow(struct centre *centre, const uint8_t device[DEVICE_ID_BYTES],
+                                     const struct op_batch *ops, int64_t now_ms, struct error *err);
 
 /* ---- begun.c ---- */
 

@@ -1,7 +1,9 @@
 /* Erasures at the centre: taken from those who may, and from nobody else. */
 #include <criterion/criterion.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "store/centre/tables.h"
 #include "store/query.h"
@@ -288,4 +290,52 @@ Test(centre_erase, an_erasure_kept_by_a_centre_that_did_not_know_it_counts_after
     cr_assert_eq(bodies("participant"), 1);
     world_reopen(&world);
     cr_assert_eq(bodies("participant"), 0);
+}
+
+/* ---- what it costs, and what is left ---- */
+
+static off_t log_ahead_bytes(void)
+{
+    char path[128];
+    struct stat status;
+    (void)snprintf(path, sizeof(path), "%s-wal", world.path);
+    return stat(path, &status) == 0 ? status.st_size : 0;
+}
+
+Test(centre_erase, nothing_of_it_is_left_in_the_log_ahead_of_the_database)
+{
+    record_person(&laptop, "GDN-1", "Zebedee Inventedson");
+    sync_all(&laptop);
+    cr_assert_gt(log_ahead_bytes(), 0, "what was recorded is still in it");
+    erase_person(&laptop, "GDN-1");
+    sync_all(&laptop);
+    cr_assert_eq(log_ahead_bytes(), 0);
+    cr_assert_eq(bodies("participant"), 0);
+}
+
+/* An erasure of a subject that nobody ever heard of. */
+static void add_idle_erasure(struct forger *forger, uint32_t number)
+{
+    struct op op = { .kind = KIND_ERASURE, .subject_len = OP_ENTITY_BYTES, .happened_at_ms = OP_TIME_NONE };
+    put_be32(op.subject, number);
+    (void)forger_add_op(forger, &op);
+}
+
+Test(centre_erase, a_device_that_erases_all_the_time_is_asked_to_wait)
+{
+    struct forger forger;
+    forger_enrol(&world, "garden", &forger);
+    enum err_code rc = ERR_OK;
+    uint32_t taken = 0;
+    for (; rc == ERR_OK && taken < 300; taken += rc == ERR_OK) {
+        add_idle_erasure(&forger, taken);
+        rc = forger_send(&forger);
+    }
+    cr_assert_eq(rc, ERR_BUSY);
+    cr_assert_eq(taken, 240);
+    record_person(&laptop, "GDN-1", "Zebedee Inventedson");
+    erase_person(&laptop, "GDN-1");
+    sync_all(&laptop); /* another one may */
+    cr_assert_eq(bodies("participant"), 0);
+    forger_fini(&forger);
 }
