@@ -5,8 +5,6 @@
 #include <linux/ethtool.h>
 #include <linux/sockios.h>
 #include <net/if.h>
-#include <poll.h>
-#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,6 +14,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "tests/support/gate.h"
 #include "tests/support/namespace.h"
 #include "world.h"
 
@@ -70,103 +69,18 @@ static void works(void)
 
 /* ---- a proxy of the network ---- */
 
-#define CREDENTIALS "Proxy-Authorization: Basic bmFtZTpzZWNyZXQ=" /* name:secret */
-
-struct gate {
-    int listener;
-    uint16_t port;
-    int status; /* to all; 0: 407 without the password, else lets through */
-    int passed;
-    pthread_t thread;
-};
-
-static void forward(int a, int b)
-{
-    char bytes[4096];
-    struct pollfd fds[2] = { { .fd = a, .events = POLLIN }, { .fd = b, .events = POLLIN } };
-    while (poll(fds, 2, -1) > 0) {
-        for (int i = 0; i < 2; i++) {
-            ssize_t got = fds[i].revents != 0 ? read(fds[i].fd, bytes, sizeof(bytes)) : 1;
-            if (got <= 0 || (fds[i].revents != 0 && write(fds[1 - i].fd, bytes, (size_t)got) != got)) {
-                return;
-            }
-        }
-    }
-}
-
-static void pass_through(struct gate *gate, int client, const char *target)
-{
-    char *colon = strrchr(target, ':');
-    struct sockaddr_in address = { .sin_family = AF_INET,
-                                   .sin_port = htons((uint16_t)strtoul(colon + 1, NULL, 10)),
-                                   .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
-    int server = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    static const char yes[] = "HTTP/1.1 200 OK\r\n\r\n";
-    if (connect(server, (struct sockaddr *)&address, sizeof(address)) == 0 &&
-        write(client, yes, sizeof(yes) - 1) == (ssize_t)sizeof(yes) - 1) {
-        gate->passed++;
-        forward(client, server);
-    }
-    (void)close(server);
-}
-
-static void serve_gate(struct gate *gate, int client)
-{
-    char request[4096];
-    char target[256];
-    size_t len = 0;
-    do {
-        ssize_t got = read(client, request + len, sizeof(request) - 1 - len);
-        if (got <= 0) {
-            return;
-        }
-        len += (size_t)got;
-        request[len] = '\0';
-    } while (strstr(request, "\r\n\r\n") == NULL);
-    int status = gate->status != 0 ? gate->status : strstr(request, CREDENTIALS) == NULL ? 407 : 200;
-    if (status == 200 && sscanf(request, "CONNECT %255s", target) == 1) {
-        pass_through(gate, client, target);
-        return;
-    }
-    char answer[256];
-    int size = snprintf(answer, sizeof(answer),
-                        "HTTP/1.1 %d No\r\nProxy-Authenticate: Basic realm=\"office\"\r\nContent-Length: 0\r\n"
-                        "Connection: close\r\n\r\n",
-                        status);
-    (void)!write(client, answer, (size_t)size);
-}
-
-static void *work(void *context)
-{
-    struct gate *gate = context;
-    int client;
-    while ((client = accept4(gate->listener, NULL, NULL, SOCK_CLOEXEC)) >= 0) {
-        serve_gate(gate, client);
-        (void)close(client);
-    }
-    return NULL;
-}
-
-static void gate_open(struct gate *gate, int status, const char *credentials)
+static void gate_in_the_way(struct gate *gate, int status, const char *credentials)
 {
     char url[128];
-    struct sockaddr_in address = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
-    socklen_t len = sizeof(address);
-    *gate = (struct gate){ .status = status, .listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0) };
-    cr_assert(bind(gate->listener, (struct sockaddr *)&address, len) == 0 && listen(gate->listener, 8) == 0);
-    cr_assert_eq(getsockname(gate->listener, (struct sockaddr *)&address, &len), 0);
-    (void)snprintf(url, sizeof(url), "http://%s127.0.0.1:%u", credentials, ntohs(address.sin_port));
+    gate_open(gate, status);
+    (void)snprintf(url, sizeof(url), "http://%s127.0.0.1:%u", credentials, gate->port);
     cr_assert_eq(setenv("https_proxy", url, 1), 0);
-    cr_assert_eq(pthread_create(&gate->thread, NULL, work, gate), 0);
 }
 
-/* What is open is cut by the client's own end. */
-static void gate_close(struct gate *gate)
+static void gate_away(struct gate *gate)
 {
     cr_assert_eq(unsetenv("https_proxy"), 0);
-    (void)shutdown(gate->listener, SHUT_RDWR);
-    (void)pthread_join(gate->thread, NULL);
-    (void)close(gate->listener);
+    gate_close(gate);
 }
 
 static void client_stopped(void *context)
@@ -185,25 +99,25 @@ static void client_stop(void)
 Test(bad_link, a_proxy_that_wants_a_password_is_named_and_one_is_enough)
 {
     struct gate gate;
-    gate_open(&gate, 0, "");
+    gate_in_the_way(&gate, 0, "");
     serve_and_connect();
     ask();
     meets(ERR_PROXY, "link.proxy");
     cr_assert_eq(handled, 0);
     client_stop();
-    gate_close(&gate);
-    gate_open(&gate, 0, "name:secret@");
+    gate_away(&gate);
+    gate_in_the_way(&gate, 0, "name:secret@");
     world_connect(&world, &world.client_party, (const char *)world.ca_pem.data);
     works();
     cr_assert_eq(gate.passed, 1);
     client_stop();
-    gate_close(&gate);
+    gate_away(&gate);
 }
 
 Test(bad_link, a_proxy_that_refuses_is_told_from_one_that_cannot_reach_the_centre)
 {
     struct gate gate;
-    gate_open(&gate, 403, "");
+    gate_in_the_way(&gate, 403, "");
     serve_and_connect();
     ask();
     meets(ERR_PROXY, "let it through");
@@ -211,7 +125,7 @@ Test(bad_link, a_proxy_that_refuses_is_told_from_one_that_cannot_reach_the_centr
     ask();
     meets(ERR_NETWORK, "proxy does not reach it");
     client_stop();
-    gate_close(&gate);
+    gate_away(&gate);
 }
 
 Test(bad_link, a_proxy_that_is_not_found_is_named)
