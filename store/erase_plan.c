@@ -13,7 +13,13 @@
 #include "base/clock.h"
 #include "store/fold_parts.h"
 
-/* An adverse decision can be challenged late for so long: 13 months after it (mandatory reconsideration, GOV.UK). */
+/*
+ * Our default, not the end of every challenge. An application to revise a decision has to be made within one month; a
+ * late one is advised by Citizens Advice and others to be possible up to 13 months after the decision's date (The
+ * Universal Credit, Personal Independence Payment, Jobseeker's Allowance and Employment and Support Allowance
+ * (Decisions and Appeals) Regulations 2013, SI 2013/381, regs 5 and 6). A sanction may be revised after that, too (reg
+ * 14).
+ */
 enum { CHALLENGE_DAYS = 396 };
 
 /* ---- what goes ---- */
@@ -269,7 +275,8 @@ static enum err_code find_decisions(struct store *store, const struct about *abo
                      "AND decided_on > ?2",
                      &s, err));
     bind_int(s, 2, today - CHALLENGE_DAYS);
-    return count_hold(store, s, &person, "decisions of the Jobcentre that can still be challenged (13 months)", counts,
+    return count_hold(store, s, &person,
+                      "decisions of the Jobcentre of the last 13 months, which are still challenged as a rule", counts,
                       err);
 }
 

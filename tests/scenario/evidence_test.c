@@ -143,6 +143,20 @@ static void damaged_copy(const char *file, bool cover, char ret_copy[PATH_SIZE])
     must_shell(world.folder, command);
 }
 
+/* By a program that was written from the format's description alone: tests/vectors/pack.py. */
+static bool another_program_verifies(const char *folder)
+{
+    struct process_result result;
+    char reader[PATH_SIZE];
+    (void)snprintf(reader, sizeof(reader), "%s/pack.py", getenv("VECTORS_DIR"));
+    const char *argv[] = { "/usr/bin/env", "python3", "-B", reader, folder, NULL };
+    process_try(argv, slice_of_text(""), STEP_MS, &result);
+    bool said = result.out.len > 6 && (memcmp(result.out.data, "WRONG:", 6) == 0) == (result.exit_status == 1);
+    cr_assert(result.exit_status <= 1 && said, "%.*s", (int)result.err.len, (const char *)result.err.data);
+    process_result_fini(&result);
+    return result.exit_status == 0;
+}
+
 /* ---- what it proves ---- */
 
 Test(evidence, of_a_disputed_session_proves_both_versions_and_names_their_devices)
@@ -194,6 +208,7 @@ Test(evidence, of_a_record_that_waits_is_signed_and_says_that_the_centre_has_not
     }
     cr_assert_eq(waiting, 1);
     json_decref(report);
+    cr_assert(another_program_verifies(pack));
     must_shell(pack, "grep -q 'not yet confirmed by the centre' index.html");
 }
 
@@ -317,6 +332,19 @@ Test(evidence, is_only_as_good_as_the_authority_that_is_insisted_on)
     process_result_fini(&result);
 }
 
+Test(evidence, is_checked_by_a_program_that_knows_the_description_alone)
+{
+    char file[PATH_SIZE];
+    char copy[PATH_SIZE];
+    make_pack(office, session);
+    cr_assert(another_program_verifies(pack));
+    for (size_t i = 0; i < ARRAY_LEN(parts); i++) {
+        file_of(parts[i].pattern, file);
+        damaged_copy(file, parts[i].named != NULL, copy);
+        cr_assert_not(another_program_verifies(copy), "%s was changed", file);
+    }
+}
+
 /* ---- with common tools only ---- */
 
 /* The indented lines of the instructions in the pack, run by sh as a person would. */
@@ -358,4 +386,5 @@ Test(evidence, of_what_was_erased_proves_that_it_was_recorded_and_names_who_deci
     must_shell(pack, "grep -q 'What was erased' index.html && grep -q 'Invented Trustee' index.html && ! grep -rq "
                      "'words that go' .");
     cr_assert(steps_verify(pack));
+    cr_assert(another_program_verifies(pack));
 }

@@ -254,10 +254,37 @@ static void set_aside_by(struct agent *agent)
     log_list_fini(&log);
 }
 
+/* A revoked machine gives nothing back: what only it holds, after older copies were put back, is lost to the others. */
+static void shut_in(struct agent *agent)
+{
+    struct held_list list;
+    struct held_list centre;
+    struct world *world = agent->world;
+    held_by_agent(agent, &list);
+    held_by_centre(world, agent->site->number, &centre);
+    for (size_t i = 0; i < world->ledger.count; i++) {
+        struct said *said = &world->ledger.rows[i];
+        size_t here = 0;
+        size_t erased = 0;
+        if (world->host.put_back && said->site == agent->site->number) {
+            (void)held_find(&list, said->what, &here);
+            (void)held_find(&list, said->about, &erased);
+        }
+        if (here + erased > 0 && !centre_holds(&world->ledger, &centre, said)) {
+            said->surety = MAYBE;
+        }
+    }
+    held_fini(&list);
+    held_fini(&centre);
+}
+
 void ledger_set_aside(struct world *world)
 {
     for (size_t i = 0; i < world->agent_count; i++) {
         set_aside_by(&world->agents[i]);
+        if (papers_revoked(world, &world->agents[i])) {
+            shut_in(&world->agents[i]);
+        }
     }
 }
 

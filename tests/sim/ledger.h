@@ -87,7 +87,8 @@ void ledger_reassess(struct world *world);
 /* Its author is revoked now: what the centre holds of it has to stay, with everybody. */
 void ledger_note_sent(struct world *world, unsigned author);
 
-/* What gave way to others under the same numbers is kept for people to look at, and in no log. */
+/* What gave way to others under the same numbers is kept for people to look at, and in no log; and what only a revoked
+ * machine holds stays there. */
 void ledger_set_aside(struct world *world);
 
 /* A log to compare with the ledger. */

@@ -20,10 +20,10 @@ from segment import Segment
 
 
 def cbor(data, at=0):
-    """What an exchange uses of CBOR; heads have to be the shortest."""
+    """What is used of CBOR; heads have to be the shortest."""
     major, info, at = data[at] >> 5, data[at] & 31, at + 1
     if major == 7:
-        return {20: False, 21: True}[info], at
+        return {20: False, 21: True, 22: None}[info], at
     number = info
     if info >= 24:
         size = 1 << info - 24
