@@ -6,6 +6,7 @@
 
 #include "agent/api_handlers.h"
 #include "agent/import/table.h"
+#include "agent/sight.h"
 #include "base/log.h"
 
 enum tail { TAIL_NONE, TAIL_SOME }; /* TAIL_SOME: the path goes on behind the prefix */
@@ -79,6 +80,8 @@ static const struct route routes[] = {
     { "GET", "/v1/overwrites", TAIL_NONE, BODY_NONE, api_overwrites },
     { "POST", "/v1/overwrites/review", TAIL_NONE, BODY_OBJECT, api_overwrites_review },
     { "GET", "/v1/disputes", TAIL_NONE, BODY_NONE, api_disputes },
+    { "GET", "/v1/audit", TAIL_NONE, BODY_NONE, api_audit },
+    { "GET", "/v1/audit/verify", TAIL_NONE, BODY_NONE, api_audit_verify },
     { "GET", "/v1/volunteers", TAIL_NONE, BODY_NONE, api_volunteers },
     { "POST", "/v1/volunteers", TAIL_NONE, BODY_OBJECT, api_volunteer_put },
     { "GET", "/v1/volunteers/", TAIL_SOME, BODY_NONE, api_volunteer },
@@ -230,7 +233,14 @@ void api_call_data(const struct api_world *world, const struct api_request *requ
         if (strcmp(routes[i].method, request->method) != 0) {
             continue;
         }
+        sight_begin(world, request);
         enum err_code rc = call_route(&routes[i], &call, &err);
+        struct error unkept;
+        enum err_code kept = sight_end(&unkept);
+        if (rc == ERR_OK && kept != ERR_OK) { /* nobody reads what it cannot be said of that they read it */
+            rc = kept;
+            err = unkept;
+        }
         if (rc != ERR_OK) {
             err.code = rc;
             api_answer_error(answer, &err);

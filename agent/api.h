@@ -29,6 +29,7 @@ struct api_world {
     const struct programme *programme;
     const uint8_t *stream; /* STREAM_ID_BYTES; NULL before enrolment */
     const char *actor;
+    unsigned roles; /* of who asks (store/people.h): what they may see; agent/roles.h has decided what they may call */
     int64_t now_ms;
     int32_t today;
     int retention_months; /* after a person's newest day; 0: nothing is ever due */

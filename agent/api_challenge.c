@@ -4,6 +4,7 @@
 #include "agent/api_doubts.h"
 #include "agent/record_json.h"
 #include "agent/rules/exposure.h"
+#include "agent/sight.h"
 
 #define CHALLENGES_LIMIT 1000
 
@@ -44,8 +45,8 @@ static void take_redress(struct challenge_facts *facts, struct record *record)
 static json_t *redress_value(const struct record_row *row)
 {
     return json_pack("{s:o,s:o,s:o,s:o}", "id", value_id(row->id.bytes, ROW_ID_BYTES), "fields",
-                     record_to_json(&row->record), "said_by", value_text(row->said_by), "said_at",
-                     value_instant(row->said_at_ms));
+                     record_to_json(&row->record, slice_of(row->id.bytes, ROW_ID_BYTES)), "said_by",
+                     value_text(row->said_by), "said_at", value_instant(row->said_at_ms));
 }
 
 static enum err_code challenge_value(const struct api_world *world, const struct decided_row *row, json_t **ret_value,
@@ -71,10 +72,12 @@ static enum err_code challenge_value(const struct api_world *world, const struct
         "{s:{s:o,s:o,s:o,s:o,s:o,s:o,s:o},s:o,s:s,s:o,s:o,s:b,s:b,s:o}", "decision", "id",
         value_id(row->decision.id.bytes, ROW_ID_BYTES), "failure_on", value_day(row->decision.failure_on), "decided_on",
         value_day(row->decision.decided_on), "outcome", value_text(row->decision.outcome), "weeks",
-        value_int(row->weeks), "doubt", value_id_or_null(&row->doubt), "note", value_text(row->note), "participant_ref",
-        value_text(row->participant_ref), "next", challenge_step_name(challenge.step), "by", value_day(challenge.by),
-        "days_left", challenge.by == ROW_NONE ? json_null() : json_integer(challenge.by - world->today), "late",
-        challenge.late, "near", challenge.near, "redress", redress);
+        value_int(row->weeks), "doubt", value_id_or_null(&row->doubt), "note",
+        value_text(sight_text(KIND_DECISION, "note", slice_of(row->decision.id.bytes, ROW_ID_BYTES), row->note)),
+        "participant_ref", value_text(row->participant_ref), "next", challenge_step_name(challenge.step), "by",
+        value_day(challenge.by), "days_left",
+        challenge.by == ROW_NONE ? json_null() : json_integer(challenge.by - world->today), "late", challenge.late,
+        "near", challenge.near, "redress", redress);
     return ERR_OK;
 }
 

@@ -5,6 +5,7 @@
 #include "agent/api_doubts.h"
 #include "agent/record_json.h"
 #include "agent/rules/exposure.h"
+#include "agent/sight.h"
 
 #define DOUBTS_LIMIT 1000
 #define CONTACTS_MAX 100
@@ -55,9 +56,13 @@ json_t *doubt_value(const struct doubt_row *row, bool whole)
         (void)json_object_set_new(value, "review", value_id_or_null(&row->review));
         (void)json_object_set_new(value, "notice", value_id_or_null(&row->notice));
         (void)json_object_set_new(value, "earlier_decision", value_id_or_null(&row->earlier_decision));
-        (void)json_object_set_new(value, "answers", value_text(row->answers));
+        (void)json_object_set_new(value, "answers",
+                                  value_text(sight_text(KIND_COMPLIANCE_DOUBT, "answers",
+                                                        slice_of(row->id.bytes, ROW_ID_BYTES), row->answers)));
         (void)json_object_set_new(value, "evidence", value_text(row->evidence));
-        (void)json_object_set_new(value, "note", value_text(row->note));
+        (void)json_object_set_new(
+            value, "note",
+            value_text(sight_text(KIND_COMPLIANCE_DOUBT, "note", slice_of(row->id.bytes, ROW_ID_BYTES), row->note)));
     }
     return value;
 }
@@ -160,7 +165,8 @@ static enum err_code contacts_value(const struct api_world *world, const struct 
         if (about->present ? about->number == day : on->present && on->number >= day) {
             (void)json_array_append_new(
                 contacts, json_pack("{s:o,s:o,s:o}", "id", value_id(list.rows[i].id.bytes, ROW_ID_BYTES), "fields",
-                                    record_to_json(record), "said_by", value_text(list.rows[i].said_by)));
+                                    record_to_json(record, slice_of(list.rows[i].id.bytes, ROW_ID_BYTES)), "said_by",
+                                    value_text(list.rows[i].said_by)));
         }
     }
     *ret_contacts = contacts;

@@ -144,10 +144,11 @@ static enum err_code due_value(const struct api_world *world, const struct store
     struct store_erasable erasable;
     struct store_erase erase = erase_of(due);
     TRY(store_erase_look(world->store, &erase, world->today, &erasable, err));
-    *ret_value = json_pack("{s:o,s:o,s:o,s:I,s:I,s:o}", "participant", value_id(due->participant.bytes, ROW_ID_BYTES),
-                           "ref", value_text(due->ref), "newest_day", value_day(due->newest_day), "records",
-                           (json_int_t)erasable.records, "of_centre", (json_int_t)erasable.of_centre, "holds",
-                           holds_value(&erasable));
+    *ret_value =
+        json_pack("{s:o,s:o,s:o,s:I,s:o,s:I,s:o}", "participant", value_id(due->participant.bytes, ROW_ID_BYTES), "ref",
+                  value_text(due->ref), "newest_day", value_day(due->newest_day), "records",
+                  (json_int_t)erasable.records, "counts", counts_value(&erasable), "of_centre",
+                  (json_int_t)erasable.of_centre, "holds", holds_value(&erasable));
     return ERR_OK;
 }
 

@@ -8,6 +8,7 @@
 #include "agent/export_records.h"
 #include "agent/log_json.h"
 #include "agent/names.h"
+#include "agent/sight.h"
 
 #define ROLL_WINDOW_DAYS 31 /* read at a time, so that a long register never stands in memory as rows */
 
@@ -83,7 +84,8 @@ static enum err_code export_referrals(struct export *export, struct error *err)
                                       hours_cell(row->weekly_minutes, hours),
                                       row->status,
                                       day_cell(row->status_on, status),
-                                      row->note };
+                                      sight_text(KIND_REFERRAL, "note", slice_of(row->id.bytes, ROW_ID_BYTES),
+                                                 row->note) };
         TRY(export_row(export, cells, err));
     }
     return export_end(export, err);
@@ -126,6 +128,7 @@ static enum err_code export_placements(struct export *export, struct error *err)
     TRY(export_begin(export, columns, ARRAY_LEN(columns), err));
     for (size_t i = 0; i < list.count; i++) {
         const struct placement_row *row = &list.rows[i];
+        bool placed = sight_shows_place(&row->participant);
         char starts[DATE_TEXT_SIZE];
         char ends[DATE_TEXT_SIZE];
         char hours[NUMBER_SIZE];
@@ -134,14 +137,15 @@ static enum err_code export_placements(struct export *export, struct error *err)
                                       row->participant_name,
                                       referral_cell(&referrals, &row->referral),
                                       basis_name(row->basis),
-                                      row->host,
-                                      row->role,
+                                      placed ? row->host : "",
+                                      placed ? row->role : "",
                                       day_cell(row->starts_on, starts),
                                       day_cell(row->ends_on, ends),
                                       row->pattern,
                                       hours_cell(row->weekly_minutes, hours),
                                       calendar_name(row->calendar),
-                                      row->note };
+                                      sight_text(KIND_PLACEMENT, "note", slice_of(row->id.bytes, ROW_ID_BYTES),
+                                                 row->note) };
         TRY(export_row(export, cells, err));
     }
     return export_end(export, err);
@@ -158,7 +162,8 @@ static enum err_code register_row(struct export *export, const struct roll_row *
                                   number_cell(session->slot + 1, slot),
                                   outcome_name(session->outcome),
                                   number_cell(session->minutes, minutes),
-                                  session->reason,
+                                  sight_attendance("reason", &session->placement, session->day, session->slot,
+                                                   session->reason),
                                   standing_name(session->standing) };
     return export_row(export, cells, err);
 }
@@ -234,8 +239,8 @@ static enum err_code export_attendance(struct export *export, struct error *err)
         const char *const cells[] = { session,
                                       outcome_name(row->outcome),
                                       number_cell(row->minutes, minutes),
-                                      row->reason,
-                                      row->note,
+                                      sight_attendance("reason", &row->placement, row->day, row->slot, row->reason),
+                                      sight_attendance("note", &row->placement, row->day, row->slot, row->note),
                                       row->actor,
                                       row->head ? "yes" : "no",
                                       instant_cell(row->recorded_at_ms, recorded),

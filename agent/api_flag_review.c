@@ -14,8 +14,8 @@ static const char *const outcomes[] = { "doubt", "support", "no_action", "host_m
 static json_t *review_value(const struct record_row *row)
 {
     return json_pack("{s:o,s:o,s:o,s:o}", "id", value_id(row->id.bytes, ROW_ID_BYTES), "fields",
-                     record_to_json(&row->record), "said_by", value_text(row->said_by), "said_at",
-                     value_instant(row->said_at_ms));
+                     record_to_json(&row->record, slice_of(row->id.bytes, ROW_ID_BYTES)), "said_by",
+                     value_text(row->said_by), "said_at", value_instant(row->said_at_ms));
 }
 
 static bool is_about(struct record *record, int32_t day, int slot)

@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "agent/api_handlers.h"
+#include "agent/sight.h"
 
 #define MESSAGES_LIMIT 200
 #define ID_DIGITS (2 * ROW_ID_BYTES)
@@ -10,7 +11,9 @@
 static json_t *message_value(const struct message_row *row)
 {
     return json_pack("{s:o,s:o,s:o,s:s,s:b,s:o,s:o,s:o,s:o,s:o,s:o}", "id", value_id(row->id.bytes, ROW_ID_BYTES),
-                     "body", value_text(row->body), "sent_on", value_day(row->sent_on), "from",
+                     "body",
+                     value_text(sight_text(KIND_MESSAGE, "body", slice_of(row->id.bytes, ROW_ID_BYTES), row->body)),
+                     "sent_on", value_day(row->sent_on), "from",
                      row->by_both       ? "both"
                      : row->from_centre ? "jcp"
                                         : "organisation",

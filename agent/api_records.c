@@ -4,19 +4,22 @@
 
 #include "agent/api_handlers.h"
 #include "agent/record_json.h"
+#include "agent/sight.h"
 
 #define PLACEMENTS_LIMIT 1000
 
 static json_t *placement_value(const struct placement_row *row)
 {
+    bool placed = sight_shows_place(&row->participant);
     return json_pack(
         "{s:o,s:s,s:o,s:o,s:o,s:o,s:o,s:o,s:s,s:s,s:o,s:o,s:o,s:o,s:o}", "id", value_id(row->id.bytes, ROW_ID_BYTES),
         "ref", row->ref, "participant", value_id_or_null(&row->participant), "participant_ref",
         value_text(row->participant_ref), "participant_name", value_text(row->participant_name), "referral",
-        value_id_or_null(&row->referral), "host", value_text(row->host), "role", value_text(row->role), "basis",
-        basis_name(row->basis), "calendar", calendar_name(row->calendar), "starts_on", value_day(row->starts_on),
-        "ends_on", value_day(row->ends_on), "weekly_minutes", value_int(row->weekly_minutes), "pattern",
-        value_text(row->pattern), "note", value_text(row->note));
+        value_id_or_null(&row->referral), "host", value_text(placed ? row->host : NULL), "role",
+        value_text(placed ? row->role : NULL), "basis", basis_name(row->basis), "calendar",
+        calendar_name(row->calendar), "starts_on", value_day(row->starts_on), "ends_on", value_day(row->ends_on),
+        "weekly_minutes", value_int(row->weekly_minutes), "pattern", value_text(row->pattern), "note",
+        value_text(sight_text(KIND_PLACEMENT, "note", slice_of(row->id.bytes, ROW_ID_BYTES), row->note)));
 }
 
 enum err_code api_placements(struct api_call *call, struct error *err)
@@ -191,8 +194,9 @@ static json_t *refs_value(struct store *store, const struct record *record)
 static json_t *record_row_value(struct store *store, const struct record_row *row)
 {
     return json_pack("{s:o,s:o,s:o,s:o,s:o}", "id", value_id(row->id.bytes, ROW_ID_BYTES), "fields",
-                     record_to_json(&row->record), "refs", refs_value(store, &row->record), "said_by",
-                     value_text(row->said_by), "said_at", value_instant(row->said_at_ms));
+                     record_to_json(&row->record, slice_of(row->id.bytes, ROW_ID_BYTES)), "refs",
+                     refs_value(store, &row->record), "said_by", value_text(row->said_by), "said_at",
+                     value_instant(row->said_at_ms));
 }
 
 /* The argument that narrows the list, if there is one: the name of a kind that has refs. */

@@ -4,6 +4,7 @@
 #include "agent/api_handlers.h"
 #include "agent/record_json.h"
 #include "agent/rules/moves.h"
+#include "agent/sight.h"
 
 #define REFERRALS_LIMIT 1000
 
@@ -15,7 +16,8 @@ static json_t *referral_value(const struct referral_row *row)
                      "participant_name", value_text(row->participant_name), "route", row->route, "basis",
                      basis_name(row->basis), "status", row->status, "source", value_text(row->source), "received_on",
                      value_day(row->received_on), "status_on", value_day(row->status_on), "weekly_minutes",
-                     value_int(row->weekly_minutes), "from_centre", row->from_centre, "note", value_text(row->note));
+                     value_int(row->weekly_minutes), "from_centre", row->from_centre, "note",
+                     value_text(sight_text(KIND_REFERRAL, "note", slice_of(row->id.bytes, ROW_ID_BYTES), row->note)));
 }
 
 enum err_code api_referrals(struct api_call *call, struct error *err)
@@ -39,7 +41,8 @@ static enum err_code event_value(struct store *store, const struct referral_even
     char decision[ROW_REF_SIZE];
     TRY(query_ref(store, KIND_POLICY_DECISION, &row->policy_decision, decision, err));
     *ret_value = json_pack("{s:o,s:s,s:o,s:o,s:o,s:b,s:o,s:o,s:o}", "op", value_op(&row->op), "status", row->status,
-                           "on", value_day(row->on), "reason", value_text(row->reason), "note", value_text(row->note),
+                           "on", value_day(row->on), "reason", value_text(row->reason), "note",
+                           value_text(sight_text(KIND_REFERRAL_EVENT, "note", (struct slice){ 0 }, row->note)),
                            "policy", row->policy, "policy_decision", value_text(decision), "actor",
                            value_text(row->actor), "recorded_at", value_instant(row->recorded_at_ms));
     return ERR_OK;
@@ -66,7 +69,7 @@ static enum err_code redress_value(struct store *store, const struct row_id *ref
     TRY(query_records(store, kind_by_number(KIND_REDRESS), "referral", referral, QUERY_LIMIT_MAX, &list, err));
     json_t *redress = json_array();
     for (size_t i = 0; i < list.count; i++) {
-        json_t *fields = record_to_json(&list.rows[i].record);
+        json_t *fields = record_to_json(&list.rows[i].record, slice_of(list.rows[i].id.bytes, ROW_ID_BYTES));
         json_t *one = json_pack("{s:o}", "id", value_id(list.rows[i].id.bytes, ROW_ID_BYTES));
         for (size_t k = 0; k < ARRAY_LEN(shown); k++) {
             json_t *value = json_object_get(fields, shown[k]);

@@ -100,15 +100,15 @@ enum err_code api_quarantine_retry(struct api_call *call, struct error *err)
 
 /* ---- overwrites ---- */
 
-static json_t *said_value(const struct kind *kind, const struct field *field, const struct value *value,
-                          const struct op_id *op, const char *by, int64_t at_ms)
+static json_t *said_value(const struct overwrite_row *row, const struct value *value, const struct op_id *op,
+                          const char *by, int64_t at_ms)
 {
     struct record record;
-    record_init(&record, kind);
-    *record_value(&record, field->name) = *value;
-    json_t *fields = record_to_json(&record);
-    json_t *said = json_pack("{s:O?,s:o,s:o,s:o}", "value", json_object_get(fields, field->name), "op", value_op(op),
-                             "by", value_text(by), "recorded_at", value_instant(at_ms));
+    record_init(&record, row->kind);
+    *record_value(&record, row->field->name) = *value;
+    json_t *fields = record_to_json(&record, slice_of(row->subject.bytes, ROW_ID_BYTES));
+    json_t *said = json_pack("{s:O?,s:o,s:o,s:o}", "value", json_object_get(fields, row->field->name), "op",
+                             value_op(op), "by", value_text(by), "recorded_at", value_instant(at_ms));
     json_decref(fields);
     return said;
 }
@@ -117,10 +117,9 @@ static json_t *overwrite_value(const struct overwrite_row *row)
 {
     return json_pack("{s:s,s:s,s:o,s:s,s:o,s:o,s:o,s:o}", "id", row->id, "kind", row->kind->name, "subject",
                      value_id(row->subject.bytes, ROW_ID_BYTES), "field", row->field->name, "old",
-                     said_value(row->kind, row->field, &row->old_value, &row->old_op, row->old_by, row->old_at_ms),
-                     "new",
-                     said_value(row->kind, row->field, &row->new_value, &row->new_op, row->new_by, row->new_at_ms),
-                     "reviewed_by", value_text(row->reviewed_by), "reviewed_at", value_instant(row->reviewed_at_ms));
+                     said_value(row, &row->old_value, &row->old_op, row->old_by, row->old_at_ms), "new",
+                     said_value(row, &row->new_value, &row->new_op, row->new_by, row->new_at_ms), "reviewed_by",
+                     value_text(row->reviewed_by), "reviewed_at", value_instant(row->reviewed_at_ms));
 }
 
 enum err_code api_overwrites(struct api_call *call, struct error *err)

@@ -79,7 +79,7 @@ static enum err_code policy_list(struct take_part *t, struct error *err)
         if (!concerns(t, &list.rows[i].record)) {
             continue;
         }
-        json_t *fields = record_to_json(&list.rows[i].record);
+        json_t *fields = record_to_json(&list.rows[i].record, slice_of(list.rows[i].id.bytes, ROW_ID_BYTES));
         (void)json_object_set_new(fields, "said_by", value_text(list.rows[i].said_by));
         if (json_array_append_new(t->policy, fields) != 0) {
             return FAIL(err, NO_MEMORY, "list the policy decisions");

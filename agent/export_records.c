@@ -1,4 +1,5 @@
 #include "agent/export_records.h"
+#include "agent/sight.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -131,7 +132,11 @@ static enum err_code row_out(struct export *export, const struct record_row *row
     TRY(cell_text(cells, id, err));
     for (size_t i = 0; i < kind->field_count; i++) {
         cell_begin(cells);
-        TRY(value_put(export->call->world->store, &kind->fields[i], &row->record.values[i], &cells->text, err));
+        bool shown =
+            row->record.values[i].present && sight_shows(kind, &kind->fields[i], slice_of(row->id.bytes, ROW_ID_BYTES));
+        if (shown) {
+            TRY(value_put(export->call->world->store, &kind->fields[i], &row->record.values[i], &cells->text, err));
+        }
         TRY(cell_end(cells, err));
     }
     TRY(said_put(cells, row, err));

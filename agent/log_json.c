@@ -74,7 +74,7 @@ json_t *log_fields_value(const struct log_row *row)
     if (kind == NULL || row->erased || record_decode(kind, row->body, &record, NULL) != ERR_OK) {
         return json_object();
     }
-    return record_to_json(&record);
+    return record_to_json(&record, slice_of(row->subject, row->subject_len));
 }
 
 json_t *log_value(const struct log_row *row, const struct placement_list *placements)

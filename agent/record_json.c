@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "agent/api_call.h"
+#include "agent/sight.h"
 
 static bool is_outcome(const struct kind *kind, const struct field *field)
 {
@@ -153,13 +154,29 @@ static json_t *value_to_json(const struct kind *kind, const struct field *field,
     CHECK(false);
 }
 
-json_t *record_to_json(const struct record *record)
+static int put_value(json_t *object, const struct record *record, size_t i, struct slice subject)
+{
+    const struct field *field = &record->kind->fields[i];
+    if (sight_shows(record->kind, field, subject)) {
+        return json_object_set_new(object, field->name, value_to_json(record->kind, field, &record->values[i]));
+    }
+    json_t *withheld = json_object_get(object, "withheld");
+    if (withheld == NULL) {
+        withheld = json_array();
+        if (json_object_set_new(object, "withheld", withheld) != 0) {
+            return -1;
+        }
+    }
+    return json_object_set_new(object, field->name, json_null()) != 0
+               ? -1
+               : json_array_append_new(withheld, json_string(field->name));
+}
+
+json_t *record_to_json(const struct record *record, struct slice subject)
 {
     json_t *object = json_object();
     for (size_t i = 0; object != NULL && i < record->kind->field_count; i++) {
-        if (record->values[i].present &&
-            json_object_set_new(object, record->kind->fields[i].name,
-                                value_to_json(record->kind, &record->kind->fields[i], &record->values[i])) != 0) {
+        if (record->values[i].present && put_value(object, record, i, subject) != 0) {
             json_decref(object);
             object = NULL;
         }

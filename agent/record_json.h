@@ -25,7 +25,8 @@ struct record_ids {
 MUST_USE enum err_code record_from_json(struct store *store, const struct kind *kind, const json_t *fields,
                                         struct record_ids *ids, struct record *ret_record, struct error *err);
 
-/* NULL without memory. */
-json_t *record_to_json(const struct record *record);
+/* NULL without memory. Of the record about `subject`; what who asks may not see is null and named in "withheld"
+ * (agent/sight.h). */
+json_t *record_to_json(const struct record *record, struct slice subject);
 
 #endif

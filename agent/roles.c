@@ -89,9 +89,9 @@ static const struct {
 
     /* evidence and the log */
     { "GET", "/v1/log", C | R | A },
-    { "POST", "/v1/evidence", C | R | A },
-    { "GET", "/v1/evidence/records", C | R | A },
-    { "GET", "/v1/evidence/chain", C | R | A },
+    { "POST", "/v1/evidence", C | R },
+    { "GET", "/v1/evidence/records", C | R },
+    { "GET", "/v1/evidence/chain", C | R },
     { "GET", "/v1/checkpoint", C | R | T | A },
     { "GET", "/v1/checkpoint/violations", C | R | T | A },
     { "POST", "/v1/checkpoint/acknowledge", A },
@@ -101,6 +101,8 @@ static const struct {
     { "POST", "/v1/quarantine/retry", A },
     { "GET", "/v1/overwrites", C | R | A },
     { "POST", "/v1/overwrites/review", C | R | A },
+    { "GET", "/v1/audit", T | A },
+    { "GET", "/v1/audit/verify", T | A },
     { "GET", "/v1/retention", C | R | A },
     { "POST", "/v1/retention/run", A },
     { "POST", "/v1/erase", A },

@@ -313,3 +313,22 @@ CREATE TABLE person (
     said_by  TEXT NOT NULL,
     said_at  INTEGER NOT NULL
 ) STRICT;
+
+-- Who read what (store/audit.h).
+CREATE TABLE audit (
+    id       INTEGER PRIMARY KEY,
+    at       INTEGER NOT NULL,
+    person   TEXT NOT NULL,
+    action   TEXT NOT NULL,
+    call     TEXT NOT NULL,
+    kind     TEXT NOT NULL,
+    subject  BLOB NOT NULL,
+    about    BLOB,
+    fields   TEXT NOT NULL,
+    hash     BLOB NOT NULL CHECK (length(hash) = 32)
+) STRICT;
+CREATE INDEX audit_about ON audit (about) WHERE about IS NOT NULL;
+CREATE TRIGGER audit_stays BEFORE DELETE ON audit
+BEGIN SELECT RAISE(ABORT, 'the audit log is append-only: an entry cannot be deleted'); END;
+CREATE TRIGGER audit_never_changes BEFORE UPDATE ON audit
+BEGIN SELECT RAISE(ABORT, 'the audit log is append-only: an entry cannot be changed'); END;

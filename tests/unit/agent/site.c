@@ -67,6 +67,7 @@ struct reply site_call_bytes(struct site *site, const char *method, const char *
                                .programme = programme_default(),
                                .stream = site->enrolled ? site->world.stream : NULL,
                                .actor = "tester",
+                               .roles = site->roles != 0 ? site->roles : ROLES_ALL,
                                .now_ms = site->now_ms,
                                .today = site->today,
                                .retention_months = 72 };

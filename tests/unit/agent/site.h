@@ -9,6 +9,7 @@
 #include <jansson.h>
 
 #include "agent/api.h"
+#include "store/people.h"
 #include "tests/unit/store/world.h"
 
 #define SITE_TODAY "2026-11-20" /* a Friday */
@@ -19,6 +20,7 @@ struct site {
     int32_t today;
     int64_t now_ms;
     bool enrolled; /* as the calls see it */
+    unsigned roles; /* of who calls; 0: all */
 };
 
 void site_start(struct site *site);

@@ -17,7 +17,7 @@ static const char to_version_1[] =
     "DROP TABLE enrolment_try;"
     "DROP TABLE bundle_state;"
     "DROP TABLE message_seen;"
-    "DROP TABLE history_accepted; DROP TABLE volunteer_shift; DROP TABLE volunteer; DROP TABLE person;"
+    "DROP TABLE history_accepted; DROP TABLE volunteer_shift; DROP TABLE volunteer; DROP TABLE person; DROP TABLE audit;"
     "ALTER TABLE author DROP COLUMN centre_seq; DROP TABLE declined;"
     "DROP INDEX referral_received; DROP INDEX session_disputed;"
     "DROP TABLE signed_link; DROP TABLE erasure; ALTER TABLE author DROP COLUMN tree_seq; DROP TABLE tree_run; DROP "

@@ -1,0 +1,40 @@
+/*
+ * agent/sight - need to know: which fields the person who asks may see, and a note of each that they saw.
+ *
+ *   api_call_data ── sight_begin ── handlers write records as JSON (record_json asks sight_shows) ── sight_end
+ *                                                                     │ withheld: null, and named in "withheld"
+ *                                                                     └ shown: noted, and in the audit log before the
+ *                                                                       answer goes out; if that fails it does not
+ *
+ *   field                                                     shown to
+ *   marked sensitive in the table of fields (store/record.c)   coordinator, reviewer
+ *   address and phone of a participant                         the same, and a supervisor unless the case is restricted
+ *   where a restricted case is placed (host, role)             coordinator, reviewer, supervisor
+ *   reason and note of attendance                             the same, and the supervisor, who keeps the register
+ *   a participant's name                                       everybody: it is what people work by
+ *
+ * Outside of a call (tests, the rules) everything is shown and nothing is noted.
+ *
+ * Threads: one; the loop's. One call at a time.
+ * Layer:   agent, inside the API.
+ */
+#ifndef AGENT_SIGHT_H
+#define AGENT_SIGHT_H
+
+#include "agent/api.h"
+#include "store/audit.h"
+
+void sight_begin(const struct api_world *world, const struct api_request *request);
+/* Keeps what was noted. The answer must not go out when this fails. */
+MUST_USE enum err_code sight_end(struct error *err);
+
+/* Notes it when it is shown. `subject` may be empty: of which record is then not known. */
+bool sight_shows(const struct kind *kind, const struct field *field, struct slice subject);
+/* The text of such a field, noted; "" when it is withheld, and for "". */
+const char *sight_text(uint32_t kind, const char *field, struct slice subject, const char *text);
+const char *sight_attendance(const char *field, const struct row_id *placement, int32_t day, int slot,
+                             const char *text);
+/* Where this participant is placed. */
+bool sight_shows_place(const struct row_id *participant);
+
+#endif

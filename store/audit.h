@@ -1,0 +1,59 @@
+/*
+ * store/audit - who read what is for few to read, and what changed that no op says. Of this machine alone.
+ *
+ * Append-only (triggers) and chained: each row's hash covers the one before it, so that a row that was changed, put in
+ * or taken out from among them shows. Ids and names of fields, never values. What changes records is in the log itself,
+ * under the actor's name.
+ *
+ *   hash = SHA-256( hash of the row before, 32 zeros at first ‖ at be64 ‖ for each of person, action, call, kind,
+ *                   subject, about, fields: length be32 ‖ bytes )
+ *
+ * Ownership: a list owns its rows; audit_list_fini releases them.
+ * Layer:     store.
+ */
+#ifndef STORE_AUDIT_H
+#define STORE_AUDIT_H
+
+#include "store/store.h"
+
+#define AUDIT_CALL_SIZE 101
+#define AUDIT_FIELDS_SIZE 401
+#define AUDIT_ACTION_SIZE 16
+
+struct audit_entry {
+    int64_t at_ms;
+    char person[OP_ACTOR_MAX + 1];
+    char action[AUDIT_ACTION_SIZE]; /* read, change, sign_in */
+    char call[AUDIT_CALL_SIZE];     /* method and path, cut */
+    char kind[ROW_CODE_SIZE];
+    uint8_t subject[OP_SUBJECT_MAX];
+    uint8_t subject_len;            /* 0: none */
+    struct row_id about;            /* the participant, where that is known; zeros else */
+    char fields[AUDIT_FIELDS_SIZE]; /* "address, phone" */
+};
+
+struct audit_list {
+    struct audit_entry *rows;
+    size_t count;
+    bool more;
+};
+
+void audit_list_fini(struct audit_list *list);
+
+/* All or none; durable when it returns. */
+MUST_USE enum err_code store_audit_add(struct store *store, const struct audit_entry *entries, size_t count,
+                                       struct error *err);
+
+/* Newest first; person NULL: of all; about NULL: about all. */
+MUST_USE enum err_code query_audit(struct store *store, const char *person, const struct row_id *about,
+                                   int64_t since_ms, size_t limit, struct audit_list *ret_list, struct error *err);
+
+/* *ret_wrong is the number of the first row that does not fit; 0: every one does. */
+MUST_USE enum err_code store_audit_verify(struct store *store, uint64_t *ret_rows, uint64_t *ret_wrong,
+                                          struct error *err);
+
+/* Is the participant a restricted case? False for one that is not known. */
+MUST_USE enum err_code query_restricted(struct store *store, const struct row_id *participant, bool *ret_restricted,
+                                        struct error *err);
+
+#endif

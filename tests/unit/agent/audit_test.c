@@ -1,0 +1,184 @@
+/* Need to know: who sees what, that reading it is noted, and that the notes stay as they were written. */
+#include <string.h>
+
+#include "store/audit.h"
+#include "store/replica.h"
+#include "tests/unit/agent/site.h"
+
+static struct site site;
+
+static void person(const char *ref, const char *restricted)
+{
+    char body[400];
+    (void)snprintf(body, sizeof(body),
+                   "{\"kind\": \"participant\", \"fields\": {\"ref\": \"%s\", \"name\": \"Cy Tester\", \"address\": "
+                   "\"7 Hidden Row\", \"phone\": \"01632 960007\", \"note\": \"has a dog\", \"restricted\": %s}}",
+                   ref, restricted);
+    site_expect(&site, "POST", "/v1/records", body, 200, NULL);
+}
+
+static void start(void)
+{
+    site_start(&site);
+    site_fill(&site);
+    person("GDN-R", "true");
+    person("GDN-N", "false");
+}
+
+static void stop(void)
+{
+    site_stop(&site);
+}
+
+TestSuite(sight, .init = start, .fini = stop);
+TestSuite(audit, .init = start, .fini = stop);
+
+static bool shows(unsigned roles, const char *path, const char *word)
+{
+    site.roles = roles;
+    struct reply reply = site_call(&site, "GET", path, NULL);
+    cr_assert_eq(reply.status, 200, "%s: %s", path, reply.text);
+    bool found = strstr(reply.text, word) != NULL;
+    reply_fini(&reply);
+    site.roles = 0;
+    return found;
+}
+
+Test(sight, an_address_of_a_restricted_case_is_for_those_who_need_it)
+{
+    static const char path[] = "/v1/log?subject=GDN-R";
+    cr_expect(shows(ROLE_COORDINATOR, path, "7 Hidden Row"));
+    cr_expect(shows(ROLE_REVIEWER, path, "01632 960007"));
+    cr_expect_not(shows(ROLE_SUPERVISOR, path, "7 Hidden Row"));
+    cr_expect_not(shows(ROLE_SUPERVISOR, path, "01632 960007"));
+    cr_expect_not(shows(ROLE_TRUSTEE, path, "7 Hidden Row"));
+    cr_expect_not(shows(ROLE_ADMINISTRATOR, path, "7 Hidden Row"));
+    cr_expect(shows(ROLE_SUPERVISOR, path, "\"withheld\":[\"address\",\"phone\""), "and it is said that it is");
+}
+
+Test(sight, a_supervisor_reaches_those_who_are_not_restricted)
+{
+    cr_expect(shows(ROLE_SUPERVISOR, "/v1/log?subject=GDN-N", "01632 960007"));
+    cr_expect_not(shows(ROLE_SUPERVISOR, "/v1/log?subject=GDN-N", "has a dog"), "a note is not how to reach them");
+    cr_expect_not(shows(ROLE_TRUSTEE, "/v1/log?subject=GDN-N", "01632 960007"));
+}
+
+Test(sight, every_way_to_the_same_record_withholds_the_same)
+{
+    static const char *const paths[] = { "/v1/export/log?format=json",
+                                         "/v1/export/log?format=csv",
+                                         "/v1/evidence/records?subject=GDN-R",
+                                         "/v1/overwrites?all=1",
+                                         "/v1/quarantine",
+                                         "/v1/log" };
+    cr_expect(shows(ROLE_COORDINATOR, paths[0], "7 Hidden Row"), "the search finds it");
+    for (size_t i = 0; i < ARRAY_LEN(paths); i++) {
+        cr_expect_not(shows(ROLE_ADMINISTRATOR, paths[i], "7 Hidden Row"), "%s", paths[i]);
+        cr_expect_not(shows(ROLE_TRUSTEE, paths[i], "has a dog"), "%s", paths[i]);
+    }
+}
+
+Test(sight, reasons_of_absence_are_for_those_who_keep_the_register_and_those_who_review)
+{
+    site_expect(&site, "POST", "/v1/attendance",
+                "{\"session\": \"GDN-P001@2026-11-18\", \"outcome\": \"absent\", \"reason\": \"health\", \"note\": "
+                "\"a broken wrist\"}",
+                200, NULL);
+    cr_expect(shows(ROLE_SUPERVISOR, "/v1/sessions/GDN-P001@2026-11-18", "a broken wrist"));
+    cr_expect_not(shows(ROLE_ADMINISTRATOR, "/v1/sessions/GDN-P001@2026-11-18", "a broken wrist"));
+    cr_expect_not(shows(ROLE_ADMINISTRATOR, "/v1/export/attendance?format=csv", "a broken wrist"));
+    cr_expect_not(shows(ROLE_ADMINISTRATOR, "/v1/roll?date=2026-11-18", "\"health\""));
+    cr_expect(shows(ROLE_COORDINATOR, "/v1/roll?date=2026-11-18", "\"health\""));
+}
+
+static size_t notes(const char *person_name)
+{
+    SCOPED(audit_list_fini) struct audit_list list = { 0 };
+    struct error err;
+    cr_assert_eq(query_audit(site.replica.store, person_name, NULL, 0, 1000, &list, &err), ERR_OK);
+    return list.count;
+}
+
+Test(audit, reading_is_noted_with_the_record_and_the_fields_and_never_what_they_say)
+{
+    cr_assert_eq(notes(NULL), 0, "what is not for few to read is not noted");
+    cr_expect_not(shows(ROLE_TRUSTEE, "/v1/log?subject=GDN-R", "7 Hidden Row"));
+    cr_assert_eq(notes(NULL), 0, "nor what was not shown");
+    cr_expect(shows(ROLE_COORDINATOR, "/v1/log?subject=GDN-R", "7 Hidden Row"));
+    cr_assert_eq(notes("tester"), 1);
+    cr_assert_eq(notes("somebody else"), 0);
+    struct reply reply = site_call(&site, "GET", "/v1/audit?person=tester&limit=1", NULL);
+    cr_expect_str_eq(reply_text(&reply, "entries.0.action"), "read");
+    cr_expect_str_eq(reply_text(&reply, "entries.0.fields"), "address, phone, note");
+    cr_expect_str_eq(reply_text(&reply, "entries.0.call"), "GET /v1/log");
+    cr_expect_eq(strlen(reply_text(&reply, "entries.0.subject")), 2 * ROW_ID_BYTES);
+    cr_expect_null(strstr(reply.text, "Hidden"));
+    reply_fini(&reply);
+}
+
+Test(audit, changes_are_there_with_who_made_them)
+{
+    struct reply reply = site_call(&site, "GET", "/v1/audit", NULL);
+    cr_assert_geq(reply_count(&reply, "entries"), 2);
+    cr_expect_str_eq(reply_text(&reply, "entries.0.action"), "change");
+    cr_expect_str_eq(reply_text(&reply, "entries.0.kind"), "participant");
+    cr_expect_str_eq(reply_text(&reply, "entries.0.person"), "tester");
+    cr_expect_not_null(strstr(reply_text(&reply, "entries.0.fields"), "address"));
+    cr_expect_null(strstr(reply.text, "Hidden"));
+    reply_fini(&reply);
+    reply = site_call(&site, "GET", "/v1/audit?since=2026-11-21", NULL);
+    cr_expect_eq(reply_count(&reply, "entries"), 0);
+    reply_fini(&reply);
+}
+
+static uint64_t first_wrong(void)
+{
+    uint64_t rows;
+    uint64_t wrong;
+    struct error err;
+    cr_assert_eq(store_audit_verify(site.replica.store, &rows, &wrong, &err), ERR_OK);
+    return wrong;
+}
+
+Test(audit, nobody_changes_or_deletes_a_note)
+{
+    struct error err;
+    struct database *db = &site.replica.store->db;
+    for (int i = 0; i < 3; i++) {
+        cr_expect(shows(ROLE_COORDINATOR, "/v1/log?subject=GDN-R", "7 Hidden Row"));
+    }
+    cr_assert_eq(notes(NULL), 3);
+    cr_assert_eq(first_wrong(), 0);
+    cr_expect_eq(db_exec(db, "DELETE FROM audit WHERE id = 2", &err), ERR_REFUSED);
+    cr_expect_eq(db_exec(db, "UPDATE audit SET person = 'another' WHERE id = 2", &err), ERR_REFUSED);
+    cr_assert_eq(db_exec(db, "DROP TRIGGER audit_never_changes", &err), ERR_OK, "who goes round the triggers");
+    cr_assert_eq(db_exec(db, "UPDATE audit SET person = 'another' WHERE id = 2", &err), ERR_OK);
+    cr_expect_eq(first_wrong(), 2, "is found out");
+    struct reply reply = site_call(&site, "GET", "/v1/audit/verify", NULL);
+    cr_expect_eq(reply_int(&reply, "first_wrong"), 2);
+    reply_fini(&reply);
+}
+
+Test(audit, a_note_that_was_taken_out_is_found_out)
+{
+    struct error err;
+    struct database *db = &site.replica.store->db;
+    for (int i = 0; i < 3; i++) {
+        cr_expect(shows(ROLE_COORDINATOR, "/v1/log?subject=GDN-R", "7 Hidden Row"));
+    }
+    cr_assert_eq(db_exec(db, "DROP TRIGGER audit_stays; DELETE FROM audit WHERE id = 2", &err), ERR_OK);
+    cr_expect_eq(first_wrong(), 2);
+}
+
+Test(audit, survives_a_rebuild_and_what_cannot_be_noted_is_not_shown)
+{
+    struct error err;
+    cr_expect(shows(ROLE_COORDINATOR, "/v1/log?subject=GDN-R", "7 Hidden Row"));
+    site_expect(&site, "POST", "/v1/rebuild", NULL, 200, NULL);
+    cr_expect_eq(notes(NULL), 1);
+    cr_assert_eq(db_exec(&site.replica.store->db, "DROP TABLE audit", &err), ERR_OK);
+    struct reply reply = site_call(&site, "GET", "/v1/log?subject=GDN-R", NULL);
+    cr_expect_eq(reply.status, 500);
+    cr_expect_null(strstr(reply.text, "Hidden"), "%s", reply.text);
+    reply_fini(&reply);
+}
