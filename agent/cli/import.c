@@ -18,6 +18,12 @@ enum { OPTION_KIND = 0x6001, OPTION_DRY_RUN, OPTION_PARTIAL, OPTION_REJECTS, PRO
 #define FILE_BYTES_MAX ((size_t)32 * 1024 * 1024)
 #define ANSWER_BYTES_MAX ((size_t)256 * 1024 * 1024)
 
+static const char *const kinds[] = { "referrals",   "placements",          "register",   "participant",
+                                     "referral",    "placement",           "notice",     "host",
+                                     "opportunity", "contact_attempt",     "job_search", "placement_break",
+                                     "redress",     "circumstance_change", "message",    "policy_decision",
+                                     "contract",    "milestone",           "claim",      "service_use",
+                                     NULL };
 
 struct import_input {
     const char *kind;
@@ -43,7 +49,7 @@ static error_t parse_import(int key, char *arg, struct argp_state *state)
     struct import_input *input = state->input;
     switch (key) {
     case OPTION_KIND:
-        input->kind = argument_text(state, "--kind", arg);
+        input->kind = argument_word(state, "--kind", arg, kinds);
         return 0;
     case OPTION_DRY_RUN:
         input->dry_run = true;
@@ -68,7 +74,8 @@ static error_t parse_import(int key, char *arg, struct argp_state *state)
 }
 
 static const struct argp_option options[] = {
-    { "kind", OPTION_KIND, "KIND", 0, "referrals, placements, register, or a kind of record such as host or contract", 0 },
+    { "kind", OPTION_KIND, "KIND", 0, "referrals, placements, register, or a kind of record such as host or contract",
+      0 },
     { "dry-run", OPTION_DRY_RUN, NULL, 0, "only say what would happen", 0 },
     { "partial", OPTION_PARTIAL, NULL, 0, "take the good lines, write the others to a file to repair", 0 },
     { "rejects", OPTION_REJECTS, "FILE", 0, "with --partial: that file (else beside the first, NAME.rejects.csv)", 0 },
