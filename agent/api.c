@@ -28,6 +28,8 @@ static const struct route routes[] = {
     { "GET", "/v1/referrals", TAIL_NONE, BODY_NONE, api_referrals },
     { "GET", "/v1/referrals/", TAIL_SOME, BODY_NONE, api_referral },
     { "POST", "/v1/referrals/", TAIL_SOME, BODY_OBJECT, api_referral_event },
+    { "GET", "/v1/duplicates", TAIL_NONE, BODY_NONE, api_duplicates },
+    { "POST", "/v1/merge", TAIL_NONE, BODY_OBJECT, api_merge },
     { "GET", "/v1/notices", TAIL_NONE, BODY_NONE, api_notices },
     { "GET", "/v1/placements", TAIL_NONE, BODY_NONE, api_placements },
     { "POST", "/v1/records", TAIL_NONE, BODY_OBJECT, api_record },

@@ -46,6 +46,10 @@ MUST_USE enum err_code api_placements(struct api_call *call, struct error *err);
 MUST_USE enum err_code api_record(struct api_call *call, struct error *err);
 MUST_USE enum err_code api_records(struct api_call *call, struct error *err);
 
+/* api_duplicates.c */
+MUST_USE enum err_code api_duplicates(struct api_call *call, struct error *err);
+MUST_USE enum err_code api_merge(struct api_call *call, struct error *err);
+
 /* api_notices.c */
 MUST_USE enum err_code api_notices(struct api_call *call, struct error *err);
 

@@ -28,7 +28,9 @@ enum err_code dirty_participant(struct store *store, struct slice participant, s
 {
     sqlite3_stmt *s;
     TRY(db_statement(&store->db,
-                     "INSERT OR IGNORE INTO dirty_placement SELECT id FROM placement WHERE participant = ?1", &s, err));
+                     "INSERT OR IGNORE INTO dirty_placement SELECT id FROM placement "
+                     "WHERE participant IN (" SAME_PERSON("?1") ")",
+                     &s, err));
     bind_slice(s, 1, participant);
     return db_run(&store->db, s, err);
 }

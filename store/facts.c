@@ -14,6 +14,7 @@ struct placement_owned {
     struct row_array notices;
     struct row_array spans;
     struct placement_money money;
+    struct placement_place place;
     struct row_array shifts;
 };
 
@@ -26,6 +27,7 @@ void store_placement_facts_fini(struct store_placement_facts *facts)
         row_array_fini(&owned->notices);
         row_array_fini(&owned->spans);
         placement_money_fini(&owned->money);
+        placement_place_fini(&owned->place);
         row_array_fini(&owned->shifts);
         free(owned);
     }
@@ -83,8 +85,9 @@ static enum err_code read_spans(struct store *store, const struct row_id *partic
 {
     sqlite3_stmt *s;
     TRY(db_statement(&store->db,
-                     "SELECT id, starts_on, ends_on FROM placement WHERE participant = ?1 AND basis = 'mandatory' "
-                     "AND starts_on IS NOT NULL AND ends_on >= starts_on ORDER BY starts_on, id",
+                     "SELECT id, starts_on, ends_on FROM placement WHERE participant IN (" SAME_PERSON(
+                         "?1") ") AND basis = 'mandatory' "
+                               "AND starts_on IS NOT NULL AND ends_on >= starts_on ORDER BY starts_on, id",
                      &s, err));
     bind_blob(s, 1, participant->bytes, ROW_ID_BYTES);
     return row_array_read(store, s, spans, read_span_row, err);
@@ -103,7 +106,8 @@ static enum err_code read_shifts(struct store *store, const struct placement_row
         &store->db,
         "SELECT v.ref, s.day, s.starts_min, s.ends_min, CASE s.place WHEN '' THEN v.place ELSE s.place END "
         "FROM volunteer v JOIN volunteer_shift s ON s.volunteer = v.id "
-        "WHERE v.participant = ?1 OR (v.name_key = ?2 AND ?2 <> '') ORDER BY s.day, s.starts_min, v.ref",
+        "WHERE v.participant IN (" SAME_PERSON(
+            "?1") ") OR (v.name_key = ?2 AND ?2 <> '') ORDER BY s.day, s.starts_min, v.ref",
         &s, err));
     bind_blob(s, 1, placement->participant.bytes, ROW_ID_BYTES);
     bind_text(s, 2, name);
@@ -151,10 +155,11 @@ static enum err_code fill_placement(struct store *store, const struct row_id *id
                      &s, err));
     bind_blob(s, 1, id->bytes, ROW_ID_BYTES);
     TRY(row_array_read(store, s, &owned->sessions, read_session_row, err));
-    TRY(db_statement(
-        &store->db,
-        "SELECT id, failure_on, decided_on, outcome FROM decision WHERE participant = ?1 ORDER BY failure_on, id", &s,
-        err));
+    TRY(db_statement(&store->db,
+                     "SELECT id, failure_on, decided_on, outcome FROM decision WHERE participant IN (" SAME_PERSON(
+                         "?1") ") "
+                               "ORDER BY failure_on, id",
+                     &s, err));
     bind_blob(s, 1, placement->participant.bytes, ROW_ID_BYTES);
     TRY(row_array_read(store, s, &owned->decisions, read_decision_row, err));
     TRY(db_statement(&store->db,
@@ -164,6 +169,7 @@ static enum err_code fill_placement(struct store *store, const struct row_id *id
     TRY(row_array_read(store, s, &owned->notices, read_notice_row, err));
     TRY(read_spans(store, &placement->participant, &owned->spans, err));
     TRY(read_shifts(store, placement, &owned->shifts, err));
+    TRY(placement_place_read(store, placement, &owned->place, err));
     return placement_money_read(store, placement, &owned->money, err);
 }
 
@@ -179,6 +185,7 @@ enum err_code store_placement_facts(struct store *store, const struct row_id *pl
     owned->notices.size = sizeof(struct notice_row);
     owned->spans.size = sizeof(struct span_row);
     placement_money_init(&owned->money);
+    placement_place_init(&owned->place);
     owned->shifts.size = sizeof(struct shift_row);
     struct store_placement_facts facts = { .owned = owned };
     enum err_code rc = fill_placement(store, placement, &facts.facts.placement, owned, err);
@@ -195,6 +202,7 @@ enum err_code store_placement_facts(struct store *store, const struct row_id *pl
     facts.facts.spans = owned->spans.rows;
     facts.facts.span_count = owned->spans.count;
     placement_money_put(&owned->money, &facts.facts);
+    placement_place_put(&owned->place, &facts.facts);
     facts.facts.shifts = owned->shifts.rows;
     facts.facts.shift_count = owned->shifts.count;
     facts.facts.pattern_minutes = pattern_minutes(facts.facts.placement.pattern);
@@ -210,6 +218,7 @@ struct site_owned {
     struct row_array open;
     struct row_array contracts;
     struct row_array claims;
+    struct row_array crowds;
 };
 
 void store_site_facts_fini(struct store_site_facts *facts)
@@ -221,6 +230,7 @@ void store_site_facts_fini(struct store_site_facts *facts)
         row_array_fini(&owned->open);
         row_array_fini(&owned->contracts);
         row_array_fini(&owned->claims);
+        row_array_fini(&owned->crowds);
         free(owned);
     }
     *facts = (struct store_site_facts){ 0 };
@@ -356,6 +366,8 @@ static enum err_code fill_site(struct store *store, int32_t today, struct site_f
     facts->placements_now = (int)(owned->ends.count - owned->starts.count);
     facts->waiting = count_waiting(&owned->open);
     TRY(count_routes(store, today, facts, err));
+    TRY(site_crowds_read(store, today, &owned->crowds, err));
+    TRY(site_heard_read(store, &facts->heard_on, err));
     TRY(site_money_read(store, today, &owned->contracts, &owned->claims, err));
     return count_started(store, today, facts, err);
 }
@@ -370,6 +382,7 @@ enum err_code store_site_facts(struct store *store, int32_t today, struct store_
     owned->ends.size = sizeof(int32_t);
     owned->starts.size = sizeof(int32_t);
     owned->open.size = sizeof(struct referral_row);
+    owned->crowds.size = sizeof(struct crowd_row);
     owned->contracts.size = sizeof(struct contract_stand);
     owned->claims.size = sizeof(struct claim_row);
     struct store_site_facts facts = { .owned = owned };
@@ -384,6 +397,8 @@ enum err_code store_site_facts(struct store *store, int32_t today, struct store_
     facts.facts.starts_count = owned->starts.count;
     facts.facts.open_referrals = owned->open.rows;
     facts.facts.open_count = owned->open.count;
+    facts.facts.crowds = owned->crowds.rows;
+    facts.facts.crowd_count = owned->crowds.count;
     facts.facts.contracts = owned->contracts.rows;
     facts.facts.contract_count = owned->contracts.count;
     facts.facts.open_claims = owned->claims.rows;

@@ -210,8 +210,8 @@ static enum err_code dirty_placements_of_person(struct store *store, struct slic
 {
     sqlite3_stmt *s;
     TRY(db_statement(&store->db,
-                     "INSERT OR IGNORE INTO dirty_placement SELECT o.id FROM placement p JOIN placement o "
-                     "ON o.participant = p.participant WHERE p.id = ?1",
+                     "INSERT OR IGNORE INTO dirty_placement SELECT id FROM placement WHERE participant IN "
+                     "(" SAME_PERSON("(SELECT participant FROM placement WHERE id = ?1)") ")",
                      &s, err));
     bind_slice(s, 1, placement);
     return db_run(&store->db, s, err);
@@ -307,8 +307,8 @@ static enum err_code fold_decision(struct store *store, struct slice subject, st
     sqlite3_stmt *s;
     TRY(doubt_due_of_decision(store, subject, err));
     TRY(db_statement(&store->db,
-                     "INSERT OR IGNORE INTO dirty_placement SELECT p.id FROM decision d JOIN placement p "
-                     "ON p.participant = d.participant WHERE d.id = ?1",
+                     "INSERT OR IGNORE INTO dirty_placement SELECT id FROM placement WHERE participant IN "
+                     "(" SAME_PERSON("(SELECT participant FROM decision WHERE id = ?1)") ")",
                      &s, err));
     bind_slice(s, 1, subject);
     TRY(db_run(&store->db, s, err));

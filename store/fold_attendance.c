@@ -51,7 +51,23 @@ static enum err_code insert_supersedes(struct store *store, int64_t op_number, c
     return ERR_OK;
 }
 
-static void say(struct fold_assertion *assertion, struct record *record)
+static bool is_absence(int outcome)
+{
+    return outcome == OUTCOME_ABSENT || outcome == OUTCOME_ABSENT_WITH_NOTICE;
+}
+
+/* Words of the note name one of the usual factors of good reason. */
+static bool note_hints(const struct programme *programme, struct slice note)
+{
+    char text[ROW_NOTE_SIZE] = "";
+    if (note.len == 0 || note.len >= sizeof(text)) {
+        return false;
+    }
+    memcpy(text, note.data, note.len);
+    return programme_reason_in_words(programme, text) != NULL;
+}
+
+static void say(const struct store *store, struct fold_assertion *assertion, struct record *record)
 {
     const struct value *minutes = record_value(record, "minutes");
     struct slice reason = record_value(record, "reason")->text;
@@ -61,6 +77,8 @@ static void say(struct fold_assertion *assertion, struct record *record)
     if (reason.len > 0) {
         memcpy(assertion->reason, reason.data, reason.len);
     }
+    assertion->note_hints =
+        is_absence(assertion->outcome) && note_hints(store->programme, record_value(record, "note")->text);
 }
 
 enum err_code fold_attendance(struct store *store, int64_t op_number, const struct op *op, struct error *err)
@@ -77,7 +95,7 @@ enum err_code fold_attendance(struct store *store, int64_t op_number, const stru
         if (!record_value(&record, "outcome")->present) {
             return ERR_OK; /* says nothing */
         }
-        say(&assertion, &record);
+        say(store, &assertion, &record);
     }
     TRY(insert_supersedes(store, op_number, op, err));
     return fold_mark_assertion(store, &assertion, op->supersedes_count == 0 && !op->erased, err);
@@ -126,12 +144,13 @@ enum err_code fold_assertions_insert(struct store *store, struct error *err)
     }
     for (size_t i = 0; i < marks->assertion_count; i++) {
         const struct fold_assertion *assertion = &marks->assertions[i];
-        TRY(db_statement(&store->db, "INSERT OR REPLACE INTO attendance VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, 1)", &s,
-                         err));
+        TRY(db_statement(&store->db, "INSERT OR REPLACE INTO attendance VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, 1, ?9)",
+                         &s, err));
         bind_subject(s, assertion->subject);
         bind_int(s, 4, assertion->op);
         bind_said(s, 5, assertion);
         bind_int(s, 8, assertion->hlc);
+        bind_int(s, 9, assertion->note_hints);
         TRY(db_run(&store->db, s, err));
     }
     return ERR_OK;
@@ -166,12 +185,13 @@ enum err_code fold_first_assertion(struct store *store, const struct fold_assert
     sqlite3_stmt *s;
     TRY(db_statement(&store->db,
                      "UPDATE session SET standing = iif(?4 = 7 OR (?4 IN (4, 5) AND jcp_purpose IS NOT NULL), 3, 1), "
-                     "outcome = ?4, minutes = ?5, reason = ?6, heads = 1 "
+                     "outcome = ?4, minutes = ?5, reason = ?6, heads = 1, note_hints = ?7 "
                      "WHERE placement = ?1 AND day = ?2 AND slot = ?3 AND heads = 0 AND NOT EXISTS (SELECT 1 FROM "
                      "attendance_supersedes WHERE placement = ?1 AND day = ?2 AND slot = ?3)",
                      &s, err));
     bind_subject(s, assertion->subject);
     bind_said(s, 4, assertion);
+    bind_int(s, 7, assertion->note_hints);
     TRY(db_run(&store->db, s, err));
     *ret_done = sqlite3_changes(store->db.handle) > 0;
     fold_assertions_seen(store, 1);

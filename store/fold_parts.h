@@ -66,4 +66,12 @@ MUST_USE enum err_code fold_doubts(struct store *store, struct error *err);
 MUST_USE enum err_code doubt_judge(struct store *store, struct slice doubt, char ret_wants[DOUBT_WANTS_SIZE],
                                    struct error *err);
 
+/* ---- store/fold_person.c ---- */
+
+/* All records of the duplicate's person and of the one it is linked to; called before and after a link changes. */
+MUST_USE enum err_code person_touched(struct store *store, struct slice duplicate, struct buf *touched,
+                                      struct error *err);
+/* What each of these stands for is found anew, and their sessions laid out. */
+MUST_USE enum err_code person_relink(struct store *store, const struct buf *touched, struct error *err);
+
 #endif

@@ -22,11 +22,11 @@
 #define BY_PLACEMENT(name)                                                                                             \
     "INSERT OR IGNORE INTO dirty_placement SELECT placement FROM " name " WHERE id = ?1 AND placement IS NOT NULL"
 #define BY_PERSON(name)                                                                                                \
-    "INSERT OR IGNORE INTO dirty_placement SELECT p.id FROM " name                                                     \
-    " r JOIN placement p ON p.participant = r.participant WHERE r.id = ?1"
+    "INSERT OR IGNORE INTO dirty_placement SELECT id FROM placement WHERE participant IN "                             \
+    "(" SAME_PERSON("(SELECT participant FROM " name " WHERE id = ?1)") ")"
 #define BY_PERSON_PLACED(name)                                                                                         \
-    "INSERT OR IGNORE INTO dirty_placement SELECT o.id FROM " name                                                     \
-    " r JOIN placement p ON p.id = r.placement JOIN placement o ON o.participant = p.participant WHERE r.id = ?1"
+    "INSERT OR IGNORE INTO dirty_placement SELECT id FROM placement WHERE participant IN (" SAME_PERSON(               \
+        "(SELECT p.participant FROM " name " r JOIN placement p ON p.id = r.placement WHERE r.id = ?1)") ")"
 /* Those whose referral names the contract, and those that it may pay for by its dates. */
 #define BY_CONTRACT                                                                                                    \
     "INSERT OR IGNORE INTO dirty_placement SELECT p.id FROM contract k JOIN placement p ON p.basis = 'mandatory' "     \
@@ -112,9 +112,61 @@ static enum err_code put(struct store *store, const struct plain *plain, struct 
     return db_run(&store->db, s, err);
 }
 
-enum err_code fold_plain(struct store *store, struct slice subject, struct merged *merged, struct error *err)
+/* What hangs on a row beyond its own table: sessions on breaks, and who is who on links between people. */
+struct bound {
+    struct buf people;
+    uint8_t placement[OP_ENTITY_BYTES]; /* of the break as it was */
+    bool placed;
+};
+
+static void bound_fini(struct bound *bound)
 {
-    const struct plain *plain = &plains[merged->record.kind->number];
+    buf_fini(&bound->people);
+}
+
+static enum err_code placement_of_break(struct store *store, struct slice subject, struct bound *bound,
+                                        struct error *err)
+{
+    sqlite3_stmt *s;
+    bool row;
+    TRY(db_statement(&store->db, "SELECT placement FROM placement_break WHERE id = ?1", &s, err));
+    bind_slice(s, 1, subject);
+    TRY(db_step(&store->db, s, &row, err));
+    bound->placed = row && column_fixed(s, 0, bound->placement, OP_ENTITY_BYTES);
+    sqlite3_reset(s);
+    return ERR_OK;
+}
+
+static enum err_code bound_before(struct store *store, uint32_t kind, struct slice subject, struct bound *bound,
+                                  struct error *err)
+{
+    if (kind == KIND_PLACEMENT_BREAK) {
+        return placement_of_break(store, subject, bound, err);
+    }
+    return kind == KIND_SAME_PERSON ? person_touched(store, subject, &bound->people, err) : ERR_OK;
+}
+
+static enum err_code bound_after(struct store *store, uint32_t kind, struct slice subject, struct bound *bound,
+                                 struct error *err)
+{
+    if (kind == KIND_SAME_PERSON) {
+        TRY(person_touched(store, subject, &bound->people, err));
+        return person_relink(store, &bound->people, err);
+    }
+    for (int now = 0; kind == KIND_PLACEMENT_BREAK && now <= 1; now++) {
+        if (now) {
+            TRY(placement_of_break(store, subject, bound, err));
+        }
+        if (bound->placed) {
+            TRY(fold_placement_sessions(store, bound->placement, err));
+        }
+    }
+    return ERR_OK;
+}
+
+static enum err_code put_row(struct store *store, const struct plain *plain, struct slice subject,
+                             struct merged *merged, struct error *err)
+{
     TRY(mark(store, plain, subject, err));
     TRY(merged->record.kind->number == KIND_FLAG_REVIEW ? doubt_due_naming(store, subject, err) : ERR_OK);
     if (merged->count == 0) {
@@ -124,4 +176,14 @@ enum err_code fold_plain(struct store *store, struct slice subject, struct merge
     }
     TRY(mark(store, plain, subject, err));
     return plain->site ? dirty_site(store, err) : ERR_OK;
+}
+
+enum err_code fold_plain(struct store *store, struct slice subject, struct merged *merged, struct error *err)
+{
+    uint32_t kind = merged->record.kind->number;
+    SCOPED(bound_fini) struct bound bound = { 0 };
+    buf_init(&bound.people, SIZE_MAX / 2);
+    TRY(bound_before(store, kind, subject, &bound, err));
+    TRY(put_row(store, &plains[kind], subject, merged, err));
+    return bound_after(store, kind, subject, &bound, err);
 }

@@ -66,11 +66,13 @@ static enum err_code find_overlap(struct store *store, struct slice participant,
     }
     sqlite3_stmt *s;
     bool row;
-    TRY(db_statement(
-        &store->db,
-        "SELECT starts_min, ends_min, purpose FROM appointment WHERE participant = ?1 AND day = ?2 "
-        "AND ifnull(cancelled, 0) = 0 AND starts_min < ?4 AND ends_min > ?3 ORDER BY starts_min, ends_min, id",
-        &s, err));
+    TRY(db_statement(&store->db,
+                     "SELECT starts_min, ends_min, purpose FROM appointment WHERE participant IN (" SAME_PERSON(
+                         "?1") ") "
+                               "AND day = ?2 "
+                               "AND ifnull(cancelled, 0) = 0 AND starts_min < ?4 AND ends_min > ?3 ORDER BY "
+                               "starts_min, ends_min, id",
+                     &s, err));
     bool known = frame->starts_min != ROW_NONE && frame->ends_min != ROW_NONE;
     bind_slice(s, 1, participant);
     bind_int(s, 2, day);
@@ -93,6 +95,7 @@ struct head {
     enum outcome outcome;
     int minutes;
     char reason[ROW_CODE_SIZE];
+    bool note_hints;
     uint64_t hlc;
     struct op_id id;
 };
@@ -145,7 +148,7 @@ static enum err_code read_heads(struct store *store, const struct session_key *k
                      "SELECT a.op, a.outcome, a.minutes, a.reason, a.hlc, w.device, w.incarnation, a.head, "
                      "EXISTS (SELECT 1 FROM attendance_supersedes x WHERE x.placement = a.placement AND x.day = a.day "
                      "AND x.slot = a.slot AND x.device = w.device AND x.incarnation = w.incarnation "
-                     "AND x.seq = (a.op & 1099511627775)) "
+                     "AND x.seq = (a.op & 1099511627775)), a.note_hints "
                      "FROM attendance a JOIN author w ON w.id = (a.op >> 40) "
                      "WHERE a.placement = ?1 AND a.day = ?2 AND a.slot = ?3",
                      &s, err));
@@ -164,6 +167,7 @@ static enum err_code read_heads(struct store *store, const struct session_key *k
         }
         struct head head = { .outcome = (enum outcome)column_int(s, 1),
                              .minutes = (int)column_int_or(s, 2, ROW_NONE),
+                             .note_hints = column_int(s, 9) != 0,
                              .hlc = (uint64_t)column_int(s, 4) };
         column_text(s, 3, head.reason, sizeof(head.reason));
         (void)column_fixed(s, 5, head.id.device, DEVICE_ID_BYTES);
@@ -222,9 +226,10 @@ static enum err_code put_session(struct store *store, const struct session_key *
     sqlite3_stmt *s;
     TRY(db_statement(
         &store->db,
-        "INSERT INTO session VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14) "
+        "INSERT INTO session VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15) "
         "ON CONFLICT DO UPDATE SET starts_min = ?4, ends_min = ?5, expected = ?6, standing = ?7, outcome = ?8, "
-        "minutes = ?9, reason = ?10, heads = ?11, jcp_starts_min = ?12, jcp_ends_min = ?13, jcp_purpose = ?14",
+        "minutes = ?9, reason = ?10, heads = ?11, jcp_starts_min = ?12, jcp_ends_min = ?13, jcp_purpose = ?14, "
+        "note_hints = ?15",
         &s, err));
     bind_key(s, key);
     bind_int_or_null(s, 4, frame->starts_min);
@@ -237,6 +242,7 @@ static enum err_code put_session(struct store *store, const struct session_key *
     bind_int(s, 11, (int64_t)heads->different);
     bind_int_or_null(s, 12, frame->jcp_starts_min);
     bind_int_or_null(s, 13, frame->jcp_ends_min);
+    bind_int(s, 15, heads->newest.note_hints);
     if (frame->overlaps) {
         bind_text(s, 14, frame->jcp_purpose);
     } else {
@@ -345,6 +351,31 @@ static enum err_code expand(struct store *store, sqlite3_stmt *s, struct layout 
     return ERR_OK;
 }
 
+/* Nobody is expected on the days of a break. */
+static enum err_code leave_breaks_out(struct store *store, const uint8_t placement[OP_ENTITY_BYTES],
+                                      struct layout *layout, struct error *err)
+{
+    sqlite3_stmt *s;
+    TRY(db_statement(&store->db, "SELECT starts_on, ends_on FROM placement_break WHERE placement = ?1", &s, err));
+    bind_blob(s, 1, placement, OP_ENTITY_BYTES);
+    for (;;) {
+        bool row;
+        TRY(db_step(&store->db, s, &row, err));
+        if (!row) {
+            return ERR_OK;
+        }
+        int64_t from = column_int_or(s, 0, INT64_MAX);
+        int64_t to = column_int_or(s, 1, INT64_MAX);
+        size_t kept = 0;
+        for (size_t i = 0; i < layout->count; i++) {
+            if (layout->sessions[i].day < from || layout->sessions[i].day > to) {
+                layout->sessions[kept++] = layout->sessions[i];
+            }
+        }
+        layout->count = kept;
+    }
+}
+
 static enum err_code read_layout(struct store *store, const uint8_t placement[OP_ENTITY_BYTES], struct layout *layout,
                                  struct error *err)
 {
@@ -361,7 +392,7 @@ static enum err_code read_layout(struct store *store, const uint8_t placement[OP
     layout->participant = slice_of(layout->participant_id, known ? OP_ENTITY_BYTES : 0);
     enum err_code rc = expand(store, s, layout, err);
     sqlite3_reset(s);
-    return rc;
+    return rc == ERR_OK && layout->count > 0 ? leave_breaks_out(store, placement, layout, err) : rc;
 }
 
 static enum err_code put_framed(struct store *store, const struct session_key *key, struct session_frame *frame,
@@ -412,7 +443,9 @@ static enum err_code read_appointment_days(struct store *store, struct slice par
         return ERR_OK;
     }
     sqlite3_stmt *s;
-    TRY(db_statement(&store->db, "SELECT DISTINCT day FROM appointment WHERE participant = ?1 ORDER BY day", &s, err));
+    TRY(db_statement(&store->db,
+                     "SELECT DISTINCT day FROM appointment WHERE participant IN (" SAME_PERSON("?1") ") ORDER BY day",
+                     &s, err));
     bind_slice(s, 1, participant);
     for (;;) {
         bool row;
@@ -479,7 +512,7 @@ static enum err_code insert_unrecorded(struct store *store, const struct session
 {
     sqlite3_stmt *s;
     TRY(db_statement(&store->db,
-                     "INSERT INTO session VALUES (?1, ?2, ?3, ?4, ?5, 1, 0, 0, NULL, '', 0, NULL, NULL, NULL)", &s,
+                     "INSERT INTO session VALUES (?1, ?2, ?3, ?4, ?5, 1, 0, 0, NULL, '', 0, NULL, NULL, NULL, 0)", &s,
                      err));
     bind_key(s, key);
     bind_int_or_null(s, 4, frame->starts_min);
@@ -531,7 +564,7 @@ static enum err_code sessions_of_day(struct store *store, struct slice participa
     sqlite3_stmt *s;
     TRY(db_statement(&store->db,
                      "SELECT s.placement, s.slot FROM placement p JOIN session s ON s.placement = p.id AND s.day = ?2 "
-                     "WHERE p.participant = ?1",
+                     "WHERE p.participant IN (" SAME_PERSON("?1") ")",
                      &s, err));
     bind_slice(s, 1, participant);
     bind_int(s, 2, day);

@@ -29,7 +29,7 @@ CREATE INDEX placement_ends ON placement (ends_on, starts_on);
 CREATE TABLE attendance (
     placement BLOB NOT NULL, day INTEGER NOT NULL, slot INTEGER NOT NULL, op INTEGER NOT NULL,
     outcome INTEGER NOT NULL CHECK (outcome BETWEEN 0 AND 7), minutes INTEGER, reason TEXT, hlc INTEGER NOT NULL,
-    head INTEGER NOT NULL,
+    head INTEGER NOT NULL, note_hints INTEGER NOT NULL,
     PRIMARY KEY (placement, day, slot, op)
 ) STRICT, WITHOUT ROWID;
 
@@ -39,12 +39,13 @@ CREATE TABLE attendance_supersedes (
     PRIMARY KEY (placement, day, slot, device, incarnation, seq, by_op)
 ) STRICT, WITHOUT ROWID;
 
+-- note_hints: words of the note name one of the usual factors of good reason (the programme pack's lists).
 -- standing: 0 unrecorded, 1 recorded, 2 disputed, 3 excused (store/rows.h)
 CREATE TABLE session (
     placement BLOB NOT NULL, day INTEGER NOT NULL, slot INTEGER NOT NULL,
     starts_min INTEGER, ends_min INTEGER, expected INTEGER NOT NULL,
     standing INTEGER NOT NULL, outcome INTEGER NOT NULL, minutes INTEGER, reason TEXT, heads INTEGER NOT NULL,
-    jcp_starts_min INTEGER, jcp_ends_min INTEGER, jcp_purpose TEXT,
+    jcp_starts_min INTEGER, jcp_ends_min INTEGER, jcp_purpose TEXT, note_hints INTEGER NOT NULL,
     PRIMARY KEY (placement, day, slot)
 ) STRICT, WITHOUT ROWID;
 -- A day's others are found through the placements that run on it: an index of every session by day would be as large as the table,
@@ -183,6 +184,10 @@ CREATE TABLE same_person (
     said_at INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX same_person_participant ON same_person (participant);
+
+-- What the record of a duplicate stands for, at the end of its links (fold_person.c). A record that stands for itself has no row.
+CREATE TABLE same_as (participant BLOB PRIMARY KEY, person BLOB NOT NULL) STRICT, WITHOUT ROWID;
+CREATE INDEX same_as_person ON same_as (person);
 
 -- What erasures cover (record.h). `op` is this replica's number of the erasure; seq NULL: everything about the subject.
 CREATE TABLE erasure (

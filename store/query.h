@@ -20,6 +20,7 @@
     X(flag_list_rows, struct flag_state)                                                                               \
     X(attendance_list, struct attendance_row)                                                                          \
     X(overwrite_list, struct overwrite_row)                                                                            \
+    X(id_list, struct row_id)                                                                                          \
     X(notice_list, struct notice_row)                                                                                  \
     X(message_list, struct message_row)                                                                                \
     X(record_list, struct record_row)                                                                                  \
@@ -187,8 +188,8 @@ MUST_USE enum err_code query_disputes(struct store *store, size_t limit, struct 
 MUST_USE enum err_code query_log(struct store *store, const uint8_t *subject, size_t subject_len, bool quarantined_only,
                                  size_t limit, struct log_list *ret_list, struct error *err);
 
-/* Records of a kind, plain ones newest first; those of which the id field `link` (NULL: all) names `id`. ERR_INVALID for
- * a kind that has no table of its fields, or no such field. */
+/* Records of a kind, plain ones newest first; those of which the id field `link` (NULL: all) names `id`. ERR_INVALID
+ * for a kind that has no table of its fields, or no such field. */
 MUST_USE enum err_code query_records(struct store *store, const struct kind *kind, const char *link,
                                      const struct row_id *id, size_t limit, struct record_list *ret_list,
                                      struct error *err);
@@ -221,6 +222,17 @@ MUST_USE enum err_code store_message_seen(struct store *store, const struct row_
 /* "" for none, and for one that is not on record here. The kind has a field `ref`. */
 MUST_USE enum err_code query_ref(struct store *store, uint32_t kind, const struct row_id *id,
                                  char ret_ref[ROW_REF_SIZE], struct error *err);
+
+/* Every record of a person, by id, until `read` fails. */
+typedef enum err_code (*participant_reader)(void *context, const struct participant_row *row);
+MUST_USE enum err_code query_participants(struct store *store, participant_reader read, void *context,
+                                          struct error *err);
+/* One. ERR_NOT_FOUND. */
+MUST_USE enum err_code query_participant(struct store *store, const struct row_id *id, struct participant_row *ret_row,
+                                         struct error *err);
+/* The ids of all records of the person of whom `id` is one, that one too. What is about a person is about all. */
+MUST_USE enum err_code query_same_person(struct store *store, const struct row_id *id, struct id_list *ret_list,
+                                         struct error *err);
 
 /* Notices of a placement (NULL: all), by the day they were served, the latest first. */
 MUST_USE enum err_code query_notices(struct store *store, const struct row_id *placement, size_t limit,

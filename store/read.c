@@ -32,7 +32,8 @@ void read_session(sqlite3_stmt *s, struct session_row *row)
                                  .heads = (int)column_int(s, 10),
                                  .overlaps_jcp = sqlite3_column_type(s, 13) != SQLITE_NULL,
                                  .jcp_starts_min = int_or_none(s, 11),
-                                 .jcp_ends_min = int_or_none(s, 12) };
+                                 .jcp_ends_min = int_or_none(s, 12),
+                                 .note_hints = column_int(s, 14) != 0 };
     (void)column_fixed(s, 0, row->placement.bytes, ROW_ID_BYTES);
     column_text(s, 9, row->reason, sizeof(row->reason));
     column_text(s, 13, row->jcp_purpose, sizeof(row->jcp_purpose));
@@ -44,7 +45,9 @@ void read_placement(sqlite3_stmt *s, struct placement_row *row)
     *row = (struct placement_row){ .basis = read_basis(s, 8),
                                    .starts_on = int_or_none(s, 10),
                                    .ends_on = int_or_none(s, 11),
-                                   .weekly_minutes = int_or_none(s, 12) };
+                                   .weekly_minutes = int_or_none(s, 12),
+                                   .job_search_minutes = int_or_none(s, 16),
+                                   .sequence = int_or_none(s, 17) };
     (void)column_fixed(s, 0, row->id.bytes, ROW_ID_BYTES);
     (void)column_fixed(s, 1, row->participant.bytes, ROW_ID_BYTES);
     (void)column_fixed(s, 2, row->referral.bytes, ROW_ID_BYTES);
@@ -58,6 +61,7 @@ void read_placement(sqlite3_stmt *s, struct placement_row *row)
     (void)calendar_parse(calendar, &row->calendar);
     column_text(s, 13, row->pattern, sizeof(row->pattern));
     column_text(s, 14, row->note, sizeof(row->note));
+    (void)column_fixed(s, 15, row->opportunity.bytes, ROW_ID_BYTES);
 }
 
 void read_referral(sqlite3_stmt *s, struct referral_row *row)

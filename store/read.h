@@ -10,14 +10,14 @@
 
 #define READ_SESSION                                                                                                   \
     "s.placement, s.day, s.slot, s.starts_min, s.ends_min, s.expected, s.standing, s.outcome, s.minutes, s.reason, "   \
-    "s.heads, s.jcp_starts_min, s.jcp_ends_min, s.jcp_purpose"
-#define READ_SESSION_COLUMNS 14
+    "s.heads, s.jcp_starts_min, s.jcp_ends_min, s.jcp_purpose, s.note_hints"
+#define READ_SESSION_COLUMNS 15
 void read_session(sqlite3_stmt *s, struct session_row *row);
 
 /* FROM placement p LEFT JOIN participant q ON q.id = p.participant */
 #define READ_PLACEMENT                                                                                                 \
     "p.id, p.participant, p.referral, p.ref, q.ref, q.name, p.host, p.role, p.basis, p.calendar, p.starts_on, "        \
-    "p.ends_on, p.weekly_minutes, p.pattern, p.note"
+    "p.ends_on, p.weekly_minutes, p.pattern, p.note, p.opportunity, p.job_search_minutes, p.sequence"
 void read_placement(sqlite3_stmt *s, struct placement_row *row);
 
 /* FROM referral r LEFT JOIN participant q ON q.id = r.participant */
@@ -68,6 +68,25 @@ void row_array_fini(struct row_array *array);
 /* Steps `s` to its end, giving `read` a fresh row each time. */
 MUST_USE enum err_code row_array_read(struct store *store, sqlite3_stmt *s, struct row_array *array, row_reader read,
                                       struct error *err);
+
+/* ---- facts_place.c ---- */
+
+struct placement_place {
+    struct row_array searches;
+    struct row_array changes;
+};
+
+void placement_place_init(struct placement_place *place);
+void placement_place_fini(struct placement_place *place);
+MUST_USE enum err_code placement_place_read(struct store *store, const struct placement_row *placement,
+                                            struct placement_place *place, struct error *err);
+/* Borrows from `place`. */
+void placement_place_put(const struct placement_place *place, struct placement_facts *facts);
+
+/* Fills rows of struct crowd_row. */
+MUST_USE enum err_code site_crowds_read(struct store *store, int32_t today, struct row_array *crowds,
+                                        struct error *err);
+MUST_USE enum err_code site_heard_read(struct store *store, int32_t *ret_day, struct error *err);
 
 /* ---- facts_money.c ---- */
 

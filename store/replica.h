@@ -62,6 +62,7 @@ struct fold_assertion {
     int minutes;
     uint16_t came; /* its place among those that came */
     char reason[ROW_CODE_SIZE];
+    bool note_hints;
 };
 struct fold_marks {
     struct fold_mark marks[FOLD_MARKS_MAX];
@@ -331,6 +332,15 @@ MUST_USE enum err_code fold_assertions_count(struct store *store, struct error *
 /* The row of a session without any assertion before; *ret_done false: it is not so, or there is no row. */
 MUST_USE enum err_code fold_first_assertion(struct store *store, const struct fold_assertion *assertion, bool *ret_done,
                                             struct error *err);
+
+/* ---- store/fold_person.c ---- */
+
+/* SQL: every participant record of the person whose record is `x`, that one included. As `p.participant IN (...)`. */
+#define PERSON_OF(x) "ifnull((SELECT person FROM same_as WHERE participant = " x "), " x ")"
+#define SAME_PERSON(x) "SELECT participant FROM same_as WHERE person = " PERSON_OF(x) " UNION ALL SELECT " PERSON_OF(x)
+/* Their ids, one behind the other, those that are not there yet. */
+MUST_USE enum err_code person_records(struct store *store, const uint8_t participant[OP_ENTITY_BYTES], struct buf *ids,
+                                      struct error *err);
 
 /* ---- store/fold_session.c ---- */
 

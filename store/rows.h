@@ -62,6 +62,7 @@ struct session_row {
     int jcp_starts_min; /* of the first that overlaps; ROW_NONE */
     int jcp_ends_min;
     char jcp_purpose[ROW_CODE_SIZE];
+    bool note_hints; /* words of an absence's note name one of the usual factors of good reason */
 };
 
 struct placement_row {
@@ -80,6 +81,40 @@ struct placement_row {
     int weekly_minutes; /* agreed */
     char pattern[PATTERN_TEXT_MAX + 1];
     char note[ROW_NOTE_SIZE];
+    struct row_id opportunity; /* zero bytes when none */
+    int job_search_minutes;    /* agreed, a week; ROW_NONE */
+    int sequence;              /* ROW_NONE */
+};
+
+/* The record of a person, and the one it stands for where somebody merged two (itself if not). */
+struct participant_row {
+    struct row_id id;
+    struct row_id person;
+    char ref[ROW_REF_SIZE];
+    char name[ROW_NAME_SIZE];
+    char address[ROW_NOTE_SIZE];
+    char phone[ROW_NAME_SIZE];
+};
+
+/* Job search on record for one week. */
+struct job_search_row {
+    int32_t week; /* its Monday */
+    int minutes;
+};
+
+/* Days on which something was different in the person's life. */
+struct change_row {
+    int32_t starts_on;
+    int32_t ends_on; /* ROW_NONE: not known */
+};
+
+/* More running mandatory placements than a host or an opportunity has room for. */
+struct crowd_row {
+    char ref[ROW_REF_SIZE];
+    bool host; /* else an opportunity */
+    int allowed;
+    int running;
+    int32_t since; /* the first day of the placement that was one too many */
 };
 
 /* JCP's decision; only adverse ones that stand count towards exposure. */
@@ -211,6 +246,10 @@ struct placement_facts {
     size_t decision_count;
     const struct notice_row *notices;
     size_t notice_count;
+    const struct job_search_row *searches; /* of the placement, by week */
+    size_t search_count;
+    const struct change_row *changes; /* of the participant, by first day */
+    size_t change_count;
     const struct break_row *breaks; /* of the participant's mandatory placements, by first day */
     size_t break_count;
     const struct contract_row *contract; /* by results, which pays for the placement; NULL: none is known */
@@ -254,6 +293,9 @@ struct site_facts {
     size_t contract_count;
     const struct claim_row *open_claims; /* not refused and not paid in full, oldest first, at most OPEN_CLAIMS_MAX */
     size_t open_claim_count;
+    const struct crowd_row *crowds; /* hosts, then opportunities, by ref */
+    size_t crowd_count;
+    int32_t heard_on; /* the day of the centre's newest word; 0: never heard. Of this machine only */
 };
 
 #define FLAG_KEY_SIZE 121

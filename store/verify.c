@@ -34,6 +34,7 @@ const char *const folded_tables[] = { "participant",
                                       "claim",
                                       "service_use",
                                       "same_person",
+                                      "same_as",
                                       NULL };
 
 enum err_code store_rebuild(struct store *store, struct error *err)
@@ -82,6 +83,7 @@ static const char *const digest_queries[] = {
     "SELECT * FROM service_use ORDER BY id",
     "SELECT * FROM same_person ORDER BY id",
     "SELECT * FROM compliance_doubt ORDER BY id",
+    "SELECT * FROM same_as ORDER BY participant",
 };
 
 /* Each value as its type, its length and its bytes. */

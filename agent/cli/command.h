@@ -69,6 +69,8 @@ struct command {
     X(change, "record a change in a person's life, or list the changes")                                               \
     X(break, "record days on which nobody is expected at a placement, or list them")                                   \
     X(jobsearch, "record the job search of a week, or list it")                                                        \
+    X(duplicates, "records of people that seem to be of the same one")                                                 \
+    X(merge, "say that two records are of the same person, or that they are not")                                      \
     X(capacity, "places stated, taken and forecast")                                                                   \
     X(volunteer, "the charity's own volunteers, their shifts and hours, which stay here")                              \
     X(calendar, "sessions and appointments as a calendar file")                                                        \

@@ -196,6 +196,15 @@ struct flag_row flag_of_site(const char *code, enum severity severity, int32_t s
     return flag;
 }
 
+struct flag_row flag_of_named(const char *code, enum severity severity, const char *ref, int32_t since)
+{
+    struct flag_row flag = flag_of(code, severity, since);
+    flag.subject = FLAG_SUBJECT_SITE;
+    text_put(flag.subject_ref, sizeof(flag.subject_ref), "%s", ref);
+    text_put(flag.key, sizeof(flag.key), "%s/%s", code, ref);
+    return flag;
+}
+
 struct flag_row flag_of_referral(const char *code, enum severity severity, const struct referral_row *referral,
                                  int32_t since)
 {

@@ -42,6 +42,8 @@ struct flag_row flag_of_placement(const char *code, enum severity severity, cons
 struct flag_row flag_of_session(const char *code, enum severity severity, const struct placement_row *placement,
                                 const struct session_row *session);
 struct flag_row flag_of_site(const char *code, enum severity severity, int32_t since);
+/* Of a host or an opportunity, by its ref. */
+struct flag_row flag_of_named(const char *code, enum severity severity, const char *ref, int32_t since);
 struct flag_row flag_of_referral(const char *code, enum severity severity, const struct referral_row *referral,
                                  int32_t since);
 
@@ -68,6 +70,9 @@ MUST_USE enum err_code rules_term(const struct placement_case *c, struct flag_li
 MUST_USE enum err_code rules_milestone_due(const struct placement_case *c, struct flag_list *out, struct error *err);
 MUST_USE enum err_code rules_contract(const struct site_case *c, struct flag_list *out, struct error *err);
 MUST_USE enum err_code rules_conflation(const struct placement_case *c, struct flag_list *out, struct error *err);
+MUST_USE enum err_code rules_job_search(const struct placement_case *c, struct flag_list *out, struct error *err);
+MUST_USE enum err_code rules_crowd(const struct site_case *c, struct flag_list *out, struct error *err);
+MUST_USE enum err_code rules_replica(const struct site_case *c, struct flag_list *out, struct error *err);
 MUST_USE enum err_code rules_statement(const struct site_case *c, struct flag_list *out, struct error *err);
 MUST_USE enum err_code rules_capacity(const struct site_case *c, struct flag_list *out, struct error *err);
 MUST_USE enum err_code rules_forecast_flag(const struct site_case *c, struct flag_list *out, struct error *err);

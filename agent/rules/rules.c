@@ -15,6 +15,7 @@ enum err_code rules_placement(const struct programme *programme, const struct pl
     TRY(rules_hours(&c, &found, err));
     TRY(rules_notice(&c, &found, err));
     TRY(rules_term(&c, &found, err));
+    TRY(rules_job_search(&c, &found, err));
     TRY(rules_milestone_due(&c, &found, err));
     TRY(rules_conflation(&c, &found, err));
     return flag_list_merge(out, &found, err);
@@ -30,6 +31,8 @@ enum err_code rules_site(const struct programme *programme, const struct site_fa
     TRY(rules_forecast_flag(&c, &found, err));
     TRY(rules_referral(&c, &found, err));
     TRY(rules_statement(&c, &found, err));
+    TRY(rules_crowd(&c, &found, err));
+    TRY(rules_replica(&c, &found, err));
     TRY(rules_contract(&c, &found, err));
     return flag_list_merge(out, &found, err);
 }

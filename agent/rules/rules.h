@@ -46,6 +46,7 @@ bool notice_complete(const struct notice_row *notice);
  *   hours_over           act    the placement, mandatory only: hours above the programme's limit; watch above those
  * agreed notice_defective     act    the placement, mandatory only: no complete notice among those on record; info
  * where the first complete one came after the start placement_near_end   info   the placement: near its last day
+ *   job_search_short     watch  the placement, mandatory only: weeks on record with less job search than agreed
  *   scheme_near_limit    watch  the person's last mandatory placement: near the weeks that all may last; act when
  * planned beyond
  *   milestone_due        watch  a payment trigger is reached (agent/rules/money.h) and nothing is claimed for it; only
@@ -65,6 +66,9 @@ MUST_USE enum err_code rules_placement(const struct programme *programme, const 
  *   acknowledgement_due      watch  a referral to be acknowledged by today or the next working day
  *   acknowledgement_overdue  act    one not acknowledged by its last day
  *   start_overdue            act    a referral without a start, or that there was none, by its last day
+ *   host_over_quota      act    a host with more mandatory placements running than its quota
+ *   over_capacity        act    an opportunity with more placements running than its places
+ *   replica_stale        watch  this machine: no word of the centre for the pack's days; the one flag that differs
  *   statement_stale          watch  the last capacity statement is older than the pack allows
  *   supervision_ratio        watch  fewer supervisor hours stated than the running placements need
  *   route_mix                info   the routes of recent referrals are far from the expected shares

@@ -49,6 +49,38 @@ static enum err_code flag_lateness(const struct placement_case *c, struct flag_l
     return flag_list_add(out, &flag, err);
 }
 
+/* Something was different in the person's life on that day. */
+static bool changed(const struct placement_case *c, int32_t day)
+{
+    for (size_t i = 0; i < c->facts->change_count; i++) {
+        const struct change_row *change = &c->facts->changes[i];
+        if (change->starts_on <= day && (change->ends_on == ROW_NONE || change->ends_on >= day)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* A guess: it asks somebody to read what is on record, and says no more. */
+static enum err_code flag_hint(const struct placement_case *c, const struct session_row *session, struct flag_list *out,
+                               struct error *err)
+{
+    const struct placement_row *placement = &c->facts->placement;
+    struct flag_row flag = flag_of_session("possible_good_reason", SEVERITY_INFO, placement, session);
+    char date[DATE_TEXT_SIZE];
+    date_format(session->day, date);
+    text_put(flag.facts, sizeof(flag.facts), "Not there on %s in placement %s; %s may say why.", date, placement->ref,
+             session->note_hints ? "the note on record" : "a change in the person's circumstances on record");
+    text_put(flag.next_step, sizeof(flag.next_step),
+             "Read it and ask, with support first. Record the reason if there is one.");
+    text_put(flag.rule, sizeof(flag.rule), "%s; shown for %d days (%s). It is a hint and proves nothing.",
+             session->note_hints ? "A word of the note is on the programme's lists for the usual factors of good reason"
+                                 : "The day lies within a recorded change of circumstances",
+             programme_rules_of(c->programme)->support_window_days,
+             programme_rule_source(c->programme, "support_window_days"));
+    return flag_list_add(out, &flag, err);
+}
+
 static enum err_code flag_good_reason(const struct placement_case *c, const struct session_row *session,
                                       struct flag_list *out, struct error *err)
 {
@@ -78,9 +110,13 @@ enum err_code rules_support(const struct placement_case *c, struct flag_list *ou
     for (size_t i = 0; i < c->facts->session_count; i++) {
         const struct session_row *session = &c->facts->sessions[i];
         bool away = session->outcome == OUTCOME_ABSENT || session->outcome == OUTCOME_ABSENT_WITH_NOTICE;
-        if (away && session->standing == STANDING_RECORDED && within(c, session->day, days) &&
-            programme_reason_kind(c->programme, session->reason) == REASON_GOOD_REASON) {
+        if (!away || session->standing != STANDING_RECORDED || !within(c, session->day, days)) {
+            continue;
+        }
+        if (programme_reason_kind(c->programme, session->reason) == REASON_GOOD_REASON) {
             TRY(flag_good_reason(c, session, out, err));
+        } else if (session->note_hints || changed(c, session->day)) {
+            TRY(flag_hint(c, session, out, err));
         }
     }
     return flag_lateness(c, out, err);

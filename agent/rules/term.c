@@ -1,6 +1,6 @@
 /*
- * How long a placement and a person's whole time on the scheme last. Days without a placement between two are not
- * counted, and after a long break the count begins anew.
+ * How long a placement and a person's whole time on the scheme last. Days without a placement between two, and days of
+ * breaks, are not counted, and after a long break the count begins anew.
  */
 #include <string.h>
 
@@ -46,6 +46,45 @@ struct scheme {
     bool is_last; /* the placement looked at is the last of them */
 };
 
+/* The first day from `from` on that no break covers; `from` may lie past them all. */
+static int32_t past_breaks(const struct placement_facts *facts, int32_t from)
+{
+    for (size_t i = 0; i < facts->break_count; i++) { /* by first day */
+        const struct break_row *rest = &facts->breaks[i];
+        if (rest->starts_on <= from && (rest->ends_on == ROW_NONE || rest->ends_on >= from)) {
+            from = rest->ends_on == ROW_NONE ? INT32_MAX : rest->ends_on + 1;
+        }
+    }
+    return from;
+}
+
+/* The last day before the next break, `to` at the latest. */
+static int32_t until_break(const struct placement_facts *facts, int32_t from, int32_t to)
+{
+    for (size_t i = 0; i < facts->break_count; i++) {
+        if (facts->breaks[i].starts_on > from && facts->breaks[i].starts_on <= to) {
+            return facts->breaks[i].starts_on - 1;
+        }
+    }
+    return to;
+}
+
+/* Adds the days of a span up to its end, breaks left out. */
+static void scheme_add(const struct placement_case *c, int32_t from, int32_t to, int64_t limit, struct scheme *scheme)
+{
+    for (from = past_breaks(c->facts, from); from <= to; from = past_breaks(c->facts, from)) {
+        int32_t last = until_break(c->facts, from, to);
+        int32_t last_so_far = last < c->today ? last : c->today;
+        int64_t before = scheme->days;
+        scheme->days += (int64_t)last - from + 1;
+        scheme->days_so_far += last_so_far >= from ? last_so_far - from + 1 : 0;
+        if (before < limit && scheme->days >= limit) {
+            scheme->last_lawful = from + (int32_t)(limit - before) - 1;
+        }
+        from = last + 1;
+    }
+}
+
 static struct scheme scheme_of(const struct placement_case *c)
 {
     const struct programme_rules *rules = programme_rules_of(c->programme);
@@ -67,13 +106,7 @@ static struct scheme scheme_of(const struct placement_case *c)
         if (span->ends_on < from) {
             continue;
         }
-        int64_t days = (int64_t)span->ends_on - from + 1;
-        if (scheme.days <= limit && scheme.days + days > limit) {
-            scheme.last_lawful = from + (int32_t)(limit - scheme.days) - 1;
-        }
-        scheme.days += days;
-        int32_t until = span->ends_on < c->today ? span->ends_on : c->today;
-        scheme.days_so_far += until >= from ? until - from + 1 : 0;
+        scheme_add(c, from, span->ends_on, limit, &scheme);
         scheme.ends = span->ends_on;
     }
     return scheme;

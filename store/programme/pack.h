@@ -111,8 +111,4 @@ struct programme {
     char payments_source[PACK_TEXT_SIZE];
 };
 
-/* " " and the plain words of the text with one space after each; cut where `out` (of 3 bytes or more) is full. Returns
- * the length. */
-size_t words_fold(const char *text, char *out, size_t size);
-
 #endif

@@ -88,6 +88,10 @@ enum reason_kind {
 
 enum reason_kind programme_reason_kind(const struct programme *programme, const char *code);
 
+/* " " and the plain words of the text, lower-case and without accents, one space after each; cut where `out` (of 3
+ * bytes or more) is full. Returns the length. */
+size_t words_fold(const char *text, char *out, size_t size);
+
 /* The code of the first factor of good reason of which a word of the pack's lists (English and Welsh, accents or not)
  * stands in the text; NULL: none. A guess, for a person to look: never more. */
 const char *programme_reason_in_words(const struct programme *programme, const char *text);

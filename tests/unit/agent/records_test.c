@@ -17,6 +17,7 @@ static void stop(void)
 
 TestSuite(records, .init = start, .fini = stop);
 TestSuite(referrals, .init = start, .fini = stop);
+TestSuite(people, .init = start, .fini = stop);
 TestSuite(capacity, .init = start, .fini = stop);
 
 static void refer(const char *ref)
@@ -326,4 +327,42 @@ Test(capacity, refuses_what_is_no_number_of_places)
     site_expect(&site, "POST", "/v1/capacity", "{\"places\": -1}", 400, "invalid");
     site_expect(&site, "POST", "/v1/capacity", "{\"places\": 1.5}", 400, "invalid");
     site_expect(&site, "POST", "/v1/capacity", "{\"places\": 100001}", 400, "invalid");
+}
+
+static void person(const char *fields)
+{
+    char body[500];
+    (void)snprintf(body, sizeof(body), "{\"kind\": \"participant\", \"fields\": {%s}}", fields);
+    site_expect(&site, "POST", "/v1/records", body, 200, NULL);
+}
+
+Test(people, who_seem_to_be_one_are_listed_until_a_person_merges_them)
+{
+    person("\"ref\": \"gdn 1\", \"name\": \"Somebody Else\"");
+    person("\"ref\": \"X-7\", \"name\": \"Tester, D\u00e2f\", \"phone\": \"07700 900123\"");
+    person("\"ref\": \"Y-8\", \"name\": \"daf tester\", \"phone\": \"+44 7700 900123\"");
+    person("\"ref\": \"Z-9\", \"name\": \"daf tester\", \"phone\": \"07700 900999\"");
+    struct reply reply = site_call(&site, "GET", "/v1/duplicates", NULL);
+    cr_assert_eq(reply.status, 200, "%s", reply.text);
+    cr_assert_eq(reply_count(&reply, "duplicates"), 2, "%s", reply.text);
+    reply_fini(&reply);
+    site_expect(&site, "POST", "/v1/merge", "{\"duplicate\": \"Y-8\", \"into\": \"X-7\"}", 400, "invalid");
+    reply =
+        site_call(&site, "POST", "/v1/merge", "{\"duplicate\": \"Y-8\", \"into\": \"X-7\", \"reason\": \"rang her\"}");
+    cr_assert_eq(reply.status, 200, "%s", reply.text);
+    cr_expect_eq(reply_count(&reply, "records"), 2);
+    reply_fini(&reply);
+    site_expect(&site, "POST", "/v1/merge", "{\"duplicate\": \"X-7\", \"into\": \"Y-8\", \"reason\": \"again\"}", 409,
+                "conflict");
+    reply = site_call(&site, "GET", "/v1/duplicates", NULL);
+    cr_assert_eq(reply_count(&reply, "duplicates"), 1);
+    cr_expect_str_eq(reply_text(&reply, "duplicates.0.why"), "ref");
+    reply_fini(&reply);
+    site_expect(&site, "POST", "/v1/merge", "{\"duplicate\": \"Y-8\", \"undo\": true, \"reason\": \"sisters\"}", 200,
+                NULL);
+    site_expect(&site, "POST", "/v1/merge", "{\"duplicate\": \"Y-8\", \"undo\": true, \"reason\": \"sisters\"}", 404,
+                "not_found");
+    reply = site_call(&site, "GET", "/v1/duplicates", NULL);
+    cr_expect_eq(reply_count(&reply, "duplicates"), 2);
+    reply_fini(&reply);
 }

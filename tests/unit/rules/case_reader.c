@@ -116,6 +116,7 @@ static void read_placement(struct words *words, struct rule_case *c)
     cr_assert_str_eq(basis_name(row->basis), basis, "line %d", words->line);
     row->calendar = next_calendar(words);
     row->starts_on = row->ends_on = ROW_NONE;
+    row->job_search_minutes = ROW_NONE;
     c->placement.pattern_minutes = ROW_NONE;
 }
 
@@ -182,6 +183,8 @@ static void read_session(struct words *words, struct rule_case *c, bool expected
             snprintf(row->reason, sizeof(row->reason), "%s", next_word(words));
         } else if (strcmp(word, "worked") == 0) {
             row->minutes = next_length(words);
+        } else if (strcmp(word, "hinted") == 0) {
+            row->note_hints = true;
         } else if (strcmp(word, "disputed") == 0) {
             row->standing = STANDING_DISPUTED;
             row->heads = 2;
@@ -345,6 +348,42 @@ static void read_contract(struct words *words, struct rule_case *c)
     }
 }
 
+static void read_search(struct words *words, struct rule_case *c)
+{
+    const char *first = words->at[words->next];
+    if (more(words) && strcmp(first, "agreed") == 0) {
+        words->next++;
+        c->placement.placement.job_search_minutes = next_length(words);
+        return;
+    }
+    cr_assert_lt(c->placement.search_count, CASE_ROWS_MAX);
+    struct job_search_row *row = &c->searches[c->placement.search_count++];
+    row->week = next_day(words);
+    row->minutes = next_length(words);
+}
+
+static void read_change(struct words *words, struct rule_case *c)
+{
+    cr_assert_lt(c->placement.change_count, CASE_ROWS_MAX);
+    struct change_row *row = &c->changes[c->placement.change_count++];
+    row->starts_on = next_day(words);
+    row->ends_on = more(words) ? next_day(words) : ROW_NONE;
+}
+
+/* crowd host|opportunity REF N of N since DAY */
+static void read_crowd(struct words *words, struct rule_case *c)
+{
+    cr_assert_lt(c->site.crowd_count, CASE_ROWS_MAX);
+    struct crowd_row *row = &c->crowds[c->site.crowd_count++];
+    row->host = strcmp(next_word(words), "host") == 0;
+    snprintf(row->ref, sizeof(row->ref), "%s", next_word(words));
+    row->running = next_number(words);
+    expect_word(words, "of");
+    row->allowed = next_number(words);
+    expect_word(words, "since");
+    row->since = next_day(words);
+}
+
 static void read_claim(struct words *words, struct rule_case *c)
 {
     size_t *count = c->about_site ? &c->site.open_claim_count : &c->placement.claim_count;
@@ -459,6 +498,14 @@ static void read_line(struct rule_case *c, const char *kind, struct words *words
         read_contract(words, c);
     } else if (strcmp(kind, "claim") == 0) {
         read_claim(words, c);
+    } else if (strcmp(kind, "search") == 0) {
+        read_search(words, c);
+    } else if (strcmp(kind, "change") == 0) {
+        read_change(words, c);
+    } else if (strcmp(kind, "crowd") == 0) {
+        read_crowd(words, c);
+    } else if (strcmp(kind, "heard") == 0) {
+        c->site.heard_on = next_day(words);
     } else if (strcmp(kind, "milestone") == 0) {
         read_milestone(words, c);
     } else if (strcmp(kind, "flag") == 0) {
@@ -480,6 +527,9 @@ static void point_at_rows(struct rule_case *c)
     c->site.starts_on = c->starts_on;
     c->site.open_referrals = c->referrals;
     c->placement.breaks = c->breaks;
+    c->placement.searches = c->searches;
+    c->placement.changes = c->changes;
+    c->site.crowds = c->crowds;
     c->placement.contract = c->contract.ref[0] == '\0' ? NULL : &c->contract;
     c->placement.claims = c->claims;
     c->placement.milestones = c->milestones;

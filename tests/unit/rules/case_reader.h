@@ -29,6 +29,9 @@ struct rule_case {
     struct session_row sessions[CASE_ROWS_MAX];
     struct decision_row decisions[CASE_ROWS_MAX];
     struct notice_row notices[CASE_ROWS_MAX];
+    struct job_search_row searches[CASE_ROWS_MAX];
+    struct change_row changes[CASE_ROWS_MAX];
+    struct crowd_row crowds[CASE_ROWS_MAX];
     struct span_row spans[CASE_ROWS_MAX];
     struct shift_row shifts[CASE_ROWS_MAX];
     struct referral_row referrals[CASE_ROWS_MAX];

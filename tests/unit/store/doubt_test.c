@@ -252,7 +252,7 @@ static const struct {
     { "basis", later_basis, "not_mandatory" },
     { "basis of the referral", later_basis_of_the_referral, "not_mandatory" },
     { "pattern", later_pattern, "not_expected" },
-    { "break", later_break, "on_break" },
+    { "break", later_break, "not_expected,on_break" },
     { "review", later_review, "reviewed_again" },
     { "changed review", the_review_changed, "no_review" },
     { "contact", the_contact_was_with_somebody_else, "no_contact" },

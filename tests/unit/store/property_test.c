@@ -63,7 +63,11 @@ static void random_plain(struct world *world, struct store_entry *entry)
     bool whole = below(3) > 0;
     *entry = (struct store_entry){ .kind = kind->number, .happened_at_ms = OP_TIME_NONE };
     record_init(&entry->record, kind);
-    entity_id(world->stream, kind->name, below(2) ? "first" : "second", entry->subject);
+    if (kind->number == KIND_SAME_PERSON) {
+        entity_id(world->stream, "participant", people[below(2)], entry->subject);
+    } else {
+        entity_id(world->stream, kind->name, below(2) ? "first" : "second", entry->subject);
+    }
     for (size_t f = 0; f < kind->field_count; f++) {
         if (whole || kind->fields[f].required || below(2)) {
             random_value(world, &kind->fields[f], &entry->record.values[f], ids[f]);
