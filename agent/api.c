@@ -32,6 +32,8 @@ static const struct route routes[] = {
     { "POST", "/v1/merge", TAIL_NONE, BODY_OBJECT, api_merge },
     { "GET", "/v1/notices", TAIL_NONE, BODY_NONE, api_notices },
     { "GET", "/v1/placements", TAIL_NONE, BODY_NONE, api_placements },
+    { "POST", "/v1/placements", TAIL_NONE, BODY_OBJECT, api_placement_add },
+    { "GET", "/v1/placements/", TAIL_SOME, BODY_NONE, api_placement },
     { "POST", "/v1/records", TAIL_NONE, BODY_OBJECT, api_record },
     { "GET", "/v1/calendar", TAIL_NONE, BODY_NONE, api_calendar },
     { "GET", "/v1/report/week", TAIL_NONE, BODY_NONE, api_report_week },

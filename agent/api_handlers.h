@@ -50,6 +50,12 @@ MUST_USE enum err_code api_records(struct api_call *call, struct error *err);
 MUST_USE enum err_code api_duplicates(struct api_call *call, struct error *err);
 MUST_USE enum err_code api_merge(struct api_call *call, struct error *err);
 
+/* api_placing.c */
+MUST_USE enum err_code api_placement_add(struct api_call *call, struct error *err);
+MUST_USE enum err_code api_placement(struct api_call *call, struct error *err);
+
+json_t *placement_value(const struct placement_row *row); /* PLACEMENT of API.md */
+
 /* api_notices.c */
 MUST_USE enum err_code api_notices(struct api_call *call, struct error *err);
 

@@ -8,7 +8,7 @@
 
 #define PLACEMENTS_LIMIT 1000
 
-static json_t *placement_value(const struct placement_row *row)
+json_t *placement_value(const struct placement_row *row)
 {
     bool placed = sight_shows_place(&row->participant);
     return json_pack(

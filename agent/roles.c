@@ -31,6 +31,7 @@ static const struct {
     { "GET", "/v1/sessions/", S | C | R | A },
     { "GET", "/v1/disputes", S | C | R | A },
     { "GET", "/v1/placements", S | C | R | T | A },
+    { "GET", "/v1/placements/", C | R | A },
 
     /* the daily work of a volunteer centre */
     { "GET", "/v1/referrals", C | R | T | A },
@@ -46,6 +47,9 @@ static const struct {
     { "GET", "/v1/records/milestone", C | R | T | A },
     { "GET", "/v1/records/claim", C | R | T | A },
     { "GET", "/v1/notices", C | R | A },
+    { "POST", "/v1/placements", C | R | A },
+    { "GET", "/v1/duplicates", C | R | A },
+    { "POST", "/v1/merge", C | R | A },
     { "GET", "/v1/capacity", S | C | R | T | A },
     { "POST", "/v1/capacity", C | R | A },
     { "GET", "/v1/capacity/forecast", S | C | R | T | A },

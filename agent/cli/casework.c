@@ -54,15 +54,32 @@
     X('c', "closed", "DAY", "from this day nobody is placed there", RECORD_DAY, "closed_on", false)                    \
     X('n', "note", "TEXT", "in words", RECORD_TEXT, "note", false)
 
+#define PLACEMENT_OPTIONS(X)                                                                                           \
+    X('R', "referral", "REF", "the referral that it answers: person, basis and hours", RECORD_TEXT, "referral", false) \
+    X('P', "person", "REF", "who is placed", RECORD_TEXT, "participant", false)                                        \
+    X('o', "opportunity", "REF", "what there is to do: host, role and pattern", RECORD_TEXT, "opportunity", false)     \
+    X('b', "basis", "BASIS", "mandatory or voluntary", RECORD_TEXT, "basis", false)                                    \
+    X('f', "from", "DAY", "first day", RECORD_DAY, "starts_on", true)                                                  \
+    X('t', "to", "DAY", "last day", RECORD_DAY, "ends_on", false)                                                      \
+    X('W', "weeks", "N", "or for how many weeks", RECORD_NUMBER, "weeks", false)                                       \
+    X('w', "pattern", "TEXT", "days and times, such as 'Mon-Wed 09:30-15:30'", RECORD_TEXT, "pattern", false)          \
+    X('h', "hours", "H:MM", "agreed, a week; those of the pattern when left out", RECORD_HOURS, "weekly_minutes",      \
+      false)                                                                                                           \
+    X('j', "job-search", "H:MM", "job search beside it, a week", RECORD_HOURS, "job_search_minutes", false)            \
+    X('x', "reduced-reason", "TEXT", "why fewer hours than usual", RECORD_TEXT, "reduced_hours_reason", false)         \
+    X('c', "calendar", "NAME", "england_wales or scotland", RECORD_TEXT, "calendar", false)                            \
+    X('n', "note", "TEXT", "in words", RECORD_TEXT, "note", false)
+
 #define AS_ARGP(key, option, arg, doc, form, field, required) { option, key, arg, 0, doc, 0 },
 #define AS_OPTION(key, option, arg, doc, form, field, required) { key, form, field, required },
 #define ID_OPTION { "id", RECORD_OPTION_ID, "ID", 0, "change this earlier entry: only what is given", 0 },
 #define NO_ID
 
 /* What argp and the engine need, from the one list of options and the columns before it. */
-#define COMMAND(name, OPTIONS, ID, kind_name, word, what, args, words)                                                 \
+#define COMMAND(own, name, OPTIONS, ID, kind_name, word, what, args, words)                                            \
     static const struct record_option name##_options[] = { OPTIONS(AS_OPTION){ 0 } };                                  \
     static const struct record_command name##_command = {                                                              \
+        .path = (own),                                                                                                 \
         .kind = (kind_name),                                                                                           \
         .subject = (word),                                                                                             \
         .expected = (what),                                                                                            \
@@ -94,7 +111,7 @@ static const struct sheet_column contact_columns[] = {
 };
 static const char *const contact_cells[] = { "day",       "participant", "means",   "outcome",
                                              "about_day", "placement",   "said_by", "note" };
-COMMAND(contact, CONTACT_OPTIONS, ID_OPTION, "contact_attempt", "participant", "the person",
+COMMAND(NULL, contact, CONTACT_OPTIONS, ID_OPTION, "contact_attempt", "participant", "the person",
         "add PERSON --means HOW --outcome CODE --day DAY\nlist [PERSON]",
         "Records that somebody tried to reach a person, or lists the attempts, the latest first."
         "\vPERSON is the person's reference. Every attempt counts, also one that reached nobody: before anything else "
@@ -111,7 +128,7 @@ static const struct sheet_column change_columns[] = {
 };
 static const char *const change_cells[] = { "starts_on",   "ends_on", "participant", "what", "placement",
                                             "told_jcp_on", "said_by", "note",        "id" };
-COMMAND(change, CHANGE_OPTIONS, ID_OPTION, "circumstance_change", "participant", "the person",
+COMMAND(NULL, change, CHANGE_OPTIONS, ID_OPTION, "circumstance_change", "participant", "the person",
         "add PERSON --what CODE --from DAY\nlist [PERSON]",
         "Records that something changed in a person's life which the placement has to follow, or lists such changes."
         "\vAbsences in its time are then shown as possibly with good reason: support first.")
@@ -125,7 +142,7 @@ static const struct sheet_column break_columns[] = {
     { .title = "ID" },        { 0 },
 };
 static const char *const break_cells[] = { "starts_on", "ends_on", "placement", "reason", "said_by", "note", "id" };
-COMMAND(break, BREAK_OPTIONS, ID_OPTION, "placement_break", "placement", "the placement",
+COMMAND(NULL, break, BREAK_OPTIONS, ID_OPTION, "placement_break", "placement", "the placement",
         "add PLACEMENT --from DAY --to DAY --reason CODE\nlist [PLACEMENT]",
         "Records days on which nobody is expected at a placement, or lists them."
         "\vNo session is expected in a break, and no length of a placement counts it.")
@@ -141,7 +158,7 @@ static const struct sheet_column jobsearch_columns[] = {
     { 0 },
 };
 static const char *const jobsearch_cells[] = { "week", "placement", "minutes", "said_by", "note" };
-COMMAND(jobsearch, JOBSEARCH_OPTIONS, NO_ID, "job_search", "placement", "the placement",
+COMMAND(NULL, jobsearch, JOBSEARCH_OPTIONS, NO_ID, "job_search", "placement", "the placement",
         "add PLACEMENT --week DAY --hours H:MM\nlist [PLACEMENT]",
         "Records the hours of job search of a week beside a placement, or lists them. Recorded again, the newer hours "
         "stand.")
@@ -157,7 +174,7 @@ static const struct sheet_column host_columns[] = {
     { 0 },
 };
 static const char *const host_cells[] = { "ref", "name", "quota", "contact", "address" };
-COMMAND(host, HOST_OPTIONS, NO_ID, "host", "ref", "the host", "add REF --name TEXT [OPTION...]\nlist\nshow REF",
+COMMAND(NULL, host, HOST_OPTIONS, NO_ID, "host", "ref", "the host", "add REF --name TEXT [OPTION...]\nlist\nshow REF",
         "Records a host where placements are, changes what is said of it, lists hosts or shows one."
         "\vRecorded again under its reference, only what is given changes.")
 
@@ -170,11 +187,21 @@ static const struct sheet_column opportunity_columns[] = {
 };
 static const char *const opportunity_cells[] = { "ref",     "host",        "title",    "places", "supervisor_minutes",
                                                  "pattern", "assessed_on", "closed_on" };
-COMMAND(opportunity, OPPORTUNITY_OPTIONS, NO_ID, "opportunity", "ref", "the opportunity",
+COMMAND(NULL, opportunity, OPPORTUNITY_OPTIONS, NO_ID, "opportunity", "ref", "the opportunity",
         "add REF --host REF [OPTION...]\nlist [HOST]\nshow REF",
         "Records something to do at a host that benefits the community, changes it, lists opportunities or shows one."
         "\vSomebody looks into who benefits and whether it takes anybody's paid work, and says so with --benefit, "
         "--additionality, --assessed-by and --assessed-on. Recorded again, only what is given changes.")
+
+/* ---- placement ---- */
+
+static const struct sheet_column placement_columns[] = { { 0 } };
+static const char *const placement_cells[] = { NULL };
+COMMAND("/v1/placements", placement, PLACEMENT_OPTIONS, NO_ID, "placement", "ref", "the placement",
+        "add REF --from DAY --weeks N --referral REF --opportunity REF\nshow REF",
+        "Places somebody, or shows a placement with the others of the person in a row, its breaks and its job search."
+        "\vWhat is not said is taken from the referral and the opportunity. A placement that names a referral "
+        "answers it.")
 
 /* ---- hosts, opportunities: the lists by themselves ---- */
 

@@ -60,6 +60,7 @@ struct command {
     X(referrals, "who was referred here, and where each referral stands")                                              \
     X(referral, "answer a referral, or record what became of it")                                                      \
     X(placements, "who is placed where, and when")                                                                     \
+    X(placement, "place somebody, or show one placement")                                                              \
     X(notice, "record a written notice that was served, or list the notices")                                          \
     X(host, "record a host, list or show hosts")                                                                       \
     X(hosts, "the hosts where placements are")                                                                         \

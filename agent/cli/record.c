@@ -7,6 +7,7 @@
 #include "agent/cli/argument.h"
 #include "agent/cli/call.h"
 #include "agent/cli/human.h"
+#include "agent/cli/memory.h"
 #include "base/clock.h"
 
 enum { HOUR = 60, WEEK_HOURS = 168, CELL_SIZE = 2004 };
@@ -97,8 +98,12 @@ static void take_word(struct record_input *input, char *arg, const struct argp_s
 {
     static const char *const with_ref[] = { "add", "list", "show", NULL };
     static const char *const without[] = { "add", "list", NULL };
+    static const char *const own[] = { "add", "show", NULL };
     if (state->arg_num == 0) {
-        input->verb = argument_word(state, "what to do", arg, has_ref(input->command) ? with_ref : without);
+        input->verb = argument_word(state, "what to do", arg,
+                                    input->command->path != NULL ? own
+                                    : has_ref(input->command)    ? with_ref
+                                                                 : without);
     } else if (state->arg_num == 1) {
         input->subject = argument_text(state, input->command->expected, arg);
     } else {
@@ -142,13 +147,18 @@ static json_t *body_of(const struct record_input *input)
                                                        : json_integer(input->given[i].number);
         (void)json_object_set_new(fields, input->given[i].field, value);
     }
+    if (input->command->path != NULL) {
+        return fields;
+    }
     return json_pack("{s:s, s:s*, s:o}", "kind", input->command->kind, "id", input->id, "fields", fields);
 }
 
 static enum exit_code add(struct cli *cli, const struct record_input *input)
 {
     SCOPED(answer_free) json_t *answer = NULL;
-    enum exit_code code = call(cli, "POST", path_of("/v1/records"), body_of(input), CALL_TIMEOUT_S, &answer);
+    const char *own = input->command->path;
+    char *path = must_have(strdup(own != NULL ? own : "/v1/records"));
+    enum exit_code code = call(cli, "POST", path, body_of(input), CALL_TIMEOUT_S, &answer);
     if (code != EXIT_DONE || call_printed(cli, answer)) {
         return code;
     }
@@ -156,6 +166,12 @@ static enum exit_code add(struct cli *cli, const struct record_input *input)
                  answer_int(answer, "added") > 0 ? "recorded" : "nothing new: it stands so already", cli->command->name,
                  input->subject, has_ref(input->command) ? "" : ", id ",
                  has_ref(input->command) ? "" : answer_text(answer, "id"));
+    size_t index;
+    const json_t *warning;
+    json_array_foreach(answer_member(answer, "warnings"), index, warning)
+    {
+        screen_print(&cli->screen, "  look at this: %s\n", json_string_value(warning));
+    }
     return EXIT_DONE;
 }
 
@@ -218,8 +234,67 @@ enum exit_code record_list(struct cli *cli, const struct record_command *command
     return EXIT_DONE;
 }
 
+/* "2026-11-02, 2026-12-18": what is in a row of a list. */
+static void say_row(const json_t *row, char out[CELL_SIZE])
+{
+    size_t len = 0;
+    const char *name;
+    json_t *value;
+    out[0] = '\0';
+    json_object_foreach((json_t *)(uintptr_t)row, name, value)
+    {
+        char number[24];
+        (void)snprintf(number, sizeof(number), "%lld", (long long)json_integer_value(value));
+        const char *text = json_is_integer(value) ? number : json_string_value(value);
+        if (text != NULL && len < CELL_SIZE) {
+            len += (size_t)snprintf(out + len, CELL_SIZE - len, "%s%s", len > 0 ? ", " : "", text);
+        }
+    }
+}
+
+static void print_members(const struct screen *screen, const json_t *object)
+{
+    const char *name;
+    json_t *value;
+    json_object_foreach((json_t *)(uintptr_t)object, name, value)
+    {
+        size_t index;
+        const json_t *row;
+        char said[CELL_SIZE];
+        if (json_is_object(value)) {
+            print_members(screen, value);
+        } else if (json_is_string(value)) {
+            screen_fact(screen, name, "%s", json_string_value(value));
+        } else if (json_is_integer(value)) {
+            screen_fact(screen, name, "%lld", (long long)json_integer_value(value));
+        }
+        json_array_foreach(value, index, row)
+        {
+            say_row(row, said);
+            screen_fact(screen, name, "%s", said);
+        }
+    }
+}
+
+static enum exit_code show_own(struct cli *cli, const struct record_command *command, const char *ref)
+{
+    char *encoded = path_of("%s", ref);
+    char *path = NULL;
+    SCOPED(answer_free) json_t *answer = NULL;
+    int len = asprintf(&path, "%s/%s", command->path, encoded);
+    free(encoded);
+    enum exit_code code = call(cli, "GET", must_have(len < 0 ? NULL : path), NULL, CALL_TIMEOUT_S, &answer);
+    if (code == EXIT_DONE && !call_printed(cli, answer)) {
+        print_members(&cli->screen, answer);
+    }
+    return code;
+}
+
 static enum exit_code show(struct cli *cli, const struct record_command *command, const char *ref)
 {
+    if (command->path != NULL) {
+        return show_own(cli, command, ref);
+    }
     SCOPED(answer_free) json_t *answer = NULL;
     enum exit_code code =
         call(cli, "GET", path_of("/v1/records/%s/%s", command->kind, ref), NULL, CALL_TIMEOUT_S, &answer);

@@ -5,6 +5,8 @@
  *   holdfast NOUN list [SUBJECT]
  *   holdfast NOUN show REF                    only kinds that have one
  *
+ * A kind with a call of its own has add and show only.
+ *
  * An option's value goes into the field of its name as it is, or as minutes where hours are typed.
  */
 #ifndef AGENT_CLI_RECORD_H
@@ -23,6 +25,7 @@ struct record_option {
 };
 
 struct record_command {
+    const char *path; /* of a call of its own, which takes the fields as they are; NULL: that of all records */
     const char *kind;
     const char *subject;  /* the field that the word behind `add` goes into: participant, placement or ref */
     const char *expected; /* what that word is, for messages */

@@ -17,7 +17,8 @@ static void stop(void)
 
 TestSuite(records, .init = start, .fini = stop);
 TestSuite(referrals, .init = start, .fini = stop);
-TestSuite(people, .init = start, .fini = stop);
+TestSuite(placing, .init = start, .fini = stop);
+TestSuite(duplicates, .init = start, .fini = stop);
 TestSuite(capacity, .init = start, .fini = stop);
 
 static void refer(const char *ref)
@@ -336,7 +337,7 @@ static void person(const char *fields)
     site_expect(&site, "POST", "/v1/records", body, 200, NULL);
 }
 
-Test(people, who_seem_to_be_one_are_listed_until_a_person_merges_them)
+Test(duplicates, are_listed_until_a_person_merges_them)
 {
     person("\"ref\": \"gdn 1\", \"name\": \"Somebody Else\"");
     person("\"ref\": \"X-7\", \"name\": \"Tester, D\u00e2f\", \"phone\": \"07700 900123\"");
@@ -365,4 +366,54 @@ Test(people, who_seem_to_be_one_are_listed_until_a_person_merges_them)
     reply = site_call(&site, "GET", "/v1/duplicates", NULL);
     cr_expect_eq(reply_count(&reply, "duplicates"), 2);
     reply_fini(&reply);
+}
+
+Test(placing, takes_what_was_not_said_from_the_referral_and_the_opportunity)
+{
+    refer("R-7");
+    site_expect(&site, "POST", "/v1/records",
+                "{\"kind\": \"host\", \"fields\": {\"ref\": \"PARK\", \"name\": \"Park Friends\"}}", 200, NULL);
+    site_expect(
+        &site, "POST", "/v1/records",
+        "{\"kind\": \"opportunity\", \"fields\": {\"ref\": \"PATHS\", \"host\": \"PARK\", \"title\": \"Paths\", "
+        "\"pattern\": \"Tue Thu 10:00-13:00\"}}",
+        200, NULL);
+    struct reply reply = site_call(&site, "POST", "/v1/placements",
+                                   "{\"ref\": \"GDN-P7\", \"referral\": \"R-7\", \"opportunity\": \"PATHS\", "
+                                   "\"starts_on\": \"2026-11-23\", \"weeks\": 26}");
+    cr_assert_eq(reply.status, 200, "%s", reply.text);
+    cr_expect_str_eq(reply_text(&reply, "fields.host"), "Park Friends");
+    cr_expect_str_eq(reply_text(&reply, "fields.role"), "Paths");
+    cr_expect_str_eq(reply_text(&reply, "fields.basis"), "mandatory");
+    cr_expect_str_eq(reply_text(&reply, "fields.ends_on"), "2027-05-23");
+    cr_expect_eq(reply_int(&reply, "fields.weekly_minutes"), 360);
+    cr_expect_eq(reply_int(&reply, "fields.sequence"), 2, "GDN-001 has one already");
+    cr_expect_eq(reply_count(&reply, "warnings"), 1, "nobody assessed it");
+    reply_fini(&reply);
+    reply = site_call(&site, "GET", "/v1/placements/GDN-P7", NULL);
+    cr_expect_str_eq(reply_text(&reply, "opportunity_ref"), "PATHS");
+    cr_expect_eq(reply_count(&reply, "in_a_row"), 2);
+    reply_fini(&reply);
+    reply = site_call(&site, "GET", "/v1/referrals/R-7", NULL);
+    cr_expect_str_eq(reply_text(&reply, "referral.status"), "accepted", "a placement answers its referral");
+    reply_fini(&reply);
+}
+
+Test(placing, refuses_what_is_not_enough)
+{
+    static const char *const bodies[] = {
+        "{\"ref\": \"GDN-P8\", \"participant\": \"GDN-001\", \"basis\": \"mandatory\", \"starts_on\": \"2026-11-23\"}",
+        "{\"ref\": \"GDN-P8\", \"participant\": \"GDN-001\", \"starts_on\": \"2026-11-23\", \"weeks\": 2}",
+        "{\"ref\": \"GDN-P8\", \"participant\": \"GDN-001\", \"basis\": \"voluntary\", \"starts_on\": \"2026-11-23\", "
+        "\"weeks\": 2}",
+        "{\"ref\": \"GDN@P8\", \"participant\": \"GDN-001\", \"basis\": \"voluntary\", \"starts_on\": \"2026-11-23\", "
+        "\"weeks\": 2, \"weekly_minutes\": 60}",
+    };
+    for (size_t i = 0; i < ARRAY_LEN(bodies); i++) {
+        site_expect(&site, "POST", "/v1/placements", bodies[i], 400, "invalid");
+    }
+    site_expect(&site, "POST", "/v1/placements",
+                "{\"ref\": \"GDN-P001\", \"participant\": \"GDN-001\", \"basis\": \"voluntary\", \"starts_on\": "
+                "\"2026-11-23\", \"weeks\": 2, \"weekly_minutes\": 60}",
+                409, "conflict");
 }
