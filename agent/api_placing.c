@@ -226,7 +226,7 @@ enum err_code api_placement_add(struct api_call *call, struct error *err)
     struct store_written written;
     TRY(store_write(world->store, world->actor, &draft.entry, 1, world->now_ms, &written, err));
     call->answer->wrote = written.added > 0;
-    json_t *fields = record_to_json(&draft.entry.record);
+    json_t *fields = record_to_json(&draft.entry.record, slice_of(draft.entry.subject, OP_ENTITY_BYTES));
     return answer_object(call->answer,
                          json_pack("{s:o,s:i,s:o,s:o,s:o}", "id", value_id(draft.entry.subject, OP_ENTITY_BYTES),
                                    "added", (int)written.added, "op",
