@@ -84,6 +84,7 @@ static const struct route routes[] = {
     { "GET", "/v1/overwrites", TAIL_NONE, BODY_NONE, api_overwrites },
     { "POST", "/v1/overwrites/review", TAIL_NONE, BODY_OBJECT, api_overwrites_review },
     { "GET", "/v1/disputes", TAIL_NONE, BODY_NONE, api_disputes },
+    { "GET", "/v1/subject-access/", TAIL_SOME, BODY_NONE, api_subject_access },
     { "GET", "/v1/audit", TAIL_NONE, BODY_NONE, api_audit },
     { "GET", "/v1/audit/verify", TAIL_NONE, BODY_NONE, api_audit_verify },
     { "GET", "/v1/volunteers", TAIL_NONE, BODY_NONE, api_volunteers },

@@ -126,6 +126,9 @@ MUST_USE enum err_code api_disputes(struct api_call *call, struct error *err);
 MUST_USE enum err_code api_audit(struct api_call *call, struct error *err);
 MUST_USE enum err_code api_audit_verify(struct api_call *call, struct error *err);
 
+/* api_subject_access.c */
+MUST_USE enum err_code api_subject_access(struct api_call *call, struct error *err);
+
 /* api_volunteers.c */
 MUST_USE enum err_code api_volunteers(struct api_call *call, struct error *err);
 MUST_USE enum err_code api_volunteer(struct api_call *call, struct error *err);

@@ -105,6 +105,7 @@ static const struct {
     { "POST", "/v1/quarantine/retry", A },
     { "GET", "/v1/overwrites", C | R | A },
     { "POST", "/v1/overwrites/review", C | R | A },
+    { "GET", "/v1/subject-access/", C | R },
     { "GET", "/v1/audit", T | A },
     { "GET", "/v1/audit/verify", T | A },
     { "GET", "/v1/retention", C | R | A },

@@ -106,6 +106,7 @@ struct command {
     X(unlock, "open the vault with its passphrase")                                                                    \
     X(accept, "open a vault whose list of present pages was lost or damaged")                                          \
     X(lock, "close the vault and wipe its keys")                                                                       \
+    X(subject_access, "a person's own copy of everything that is held about them")                                    \
     X(audit, "who read what is for few to read, and who changed what")                                                 \
     X(person, "who works with this machine, and in which roles")                                                       \
     X(sign_in, "sign in as a person with a passphrase")                                                                \

@@ -182,3 +182,30 @@ Test(audit, survives_a_rebuild_and_what_cannot_be_noted_is_not_shown)
     cr_expect_null(strstr(reply.text, "Hidden"), "%s", reply.text);
     reply_fini(&reply);
 }
+
+Test(audit, the_persons_own_copy_has_every_version_and_who_read_it_and_is_noted_itself)
+{
+    site_expect(&site, "POST", "/v1/attendance", "{\"session\": \"GDN-P001@2026-11-18\", \"outcome\": \"absent\"}", 200,
+                NULL);
+    site_expect(&site, "POST", "/v1/attendance",
+                "{\"session\": \"GDN-P001@2026-11-18\", \"outcome\": \"attended\", \"note\": \"was in the shed\"}", 200,
+                NULL);
+    site_expect(
+        &site, "POST", "/v1/records",
+        "{\"kind\": \"placement_break\", \"fields\": {\"placement\": \"GDN-P001\", \"starts_on\": \"2026-12-24\", "
+        "\"ends_on\": \"2026-12-31\", \"reason\": \"agreed_leave\"}}",
+        200, NULL);
+    site_judge(&site);
+    cr_expect(shows(ROLE_REVIEWER, "/v1/sessions/GDN-P001@2026-11-18", "was in the shed"));
+    struct reply reply = site_call(&site, "GET", "/v1/subject-access/GDN-001", NULL);
+    cr_assert_eq(reply.status, 200, "%s", reply.text);
+    cr_expect_not_null(strstr(reply.text, "\"absent\""), "the version before");
+    cr_expect_not_null(strstr(reply.text, "was in the shed"));
+    cr_expect_not_null(strstr(reply.text, "Ada Tester"));
+    cr_expect_not_null(strstr(reply.text, "agreed_leave"), "and what names the placement alone");
+    cr_expect_null(strstr(reply.text, "Ben Tester"), "and nobody else");
+    cr_expect_eq(reply_count(&reply, "read_by"), 1);
+    reply_fini(&reply);
+    cr_expect_geq(notes("tester"), 2, "making it was noted");
+    site_expect(&site, "GET", "/v1/subject-access/NOBODY", NULL, 404, "not_found");
+}

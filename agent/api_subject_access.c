@@ -1,0 +1,187 @@
+/* A person's own copy: everything that is held here about them, who wrote it and when, and who read it. */
+#include <string.h>
+
+#include "agent/api_handlers.h"
+#include "agent/log_json.h"
+#include "store/audit.h"
+#include "store/evidence.h"
+#include "store/volunteers.h"
+
+#define RECORDS_PAGE 1000
+#define NOTES_MAX QUERY_LIMIT_MAX
+
+struct person_copy {
+    struct api_call *call;
+    struct row_id participant;
+    struct buf ids; /* of the records about the person, 16 bytes each */
+    json_t *records;
+    json_int_t erased;
+};
+
+static bool is_about(const struct person_copy *copy, const uint8_t id[ROW_ID_BYTES])
+{
+    for (size_t at = 0; at < copy->ids.len; at += ROW_ID_BYTES) {
+        if (memcmp(copy->ids.data + at, id, ROW_ID_BYTES) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static enum err_code add_record(struct person_copy *copy, const struct log_row *row, struct error *err)
+{
+    if (row->subject_len >= ROW_ID_BYTES && !is_about(copy, row->subject)) {
+        TRY(buf_append(&copy->ids, row->subject, ROW_ID_BYTES, err));
+    }
+    copy->erased += row->erased;
+    struct log_list one = { .rows = (struct log_row *)(uintptr_t)row, .count = 1 };
+    SCOPED(placement_list_fini) struct placement_list placements = { 0 };
+    TRY(log_placements(copy->call->world->store, &one, &placements, err));
+    return json_array_append_new(copy->records, log_value(row, &placements)) == 0
+               ? ERR_OK
+               : FAIL(err, NO_MEMORY, "copy what is held about the person");
+}
+
+static enum err_code add_records(struct person_copy *copy, struct error *err)
+{
+    const struct evidence_subject subject = { .participant = copy->participant };
+    int64_t place = 0;
+    for (bool more = true; more;) {
+        SCOPED(evidence_list_fini) struct evidence_list list = { 0 };
+        TRY(evidence_records(copy->call->world->store, &subject, place, RECORDS_PAGE, &list, err));
+        for (size_t i = 0; i < list.count; i++) {
+            TRY(add_record(copy, &list.records[i].row, err));
+            place = list.records[i].place;
+        }
+        more = list.more && list.count > 0;
+    }
+    return ERR_OK;
+}
+
+/* Every version of the records of a kind that name this record (of the person, a placement, a referral). */
+static enum err_code add_linked(struct person_copy *copy, const struct kind *kind, const char *link,
+                                const struct row_id *id, struct error *err)
+{
+    struct store *store = copy->call->world->store;
+    SCOPED(record_list_fini) struct record_list list = { 0 };
+    TRY(query_records(store, kind, link, id, QUERY_LIMIT_MAX, &list, err));
+    for (size_t i = 0; i < list.count; i++) {
+        SCOPED(log_list_fini) struct log_list versions = { 0 };
+        if (is_about(copy, list.rows[i].id.bytes)) {
+            continue;
+        }
+        TRY(query_log(store, list.rows[i].id.bytes, ROW_ID_BYTES, false, QUERY_LIMIT_MAX, &versions, err));
+        for (size_t j = 0; j < versions.count; j++) {
+            TRY(add_record(copy, &versions.rows[j], err));
+        }
+    }
+    return ERR_OK;
+}
+
+static enum err_code add_all_linked(struct person_copy *copy, struct error *err)
+{
+    static const char *const links[] = { "participant", "placement", "referral" };
+    size_t known = copy->ids.len; /* what is added on the way is not looked through again */
+    for (uint32_t number = 0; number < STORE_KINDS_MAX; number++) {
+        const struct kind *kind = kind_by_number(number);
+        for (size_t i = 0; kind != NULL && query_has_records(kind) && i < ARRAY_LEN(links); i++) {
+            for (size_t at = 0; kind_field_index(kind, links[i]) >= 0 && at < known; at += ROW_ID_BYTES) {
+                struct row_id id;
+                memcpy(id.bytes, copy->ids.data + at, ROW_ID_BYTES);
+                TRY(add_linked(copy, kind, links[i], &id, err));
+            }
+        }
+    }
+    return ERR_OK;
+}
+
+static enum err_code flags_value(const struct person_copy *copy, json_t **ret_flags, struct error *err)
+{
+    SCOPED(flag_list_rows_fini) struct flag_list_rows list = { 0 };
+    TRY(query_flags(copy->call->world->store, true, QUERY_LIMIT_MAX, &list, err));
+    json_t *flags = json_array();
+    for (size_t i = 0; i < list.count; i++) {
+        const struct flag_row *flag = &list.rows[i].flag;
+        if (flag->subject != FLAG_SUBJECT_SITE && is_about(copy, flag->subject_id.bytes)) {
+            (void)json_array_append_new(flags,
+                                        json_pack("{s:s,s:s,s:o,s:s,s:o,s:o}", "code", flag->code, "subject",
+                                                  flag->subject_ref, "since", value_day(flag->since), "facts",
+                                                  flag->facts, "raised_at", value_instant(list.rows[i].raised_at_ms),
+                                                  "cleared_at", value_instant(list.rows[i].cleared_at_ms)));
+        }
+    }
+    *ret_flags = flags;
+    return ERR_OK;
+}
+
+static enum err_code readers_value(const struct person_copy *copy, json_t **ret_readers, struct error *err)
+{
+    SCOPED(audit_list_fini) struct audit_list list = { 0 };
+    TRY(query_audit(copy->call->world->store, NULL, NULL, 0, NOTES_MAX, &list, err));
+    json_t *readers = json_array();
+    for (size_t i = 0; i < list.count; i++) {
+        const struct audit_entry *entry = &list.rows[i];
+        if (entry->subject_len >= ROW_ID_BYTES && is_about(copy, entry->subject)) {
+            (void)json_array_append_new(readers, json_pack("{s:o,s:s,s:s,s:o}", "at", value_instant(entry->at_ms),
+                                                           "person", entry->person, "kind", entry->kind, "fields",
+                                                           value_text(entry->fields)));
+        }
+    }
+    *ret_readers = readers;
+    return ERR_OK;
+}
+
+/* Somebody may be placed here and a volunteer too. */
+static enum err_code volunteer_value_of(const struct person_copy *copy, json_t **ret_volunteer, struct error *err)
+{
+    SCOPED(volunteer_list_fini) struct volunteer_list list = { 0 };
+    TRY(query_volunteers(copy->call->world->store, NULL, QUERY_LIMIT_MAX, &list, err));
+    json_t *rows = json_array();
+    for (size_t i = 0; i < list.count; i++) {
+        const struct volunteer *row = &list.rows[i];
+        if (memcmp(&row->participant, &copy->participant, sizeof(row->participant)) == 0) {
+            (void)json_array_append_new(rows, json_pack("{s:s,s:s,s:o,s:o,s:i,s:I}", "ref", row->ref, "name", row->name,
+                                                        "place", value_text(row->place), "note", value_text(row->note),
+                                                        "shifts", row->shifts, "worked_minutes",
+                                                        (json_int_t)row->worked_minutes));
+        }
+    }
+    *ret_volunteer = rows;
+    return ERR_OK;
+}
+
+static enum err_code copy_answer(struct person_copy *copy, const char *ref, struct error *err)
+{
+    json_t *flags = NULL;
+    json_t *readers = NULL;
+    json_t *volunteer = NULL;
+    TRY(add_records(copy, err));
+    TRY(add_all_linked(copy, err));
+    enum err_code rc = flags_value(copy, &flags, err);
+    rc = rc == ERR_OK ? readers_value(copy, &readers, err) : rc;
+    rc = rc == ERR_OK ? volunteer_value_of(copy, &volunteer, err) : rc;
+    if (rc != ERR_OK) {
+        json_decref(flags);
+        json_decref(readers);
+        return rc;
+    }
+    return answer_object(
+        copy->call->answer,
+        json_pack("{s:s,s:o,s:o,s:o,s:O,s:o,s:o,s:o,s:{s:I,s:s}}", "participant", ref, "id",
+                  value_id(copy->participant.bytes, ROW_ID_BYTES), "made_at", value_instant(copy->call->world->now_ms),
+                  "made_by", value_text(copy->call->world->actor), "records", copy->records, "flags", flags,
+                  "volunteer", volunteer, "read_by", readers, "withheld", "erased_records", copy->erased, "why",
+                  "What a record said that was erased is not held any more; that there was one is."),
+        err);
+}
+
+enum err_code api_subject_access(struct api_call *call, struct error *err)
+{
+    struct person_copy copy = { .call = call, .records = json_array() };
+    buf_init(&copy.ids, SIZE_MAX / 2);
+    enum err_code rc = query_find(call->world->store, KIND_PARTICIPANT, call->tail, &copy.participant, err);
+    rc = rc == ERR_OK ? copy_answer(&copy, call->tail, err) : rc;
+    json_decref(copy.records);
+    buf_fini(&copy.ids);
+    return rc;
+}
