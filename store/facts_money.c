@@ -216,12 +216,16 @@ static enum err_code read_cases(struct store *store, struct case_reader *reader,
         &store->db,
         "SELECT x.contract, x.participant, x.starts_on, x.ends_on, (SELECT ifnull(sum(max(0, min(b.ends_on, x.ends_on, "
         "?1) - max(b.starts_on, x.starts_on) + 1)), 0) FROM placement_break b WHERE b.placement = x.id) "
-        "FROM (SELECT p.id, " PAYING_CONTRACT
-        " AS contract, p.participant, p.starts_on, CASE WHEN r.status IN ('completed', 'ended_early', 'withdrawn') AND "
-        "r.status_on BETWEEN p.starts_on AND p.ends_on THEN r.status_on ELSE p.ends_on END AS ends_on "
-        "FROM placement p LEFT JOIN referral r ON r.id = p.referral WHERE p.basis = 'mandatory' AND p.starts_on <= ?1 "
-        "AND p.starts_on > ?1 - 364 - ?2 AND p.ends_on >= p.starts_on AND ifnull(r.status, '') <> 'did_not_start') x "
-        "WHERE x.contract IS NOT NULL ORDER BY x.contract, x.participant, x.starts_on, x.id",
+        "FROM (SELECT p.id, " PAYING_CONTRACT " AS contract, " PERSON_OF(
+            "p.participant") " AS participant, p.starts_on, CASE WHEN r.status IN ('completed', 'ended_early', "
+                             "'withdrawn') AND "
+                             "r.status_on BETWEEN p.starts_on AND p.ends_on THEN r.status_on ELSE p.ends_on END AS "
+                             "ends_on "
+                             "FROM placement p LEFT JOIN referral r ON r.id = p.referral WHERE p.basis = 'mandatory' "
+                             "AND p.starts_on <= ?1 "
+                             "AND p.starts_on > ?1 - 364 - ?2 AND p.ends_on >= p.starts_on AND ifnull(r.status, '') <> "
+                             "'did_not_start') x "
+                             "WHERE x.contract IS NOT NULL ORDER BY x.contract, x.participant, x.starts_on, x.id",
         &s, err));
     bind_int(s, 1, reader->today);
     bind_int(s, 2, programme_rules_of(reader->programme)->viability_window_days);

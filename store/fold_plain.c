@@ -59,7 +59,7 @@ static const struct plain {
     [KIND_MILESTONE] = PLAIN("milestone", V9, BY_PERSON_PLACED("milestone"), true),
     [KIND_CLAIM] = PLAIN("claim", V14, BY_PERSON_PLACED("claim"), true),
     [KIND_SERVICE_USE] = PLAIN("service_use", V9, NULL, true),
-    [KIND_SAME_PERSON] = PLAIN("same_person", V7, BY_PERSON("same_person"), false),
+    [KIND_SAME_PERSON] = PLAIN("same_person", V7, BY_PERSON("same_person"), true),
 };
 
 bool kind_is_plain(uint32_t kind)

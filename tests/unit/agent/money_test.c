@@ -242,6 +242,27 @@ Test(money, a_person_who_was_moved_to_a_second_placement_is_one_person)
     reply_fini(&reply);
 }
 
+Test(money, two_records_of_one_person_are_one_person)
+{
+    struct store_entry entry;
+    add_contract("C-1", ", \"cost_pence\": 100");
+    struct reply reply = site_call(&site, "GET", "/v1/contracts/C-1", NULL);
+    cr_expect_eq(reply_int(&reply, "contract.people"), 2);
+    reply_fini(&reply);
+    entry = (struct store_entry){ .kind = KIND_SAME_PERSON, .happened_at_ms = OP_TIME_NONE };
+    uint8_t stays[OP_ENTITY_BYTES];
+    entity_id(site.world.stream, "participant", "GDN-001", stays);
+    entity_id(site.world.stream, "participant", "GDN-002", entry.subject);
+    record_init(&entry.record, kind_by_number(KIND_SAME_PERSON));
+    record_set_id(&entry.record, "participant", stays);
+    record_set_text(&entry.record, "decided_by", "Gwen Tester");
+    record_set_text(&entry.record, "reason", "entered twice");
+    replica_write(&site.replica, &entry, site.now_ms);
+    reply = site_call(&site, "GET", "/v1/contracts/C-1", NULL);
+    cr_expect_eq(reply_int(&reply, "contract.people"), 1);
+    reply_fini(&reply);
+}
+
 Test(money, of_help_that_is_bought_is_used_as_far_as_there_is_any)
 {
     post("/v1/records", "{\"kind\": \"contract\", \"fields\": {\"ref\": \"MIR-1\", \"form\": \"block\", \"starts_on\": "
