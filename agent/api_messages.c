@@ -13,11 +13,8 @@ static json_t *message_value(const struct message_row *row)
     return json_pack("{s:o,s:o,s:o,s:s,s:b,s:o,s:o,s:o,s:o,s:o,s:o}", "id", value_id(row->id.bytes, ROW_ID_BYTES),
                      "body",
                      value_text(sight_text(KIND_MESSAGE, "body", slice_of(row->id.bytes, ROW_ID_BYTES), row->body)),
-                     "sent_on", value_day(row->sent_on), "from",
-                     row->by_both       ? "both"
-                     : row->from_centre ? "jcp"
-                                        : "organisation",
-                     "unread", row->unread, "by", value_text(row->said_by), "at", value_instant(row->said_at_ms),
+                     "sent_on", value_day(row->sent_on), "from", row->from_centre ? "jcp" : "organisation", "unread",
+                     row->unread, "by", value_text(row->said_by), "at", value_instant(row->said_at_ms),
                      "participant_ref", value_text(row->participant_ref), "referral_ref", value_text(row->referral_ref),
                      "reply_to", value_id_or_null(&row->reply_to), "about", value_text(row->about));
 }
@@ -143,6 +140,7 @@ enum err_code api_message_send(struct api_call *call, struct error *err)
         record_set_id(&entry.record, "reply_to", sending.replied.id.bytes);
     }
     TRY(random_bytes(entry.subject, OP_ENTITY_BYTES, err));
+    message_id(entry.subject, WRITER_ORGANISATION);
     struct store_written written;
     TRY(store_write(world->store, world->actor, &entry, 1, world->now_ms, &written, err));
     call->answer->wrote = true;

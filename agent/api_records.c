@@ -53,7 +53,6 @@ static const uint32_t open_kinds[] = {
     KIND_CIRCUMSTANCE_CHANGE,
     KIND_CONTRACT,
     KIND_MILESTONE,
-    KIND_MESSAGE,
 };
 
 bool record_kind_is_open(const struct kind *kind)

@@ -6,11 +6,8 @@
 
 #include "store/read.h"
 
-/* Who wrote a message: 1 the organisation, 2 the centre. "kind <> 5" is what the index op_subject needs. */
-#define WRITERS_OF_MESSAGE "FROM op o WHERE o.subject = m.id AND o.kind <> 5 AND o.kind = 20 AND o.quarantine IS NULL"
-#define FROM_CENTRE "EXISTS (SELECT 1 " WRITERS_OF_MESSAGE " AND o.writer = 2)"
-#define FROM_ORGANISATION "EXISTS (SELECT 1 " WRITERS_OF_MESSAGE " AND o.writer = 1)"
-#define UNREAD FROM_CENTRE " AND NOT EXISTS (SELECT 1 FROM message_seen n WHERE n.id = m.id)"
+#define UNREAD                                                                                                         \
+    "m.id >= x'80' AND NOT EXISTS (SELECT 1 FROM message_seen n WHERE n.id = m.id)" /* the centre's: message_id */
 
 static void read_message(sqlite3_stmt *s, struct message_row *row)
 {
@@ -23,9 +20,8 @@ static void read_message(sqlite3_stmt *s, struct message_row *row)
     column_text(s, 6, row->about, sizeof(row->about));
     column_text(s, 7, row->said_by, sizeof(row->said_by));
     row->said_at_ms = column_int_or(s, 8, OP_TIME_NONE);
-    row->from_centre = column_int(s, 9) != 0;
-    row->by_both = row->from_centre && column_int(s, 10) != 0;
-    row->unread = column_int(s, 11) != 0;
+    row->from_centre = message_of_centre(row->id.bytes);
+    row->unread = column_int(s, 9) != 0;
 }
 
 static enum err_code collect(struct store *store, sqlite3_stmt *s, size_t limit, struct row_array *rows, bool *ret_more,
@@ -54,13 +50,12 @@ enum err_code query_messages(struct store *store, bool unread_only, size_t limit
     sqlite3_stmt *s;
     bool more;
     struct row_array rows = { .size = sizeof(struct message_row) };
-    TRY(db_statement(
-        &store->db,
-        "SELECT m.id, m.body, m.sent_on, p.ref, r.ref, m.reply_to, m.about, m.said_by, m.said_at, " FROM_CENTRE
-        ", " FROM_ORGANISATION ", " UNREAD " AS unread FROM message m "
-        "LEFT JOIN participant p ON p.id = m.participant LEFT JOIN referral r ON r.id = m.referral "
-        "WHERE ?1 = 0 OR unread ORDER BY m.said_at DESC, m.id",
-        &s, err));
+    TRY(db_statement(&store->db,
+                     "SELECT m.id, m.body, m.sent_on, p.ref, r.ref, m.reply_to, m.about, m.said_by, m.said_at, " UNREAD
+                     " AS unread FROM message m "
+                     "LEFT JOIN participant p ON p.id = m.participant LEFT JOIN referral r ON r.id = m.referral "
+                     "WHERE ?1 = 0 OR unread ORDER BY m.said_at DESC, m.id",
+                     &s, err));
     bind_int(s, 1, unread_only);
     enum err_code rc = collect(store, s, limit, &rows, &more, err);
     sqlite3_reset(s);

@@ -114,7 +114,6 @@ struct message_row {
     char said_by[OP_ACTOR_MAX + 1];
     int64_t said_at_ms;
     bool from_centre; /* it wrote the record */
-    bool by_both;     /* and the organisation too: its words may not be those of one side */
     bool unread;      /* the centre's, and nobody looked at it on this machine */
 };
 

@@ -72,7 +72,7 @@ static const struct field referral_event_fields[] = {
     CODE(3, "reason", false, NULL),
     BOOL(4, "policy"), /* declined as a matter of policy: a first-class answer, never a failure */
     SECRET(5, "note", NOTE_MAX_BYTES),
-    ID(6, "opportunity", false), /* taken up, where it was accepted */
+    ID(6, "opportunity", false),     /* taken up, where it was accepted */
     ID(7, "policy_decision", false), /* that it was declined by */
 };
 
@@ -775,6 +775,23 @@ static enum err_code admit_content(const struct op *op, const struct record *rec
     }
 }
 
+void message_id(uint8_t random[OP_ENTITY_BYTES], enum record_writer writer)
+{
+    random[0] = (uint8_t)((random[0] & 0x7f) | (writer == WRITER_CENTRE ? 0x80 : 0));
+}
+
+bool message_of_centre(const uint8_t id[OP_ENTITY_BYTES])
+{
+    return (id[0] & 0x80) != 0;
+}
+
+static enum err_code check_side(const struct op *op, enum record_writer writer, struct error *err)
+{
+    return op->kind != KIND_MESSAGE || message_of_centre(op->subject) == (writer == WRITER_CENTRE)
+               ? ERR_OK
+               : FAIL(err, REFUSED, "take a message: its id is one of the other side");
+}
+
 enum err_code record_admit(const struct op *op, enum record_writer writer, struct error *err)
 {
     const struct kind *kind = kind_by_number(op->kind);
@@ -791,6 +808,7 @@ enum err_code record_admit(const struct op *op, enum record_writer writer, struc
                     kind->subject_len);
     }
     TRY(check_session(op, err));
+    TRY(check_side(op, writer, err));
     if (op->erased) {
         return op->kind == KIND_ERASURE ? FAIL(err, INVALID, "take an erasure without its content") : ERR_OK;
     }

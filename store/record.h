@@ -119,6 +119,11 @@ MUST_USE enum err_code record_decode(const struct kind *kind, struct slice body,
  */
 MUST_USE enum err_code record_admit(const struct op *op, enum record_writer writer, struct error *err);
 
+/* Whose message an id belongs to: its first bit is set in those of the centre, so that neither side can put words into
+ * a message of the other. */
+void message_id(uint8_t random[OP_ENTITY_BYTES], enum record_writer writer);
+bool message_of_centre(const uint8_t id[OP_ENTITY_BYTES]);
+
 /*
  * What an erasure takes the bodies of: every op of its kind about its subject (of a referral its events too, of a
  * placement the assertions about its sessions), or the one op that it supersedes; only of its own side (an

@@ -18,12 +18,12 @@ enum { OPTION_KIND = 0x6001, OPTION_DRY_RUN, OPTION_PARTIAL, OPTION_REJECTS, PRO
 #define FILE_BYTES_MAX ((size_t)32 * 1024 * 1024)
 #define ANSWER_BYTES_MAX ((size_t)256 * 1024 * 1024)
 
-static const char *const kinds[] = { "referrals",   "placements",          "register",   "participant",
-                                     "referral",    "placement",           "notice",     "host",
-                                     "opportunity", "contact_attempt",     "job_search", "placement_break",
-                                     "redress",     "circumstance_change", "message",    "policy_decision",
-                                     "contract",    "milestone",           "claim",      "service_use",
-                                     NULL };
+static const char *const kinds[] = {
+    "referrals",  "placements",      "register", "participant",         "referral",
+    "placement",  "notice",          "host",     "opportunity",         "contact_attempt",
+    "job_search", "placement_break", "redress",  "circumstance_change", "policy_decision",
+    "contract",   "milestone",       "claim",    "service_use",         NULL
+};
 
 struct import_input {
     const char *kind;

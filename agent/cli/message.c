@@ -99,7 +99,7 @@ const struct argp message_argp = {
 static const char *from_of(const json_t *message)
 {
     const char *from = answer_text(message, "from");
-    return strcmp(from, "jcp") == 0 ? "JCP" : strcmp(from, "both") == 0 ? "JCP, changed here" : "us";
+    return strcmp(from, "jcp") == 0 ? "JCP" : "us";
 }
 
 static void print_line(const struct screen *screen, const json_t *message)

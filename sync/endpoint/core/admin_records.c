@@ -193,6 +193,7 @@ enum err_code admin_message_send(struct admin_call *call)
     const char *replied = argument_text(call, "reply_to");
     TRY(argument_site(call, &w.site));
     TRY(random_bytes(subject, sizeof(subject), call->err));
+    message_id(subject, WRITER_CENTRE);
     struct record *record = add(&w, KIND_MESSAGE, subject);
     record_set_text(record, "body", argument_text(call, "body"));
     record_set_number(record, "sent_on", clock_today(call->now_ms));

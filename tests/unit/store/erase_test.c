@@ -148,6 +148,7 @@ static size_t record_plain(struct replica *replica, const char *participant, con
         record_init(&entry.record, kind);
         if (kind_is_plain(number)) {
             cr_assert_eq(random_bytes(entry.subject, OP_ENTITY_BYTES, NULL), ERR_OK);
+            message_id(entry.subject, WRITER_ORGANISATION);
             for (size_t f = 0; f < kind->field_count; f++) {
                 const struct field *field = &kind->fields[f];
                 struct value *value = &entry.record.values[f];

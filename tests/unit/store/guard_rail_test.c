@@ -197,6 +197,32 @@ Test(guard_rail, a_decision_written_by_an_organisation_is_quarantined_and_never_
     replica_stop(&hostile);
 }
 
+Test(guard_rail, an_organisation_puts_no_words_into_a_message_of_the_jobcentre)
+{
+    static const enum record_writer sides[] = { WRITER_CENTRE, WRITER_ORGANISATION };
+    for (size_t i = 0; i < ARRAY_LEN(sides); i++) {
+        struct replica hostile;
+        struct forged_run run;
+        struct record message;
+        struct store_applied applied;
+        struct error err = { 0 };
+        uint8_t id[OP_ENTITY_BYTES] = { 7 };
+        uint8_t first[SHA256_BYTES];
+        replica_start(&world, &hostile, CERTIFICATE_ROLE_AGENT);
+        record_init(&message, kind_by_number(KIND_MESSAGE));
+        record_set_text(&message, "body", "these are not your words");
+        record_set_number(&message, "sent_on", day_of("2026-06-03"));
+        message_id(id, sides[i]);
+        op_link_first(world.stream, hostile.identity.device, 0, first);
+        forge(&world, &hostile, 1, KIND_MESSAGE, id, &message, first, &run);
+        struct store_exchange exchange = { .runs = &run.run, .run_count = 1, .received_at_ms = now };
+        cr_assert_eq(store_apply(site.store, &exchange, &applied, &err), ERR_OK, "%s", err.message);
+        cr_assert_eq(applied.quarantined, sides[i] == WRITER_CENTRE ? 1 : 0);
+        forged_fini(&run);
+        replica_stop(&hostile);
+    }
+}
+
 Test(guard_rail, nobody_can_write_for_a_device_without_its_signature)
 {
     struct replica other;

@@ -67,6 +67,9 @@ static void random_plain(struct world *world, struct store_entry *entry)
         entity_id(world->stream, "participant", people[below(2)], entry->subject);
     } else {
         entity_id(world->stream, kind->name, below(2) ? "first" : "second", entry->subject);
+        if (kind->number == KIND_MESSAGE) {
+            message_id(entry->subject, WRITER_ORGANISATION);
+        }
     }
     for (size_t f = 0; f < kind->field_count; f++) {
         if (whole || kind->fields[f].required || below(2)) {
