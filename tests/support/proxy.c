@@ -41,6 +41,7 @@ struct link {
     int client;
     int centre; /* -1: not connected (accepted while silent) */
     bool newest;
+    struct buf *kept; /* what it sends up; NULL: nobody asked */
     struct lane up;
     struct lane down;
 };
@@ -56,6 +57,10 @@ struct proxy {
     struct proxy_faults faults;
     struct proxy_counts counts;
     struct buf last_up;
+    bool keeping;
+    bool lost; /* something that was to be kept */
+    struct buf kept[PROXY_KEPT_MAX];
+    size_t kept_count;
     struct link links[LINKS_MAX];
 };
 
@@ -196,6 +201,7 @@ static void lane_read(struct proxy *proxy, struct link *link, struct lane *lane,
             link->newest = false; /* too much to keep */
             buf_clear(&proxy->last_up);
         }
+        proxy->lost |= link->kept != NULL && buf_append(link->kept, lane->piece, lane->len, NULL) != ERR_OK;
         proxy->counts.bytes_up += lane->len;
     } else {
         proxy->counts.bytes_down += lane->len;
@@ -253,6 +259,19 @@ static struct link *free_link(struct proxy *proxy)
     return NULL;
 }
 
+static void keep_connection(struct proxy *proxy, struct link *link)
+{
+    if (!proxy->keeping) {
+        return;
+    }
+    if (proxy->kept_count == PROXY_KEPT_MAX) {
+        proxy->lost = true;
+        return;
+    }
+    link->kept = &proxy->kept[proxy->kept_count++];
+    buf_init(link->kept, KEPT_UP_MAX);
+}
+
 static void take_connection(struct proxy *proxy)
 {
     int client = accept4(proxy->listener, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
@@ -271,6 +290,7 @@ static void take_connection(struct proxy *proxy)
     buf_clear(&proxy->last_up);
     memset(link, 0, sizeof(*link));
     *link = (struct link){ .used = true, .client = client, .centre = centre, .newest = true };
+    keep_connection(proxy, link);
     proxy->counts.connections++;
 }
 
@@ -415,6 +435,9 @@ void proxy_stop(struct proxy *proxy)
     }
     (void)close(proxy->wake);
     buf_fini(&proxy->last_up);
+    for (size_t i = 0; i < proxy->kept_count; i++) {
+        buf_fini(&proxy->kept[i]);
+    }
     free(proxy);
 }
 
@@ -473,4 +496,30 @@ bool proxy_last_up(struct proxy *proxy, struct buf *out)
     bool ok = proxy->last_up.len > 0 && buf_append(out, proxy->last_up.data, proxy->last_up.len, NULL) == ERR_OK;
     (void)pthread_mutex_unlock(&proxy->mutex);
     return ok;
+}
+
+void proxy_keep(struct proxy *proxy)
+{
+    (void)pthread_mutex_lock(&proxy->mutex);
+    proxy->keeping = true;
+    (void)pthread_mutex_unlock(&proxy->mutex);
+}
+
+bool proxy_kept_all(struct proxy *proxy)
+{
+    (void)pthread_mutex_lock(&proxy->mutex);
+    bool all = proxy->keeping && !proxy->lost;
+    (void)pthread_mutex_unlock(&proxy->mutex);
+    return all;
+}
+
+bool proxy_up(struct proxy *proxy, size_t connection, struct buf *out)
+{
+    (void)pthread_mutex_lock(&proxy->mutex);
+    bool found = connection < proxy->kept_count;
+    if (found && buf_append(out, proxy->kept[connection].data, proxy->kept[connection].len, NULL) != ERR_OK) {
+        proxy->lost = true;
+    }
+    (void)pthread_mutex_unlock(&proxy->mutex);
+    return found;
 }

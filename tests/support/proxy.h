@@ -49,5 +49,12 @@ void proxy_cut_all(struct proxy *proxy);
 void proxy_counts(struct proxy *proxy, struct proxy_counts *ret_counts);
 /* What one connection sent up from its beginning, as it was; to be played to the centre again. False: none was kept. */
 bool proxy_last_up(struct proxy *proxy, struct buf *out);
+/* From now on, what every connection sends up is kept, for PROXY_KEPT_MAX of them; a test that makes more of them, or
+ * larger ones than proxy_last_up keeps, must not say that it saw everything: proxy_kept_all. */
+#define PROXY_KEPT_MAX 64
+void proxy_keep(struct proxy *proxy);
+bool proxy_kept_all(struct proxy *proxy);
+/* Of the connection of this number, from 0: appended to `out`. False: there was none. */
+bool proxy_up(struct proxy *proxy, size_t connection, struct buf *out);
 
 #endif
