@@ -151,9 +151,22 @@ static enum err_code deem_received(struct store *store, struct merged *merged, b
     return ERR_OK;
 }
 
+/* Whom the notice is for, by its row as it is now. */
+static enum err_code dirty_placement_of_notice(struct store *store, struct slice notice, struct error *err)
+{
+    sqlite3_stmt *s;
+    TRY(db_statement(&store->db,
+                     "INSERT OR IGNORE INTO dirty_placement SELECT placement FROM notice "
+                     "WHERE id = ?1 AND placement IS NOT NULL",
+                     &s, err));
+    bind_slice(s, 1, notice);
+    return db_run(&store->db, s, err);
+}
+
 static enum err_code fold_notice(struct store *store, struct slice subject, struct merged *merged, struct error *err)
 {
     TRY(doubt_due_naming(store, subject, err));
+    TRY(dirty_placement_of_notice(store, subject, err));
     if (merged->count == 0) {
         return fold_delete(store, "DELETE FROM notice WHERE id = ?1", subject, err);
     }
@@ -171,8 +184,7 @@ static enum err_code fold_notice(struct store *store, struct slice subject, stru
         bind_null(s, at);
     }
     TRY(db_run(&store->db, s, err));
-    const struct value *placement = merged_value(merged, "placement");
-    return placement->present ? dirty_placement(store, placement->text.data, err) : ERR_OK;
+    return dirty_placement_of_notice(store, subject, err);
 }
 
 /* Notices of a placement hang on its calendar. */

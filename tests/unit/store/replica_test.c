@@ -171,6 +171,36 @@ Test(replica, a_route_of_another_programme_is_kept_and_never_made_here)
     replica_stop(&centre);
 }
 
+static void look_at_what_is_marked(void)
+{
+    struct store_dirty dirty;
+    cr_assert_eq(store_dirty_read(one.store, 10, &dirty, NULL), ERR_OK);
+    cr_assert_eq(store_flags_begin(one.store, NULL), ERR_OK);
+    for (size_t i = 0; i < dirty.placement_count; i++) {
+        cr_assert_eq(store_flags_replace(one.store, &dirty.placements[i], NULL, 0, now, NULL), ERR_OK);
+    }
+    cr_assert_eq(store_flags_commit(one.store, NULL), ERR_OK);
+    store_dirty_fini(&dirty);
+}
+
+Test(replica, the_placement_that_a_notice_was_for_is_looked_at_too_once_it_is_for_another_one)
+{
+    struct store_entry entry;
+    struct store_dirty dirty;
+    entry_participant(&world, &entry, "GDN-002", "Test Birch");
+    replica_write(&one, &entry, now += 1000);
+    entry_placement(&world, &entry, "P-2", "GDN-002", "mandatory", "2026-06-01", "2026-11-27", "Mon 09:30-15:30");
+    replica_write(&one, &entry, now += 1000);
+    entry_notice(&world, &entry, "N-1", "P-1", "2026-05-20", "hand");
+    replica_write(&one, &entry, now += 1000);
+    look_at_what_is_marked();
+    entry_notice(&world, &entry, "N-1", "P-2", "2026-05-20", "hand");
+    replica_write(&one, &entry, now += 1000);
+    cr_assert_eq(store_dirty_read(one.store, 10, &dirty, NULL), ERR_OK);
+    cr_assert_eq(dirty.placement_count, 2, "P-1, which it was for, and P-2");
+    store_dirty_fini(&dirty);
+}
+
 Test(replica, a_persons_other_placements_are_looked_at_too_and_nobody_elses)
 {
     struct store_entry entry;
@@ -179,13 +209,7 @@ Test(replica, a_persons_other_placements_are_looked_at_too_and_nobody_elses)
     replica_write(&one, &entry, now += 1000);
     entry_placement(&world, &entry, "P-2", "GDN-002", "mandatory", "2026-06-01", "2026-11-27", "Mon 09:30-15:30");
     replica_write(&one, &entry, now += 1000);
-    cr_assert_eq(store_dirty_read(one.store, 10, &dirty, NULL), ERR_OK);
-    cr_assert_eq(store_flags_begin(one.store, NULL), ERR_OK);
-    for (size_t i = 0; i < dirty.placement_count; i++) {
-        cr_assert_eq(store_flags_replace(one.store, &dirty.placements[i], NULL, 0, now, NULL), ERR_OK);
-    }
-    cr_assert_eq(store_flags_commit(one.store, NULL), ERR_OK);
-    store_dirty_fini(&dirty);
+    look_at_what_is_marked();
     entry_placement(&world, &entry, "P-3", "GDN-001", "mandatory", "2026-12-07", "2027-02-26", "Mon 09:30-15:30");
     replica_write(&one, &entry, now += 1000);
     cr_assert_eq(store_dirty_read(one.store, 10, &dirty, NULL), ERR_OK);
