@@ -4,6 +4,7 @@
 
 #include "agent/api_handlers.h"
 #include "agent/calendar_file.h"
+#include "store/audit.h"
 
 #define CALENDAR_DAYS 91
 #define CALENDAR_DAYS_MAX 366
@@ -27,6 +28,19 @@ static const struct placement_row *placement_of(const struct diary *diary, const
     return NULL;
 }
 
+/* Nobody's calendar says where a restricted case is: it goes on to phones and to whoever shares it. */
+static enum err_code place_of(const struct diary *diary, const struct placement_row *placement,
+                              struct calendar_event *event, struct error *err)
+{
+    bool restricted = true;
+    if (placement != NULL) {
+        TRY(query_restricted(diary->call->world->store, &placement->participant, &restricted, err));
+    }
+    event->location = restricted ? NULL : placement->host;
+    event->description = restricted ? NULL : placement->role;
+    return ERR_OK;
+}
+
 static enum err_code session_event(const struct diary *diary, const struct roll_row *row, struct error *err)
 {
     char uid[80];
@@ -48,9 +62,8 @@ static enum err_code session_event(const struct diary *diary, const struct roll_
                                     .day = session->day,
                                     .starts_min = timed ? session->starts_min : -1,
                                     .ends_min = session->ends_min,
-                                    .summary = summary,
-                                    .location = placement != NULL ? placement->host : NULL,
-                                    .description = placement != NULL ? placement->role : NULL };
+                                    .summary = summary };
+    TRY(place_of(diary, placement, &event, err));
     return calendar_event(&diary->call->answer->body, &event, diary->call->world->now_ms, err);
 }
 

@@ -59,6 +59,28 @@ static bool restricted(struct slice participant)
     return found;
 }
 
+/* Of a placement: its host and what leads to it. */
+static bool is_place(const struct kind *kind, const struct field *field)
+{
+    static const char *const names[] = { "host", "role", "opportunity" };
+    bool found = false;
+    for (size_t i = 0; i < ARRAY_LEN(names); i++) {
+        found |= kind->number == KIND_PLACEMENT && strcmp(field->name, names[i]) == 0;
+    }
+    return found;
+}
+
+static bool placed_restricted(struct slice placement)
+{
+    struct row_id id;
+    bool found = true;
+    if (placement.len != ROW_ID_BYTES) {
+        return true;
+    }
+    memcpy(id.bytes, placement.data, ROW_ID_BYTES);
+    return query_placement_restricted(sight.world->store, &id, &found, NULL) != ERR_OK || found;
+}
+
 static bool may_see(const struct kind *kind, const struct field *field, struct slice subject)
 {
     if (has(ROLE_COORDINATOR | ROLE_REVIEWER)) {
@@ -104,6 +126,9 @@ static void note(const struct kind *kind, const char *field, struct slice subjec
 bool sight_shows(const struct kind *kind, const struct field *field, struct slice subject)
 {
     bool name = kind->number == KIND_PARTICIPANT && strcmp(field->name, "name") == 0;
+    if (sight.world != NULL && is_place(kind, field)) {
+        return has(ROLE_COORDINATOR | ROLE_REVIEWER | ROLE_SUPERVISOR) || !placed_restricted(subject);
+    }
     if (sight.world == NULL || !field->sensitive || name) {
         return true;
     }

@@ -9,7 +9,8 @@
  *   field                                                     shown to
  *   marked sensitive in the table of fields (store/record.c)   coordinator, reviewer
  *   address and phone of a participant                         the same, and a supervisor unless the case is restricted
- *   where a restricted case is placed (host, role)             coordinator, reviewer, supervisor
+ *   where a restricted case is placed (host, role,             coordinator, reviewer, supervisor; in a calendar's file
+ *   opportunity)                                               nobody: calendars go on to phones and are shared
  *   reason and note of attendance                             the same, and the supervisor, who keeps the register
  *   a participant's name                                       everybody: it is what people work by
  *

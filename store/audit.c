@@ -190,10 +190,31 @@ enum err_code query_restricted(struct store *store, const struct row_id *partici
 {
     sqlite3_stmt *s;
     bool row;
-    TRY(db_statement(&store->db, "SELECT restricted FROM participant WHERE id = ?1", &s, err));
+    TRY(db_statement(&store->db, "SELECT max(restricted) FROM participant WHERE id IN (" SAME_PERSON("?1") ")", &s,
+                     err));
     bind_blob(s, 1, participant->bytes, ROW_ID_BYTES);
     TRY(db_step(&store->db, s, &row, err));
     *ret_restricted = row && column_int(s, 0) != 0;
     sqlite3_reset(s);
     return ERR_OK;
+}
+
+enum err_code query_placement_restricted(struct store *store, const struct row_id *placement, bool *ret_restricted,
+                                         struct error *err)
+{
+    sqlite3_stmt *s;
+    struct row_id participant = { 0 };
+    bool found;
+    TRY(db_statement(&store->db, "SELECT participant FROM placement WHERE id = ?1", &s, err));
+    bind_blob(s, 1, placement->bytes, ROW_ID_BYTES);
+    TRY(db_step(&store->db, s, &found, err));
+    if (found && sqlite3_column_bytes(s, 0) == ROW_ID_BYTES) {
+        memcpy(participant.bytes, sqlite3_column_blob(s, 0), ROW_ID_BYTES);
+    }
+    sqlite3_reset(s);
+    if (!found) {
+        *ret_restricted = true;
+        return ERR_OK;
+    }
+    return query_restricted(store, &participant, ret_restricted, err);
 }

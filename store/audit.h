@@ -52,8 +52,11 @@ MUST_USE enum err_code query_audit(struct store *store, const char *person, cons
 MUST_USE enum err_code store_audit_verify(struct store *store, uint64_t *ret_rows, uint64_t *ret_wrong,
                                           struct error *err);
 
-/* Is the participant a restricted case? False for one that is not known. */
+/* Is the participant a restricted case, by any record of the same person? False for one that is not known. */
 MUST_USE enum err_code query_restricted(struct store *store, const struct row_id *participant, bool *ret_restricted,
                                         struct error *err);
+/* Is it a restricted case that is placed? True for a placement that is not known. */
+MUST_USE enum err_code query_placement_restricted(struct store *store, const struct row_id *placement,
+                                                  bool *ret_restricted, struct error *err);
 
 #endif

@@ -91,6 +91,51 @@ Test(sight, reasons_of_absence_are_for_those_who_keep_the_register_and_those_who
     cr_expect(shows(ROLE_COORDINATOR, "/v1/roll?date=2026-11-18", "\"health\""));
 }
 
+static void place(const char *ref, const char *participant)
+{
+    char body[400];
+    (void)snprintf(
+        body, sizeof(body),
+        "{\"kind\": \"placement\", \"fields\": {\"ref\": \"%s\", \"participant\": \"%s\", \"host\": \"Hidden Barn "
+        "of %s\", \"role\": \"miller of %s\", \"basis\": \"mandatory\", \"starts_on\": \"2026-11-01\", "
+        "\"ends_on\": \"2026-12-20\", \"pattern\": \"Mon-Fri 09:30-13:30\", \"weekly_minutes\": 1200}}",
+        ref, participant, ref, ref);
+    site_expect(&site, "POST", "/v1/records", body, 200, NULL);
+}
+
+Test(sight, where_a_restricted_case_is_placed_is_withheld_in_every_way_to_it)
+{
+    static const char *const paths[] = { "/v1/placements", "/v1/log", "/v1/export/placements?format=csv",
+                                         "/v1/export/log?format=json" };
+    place("GDN-PR", "GDN-R");
+    place("GDN-PN", "GDN-N");
+    for (size_t i = 0; i < ARRAY_LEN(paths); i++) {
+        cr_expect(shows(ROLE_COORDINATOR, paths[i], "Hidden Barn of GDN-PR"), "%s", paths[i]);
+        cr_expect(shows(ROLE_ADMINISTRATOR, paths[i], "Hidden Barn of GDN-PN"), "%s", paths[i]);
+        cr_expect_not(shows(ROLE_ADMINISTRATOR, paths[i], "Hidden Barn of GDN-PR"), "%s", paths[i]);
+        cr_expect_not(shows(ROLE_TRUSTEE, paths[i], "miller of GDN-PR"), "%s", paths[i]);
+    }
+}
+
+Test(sight, no_calendar_says_where_a_restricted_case_is)
+{
+    place("GDN-PR", "GDN-R");
+    place("GDN-PN", "GDN-N");
+    cr_expect(shows(ROLE_COORDINATOR, "/v1/calendar", "LOCATION:Hidden Barn of GDN-PN"));
+    cr_expect(shows(ROLE_COORDINATOR, "/v1/calendar", "SUMMARY:GDN-PR"), "when is no secret");
+    cr_expect_not(shows(ROLE_COORDINATOR, "/v1/calendar", "Hidden Barn of GDN-PR"));
+    cr_expect_not(shows(ROLE_SUPERVISOR, "/v1/calendar", "miller of GDN-PR"));
+}
+
+Test(sight, a_person_is_restricted_when_one_of_their_records_is)
+{
+    place("GDN-PN", "GDN-N");
+    cr_expect(shows(ROLE_ADMINISTRATOR, "/v1/placements", "Hidden Barn of GDN-PN"));
+    site_expect(&site, "POST", "/v1/merge", "{\"duplicate\": \"GDN-R\", \"into\": \"GDN-N\", \"reason\": \"told us\"}",
+                200, NULL);
+    cr_expect_not(shows(ROLE_ADMINISTRATOR, "/v1/placements", "Hidden Barn of GDN-PN"));
+}
+
 static size_t notes(const char *person_name)
 {
     SCOPED(audit_list_fini) struct audit_list list = { 0 };
