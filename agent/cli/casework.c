@@ -6,7 +6,7 @@
 #define CONTACT_OPTIONS(X)                                                                                             \
     X('m', "means", "HOW", "phone, text, email, letter, visit or in_person", RECORD_TEXT, "means", true)               \
     X('o', "outcome", "CODE", "reached, message_left, no_answer, wrong_number, ...", RECORD_TEXT, "outcome", true)     \
-    X('d', "day", "DAY", "when (yyyy-mm-dd)", RECORD_DAY, "day", true)                                                 \
+    X('d', "day", "DAY", "when (yyyy-mm-dd); today when left out", RECORD_TODAY, "day", false)                         \
     X('t', "at", "TIME", "at what time, as hh:mm", RECORD_TEXT, "at_min", false)                                       \
     X('p', "placement", "REF", "about this placement", RECORD_TEXT, "placement", false)                                \
     X('a', "about", "DAY", "about the session of this day", RECORD_DAY, "about_day", false)                            \
@@ -14,14 +14,14 @@
 
 #define CHANGE_OPTIONS(X)                                                                                              \
     X('w', "what", "CODE", "health, caring, housing, job, or a reason of the programme", RECORD_TEXT, "what", true)    \
-    X('f', "from", "DAY", "from this day", RECORD_DAY, "starts_on", true)                                              \
+    X('f', "from", "DAY", "from this day; today when left out", RECORD_TODAY, "starts_on", false)                      \
     X('t', "to", "DAY", "to this day, if it is known", RECORD_DAY, "ends_on", false)                                   \
     X('p', "placement", "REF", "the placement that it touches", RECORD_TEXT, "placement", false)                       \
     X('j', "told-jcp", "DAY", "when the adviser was told", RECORD_DAY, "told_jcp_on", false)                           \
     X('n', "note", "TEXT", "in words", RECORD_TEXT, "note", false)
 
 #define BREAK_OPTIONS(X)                                                                                               \
-    X('f', "from", "DAY", "first day without the placement", RECORD_DAY, "starts_on", true)                            \
+    X('f', "from", "DAY", "first day without the placement; today when left out", RECORD_TODAY, "starts_on", false)    \
     X('t', "to", "DAY", "last day without it", RECORD_DAY, "ends_on", true)                                            \
     X('r', "reason", "CODE", "health, caring, agreed_leave, host_closed, ...", RECORD_TEXT, "reason", true)            \
     X('n', "note", "TEXT", "in words", RECORD_TEXT, "note", false)
@@ -112,7 +112,7 @@ static const struct sheet_column contact_columns[] = {
 static const char *const contact_cells[] = { "day",       "participant", "means",   "outcome",
                                              "about_day", "placement",   "said_by", "note" };
 COMMAND(NULL, contact, CONTACT_OPTIONS, ID_OPTION, "contact_attempt", "participant", "the person",
-        "add PERSON --means HOW --outcome CODE --day DAY\nlist [PERSON]",
+        "add PERSON --means HOW --outcome CODE [--day DAY]\nlist [PERSON]",
         "Records that somebody tried to reach a person, or lists the attempts, the latest first."
         "\vPERSON is the person's reference. Every attempt counts, also one that reached nobody: before anything else "
         "is done about an absence, a reviewer sees this list.")
@@ -129,7 +129,7 @@ static const struct sheet_column change_columns[] = {
 static const char *const change_cells[] = { "starts_on",   "ends_on", "participant", "what", "placement",
                                             "told_jcp_on", "said_by", "note",        "id" };
 COMMAND(NULL, change, CHANGE_OPTIONS, ID_OPTION, "circumstance_change", "participant", "the person",
-        "add PERSON --what CODE --from DAY\nlist [PERSON]",
+        "add PERSON --what CODE [--from DAY]\nlist [PERSON]",
         "Records that something changed in a person's life which the placement has to follow, or lists such changes."
         "\vAbsences in its time are then shown as possibly with good reason: support first.")
 
@@ -143,7 +143,7 @@ static const struct sheet_column break_columns[] = {
 };
 static const char *const break_cells[] = { "starts_on", "ends_on", "placement", "reason", "said_by", "note", "id" };
 COMMAND(NULL, break, BREAK_OPTIONS, ID_OPTION, "placement_break", "placement", "the placement",
-        "add PLACEMENT --from DAY --to DAY --reason CODE\nlist [PLACEMENT]",
+        "add PLACEMENT [--from DAY] --to DAY --reason CODE\nlist [PLACEMENT]",
         "Records days on which nobody is expected at a placement, or lists them."
         "\vNo session is expected in a break, and no length of a placement counts it.")
 

@@ -45,6 +45,7 @@ static void take_option(struct record_input *input, const struct record_option *
         input->given[at].text = argument_text(state, option->field, arg);
         break;
     case RECORD_DAY:
+    case RECORD_TODAY:
         input->given[at].text = argument_day(state, option->field, arg);
         break;
     case RECORD_NUMBER:
@@ -138,9 +139,22 @@ error_t record_parse(int key, char *arg, struct argp_state *state)
 
 /* ---- add ---- */
 
-static json_t *body_of(const struct record_input *input)
+static json_t *fields_begin(const struct cli *cli, const struct record_input *input)
 {
+    char today[DATE_TEXT_SIZE];
     json_t *fields = json_pack("{s:s}", input->command->subject, input->subject);
+    date_format(cli->screen.today, today);
+    for (const struct record_option *option = input->command->options; option->field != NULL; option++) {
+        if (option->form == RECORD_TODAY && input->id == NULL) {
+            (void)json_object_set_new(fields, option->field, json_string(today));
+        }
+    }
+    return fields;
+}
+
+static json_t *body_of(const struct cli *cli, const struct record_input *input)
+{
+    json_t *fields = fields_begin(cli, input);
     for (size_t i = 0; i < input->count; i++) {
         json_t *value = input->given[i].yes            ? json_true()
                         : input->given[i].text != NULL ? json_string(input->given[i].text)
@@ -158,7 +172,7 @@ static enum exit_code add(struct cli *cli, const struct record_input *input)
     SCOPED(answer_free) json_t *answer = NULL;
     const char *own = input->command->path;
     char *path = must_have(strdup(own != NULL ? own : "/v1/records"));
-    enum exit_code code = call(cli, "POST", path, body_of(input), CALL_TIMEOUT_S, &answer);
+    enum exit_code code = call(cli, "POST", path, body_of(cli, input), CALL_TIMEOUT_S, &answer);
     if (code != EXIT_DONE || call_printed(cli, answer)) {
         return code;
     }

@@ -15,7 +15,8 @@
 #include "agent/cli/command.h"
 #include "agent/cli/sheet.h"
 
-enum record_form { RECORD_TEXT, RECORD_DAY, RECORD_NUMBER, RECORD_HOURS, RECORD_YES };
+/* RECORD_TODAY: a day, of a new record today's when left out. */
+enum record_form { RECORD_TEXT, RECORD_DAY, RECORD_TODAY, RECORD_NUMBER, RECORD_HOURS, RECORD_YES };
 
 struct record_option {
     int key;

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "agent/cli/command.h"
+#include "base/clock.h"
 #include "service.h"
 
 static void assert_asked(const struct service *service, size_t index, const char *line, const char *body)
@@ -326,6 +327,37 @@ Test(record, an_entry_is_made_of_its_options)
                  "\"minutes\": 210, \"note\": \"library\"}}");
     cr_expect_eq(run.code, EXIT_DONE);
     cr_expect_str_eq(run.out, "recorded: jobsearch for GDN-P014, id 00ff\n");
+    run_free(&run);
+    service_stop(&service);
+}
+
+Test(record, a_day_that_was_not_typed_is_today)
+{
+    char today[DATE_TEXT_SIZE];
+    char body[300];
+    date_format(clock_today(clock_wall_ms()), today);
+    struct service service;
+    struct outcome_of_run run = RUN_ONCE(&service, 200, "{\"added\": 1, \"id\": \"00ff\"}", "contact", "add", "P-1",
+                                         "--means", "phone", "--outcome", "no_answer");
+    (void)snprintf(body, sizeof(body),
+                   "{\"kind\": \"contact_attempt\", \"fields\": {\"participant\": \"P-1\", \"day\": \"%s\", "
+                   "\"means\": \"phone\", \"outcome\": \"no_answer\"}}",
+                   today);
+    assert_asked(&service, 0, "POST /v1/records", body);
+    run_free(&run);
+    service_stop(&service);
+    run = RUN_ONCE(&service, 200, "{\"added\": 1, \"id\": \"00ff\"}", "change", "add", "P-1", "--what", "health",
+                   "--from", "2026-11-02");
+    assert_asked(&service, 0, "POST /v1/records",
+                 "{\"kind\": \"circumstance_change\", \"fields\": {\"participant\": \"P-1\", \"starts_on\": "
+                 "\"2026-11-02\", \"what\": \"health\"}}");
+    run_free(&run);
+    service_stop(&service);
+    run = RUN_ONCE(&service, 200, "{\"added\": 1, \"id\": \"00ff\"}", "change", "add", "P-1", "--what", "health",
+                   "--id", "00ff");
+    assert_asked(&service, 0, "POST /v1/records",
+                 "{\"kind\": \"circumstance_change\", \"id\": \"00ff\", \"fields\": {\"participant\": \"P-1\", "
+                 "\"what\": \"health\"}}");
     run_free(&run);
     service_stop(&service);
 }
