@@ -216,6 +216,14 @@ CREATE INDEX doubt_earlier ON compliance_doubt (earlier_decision);
 -- Doubts whose rows are to be made before the transaction ends.
 CREATE TABLE doubt_due (id BLOB PRIMARY KEY) STRICT, WITHOUT ROWID;
 
+-- Every record of the person of a placement.
+DROP VIEW IF EXISTS placement_person;
+CREATE VIEW placement_person (placement, participant) AS
+SELECT p.id, a.participant FROM placement p LEFT JOIN same_as m ON m.participant = p.participant
+JOIN same_as a ON a.person = ifnull(m.person, p.participant)
+UNION ALL
+SELECT p.id, ifnull(m.person, p.participant) FROM placement p LEFT JOIN same_as m ON m.participant = p.participant;
+
 -- What a doubt needs and lacks, a row each (doubts.c has the words). What only the programme pack can tell comes on top.
 DROP VIEW IF EXISTS doubt_wants;
 CREATE VIEW doubt_wants (id, code) AS
@@ -266,14 +274,15 @@ WHERE EXISTS (SELECT 1 FROM flag_review w WHERE w.placement = d.placement AND w.
               AND w.said_at > v.said_at AND w.outcome <> 'doubt')
 UNION ALL
 SELECT d.id, 'no_contact' FROM compliance_doubt d
-WHERE NOT EXISTS (SELECT 1 FROM placement p JOIN contact_attempt c ON c.participant = p.participant WHERE p.id = d.placement
-                  AND (c.about_day = d.day OR (c.about_day IS NULL AND c.day >= d.day)))
+WHERE NOT EXISTS (SELECT 1 FROM placement_person p JOIN contact_attempt c ON c.participant = p.participant
+                  WHERE p.placement = d.placement AND (c.about_day = d.day OR (c.about_day IS NULL AND c.day >= d.day)))
 UNION ALL
 SELECT d.id, 'exposure_unfounded' FROM compliance_doubt d
 WHERE d.earlier_decision IS NOT NULL AND NOT EXISTS (
-    SELECT 1 FROM placement p JOIN decision e ON e.participant = p.participant
-    WHERE p.id = d.placement AND e.id = d.earlier_decision AND e.outcome = 'adverse' AND e.failure_on < d.day
-    AND NOT EXISTS (SELECT 1 FROM decision o WHERE o.participant = e.participant AND o.failure_on = e.failure_on
+    SELECT 1 FROM placement_person p JOIN decision e ON e.participant = p.participant
+    WHERE p.placement = d.placement AND e.id = d.earlier_decision AND e.outcome = 'adverse' AND e.failure_on < d.day
+    AND NOT EXISTS (SELECT 1 FROM placement_person q JOIN decision o ON o.participant = q.participant
+                    WHERE q.placement = d.placement AND o.failure_on = e.failure_on
                     AND o.decided_on >= e.decided_on AND o.outcome <> 'adverse'))
 UNION ALL
 SELECT d.id, 'raised_already' FROM compliance_doubt d

@@ -187,8 +187,9 @@ MUST_USE enum err_code query_disputes(struct store *store, size_t limit, struct 
 MUST_USE enum err_code query_log(struct store *store, const uint8_t *subject, size_t subject_len, bool quarantined_only,
                                  size_t limit, struct log_list *ret_list, struct error *err);
 
-/* Records of a kind, plain ones newest first; those of which the id field `link` (NULL: all) names `id`. ERR_INVALID
- * for a kind that has no table of its fields, or no such field. */
+/* Records of a kind, plain ones newest first; those of which the id field `link` (NULL: all) names `id`; by
+ * `participant`, also any other record of that person. ERR_INVALID for a kind that has no table of its fields, or no
+ * such field. */
 MUST_USE enum err_code query_records(struct store *store, const struct kind *kind, const char *link,
                                      const struct row_id *id, size_t limit, struct record_list *ret_list,
                                      struct error *err);

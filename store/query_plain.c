@@ -109,9 +109,11 @@ static void select_put(const struct kind *kind, const char *link, char sql[COLUM
     for (size_t i = 0; i < kind->field_count; i++) {
         len += snprintf(sql + len, (size_t)(COLUMNS_SIZE - len), ", %s", kind->fields[i].name);
     }
+    bool of_person = link != NULL && strcmp(link, "participant") == 0;
+    const char *is = link == NULL ? "" : of_person ? " IN (" SAME_PERSON("?1") ")" : " = ?1";
     (void)snprintf(sql + len, (size_t)(COLUMNS_SIZE - len), ", %s FROM %s%s%s%s ORDER BY %sid",
                    has_own_table(kind) ? "NULL, NULL" : "said_by, said_at", kind->name, link == NULL ? "" : " WHERE ",
-                   link == NULL ? "" : link, link == NULL ? "" : " = ?1", has_own_table(kind) ? "" : "said_at DESC, ");
+                   link == NULL ? "" : link, is, has_own_table(kind) ? "" : "said_at DESC, ");
 }
 
 static enum err_code collect(struct store *store, const struct kind *kind, const char *link, const struct row_id *id,

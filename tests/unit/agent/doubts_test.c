@@ -273,6 +273,48 @@ Test(doubts, the_exposure_rests_on_decisions_of_jcp_within_two_weeks_and_a_year)
     }
 }
 
+/* Two records of one person: what JCP decided on the one, and whom was rung under it, count for the other. */
+Test(doubts, a_merged_person_has_the_decisions_and_contacts_of_both_records)
+{
+    static const char contact[] = "{\"kind\": \"contact_attempt\", \"fields\": {\"participant\": \"GDN-901\", "
+                                  "\"day\": \"2026-11-19\", \"means\": \"phone\", \"outcome\": \"no_answer\"}}";
+    struct store_entry entry;
+    served();
+    absent();
+    reviewed();
+    site_expect(&site, "POST", "/v1/records",
+                "{\"kind\": \"participant\", \"fields\": {\"ref\": \"GDN-901\", \"name\": \"Ada Example\"}}", 200,
+                NULL);
+    site_expect(&site, "POST", "/v1/records", contact, 200, NULL);
+    entry_decision(&site.world, &entry, "E-1", "GDN-901", "2026-10-01", "2026-10-10", "adverse", NULL);
+    jcp_says(&entry);
+    for (int merged = 0; merged < 2; merged++) {
+        struct reply reply = site_call(&site, "GET", "/v1/doubts/preview?session=" SESSION, NULL);
+        cr_assert_eq(reply.status, 200, "%s", reply.text);
+        cr_expect_eq(reply_int(&reply, "exposure.weeks"), merged ? 13 : 4, "%s", reply.text);
+        cr_expect_eq(reply_count(&reply, "contacts"), merged ? 1 : 0, "%s", reply.text);
+        cr_expect_eq(lists(&reply, "missing", "no_contact"), !merged);
+        cr_expect_eq(json_is_true(reply_at(&reply, "ready")), merged, "%s", reply.text);
+        reply_fini(&reply);
+        site.now_ms += 1000;
+        site_expect(&site, "POST", "/v1/merge",
+                    "{\"duplicate\": \"GDN-901\", \"into\": \"GDN-001\", \"reason\": \"same birthday\"}",
+                    merged ? 409 : 200, merged ? "conflict" : NULL);
+    }
+    struct reply reply =
+        site_call(&site, "POST", "/v1/doubts",
+                  "{\"session\": \"" SESSION "\", \"reviewer\": \"R. Reviewer\", \"evidence\": \"" EVIDENCE
+                  "\", \"exposure_weeks\": 13, \"confirmed\": true}");
+    cr_expect_eq(reply.status, 200, "%s", reply.text);
+    cr_expect_str_eq(reply_text(&reply, "doubt.status"), "standing", "%s", reply.text);
+    reply_fini(&reply);
+    entry_decision(&site.world, &entry, "E-2", "GDN-001", "2026-10-01", "2026-11-10", "cancelled", NULL);
+    jcp_says(&entry);
+    reply = site_call(&site, "GET", "/v1/doubts", NULL);
+    cr_expect_str_eq(reply_text(&reply, "doubts.0.status"), "suspended", "overturned under the other record");
+    reply_fini(&reply);
+}
+
 Test(doubts, a_decision_comes_back_and_can_be_challenged_in_time)
 {
     struct store_entry entry;
