@@ -1,3 +1,4 @@
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -160,4 +161,55 @@ Test(flags, one_flag_says_what_clears_it_and_what_to_ask_first)
     cr_expect(strstr(reply_text(&reply, "flag.clears"), "host was closed") != NULL, "%s", reply.text);
     cr_expect_eq(reply_count(&reply, "flag.questions"), 0, "nobody but the host is asked about a gap");
     reply_fini(&reply);
+}
+
+Test(flags, one_change_looks_at_its_own_placement_or_the_site_and_no_other)
+{
+    static const struct {
+        const char *path;
+        const char *body;
+        size_t placements;
+        bool site;
+    } changes[] = {
+        { "/v1/attendance", "{\"session\": \"GDN-P002@2026-11-18\", \"outcome\": \"absent\"}", 1, false },
+        { "/v1/claims", "{\"placement\": \"GDN-P001\", \"trigger\": \"initial_placement\"}", 1, true },
+        { "/v1/records", "{\"kind\": \"host\", \"fields\": {\"ref\": \"H-2\", \"name\": \"Hall\", \"quota\": 3}}", 0,
+          true },
+        { "/v1/records",
+          "{\"kind\": \"contact_attempt\", \"fields\": {\"participant\": \"GDN-001\", \"day\": \"2026-11-19\", "
+          "\"means\": \"phone\", \"outcome\": \"no_answer\"}}",
+          1, false },
+    };
+    char body[400];
+    struct error err;
+    for (int i = 0; i < 40; i++) {
+        struct store_entry entry;
+        (void)snprintf(body, sizeof(body),
+                       "{\"kind\": \"participant\", \"fields\": {\"ref\": \"N-%02d\", \"name\": \"Nobody %d\"}}", i, i);
+        site_expect(&site, "POST", "/v1/records", body, 200, NULL);
+        char ref[24];
+        char person[24];
+        (void)snprintf(ref, sizeof(ref), "X-%02d", i);
+        (void)snprintf(person, sizeof(person), "N-%02d", i);
+        entry_placement(&site.world, &entry, ref, person, "mandatory", "2026-11-02", "2026-12-18", "Tue 10:00-12:00");
+        replica_write(&site.replica, &entry, site.now_ms);
+    }
+    site_expect(&site, "POST", "/v1/records",
+                "{\"kind\": \"contract\", \"fields\": {\"ref\": \"C-1\", \"form\": \"payment_by_results\", "
+                "\"price_pence\": 200000, "
+                "\"starts_on\": \"2026-01-01\"}}",
+                200, NULL);
+    site_expect(&site, "POST", "/v1/attendance", "{\"session\": \"GDN-P001@2026-09-02\", \"outcome\": \"attended\"}",
+                200, NULL);
+    for (size_t i = 0; i < ARRAY_LEN(changes); i++) {
+        site_judge(&site);
+        site_expect(&site, "POST", changes[i].path, changes[i].body, 200, NULL);
+        struct store_dirty dirty;
+        cr_assert_eq(store_dirty_read(site.replica.store, 1000, &dirty, &err), ERR_OK);
+        printf("after %s: %zu of 42 placements%s\n", changes[i].body, dirty.placement_count,
+               dirty.site ? ", and the site" : "");
+        cr_expect_eq(dirty.placement_count, changes[i].placements, "%s", changes[i].body);
+        cr_expect_eq(dirty.site, changes[i].site, "%s", changes[i].body);
+        store_dirty_fini(&dirty);
+    }
 }

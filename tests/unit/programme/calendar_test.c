@@ -214,6 +214,11 @@ Test(notice, posted_counts_as_received_on_the_second_working_day_after)
     cr_assert_eq(posted(CALENDAR_ENGLAND_WALES, "2021-12-24"), day("2021-12-30"), "two substitute days");
     cr_assert_eq(posted(CALENDAR_SCOTLAND, "2021-12-31"), day("2022-01-06"), "and two more at new year");
     cr_assert_eq(posted(CALENDAR_ENGLAND_WALES, "2016-02-26"), day("2016-03-01"), "over the leap day, a Monday");
+    cr_assert_eq(posted(CALENDAR_SCOTLAND, "2015-11-27"), day("2015-12-02"), "over St Andrew's Day, a Monday");
+    cr_assert_eq(posted(CALENDAR_ENGLAND_WALES, "2015-11-27"), day("2015-12-01"), "which England works");
+    cr_assert_eq(posted(CALENDAR_SCOTLAND, "2014-12-31"), day("2015-01-06"), "over 2 January, a Friday");
+    cr_assert_eq(posted(CALENDAR_ENGLAND_WALES, "2014-12-31"), day("2015-01-05"), "which England works");
+    cr_assert_eq(posted(CALENDAR_ENGLAND_WALES, "2015-03-27"), day("2015-03-31"), "over the clock change");
 }
 
 Test(working_days, none_is_the_day_itself)
