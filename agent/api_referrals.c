@@ -39,12 +39,15 @@ static enum err_code event_value(struct store *store, const struct referral_even
                                  struct error *err)
 {
     char decision[ROW_REF_SIZE];
+    char opportunity[ROW_REF_SIZE];
     TRY(query_ref(store, KIND_POLICY_DECISION, &row->policy_decision, decision, err));
-    *ret_value = json_pack("{s:o,s:s,s:o,s:o,s:o,s:b,s:o,s:o,s:o}", "op", value_op(&row->op), "status", row->status,
-                           "on", value_day(row->on), "reason", value_text(row->reason), "note",
-                           value_text(sight_text(KIND_REFERRAL_EVENT, "note", (struct slice){ 0 }, row->note)),
-                           "policy", row->policy, "policy_decision", value_text(decision), "actor",
-                           value_text(row->actor), "recorded_at", value_instant(row->recorded_at_ms));
+    TRY(query_ref(store, KIND_OPPORTUNITY, &row->opportunity, opportunity, err));
+    *ret_value =
+        json_pack("{s:o,s:s,s:o,s:o,s:o,s:b,s:o,s:o,s:o,s:o}", "op", value_op(&row->op), "status", row->status, "on",
+                  value_day(row->on), "reason", value_text(row->reason), "note",
+                  value_text(sight_text(KIND_REFERRAL_EVENT, "note", (struct slice){ 0 }, row->note)), "policy",
+                  row->policy, "policy_decision", value_text(decision), "opportunity", value_text(opportunity), "actor",
+                  value_text(row->actor), "recorded_at", value_instant(row->recorded_at_ms));
     return ERR_OK;
 }
 
@@ -82,6 +85,21 @@ static enum err_code redress_value(struct store *store, const struct row_id *ref
     return ERR_OK;
 }
 
+/* What the person needs and must not be asked; withheld from whom it does not concern. */
+static enum err_code add_needs(struct store *store, const struct row_id *referral, json_t *value, struct error *err)
+{
+    static const char *const shown[] = { "needs", "restrictions" };
+    SCOPED(record_list_fini) struct record_list list = { 0 };
+    TRY(query_record(store, kind_by_number(KIND_REFERRAL), referral, &list, err));
+    json_t *fields = record_to_json(&list.rows[0].record, slice_of(referral->bytes, ROW_ID_BYTES));
+    for (size_t i = 0; i < ARRAY_LEN(shown); i++) {
+        json_t *text = json_object_get(fields, shown[i]);
+        (void)json_object_set_new(value, shown[i], text == NULL ? json_null() : json_incref(text));
+    }
+    json_decref(fields);
+    return ERR_OK;
+}
+
 enum err_code api_referral(struct api_call *call, struct error *err)
 {
     struct store *store = call->world->store;
@@ -101,15 +119,20 @@ enum err_code api_referral(struct api_call *call, struct error *err)
         }
         (void)json_array_append_new(list, event);
     }
-    json_t *redress;
-    enum err_code rc = redress_value(store, &id, &redress, err);
+    json_t *redress = NULL;
+    json_t *referral = referral_value(&row);
+    enum err_code rc = add_needs(store, &id, referral, err);
+    if (rc == ERR_OK) {
+        rc = redress_value(store, &id, &redress, err);
+    }
     if (rc != ERR_OK) {
         json_decref(list);
+        json_decref(referral);
         return rc;
     }
     return answer_object(call->answer,
-                         json_pack("{s:o,s:o,s:o,s:o}", "referral", referral_value(&row), "possible",
-                                   possible_value(row.status), "events", list, "redress", redress),
+                         json_pack("{s:o,s:o,s:o,s:o}", "referral", referral, "possible", possible_value(row.status),
+                                   "events", list, "redress", redress),
                          err);
 }
 
@@ -161,11 +184,34 @@ static enum err_code move_find(struct store *store, const struct referral_row *r
     return ERR_OK;
 }
 
+/* What the event names. */
+struct event_ids {
+    struct row_id decision;
+    struct row_id opportunity;
+};
+
+static enum err_code name_opportunity(struct store *store, const char *ref, int32_t on, struct record *event,
+                                      struct row_id *id, struct error *err)
+{
+    SCOPED(record_list_fini) struct record_list list = { 0 };
+    TRY(query_find(store, KIND_OPPORTUNITY, ref, id, err));
+    TRY(query_record(store, kind_by_number(KIND_OPPORTUNITY), id, &list, err));
+    const struct value *closed = record_value(&list.rows[0].record, "closed_on");
+    if (closed->present && closed->number <= on) {
+        char day[DATE_TEXT_SIZE];
+        date_format((int32_t)closed->number, day);
+        return FAIL(err, REFUSED, "accept the referral: nobody is placed at the opportunity since %s, when it closed",
+                    day);
+    }
+    record_set_id(event, "opportunity", id->bytes);
+    return ERR_OK;
+}
+
 static enum err_code event_read(const struct api_call *call, const struct referral_row *row,
-                                const struct referral_answer *answer, struct record *record, struct row_id *decision,
+                                const struct referral_answer *answer, struct record *record, struct event_ids *ids,
                                 struct error *err)
 {
-    static const char *const known[] = { "on", "reason", "note", "policy", "policy_decision", NULL };
+    static const char *const known[] = { "on", "reason", "note", "policy", "policy_decision", "opportunity", NULL };
     struct members members = members_begin(call->body, known, err);
     int32_t on = call->world->today;
     (void)member_day(&members, "on", false, &on);
@@ -180,6 +226,10 @@ static enum err_code event_read(const struct api_call *call, const struct referr
     if (policy && strcmp(answer->word, "decline") != 0) {
         members_reject(&members, "policy", "true only with decline");
     }
+    const char *opportunity = member_text(&members, "opportunity", ROW_REF_SIZE - 1, false);
+    if (opportunity != NULL && strcmp(answer->word, "accept") != 0) {
+        members_reject(&members, "opportunity", "one only with accept");
+    }
     const char *note = member_text(&members, "note", ROW_NOTE_SIZE - 1, false);
     if (answer->status == NULL && referral_closed(row->status) && note == NULL) {
         members_reject(&members, "note", "why it is taken up again");
@@ -193,10 +243,11 @@ static enum err_code event_read(const struct api_call *call, const struct referr
     }
     TRY(members_end(&members));
     if (decision_ref != NULL) {
-        TRY(query_find(call->world->store, KIND_POLICY_DECISION, decision_ref, decision, err));
-        record_set_id(record, "policy_decision", decision->bytes);
+        TRY(query_find(call->world->store, KIND_POLICY_DECISION, decision_ref, &ids->decision, err));
+        record_set_id(record, "policy_decision", ids->decision.bytes);
     }
-    return ERR_OK;
+    return opportunity == NULL ? ERR_OK
+                               : name_opportunity(call->world->store, opportunity, on, record, &ids->opportunity, err);
 }
 
 enum err_code api_referral_event(struct api_call *call, struct error *err)
@@ -211,8 +262,8 @@ enum err_code api_referral_event(struct api_call *call, struct error *err)
     TRY(query_find(world->store, KIND_REFERRAL, ref, &id, err));
     TRY(query_referral(world->store, &id, &row, err));
     struct store_entry entry = { .kind = KIND_REFERRAL_EVENT, .happened_at_ms = OP_TIME_NONE };
-    struct row_id decision;
-    TRY(event_read(call, &row, answer, &entry.record, &decision, err));
+    struct event_ids ids;
+    TRY(event_read(call, &row, answer, &entry.record, &ids, err));
     TRY(move_find(world->store, &row, answer, status, err));
     record_set_text(&entry.record, "status", status);
     memcpy(entry.subject, id.bytes, ROW_ID_BYTES);

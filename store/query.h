@@ -46,6 +46,7 @@ struct referral_event_row {
     char note[ROW_NOTE_SIZE];
     bool policy;
     struct row_id policy_decision; /* zero bytes when none is named */
+    struct row_id opportunity;     /* the same */
     char actor[OP_ACTOR_MAX + 1];
     int64_t recorded_at_ms;
 };

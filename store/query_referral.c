@@ -33,6 +33,14 @@ static void text_copy(char *out, size_t size, const struct record *record, const
     }
 }
 
+static void id_copy(struct row_id *out, struct record *record, const char *name)
+{
+    const struct value *id = record_value(record, name);
+    if (id->present) {
+        memcpy(out->bytes, id->text.data, ROW_ID_BYTES);
+    }
+}
+
 static enum err_code read_event(sqlite3_stmt *s, struct referral_event_row *row, struct error *err)
 {
     struct op op;
@@ -50,10 +58,8 @@ static enum err_code read_event(sqlite3_stmt *s, struct referral_event_row *row,
     text_copy(row->status, sizeof(row->status), &record, "status");
     text_copy(row->reason, sizeof(row->reason), &record, "reason");
     text_copy(row->note, sizeof(row->note), &record, "note");
-    const struct value *decision = record_value(&record, "policy_decision");
-    if (decision->present) {
-        memcpy(row->policy_decision.bytes, decision->text.data, ROW_ID_BYTES);
-    }
+    id_copy(&row->policy_decision, &record, "policy_decision");
+    id_copy(&row->opportunity, &record, "opportunity");
     return ERR_OK;
 }
 

@@ -9,7 +9,7 @@
 #include "agent/cli/sheet.h"
 #include "base/clock.h"
 
-enum { OPTION_DECISION = 0x4101 };
+enum { OPTION_DECISION = 0x4101, OPTION_OPPORTUNITY };
 
 struct referrals_input {
     const char *status;
@@ -124,6 +124,7 @@ struct referral_input {
     const char *note;
     bool policy;
     const char *decision;
+    const char *opportunity;
 };
 
 static error_t referral_word(struct referral_input *input, char *arg, const struct argp_state *state)
@@ -155,6 +156,9 @@ static error_t parse_referral(int key, char *arg, struct argp_state *state)
         input->policy = true;
         input->decision = argument_text(state, "--policy-decision", arg);
         return 0;
+    case OPTION_OPPORTUNITY:
+        input->opportunity = argument_text(state, "--opportunity", arg);
+        return 0;
     case 'o':
         input->on = argument_day(state, "--on", arg);
         return 0;
@@ -167,6 +171,9 @@ static error_t parse_referral(int key, char *arg, struct argp_state *state)
         if (input->policy && strcmp(input->event, "decline") != 0) {
             argp_error(state, "--policy goes with decline only");
         }
+        if (input->opportunity != NULL && strcmp(input->event, "accept") != 0) {
+            argp_error(state, "--opportunity goes with accept only");
+        }
         return 0;
     default:
         return ARGP_ERR_UNKNOWN;
@@ -178,6 +185,7 @@ static const struct argp_option referral_options[] = {
     { "note", 'n', "TEXT", 0, "why, in words", 0 },
     { "policy", 'p', NULL, 0, "decline as a matter of policy: recorded, and never counted as a failure", 0 },
     { "policy-decision", OPTION_DECISION, "REF", 0, "decline by this decision (see 'holdfast policy')", 0 },
+    { "opportunity", OPTION_OPPORTUNITY, "REF", 0, "accept for this opportunity (see 'holdfast opportunities')", 0 },
     { "on", 'o', "DAY", 0, "yyyy-mm-dd; today when left out", 0 },
     { 0 },
 };
@@ -204,7 +212,8 @@ static json_t *referral_body(const struct referral_input *input)
     } texts[] = { { "on", input->on },
                   { "reason", input->reason },
                   { "note", input->note },
-                  { "policy_decision", input->decision } };
+                  { "policy_decision", input->decision },
+                  { "opportunity", input->opportunity } };
     for (size_t i = 0; i < ARRAY_LEN(texts); i++) {
         if (texts[i].text != NULL) {
             (void)json_object_set_new(body, texts[i].name, json_string(texts[i].text));
@@ -225,10 +234,11 @@ static void print_event(const struct screen *screen, const json_t *event)
     }
     const char *reason = answer_text(event, "reason");
     const char *decision = answer_text(event, "policy_decision");
-    screen_print(screen, "  %s  %s%s%s%s%s%s%s\n", answer_text(event, "on"), answer_text(event, "status"),
+    const char *opportunity = answer_text(event, "opportunity");
+    screen_print(screen, "  %s  %s%s%s%s%s%s%s%s%s\n", answer_text(event, "on"), answer_text(event, "status"),
                  reason[0] != '\0' ? " (" : "", reason, reason[0] != '\0' ? ")" : "",
                  answer_true(event, "policy") ? ", as a matter of policy" : "", decision[0] != '\0' ? ": " : "",
-                 decision);
+                 decision, opportunity[0] != '\0' ? ", for " : "", opportunity);
     screen_print(screen, "      recorded by %s, %s\n", answer_text(event, "actor"), at.text);
     if (answer_text(event, "note")[0] != '\0') {
         screen_paragraph(screen, 6, answer_text(event, "note"));
@@ -284,6 +294,12 @@ static enum exit_code show(struct cli *cli, const char *ref)
     if (answer_has(referral, "note")) {
         screen_fact(screen, "note", "%s", answer_text(referral, "note"));
     }
+    if (answer_has(referral, "needs")) {
+        screen_fact(screen, "needs", "%s", answer_text(referral, "needs"));
+    }
+    if (answer_has(referral, "restrictions")) {
+        screen_fact(screen, "restrictions", "%s", answer_text(referral, "restrictions"));
+    }
     print_redress(screen, answer);
     print_possible(screen, answer);
     size_t index;
@@ -313,5 +329,11 @@ enum exit_code referral_run(struct cli *cli, int argc, char **argv)
                  answer_int(answer, "added") > 0 ? "recorded" : "nothing new: it stands so already",
                  answer_text(referral, "ref"), answer_text(referral, "participant_name"),
                  answer_text(referral, "participant_ref"), answer_text(referral, "status"));
+    if (input.opportunity != NULL) {
+        screen_print(&cli->screen,
+                     "  place them with: holdfast placement add NEW-REF --referral %s --opportunity %s --from DAY "
+                     "--weeks N\n",
+                     answer_text(referral, "ref"), input.opportunity);
+    }
     return EXIT_DONE;
 }

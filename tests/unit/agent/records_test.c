@@ -218,6 +218,49 @@ Test(referrals, are_answered)
     reply_fini(&reply);
 }
 
+Test(referrals, are_accepted_for_an_opportunity_that_is_open)
+{
+    refer("R-6");
+    site_expect(&site, "POST", "/v1/records",
+                "{\"kind\": \"host\", \"fields\": {\"ref\": \"PARK\", \"name\": \"Park Friends\"}}", 200, NULL);
+    site_expect(
+        &site, "POST", "/v1/records",
+        "{\"kind\": \"opportunity\", \"fields\": {\"ref\": \"PATHS\", \"host\": \"PARK\", \"title\": \"Paths\", "
+        "\"closed_on\": \"2026-11-20\"}}",
+        200, NULL);
+    site_expect(&site, "POST", "/v1/referrals/R-6/acknowledge", "{\"opportunity\": \"PATHS\"}", 400, "invalid");
+    site_expect(&site, "POST", "/v1/referrals/R-6/accept", "{\"opportunity\": \"NONE\"}", 404, "not_found");
+    site_expect(&site, "POST", "/v1/referrals/R-6/accept", "{\"opportunity\": \"PATHS\"}", 409, "refused");
+    struct reply reply =
+        site_call(&site, "POST", "/v1/referrals/R-6/accept", "{\"opportunity\": \"PATHS\", \"on\": \"2026-11-19\"}");
+    cr_assert_eq(reply.status, 200, "%s", reply.text);
+    reply_fini(&reply);
+    reply = site_call(&site, "GET", "/v1/referrals/R-6", NULL);
+    cr_expect_str_eq(reply_text(&reply, "events.0.opportunity"), "PATHS");
+    cr_expect(json_is_null(reply_at(&reply, "referral.needs")));
+    reply_fini(&reply);
+}
+
+Test(referrals, show_needs_and_restrictions_to_those_whom_they_concern)
+{
+    site_expect(
+        &site, "POST", "/v1/records",
+        "{\"kind\": \"referral\", \"fields\": {\"ref\": \"R-9\", \"participant\": \"GDN-001\", \"route\": \"cwp\", "
+        "\"basis\": \"mandatory\", \"received_on\": \"2026-11-17\", \"needs\": \"a seat\", "
+        "\"restrictions\": \"no lifting\"}}",
+        200, NULL);
+    struct reply reply = site_call(&site, "GET", "/v1/referrals/R-9", NULL);
+    cr_expect_str_eq(reply_text(&reply, "referral.needs"), "a seat");
+    cr_expect_str_eq(reply_text(&reply, "referral.restrictions"), "no lifting");
+    reply_fini(&reply);
+    site.roles = ROLE_TRUSTEE;
+    reply = site_call(&site, "GET", "/v1/referrals/R-9", NULL);
+    cr_expect_eq(reply.status, 200, "%s", reply.text);
+    cr_expect(json_is_null(reply_at(&reply, "referral.needs")), "%s", reply.text);
+    cr_expect(json_is_null(reply_at(&reply, "referral.restrictions")), "%s", reply.text);
+    reply_fini(&reply);
+}
+
 Test(referrals, declining_as_a_policy_is_recorded_as_such)
 {
     refer("R-2");
