@@ -134,6 +134,7 @@ enum err_code db_statement(struct database *db, const char *sql, sqlite3_stmt **
         size_t at = (start + i) % DATABASE_STATEMENTS_MAX;
         if (db->kept[at].sql == sql) {
             sqlite3_reset(db->kept[at].statement);
+            sqlite3_clear_bindings(db->kept[at].statement);
             *ret = db->kept[at].statement;
             return ERR_OK;
         }

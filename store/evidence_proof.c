@@ -78,7 +78,7 @@ static enum err_code subtree(struct store *store, uint64_t index, uint64_t count
 {
     struct merkle_range range = { 0 };
     while (range.size < count) {
-        struct run_at run;
+        struct run_at run = { 0 };
         TRY(find_run(store, index + range.size + 1, &run, err));
         uint64_t left = count - range.size;
         TRY(add_leaves(store, &run, run.count < left ? run.count : left, &range, err));

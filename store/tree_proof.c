@@ -226,7 +226,7 @@ enum err_code tree_prove(struct tree_prover *prover, const struct op_id *id, uin
                          struct merkle_proof *ret_proof, struct error *err)
 {
     struct merkle_source source = { .context = prover, .node = node };
-    uint64_t index;
+    uint64_t index = 0;
     TRY(find_index(prover, id, &index, err));
     TRY(merkle_inclusion_prove(&source, index, prover->size, ret_proof, err));
     *ret_index = index;

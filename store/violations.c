@@ -203,7 +203,7 @@ enum err_code tree_compare(struct store *store, struct slice note, int64_t now_m
     struct checkpoint told;
     int64_t key;
     bool known;
-    bool fits;
+    bool fits = false;
     TRY(checkpoint_held(store, &held, &known, err));
     if (!known) {
         return FAIL(err, NOT_FOUND,

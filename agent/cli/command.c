@@ -45,11 +45,36 @@ const struct command *command_at(size_t index)
     return index < ARRAY_LEN(commands) ? &table()[index] : NULL;
 }
 
+/* The command that a group begins with. */
+static const struct {
+    const char *first;
+    const char *title;
+} groups[] = {
+    { "status", "Every day" },
+    { "flags", "What to look at" },
+    { "referrals", "People and placements" },
+    { "capacity", "The organisation" },
+    { "import", "Records in and out, and what they prove" },
+    { "enrol", "This machine" },
+    { "unlock", "Keys, and who works here" },
+    { "version", "About" },
+};
+
+static void print_title(const struct screen *screen, const char *command)
+{
+    for (size_t i = 0; i < ARRAY_LEN(groups); i++) {
+        if (strcmp(groups[i].first, command) == 0) {
+            screen_print(screen, "%s%s:\n", i == 0 ? "" : "\n", groups[i].title);
+        }
+    }
+}
+
 void command_usage(const struct screen *screen)
 {
     screen_print(screen, "Usage: holdfast COMMAND [ARGUMENT...]\n\n");
     for (size_t i = 0; i < ARRAY_LEN(commands); i++) {
-        screen_print(screen, "  %-12s%s\n", table()[i].name, commands[i].summary);
+        print_title(screen, table()[i].name);
+        screen_print(screen, "  %-16s%s\n", table()[i].name, commands[i].summary);
     }
     screen_print(screen,
                  "\n'holdfast help COMMAND' says what a command takes.\n"

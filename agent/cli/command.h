@@ -44,7 +44,7 @@ struct command {
     enum exit_code (*run)(struct cli *cli, int argc, char **argv);
 };
 
-/* X(name, summary), in the order in which they are listed */
+/* X(name, summary), in the order in which they are listed; where a group begins says command.c */
 #define COMMANDS(X)                                                                                                    \
     X(status, "what state the agent is in, what waits, and what to do next")                                           \
     X(sync, "exchange with the centre now")                                                                            \
@@ -57,26 +57,27 @@ struct command {
     X(doubts, "compliance doubts, and where each stands")                                                              \
     X(doubt, "preview, raise, show or withdraw a compliance doubt")                                                    \
     X(challenge, "what can be done about a decision of the Jobcentre, and until when")                                 \
+    X(disputes, "sessions about which two people recorded different things")                                           \
+    X(overwrites, "values that a later change elsewhere took the place of")                                            \
+    X(quarantine, "records that are kept without being used, and why")                                                 \
     X(referrals, "who was referred here, and where each referral stands")                                              \
     X(referral, "answer a referral, or record what became of it")                                                      \
     X(placements, "who is placed where, and when")                                                                     \
     X(placement, "place somebody, or show one placement")                                                              \
     X(notice, "record a written notice that was served, or list the notices")                                          \
-    X(host, "record a host, list or show hosts")                                                                       \
-    X(hosts, "the hosts where placements are")                                                                         \
-    X(opportunity, "record what there is to do at a host, list or show it")                                            \
-    X(opportunities, "what there is to do, and where")                                                                 \
     X(contact, "record that somebody tried to reach a person, or list the attempts")                                   \
     X(change, "record a change in a person's life, or list the changes")                                               \
     X(break, "record days on which nobody is expected at a placement, or list them")                                   \
     X(jobsearch, "record the job search of a week, or list it")                                                        \
+    X(host, "record a host, list or show hosts")                                                                       \
+    X(hosts, "the hosts where placements are")                                                                         \
+    X(opportunity, "record what there is to do at a host, list or show it")                                            \
+    X(opportunities, "what there is to do, and where")                                                                 \
     X(duplicates, "records of people that seem to be of the same one")                                                 \
     X(merge, "say that two records are of the same person, or that they are not")                                      \
     X(capacity, "places stated, taken and forecast")                                                                   \
-    X(volunteer, "the charity's own volunteers, their shifts and hours, which stay here")                              \
-    X(calendar, "sessions and appointments as a calendar file")                                                        \
-    X(report, "the week's report for trustees, as text, HTML or PDF")                                                  \
     X(message, "messages to and from JCP")                                                                             \
+    X(volunteer, "the charity's own volunteers, their shifts and hours, which stay here")                              \
     X(contracts, "contracts: their form, what is claimed and paid")                                                    \
     X(contract, "record the terms of a contract, or show what it brings against what it costs")                        \
     X(milestones, "what contracts pay for: reached, still to come, claimed")                                           \
@@ -86,34 +87,33 @@ struct command {
     X(service, "record that bought help was used")                                                                     \
     X(policy, "what the organisation decided about taking part, by whom and why")                                      \
     X(take_part, "what trustees should know before they decide whether to take part")                                  \
+    X(report, "the week's report for trustees, as text, HTML or PDF")                                                  \
     X(import, "take a spreadsheet of referrals, placements or a register")                                             \
     X(export, "write records to a spreadsheet or JSON")                                                                \
-    X(pack, "check a programme pack: the numbers, codes and holidays of a programme")                                  \
+    X(calendar, "sessions and appointments as a calendar file")                                                        \
+    X(evidence, "a pack that proves what was recorded about one session or person")                                    \
+    X(subject_access, "a person's own copy of everything that is held about them")                                     \
     X(log, "the signed log, newest first")                                                                             \
-    X(disputes, "sessions about which two people recorded different things")                                           \
-    X(overwrites, "values that a later change elsewhere took the place of")                                            \
-    X(quarantine, "records that are kept without being used, and why")                                                 \
+    X(checkpoint, "what the centre has signed of this site's history, and whether it keeps to it")                     \
     X(erase, "erase what is recorded about a person, a session, or one record")                                        \
     X(retention, "whose records have been kept long enough, and erasing them")                                         \
-    X(evidence, "a pack that proves what was recorded about one session or person")                                    \
-    X(checkpoint, "what the centre has signed of this site's history, and whether it keeps to it")                     \
+    X(audit, "who read what is for few to read, and who changed what")                                                 \
+    X(enrol, "join this device to a centre with a one-time code")                                                      \
     X(bundle, "exchange with the centre by files, where there is no network")                                          \
     X(backup, "write the whole replica to one encrypted file")                                                         \
     X(restore, "put the replica of a backup in use")                                                                   \
     X(verify, "check every record's hash, link and signature")                                                         \
     X(rebuild, "make the tables again from the log")                                                                   \
-    X(enrol, "join this device to a centre with a one-time code")                                                      \
+    X(pack, "check a programme pack: the numbers, codes and holidays of a programme")                                  \
     X(unlock, "open the vault with its passphrase")                                                                    \
-    X(accept, "open a vault whose list of present pages was lost or damaged")                                          \
     X(lock, "close the vault and wipe its keys")                                                                       \
-    X(subject_access, "a person's own copy of everything that is held about them")                                    \
-    X(audit, "who read what is for few to read, and who changed what")                                                 \
+    X(accept, "open a vault whose list of present pages was lost or damaged")                                          \
+    X(key, "the ways to unlock: list, add, change, remove, recover, escrow")                                           \
+    X(rekey, "encrypt everything anew under a new key")                                                                \
     X(person, "who works with this machine, and in which roles")                                                       \
     X(sign_in, "sign in as a person with a passphrase")                                                                \
     X(sign_out, "end what sign-in began")                                                                              \
     X(whoami, "as whom this machine knows you, and in which roles")                                                    \
-    X(rekey, "encrypt everything anew under a new key")                                                                \
-    X(key, "the ways to unlock: list, add, change, remove, recover, escrow")                                           \
     X(version, "versions of this program and of the agent")                                                            \
     X(help, "this list, or what a command takes")
 

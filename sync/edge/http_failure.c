@@ -28,6 +28,10 @@ static enum err_code certificate_refused(CURL *easy, struct error *err)
         return FAIL(err, TLS,
                     "trust the centre: its certificate is for another name; check the address in the settings, or let "
                     "the centre's operator add this name");
+    case X509_V_ERR_INVALID_PURPOSE:
+        return FAIL(err, TLS,
+                    "trust the centre: the certificate that answered is a device's, not a server's; check the address "
+                    "in the settings, and tell the centre's operator");
     default:
         return FAIL(err, INTERCEPTED,
                     "trust the centre: somebody else's certificate answered (%s); a sign-in page of the network or a "
