@@ -210,6 +210,7 @@ void ledger_reassess(struct world *world)
             !others_hold(world, agents, said)) {
             said->surety = MAYBE;
         }
+        said->lost |= said->author < AGENTS_MAX && !off && !here;
         said->sent &= centre_holds(&world->ledger, &sites[said->site], said);
     }
     for (size_t i = 0; i < world->agent_count; i++) {
@@ -299,7 +300,8 @@ static void bounds(const struct ledger *ledger, const struct checked *checked, c
     for (size_t i = 0; i < ledger->count; i++) {
         const struct said *said = &ledger->rows[i];
         if (same(said, about)) {
-            *low += said->surety == SURE && ((checked->complete && said->elsewhere) || said->author == checked->author);
+            bool own = said->author == checked->author && !said->lost;
+            *low += said->surety == SURE && ((checked->complete && said->elsewhere) || own);
             *high += 1;
         }
     }

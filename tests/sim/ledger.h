@@ -34,6 +34,7 @@ struct said {
     enum surety surety;
     enum apart apart;
     bool sent;      /* the centre held it when its author was revoked */
+    bool lost;      /* with its author's files: the others have it, and a revoked author does not get it again */
     bool elsewhere; /* its author could send it: it has to be at the centre and with everybody in the end */
 };
 
