@@ -362,6 +362,22 @@ Test(record, a_day_that_was_not_typed_is_today)
     service_stop(&service);
 }
 
+Test(referral, accepted_for_an_opportunity_says_how_to_go_on_to_the_placement)
+{
+    struct service service;
+    struct outcome_of_run run =
+        RUN_ONCE(&service, 200,
+                 "{\"added\": 1, \"referral\": {\"ref\": \"R-1\", \"participant_name\": \"Ann Example\", "
+                 "\"participant_ref\": \"P-1\", \"status\": \"accepted\"}}",
+                 "referral", "accept", "R-1", "--opportunity", "PATHS");
+    assert_asked(&service, 0, "POST /v1/referrals/R-1/accept", "{\"opportunity\": \"PATHS\"}");
+    cr_expect_str_eq(run.out, "recorded: R-1, Ann Example (P-1): accepted\n"
+                              "  place them with: holdfast placement add NEW-REF --referral R-1 --opportunity PATHS "
+                              "--from DAY --weeks N\n");
+    run_free(&run);
+    service_stop(&service);
+}
+
 Test(record, a_list_shows_references_hours_and_who_said_it)
 {
     static const char body[] =
