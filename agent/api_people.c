@@ -81,6 +81,64 @@ static enum err_code refuse(const struct who *who, unsigned allowed, struct erro
                              needed);
 }
 
+/* What changes this machine, or takes everything out of it, and leaves no op. Of volunteers not who: they can be taken
+ * out without a trace. */
+static const struct {
+    const char *path; /* ends with '/': and what is below it */
+    const char *kind;
+    bool verb_only;
+} noted[] = {
+    { "/v1/keys/", "key", false },
+    { "/v1/backup", "backup", false },
+    { "/v1/restore/begin", "restore", false },
+    { "/v1/restore/undo", "restore", false },
+    { "/v1/restore/discard", "restore", false },
+    { "/v1/enrol", "enrolment", false },
+    { "/v1/vault/rekey", "vault", false },
+    { "/v1/volunteers", "volunteer", true },
+    { "/v1/volunteers/", "volunteer", true },
+};
+
+static const char *volunteer_verb(const char *path)
+{
+    static const char *const verbs[] = { "shift", "unshift", "remove" };
+    const char *last = strrchr(path, '/') + 1;
+    for (size_t i = 0; i < ARRAY_LEN(verbs); i++) {
+        if (strcmp(last, verbs[i]) == 0) {
+            return verbs[i];
+        }
+    }
+    return "entry";
+}
+
+/* One that cannot be kept is logged and holds nothing up: a backup or a restore may be what helps then. */
+static void note_asked(struct agent *agent, const struct http_request *request, const struct who *who)
+{
+    struct error err = { .code = ERR_OK };
+    size_t i = 0;
+    for (; i < ARRAY_LEN(noted); i++) {
+        size_t len = strlen(noted[i].path);
+        bool below = noted[i].path[len - 1] == '/';
+        if (strncmp(request->path, noted[i].path, len) == 0 && (below || request->path[len] == '\0')) {
+            break;
+        }
+    }
+    if (i == ARRAY_LEN(noted) || strcmp(request->method, "POST") != 0) {
+        return;
+    }
+    struct audit_entry entry = { .at_ms = clock_wall_ms(), .action = "change" };
+    (void)snprintf(entry.person, sizeof(entry.person), "%s", who->name);
+    (void)snprintf(entry.kind, sizeof(entry.kind), "%s", noted[i].kind);
+    (void)snprintf(entry.call, sizeof(entry.call), "%s %.80s", request->method,
+                   noted[i].verb_only ? "/v1/volunteers" : request->path);
+    if (noted[i].verb_only) {
+        (void)snprintf(entry.fields, sizeof(entry.fields), "%s", volunteer_verb(request->path));
+    }
+    if (store_audit_add(agent->store, &entry, 1, &err) != ERR_OK) {
+        LOG_WARNING("not_noted", "kind=%s message=\"%s\"", entry.kind, err.message);
+    }
+}
+
 bool people_admit(struct agent *agent, const struct http_request *request, struct who *ret_who)
 {
     struct error err = { .code = ERR_OK };
@@ -90,6 +148,7 @@ bool people_admit(struct agent *agent, const struct http_request *request, struc
     }
     enum err_code rc = identify(agent, request, ret_who, &err);
     if (rc == ERR_OK && roles_allow(ret_who->roles, request->method, request->path)) {
+        note_asked(agent, request, ret_who);
         return true;
     }
     if (rc == ERR_OK) {

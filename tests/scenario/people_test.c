@@ -35,7 +35,7 @@ static const char *passphrase_file(const char *name, const char *passphrase)
     static char paths[4][FOLDER_PATH_SIZE];
     static size_t next;
     char *path = paths[next++ % 4];
-    (void)snprintf(path, FOLDER_PATH_SIZE, "%s/%s", laptop->dir, name);
+    (void)snprintf(path, FOLDER_PATH_SIZE, "%.200s/%.20s", laptop->dir, name);
     FILE *file = fopen(path, "we");
     cr_assert_not_null(file);
     (void)fprintf(file, "%s\n", passphrase);
@@ -82,7 +82,8 @@ Test(people, who_signs_in_makes_the_calls_of_their_role_under_their_own_name)
 
     sign_in("Sue Super", "sue", "sue's own words");
     site_attend(laptop, session, "attended", NULL);
-    cr_expect_str_eq(text_at(laptop_do(laptop, EXIT_DONE, "session", session, NULL), "assertions.0.actor"), "Sue Super");
+    cr_expect_str_eq(text_at(laptop_do(laptop, EXIT_DONE, "session", session, NULL), "assertions.0.actor"),
+                     "Sue Super");
     json_t *refused = laptop_do(laptop, EXIT_REFUSED, "referrals", NULL);
     cr_expect_not_null(strstr(text_at(refused, "error.message"), "coordinator"), "%s",
                        text_at(refused, "error.message"));
@@ -110,4 +111,34 @@ Test(people, the_token_is_in_a_file_of_ones_own_and_in_no_answer)
     (void)laptop_do(laptop, EXIT_DONE, "sign-out", NULL);
     (void)snprintf(command, sizeof(command), "test ! -e %s/holdfast-*", laptop->dir);
     cr_expect_eq(system(command), 0);
+}
+
+/* Is it in the audit log, by this person? */
+static bool noted(const char *kind, const char *call, const char *person)
+{
+    json_t *entries = json_at(laptop_do(laptop, EXIT_DONE, "audit", NULL), "entries");
+    for (size_t i = 0; i < json_array_size(entries); i++) {
+        json_t *entry = json_array_get(entries, i);
+        if (strcmp(text_at(entry, "kind"), kind) == 0 && text_holds(entry, "call", call) &&
+            strcmp(text_at(entry, "person"), person) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+Test(people, what_they_do_to_the_machine_is_in_the_audit_log)
+{
+    char file[FOLDER_PATH_SIZE];
+    enter_people();
+    sign_in("Ann Admin", "ann", "ann's own words");
+    cr_expect_not(noted("backup", "/v1/backup", "Ann Admin"));
+    (void)snprintf(file, sizeof(file), "%.180s/garden.hfb", world.folder);
+    (void)laptop_do(laptop, EXIT_DONE, "backup", file, NULL);
+    cr_expect(noted("backup", "/v1/backup", "Ann Admin"));
+    (void)laptop_do(laptop, EXIT_DONE, "volunteer", "add", "V-9", "--name", "Vi Untold", NULL);
+    (void)laptop_do(laptop, EXIT_DONE, "volunteer", "remove", "V-9", NULL);
+    cr_expect(noted("volunteer", "POST /v1/volunteers", "Ann Admin"));
+    cr_expect_not(noted("volunteer", "V-9", "Ann Admin"), "who was taken out is in no note either");
+    (void)laptop_do(laptop, EXIT_DONE, "audit", "--verify", NULL);
 }
