@@ -306,7 +306,9 @@ static enum err_code check_person(const struct people_call *call, const char *na
     }
     const char *user = peer_known_actor(&agent->peer, call->request->peer_uid);
     fits = fits && (ret_person->os_user[0] == '\0' || strcmp(ret_person->os_user, user) == 0);
-    sign_ins_tried(&agent->sign_ins, name, fits, clock_monotonic_ms());
+    if (rc == ERR_OK) {
+        sign_ins_tried(&agent->sign_ins, name, fits, clock_monotonic_ms());
+    }
     return fits ? ERR_OK : FAIL(err, KEY, "sign in: the name, the passphrase or the user of the system is another one");
 }
 

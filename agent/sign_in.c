@@ -99,18 +99,24 @@ void sign_ins_end_of(struct sign_ins *all, const char *name)
             all->sessions[i] = (struct signed_in){ 0 };
         }
     }
+    for (size_t i = 0; i < PEOPLE_MAX; i++) {
+        if (strcmp(all->tries[i].name, name) == 0) {
+            all->tries[i] = (struct tries){ 0 };
+        }
+    }
 }
 
 /* ---- guessing ---- */
 
+/* Theirs, else a free one, else the one with the fewest. */
 static struct tries *tries_of(struct sign_ins *all, const char *name)
 {
     struct tries *place = &all->tries[0];
-    for (size_t i = 0; i < SIGN_IN_MAX; i++) {
+    for (size_t i = 0; i < PEOPLE_MAX; i++) {
         if (strcmp(all->tries[i].name, name) == 0) {
             return &all->tries[i];
         }
-        place = all->tries[i].not_before_ms < place->not_before_ms ? &all->tries[i] : place;
+        place = all->tries[i].wrong < place->wrong ? &all->tries[i] : place;
     }
     *place = (struct tries){ 0 };
     memcpy(place->name, name, strlen(name) + 1);
@@ -119,7 +125,7 @@ static struct tries *tries_of(struct sign_ins *all, const char *name)
 
 enum err_code sign_ins_may_try(const struct sign_ins *all, const char *name, int64_t now_ms, struct error *err)
 {
-    for (size_t i = 0; i < SIGN_IN_MAX; i++) {
+    for (size_t i = 0; i < PEOPLE_MAX; i++) {
         const struct tries *tries = &all->tries[i];
         if (tries->wrong > 0 && strcmp(tries->name, name) == 0 && now_ms < tries->not_before_ms) {
             return FAIL(err, BUSY, "sign in: too many wrong passphrases; wait %" PRId64 " seconds",

@@ -3,7 +3,8 @@
  *
  * A token is 32 random bytes, of which only a hash is kept here; it is good for the user of the system it was given to,
  * for SIGN_IN_IDLE_MS after its last use and SIGN_IN_LONGEST_MS in all. After SIGN_IN_TRIES wrong passphrases for a
- * person nobody may try for that person for a while, each time twice as long.
+ * person nobody may try for that person for a while, each time twice as long. There is room for the tries of everybody
+ * who is entered, so that no try for another name makes those for this one forgotten.
  *
  * Threads: the loop's.
  * Layer:   agent. Pure but for random tokens; no clock.
@@ -41,7 +42,7 @@ struct tries {
 
 struct sign_ins {
     struct signed_in sessions[SIGN_IN_MAX];
-    struct tries tries[SIGN_IN_MAX];
+    struct tries tries[PEOPLE_MAX];
 };
 
 void sign_ins_forget(struct sign_ins *all);
@@ -51,12 +52,13 @@ MUST_USE enum err_code sign_ins_begin(struct sign_ins *all, uid_t uid, const cha
 /* NULL: no such token, not this user's, or past its time. Counts as use. */
 const struct signed_in *sign_ins_find(struct sign_ins *all, uid_t uid, const char *token, int64_t now_ms);
 void sign_ins_end(struct sign_ins *all, uid_t uid, const char *token);
-/* Of somebody whose entry changed or went. */
+/* Of somebody whose entry changed or went; their wrong tries go too. */
 void sign_ins_end_of(struct sign_ins *all, const char *name);
 
 /* ERR_BUSY with the seconds to wait. */
 MUST_USE enum err_code sign_ins_may_try(const struct sign_ins *all, const char *name, int64_t now_ms,
                                         struct error *err);
+/* `name` is entered: what anybody makes up would need no end of room, and has no passphrase to guess. */
 void sign_ins_tried(struct sign_ins *all, const char *name, bool fits, int64_t now_ms);
 
 #endif

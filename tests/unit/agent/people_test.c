@@ -245,3 +245,23 @@ Test(sign_in, guessing_has_to_wait_longer_and_longer)
     sign_ins_tried(&all, "Ann", false, now_ms);
     cr_expect_eq(sign_ins_may_try(&all, "Ann", now_ms, &err), ERR_OK, "the right one begins anew");
 }
+
+Test(sign_in, tries_for_everybody_else_do_not_make_those_for_one_forgotten)
+{
+    struct error err;
+    for (unsigned i = 0; i < SIGN_IN_TRIES - 1; i++) {
+        sign_ins_tried(&all, "Ann", false, 0);
+    }
+    for (unsigned i = 1; i < PEOPLE_MAX; i++) {
+        char name[20];
+        (void)snprintf(name, sizeof(name), "Ron %u", i);
+        for (unsigned tries = 0; tries < SIGN_IN_TRIES; tries++) {
+            sign_ins_tried(&all, name, false, 0);
+        }
+    }
+    cr_assert_eq(sign_ins_may_try(&all, "Ann", 0, &err), ERR_OK);
+    sign_ins_tried(&all, "Ann", false, 0);
+    cr_expect_eq(sign_ins_may_try(&all, "Ann", 0, &err), ERR_BUSY);
+    sign_ins_end_of(&all, "Ann");
+    cr_expect_eq(sign_ins_may_try(&all, "Ann", 0, &err), ERR_OK, "who entered her anew has seen to it");
+}
