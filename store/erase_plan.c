@@ -180,6 +180,29 @@ static enum err_code read_ids(struct store *store, sqlite3_stmt *s, const struct
     return ERR_OK;
 }
 
+/* A plain record: by the person, the placement or the referral that it names. */
+static enum err_code read_plain_ids(struct store *store, const struct store_erase *erase, struct about *about,
+                                    struct error *err)
+{
+    static const char *const links[][3] = {
+        { "participant", "r.participant, NULL", "" },
+        { "placement", "p.participant, p.id", "JOIN placement p ON p.id = r.placement" },
+        { "referral", "q.participant, NULL", "JOIN referral q ON q.id = r.referral" },
+    };
+    const struct kind *kind = kind_by_number(erase->kind);
+    char sql[200];
+    for (size_t i = 0; i < ARRAY_LEN(links); i++) {
+        if (kind_field_index(kind, links[i][0]) >= 0) {
+            SCOPED(statement_fini) sqlite3_stmt *s = NULL;
+            (void)snprintf(sql, sizeof(sql), "SELECT %s FROM %s r %s WHERE r.id = ?1", links[i][1], kind->name,
+                           links[i][2]);
+            TRY(db_prepare(&store->db, sql, &s, err));
+            return read_ids(store, s, erase, about, err);
+        }
+    }
+    return ERR_OK;
+}
+
 static enum err_code find_about(struct store *store, const struct store_erase *erase, struct about *about,
                                 struct error *err)
 {
@@ -204,6 +227,9 @@ static enum err_code find_about(struct store *store, const struct store_erase *e
                          &s, err));
         return read_ids(store, s, erase, about, err);
     default:
+        if (kind_is_plain(erase->kind) || erase->kind == KIND_COMPLIANCE_DOUBT) {
+            return read_plain_ids(store, erase, about, err);
+        }
         TRY(db_statement(&store->db, "SELECT participant, NULL FROM referral WHERE id = ?1", &s, err));
         return read_ids(store, s, erase, about, err);
     }

@@ -709,6 +709,9 @@ static enum err_code admit_erasure(const struct op *op, const struct record *rec
     if (kind->number == KIND_ERASURE || kind->number == KIND_OVERWRITE_REVIEW) {
         return FAIL(err, REFUSED, "take an erasure of an erasure or a review: that something went stays known");
     }
+    if (kind->number == KIND_DOUBT_EVENT) {
+        return FAIL(err, REFUSED, "take an erasure of what became of a doubt: it goes with the doubt alone");
+    }
     if ((kind->writers & (unsigned)writer) == 0) {
         return FAIL(err, REFUSED, "take an erasure of a %s by %s: only who may write it may erase it", kind->name,
                     writer == WRITER_CENTRE ? "the centre" : "an organisation");

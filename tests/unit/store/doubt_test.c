@@ -712,3 +712,44 @@ Test(doubt, that_is_open_holds_back_what_it_rests_on)
     cr_assert_eq(list.count, 0);
     doubt_list_fini(&list);
 }
+
+static enum err_code erase_newest(const struct store_entry *entry, struct error *err)
+{
+    struct store_erase erase = { .kind = entry->kind,
+                                 .subject_len = OP_ENTITY_BYTES,
+                                 .ground = "retention",
+                                 .decided_by = "A. Decider",
+                                 .reason = "entered by mistake",
+                                 .one = true };
+    struct store_erasable erasable;
+    SCOPED(log_list_fini) struct log_list log = { 0 };
+    memcpy(erase.subject, entry->subject, OP_ENTITY_BYTES);
+    cr_assert_eq(query_log(site.store, entry->subject, OP_ENTITY_BYTES, false, 1, &log, err), ERR_OK);
+    erase.op = log.rows[0].op;
+    return store_erase(site.store, "eraser", &erase, now += 1000, &erasable, err);
+}
+
+Test(doubt, that_is_suspended_does_not_stand_again_by_erasing_the_review_that_suspended_it)
+{
+    struct store_entry entry;
+    struct error err = { 0 };
+    raise_doubt();
+    entry_review(&world, &entry, "V-2", "P-1", DAY, "support");
+    write_one(&entry);
+    expect_status("suspended", "reviewed_again");
+    cr_assert_eq(erase_newest(&entry, &err), ERR_REFUSED);
+    cr_assert_not_null(strstr(err.message, "doubts"), "%s", err.message);
+    expect_status("suspended", "reviewed_again");
+}
+
+Test(doubt, that_was_taken_back_does_not_stand_again_by_erasing_that_it_was)
+{
+    struct store_entry entry;
+    struct error err = { 0 };
+    raise_doubt();
+    entry_doubt_event(&world, &entry, "D-1", "withdrawn", "2026-06-12");
+    write_one(&entry);
+    expect_status("withdrawn", "");
+    cr_assert_eq(erase_newest(&entry, &err), ERR_REFUSED);
+    expect_status("withdrawn", "");
+}
