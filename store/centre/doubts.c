@@ -72,7 +72,7 @@ static enum err_code take_ops(struct centre_store *store, const struct centre_si
     sqlite3_stmt *s;
     TRY(bind_site(store,
                   "SELECT " OP_COLUMNS " FROM op o WHERE o.id > ?1 AND o.id < ?2 AND o.quarantine IS NULL "
-                  "AND o.kind IN (1, 2, 3, 4, 5, 6, 8, 9, 14, 17, 18, 27, 28) ORDER BY o.id",
+                  "AND o.kind IN (1, 2, 3, 4, 5, 6, 8, 9, 14, 17, 18, 26, 27, 28) ORDER BY o.id",
                   site, &s, err));
     for (;;) {
         bool row;

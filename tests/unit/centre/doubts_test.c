@@ -243,6 +243,29 @@ Test(centre_doubts, an_appointment_of_jcp_itself_suspends_one_there_at_once)
     cr_assert_str_eq(at_the_laptop().status, "suspended");
 }
 
+Test(centre_doubts, an_appointment_under_another_record_of_the_person_suspends_one_there_too)
+{
+    char status[ROW_CODE_SIZE];
+    char lacks[DOUBT_WANTS_SIZE];
+    uint8_t other[OP_ENTITY_BYTES];
+    raise_doubt("mandatory");
+    json_decref(world_admin(&world, "appointment-new",
+                            json_pack("{s:s,s:s,s:s,s:s,s:s,s:s}", "site", "garden", "participant", "GDN-009", "date",
+                                      "2026-06-03", "from", "10:00", "to", "11:00", "purpose", "signing")));
+    cr_assert_eq(listed(false, status, lacks), 1, "of somebody else, as far as anybody knows");
+    entity_id(laptop.identity.stream, "participant", "GDN-009", other);
+    struct store_entry entry = begin_entry(KIND_SAME_PERSON, other);
+    record_set_id(&entry.record, "participant", ids[PARTICIPANT]);
+    record_set_text(&entry.record, "decided_by", "A. Decider");
+    record_set_text(&entry.record, "reason", "seen both");
+    write_entry(&entry);
+    cr_assert_eq(laptop_sync(&laptop), ERR_OK);
+    cr_assert_eq(listed(true, status, lacks), 1);
+    cr_assert_str_eq(lacks, "excused,overlaps_jcp");
+    cr_assert_eq(decide(), ERR_REFUSED);
+    cr_assert_str_eq(at_the_laptop().status, "suspended");
+}
+
 Test(centre_doubts, none_about_the_voluntary_is_ever_decided)
 {
     char status[ROW_CODE_SIZE];
