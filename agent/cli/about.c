@@ -93,8 +93,9 @@ enum exit_code help_run(struct cli *cli, int argc, char **argv)
     if (topic != NULL) {
         char *help[] = { argv[0], (char[]){ "--help" }, NULL };
         cli->command = topic;
-        command_parse(cli, 2, help, NULL);
-    } else if (cli->json) {
+        return topic->run(cli, 2, help);
+    }
+    if (cli->json) {
         print_commands_json(cli);
     } else {
         command_usage(&cli->screen);

@@ -25,6 +25,8 @@ sorted() {
 
 for command in $commands; do
     grep -Eq "^\.[A-Z]+ \"?$command( |\"|\$)" <<<"$text" || fail "man page: no paragraph for '$command'"
+    [ "$("$program" help "$command" 2>&1)" = "$("$program" "$command" --help 2>&1)" ] ||
+        fail "'help $command' does not say what '$command --help' says"
     options="$("$program" "$command" --help | grep -Eo '^ +(-., +)?--[a-z-]+' | grep -Eo -- '--[a-z-]+' | sort -u)"
     for option in $options; do
         case "$option" in
