@@ -194,26 +194,6 @@ static enum err_code erase_covered(struct appending *a, struct op *op)
     return op->erased ? drop_seed(a, op->id.seq) : ERR_OK;
 }
 
-static enum err_code judge(struct appending *a, const struct op *op, enum err_code *ret_admitted, struct error *reason)
-{
-    *ret_admitted = record_admit(op, a->author.writer, reason);
-    return *ret_admitted == ERR_OK && op->kind == KIND_ERASURE
-               ? centre_erasure_admit(a->store, a->site, op, a->author.writer, ret_admitted, reason, a->err)
-               : ERR_OK;
-}
-
-/* A kind of a later version is no offence: it is kept and passed on for those who know it. */
-static const char *kept_aside(enum err_code admitted, struct error *reason)
-{
-    if (admitted == ERR_OK || admitted == ERR_UNSUPPORTED) {
-        return NULL;
-    }
-    if (strlen(reason->message) >= CENTRE_REASON_SIZE) {
-        memcpy(reason->message + CENTRE_REASON_SIZE - 4, "...", 4);
-    }
-    return reason->message;
-}
-
 static enum err_code keep_erasure(struct appending *a, const struct op *op, uint64_t position)
 {
     struct erasure erasure;
@@ -229,19 +209,18 @@ static enum err_code add_rows(struct appending *a, struct position_state *state,
     for (size_t i = 0; i < count; i++) {
         struct op taken = a->run->ops.ops[a->first_new + i];
         struct op *op = &taken;
-        struct error reason;
-        enum err_code admitted;
+        struct centre_verdict verdict;
         TRY(erase_covered(a, op));
-        TRY(judge(a, op, &admitted, &reason));
+        TRY(centre_op_judge(a->store, a->site, op, a->author.writer, &verdict, a->err));
         struct op_row row = { .op = op,
                               .header = slice_of(a->headers.data + from, a->header_ends[i] - from),
                               .salted = is_seeded(a, op->id.seq),
-                              .quarantine = kept_aside(admitted, &reason),
+                              .quarantine = centre_kept_aside(&verdict),
                               .received_at_ms = a->now_ms };
         TRY(op_add(a->store, &a->author, state, &row, a->err));
         appended->quarantined += row.quarantine != NULL;
         from = a->header_ends[i];
-        if (op->kind == KIND_ERASURE && admitted == ERR_OK) {
+        if (op->kind == KIND_ERASURE && verdict.admitted == ERR_OK) {
             TRY(keep_erasure(a, op, state->head));
         }
         if ((int64_t)(op->hlc >> 16) > a->now_ms + HLC_AHEAD_MAX_MS) {

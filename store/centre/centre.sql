@@ -151,12 +151,15 @@ CREATE TABLE incident (
 ) STRICT;
 CREATE UNIQUE INDEX incident_once ON incident (site, device, incarnation, seq, what);
 
--- Guard rail 6: evidence is append-only. A body may be erased; nothing else of an op changes, and no op goes.
+-- Guard rail 6: evidence is append-only. A body may be erased, and what was set aside may be taken after all; nothing else of an op
+-- changes, and no op goes.
 CREATE TRIGGER op_is_append_only BEFORE DELETE ON op
 BEGIN SELECT RAISE(ABORT, 'evidence is append-only: a record cannot be deleted'); END;
 CREATE TRIGGER op_never_changes
-BEFORE UPDATE OF id, author, seq, kind, writer, header, quarantine, received_at ON op
+BEFORE UPDATE OF id, author, seq, kind, writer, header, received_at ON op
 BEGIN SELECT RAISE(ABORT, 'evidence is append-only: a record cannot be changed'); END;
+CREATE TRIGGER op_taken_stays BEFORE UPDATE OF quarantine ON op WHEN OLD.quarantine IS NULL
+BEGIN SELECT RAISE(ABORT, 'evidence is append-only: a record that was taken cannot be set aside'); END;
 CREATE TRIGGER op_body_is_only_erased BEFORE UPDATE OF body ON op WHEN NEW.body IS NOT NULL
 BEGIN SELECT RAISE(ABORT, 'evidence is append-only: a body can only be erased'); END;
 CREATE TRIGGER signed_link_stays BEFORE DELETE ON signed_link

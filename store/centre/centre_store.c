@@ -23,7 +23,12 @@ static const char *const upgrades[] = {
     "CREATE INDEX erasure_subject ON erasure (site, subject);"
     "CREATE TABLE judged (only INTEGER PRIMARY KEY CHECK (only = 1), rules INTEGER NOT NULL) STRICT;"
     "INSERT INTO judged VALUES (1, 0);"
-    "ALTER TABLE site ADD COLUMN tree BLOB NOT NULL DEFAULT x'';",
+    "ALTER TABLE site ADD COLUMN tree BLOB NOT NULL DEFAULT x'';"
+    "DROP TRIGGER op_never_changes;"
+    "CREATE TRIGGER op_never_changes BEFORE UPDATE OF id, author, seq, kind, writer, header, received_at ON op "
+    "BEGIN SELECT RAISE(ABORT, 'evidence is append-only: a record cannot be changed'); END;"
+    "CREATE TRIGGER op_taken_stays BEFORE UPDATE OF quarantine ON op WHEN OLD.quarantine IS NULL BEGIN SELECT "
+    "RAISE(ABORT, 'evidence is append-only: a record that was taken cannot be set aside'); END;",
 };
 
 extern const unsigned char centre_schema[];

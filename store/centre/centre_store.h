@@ -283,6 +283,20 @@ MUST_USE enum err_code centre_freshness_take(struct centre_store *store, const s
                                              const struct centre_freshness *told, int64_t now_ms, uint64_t *ret_fresher,
                                              struct error *err);
 
+/* ---- what is kept aside ---- */
+
+struct centre_judged {
+    uint64_t released; /* they count from now on */
+    uint64_t still;
+};
+
+/*
+ * Judges every op that is kept aside again by the rules of this version, in one transaction. Opening the database does
+ * it by itself when its rules were others (RECORD_RULES).
+ */
+MUST_USE enum err_code centre_judge_again(struct centre_store *store, struct centre_judged *ret_judged,
+                                          struct error *err);
+
 /* ---- the tree ---- */
 
 /* Over the headers at positions 1 to head: all that a checkpoint is about. Its size is the head. */

@@ -389,7 +389,9 @@ static enum err_code know_all(struct centre_store *store, struct error *err)
     }
     free(sites);
     sqlite3_stmt *s;
+    struct centre_judged unused = { 0 };
     TRY(rc);
+    TRY(centre_judge_sites(store, &unused, err));
     TRY(db_statement(&store->db, "UPDATE judged SET rules = ?1", &s, err));
     bind_int(s, 1, RECORD_RULES);
     return db_run(&store->db, s, err);

@@ -136,6 +136,21 @@ void centre_erased_forget(struct centre_store *store);
 /* Erasures that came when this program did not know them. */
 MUST_USE enum err_code centre_erase_open(struct centre_store *store, struct error *err);
 
+/* ---- quarantine.c ---- */
+
+struct centre_verdict {
+    enum err_code admitted;
+    struct error reason; /* unless admitted: at most CENTRE_REASON_SIZE */
+};
+
+MUST_USE enum err_code centre_op_judge(struct centre_store *store, const struct centre_site *site, const struct op *op,
+                                       enum record_writer writer, struct centre_verdict *ret_verdict,
+                                       struct error *err);
+/* Why it does not count, borrowed from the verdict; NULL: it does, or is of a kind of a later version. */
+const char *centre_kept_aside(const struct centre_verdict *verdict);
+/* centre_judge_again inside the caller's transaction; counts are added to *judged. */
+MUST_USE enum err_code centre_judge_sites(struct centre_store *store, struct centre_judged *judged, struct error *err);
+
 #define OP_COLUMNS "o.id, o.author, o.seq, o.header, o.salt, o.body, o.quarantine, o.received_at, o.writer"
 /*
  * Of a row of OP_COLUMNS. The op borrows from the statement until the next step; its salt is zero and *ret_salted true

@@ -79,6 +79,7 @@ static const struct operation operations[] = {
         { "confirmed", ARGUMENT_BOOL, false },
         TEXT("actor", false) } },
     { "quarantine", admin_quarantine, { TEXT("site", false), TEXT("id", false) } },
+    { "quarantine-retry", admin_quarantine_retry, { { 0 } } },
     { "incidents", admin_incidents, { { 0 } } },
     { "verify", admin_verify, { { 0 } } },
     { "checkpoint", admin_checkpoint, { SITE } },

@@ -81,6 +81,7 @@ enum err_code admin_message_list(struct admin_call *call);
 enum err_code admin_log(struct admin_call *call);
 enum err_code admin_erase(struct admin_call *call);
 enum err_code admin_quarantine(struct admin_call *call);
+enum err_code admin_quarantine_retry(struct admin_call *call);
 enum err_code admin_incidents(struct admin_call *call);
 enum err_code admin_verify(struct admin_call *call);
 enum err_code admin_checkpoint(struct admin_call *call);

@@ -141,3 +141,11 @@ enum err_code admin_quarantine(struct admin_call *call)
     }
     return admin_answer(call, json_pack("{s:o}", "quarantine", listing.rows));
 }
+
+enum err_code admin_quarantine_retry(struct admin_call *call)
+{
+    struct centre_judged judged;
+    TRY(centre_judge_again(call->centre->store, &judged, call->err));
+    return admin_answer(
+        call, json_pack("{s:I, s:I}", "released", (json_int_t)judged.released, "still", (json_int_t)judged.still));
+}

@@ -154,6 +154,12 @@ static void print_quarantine(const json_t *answer)
     print_table(json_object_get(answer, "quarantine"), columns, ARRAY_LEN(columns), "nothing is kept aside");
 }
 
+static void print_judged(const json_t *answer)
+{
+    static const struct column pairs[] = { { "count from now on", "released" }, { "still kept aside", "still" } };
+    print_pairs(answer, pairs, ARRAY_LEN(pairs));
+}
+
 static void print_incidents(const json_t *answer)
 {
     static const struct column columns[] = {
@@ -366,6 +372,13 @@ const struct command commands[] = {
         { "reason", "TEXT", "reason", OPTION_TEXT, true, "A reference; not the person's name" },
         { "yes", NULL, "confirmed", OPTION_FLAG, false, "Do it; without it the command only says what would go" },
         ACTOR } },
+    { "quarantine retry", /* before the other one, of which its second word would be the ID */
+      "quarantine-retry",
+      "Judge records kept aside again, by the rules of this version",
+      NULL,
+      NULL,
+      print_judged,
+      { { 0 } } },
     { "quarantine",
       "quarantine",
       "List records kept aside: refused, or of a kind that is not known",

@@ -250,6 +250,37 @@ Test(centre_erase, a_device_that_erases_what_the_jobcentre_decided_is_refused_at
     forger_fini(&forger);
 }
 
+/* As if an older version had refused the erasure, and what it is about were still here. */
+Test(centre_erase, an_erasure_that_was_kept_aside_takes_effect_when_it_is_judged_again)
+{
+    struct database *db = &world.centre->store->db;
+    record_person(&laptop, "GDN-1", "Zebedee Inventedson");
+    sync_all(&laptop);
+    cr_assert_eq(db_exec(db,
+                         "CREATE TABLE kept AS SELECT id, salt, body FROM op;"
+                         "CREATE TABLE kept_seed AS SELECT * FROM salt_seed",
+                         &world.err),
+                 ERR_OK, "%s", world.err.message);
+    erase_person(&laptop, "GDN-1");
+    sync_all(&laptop);
+    cr_assert_eq(bodies("participant"), 0);
+    cr_assert_eq(db_exec(db,
+                         "DROP TRIGGER op_taken_stays; DROP TRIGGER op_body_is_only_erased; DELETE FROM erasure;"
+                         "UPDATE op SET salt = k.salt, body = k.body FROM kept k WHERE k.id = op.id;"
+                         "INSERT OR REPLACE INTO salt_seed SELECT * FROM kept_seed;"
+                         "UPDATE op SET quarantine = 'by older rules' WHERE kind = 10;"
+                         "DROP TABLE kept; DROP TABLE kept_seed",
+                         &world.err),
+                 ERR_OK, "%s", world.err.message);
+    world_verify(&world);
+    cr_assert_eq(bodies("participant"), 1);
+    json_t *judged = world_admin(&world, "quarantine-retry", NULL);
+    cr_expect_gt(json_integer_value(json_object_get(judged, "released")), 0);
+    cr_expect_eq(json_integer_value(json_object_get(judged, "still")), 0);
+    json_decref(judged);
+    cr_assert_eq(bodies("participant"), 0);
+}
+
 Test(centre_erase, a_device_cannot_erase_what_is_another_organisations)
 {
     struct forger forger;
