@@ -221,6 +221,32 @@ static void add_due(struct sheet *sheet, const json_t *due)
     sheet_add(sheet, hold != NULL ? MARK_WARNING : MARK_PLAIN, cells);
 }
 
+/* "Together: attendance 12, placement 2." */
+static void print_kinds(struct cli *cli, const json_t *answer)
+{
+    json_t *sum = json_object();
+    size_t index;
+    const json_t *due;
+    const char *kind;
+    json_t *count;
+    json_array_foreach(answer_member(answer, "due"), index, due)
+    {
+        json_object_foreach((json_t *)(uintptr_t)answer_member(due, "counts"), kind, count)
+        {
+            json_int_t so_far = json_integer_value(json_object_get(sum, kind));
+            (void)json_object_set_new(sum, kind, json_integer(so_far + json_integer_value(count)));
+        }
+    }
+    const char *before = "Together: ";
+    json_object_foreach(sum, kind, count)
+    {
+        screen_print(&cli->screen, "%s%s %lld", before, kind, (long long)json_integer_value(count));
+        before = ", ";
+    }
+    screen_print(&cli->screen, json_object_size(sum) > 0 ? ".\n" : "");
+    json_decref(sum);
+}
+
 static void print_due(struct cli *cli, const json_t *answer)
 {
     static const struct sheet_column columns[] = {
@@ -244,6 +270,7 @@ static void print_due(struct cli *cli, const json_t *answer)
                      (long long)answer_int(answer, "months"));
     } else {
         sheet_print(sheet, &cli->screen);
+        print_kinds(cli, answer);
     }
     sheet_free(sheet);
 }

@@ -142,3 +142,25 @@ Test(people, what_they_do_to_the_machine_is_in_the_audit_log)
     cr_expect_not(noted("volunteer", "V-9", "Ann Admin"), "who was taken out is in no note either");
     (void)laptop_do(laptop, EXIT_DONE, "audit", "--verify", NULL);
 }
+
+Test(people, retention_says_on_the_screen_how_much_of_each_kind_is_due)
+{
+    char path[FOLDER_PATH_SIZE];
+    struct process_result result;
+    laptop_stop(laptop);
+    laptop_set_config(laptop, "[retention]\nmonths = 12\n");
+    laptop_start(laptop);
+    (void)laptop_do(laptop, EXIT_DONE, "import", "--kind", "placements",
+                    world_file(&world, "old.csv",
+                               "ref,participant,name,basis,starts_on,ends_on,pattern,hours\n"
+                               "OLD-P1,OLD-1,Olive Longago,mandatory,2019-03-04,2019-06-28,Mon 09:30-13:30,4\n",
+                               path),
+                    NULL);
+    const char *const argv[] = { program_cli, "retention", "--socket", laptop->socket, NULL };
+    process_try(argv, slice_of_text(""), WORLD_STEP_MS, &result);
+    cr_assert_eq(buf_append(&result.out, "", 1, NULL), ERR_OK);
+    cr_expect_not_null(strstr((const char *)result.out.data, "OLD-1"), "%s", (const char *)result.out.data);
+    cr_expect_not_null(strstr((const char *)result.out.data, "Together: participant 1, placement 1."), "%s",
+                       (const char *)result.out.data);
+    process_result_fini(&result);
+}
