@@ -30,7 +30,7 @@ static const struct doubt_want wants[] = {
     { "no_placement", 3, "the placement is not known here" },
     { "not_mandatory", 3, "taking part was voluntary" },
     { "exposure_unfounded", 4, "the exposure rests on no decision of the Jobcentre that stands" },
-    { "exposure_without_decision", 4, "the exposure names no decision of the Jobcentre that it rests on" },
+    { "exposure_without_decision", 4, "the exposure is longer than the Jobcentre's decisions allow" },
 };
 
 const struct doubt_want *doubt_want_find(const char *code)

@@ -210,17 +210,27 @@ static void add_want(char wants[DOUBT_WANTS_SIZE], const char *code)
     (void)snprintf(wants + len, DOUBT_WANTS_SIZE - len, "%s%s", len > 0 ? "," : "", code);
 }
 
+/* A failure so many days (0: none is known) after one that was decided adversely leads to so many weeks at most. */
+static int most_weeks(const struct programme *programme, int64_t days_after)
+{
+    const struct programme_rules *rules = programme_rules_of(programme);
+    bool later = days_after > rules->repeat_gap_days && days_after <= rules->repeat_window_days;
+    return later ? rules->later_sanction_weeks : rules->first_sanction_weeks;
+}
+
 /* What only the programme pack can tell. */
 static enum err_code judge_by_pack(struct store *store, struct slice doubt, char wants[DOUBT_WANTS_SIZE],
                                    struct error *err)
 {
     sqlite3_stmt *s;
     bool row;
-    TRY(db_statement(&store->db,
-                     "SELECT s.reason, d.exposure_weeks, d.earlier_decision IS NOT NULL FROM compliance_doubt d "
-                     "LEFT JOIN session s ON s.placement = d.placement AND s.day = d.day AND s.slot = d.slot "
-                     "WHERE d.id = ?1",
-                     &s, err));
+    TRY(db_statement(
+        &store->db,
+        "SELECT s.reason, d.exposure_weeks, CASE WHEN d.earlier_decision IS NULL THEN 0 ELSE d.day - e.failure_on END "
+        "FROM compliance_doubt d "
+        "LEFT JOIN session s ON s.placement = d.placement AND s.day = d.day AND s.slot = d.slot "
+        "LEFT JOIN decision e ON e.id = d.earlier_decision WHERE d.id = ?1",
+        &s, err));
     bind_slice(s, 1, doubt);
     TRY(db_step(&store->db, s, &row, err));
     if (!row) {
@@ -231,7 +241,8 @@ static enum err_code judge_by_pack(struct store *store, struct slice doubt, char
     if (programme_reason_kind(store->programme, reason) != REASON_OTHER) {
         add_want(wants, "reason_given");
     }
-    if (column_int(s, 1) > programme_rules_of(store->programme)->first_sanction_weeks && column_int(s, 2) == 0) {
+    bool known = sqlite3_column_type(s, 2) != SQLITE_NULL; /* else the view says that it is unfounded */
+    if (known && column_int(s, 1) > most_weeks(store->programme, column_int(s, 2))) {
         add_want(wants, "exposure_without_decision");
     }
     sqlite3_reset(s);

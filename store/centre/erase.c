@@ -476,7 +476,7 @@ enum err_code centre_erase_find(struct centre_store *store, const struct centre_
     struct finding f = { store, site, participant, ret_targets, 0, err };
     TRY(db_statement(&store->db,
                      "SELECT " OP_COLUMNS " FROM op o WHERE o.id > ?1 AND o.id < ?2 AND o.body IS NOT NULL "
-                     "AND o.kind < 10",
+                     "AND o.kind NOT IN (5, 10, 11)",
                      &s, err));
     bind_int(s, 1, op_row_id(site->id, 0));
     bind_int(s, 2, op_row_id(site->id + 1, 0));

@@ -416,6 +416,28 @@ Test(doubt, a_longer_exposure_never_rests_on_our_own_doubts)
     expect_status("suspended", "exposure_without_decision");
 }
 
+Test(doubt, an_exposure_is_no_longer_than_the_earlier_decision_allows)
+{
+    static const struct {
+        const char *failure;
+        int weeks;
+        bool stands;
+    } cases[] = {
+        { "2026-04-01", 14, false }, /* no such sanction */
+        { "2026-04-01", 4, true },   /* less than it could be */
+        { "2025-01-08", 13, false }, /* too long ago */
+    };
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        struct store_entry entry;
+        entry_decision(&world, &entry, "E-0", "GDN-001", cases[i].failure, "2026-04-20", "adverse", NULL);
+        jcp_says(&entry);
+        raise_with_exposure(cases[i].weeks, "E-0");
+        expect_status(cases[i].stands ? "standing" : "suspended", cases[i].stands ? "" : "exposure_without_decision");
+        stop();
+        start();
+    }
+}
+
 /* ---- the preview ---- */
 
 Test(doubt, a_preview_says_what_lacks_and_leaves_nothing_behind)
