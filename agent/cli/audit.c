@@ -124,14 +124,9 @@ enum exit_code audit_run(struct cli *cli, int argc, char **argv)
     {
         add_entry(sheet, entry);
     }
-    if (sheet_rows(sheet) == 0) {
-        screen_print(&cli->screen, "Nobody read or changed anything in that time.\n");
-    } else {
-        sheet_print(sheet, &cli->screen);
-    }
+    sheet_close(sheet, &cli->screen, "Nobody read or changed anything in that time.");
     if (answer_true(answer, "more")) {
         screen_print(&cli->screen, "\nThere are more; narrow them with --person and --since, or raise --limit.\n");
     }
-    sheet_free(sheet);
     return EXIT_DONE;
 }

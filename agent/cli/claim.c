@@ -98,12 +98,7 @@ enum exit_code claims_run(struct cli *cli, int argc, char **argv)
                                 answer_text(claim, "invoice") };
         sheet_add(sheet, waits ? MARK_WARNING : MARK_PLAIN, cells);
     }
-    if (sheet_rows(sheet) == 0) {
-        screen_print(&cli->screen, "No such claims.\n");
-    } else {
-        sheet_print(sheet, &cli->screen);
-    }
-    sheet_free(sheet);
+    sheet_close(sheet, &cli->screen, "No such claims.");
     return EXIT_DONE;
 }
 

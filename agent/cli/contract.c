@@ -69,12 +69,7 @@ enum exit_code contracts_run(struct cli *cli, int argc, char **argv)
         };
         sheet_add(sheet, MARK_PLAIN, cells);
     }
-    if (sheet_rows(sheet) == 0) {
-        screen_print(&cli->screen, "No contracts; 'holdfast contract add REF --form FORM --starts DAY' records one.\n");
-    } else {
-        sheet_print(sheet, &cli->screen);
-    }
-    sheet_free(sheet);
+    sheet_close(sheet, &cli->screen, "No contracts; 'holdfast contract add REF --form FORM --starts DAY' records one.");
     return EXIT_DONE;
 }
 

@@ -116,12 +116,7 @@ enum exit_code doubts_run(struct cli *cli, int argc, char **argv)
     {
         add_doubt(sheet, doubt);
     }
-    if (sheet_rows(sheet) == 0) {
-        screen_print(&cli->screen, "No compliance doubts.\n");
-    } else {
-        sheet_print(sheet, &cli->screen);
-    }
-    sheet_free(sheet);
+    sheet_close(sheet, &cli->screen, "No compliance doubts.");
     return print_deadlines(cli);
 }
 

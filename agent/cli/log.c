@@ -162,15 +162,10 @@ enum exit_code log_run(struct cli *cli, int argc, char **argv)
     {
         add_to_sheet(sheet, entry);
     }
-    if (sheet_rows(sheet) == 0) {
-        screen_print(&cli->screen, "No entries.\n");
-    } else {
-        sheet_print(sheet, &cli->screen);
-    }
+    sheet_close(sheet, &cli->screen, "No entries.");
     if (answer_true(answer, "more")) {
         screen_print(&cli->screen, "\nThere are older ones; --limit N shows more.\n");
     }
-    sheet_free(sheet);
     return EXIT_DONE;
 }
 

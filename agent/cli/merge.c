@@ -57,15 +57,10 @@ enum exit_code duplicates_run(struct cli *cli, int argc, char **argv)
                                 answer_text(one, "name"), say_why(answer_text(pair, "why")) };
         sheet_add(sheet, MARK_PLAIN, cells);
     }
-    if (sheet_rows(sheet) == 0) {
-        screen_print(&cli->screen, "No two records seem to be of the same person.\n");
-    } else {
-        sheet_print(sheet, &cli->screen);
-    }
+    sheet_close(sheet, &cli->screen, "No two records seem to be of the same person.");
     if (answer_true(answer, "more")) {
         screen_print(&cli->screen, "\nThere are more; merge some of these first.\n");
     }
-    sheet_free(sheet);
     return EXIT_DONE;
 }
 

@@ -100,15 +100,10 @@ enum exit_code placements_run(struct cli *cli, int argc, char **argv)
     {
         add_to_sheet(sheet, placement);
     }
-    if (sheet_rows(sheet) == 0) {
-        screen_print(&cli->screen, "No placements.\n");
-    } else {
-        sheet_print(sheet, &cli->screen);
-    }
+    sheet_close(sheet, &cli->screen, "No placements.");
     if (answer_true(answer, "more")) {
         screen_print(&cli->screen, "\nThere are more; use --on DAY, or 'holdfast export placements'.\n");
     }
-    sheet_free(sheet);
     return EXIT_DONE;
 }
 
@@ -275,12 +270,7 @@ static enum exit_code notice_list(struct cli *cli, const char *placement)
                                 missing };
         sheet_add(sheet, complete ? MARK_PLAIN : MARK_WARNING, cells);
     }
-    if (sheet_rows(sheet) == 0) {
-        screen_print(&cli->screen, "No notice is recorded.\n");
-    } else {
-        sheet_print(sheet, &cli->screen);
-    }
-    sheet_free(sheet);
+    sheet_close(sheet, &cli->screen, "No notice is recorded.");
     return EXIT_DONE;
 }
 

@@ -122,12 +122,7 @@ static enum exit_code list(struct cli *cli)
                                 answer_text(fields, "review_on") };
         sheet_add(sheet, due ? MARK_WARNING : MARK_PLAIN, cells);
     }
-    if (sheet_rows(sheet) == 0) {
-        screen_print(&cli->screen, "No policy decisions are recorded.\n");
-    } else {
-        sheet_print(sheet, &cli->screen);
-    }
-    sheet_free(sheet);
+    sheet_close(sheet, &cli->screen, "No policy decisions are recorded.");
     return EXIT_DONE;
 }
 

@@ -236,15 +236,10 @@ enum exit_code record_list(struct cli *cli, const struct record_command *command
         }
         sheet_add(sheet, MARK_PLAIN, cells);
     }
-    if (sheet_rows(sheet) == 0) {
-        screen_print(&cli->screen, "Nothing recorded.\n");
-    } else {
-        sheet_print(sheet, &cli->screen);
-    }
+    sheet_close(sheet, &cli->screen, "Nothing recorded.");
     if (answer_true(answer, "more")) {
         screen_print(&cli->screen, "\nThere are more; name %s.\n", command->expected);
     }
-    sheet_free(sheet);
     return EXIT_DONE;
 }
 

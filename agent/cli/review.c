@@ -111,12 +111,7 @@ static enum exit_code list_quarantine(struct cli *cli)
                                 answer_text(entry, "actor"), answer_text(entry, "quarantine") };
         sheet_add(sheet, MARK_BAD, cells);
     }
-    if (sheet_rows(sheet) == 0) {
-        screen_print(&cli->screen, "Nothing is set aside.\n");
-    } else {
-        sheet_print(sheet, &cli->screen);
-    }
-    sheet_free(sheet);
+    sheet_close(sheet, &cli->screen, "Nothing is set aside.");
     print_declined(&cli->screen, answer_member(answer, "declined"));
     return EXIT_DONE;
 }

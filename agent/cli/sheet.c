@@ -200,3 +200,13 @@ void sheet_print(const struct sheet *sheet, const struct screen *screen)
         } while (!rest_is_empty(sheet, cells, widths, 0));
     }
 }
+
+void sheet_close(struct sheet *sheet, const struct screen *screen, const char *nothing)
+{
+    if (sheet_rows(sheet) == 0) {
+        screen_print(screen, "%s\n", nothing);
+    } else {
+        sheet_print(sheet, screen);
+    }
+    sheet_free(sheet);
+}

@@ -33,5 +33,7 @@ void sheet_add(struct sheet *sheet, enum mark mark, const char *const *cells);
 
 size_t sheet_rows(const struct sheet *sheet);
 void sheet_print(const struct sheet *sheet, const struct screen *screen);
+/* Prints and frees it; without rows prints the line `nothing` instead. */
+void sheet_close(struct sheet *sheet, const struct screen *screen, const char *nothing);
 
 #endif
