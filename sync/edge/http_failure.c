@@ -51,11 +51,12 @@ static bool holds_any(const char *detail, const char *const *words, size_t count
     return false;
 }
 
-/* libcurl tells a cut during the handshake apart from a refusal only in its text. */
+/* libcurl tells a cut during the handshake apart from a refusal only in its text; "errno" is of a call of the system.
+ */
 static bool says_cut(const char *detail)
 {
-    static const char *const words[] = { "SSL_ERROR_SYSCALL", "unexpected eof", "reset by peer", "timed out",
-                                         "Broken pipe" };
+    static const char *const words[] = { "SSL_ERROR_SYSCALL", "unexpected eof", "reset by peer",
+                                         "timed out",         "Broken pipe",    "errno" };
     return holds_any(detail, words, ARRAY_LEN(words));
 }
 

@@ -6,6 +6,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "sync/edge/http_failure.h"
 #include "world.h"
 
 static struct world world;
@@ -224,4 +225,25 @@ Test(trust, says_that_a_plain_page_does_not_speak_tls)
 {
     ask_impostor("HTTP/1.1 302 Found\r\nLocation: http://portal.example/\r\nContent-Length: 0\r\n\r\n");
     expect(ERR_TLS, "does not speak TLS");
+}
+
+Test(trust, a_connection_that_breaks_in_the_handshake_is_the_network_and_no_refusal)
+{
+    static const struct {
+        const char *detail;
+        enum err_code code;
+    } cases[] = {
+        { "getpeername() failed with errno 107: Transport endpoint is not connected", ERR_NETWORK },
+        { "OpenSSL SSL_connect: SSL_ERROR_SYSCALL in connection to localhost:1", ERR_NETWORK },
+        { "error:0A000126:SSL routines::unexpected eof while reading", ERR_NETWORK },
+        { "error:0A00042E:SSL routines::tlsv1 alert protocol version", ERR_TLS },
+    };
+    CURL *easy = curl_easy_init();
+    cr_assert_not_null(easy);
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        struct error err = { .code = ERR_OK };
+        cr_expect_eq(http_failure_classify(easy, CURLE_SSL_CONNECT_ERROR, cases[i].detail, &err), cases[i].code, "%s",
+                     cases[i].detail);
+    }
+    curl_easy_cleanup(easy);
 }
