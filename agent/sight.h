@@ -7,7 +7,7 @@
  *                                                                       answer goes out; if that fails it does not
  *
  *   field                                                     shown to
- *   marked sensitive in the table of fields (store/record.c)   coordinator, reviewer
+ *   marked sensitive in the table of fields (store/record_kinds.c) coordinator, reviewer
  *   address and phone of a participant                         the same, and a supervisor unless the case is restricted
  *   where a restricted case is placed (host, role,             coordinator, reviewer, supervisor; in a calendar's file
  *   opportunity)                                               nobody: calendars go on to phones and are shared
