@@ -127,19 +127,21 @@ static void file_of(const char *pattern, char ret_path[PATH_SIZE])
     process_result_fini(&result);
 }
 
-/* A copy of the pack with one bit of a file turned; `cover` makes the manifest fit again, as a forger would. */
+/* A copy of the pack with one bit of a letter or digit of a file turned (another white space may mean the same); `cover` makes
+ * the manifest fit again, as a forger would. */
 static void damaged_copy(const char *file, bool cover, char ret_copy[PATH_SIZE])
 {
     char command[COMMAND_SIZE];
     (void)snprintf(ret_copy, PATH_SIZE, "%s/copy", world.folder);
-    (void)snprintf(command, sizeof(command),
-                   "rm -rf copy && cp -r pack copy && cd copy && python3 -c 'import sys; p = sys.argv[1]; b = "
-                   "bytearray(open(p, \"rb\").read()); b[len(b) // 2] ^= 1; open(p, \"wb\").write(b)' '%s'%s",
-                   file,
-                   cover
-                       ? " && find . -type f ! -path ./MANIFEST | sed 's|^\\./||' | LC_ALL=C sort | xargs sha256sum > "
-                         "MANIFEST"
-                       : "");
+    (void)snprintf(
+        command, sizeof(command),
+        "rm -rf copy && cp -r pack copy && cd copy && python3 -c 'import sys; p = sys.argv[1]; b = "
+        "bytearray(open(p, \"rb\").read()); i = len(b) // 2; i += [chr(c).isalnum() for c in b[i:]].index(True); "
+        "b[i] ^= 1; open(p, \"wb\").write(b)' '%s'%s",
+        file,
+        cover ? " && find . -type f ! -path ./MANIFEST | sed 's|^\\./||' | LC_ALL=C sort | xargs sha256sum > "
+                "MANIFEST"
+              : "");
     must_shell(world.folder, command);
 }
 
