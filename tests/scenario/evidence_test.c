@@ -136,7 +136,7 @@ static void damaged_copy(const char *file, bool cover, char ret_copy[PATH_SIZE])
     (void)snprintf(
         command, sizeof(command),
         "rm -rf copy && cp -r pack copy && cd copy && python3 -c 'import sys; p = sys.argv[1]; b = "
-        "bytearray(open(p, \"rb\").read()); i = len(b) // 2; i += [chr(c).isalnum() for c in b[i:]].index(True); "
+        "bytearray(open(p, \"rb\").read()); h = len(b) // 2; i = next((k for k in range(h, len(b)) if chr(b[k]).isalnum()), h); "
         "b[i] ^= 1; open(p, \"wb\").write(b)' '%s'%s",
         file,
         cover ? " && find . -type f ! -path ./MANIFEST | sed 's|^\\./||' | LC_ALL=C sort | xargs sha256sum > "
