@@ -6,6 +6,7 @@
 
 #include "agent/api_handlers.h"
 #include "agent/record_json.h"
+#include "agent/sight.h"
 
 #define WEEKS_MAX 260
 #define WEEK_MINUTES (7 * 24 * 60)
@@ -237,16 +238,19 @@ enum err_code api_placement_add(struct api_call *call, struct error *err)
 
 /* ---- one ---- */
 
-static json_t *spans_value(const struct placement_facts *facts)
+static enum err_code spans_value(struct store *store, const struct placement_facts *facts, json_t *ret_spans,
+                                 struct error *err)
 {
-    json_t *spans = json_array();
     for (size_t i = 0; i < facts->span_count; i++) {
-        (void)json_array_append_new(spans, json_pack("{s:o,s:o,s:o}", "placement",
-                                                     value_id(facts->spans[i].placement.bytes, ROW_ID_BYTES),
-                                                     "starts_on", value_day(facts->spans[i].starts_on), "ends_on",
-                                                     value_day(facts->spans[i].ends_on)));
+        const struct span_row *span = &facts->spans[i];
+        char ref[ROW_REF_SIZE];
+        TRY(query_ref(store, KIND_PLACEMENT, &span->placement, ref, err));
+        (void)json_array_append_new(ret_spans, json_pack("{s:o,s:o,s:o,s:o}", "placement",
+                                                         value_id(span->placement.bytes, ROW_ID_BYTES), "ref",
+                                                         value_text(ref), "starts_on", value_day(span->starts_on),
+                                                         "ends_on", value_day(span->ends_on)));
     }
-    return spans;
+    return ERR_OK;
 }
 
 static json_t *breaks_value(const struct placement_facts *facts)
@@ -269,24 +273,47 @@ static json_t *searches_value(const struct placement_facts *facts)
     return searches;
 }
 
+/* What the row of a placement does not hold. */
+static enum err_code placement_more(struct store *store, const struct placement_facts *facts, json_t *value,
+                                    struct error *err)
+{
+    const struct placement_row *row = &facts->placement;
+    char opportunity[ROW_REF_SIZE];
+    char referral[ROW_REF_SIZE];
+    char reason[ROW_NOTE_SIZE] = "";
+    SCOPED(record_list_fini) struct record_list list = { 0 };
+    json_t *spans = json_array();
+    (void)json_object_set_new(value, "in_a_row", spans);
+    TRY(spans_value(store, facts, spans, err));
+    TRY(query_ref(store, KIND_OPPORTUNITY, &row->opportunity, opportunity, err));
+    TRY(query_ref(store, KIND_REFERRAL, &row->referral, referral, err));
+    TRY(query_record(store, kind_by_number(KIND_PLACEMENT), &row->id, &list, err));
+    text_of(&list.rows[0].record, "reduced_hours_reason", reason, sizeof(reason));
+    (void)json_object_set_new(value, "opportunity_ref",
+                              value_text(sight_shows_place(&row->participant) ? opportunity : NULL));
+    (void)json_object_set_new(value, "referral_ref", value_text(referral));
+    (void)json_object_set_new(
+        value, "reduced_hours_reason",
+        value_text(sight_text(KIND_PLACEMENT, "reduced_hours_reason", slice_of(row->id.bytes, ROW_ID_BYTES), reason)));
+    return ERR_OK;
+}
+
 enum err_code api_placement(struct api_call *call, struct error *err)
 {
     struct store *store = call->world->store;
     struct row_id id;
     struct store_placement_facts facts;
-    char opportunity[ROW_REF_SIZE] = "";
     TRY(query_find(store, KIND_PLACEMENT, call->tail, &id, err));
     TRY(store_placement_facts(store, &id, &facts, err));
     const struct placement_row *row = &facts.facts.placement;
-    enum err_code rc = query_ref(store, KIND_OPPORTUNITY, &row->opportunity, opportunity, err);
-    json_t *value =
-        rc != ERR_OK
-            ? NULL
-            : json_pack("{s:o,s:o,s:o,s:o,s:o,s:o,s:o}", "placement", placement_value(row), "sequence",
-                        value_int(row->sequence), "opportunity_ref", value_text(opportunity), "job_search_minutes",
-                        value_int(row->job_search_minutes), "in_a_row", spans_value(&facts.facts), "breaks",
-                        breaks_value(&facts.facts), "job_search", searches_value(&facts.facts));
+    json_t *value = json_pack("{s:o,s:o,s:o,s:o,s:o}", "placement", placement_value(row), "sequence",
+                              value_int(row->sequence), "job_search_minutes", value_int(row->job_search_minutes),
+                              "breaks", breaks_value(&facts.facts), "job_search", searches_value(&facts.facts));
+    enum err_code rc = placement_more(store, &facts.facts, value, err);
     store_placement_facts_fini(&facts);
-    TRY(rc);
+    if (rc != ERR_OK) {
+        json_decref(value);
+        return rc;
+    }
     return answer_object(call->answer, value, err);
 }

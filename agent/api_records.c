@@ -138,14 +138,32 @@ enum err_code record_subject(const struct api_call *call, const struct kind *kin
     return ERR_OK;
 }
 
+/* A change that nothing is there for, or what should be new and is there. */
+static enum err_code check_there(struct store *store, const struct kind *kind, const uint8_t *subject, bool wanted,
+                                 struct error *err)
+{
+    struct row_id id;
+    SCOPED(record_list_fini) struct record_list list = { 0 };
+    memcpy(id.bytes, subject, ROW_ID_BYTES);
+    enum err_code rc = query_record(store, kind, &id, &list, err);
+    if (rc == ERR_OK && !wanted) {
+        return FAIL(err, CONFLICT, "record: there is a %s with this ref already; it can be changed", kind->name);
+    }
+    if (rc == ERR_NOT_FOUND) {
+        return wanted ? FAIL(err, NOT_FOUND, "change the %s: there is none with this ref", kind->name) : ERR_OK;
+    }
+    return rc;
+}
+
 enum err_code api_record(struct api_call *call, struct error *err)
 {
-    static const char *const known[] = { "kind", "id", "fields", NULL };
+    static const char *const known[] = { "kind", "id", "fields", "there", NULL };
     const struct api_world *world = call->world;
     struct members members = members_begin(call->body, known, err);
     const char *kind_text = member_text(&members, "kind", ROW_CODE_SIZE - 1, true);
     const char *id = member_text(&members, "id", 2 * (size_t)OP_ENTITY_BYTES, false);
     const json_t *fields = member_object(&members, "fields", true);
+    bool there = member_bool(&members, "there", false);
     TRY(members_end(&members));
     const struct kind *kind = kind_by_name(kind_text);
     if (kind == NULL || !record_kind_is_open(kind)) {
@@ -155,6 +173,9 @@ enum err_code api_record(struct api_call *call, struct error *err)
     struct store_entry entry = { .kind = kind->number, .happened_at_ms = OP_TIME_NONE };
     TRY(record_from_json(world->store, kind, fields, &ids, &entry.record, err));
     TRY(record_subject(call, kind, id, &entry.record, entry.subject, err));
+    if (json_object_get(call->body, "there") != NULL) {
+        TRY(check_there(world->store, kind, entry.subject, there, err));
+    }
     struct store_written written;
     TRY(store_write(world->store, world->actor, &entry, 1, world->now_ms, &written, err));
     call->answer->wrote = written.added > 0;

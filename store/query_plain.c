@@ -113,7 +113,10 @@ static void select_put(const struct kind *kind, const char *link, char sql[COLUM
     const char *is = link == NULL ? "" : of_person ? " IN (" SAME_PERSON("?1") ")" : " = ?1";
     (void)snprintf(sql + len, (size_t)(COLUMNS_SIZE - len), ", %s FROM %s%s%s%s ORDER BY %sid",
                    has_own_table(kind) ? "NULL, NULL" : "said_by, said_at", kind->name, link == NULL ? "" : " WHERE ",
-                   link == NULL ? "" : link, is, has_own_table(kind) ? "" : "said_at DESC, ");
+                   link == NULL ? "" : link, is,
+                   !has_own_table(kind)                 ? "said_at DESC, "
+                   : kind_field_index(kind, "ref") >= 0 ? "ref, "
+                                                        : "");
 }
 
 static enum err_code collect(struct store *store, const struct kind *kind, const char *link, const struct row_id *id,

@@ -1,5 +1,7 @@
-/* contact, change, break, jobsearch, host, opportunity: the records of the daily work, by the tables of record.h. */
+/* contact, change, break, jobsearch, host, opportunity, placement, participant: the records of the daily work, by the
+ * tables of record.h. */
 #include "agent/cli/argument.h"
+#include "agent/cli/placement_words.h"
 #include "agent/cli/record.h"
 
 /* X(key, option, what it takes, what it says, form, field, required) */
@@ -54,6 +56,15 @@
     X('c', "closed", "DAY", "from this day nobody is placed there", RECORD_DAY, "closed_on", false)                    \
     X('n', "note", "TEXT", "in words", RECORD_TEXT, "note", false)
 
+#define PARTICIPANT_OPTIONS(X)                                                                                         \
+    X('N', "name", "TEXT", "what they are called", RECORD_TEXT, "name", false)                                         \
+    X('p', "phone", "TEXT", "where to call them", RECORD_TEXT, "phone", false)                                         \
+    X('a', "address", "TEXT", "where to write to; a restricted case may have none", RECORD_TEXT, "address", false)     \
+    X('r', "restricted", NULL, "address and whereabouts are for those alone who need them", RECORD_YES, "restricted",  \
+      false)                                                                                                           \
+    X('u', "unrestricted", NULL, "not so any more", RECORD_NO, "restricted", false)                                    \
+    X('n', "note", "TEXT", "in words", RECORD_TEXT, "note", false)
+
 #define PLACEMENT_OPTIONS(X)                                                                                           \
     X('R', "referral", "REF", "the referral that it answers: person, basis and hours", RECORD_TEXT, "referral", false) \
     X('P', "person", "REF", "who is placed", RECORD_TEXT, "participant", false)                                        \
@@ -70,16 +81,16 @@
     X('c', "calendar", "NAME", "england_wales or scotland", RECORD_TEXT, "calendar", false)                            \
     X('n', "note", "TEXT", "in words", RECORD_TEXT, "note", false)
 
-#define AS_ARGP(key, option, arg, doc, form, field, required) { option, key, arg, 0, doc, 0 },
-#define AS_OPTION(key, option, arg, doc, form, field, required) { key, form, field, required },
 #define ID_OPTION { "id", RECORD_OPTION_ID, "ID", 0, "change this earlier entry: only what is given", 0 },
 #define NO_ID
 
 /* What argp and the engine need, from the one list of options and the columns before it. */
-#define COMMAND(own, name, OPTIONS, ID, kind_name, word, what, args, words)                                            \
-    static const struct record_option name##_options[] = { OPTIONS(AS_OPTION){ 0 } };                                  \
+#define COMMAND(own, printer, name, OPTIONS, ID, kind_name, word, what, args, words)                                   \
+    static const struct record_option name##_options[] = { OPTIONS(RECORD_AS_OPTION){ 0 } };                           \
     static const struct record_command name##_command = {                                                              \
         .path = (own),                                                                                                 \
+        .once = (own) != NULL,                                                                                         \
+        .print = (printer),                                                                                            \
         .kind = (kind_name),                                                                                           \
         .subject = (word),                                                                                             \
         .expected = (what),                                                                                            \
@@ -87,7 +98,7 @@
         .columns = name##_columns,                                                                                     \
         .cells = name##_cells,                                                                                         \
     };                                                                                                                 \
-    static const struct argp_option name##_argp_options[] = { OPTIONS(AS_ARGP) ID{ 0 } };                              \
+    static const struct argp_option name##_argp_options[] = { OPTIONS(RECORD_AS_ARGP) ID{ 0 } };                       \
     const struct argp name##_argp = {                                                                                  \
         .options = name##_argp_options, .parser = record_parse, .args_doc = (args), .doc = (words)                     \
     };                                                                                                                 \
@@ -111,7 +122,7 @@ static const struct sheet_column contact_columns[] = {
 };
 static const char *const contact_cells[] = { "day",       "participant", "means",   "outcome",
                                              "about_day", "placement",   "said_by", "note" };
-COMMAND(NULL, contact, CONTACT_OPTIONS, ID_OPTION, "contact_attempt", "participant", "the person",
+COMMAND(NULL, NULL, contact, CONTACT_OPTIONS, ID_OPTION, "contact_attempt", "participant", "the person",
         "add PERSON --means HOW --outcome CODE [--day DAY]\nlist [PERSON]",
         "Records that somebody tried to reach a person, or lists the attempts, the latest first."
         "\vPERSON is the person's reference. Every attempt counts, also one that reached nobody: before anything else "
@@ -128,7 +139,7 @@ static const struct sheet_column change_columns[] = {
 };
 static const char *const change_cells[] = { "starts_on",   "ends_on", "participant", "what", "placement",
                                             "told_jcp_on", "said_by", "note",        "id" };
-COMMAND(NULL, change, CHANGE_OPTIONS, ID_OPTION, "circumstance_change", "participant", "the person",
+COMMAND(NULL, NULL, change, CHANGE_OPTIONS, ID_OPTION, "circumstance_change", "participant", "the person",
         "add PERSON --what CODE [--from DAY]\nlist [PERSON]",
         "Records that something changed in a person's life which the placement has to follow, or lists such changes."
         "\vAbsences in its time are then shown as possibly with good reason: support first.")
@@ -142,7 +153,7 @@ static const struct sheet_column break_columns[] = {
     { .title = "ID" },        { 0 },
 };
 static const char *const break_cells[] = { "starts_on", "ends_on", "placement", "reason", "said_by", "note", "id" };
-COMMAND(NULL, break, BREAK_OPTIONS, ID_OPTION, "placement_break", "placement", "the placement",
+COMMAND(NULL, NULL, break, BREAK_OPTIONS, ID_OPTION, "placement_break", "placement", "the placement",
         "add PLACEMENT [--from DAY] --to DAY --reason CODE\nlist [PLACEMENT]",
         "Records days on which nobody is expected at a placement, or lists them."
         "\vNo session is expected in a break, and no length of a placement counts it.")
@@ -158,7 +169,7 @@ static const struct sheet_column jobsearch_columns[] = {
     { 0 },
 };
 static const char *const jobsearch_cells[] = { "week", "placement", "minutes", "said_by", "note" };
-COMMAND(NULL, jobsearch, JOBSEARCH_OPTIONS, NO_ID, "job_search", "placement", "the placement",
+COMMAND(NULL, NULL, jobsearch, JOBSEARCH_OPTIONS, NO_ID, "job_search", "placement", "the placement",
         "add PLACEMENT --week DAY --hours H:MM\nlist [PLACEMENT]",
         "Records the hours of job search of a week beside a placement, or lists them. Recorded again, the newer hours "
         "stand.")
@@ -174,7 +185,8 @@ static const struct sheet_column host_columns[] = {
     { 0 },
 };
 static const char *const host_cells[] = { "ref", "name", "quota", "contact", "address" };
-COMMAND(NULL, host, HOST_OPTIONS, NO_ID, "host", "ref", "the host", "add REF --name TEXT [OPTION...]\nlist\nshow REF",
+COMMAND(NULL, NULL, host, HOST_OPTIONS, NO_ID, "host", "ref", "the host",
+        "add REF --name TEXT [OPTION...]\nlist\nshow REF",
         "Records a host where placements are, changes what is said of it, lists hosts or shows one."
         "\vRecorded again under its reference, only what is given changes.")
 
@@ -187,7 +199,7 @@ static const struct sheet_column opportunity_columns[] = {
 };
 static const char *const opportunity_cells[] = { "ref",     "host",        "title",    "places", "supervisor_minutes",
                                                  "pattern", "assessed_on", "closed_on" };
-COMMAND(NULL, opportunity, OPPORTUNITY_OPTIONS, NO_ID, "opportunity", "ref", "the opportunity",
+COMMAND(NULL, NULL, opportunity, OPPORTUNITY_OPTIONS, NO_ID, "opportunity", "ref", "the opportunity",
         "add REF --host REF [OPTION...]\nlist [HOST]\nshow REF",
         "Records something to do at a host that benefits the community, changes it, lists opportunities or shows one."
         "\vSomebody looks into who benefits and whether it takes anybody's paid work, and says so with --benefit, "
@@ -197,13 +209,29 @@ COMMAND(NULL, opportunity, OPPORTUNITY_OPTIONS, NO_ID, "opportunity", "ref", "th
 
 static const struct sheet_column placement_columns[] = { { 0 } };
 static const char *const placement_cells[] = { NULL };
-COMMAND("/v1/placements", placement, PLACEMENT_OPTIONS, NO_ID, "placement", "ref", "the placement",
-        "add REF --from DAY --weeks N --referral REF --opportunity REF\nshow REF",
-        "Places somebody, or shows a placement with the others of the person in a row, its breaks and its job search."
+COMMAND("/v1/placements", placement_print, placement, PLACEMENT_OPTIONS, NO_ID, "placement", "ref", "the placement",
+        "add REF --from DAY --weeks N --referral REF --opportunity REF\nchange REF --to DAY\nshow REF",
+        "Places somebody, changes what was agreed, or shows a placement with the others of the person in a row, its "
+        "breaks and its job search."
         "\vWhat is not said is taken from the referral and the opportunity. A placement that names a referral "
-        "answers it.")
+        "answers it. 'change' says only what changes; one that ends early gets its last day with --to, and nothing is "
+        "expected after that.")
 
-/* ---- hosts, opportunities: the lists by themselves ---- */
+/* ---- participant ---- */
+
+static const struct sheet_column participant_columns[] = {
+    { .title = "PERSON" },     { .title = "NAME", .flexible = true },    { .title = "PHONE" },
+    { .title = "RESTRICTED" }, { .title = "ADDRESS", .flexible = true }, { 0 },
+};
+static const char *const participant_cells[] = { "ref", "name", "phone", "restricted", "address" };
+COMMAND(
+    NULL, NULL, participant, PARTICIPANT_OPTIONS, NO_ID, "participant", "ref", "the person",
+    "add REF --name TEXT [OPTION...]\nlist\nshow REF",
+    "Records a person who takes part, changes what is said of them, lists people or shows one."
+    "\vREF is the charity's own reference, never a National Insurance number. Recorded again under it, only what is "
+    "given changes. A restricted case may have no address, and where such a person is placed is for few to see.")
+
+/* ---- hosts, participants, opportunities: the lists by themselves ---- */
 
 static error_t parse_nothing(int key, char *arg, struct argp_state *state)
 {
@@ -214,12 +242,19 @@ static error_t parse_nothing(int key, char *arg, struct argp_state *state)
 }
 
 const struct argp hosts_argp = { .parser = parse_nothing, .doc = "Lists the hosts where placements are." };
+const struct argp participants_argp = { .parser = parse_nothing, .doc = "Lists the people who take part." };
 const struct argp opportunities_argp = { .parser = parse_nothing, .doc = "Lists what there is to do, and where." };
 
 enum exit_code hosts_run(struct cli *cli, int argc, char **argv)
 {
     command_parse(cli, argc, argv, NULL);
     return record_list(cli, &host_command, NULL);
+}
+
+enum exit_code participants_run(struct cli *cli, int argc, char **argv)
+{
+    command_parse(cli, argc, argv, NULL);
+    return record_list(cli, &participant_command, NULL);
 }
 
 enum exit_code opportunities_run(struct cli *cli, int argc, char **argv)

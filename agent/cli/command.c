@@ -52,7 +52,7 @@ static const struct {
 } groups[] = {
     { "status", "Every day" },
     { "flags", "What to look at" },
-    { "referrals", "People and placements" },
+    { "participants", "People and placements" },
     { "capacity", "The organisation" },
     { "import", "Records in and out, and what they prove" },
     { "enrol", "This machine" },

@@ -60,10 +60,12 @@ struct command {
     X(disputes, "sessions about which two people recorded different things")                                           \
     X(overwrites, "values that a later change elsewhere took the place of")                                            \
     X(quarantine, "records that are kept without being used, and why")                                                 \
+    X(participants, "the people who take part")                                                                        \
+    X(participant, "record a person who takes part, list or show people")                                              \
     X(referrals, "who was referred here, and where each referral stands")                                              \
-    X(referral, "answer a referral, or record what became of it")                                                      \
+    X(referral, "record a referral, answer it, or record what became of it")                                           \
     X(placements, "who is placed where, and when")                                                                     \
-    X(placement, "place somebody, or show one placement")                                                              \
+    X(placement, "place somebody, change or show a placement")                                                         \
     X(notice, "record a written notice that was served, or list the notices")                                          \
     X(contact, "record that somebody tried to reach a person, or list the attempts")                                   \
     X(change, "record a change in a person's life, or list the changes")                                               \

@@ -40,22 +40,23 @@ static void take_option(struct record_input *input, const struct record_option *
     }
     size_t at = input->count++;
     input->given[at].field = option->field;
+    input->given[at].form = option->form;
     switch (option->form) {
     case RECORD_TEXT:
-        input->given[at].text = argument_text(state, option->field, arg);
+        input->given[at].text = argument_text(state, option->typed, arg);
         break;
     case RECORD_DAY:
     case RECORD_TODAY:
-        input->given[at].text = argument_day(state, option->field, arg);
+        input->given[at].text = argument_day(state, option->typed, arg);
         break;
     case RECORD_NUMBER:
-        input->given[at].number = argument_number(state, option->field, arg, 0, INT32_MAX);
+        input->given[at].number = argument_number(state, option->typed, arg, 0, INT32_MAX);
         break;
     case RECORD_HOURS:
-        input->given[at].number = hours_of(state, option->field, arg);
+        input->given[at].number = hours_of(state, option->typed, arg);
         break;
     case RECORD_YES:
-        input->given[at].yes = true;
+    case RECORD_NO:
         break;
     }
 }
@@ -75,31 +76,74 @@ static bool is_given(const struct record_input *input, const char *field)
     return false;
 }
 
+static bool is_change(const struct record_input *input)
+{
+    return strcmp(input->verb, "change") == 0;
+}
+
+void record_need(const struct record_input *input, const struct argp_state *state)
+{
+    for (const struct record_option *option = input->command->options; option->field != NULL; option++) {
+        if (option->required && input->id == NULL && !is_change(input) && !is_given(input, option->field)) {
+            argp_error(state, "say %s; '--help' lists the options", option->typed);
+        }
+    }
+    if (is_change(input) && is_given(input, "weeks")) {
+        argp_error(state, "--weeks goes with add; say the last day with --to");
+    }
+    if (is_change(input) && input->count == 0) {
+        argp_error(state, "say what changes; '--help' lists the options");
+    }
+}
+
 static void check_words(const struct record_input *input, const struct argp_state *state)
 {
     const struct record_command *command = input->command;
     if (input->verb == NULL) {
-        argp_error(state, "say what to do: add%s or list", has_ref(command) ? ", show" : "");
+        argp_error(state, "say what to do: %s",
+                   command->path != NULL ? "add, change or show"
+                   : has_ref(command)    ? "add, show or list"
+                                         : "add or list");
+        return;
     }
-    bool adds = input->verb != NULL && strcmp(input->verb, "add") == 0;
-    if (input->verb != NULL && strcmp(input->verb, "list") != 0 && input->subject == NULL) {
+    bool records = strcmp(input->verb, "add") == 0 || is_change(input);
+    if (strcmp(input->verb, "list") != 0 && input->subject == NULL) {
         argp_error(state, "name %s", command->expected);
     }
-    if (!adds && (input->count > 0 || input->id != NULL)) {
-        argp_error(state, "options go with 'add'");
+    if (!records && (input->count > 0 || input->id != NULL)) {
+        argp_error(state, "options go with 'add'%s", command->path != NULL ? " and 'change'" : "");
     }
-    for (const struct record_option *option = command->options; adds && option->field != NULL; option++) {
-        if (option->required && input->id == NULL && !is_given(input, option->field)) {
-            argp_error(state, "say the %s; '--help' lists the options", option->field);
+    if (records) {
+        record_need(input, state);
+    }
+}
+
+void record_put(struct record_input *input, const char *field, const char *text)
+{
+    if (text != NULL && input->count < RECORD_OPTIONS_MAX) {
+        size_t at = input->count++;
+        input->given[at].field = field;
+        input->given[at].form = RECORD_TEXT;
+        input->given[at].text = text;
+    }
+}
+
+bool record_take(struct record_input *input, int key, const char *arg, const struct argp_state *state)
+{
+    for (const struct record_option *option = input->command->options; option->field != NULL; option++) {
+        if (option->key == key) {
+            take_option(input, option, arg, state);
+            return true;
         }
     }
+    return false;
 }
 
 static void take_word(struct record_input *input, char *arg, const struct argp_state *state)
 {
     static const char *const with_ref[] = { "add", "list", "show", NULL };
     static const char *const without[] = { "add", "list", NULL };
-    static const char *const own[] = { "add", "show", NULL };
+    static const char *const own[] = { "add", "change", "show", NULL };
     if (state->arg_num == 0) {
         input->verb = argument_word(state, "what to do", arg,
                                     input->command->path != NULL ? own
@@ -127,14 +171,7 @@ error_t record_parse(int key, char *arg, struct argp_state *state)
         input->id = argument_text(state, "--id", arg);
         return 0;
     }
-    for (const struct record_option *option = input == NULL ? NULL : input->command->options;
-         option != NULL && option->field != NULL; option++) {
-        if (option->key == key) {
-            take_option(input, option, arg, state);
-            return 0;
-        }
-    }
-    return ARGP_ERR_UNKNOWN;
+    return input != NULL && record_take(input, key, arg, state) ? 0 : ARGP_ERR_UNKNOWN;
 }
 
 /* ---- add ---- */
@@ -145,7 +182,7 @@ static json_t *fields_begin(const struct cli *cli, const struct record_input *in
     json_t *fields = json_pack("{s:s}", input->command->subject, input->subject);
     date_format(cli->screen.today, today);
     for (const struct record_option *option = input->command->options; option->field != NULL; option++) {
-        if (option->form == RECORD_TODAY && input->id == NULL) {
+        if (option->form == RECORD_TODAY && input->id == NULL && !is_change(input)) {
             (void)json_object_set_new(fields, option->field, json_string(today));
         }
     }
@@ -156,22 +193,27 @@ static json_t *body_of(const struct cli *cli, const struct record_input *input)
 {
     json_t *fields = fields_begin(cli, input);
     for (size_t i = 0; i < input->count; i++) {
-        json_t *value = input->given[i].yes            ? json_true()
-                        : input->given[i].text != NULL ? json_string(input->given[i].text)
-                                                       : json_integer(input->given[i].number);
+        enum record_form form = input->given[i].form;
+        json_t *value = form == RECORD_YES || form == RECORD_NO ? json_boolean(form == RECORD_YES)
+                        : input->given[i].text != NULL          ? json_string(input->given[i].text)
+                                                                : json_integer(input->given[i].number);
         (void)json_object_set_new(fields, input->given[i].field, value);
     }
-    if (input->command->path != NULL) {
+    if (input->command->path != NULL && !is_change(input)) {
         return fields;
     }
-    return json_pack("{s:s, s:s*, s:o}", "kind", input->command->kind, "id", input->id, "fields", fields);
+    json_t *body = json_pack("{s:s, s:s*, s:o}", "kind", input->command->kind, "id", input->id, "fields", fields);
+    if (input->command->once) {
+        (void)json_object_set_new(body, "there", json_boolean(is_change(input)));
+    }
+    return body;
 }
 
-static enum exit_code add(struct cli *cli, const struct record_input *input)
+enum exit_code record_send(struct cli *cli, const struct record_input *input)
 {
     SCOPED(answer_free) json_t *answer = NULL;
     const char *own = input->command->path;
-    char *path = must_have(strdup(own != NULL ? own : "/v1/records"));
+    char *path = must_have(strdup(own != NULL && !is_change(input) ? own : "/v1/records"));
     enum exit_code code = call(cli, "POST", path, body_of(cli, input), CALL_TIMEOUT_S, &answer);
     if (code != EXIT_DONE || call_printed(cli, answer)) {
         return code;
@@ -191,7 +233,23 @@ static enum exit_code add(struct cli *cli, const struct record_input *input)
 
 /* ---- list and show ---- */
 
-/* Minutes as hours, yes for true, the reference for a record that is named. */
+/* "name, phone" */
+static void say_words(const json_t *words, char out[CELL_SIZE])
+{
+    size_t len = 0;
+    size_t index;
+    const json_t *word;
+    out[0] = '\0';
+    json_array_foreach(words, index, word)
+    {
+        const char *text = json_string_value(word);
+        if (text != NULL && len < CELL_SIZE) {
+            len += (size_t)snprintf(out + len, CELL_SIZE - len, "%s%s", index > 0 ? ", " : "", text);
+        }
+    }
+}
+
+/* Minutes as hours, yes or no, the reference for a record that is named. */
 static void say_field(const json_t *record, const char *field, char out[CELL_SIZE])
 {
     const json_t *value = json_object_get(answer_member(record, "fields"), field);
@@ -206,8 +264,10 @@ static void say_field(const json_t *record, const char *field, char out[CELL_SIZ
         (void)snprintf(out, CELL_SIZE, "%s", minutes.text);
     } else if (json_is_integer(value)) {
         (void)snprintf(out, CELL_SIZE, "%lld", (long long)json_integer_value(value));
-    } else if (json_is_true(value)) {
-        (void)snprintf(out, CELL_SIZE, "yes");
+    } else if (json_is_boolean(value)) {
+        (void)snprintf(out, CELL_SIZE, json_is_true(value) ? "yes" : "no");
+    } else if (json_is_array(value)) {
+        say_words(value, out);
     } else {
         (void)snprintf(out, CELL_SIZE, "%.*s", CELL_SIZE - 1,
                        json_string_value(value) == NULL ? "" : json_string_value(value));
@@ -243,58 +303,21 @@ enum exit_code record_list(struct cli *cli, const struct record_command *command
     return EXIT_DONE;
 }
 
-/* "2026-11-02, 2026-12-18": what is in a row of a list. */
-static void say_row(const json_t *row, char out[CELL_SIZE])
+static char *path_of_one(const char *own, const char *ref)
 {
-    size_t len = 0;
-    const char *name;
-    json_t *value;
-    out[0] = '\0';
-    json_object_foreach((json_t *)(uintptr_t)row, name, value)
-    {
-        char number[24];
-        (void)snprintf(number, sizeof(number), "%lld", (long long)json_integer_value(value));
-        const char *text = json_is_integer(value) ? number : json_string_value(value);
-        if (text != NULL && len < CELL_SIZE) {
-            len += (size_t)snprintf(out + len, CELL_SIZE - len, "%s%s", len > 0 ? ", " : "", text);
-        }
-    }
-}
-
-static void print_members(const struct screen *screen, const json_t *object)
-{
-    const char *name;
-    json_t *value;
-    json_object_foreach((json_t *)(uintptr_t)object, name, value)
-    {
-        size_t index;
-        const json_t *row;
-        char said[CELL_SIZE];
-        if (json_is_object(value)) {
-            print_members(screen, value);
-        } else if (json_is_string(value)) {
-            screen_fact(screen, name, "%s", json_string_value(value));
-        } else if (json_is_integer(value)) {
-            screen_fact(screen, name, "%lld", (long long)json_integer_value(value));
-        }
-        json_array_foreach(value, index, row)
-        {
-            say_row(row, said);
-            screen_fact(screen, name, "%s", said);
-        }
-    }
+    char *encoded = path_of("%s", ref);
+    char *path = NULL;
+    int len = asprintf(&path, "%s/%s", own, encoded);
+    free(encoded);
+    return must_have(len < 0 ? NULL : path);
 }
 
 static enum exit_code show_own(struct cli *cli, const struct record_command *command, const char *ref)
 {
-    char *encoded = path_of("%s", ref);
-    char *path = NULL;
     SCOPED(answer_free) json_t *answer = NULL;
-    int len = asprintf(&path, "%s/%s", command->path, encoded);
-    free(encoded);
-    enum exit_code code = call(cli, "GET", must_have(len < 0 ? NULL : path), NULL, CALL_TIMEOUT_S, &answer);
+    enum exit_code code = call(cli, "GET", path_of_one(command->path, ref), NULL, CALL_TIMEOUT_S, &answer);
     if (code == EXIT_DONE && !call_printed(cli, answer)) {
-        print_members(&cli->screen, answer);
+        command->print(&cli->screen, answer);
     }
     return code;
 }
@@ -330,7 +353,9 @@ static enum exit_code show(struct cli *cli, const struct record_command *command
     if (answer_instant(record, "said_at", &at_ms)) {
         at = human_instant(at_ms, cli->screen.now_ms);
     }
-    screen_fact(&cli->screen, "said by", "%s, %s", answer_text(record, "said_by"), at.text);
+    if (answer_has(record, "said_by")) {
+        screen_fact(&cli->screen, "said by", "%s, %s", answer_text(record, "said_by"), at.text);
+    }
     return EXIT_DONE;
 }
 
@@ -338,8 +363,8 @@ enum exit_code record_run(struct cli *cli, int argc, char **argv, const struct r
 {
     struct record_input input = { .command = command };
     command_parse(cli, argc, argv, &input);
-    if (strcmp(input.verb, "add") == 0) {
-        return add(cli, &input);
+    if (strcmp(input.verb, "add") == 0 || is_change(&input)) {
+        return record_send(cli, &input);
     }
     return strcmp(input.verb, "list") == 0 ? record_list(cli, command, input.subject)
                                            : show(cli, command, input.subject);

@@ -6,6 +6,7 @@
 #include "agent/cli/argument.h"
 #include "agent/cli/call.h"
 #include "agent/cli/human.h"
+#include "agent/cli/record.h"
 #include "agent/cli/sheet.h"
 #include "base/clock.h"
 
@@ -113,8 +114,28 @@ enum exit_code referrals_run(struct cli *cli, int argc, char **argv)
     return EXIT_DONE;
 }
 
-static const char *const events[] = { "show",  "accept",        "decline",  "acknowledge", "pause",     "resume",
-                                      "start", "did_not_start", "withdraw", "complete",    "end_early", NULL };
+static const char *const events[] = { "show",        "add",      "change",    "accept", "decline",
+                                      "acknowledge", "pause",    "resume",    "start",  "did_not_start",
+                                      "withdraw",    "complete", "end_early", NULL };
+
+/* What a referral says, for those that come by letter or telephone. */
+#define REFERRAL_OPTIONS(X)                                                                                            \
+    X('P', "person", "REF", "who was referred (see 'holdfast participant add')", RECORD_TEXT, "participant", true)     \
+    X('R', "route", "ROUTE", "mir, cwp or dwsr", RECORD_TEXT, "route", true)                                           \
+    X('b', "basis", "BASIS", "mandatory or voluntary", RECORD_TEXT, "basis", true)                                     \
+    X('f', "from", "NAME", "who referred: jcp, prime, or a name", RECORD_TEXT, "source", false)                        \
+    X('h', "hours", "H:MM", "asked for, a week", RECORD_HOURS, "weekly_minutes", false)                                \
+    X('N', "needs", "TEXT", "what the person needs to take part", RECORD_TEXT, "needs", false)                         \
+    X('x', "restrictions", "TEXT", "what must not be asked of them, or where they must not be", RECORD_TEXT,           \
+      "restrictions", false)                                                                                           \
+    X('c', "contract", "REF", "the contract under which it came", RECORD_TEXT, "contract", false)
+
+static const struct record_option said_options[] = {
+    REFERRAL_OPTIONS(RECORD_AS_OPTION){ 'o', RECORD_TODAY, "received_on", false, "--on" }, { 0 }
+};
+static const struct record_command said_command = {
+    .kind = "referral", .subject = "ref", .expected = "the referral", .once = true, .options = said_options
+};
 
 struct referral_input {
     const char *event;
@@ -125,18 +146,42 @@ struct referral_input {
     bool policy;
     const char *decision;
     const char *opportunity;
+    struct record_input said; /* of add and change */
 };
+
+static bool says(const struct referral_input *input)
+{
+    return strcmp(input->event, "add") == 0 || strcmp(input->event, "change") == 0;
+}
 
 static error_t referral_word(struct referral_input *input, char *arg, const struct argp_state *state)
 {
     if (state->arg_num == 0) {
-        input->event = argument_word(state, "the answer", arg, events);
+        input->event = argument_word(state, "what to do", arg, events);
     } else if (state->arg_num == 1) {
         input->ref = arg;
     } else {
         argument_surplus(state, arg);
     }
     return 0;
+}
+
+static void referral_said(struct referral_input *input, const struct argp_state *state)
+{
+    if (!says(input)) {
+        if (input->said.count > 0) {
+            argp_error(state, "what a referral says goes with add and change only");
+        }
+        return;
+    }
+    if (input->reason != NULL) {
+        argp_error(state, "--reason goes with an answer only");
+    }
+    input->said.verb = input->event;
+    input->said.subject = input->ref;
+    record_put(&input->said, "received_on", input->on);
+    record_put(&input->said, "note", input->note);
+    record_need(&input->said, state);
 }
 
 static error_t parse_referral(int key, char *arg, struct argp_state *state)
@@ -166,7 +211,7 @@ static error_t parse_referral(int key, char *arg, struct argp_state *state)
         return referral_word(input, arg, state);
     case ARGP_KEY_END:
         if (state->arg_num < 2) {
-            argp_error(state, "say what is answered and which referral; 'holdfast referrals' lists them");
+            argp_error(state, "say what to do and which referral; 'holdfast referrals' lists them");
         }
         if (input->policy && strcmp(input->event, "decline") != 0) {
             argp_error(state, "--policy goes with decline only");
@@ -174,9 +219,10 @@ static error_t parse_referral(int key, char *arg, struct argp_state *state)
         if (input->opportunity != NULL && strcmp(input->event, "accept") != 0) {
             argp_error(state, "--opportunity goes with accept only");
         }
+        referral_said(input, state);
         return 0;
     default:
-        return ARGP_ERR_UNKNOWN;
+        return record_take(&input->said, key, arg, state) ? 0 : ARGP_ERR_UNKNOWN;
     }
 }
 
@@ -186,17 +232,17 @@ static const struct argp_option referral_options[] = {
     { "policy", 'p', NULL, 0, "decline as a matter of policy: recorded, and never counted as a failure", 0 },
     { "policy-decision", OPTION_DECISION, "REF", 0, "decline by this decision (see 'holdfast policy')", 0 },
     { "opportunity", OPTION_OPPORTUNITY, "REF", 0, "accept for this opportunity (see 'holdfast opportunities')", 0 },
-    { "on", 'o', "DAY", 0, "yyyy-mm-dd; today when left out", 0 },
-    { 0 },
+    { "on", 'o', "DAY", 0, "yyyy-mm-dd; today when left out. Of add: the day it was received", 0 },
+    REFERRAL_OPTIONS(RECORD_AS_ARGP){ 0 },
 };
 
 const struct argp referral_argp = {
     .options = referral_options,
     .parser = parse_referral,
-    .args_doc = "show ID\nacknowledge|accept|decline ID\n"
+    .args_doc = "show ID\nadd ID --person REF --route ROUTE --basis BASIS\nchange ID\nacknowledge|accept|decline ID\n"
                 "pause|resume|start|did_not_start|withdraw|complete|end_early ID",
     .doc = "Shows a referral and everything that was answered, answers it, or records what became of it. ID is what "
-           "'holdfast referrals' shows."
+           "'holdfast referrals' shows. 'add' records one that did not come from the centre, 'change' what it says."
            "\vWhat is not possible is refused, with what is. 'resume' leads back to where the referral stood before it "
            "was "
            "paused; with --note also a referral that is over, when that was recorded by mistake. Every answer stays in "
@@ -313,10 +359,13 @@ static enum exit_code show(struct cli *cli, const char *ref)
 
 enum exit_code referral_run(struct cli *cli, int argc, char **argv)
 {
-    struct referral_input input = { 0 };
+    struct referral_input input = { .said = { .command = &said_command } };
     command_parse(cli, argc, argv, &input);
     if (strcmp(input.event, "show") == 0) {
         return show(cli, input.ref);
+    }
+    if (says(&input)) {
+        return record_send(cli, &input.said);
     }
     SCOPED(answer_free) json_t *answer = NULL;
     enum exit_code code = call(cli, "POST", path_of("/v1/referrals/%s/%s", input.ref, input.event),

@@ -442,6 +442,23 @@ Test(placing, takes_what_was_not_said_from_the_referral_and_the_opportunity)
     reply_fini(&reply);
 }
 
+Test(placing, a_change_names_what_is_there_and_a_new_record_what_is_not)
+{
+    static const char change[] = "{\"kind\": \"placement\", \"there\": %s, \"fields\": {\"ref\": \"%s\", "
+                                 "\"ends_on\": \"2026-12-11\", \"reduced_hours_reason\": \"school run\"}}";
+    char body[240];
+    (void)snprintf(body, sizeof(body), change, "true", "GDN-P99");
+    site_expect(&site, "POST", "/v1/records", body, 404, "not_found");
+    (void)snprintf(body, sizeof(body), change, "false", "GDN-P001");
+    site_expect(&site, "POST", "/v1/records", body, 409, "conflict");
+    (void)snprintf(body, sizeof(body), change, "true", "GDN-P001");
+    site_expect(&site, "POST", "/v1/records", body, 200, NULL);
+    struct reply reply = site_call(&site, "GET", "/v1/placements/GDN-P001", NULL);
+    cr_expect_str_eq(reply_text(&reply, "placement.ends_on"), "2026-12-11");
+    cr_expect_str_eq(reply_text(&reply, "reduced_hours_reason"), "school run");
+    reply_fini(&reply);
+}
+
 Test(placing, refuses_what_is_not_enough)
 {
     static const char *const bodies[] = {

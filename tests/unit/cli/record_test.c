@@ -394,3 +394,68 @@ Test(record, a_list_shows_references_hours_and_who_said_it)
     run_free(&run);
     service_stop(&service);
 }
+
+Test(record, what_is_added_once_is_changed_by_another_verb)
+{
+    struct service service;
+    struct outcome_of_run run = RUN_ONCE(&service, 200, "{\"added\": 1, \"id\": \"00ff\"}", "placement", "change",
+                                         "GDN-P014", "--to", "2026-12-11", "--hours", "16");
+    assert_asked(&service, 0, "POST /v1/records",
+                 "{\"kind\": \"placement\", \"there\": true, \"fields\": {\"ref\": \"GDN-P014\", \"ends_on\": "
+                 "\"2026-12-11\", \"weekly_minutes\": 960}}");
+    cr_expect_str_eq(run.out, "recorded: placement for GDN-P014\n");
+    run_free(&run);
+    service_stop(&service);
+    run = RUN_ONCE(&service, 200, "{\"added\": 1, \"id\": \"00ff\"}", "referral", "add", "R-1", "--person", "P-1",
+                   "--route", "mir", "--basis", "mandatory", "--on", "2026-11-20", "--needs", "step-free");
+    assert_asked(&service, 0, "POST /v1/records",
+                 "{\"kind\": \"referral\", \"there\": false, \"fields\": {\"ref\": \"R-1\", \"received_on\": "
+                 "\"2026-11-20\", \"participant\": \"P-1\", \"route\": \"mir\", \"basis\": \"mandatory\", \"needs\": "
+                 "\"step-free\"}}");
+    run_free(&run);
+    service_stop(&service);
+}
+
+Test(record, a_flag_without_a_value_says_yes_or_no)
+{
+    struct service service;
+    struct outcome_of_run run =
+        RUN_ONCE(&service, 200, "{\"added\": 1, \"id\": \"00ff\"}", "participant", "add", "P-1", "--unrestricted");
+    assert_asked(&service, 0, "POST /v1/records",
+                 "{\"kind\": \"participant\", \"fields\": {\"ref\": \"P-1\", \"restricted\": false}}");
+    run_free(&run);
+    service_stop(&service);
+}
+
+Test(placement, is_shown_in_words)
+{
+    static const char body[] =
+        "{\"placement\": {\"ref\": \"GDN-P002\", \"participant_name\": \"Ann Example\", \"participant_ref\": "
+        "\"P-1\", \"host\": \"Park Friends\", \"role\": null, \"basis\": \"mandatory\", \"calendar\": \"scotland\", "
+        "\"starts_on\": \"2026-11-02\", \"ends_on\": \"2027-01-29\", \"weekly_minutes\": 990, \"pattern\": \"Mon "
+        "09:30-15:30\", \"note\": null}, \"sequence\": 2, \"opportunity_ref\": \"PATHS\", \"referral_ref\": \"R-1\", "
+        "\"reduced_hours_reason\": \"school run\", \"job_search_minutes\": 240, \"in_a_row\": [{\"placement\": \"0a\", "
+        "\"ref\": \"GDN-P001\", \"starts_on\": \"2026-09-07\", \"ends_on\": \"2026-10-30\"}, {\"placement\": \"0b\", "
+        "\"ref\": \"GDN-P002\", \"starts_on\": \"2026-11-02\", \"ends_on\": \"2027-01-29\"}], \"breaks\": "
+        "[{\"starts_on\": \"2026-12-21\", \"ends_on\": \"2027-01-01\"}], \"job_search\": [{\"week\": \"2026-11-02\", "
+        "\"minutes\": 250}]}";
+    struct service service;
+    struct outcome_of_run run = RUN_ONCE(&service, 200, body, "placement", "show", "GDN-P002");
+    cr_expect_str_eq(service.asked[0].line, "GET /v1/placements/GDN-P002");
+    cr_expect_str_eq(run.out,
+                     "GDN-P002, Ann Example (P-1): mandatory\n"
+                     "  Where           Park Friends\n"
+                     "  Opportunity     PATHS\n"
+                     "  Referral        R-1\n"
+                     "  Runs            2026-11-02 to 2027-01-29, by the calendar of Scotland\n"
+                     "  Hours           16 h 30 min a week agreed; fewer than usual: school run\n"
+                     "  Pattern         Mon 09:30-15:30\n"
+                     "  Job search      4 h a week agreed\n"
+                     "  In a row        2026-09-07 to 2026-10-30, GDN-P001\n"
+                     "                  2026-11-02 to 2027-01-29, this one\n"
+                     "  Breaks          2026-12-21 to 2027-01-01\n"
+                     "  Searched        4 h 10 min in the week of 2026-11-02\n"
+                     "  Sessions        'holdfast export register', or 'holdfast roll --date DAY' for one day\n");
+    run_free(&run);
+    service_stop(&service);
+}
