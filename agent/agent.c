@@ -14,6 +14,7 @@
 #include "agent/agent_parts.h"
 #include "agent/import/table.h"
 #include "agent/peer.h"
+#include "agent/secret_json.h"
 #include "base/clock.h"
 #include "base/file.h"
 
@@ -153,6 +154,20 @@ void agent_restart_exchange(struct agent *agent)
     agent_start_exchange(agent);
 }
 
+/* By which way, and what came of it; in the audit log as soon as that can be written. */
+static void note_unlock(struct agent *agent, enum err_code rc)
+{
+    struct audit_entry *note = &agent->unlocking;
+    size_t len = strlen(note->fields);
+    if (rc != ERR_OK) {
+        (void)snprintf(note->fields + len, sizeof(note->fields) - len, rc == ERR_KEY ? ", refused" : ", failed");
+    }
+    late_notes_add(&agent->late_notes, note);
+    if (rc == ERR_OK) {
+        late_notes_keep(&agent->late_notes, agent->store);
+    }
+}
+
 static void on_unlocked(void *context, enum err_code rc, const struct error *failure)
 {
     struct agent *agent = context;
@@ -169,6 +184,7 @@ static void on_unlocked(void *context, enum err_code rc, const struct error *fai
             lockbox_close(&agent->lockbox);
         }
     }
+    note_unlock(agent, rc);
     if (rc != ERR_OK) {
         log_error("unlock_failed", &agent->lock_error);
         enter(agent, AGENT_LOCKED);
@@ -200,6 +216,10 @@ enum err_code agent_unlock(struct agent *agent, enum vault_slot_kind kind, struc
         return rc;
     }
     TRY(lockbox_open(&agent->lockbox, kind, secret, create, on_unlocked, agent, err));
+    agent->unlocking = (struct audit_entry){ .at_ms = clock_wall_ms(), .action = "unlock", .kind = "vault" };
+    (void)snprintf(agent->unlocking.person, sizeof(agent->unlocking.person), "%s", agent->asking);
+    (void)snprintf(agent->unlocking.fields, sizeof(agent->unlocking.fields), "%s%s", slot_kind_name(kind),
+                   create ? ", new" : "");
     enter(agent, AGENT_UNLOCKING);
     return ERR_OK;
 }
@@ -242,7 +262,8 @@ static void begin_closing(struct agent *agent)
     struct error locked;
     (void)FAIL(&locked, LOCKED, "wait: the replica was locked meanwhile");
     enter(agent, AGENT_CLOSING);
-    sign_ins_forget(&agent->sign_ins);
+    sign_ins_end_all(&agent->sign_ins);
+    passphrase_task_cancel(&agent->passphrases);
     backup_task_cancel(&agent->backup);
     bundle_task_cancel(&agent->bundle);
     if (!restore_task_ending(&agent->restore)) {
@@ -332,6 +353,7 @@ static void unlock_by_key_file(struct agent *agent)
     }
     SCOPED(secret_free) struct secret key = { 0 };
     struct error *err = &agent->lock_error;
+    (void)snprintf(agent->asking, sizeof(agent->asking), "holdfastd");
     enum err_code rc =
         lockbox_key_file(&agent->lockbox, agent->options->key_file, agent->options->may_make_key_file, &key, err);
     if (rc == ERR_OK) {
@@ -371,7 +393,7 @@ void agent_step(struct agent *agent)
     }
     bool jobs = enrolment_running(&agent->enrolment) || agent->drivers_leaving > 0 ||
                 restore_task_busy(&agent->restore) || key_task_running(&agent->keys) ||
-                vault_check_running(&agent->check);
+                vault_check_running(&agent->check) || passphrase_task_running(&agent->passphrases);
     if (agent->state == AGENT_CLOSING && agent->stopping_parts == 0 && !jobs) {
         finish_closing(agent);
     }
@@ -473,6 +495,7 @@ static enum err_code load_programme(struct agent *agent, struct error *err)
 static enum err_code prepare(struct agent *agent, struct error *err)
 {
     TRY(peer_group(agent->options->group, &agent->group, err));
+    TRY(sign_ins_init(&agent->sign_ins, err));
     TRY(load_programme(agent, err));
     TRY(link_use_proxy(&agent->options->link, err));
     TRY(folder_ensure(agent->options->state_dir, err));
@@ -507,6 +530,7 @@ static void start_timers(struct agent *agent)
     CHECK(uv_timer_init(&agent->loop, &agent->watchdog) == 0);
     CHECK(uv_timer_init(&agent->loop, &agent->gather) == 0);
     backup_task_init(&agent->backup, &agent->loop, agent->backup_note_path);
+    passphrase_task_init(&agent->passphrases, &agent->loop, on_part_changed, agent);
     vault_check_init(&agent->check, &agent->loop, agent->vault_path, on_part_changed, agent);
     restore_task_init(&agent->restore, &agent->loop, agent->vault_path, on_part_changed, agent);
     agent->gather.data = agent;

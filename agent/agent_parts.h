@@ -18,8 +18,10 @@
 #include "agent/flags_pass.h"
 #include "agent/idle_lock.h"
 #include "agent/key_task.h"
+#include "agent/late_notes.h"
 #include "agent/link_policy.h"
 #include "agent/lockbox.h"
+#include "agent/passphrase_task.h"
 #include "agent/peer.h"
 #include "agent/rekey_pass.h"
 #include "agent/renewal.h"
@@ -55,6 +57,11 @@ struct agent {
     gid_t group;
     struct peer_known peer;
     struct sign_ins sign_ins;
+    struct passphrase_task passphrases;
+    char asking[OP_ACTOR_MAX + 1]; /* who makes the call that is being answered */
+    struct audit_entry unlocking;  /* the note of the unlocking that runs */
+    struct audit_entry undoing;    /* the note of the restore that is being undone */
+    struct late_notes late_notes;
     int lock_fd;
 
     enum agent_state state;
@@ -102,6 +109,7 @@ struct agent {
 
 /* agent.c */
 void agent_step(struct agent *agent);
+/* For `agent->asking`. Takes the secret. */
 MUST_USE enum err_code agent_unlock(struct agent *agent, enum vault_slot_kind kind, struct secret *secret, bool create,
                                     struct error *err);
 /* An exchange, enrolment or unlock that runs is ended first; those who wait for the lock are answered then. */
@@ -127,9 +135,9 @@ struct who {
     bool people;   /* are any entered? */
 };
 
-/* api_people.c: false when the call was answered, as one that who asks may not make */
+/* admit.c: false when the call was answered, as one that who asks may not make */
 bool people_admit(struct agent *agent, const struct http_request *request, struct who *ret_who);
-/* true when the path is one of the calls about people; it is then answered */
+/* api_people.c: true when the path is one of the calls about people; it is then answered */
 bool api_people_call(struct agent *agent, const struct http_request *request, const struct who *who);
 
 /* waiters.c: requests that are answered later */

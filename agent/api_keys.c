@@ -14,19 +14,12 @@
 typedef enum err_code (*key_handler)(struct agent *agent, const struct http_request *request, const json_t *body,
                                      struct error *err);
 
-static const char *const kind_names[] = { "", "passphrase", "key_file", "recovery", "credential", "escrow" };
-
-static const char *kind_name(enum vault_slot_kind kind)
-{
-    return (size_t)kind < ARRAY_LEN(kind_names) ? kind_names[kind] : "unknown";
-}
-
 /* ---- looking ---- */
 
 static json_t *slot_value(const struct vault_slot *slot)
 {
     bool escrow = slot->kind == VAULT_SLOT_ESCROW;
-    return json_pack("{s:i,s:s,s:o,s:o,s:o}", "number", slot->number, "kind", kind_name(slot->kind), "label",
+    return json_pack("{s:i,s:s,s:o,s:o,s:o}", "number", slot->number, "kind", slot_kind_name(slot->kind), "label",
                      value_text(slot->label), "created_on",
                      slot->created_on == 0 ? json_null() : value_day(slot->created_on), "recipient",
                      escrow ? value_id(slot->recipient, sizeof(slot->recipient)) : json_null());

@@ -1,170 +1,18 @@
-/* Who works with this machine, signing in and out, and whether who asks may make the call. */
+/* Who works with this machine, and signing in and out. */
 #include <pwd.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "agent/agent_parts.h"
 #include "agent/api_call.h"
+#include "agent/asked.h"
 #include "agent/peer.h"
-#include "agent/roles.h"
 #include "base/clock.h"
 #include "base/log.h"
 #include "store/audit.h"
 
 #define BEARER "Bearer "
-#define PEOPLE_PATH "/v1/people"
-
-/* ---- who asks ---- */
-
-static bool by_token(struct agent *agent, const struct http_request *request, struct who *who, struct error *err)
-{
-    size_t len = strlen(BEARER);
-    if (strncmp(request->authorization, BEARER, len) != 0) {
-        return false;
-    }
-    const struct signed_in *session =
-        sign_ins_find(&agent->sign_ins, request->peer_uid, request->authorization + len, clock_monotonic_ms());
-    struct person person;
-    if (session == NULL || query_person(agent->store, session->name, NULL, &person, err) != ERR_OK) {
-        return false;
-    }
-    who->known = who->by_token = true;
-    who->roles = person.roles;
-    (void)snprintf(who->name, sizeof(who->name), "%s", person.name);
-    return true;
-}
-
-/* The user of the system is enough for a person without a passphrase. */
-static void by_user(struct agent *agent, const struct http_request *request, struct who *who, struct error *err)
-{
-    struct person person;
-    const char *user = peer_known_actor(&agent->peer, request->peer_uid);
-    (void)snprintf(who->name, sizeof(who->name), "%s", user);
-    if (query_person(agent->store, NULL, user, &person, err) == ERR_OK && !person.has_passphrase) {
-        who->known = true;
-        who->roles = person.roles;
-        (void)snprintf(who->name, sizeof(who->name), "%s", person.name);
-    } else if (request->peer_uid == 0 && strncmp(request->path, PEOPLE_PATH, strlen(PEOPLE_PATH)) == 0) {
-        who->known = true; /* root may do anything here anyway: a lost passphrase is put right, and nothing is read */
-        who->roles = ROLE_ADMINISTRATOR;
-    }
-}
-
-static enum err_code identify(struct agent *agent, const struct http_request *request, struct who *ret_who,
-                              struct error *err)
-{
-    size_t people;
-    struct who who = { .roles = 0 };
-    TRY(query_people_count(agent->store, &people, err));
-    who.people = people > 0;
-    if (people == 0) {
-        who.known = true;
-        who.roles = ROLES_ALL;
-        (void)snprintf(who.name, sizeof(who.name), "%s", peer_known_actor(&agent->peer, request->peer_uid));
-    } else if (!by_token(agent, request, &who, err)) {
-        by_user(agent, request, &who, err);
-    }
-    *ret_who = who;
-    return ERR_OK;
-}
-
-static enum err_code refuse(const struct who *who, unsigned allowed, struct error *err)
-{
-    char needed[ROLES_TEXT_SIZE];
-    char has[ROLES_TEXT_SIZE];
-    roles_text(allowed & ROLES_ALL, needed);
-    roles_text(who->roles, has);
-    return who->known ? FAIL(err, REFUSED, "make this call: it needs a role among %s; yours: %s", needed, has)
-                      : FAIL(err, REFUSED,
-                             "make this call: sign in first with `holdfast sign-in NAME`; it needs a role "
-                             "among %s",
-                             needed);
-}
-
-/* What changes this machine, or takes everything out of it, and leaves no op. Of volunteers not who: they can be taken
- * out without a trace. */
-static const struct {
-    const char *path; /* ends with '/': and what is below it */
-    const char *kind;
-    bool verb_only;
-} noted[] = {
-    { "/v1/keys/", "key", false },
-    { "/v1/backup", "backup", false },
-    { "/v1/restore/begin", "restore", false },
-    { "/v1/restore/undo", "restore", false },
-    { "/v1/restore/discard", "restore", false },
-    { "/v1/enrol", "enrolment", false },
-    { "/v1/vault/rekey", "vault", false },
-    { "/v1/volunteers", "volunteer", true },
-    { "/v1/volunteers/", "volunteer", true },
-};
-
-static const char *volunteer_verb(const char *path)
-{
-    static const char *const verbs[] = { "shift", "unshift", "remove" };
-    const char *last = strrchr(path, '/') + 1;
-    for (size_t i = 0; i < ARRAY_LEN(verbs); i++) {
-        if (strcmp(last, verbs[i]) == 0) {
-            return verbs[i];
-        }
-    }
-    return "entry";
-}
-
-/* One that cannot be kept is logged and holds nothing up: a backup or a restore may be what helps then. */
-static void note_asked(struct agent *agent, const struct http_request *request, const struct who *who)
-{
-    struct error err = { .code = ERR_OK };
-    size_t i = 0;
-    for (; i < ARRAY_LEN(noted); i++) {
-        size_t len = strlen(noted[i].path);
-        bool below = noted[i].path[len - 1] == '/';
-        if (strncmp(request->path, noted[i].path, len) == 0 && (below || request->path[len] == '\0')) {
-            break;
-        }
-    }
-    if (i == ARRAY_LEN(noted) || strcmp(request->method, "POST") != 0) {
-        return;
-    }
-    struct audit_entry entry = { .at_ms = clock_wall_ms(), .action = "change" };
-    (void)snprintf(entry.person, sizeof(entry.person), "%s", who->name);
-    (void)snprintf(entry.kind, sizeof(entry.kind), "%s", noted[i].kind);
-    (void)snprintf(entry.call, sizeof(entry.call), "%s %.80s", request->method,
-                   noted[i].verb_only ? "/v1/volunteers" : request->path);
-    if (noted[i].verb_only) {
-        (void)snprintf(entry.fields, sizeof(entry.fields), "%s", volunteer_verb(request->path));
-    }
-    if (store_audit_add(agent->store, &entry, 1, &err) != ERR_OK) {
-        LOG_WARNING("not_noted", "kind=%s message=\"%s\"", entry.kind, err.message);
-    }
-}
-
-bool people_admit(struct agent *agent, const struct http_request *request, struct who *ret_who)
-{
-    struct error err = { .code = ERR_OK };
-    *ret_who = (struct who){ .roles = 0 };
-    if (agent->state != AGENT_OPEN) { /* the people are in the vault: what opens it is its own secret */
-        return true;
-    }
-    enum err_code rc = identify(agent, request, ret_who, &err);
-    if (rc == ERR_OK && roles_allow(ret_who->roles, request->method, request->path)) {
-        note_asked(agent, request, ret_who);
-        return true;
-    }
-    if (rc == ERR_OK) {
-        rc = refuse(ret_who, roles_of_call(request->method, request->path), &err);
-    }
-    struct api_answer answer;
-    api_answer_init(&answer);
-    err.code = rc;
-    api_answer_error(&answer, &err);
-    answer.status = rc == ERR_REFUSED ? 403 : answer.status;
-    api_send(request->exchange, &answer);
-    api_answer_fini(&answer);
-    return false;
-}
-
-/* ---- the calls ---- */
 
 struct people_call {
     struct agent *agent;
@@ -219,13 +67,14 @@ static enum err_code get_people(const struct people_call *call, struct error *er
 }
 
 /* Who works here is no record of the log: what changes in it stands in the audit log. */
-static enum err_code note_change(const struct people_call *call, const char *fields, struct error *err)
+static enum err_code note_change(struct agent *agent, const char *who, const char *path, const char *fields,
+                                 struct error *err)
 {
     struct audit_entry entry = { .at_ms = clock_wall_ms(), .action = "change", .kind = "person" };
-    (void)snprintf(entry.person, sizeof(entry.person), "%s", call->who->name);
-    (void)snprintf(entry.call, sizeof(entry.call), "%s %.80s", call->request->method, call->request->path);
+    (void)snprintf(entry.person, sizeof(entry.person), "%s", who);
+    (void)snprintf(entry.call, sizeof(entry.call), "POST %.80s", path);
     (void)snprintf(entry.fields, sizeof(entry.fields), "%s", fields);
-    return store_audit_add(call->agent->store, &entry, 1, err);
+    return store_audit_add(agent->store, &entry, 1, err);
 }
 
 static unsigned roles_read(struct members *members, const json_t *body)
@@ -250,6 +99,109 @@ static unsigned roles_read(struct members *members, const json_t *body)
     return roles;
 }
 
+/* ---- what waits for a passphrase to be looked at ---- */
+
+struct people_job {
+    struct passphrase_job job; /* first */
+    struct agent *agent;
+    struct http_exchange *exchange;
+    uid_t uid;
+    char who[OP_ACTOR_MAX + 1]; /* asks: the person, or for a sign-in the user of the system */
+    struct person person;       /* to be entered; for a sign-in its name alone */
+};
+
+static void people_job_free(struct people_job *job)
+{
+    if (job != NULL) {
+        secret_free(&job->job.passphrase);
+        secret_free(&job->job.derived);
+        free(job);
+    }
+}
+
+static void scoped_job_free(struct people_job **job)
+{
+    people_job_free(*job);
+}
+
+/* Answers with what went wrong, if anything did, and ends the job. */
+static void job_end(struct people_job *job, enum err_code rc, struct error *err)
+{
+    if (rc != ERR_OK) {
+        err->code = rc;
+        api_send_error(job->exchange, err);
+    }
+    people_job_free(job);
+}
+
+static enum err_code job_new(const struct people_call *call, const char *who, const char *passphrase,
+                             struct people_job **ret_job, struct error *err)
+{
+    SCOPED(scoped_job_free) struct people_job *job = calloc(1, sizeof(*job));
+    if (job == NULL) {
+        return FAIL(err, NO_MEMORY, "look at the passphrase");
+    }
+    job->agent = call->agent;
+    job->exchange = call->request->exchange;
+    job->uid = call->request->peer_uid;
+    (void)snprintf(job->who, sizeof(job->who), "%s", who);
+    TRY(secret_copy(slice_of_text(passphrase), &job->job.passphrase, err));
+    *ret_job = job;
+    job = NULL;
+    return ERR_OK;
+}
+
+/* Takes the job; it is answered later, or now with why not. */
+static enum err_code job_start(struct people_job *job, struct error *err)
+{
+    enum err_code rc = passphrase_task_add(&job->agent->passphrases, &job->job, err);
+    if (rc != ERR_OK) {
+        people_job_free(job);
+    }
+    return rc;
+}
+
+/* ---- entering ---- */
+
+static enum err_code enter(struct agent *agent, const char *who, const struct person *person,
+                           const struct person_proof *proof, struct person *ret_entered, struct error *err)
+{
+    TRY(store_person_put(agent->store, who, person, proof, clock_wall_ms(), err));
+    sign_ins_end_of(&agent->sign_ins, person->name);
+    LOG_INFO("person_entered", "roles=%u", person->roles);
+    TRY(note_change(agent, who, "/v1/people", proof != NULL ? "roles, os_user, passphrase" : "roles, os_user", err));
+    return query_person(agent->store, person->name, NULL, ret_entered, err);
+}
+
+static void on_derived(struct passphrase_job *done, enum err_code rc, const struct error *failure)
+{
+    struct people_job *job = (struct people_job *)done;
+    struct error err = *failure;
+    struct person entered;
+    if (rc == ERR_OK) {
+        person_proof_keep(&done->proof, &done->derived);
+        rc = enter(job->agent, job->who, &job->person, &done->proof, &entered, &err);
+    }
+    if (rc == ERR_OK) {
+        api_send_object(job->exchange, json_pack("{s:o}", "person", person_value(&entered)));
+    }
+    job_end(job, rc, &err);
+}
+
+static enum err_code enter_later(const struct people_call *call, const struct person *person, const char *passphrase,
+                                 struct error *err)
+{
+    SCOPED(scoped_job_free) struct people_job *job = NULL;
+    TRY(person_passphrase_check(slice_of_text(passphrase), err));
+    TRY(job_new(call, call->who->name, passphrase, &job, err));
+    TRY(person_proof_new(&job->job.proof, err));
+    job->person = *person;
+    job->job.done = on_derived;
+    struct people_job *added = job;
+    job = NULL;
+    return job_start(added, err);
+}
+
 static enum err_code post_people(const struct people_call *call, struct error *err)
 {
     static const char *const known[] = { "name", "roles", "os_user", "passphrase", NULL };
@@ -265,12 +217,10 @@ static enum err_code post_people(const struct people_call *call, struct error *e
     TRY(members_end(&members));
     (void)snprintf(person.name, sizeof(person.name), "%s", name);
     (void)snprintf(person.os_user, sizeof(person.os_user), "%s", user != NULL ? user : "");
-    struct slice secret = passphrase != NULL ? slice_of_text(passphrase) : (struct slice){ 0 };
-    TRY(store_person_put(call->agent->store, call->who->name, &person, secret, clock_wall_ms(), err));
-    sign_ins_end_of(&call->agent->sign_ins, person.name);
-    LOG_INFO("person_entered", "roles=%u", person.roles);
-    TRY(note_change(call, passphrase != NULL ? "roles, os_user, passphrase" : "roles, os_user", err));
-    TRY(query_person(call->agent->store, person.name, NULL, &person, err));
+    if (passphrase != NULL) {
+        return enter_later(call, &person, passphrase, err);
+    }
+    TRY(enter(call->agent, call->who->name, &person, NULL, &person, err));
     api_send_object(call->request->exchange, json_pack("{s:o}", "person", person_value(&person)));
     return ERR_OK;
 }
@@ -284,55 +234,94 @@ static enum err_code post_remove(const struct people_call *call, struct error *e
     TRY(store_person_remove(call->agent->store, name, err));
     sign_ins_end_of(&call->agent->sign_ins, name);
     LOG_INFO("person_removed", "count=1");
-    TRY(note_change(call, "removed", err));
+    TRY(note_change(call->agent, call->who->name, call->request->path, "removed", err));
     api_send_object(call->request->exchange, json_pack("{s:s}", "removed", name));
     return ERR_OK;
 }
 
-/* Right name and passphrase, and the right user of the system where the person has one. */
-static enum err_code check_person(const struct people_call *call, const char *name, const char *passphrase,
-                                  struct person *ret_person, struct error *err)
+/* ---- signing in ---- */
+
+/* Of a name that nobody has it is not said which: it may be a passphrase in the wrong place. */
+static void note_sign_in(const struct people_job *job, bool entered, bool fits)
 {
-    struct agent *agent = call->agent;
-    bool fits = false;
-    int64_t now_ms = clock_monotonic_ms();
-    TRY(sign_ins_may_try(&agent->sign_ins, name, now_ms, err));
+    struct audit_entry entry = {
+        .at_ms = clock_wall_ms(), .action = "sign_in", .call = "POST /v1/sign-in", .kind = "person"
+    };
+    (void)snprintf(entry.person, sizeof(entry.person), "%s", entered ? job->person.name : job->who);
+    (void)snprintf(entry.fields, sizeof(entry.fields), "%s, as user %s%s", entered ? "passphrase" : "unknown name",
+                   job->who, fits ? "" : ", refused");
+    asked_note(job->agent->store, &entry);
+}
+
+static enum err_code begin_session(const struct people_job *job, const struct person *person, struct error *err)
+{
+    char token[SIGN_IN_TOKEN_TEXT];
+    TRY(sign_ins_begin(&job->agent->sign_ins, job->uid, person->name, clock_monotonic_ms(), token, err));
+    json_t *answer =
+        json_pack("{s:s,s:s,s:o,s:i,s:i}", "token", token, "name", person->name, "roles", roles_value(person->roles),
+                  "idle_minutes", (int)(SIGN_IN_IDLE_MS / 60000), "longest_minutes", (int)(SIGN_IN_LONGEST_MS / 60000));
+    secret_wipe(token, sizeof(token));
+    LOG_INFO("signed_in", "roles=%u", person->roles);
+    api_send_object(job->exchange, answer);
+    return ERR_OK;
+}
+
+static enum err_code may_try(struct agent *agent, const char *name, bool *ret_entered, struct person *ret_person,
+                             struct error *err)
+{
     enum err_code rc = query_person(agent->store, name, NULL, ret_person, err);
-    if (rc == ERR_OK) {
-        rc = store_person_check(agent->store, name, slice_of_text(passphrase), &fits, err);
-    }
     if (rc != ERR_OK && rc != ERR_NOT_FOUND) {
         return rc;
     }
-    const char *user = peer_known_actor(&agent->peer, call->request->peer_uid);
-    fits = fits && (ret_person->os_user[0] == '\0' || strcmp(ret_person->os_user, user) == 0);
-    if (rc == ERR_OK) {
-        sign_ins_tried(&agent->sign_ins, name, fits, clock_monotonic_ms());
-    }
-    return fits ? ERR_OK : FAIL(err, KEY, "sign in: the name, the passphrase or the user of the system is another one");
+    *ret_entered = rc == ERR_OK;
+    return sign_ins_may_try(&agent->sign_ins, name, *ret_entered, clock_monotonic_ms(), err);
+}
+
+/* Right name and passphrase, and the right user of the system where the person has one: as the entry is now. */
+static enum err_code look_at_derived(const struct people_job *job, struct error *err)
+{
+    struct agent *agent = job->agent;
+    const char *name = job->person.name;
+    struct person person;
+    struct person_proof proof;
+    bool entered;
+    TRY(may_try(agent, name, &entered, &person, err)); /* others may have guessed meanwhile */
+    TRY(store_person_proof(agent->store, name, &proof, err));
+    bool fits = person_proof_fits(&proof, &job->job.derived) && entered &&
+                (person.os_user[0] == '\0' || strcmp(person.os_user, job->who) == 0);
+    sign_ins_tried(&agent->sign_ins, name, entered, fits, clock_monotonic_ms());
+    note_sign_in(job, entered, fits);
+    return fits ? begin_session(job, &person, err)
+                : FAIL(err, KEY, "sign in: the name, the passphrase or the user of the system is another one");
+}
+
+static void on_sign_in(struct passphrase_job *done, enum err_code rc, const struct error *failure)
+{
+    struct people_job *job = (struct people_job *)done;
+    struct error err = *failure;
+    rc = rc == ERR_OK ? look_at_derived(job, &err) : rc;
+    job_end(job, rc, &err);
 }
 
 static enum err_code post_sign_in(const struct people_call *call, struct error *err)
 {
     static const char *const known[] = { "name", "passphrase", NULL };
+    struct agent *agent = call->agent;
     struct members members = members_begin(call->body, known, err);
     const char *name = member_text(&members, "name", OP_ACTOR_MAX, true);
     const char *passphrase = member_text(&members, "passphrase", PERSON_PASSPHRASE_MAX, true);
-    TRY(members_end(&members));
-    if (call->agent->state != AGENT_OPEN) {
-        return FAIL(err, LOCKED, "sign in: the replica is locked; unlock it with `holdfast unlock`");
-    }
+    bool entered;
     struct person person;
-    char token[SIGN_IN_TOKEN_TEXT];
-    TRY(check_person(call, name, passphrase, &person, err));
-    TRY(sign_ins_begin(&call->agent->sign_ins, call->request->peer_uid, person.name, clock_monotonic_ms(), token, err));
-    json_t *answer =
-        json_pack("{s:s,s:s,s:o,s:i,s:i}", "token", token, "name", person.name, "roles", roles_value(person.roles),
-                  "idle_minutes", (int)(SIGN_IN_IDLE_MS / 60000), "longest_minutes", (int)(SIGN_IN_LONGEST_MS / 60000));
-    secret_wipe(token, sizeof(token));
-    LOG_INFO("signed_in", "roles=%u", person.roles);
-    api_send_object(call->request->exchange, answer);
-    return ERR_OK;
+    SCOPED(scoped_job_free) struct people_job *job = NULL;
+    TRY(members_end(&members));
+    TRY(may_try(agent, name, &entered, &person, err));
+    TRY(job_new(call, peer_known_actor(&agent->peer, call->request->peer_uid), passphrase, &job, err));
+    TRY(store_person_proof(agent->store, name, &job->job.proof, err));
+    (void)snprintf(job->person.name, sizeof(job->person.name), "%s", name);
+    job->job.done = on_sign_in;
+    struct people_job *added = job;
+    job = NULL;
+    return job_start(added, err);
 }
 
 static enum err_code post_sign_out(const struct people_call *call, struct error *err)

@@ -1,9 +1,11 @@
 /* Calls that read a backup: to check it, or to put the replica that it holds in use; API.md says what each takes and
  * gives. Some are answered later. */
+#include <stdio.h>
 #include <string.h>
 
 #include "agent/api_backup.h"
 #include "agent/secret_json.h"
+#include "base/clock.h"
 
 static enum err_code nothing_in(const json_t *body, struct error *err)
 {
@@ -167,7 +169,7 @@ enum err_code api_restore_end(struct agent *agent, const struct http_request *re
         return ERR_OK;
     }
     struct store_options options = { .cache_kib = agent->options->cache_kib, .programme = agent->programme };
-    TRY(restore_task_seal(task, id, &options, on_restored, agent, err));
+    TRY(restore_task_seal(task, id, &options, agent->asking, on_restored, agent, err));
     agent->restoring = request->exchange;
     return ERR_OK;
 }
@@ -190,6 +192,10 @@ enum err_code api_restore_cancel(struct agent *agent, const struct http_request 
 static void on_undone(void *context, enum err_code rc, const struct error *err)
 {
     struct agent *agent = context;
+    if (rc == ERR_OK) { /* the note of who asked went away with the files it was written in */
+        agent->undoing.at_ms = clock_wall_ms();
+        late_notes_add(&agent->late_notes, &agent->undoing);
+    }
     answer_later(agent, rc, err, rc == ERR_OK ? json_pack("{s:o}", "kept", value_text(kept_name(agent))) : NULL);
 }
 
@@ -204,6 +210,8 @@ enum err_code api_restore_undo(struct agent *agent, const struct http_request *r
     }
     TRY(restore_task_undo(&agent->restore, on_undone, agent, err));
     agent->restoring = request->exchange;
+    agent->undoing = (struct audit_entry){ .action = "change", .call = "POST /v1/restore/undo", .kind = "restore" };
+    (void)snprintf(agent->undoing.person, sizeof(agent->undoing.person), "%s", agent->asking);
     agent_step(agent);
     return ERR_OK;
 }

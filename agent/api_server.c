@@ -119,6 +119,7 @@ void api_server_handle(void *context, const struct http_request *request)
     if (!people_admit(agent, request, &who)) {
         return;
     }
+    memcpy(agent->asking, who.name, sizeof(agent->asking));
     if (api_people_call(agent, request, &who) || api_service_call(agent, request) || api_backup_call(agent, request) ||
         api_keys_call(agent, request) || api_rekey_call(agent, request) || api_bundle_call(agent, request)) {
         return;

@@ -1,5 +1,6 @@
 #include "agent/restore_task.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "base/clock.h"
@@ -192,6 +193,9 @@ static enum err_code seal(struct restore_task *task, struct error *err)
     TRY(restore_seal(task->restore, err));
     TRY(store_open(restore_vault(task->restore), &task->store_options, &store, err));
     enum err_code rc = store_restored(store, task->now_ms, err);
+    if (rc == ERR_OK) {
+        rc = store_audit_add(store, &task->note, 1, err);
+    }
     store_close(store);
     return rc;
 }
@@ -225,7 +229,7 @@ static void on_seal_done(uv_work_t *work, int status)
 }
 
 enum err_code restore_task_seal(struct restore_task *task, const char *id, const struct store_options *options,
-                                restore_done done, void *done_context, struct error *err)
+                                const char *actor, restore_done done, void *done_context, struct error *err)
 {
     TRY(known(task, id, RESTORE_TAKING, err));
     if (task->check_only) {
@@ -238,6 +242,10 @@ enum err_code restore_task_seal(struct restore_task *task, const char *id, const
     }
     task->store_options = *options;
     task->now_ms = clock_wall_ms();
+    task->note = (struct audit_entry){
+        .at_ms = task->now_ms, .action = "change", .call = "POST /v1/restore/end", .kind = "restore"
+    };
+    (void)snprintf(task->note.person, sizeof(task->note.person), "%s", actor);
     task->done = done;
     task->done_context = done_context;
     start_job(task, RESTORE_SEALING, seal_job, on_seal_done);

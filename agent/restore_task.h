@@ -22,7 +22,7 @@
 #include "agent/backup_task.h"
 #include "crypto/secret.h"
 #include "crypto/vault/restore.h"
-#include "store/store.h"
+#include "store/audit.h"
 
 #define RESTORE_KEY_PATIENCE_MS 600000 /* somebody looks for a passphrase */
 #define RESTORE_PATIENCE_MS 60000
@@ -51,6 +51,7 @@ struct restore_task {
     struct backup_about about; /* of the backup, as far as it was read; stays when the task is over */
     uint64_t counter;          /* of the freshness of the replica in use; 0: not known */
     int64_t now_ms;
+    struct audit_entry note; /* that it was put in use, for its own audit log */
 
     enum vault_slot_kind kind; /* of a job: */
     struct secret secret;
@@ -84,9 +85,9 @@ MUST_USE enum err_code restore_task_take(struct restore_task *task, const char *
 
 /* Of a check: is it whole? Ends the task. */
 MUST_USE enum err_code restore_task_checked(struct restore_task *task, const char *id, struct error *err);
-/* Of a restore: made last, checked, and READY; `done` after the exchange. */
+/* Of a restore: made last, checked, `actor` noted in its audit log, and READY; `done` after the exchange. */
 MUST_USE enum err_code restore_task_seal(struct restore_task *task, const char *id, const struct store_options *options,
-                                         restore_done done, void *done_context, struct error *err);
+                                         const char *actor, restore_done done, void *done_context, struct error *err);
 /* READY to put the replica back that was in use before the last restore. */
 MUST_USE enum err_code restore_task_undo(struct restore_task *task, restore_done done, void *done_context,
                                          struct error *err);

@@ -5,6 +5,12 @@
 #include "crypto/escrow.h"
 #include "crypto/recovery.h"
 
+const char *slot_kind_name(enum vault_slot_kind kind)
+{
+    static const char *const names[] = { "", "passphrase", "key_file", "recovery", "credential", "escrow" };
+    return (size_t)kind < ARRAY_LEN(names) ? names[kind] : "unknown";
+}
+
 void typed_secret_free(struct typed_secret *typed)
 {
     secret_free(&typed->secret);

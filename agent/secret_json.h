@@ -25,6 +25,9 @@ struct typed_secret {
     struct secret secret; /* empty: none of the members is there */
 };
 
+/* As API.md writes it. */
+const char *slot_kind_name(enum vault_slot_kind kind);
+
 void typed_secret_free(struct typed_secret *typed); /* for SCOPED too */
 struct vault_unlock typed_secret_unlock(const struct typed_secret *typed);
 

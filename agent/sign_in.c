@@ -5,9 +5,14 @@
 
 #include "crypto/digest.h"
 
-void sign_ins_forget(struct sign_ins *all)
+enum err_code sign_ins_init(struct sign_ins *all, struct error *err)
 {
-    secret_wipe(all, sizeof(*all));
+    return random_bytes(all->key, sizeof(all->key), err);
+}
+
+void sign_ins_end_all(struct sign_ins *all)
+{
+    secret_wipe(all->sessions, sizeof(all->sessions));
 }
 
 static void hash_of(const uint8_t token[SIGN_IN_TOKEN_BYTES], uint8_t out[SHA256_BYTES])
@@ -109,44 +114,56 @@ void sign_ins_end_of(struct sign_ins *all, const char *name)
 /* ---- guessing ---- */
 
 /* Theirs, else a free one, else the one with the fewest. */
-static struct tries *tries_of(struct sign_ins *all, const char *name)
+static struct guesses *guesses_of(struct sign_ins *all, const char *name)
 {
     struct tries *place = &all->tries[0];
     for (size_t i = 0; i < PEOPLE_MAX; i++) {
         if (strcmp(all->tries[i].name, name) == 0) {
-            return &all->tries[i];
+            return &all->tries[i].guesses;
         }
-        place = all->tries[i].wrong < place->wrong ? &all->tries[i] : place;
+        place = all->tries[i].guesses.wrong < place->guesses.wrong ? &all->tries[i] : place;
     }
     *place = (struct tries){ 0 };
     memcpy(place->name, name, strlen(name) + 1);
-    return place;
+    return &place->guesses;
 }
 
-enum err_code sign_ins_may_try(const struct sign_ins *all, const char *name, int64_t now_ms, struct error *err)
+static size_t stranger_of(const struct sign_ins *all, const char *name)
 {
-    for (size_t i = 0; i < PEOPLE_MAX; i++) {
-        const struct tries *tries = &all->tries[i];
-        if (tries->wrong > 0 && strcmp(tries->name, name) == 0 && now_ms < tries->not_before_ms) {
-            return FAIL(err, BUSY, "sign in: too many wrong passphrases; wait %" PRId64 " seconds",
-                        (tries->not_before_ms - now_ms + 999) / 1000);
+    uint8_t hash[SHA256_BYTES];
+    const struct slice parts[] = { slice_of(all->key, sizeof(all->key)), slice_of_text(name) };
+    sha256(parts, ARRAY_LEN(parts), hash);
+    return get_be32(hash) % SIGN_IN_STRANGERS;
+}
+
+enum err_code sign_ins_may_try(const struct sign_ins *all, const char *name, bool entered, int64_t now_ms,
+                               struct error *err)
+{
+    const struct guesses *guesses = entered ? NULL : &all->strangers[stranger_of(all, name)];
+    for (size_t i = 0; entered && i < PEOPLE_MAX; i++) {
+        if (strcmp(all->tries[i].name, name) == 0) {
+            guesses = &all->tries[i].guesses;
         }
+    }
+    if (guesses != NULL && guesses->wrong > 0 && now_ms < guesses->not_before_ms) {
+        return FAIL(err, BUSY, "sign in: too many wrong passphrases; wait %" PRId64 " seconds",
+                    (guesses->not_before_ms - now_ms + 999) / 1000);
     }
     return ERR_OK;
 }
 
-void sign_ins_tried(struct sign_ins *all, const char *name, bool fits, int64_t now_ms)
+void sign_ins_tried(struct sign_ins *all, const char *name, bool entered, bool fits, int64_t now_ms)
 {
     CHECK(strlen(name) <= OP_ACTOR_MAX);
-    struct tries *tries = tries_of(all, name);
+    struct guesses *guesses = entered ? guesses_of(all, name) : &all->strangers[stranger_of(all, name)];
     if (fits) {
-        *tries = (struct tries){ 0 };
+        *guesses = (struct guesses){ 0 };
         return;
     }
-    tries->wrong++;
-    if (tries->wrong >= SIGN_IN_TRIES) {
-        unsigned doublings = tries->wrong - SIGN_IN_TRIES;
-        tries->not_before_ms =
+    guesses->wrong++;
+    if (guesses->wrong >= SIGN_IN_TRIES) {
+        unsigned doublings = guesses->wrong - SIGN_IN_TRIES;
+        guesses->not_before_ms =
             now_ms + (SIGN_IN_WAIT_MS << (doublings < SIGN_IN_WAIT_DOUBLINGS ? doublings : SIGN_IN_WAIT_DOUBLINGS));
     }
 }

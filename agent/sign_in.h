@@ -1,10 +1,12 @@
 /*
- * agent/sign_in - who has signed in, by the token that each was given. In memory alone: locking the replica ends all.
+ * agent/sign_in - who has signed in, by the token that each was given. In memory alone: locking the replica ends all
+ * sign-ins, and leaves the count of wrong tries.
  *
  * A token is 32 random bytes, of which only a hash is kept here; it is good for the user of the system it was given to,
  * for SIGN_IN_IDLE_MS after its last use and SIGN_IN_LONGEST_MS in all. After SIGN_IN_TRIES wrong passphrases for a
  * person nobody may try for that person for a while, each time twice as long. There is room for the tries of everybody
- * who is entered, so that no try for another name makes those for this one forgotten.
+ * who is entered, so that no try for another name makes those for this one forgotten. Tries for a name that is not
+ * entered are counted just so, by a keyed hash of the name, so that waiting does not tell who is entered.
  *
  * Threads: the loop's.
  * Layer:   agent. Pure but for random tokens; no clock.
@@ -24,6 +26,7 @@
 #define SIGN_IN_TRIES 5
 #define SIGN_IN_WAIT_MS INT64_C(30000)
 #define SIGN_IN_WAIT_DOUBLINGS 5
+#define SIGN_IN_STRANGERS 1024
 
 struct signed_in {
     bool used;
@@ -34,18 +37,27 @@ struct signed_in {
     int64_t last_ms;
 };
 
-struct tries {
-    char name[OP_ACTOR_MAX + 1];
+struct guesses {
     unsigned wrong;
     int64_t not_before_ms;
+};
+
+struct tries {
+    char name[OP_ACTOR_MAX + 1];
+    struct guesses guesses;
 };
 
 struct sign_ins {
     struct signed_in sessions[SIGN_IN_MAX];
     struct tries tries[PEOPLE_MAX];
+    struct guesses strangers[SIGN_IN_STRANGERS];
+    uint8_t key[SHA256_BYTES]; /* of their hash */
 };
 
-void sign_ins_forget(struct sign_ins *all);
+/* Zeroed before. */
+MUST_USE enum err_code sign_ins_init(struct sign_ins *all, struct error *err);
+/* Everybody has to sign in anew. */
+void sign_ins_end_all(struct sign_ins *all);
 
 MUST_USE enum err_code sign_ins_begin(struct sign_ins *all, uid_t uid, const char *name, int64_t now_ms,
                                       char ret_token[SIGN_IN_TOKEN_TEXT], struct error *err);
@@ -56,9 +68,8 @@ void sign_ins_end(struct sign_ins *all, uid_t uid, const char *token);
 void sign_ins_end_of(struct sign_ins *all, const char *name);
 
 /* ERR_BUSY with the seconds to wait. */
-MUST_USE enum err_code sign_ins_may_try(const struct sign_ins *all, const char *name, int64_t now_ms,
+MUST_USE enum err_code sign_ins_may_try(const struct sign_ins *all, const char *name, bool entered, int64_t now_ms,
                                         struct error *err);
-/* `name` is entered: what anybody makes up would need no end of room, and has no passphrase to guess. */
-void sign_ins_tried(struct sign_ins *all, const char *name, bool fits, int64_t now_ms);
+void sign_ins_tried(struct sign_ins *all, const char *name, bool entered, bool fits, int64_t now_ms);
 
 #endif

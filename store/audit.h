@@ -23,7 +23,7 @@
 struct audit_entry {
     int64_t at_ms;
     char person[OP_ACTOR_MAX + 1];
-    char action[AUDIT_ACTION_SIZE]; /* read, change, sign_in */
+    char action[AUDIT_ACTION_SIZE]; /* read, change, sign_in, unlock */
     char call[AUDIT_CALL_SIZE];     /* method and path, cut */
     char kind[ROW_CODE_SIZE];
     uint8_t subject[OP_SUBJECT_MAX];

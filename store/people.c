@@ -10,8 +10,6 @@
 /* 32 MiB: it keeps people who share a machine apart; what keeps a thief out is the vault's own passphrase. */
 static const struct scrypt_cost cost_now = { .log2n = 15, .r = 8, .p = 1 };
 
-enum { SALT_BYTES = 16 };
-
 static const struct {
     const char *name;
     unsigned role;
@@ -171,45 +169,39 @@ static enum err_code write_person(struct store *store, const char *actor, const 
     return db_run(&store->db, s, err);
 }
 
-static enum err_code write_passphrase(struct store *store, const char *name, struct slice passphrase, struct error *err)
+static enum err_code write_proof(struct store *store, const char *name, const struct person_proof *proof,
+                                 struct error *err)
 {
     sqlite3_stmt *s;
-    uint8_t salt[SALT_BYTES];
-    SCOPED(secret_free) struct secret hash = { 0 };
-    TRY(random_bytes(salt, sizeof(salt), err));
-    TRY(kdf_scrypt(passphrase, slice_of(salt, sizeof(salt)), &cost_now, &hash, err));
     TRY(db_statement(&store->db, "UPDATE person SET salt = ?2, log2n = ?3, r = ?4, p = ?5, hash = ?6 WHERE name = ?1",
                      &s, err));
     bind_text(s, 1, name);
-    bind_blob(s, 2, salt, sizeof(salt));
-    bind_int(s, 3, cost_now.log2n);
-    bind_int(s, 4, cost_now.r);
-    bind_int(s, 5, cost_now.p);
-    bind_blob(s, 6, hash.bytes, hash.len);
+    bind_blob(s, 2, proof->salt, sizeof(proof->salt));
+    bind_int(s, 3, proof->cost.log2n);
+    bind_int(s, 4, proof->cost.r);
+    bind_int(s, 5, proof->cost.p);
+    bind_blob(s, 6, proof->hash, sizeof(proof->hash));
     return db_run(&store->db, s, err);
 }
 
-static enum err_code put(struct store *store, const char *actor, const struct person *person, struct slice passphrase,
-                         int64_t now_ms, struct error *err)
+static enum err_code put(struct store *store, const char *actor, const struct person *person,
+                         const struct person_proof *proof, int64_t now_ms, struct error *err)
 {
     TRY(write_person(store, actor, person, now_ms, err));
-    if (passphrase.len > 0) {
-        TRY(write_passphrase(store, person->name, passphrase, err));
+    if (proof != NULL) {
+        TRY(write_proof(store, person->name, proof, err));
     }
     TRY(can_sign_in(store, person->name, err));
     return someone_administers(store, err);
 }
 
 enum err_code store_person_put(struct store *store, const char *actor, const struct person *person,
-                               struct slice passphrase, int64_t now_ms, struct error *err)
+                               const struct person_proof *proof, int64_t now_ms, struct error *err)
 {
     CHECK(person->roles != 0 && (person->roles & ~ROLES_ALL) == 0);
-    if (passphrase.len > 0 && (passphrase.len < PERSON_PASSPHRASE_MIN || passphrase.len > PERSON_PASSPHRASE_MAX)) {
-        return FAIL(err, INVALID, "enter the person: expected a passphrase of %d to %d bytes", PERSON_PASSPHRASE_MIN,
-                    PERSON_PASSPHRASE_MAX);
-    }
+    CHECK(proof == NULL || proof->kept);
     TRY(replica_begin(store, err));
-    return replica_end(store, put(store, actor, person, passphrase, now_ms, err), err);
+    return replica_end(store, put(store, actor, person, proof, now_ms, err), err);
 }
 
 static enum err_code take_out(struct store *store, const char *name, struct error *err)
@@ -232,45 +224,60 @@ enum err_code store_person_remove(struct store *store, const char *name, struct 
 
 /* ---- proving ---- */
 
-struct kept_proof {
-    bool found;
-    bool kept; /* there is a passphrase */
-    uint8_t salt[SALT_BYTES];
-    uint8_t hash[KDF_KEY_BYTES];
-    struct scrypt_cost cost;
-};
-
-static enum err_code read_proof(struct store *store, const char *name, struct kept_proof *proof, struct error *err)
+enum err_code person_passphrase_check(struct slice passphrase, struct error *err)
 {
-    sqlite3_stmt *s;
-    *proof = (struct kept_proof){ 0 };
-    TRY(db_statement(&store->db, "SELECT salt, hash, log2n, r, p FROM person WHERE name = ?1", &s, err));
-    bind_text(s, 1, name);
-    TRY(db_step(&store->db, s, &proof->found, err));
-    if (proof->found) {
-        proof->kept = column_fixed(s, 0, proof->salt, SALT_BYTES) && column_fixed(s, 1, proof->hash, KDF_KEY_BYTES);
-        proof->cost = (struct scrypt_cost){ .log2n = (uint32_t)column_int(s, 2),
-                                            .r = (uint32_t)column_int(s, 3),
-                                            .p = (uint32_t)column_int(s, 4) };
-        sqlite3_reset(s);
-    }
+    return passphrase.len >= PERSON_PASSPHRASE_MIN && passphrase.len <= PERSON_PASSPHRASE_MAX
+               ? ERR_OK
+               : FAIL(err, INVALID, "enter the person: expected a passphrase of %d to %d bytes", PERSON_PASSPHRASE_MIN,
+                      PERSON_PASSPHRASE_MAX);
+}
+
+enum err_code person_proof_new(struct person_proof *ret_proof, struct error *err)
+{
+    struct person_proof proof = { .cost = cost_now };
+    TRY(random_bytes(proof.salt, sizeof(proof.salt), err));
+    *ret_proof = proof;
     return ERR_OK;
 }
 
-enum err_code store_person_check(struct store *store, const char *name, struct slice passphrase, bool *ret_fits,
+enum err_code person_proof_derive(const struct person_proof *proof, struct slice passphrase, struct secret *ret_derived,
+                                  struct error *err)
+{
+    return kdf_scrypt(passphrase, slice_of(proof->salt, sizeof(proof->salt)), &proof->cost, ret_derived, err);
+}
+
+void person_proof_keep(struct person_proof *proof, const struct secret *derived)
+{
+    CHECK(derived->len == sizeof(proof->hash));
+    memcpy(proof->hash, derived->bytes, sizeof(proof->hash));
+    proof->kept = true;
+}
+
+bool person_proof_fits(const struct person_proof *proof, const struct secret *derived)
+{
+    return secret_equal(slice_of(derived->bytes, derived->len), slice_of(proof->hash, sizeof(proof->hash))) &&
+           proof->kept;
+}
+
+enum err_code store_person_proof(struct store *store, const char *name, struct person_proof *ret_proof,
                                  struct error *err)
 {
-    struct kept_proof proof;
-    SCOPED(secret_free) struct secret derived = { 0 };
-    TRY(read_proof(store, name, &proof, err));
-    if (!proof.found) {
-        return FAIL(err, NOT_FOUND, "find the person: nobody is entered under this name");
+    sqlite3_stmt *s;
+    bool row;
+    struct person_proof proof;
+    TRY(person_proof_new(&proof, err));
+    TRY(db_statement(&store->db, "SELECT salt, hash, log2n, r, p FROM person WHERE name = ?1 AND hash IS NOT NULL", &s,
+                     err));
+    bind_text(s, 1, name);
+    TRY(db_step(&store->db, s, &row, err));
+    if (row) {
+        proof.kept =
+            column_fixed(s, 0, proof.salt, sizeof(proof.salt)) && column_fixed(s, 1, proof.hash, sizeof(proof.hash));
+        proof.cost = (struct scrypt_cost){ .log2n = (uint32_t)column_int(s, 2),
+                                           .r = (uint32_t)column_int(s, 3),
+                                           .p = (uint32_t)column_int(s, 4) };
+        sqlite3_reset(s);
     }
-    if (!proof.kept || passphrase.len == 0 || passphrase.len > PERSON_PASSPHRASE_MAX) {
-        *ret_fits = false;
-        return ERR_OK;
-    }
-    TRY(kdf_scrypt(passphrase, slice_of(proof.salt, SALT_BYTES), &proof.cost, &derived, err));
-    *ret_fits = secret_equal(slice_of(derived.bytes, derived.len), slice_of(proof.hash, KDF_KEY_BYTES));
+    *ret_proof = proof;
     return ERR_OK;
 }

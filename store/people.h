@@ -10,11 +10,13 @@
 #ifndef STORE_PEOPLE_H
 #define STORE_PEOPLE_H
 
+#include "crypto/vault/kdf.h"
 #include "store/store.h"
 
 #define PEOPLE_MAX 1000
 #define PERSON_PASSPHRASE_MIN 8
 #define PERSON_PASSPHRASE_MAX 1024
+#define PERSON_SALT_BYTES 16
 
 /* The numbers are in the vault and never change; a person has one or more. */
 enum role {
@@ -55,17 +57,40 @@ MUST_USE enum err_code query_people_count(struct store *store, size_t *ret_count
 MUST_USE enum err_code query_person(struct store *store, const char *name, const char *os_user,
                                     struct person *ret_person, struct error *err);
 
+/* ---- proving ---- */
+
+/* What scrypt takes besides a passphrase, and what has to come out. */
+struct person_proof {
+    bool kept; /* false: nothing fits, at the same expense */
+    uint8_t salt[PERSON_SALT_BYTES];
+    uint8_t hash[KDF_KEY_BYTES];
+    struct scrypt_cost cost;
+};
+
+/* ERR_INVALID: too short or too long to be somebody's. */
+MUST_USE enum err_code person_passphrase_check(struct slice passphrase, struct error *err);
+/* With a salt of its own; not kept yet. */
+MUST_USE enum err_code person_proof_new(struct person_proof *ret_proof, struct error *err);
+/* Takes as long as scrypt; in any thread. */
+MUST_USE enum err_code person_proof_derive(const struct person_proof *proof, struct slice passphrase,
+                                           struct secret *ret_derived, struct error *err);
+void person_proof_keep(struct person_proof *proof, const struct secret *derived);
+bool person_proof_fits(const struct person_proof *proof, const struct secret *derived);
+
+/* Of somebody who is not entered, or has no passphrase: one that nothing fits. */
+MUST_USE enum err_code store_person_proof(struct store *store, const char *name, struct person_proof *ret_proof,
+                                          struct error *err);
+
+/* ---- entering ---- */
+
 /*
- * Enters the person, or changes the one of this name. An empty `passphrase` leaves the present one, if any.
- * ERR_REFUSED: nobody who is left would be an administrator, or neither a user nor a passphrase is given. ERR_CONFLICT:
- * another person has the user. Takes as long as scrypt.
+ * Enters the person, or changes the one of this name. `proof` NULL leaves the present passphrase, if any. ERR_REFUSED:
+ * nobody who is left would be an administrator, or neither a user nor a passphrase is given. ERR_CONFLICT: another
+ * person has the user.
  */
 MUST_USE enum err_code store_person_put(struct store *store, const char *actor, const struct person *person,
-                                        struct slice passphrase, int64_t now_ms, struct error *err);
+                                        const struct person_proof *proof, int64_t now_ms, struct error *err);
 /* ERR_NOT_FOUND; ERR_REFUSED as above, unless it is the last person of all. */
 MUST_USE enum err_code store_person_remove(struct store *store, const char *name, struct error *err);
-/* *ret_fits false: another passphrase, or none is kept. Takes as long as scrypt. ERR_NOT_FOUND. */
-MUST_USE enum err_code store_person_check(struct store *store, const char *name, struct slice passphrase,
-                                          bool *ret_fits, struct error *err);
 
 #endif

@@ -200,6 +200,17 @@ Test(backup, that_is_damaged_is_named_and_changes_nothing)
     buf_fini(&bytes);
 }
 
+/* How often the call is in the audit log of the replica in use. */
+static size_t noted(const char *call)
+{
+    json_t *entries = json_at(laptop_do(laptop, EXIT_DONE, "audit", NULL), "entries");
+    size_t count = 0;
+    for (size_t i = 0; i < json_array_size(entries); i++) {
+        count += text_holds(json_array_get(entries, i), "call", call);
+    }
+    return count;
+}
+
 Test(backup, a_restore_is_undone_and_then_forgotten)
 {
     (void)laptop_do(laptop, EXIT_DONE, "backup", file, NULL);
@@ -210,8 +221,11 @@ Test(backup, a_restore_is_undone_and_then_forgotten)
     (void)laptop_do(laptop, EXIT_REFUSED, "restore", file, "--replace", NULL);
     (void)restore(laptop);
     cr_assert_eq(recorded(laptop), 30);
+    cr_expect_eq(noted("POST /v1/restore/end"), 1, "the replica that is in use now knows who put it there");
     (void)laptop_do(laptop, EXIT_DONE, "restore", "--undo", NULL);
     laptop_wait_text(laptop, "vault", "open", SYNC_MS);
+    cr_expect_eq(noted("POST /v1/restore/end"), 0);
+    cr_expect_eq(noted("POST /v1/restore/undo"), 1, "and the one that is back who put it back");
     cr_assert_eq(recorded(laptop), 35);
     (void)laptop_do(laptop, EXIT_REFUSED, "restore", "--undo", NULL);
     cr_assert_eq(number_at(laptop_do(laptop, EXIT_DONE, "restore", "--discard", NULL), "removed"), 1);

@@ -18,6 +18,7 @@
 
 #include "agent/agent.h"
 #include "agent/api.h"
+#include "agent/peer.h"
 #include "crypto/secret.h"
 #include "sync/edge/local_client.h"
 
@@ -286,6 +287,137 @@ Test(daemon, refuses_odd_bodies_of_its_own_calls)
     struct stat status;
     cr_assert_eq(stat(daemon.socket, &status), 0);
     cr_expect_eq(status.st_mode & 0777, 0660);
+    daemon_end(&daemon, SIGTERM);
+    daemon_remove(&daemon);
+}
+
+/* ---- people ---- */
+
+#define ENTER_ANN "{\"name\": \"Ann Admin\", \"roles\": [\"administrator\"], \"passphrase\": \"ann's own words\"}"
+
+static enum err_code sign_in(const struct daemon *daemon, const char *name, const char *passphrase)
+{
+    char body[200];
+    json_t *answer = NULL;
+    (void)snprintf(body, sizeof(body), "{\"name\": \"%s\", \"passphrase\": \"%s\"}", name, passphrase);
+    enum err_code rc = ask(daemon, "POST", "/v1/sign-in", body, &answer);
+    if (rc == ERR_OK) {
+        local_authorize(json_string_value(json_object_get(answer, "token")));
+    }
+    json_decref(answer);
+    return rc;
+}
+
+/* How many notes there are with this action, by this person, whose fields hold the word. */
+static size_t notes_of(const struct daemon *daemon, const char *action, const char *person, const char *word)
+{
+    json_t *answer = NULL;
+    size_t count = 0;
+    size_t index;
+    json_t *entry;
+    cr_assert_eq(ask(daemon, "GET", "/v1/audit", NULL, &answer), ERR_OK);
+    json_array_foreach(json_object_get(answer, "entries"), index, entry)
+    {
+        const char *fields = json_string_value(json_object_get(entry, "fields"));
+        count += strcmp(json_string_value(json_object_get(entry, "action")), action) == 0 &&
+                 strcmp(json_string_value(json_object_get(entry, "person")), person) == 0 && fields != NULL &&
+                 strstr(fields, word) != NULL;
+    }
+    json_decref(answer);
+    return count;
+}
+
+static void start_with_ann(struct daemon *daemon)
+{
+    daemon_start(daemon, true);
+    wait_for_state(daemon, "offline");
+    cr_assert_eq(ask_code(daemon, "POST", "/v1/people", ENTER_ANN), ERR_OK);
+}
+
+Test(daemon, wrong_passphrases_make_everybody_wait_and_a_lock_does_not_end_that)
+{
+    struct daemon daemon;
+    start_with_ann(&daemon);
+    for (int i = 0; i < 5; i++) {
+        cr_expect_eq(sign_in(&daemon, "Ann Admin", "somebody's words"), ERR_KEY);
+    }
+    cr_expect_eq(sign_in(&daemon, "Ann Admin", "ann's own words"), ERR_BUSY);
+    cr_assert_eq(ask_code(&daemon, "POST", "/v1/lock", "{}"), ERR_OK);
+    cr_assert_eq(ask_code(&daemon, "POST", "/v1/unlock", "{}"), ERR_OK);
+    cr_expect_eq(sign_in(&daemon, "Ann Admin", "ann's own words"), ERR_BUSY);
+    for (int i = 0; i < 5; i++) {
+        cr_expect_eq(sign_in(&daemon, "Nobody Known", "somebody's words"), ERR_KEY);
+    }
+    cr_expect_eq(sign_in(&daemon, "Nobody Known", "somebody's words"), ERR_BUSY, "just as for one that is entered");
+    daemon_end(&daemon, SIGTERM);
+    daemon_remove(&daemon);
+}
+
+Test(daemon, notes_who_signed_in_who_could_not_and_who_unlocked)
+{
+    struct daemon daemon;
+    char user[OP_ACTOR_MAX + 1];
+    peer_actor(geteuid(), user);
+    start_with_ann(&daemon);
+    cr_expect_eq(sign_in(&daemon, "Ann Admin", "somebody's words"), ERR_KEY);
+    cr_expect_eq(sign_in(&daemon, "ann's own words", "Ann Admin"), ERR_KEY, "typed into the wrong place");
+    cr_assert_eq(ask_code(&daemon, "POST", "/v1/lock", "{}"), ERR_OK);
+    cr_expect_eq(ask_code(&daemon, "POST", "/v1/unlock", "{\"passphrase\": \"wrong horse battery\"}"), ERR_KEY);
+    cr_assert_eq(ask_code(&daemon, "POST", "/v1/unlock", "{}"), ERR_OK);
+    cr_assert_eq(sign_in(&daemon, "Ann Admin", "ann's own words"), ERR_OK);
+    cr_expect_eq(notes_of(&daemon, "sign_in", "Ann Admin", "refused"), 1);
+    cr_expect_eq(notes_of(&daemon, "sign_in", "Ann Admin", "passphrase, as user"), 2);
+    cr_expect_eq(notes_of(&daemon, "sign_in", user, "unknown name"), 1);
+    cr_expect_eq(notes_of(&daemon, "unlock", user, "passphrase, refused"), 1);
+    cr_expect_eq(notes_of(&daemon, "unlock", user, "key_file"), 1);
+    cr_expect_eq(notes_of(&daemon, "unlock", "holdfastd", "key_file, new"), 1);
+    json_t *answer = NULL;
+    cr_assert_eq(ask(&daemon, "GET", "/v1/audit", NULL, &answer), ERR_OK);
+    SCOPED(scoped_free) char *text = json_dumps(answer, 0);
+    json_decref(answer);
+    cr_expect_null(strstr(text, "own words"), "no passphrase, wherever it was typed");
+    local_authorize(NULL);
+    daemon_end(&daemon, SIGTERM);
+    daemon_remove(&daemon);
+}
+
+/* Asks, and does not wait for the answer. */
+static int ask_without_waiting(const struct daemon *daemon, const char *path, const char *body)
+{
+    char text[500];
+    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    struct sockaddr_un address = { .sun_family = AF_UNIX };
+    (void)snprintf(address.sun_path, sizeof(address.sun_path), "%s", daemon->socket);
+    cr_assert_eq(connect(fd, (const struct sockaddr *)&address, sizeof(address)), 0);
+    int len = snprintf(text, sizeof(text),
+                       "POST %s HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: "
+                       "%zu\r\n\r\n%s",
+                       path, strlen(body), body);
+    cr_assert_eq(write(fd, text, (size_t)len), len);
+    return fd;
+}
+
+Test(daemon, answers_others_while_passphrases_are_looked_at_and_locks_in_the_middle_of_it)
+{
+    struct daemon daemon;
+    int fds[20];
+    size_t refused = 0;
+    start_with_ann(&daemon);
+    for (size_t i = 0; i < ARRAY_LEN(fds); i++) {
+        char body[200];
+        (void)snprintf(body, sizeof(body), "{\"name\": \"Nobody %zu\", \"passphrase\": \"somebody's words\"}", i);
+        fds[i] = ask_without_waiting(&daemon, "/v1/sign-in", body);
+    }
+    expect_state(&daemon, "offline");
+    cr_assert_eq(ask_code(&daemon, "POST", "/v1/lock", "{}"), ERR_OK);
+    for (size_t i = 0; i < ARRAY_LEN(fds); i++) {
+        char answer[2000] = "";
+        ssize_t len = read(fds[i], answer, sizeof(answer) - 1);
+        cr_expect_gt(len, 0, "every one is answered");
+        refused += strstr(answer, "423") != NULL;
+        (void)close(fds[i]);
+    }
+    cr_expect_gt(refused, 0, "those that came too late are told that it was locked");
     daemon_end(&daemon, SIGTERM);
     daemon_remove(&daemon);
 }

@@ -21,22 +21,38 @@ TestSuite(people, .init = start, .fini = stop);
 TestSuite(roles);
 TestSuite(sign_in);
 
+static void derive(const struct person_proof *proof, const char *passphrase, struct secret *ret_derived)
+{
+    struct error err;
+    cr_assert_eq(person_proof_derive(proof, slice_of_text(passphrase), ret_derived, &err), ERR_OK, "%s", err.message);
+}
+
 static enum err_code put(const char *name, unsigned roles, const char *user, const char *passphrase)
 {
     struct person person = { .roles = roles };
+    struct person_proof proof;
     struct error err;
     (void)snprintf(person.name, sizeof(person.name), "%s", name);
     (void)snprintf(person.os_user, sizeof(person.os_user), "%s", user);
-    return store_person_put(site.replica.store, "tester", &person, slice_of_text(passphrase), site.now_ms, &err);
+    if (passphrase[0] == '\0') {
+        return store_person_put(site.replica.store, "tester", &person, NULL, site.now_ms, &err);
+    }
+    SCOPED(secret_free) struct secret derived = { 0 };
+    TRY(person_passphrase_check(slice_of_text(passphrase), &err));
+    cr_assert_eq(person_proof_new(&proof, &err), ERR_OK);
+    derive(&proof, passphrase, &derived);
+    person_proof_keep(&proof, &derived);
+    return store_person_put(site.replica.store, "tester", &person, &proof, site.now_ms, &err);
 }
 
 static bool fits(const char *name, const char *passphrase)
 {
+    struct person_proof proof;
     struct error err;
-    bool fits = false;
-    cr_assert_eq(store_person_check(site.replica.store, name, slice_of_text(passphrase), &fits, &err), ERR_OK, "%s",
-                 err.message);
-    return fits;
+    SCOPED(secret_free) struct secret derived = { 0 };
+    cr_assert_eq(store_person_proof(site.replica.store, name, &proof, &err), ERR_OK, "%s", err.message);
+    derive(&proof, passphrase, &derived);
+    return person_proof_fits(&proof, &derived);
 }
 
 Test(people, a_passphrase_is_the_persons_own_and_not_kept)
@@ -47,6 +63,7 @@ Test(people, a_passphrase_is_the_persons_own_and_not_kept)
     cr_expect_not(fits("Ann Administrator", "correct horsf"));
     cr_expect_not(fits("Ann Administrator", ""));
     cr_expect_not(fits("Ann Administrator", "battery staple"));
+    cr_expect_not(fits("Nobody", "correct horse"));
     cr_expect(fits("Ron Reviewer", "battery staple"));
     cr_assert_eq(put("Ron Reviewer", ROLE_REVIEWER, "", ""), ERR_OK, "a change keeps the passphrase");
     cr_expect(fits("Ron Reviewer", "battery staple"));
@@ -77,6 +94,22 @@ Test(people, need_a_way_to_prove_who_they_are_that_is_their_own)
     cr_expect_eq(put("Ann Administrator", ROLE_ADMINISTRATOR, "", "short"), ERR_INVALID);
     cr_assert_eq(put("Ann Administrator", ROLE_ADMINISTRATOR, "ann", ""), ERR_OK);
     cr_expect_eq(put("Ron Reviewer", ROLE_REVIEWER, "ann", ""), ERR_CONFLICT, "one user, two people");
+}
+
+Test(people, who_is_not_entered_costs_the_same_look_as_who_is)
+{
+    struct error err;
+    struct person_proof entered;
+    struct person_proof without;
+    struct person_proof unknown;
+    cr_assert_eq(put("Ann Administrator", ROLE_ADMINISTRATOR, "", "correct horse"), ERR_OK);
+    cr_assert_eq(put("Sue Supervisor", ROLE_SUPERVISOR, "sue", ""), ERR_OK);
+    cr_assert_eq(store_person_proof(site.replica.store, "Ann Administrator", &entered, &err), ERR_OK);
+    cr_assert_eq(store_person_proof(site.replica.store, "Sue Supervisor", &without, &err), ERR_OK);
+    cr_assert_eq(store_person_proof(site.replica.store, "Nobody", &unknown, &err), ERR_OK);
+    cr_expect(entered.kept && !without.kept && !unknown.kept);
+    cr_expect_eq(memcmp(&entered.cost, &unknown.cost, sizeof(entered.cost)), 0);
+    cr_expect_eq(memcmp(&entered.cost, &without.cost, sizeof(entered.cost)), 0);
 }
 
 Test(people, are_no_records_and_a_rebuild_leaves_them)
@@ -221,7 +254,7 @@ Test(sign_in, ends_when_the_person_signs_out_changes_or_the_replica_is_locked)
     sign_ins_end_of(&all, "Ann");
     cr_expect_null(sign_ins_find(&all, 1000, token, 1));
     cr_assert_eq(sign_ins_begin(&all, 1000, "Ann", 0, token, &err), ERR_OK);
-    sign_ins_forget(&all);
+    sign_ins_end_all(&all);
     cr_expect_null(sign_ins_find(&all, 1000, token, 1));
 }
 
@@ -230,38 +263,64 @@ Test(sign_in, guessing_has_to_wait_longer_and_longer)
     struct error err;
     int64_t now_ms = 1000;
     for (unsigned i = 0; i < SIGN_IN_TRIES; i++) {
-        cr_assert_eq(sign_ins_may_try(&all, "Ann", now_ms, &err), ERR_OK);
-        sign_ins_tried(&all, "Ann", false, now_ms);
+        cr_assert_eq(sign_ins_may_try(&all, "Ann", true, now_ms, &err), ERR_OK);
+        sign_ins_tried(&all, "Ann", true, false, now_ms);
     }
-    cr_assert_eq(sign_ins_may_try(&all, "Ann", now_ms, &err), ERR_BUSY);
+    cr_assert_eq(sign_ins_may_try(&all, "Ann", true, now_ms, &err), ERR_BUSY);
     cr_expect_not_null(strstr(err.message, "30 seconds"), "%s", err.message);
-    cr_expect_eq(sign_ins_may_try(&all, "Ron", now_ms, &err), ERR_OK, "not for somebody else");
+    cr_expect_eq(sign_ins_may_try(&all, "Ron", true, now_ms, &err), ERR_OK, "not for somebody else");
     now_ms += SIGN_IN_WAIT_MS;
-    cr_assert_eq(sign_ins_may_try(&all, "Ann", now_ms, &err), ERR_OK);
-    sign_ins_tried(&all, "Ann", false, now_ms);
-    cr_expect_eq(sign_ins_may_try(&all, "Ann", now_ms + SIGN_IN_WAIT_MS, &err), ERR_BUSY, "twice as long");
+    cr_assert_eq(sign_ins_may_try(&all, "Ann", true, now_ms, &err), ERR_OK);
+    sign_ins_tried(&all, "Ann", true, false, now_ms);
+    cr_expect_eq(sign_ins_may_try(&all, "Ann", true, now_ms + SIGN_IN_WAIT_MS, &err), ERR_BUSY, "twice as long");
     now_ms += 2 * SIGN_IN_WAIT_MS;
-    sign_ins_tried(&all, "Ann", true, now_ms);
-    sign_ins_tried(&all, "Ann", false, now_ms);
-    cr_expect_eq(sign_ins_may_try(&all, "Ann", now_ms, &err), ERR_OK, "the right one begins anew");
+    sign_ins_tried(&all, "Ann", true, true, now_ms);
+    sign_ins_tried(&all, "Ann", true, false, now_ms);
+    cr_expect_eq(sign_ins_may_try(&all, "Ann", true, now_ms, &err), ERR_OK, "the right one begins anew");
 }
 
 Test(sign_in, tries_for_everybody_else_do_not_make_those_for_one_forgotten)
 {
     struct error err;
     for (unsigned i = 0; i < SIGN_IN_TRIES - 1; i++) {
-        sign_ins_tried(&all, "Ann", false, 0);
+        sign_ins_tried(&all, "Ann", true, false, 0);
     }
     for (unsigned i = 1; i < PEOPLE_MAX; i++) {
         char name[20];
         (void)snprintf(name, sizeof(name), "Ron %u", i);
         for (unsigned tries = 0; tries < SIGN_IN_TRIES; tries++) {
-            sign_ins_tried(&all, name, false, 0);
+            sign_ins_tried(&all, name, true, false, 0);
         }
     }
-    cr_assert_eq(sign_ins_may_try(&all, "Ann", 0, &err), ERR_OK);
-    sign_ins_tried(&all, "Ann", false, 0);
-    cr_expect_eq(sign_ins_may_try(&all, "Ann", 0, &err), ERR_BUSY);
+    cr_assert_eq(sign_ins_may_try(&all, "Ann", true, 0, &err), ERR_OK);
+    sign_ins_tried(&all, "Ann", true, false, 0);
+    cr_expect_eq(sign_ins_may_try(&all, "Ann", true, 0, &err), ERR_BUSY);
     sign_ins_end_of(&all, "Ann");
-    cr_expect_eq(sign_ins_may_try(&all, "Ann", 0, &err), ERR_OK, "who entered her anew has seen to it");
+    cr_expect_eq(sign_ins_may_try(&all, "Ann", true, 0, &err), ERR_OK, "who entered her anew has seen to it");
+}
+
+Test(sign_in, wrong_tries_outlast_a_lock)
+{
+    struct error err;
+    for (unsigned i = 0; i < SIGN_IN_TRIES; i++) {
+        sign_ins_tried(&all, "Ann", true, false, 0);
+    }
+    sign_ins_end_all(&all);
+    cr_expect_eq(sign_ins_may_try(&all, "Ann", true, 0, &err), ERR_BUSY);
+}
+
+Test(sign_in, waiting_does_not_tell_who_is_entered)
+{
+    struct error entered;
+    struct error unknown;
+    for (unsigned i = 0; i < SIGN_IN_TRIES; i++) {
+        cr_assert_eq(sign_ins_may_try(&all, "Ann", true, 0, &entered), ERR_OK);
+        cr_assert_eq(sign_ins_may_try(&all, "Nobody", false, 0, &unknown), ERR_OK);
+        sign_ins_tried(&all, "Ann", true, false, 0);
+        sign_ins_tried(&all, "Nobody", false, false, 0);
+    }
+    cr_expect_eq(sign_ins_may_try(&all, "Ann", true, 0, &entered), ERR_BUSY);
+    cr_expect_eq(sign_ins_may_try(&all, "Nobody", false, 0, &unknown), ERR_BUSY);
+    cr_expect_str_eq(entered.message, unknown.message);
+    cr_expect_eq(sign_ins_may_try(&all, "Ron", true, 0, &entered), ERR_OK, "tries for strangers bind no one entered");
 }
