@@ -29,6 +29,7 @@ static const struct route routes[] = {
     { "GET", "/v1/referrals/", TAIL_SOME, BODY_NONE, api_referral },
     { "POST", "/v1/referrals/", TAIL_SOME, BODY_OBJECT, api_referral_event },
     { "GET", "/v1/duplicates", TAIL_NONE, BODY_NONE, api_duplicates },
+    { "GET", "/v1/merges", TAIL_NONE, BODY_NONE, api_merges },
     { "POST", "/v1/merge", TAIL_NONE, BODY_OBJECT, api_merge },
     { "GET", "/v1/notices", TAIL_NONE, BODY_NONE, api_notices },
     { "GET", "/v1/placements", TAIL_NONE, BODY_NONE, api_placements },

@@ -150,16 +150,23 @@ static json_t *notice_value(const struct placement_facts *facts, const struct ro
     return json_null();
 }
 
-/* Those that the guard rail counts: about this session, or about none and made from its day on. */
+/* Those that the guard rail counts: of records that are surely the person's, about this session, or about none and made
+ * from its day on. */
 static enum err_code contacts_value(const struct api_world *world, const struct row_id *participant, int32_t day,
                                     json_t **ret_contacts, struct error *err)
 {
     SCOPED(record_list_fini) struct record_list list = { 0 };
     TRY(query_records(world->store, kind_by_number(KIND_CONTACT_ATTEMPT), "participant", participant, QUERY_LIMIT_MAX,
                       &list, err));
+    SCOPED(id_list_fini) struct id_list sure = { 0 };
+    TRY(query_surely_same_person(world->store, participant, &sure, err));
     json_t *contacts = json_array();
     for (size_t i = 0; i < list.count && json_array_size(contacts) < CONTACTS_MAX; i++) {
         struct record *record = &list.rows[i].record;
+        const struct value *whom = record_value(record, "participant");
+        if (!whom->present || !id_list_has(&sure, whom->text.data)) {
+            continue;
+        }
         const struct value *about = record_value(record, "about_day");
         const struct value *on = record_value(record, "day");
         if (about->present ? about->number == day : on->present && on->number >= day) {
@@ -170,6 +177,20 @@ static enum err_code contacts_value(const struct api_world *world, const struct 
         }
     }
     *ret_contacts = contacts;
+    return ERR_OK;
+}
+
+static enum err_code look_at_merges(struct store *store, const struct row_id *participant, json_t *looks,
+                                    struct error *err)
+{
+    SCOPED(merge_list_fini) struct merge_list list = { 0 };
+    TRY(query_merges(store, participant, &list, err));
+    for (size_t i = 0; i < list.count && !list.rows[i].sure; i++) {
+        (void)json_array_append_new(
+            looks, json_sprintf("%s was merged into %s by %s, and nobody else at another machine has confirmed it: "
+                                "contact attempts and adverse decisions do not count across the two",
+                                list.rows[i].duplicate_ref, list.rows[i].into_ref, list.rows[i].linked_by));
+    }
     return ERR_OK;
 }
 
@@ -199,6 +220,11 @@ static enum err_code second_look(const struct api_world *world, const struct ses
         (void)json_array_append_new(looks,
                                     json_string("one attempt alone was made to reach the person: has another way "
                                                 "been tried?"));
+    }
+    enum err_code rc = look_at_merges(world->store, participant, looks, err);
+    if (rc != ERR_OK) {
+        json_decref(looks);
+        return rc;
     }
     *ret_looks = looks;
     return ERR_OK;

@@ -1,4 +1,4 @@
-/* Records of people that seem to be of the same one, and a person's decision that they are. */
+/* Records of people that seem to be of the same one, and people's decisions that they are. */
 #include <string.h>
 
 #include "agent/api_handlers.h"
@@ -45,12 +45,38 @@ enum err_code api_duplicates(struct api_call *call, struct error *err)
     return answer_list_end(call->answer, list.count > limit, err);
 }
 
+/* ---- merges that stand ---- */
+
+static json_t *merge_value(const struct merge_row *row)
+{
+    return json_pack("{s:{s:o,s:o},s:{s:o,s:o},s:o,s:o,s:o,s:b,s:b,s:o}", "duplicate", "id",
+                     value_id(row->duplicate.bytes, ROW_ID_BYTES), "ref", value_text(row->duplicate_ref), "into", "id",
+                     value_id(row->into.bytes, ROW_ID_BYTES), "ref", value_text(row->into_ref), "decided_by",
+                     value_text(row->decided_by), "reason", value_text(row->reason), "recorded_by",
+                     value_text(row->linked_by), "recorded_here", row->linked_here, "sure", row->sure, "confirmed_by",
+                     value_text(row->confirmed_by));
+}
+
+enum err_code api_merges(struct api_call *call, struct error *err)
+{
+    SCOPED(merge_list_fini) struct merge_list list = { 0 };
+    TRY(query_merges(call->world->store, NULL, &list, err));
+    TRY(answer_list_begin(call->answer, NULL, "merges", err));
+    for (size_t i = 0; i < list.count; i++) {
+        TRY(answer_list_row(call->answer, merge_value(&list.rows[i]), err));
+    }
+    return answer_list_end(call->answer, false, err);
+}
+
 /* ---- merging ---- */
 
 struct merge {
     struct row_id duplicate;
     struct row_id into;
     bool undo;
+    bool confirm;
+    const char *by;
+    const char *reason;
 };
 
 static enum err_code check_merge(struct store *store, const struct merge *merge, struct error *err)
@@ -65,20 +91,35 @@ static enum err_code check_merge(struct store *store, const struct merge *merge,
     return ERR_OK;
 }
 
-/* Of an undoing: the link as it stands. */
-static enum err_code find_link(struct store *store, struct merge *merge, struct error *err)
+/* The merge of this record as it stands. */
+static enum err_code find_link(struct store *store, const struct row_id *duplicate, struct merge_row *ret_row,
+                               struct error *err)
 {
-    SCOPED(record_list_fini) struct record_list list = { 0 };
-    enum err_code rc = query_record(store, kind_by_number(KIND_SAME_PERSON), &merge->duplicate, &list, err);
-    if (rc == ERR_NOT_FOUND || (rc == ERR_OK && record_value(&list.rows[0].record, "undone")->number != 0)) {
-        return FAIL(err, NOT_FOUND, "undo the merge: this record is not merged into another");
+    SCOPED(merge_list_fini) struct merge_list list = { 0 };
+    TRY(query_merges(store, duplicate, &list, err));
+    for (size_t i = 0; i < list.count; i++) {
+        if (memcmp(&list.rows[i].duplicate, duplicate, sizeof(*duplicate)) == 0) {
+            *ret_row = list.rows[i];
+            return ERR_OK;
+        }
     }
-    TRY(rc);
-    const struct value *into = record_value(&list.rows[0].record, "participant");
-    if (into->present) {
-        memcpy(merge->into.bytes, into->text.data, ROW_ID_BYTES);
+    return FAIL(err, NOT_FOUND, "find the merge: this record is not merged into another");
+}
+
+/* Only for the words: whether it counts is the store's to say. */
+static enum err_code check_confirmation(const struct api_world *world, const struct merge *merge,
+                                        const struct merge_row *link, struct error *err)
+{
+    if (link->sure) {
+        return FAIL(err, CONFLICT, "confirm the merge: %s has confirmed it", link->confirmed_by);
     }
-    return ERR_OK;
+    if (strcmp(world->actor, link->linked_by) == 0 || strcmp(merge->by, link->decided_by) == 0) {
+        return FAIL(err, REFUSED, "confirm the merge: somebody else has to, who neither decided nor recorded it");
+    }
+    return link->linked_here ? FAIL(err, REFUSED,
+                                    "confirm the merge: it was recorded at this machine, and has to be confirmed at "
+                                    "another one of the organisation")
+                             : ERR_OK;
 }
 
 static enum err_code records_value(struct store *store, const struct row_id *id, json_t **ret_value, struct error *err)
@@ -100,31 +141,57 @@ static enum err_code records_value(struct store *store, const struct row_id *id,
     return ERR_OK;
 }
 
-enum err_code api_merge(struct api_call *call, struct error *err)
+static enum err_code read_merge(struct api_call *call, struct merge *merge, struct error *err)
 {
-    static const char *const known[] = { "duplicate", "into", "reason", "decided_by", "undo", NULL };
+    static const char *const known[] = { "duplicate", "into", "reason", "decided_by", "undo", "confirm", NULL };
     const struct api_world *world = call->world;
     struct members members = members_begin(call->body, known, err);
     const char *duplicate = member_text(&members, "duplicate", ROW_REF_SIZE - 1, true);
-    struct merge merge = { .undo = member_bool(&members, "undo", false) };
-    const char *into = member_text(&members, "into", ROW_REF_SIZE - 1, !merge.undo);
-    const char *reason = member_text(&members, "reason", ROW_NAME_SIZE - 1, true);
-    const char *decided_by = member_text(&members, "decided_by", ROW_NAME_SIZE - 1, false);
+    merge->undo = member_bool(&members, "undo", false);
+    merge->confirm = member_bool(&members, "confirm", false);
+    bool linked = merge->undo || merge->confirm;
+    const char *into = member_text(&members, "into", ROW_REF_SIZE - 1, !linked);
+    merge->reason = member_text(&members, "reason", ROW_NAME_SIZE - 1, true);
+    merge->by = member_text(&members, "decided_by", ROW_NAME_SIZE - 1, false);
     TRY(members_end(&members));
-    TRY(query_find(world->store, KIND_PARTICIPANT, duplicate, &merge.duplicate, err));
-    if (merge.undo) {
-        TRY(find_link(world->store, &merge, err));
-    } else {
-        TRY(query_find(world->store, KIND_PARTICIPANT, into, &merge.into, err));
-        TRY(check_merge(world->store, &merge, err));
+    merge->by = merge->by != NULL ? merge->by : world->actor;
+    if (merge->undo && merge->confirm) {
+        return FAIL(err, INVALID, "merge: expected one of 'undo' and 'confirm'");
     }
+    TRY(query_find(world->store, KIND_PARTICIPANT, duplicate, &merge->duplicate, err));
+    if (linked) {
+        struct merge_row link;
+        TRY(find_link(world->store, &merge->duplicate, &link, err));
+        merge->into = link.into;
+        return merge->confirm ? check_confirmation(world, merge, &link, err) : ERR_OK;
+    }
+    TRY(query_find(world->store, KIND_PARTICIPANT, into, &merge->into, err));
+    return check_merge(world->store, merge, err);
+}
+
+static void fill_merge(const struct merge *merge, struct record *record)
+{
+    record_init(record, kind_by_number(KIND_SAME_PERSON));
+    if (merge->confirm) {
+        record_set_id(record, "confirms", merge->into.bytes);
+        record_set_text(record, "confirmed_by", merge->by);
+        record_set_text(record, "confirmed_how", merge->reason);
+        return;
+    }
+    record_set_id(record, "participant", merge->into.bytes);
+    record_set_number(record, "undone", merge->undo);
+    record_set_text(record, "decided_by", merge->by);
+    record_set_text(record, "reason", merge->reason);
+}
+
+enum err_code api_merge(struct api_call *call, struct error *err)
+{
+    const struct api_world *world = call->world;
+    struct merge merge;
+    TRY(read_merge(call, &merge, err));
     struct store_entry entry = { .kind = KIND_SAME_PERSON, .happened_at_ms = OP_TIME_NONE };
     memcpy(entry.subject, merge.duplicate.bytes, ROW_ID_BYTES);
-    record_init(&entry.record, kind_by_number(KIND_SAME_PERSON));
-    record_set_id(&entry.record, "participant", merge.into.bytes);
-    record_set_number(&entry.record, "undone", merge.undo);
-    record_set_text(&entry.record, "decided_by", decided_by != NULL ? decided_by : world->actor);
-    record_set_text(&entry.record, "reason", reason);
+    fill_merge(&merge, &entry.record);
     struct store_written written;
     TRY(store_write(world->store, world->actor, &entry, 1, world->now_ms, &written, err));
     call->answer->wrote = written.added > 0;

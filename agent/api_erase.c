@@ -82,6 +82,32 @@ static json_t *holds_value(const struct store_erasable *erasable)
     return holds;
 }
 
+/* The refs of all records of the person, whichever was named; of something else none. */
+static enum err_code people_value(struct store *store, const struct store_erase *erase, json_t **ret_people,
+                                  struct error *err)
+{
+    SCOPED(id_list_fini) struct id_list list = { 0 };
+    struct row_id id;
+    memcpy(id.bytes, erase->subject, ROW_ID_BYTES);
+    if (erase->kind == KIND_PARTICIPANT && !erase->one) {
+        TRY(query_same_person(store, &id, &list, err));
+    }
+    json_t *people = json_array();
+    for (size_t i = 0; i < list.count; i++) {
+        char ref[ROW_REF_SIZE];
+        enum err_code rc = query_ref(store, KIND_PARTICIPANT, &list.rows[i], ref, err);
+        if (rc != ERR_OK) {
+            json_decref(people);
+            return rc;
+        }
+        if (ref[0] != '\0') {
+            (void)json_array_append_new(people, json_string(ref));
+        }
+    }
+    *ret_people = people;
+    return ERR_OK;
+}
+
 /* The file is made anew without them; if that fails now it is tried again after the next exchange. */
 static bool scrubbed(struct store *store)
 {
@@ -106,19 +132,24 @@ enum err_code api_erase(struct api_call *call, struct error *err)
                                  .reason = member_text(&members, "reason", ROW_NAME_SIZE - 1, !dry),
                                  .confirmed_by = member_text(&members, "confirmed_by", ROW_NAME_SIZE - 1, false) };
     TRY(members_end(&members));
-    struct store_erasable erasable;
     TRY(find_what(world->store, what, &erase, err));
-    if (dry) {
-        TRY(store_erase_look(world->store, &erase, world->today, &erasable, err));
-    } else {
-        TRY(store_erase(world->store, world->actor, &erase, world->now_ms, &erasable, err));
-        call->answer->wrote = true;
+    json_t *people;
+    struct store_erasable erasable;
+    TRY(people_value(world->store, &erase, &people, err));
+    enum err_code rc = dry ? store_erase_look(world->store, &erase, world->today, &erasable, err)
+                           : store_erase(world->store, world->actor, &erase, world->now_ms, &erasable, err);
+    if (rc != ERR_OK) {
+        json_decref(people);
+        return rc;
+    }
+    call->answer->wrote = !dry;
+    if (!dry) {
         LOG_INFO("erased", "kind=%u records=%llu", erase.kind, (unsigned long long)erasable.records);
     }
     return answer_object(call->answer,
-                         json_pack("{s:s,s:s,s:b,s:I,s:o,s:I,s:o,s:b}", "what", what, "kind",
+                         json_pack("{s:s,s:s,s:o,s:b,s:I,s:o,s:I,s:o,s:b}", "what", what, "kind",
                                    kind_by_number(erase.kind) != NULL ? kind_by_number(erase.kind)->name : "unknown",
-                                   "erased", !dry, "records", (json_int_t)erasable.records, "counts",
+                                   "people", people, "erased", !dry, "records", (json_int_t)erasable.records, "counts",
                                    counts_value(&erasable), "of_centre", (json_int_t)erasable.of_centre, "holds",
                                    holds_value(&erasable), "scrubbed", !dry && scrubbed(world->store)),
                          err);

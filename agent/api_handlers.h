@@ -48,6 +48,7 @@ MUST_USE enum err_code api_records(struct api_call *call, struct error *err);
 
 /* api_duplicates.c */
 MUST_USE enum err_code api_duplicates(struct api_call *call, struct error *err);
+MUST_USE enum err_code api_merges(struct api_call *call, struct error *err);
 MUST_USE enum err_code api_merge(struct api_call *call, struct error *err);
 
 /* api_placing.c */

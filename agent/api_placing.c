@@ -124,15 +124,17 @@ static enum err_code read_said(struct api_call *call, struct said *said, struct 
     return members_end(&m);
 }
 
-/* The person's placements so far; this is the next. */
+/* The person's placements so far, of all of their records; this is the next. */
 static enum err_code next_in_row(struct store *store, const struct row_id *participant, int *ret_sequence,
                                  struct error *err)
 {
     SCOPED(placement_list_fini) struct placement_list list = { 0 };
+    SCOPED(id_list_fini) struct id_list records = { 0 };
     TRY(query_placements(store, ROW_NONE, QUERY_LIMIT_MAX, &list, err));
+    TRY(query_same_person(store, participant, &records, err));
     *ret_sequence = 1;
     for (size_t i = 0; i < list.count; i++) {
-        *ret_sequence += memcmp(&list.rows[i].participant, participant, sizeof(*participant)) == 0;
+        *ret_sequence += id_list_has(&records, list.rows[i].participant.bytes);
     }
     return ERR_OK;
 }

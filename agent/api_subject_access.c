@@ -135,11 +135,13 @@ static enum err_code readers_value(const struct person_copy *copy, json_t **ret_
 static enum err_code volunteer_value_of(const struct person_copy *copy, json_t **ret_volunteer, struct error *err)
 {
     SCOPED(volunteer_list_fini) struct volunteer_list list = { 0 };
+    SCOPED(id_list_fini) struct id_list person = { 0 };
+    TRY(query_same_person(copy->call->world->store, &copy->participant, &person, err));
     TRY(query_volunteers(copy->call->world->store, NULL, QUERY_LIMIT_MAX, &list, err));
     json_t *rows = json_array();
     for (size_t i = 0; i < list.count; i++) {
         const struct volunteer *row = &list.rows[i];
-        if (memcmp(&row->participant, &copy->participant, sizeof(row->participant)) == 0) {
+        if (id_list_has(&person, row->participant.bytes)) {
             (void)json_array_append_new(rows, json_pack("{s:s,s:s,s:o,s:o,s:i,s:I}", "ref", row->ref, "name", row->name,
                                                         "place", value_text(row->place), "note", value_text(row->note),
                                                         "shifts", row->shifts, "worked_minutes",

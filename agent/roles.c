@@ -49,6 +49,7 @@ static const struct {
     { "GET", "/v1/notices", C | R | A },
     { "POST", "/v1/placements", C | R | A },
     { "GET", "/v1/duplicates", C | R | A },
+    { "GET", "/v1/merges", C | R | A },
     { "POST", "/v1/merge", C | R | A },
     { "GET", "/v1/capacity", S | C | R | T | A },
     { "POST", "/v1/capacity", C | R | A },

@@ -13,6 +13,9 @@ static const struct doubt_want wants[] = {
       "no named person has reviewed this session, answered the good-reason questions and found that a doubt is right" },
     { "reviewed_again", 1, "a later review of this session came to something else" },
     { "no_contact", 1, "no attempt to reach the person about this session is recorded" },
+    { "contact_unconfirmed", 1,
+      "the attempts to reach the person are under another record, and nobody else at another machine has confirmed "
+      "that both records are of one person: have the merge confirmed, or record the attempt under this one" },
     { "raised_already", 0, "a doubt about this session was raised before" },
     { "unrecorded", 2, "nobody recorded how the session went: that is the host's gap and never the person's failure" },
     { "disputed", 2, "the records of the session contradict each other" },
@@ -30,6 +33,9 @@ static const struct doubt_want wants[] = {
     { "no_placement", 3, "the placement is not known here" },
     { "not_mandatory", 3, "taking part was voluntary" },
     { "exposure_unfounded", 4, "the exposure rests on no decision of the Jobcentre that stands" },
+    { "exposure_unconfirmed", 4,
+      "the exposure rests on a decision about another record, and nobody else at another machine has confirmed that "
+      "both records are of one person" },
     { "exposure_without_decision", 4, "the exposure is longer than the Jobcentre's decisions allow" },
 };
 

@@ -4,7 +4,8 @@
  *     person ──► an erasure each for: the person's record, referrals (with their events), placements (with their
  *                sessions), notices of those placements, and every plain record that names one of them
  *
- * Each erasure names one subject, so that what it covers can be told from headers alone, whatever comes later.
+ * Each erasure names one subject, so that what it covers can be told from headers alone, whatever comes later. Of a
+ * person whose records were merged, all of these go, and what holds one of them back holds all.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -24,12 +25,25 @@ enum { CHALLENGE_DAYS = 396 };
 
 /* ---- what goes ---- */
 
+static const struct erasure *target_at(const struct buf *targets, size_t at)
+{
+    return (const struct erasure *)(const void *)(targets->data + at);
+}
+
+/* Once: two records of a person may be named by the same one. */
 static enum err_code add_target(struct buf *targets, uint32_t kind, struct slice subject, struct error *err)
 {
     struct erasure target = {
         .kind = kind, .writer = WRITER_ORGANISATION, .subject_len = (uint8_t)subject.len, .hlc = INT64_MAX
     };
     memcpy(target.subject, subject.data, subject.len);
+    for (size_t at = 0; at < targets->len; at += sizeof(target)) {
+        const struct erasure *known = target_at(targets, at);
+        if (known->kind == kind && known->subject_len == subject.len &&
+            memcmp(known->subject, subject.data, subject.len) == 0) {
+            return ERR_OK;
+        }
+    }
     return buf_append(targets, &target, sizeof(target), err);
 }
 
@@ -78,7 +92,7 @@ static enum err_code plain_targets(struct store *store, const struct kind *kind,
     return add_targets(store, targets, kind->number, s, participant, err);
 }
 
-static enum err_code person_targets(struct store *store, const uint8_t *participant, struct buf *targets,
+static enum err_code record_targets(struct store *store, const uint8_t *participant, struct buf *targets,
                                     struct error *err)
 {
     sqlite3_stmt *s;
@@ -94,6 +108,18 @@ static enum err_code person_targets(struct store *store, const uint8_t *particip
     TRY(add_targets(store, targets, KIND_NOTICE, s, participant, err));
     for (size_t i = 0; kind_at(i) != NULL; i++) {
         TRY(plain_targets(store, kind_at(i), participant, targets, err));
+    }
+    return ERR_OK;
+}
+
+static enum err_code person_targets(struct store *store, const uint8_t *participant, struct buf *targets,
+                                    struct error *err)
+{
+    SCOPED(buf_fini) struct buf ids;
+    buf_init(&ids, SIZE_MAX / 2);
+    TRY(person_records(store, participant, false, &ids, err));
+    for (size_t at = 0; at < ids.len; at += OP_ENTITY_BYTES) {
+        TRY(record_targets(store, ids.data + at, targets, err));
     }
     return ERR_OK;
 }
@@ -128,11 +154,6 @@ static enum err_code count_target(struct store *store, const struct erasure *tar
     return ERR_OK;
 }
 
-static const struct erasure *target_at(const struct buf *targets, size_t at)
-{
-    return (const struct erasure *)(const void *)(targets->data + at);
-}
-
 /* ---- what the centre wrote about the person stays until it erases it ---- */
 
 static enum err_code count_of_centre(struct store *store, const struct store_erase *erase,
@@ -143,10 +164,13 @@ static enum err_code count_of_centre(struct store *store, const struct store_era
     if (erase->kind != KIND_PARTICIPANT || erase->one) {
         return ERR_OK;
     }
-    TRY(db_statement(&store->db,
-                     "SELECT (SELECT count(*) FROM appointment WHERE participant = ?1) + "
-                     "(SELECT count(*) FROM decision WHERE participant = ?1)",
-                     &s, err));
+    TRY(db_statement(
+        &store->db,
+        "WITH person(id) AS (" SAME_PERSON(
+            "?1") ") "
+                  "SELECT (SELECT count(*) FROM appointment WHERE participant IN (SELECT id FROM person)) + "
+                  "(SELECT count(*) FROM decision WHERE participant IN (SELECT id FROM person))",
+        &s, err));
     bind_blob(s, 1, erase->subject, OP_ENTITY_BYTES);
     TRY(db_step(&store->db, s, &row, err));
     counts->of_centre += row ? (uint64_t)column_int(s, 0) : 0;
@@ -159,6 +183,7 @@ static enum err_code count_of_centre(struct store *store, const struct store_era
 /* Of whom and what it is: an id of 16 bytes, or none. */
 struct about {
     uint8_t participant[OP_ENTITY_BYTES];
+    uint8_t other[OP_ENTITY_BYTES]; /* of a merge, which may be undone: the duplicate */
     uint8_t placement[OP_ENTITY_BYTES];
     bool placed;
     bool session;
@@ -227,6 +252,9 @@ static enum err_code find_about(struct store *store, const struct store_erase *e
                          &s, err));
         return read_ids(store, s, erase, about, err);
     default:
+        if (erase->kind == KIND_SAME_PERSON) {
+            memcpy(about->other, erase->subject, OP_ENTITY_BYTES);
+        }
         if (kind_is_plain(erase->kind) || erase->kind == KIND_COMPLIANCE_DOUBT) {
             return read_plain_ids(store, erase, about, err);
         }
@@ -234,6 +262,9 @@ static enum err_code find_about(struct store *store, const struct store_erase *e
         return read_ids(store, s, erase, about, err);
     }
 }
+
+/* Of all records of the person, and of the other's. */
+#define OF_PERSON(column) column " IN (" SAME_PERSON("?1") ") OR " column " IN (" SAME_PERSON("?2") ")"
 
 static enum err_code count_hold(struct store *store, sqlite3_stmt *s, const struct about *about, const char *what,
                                 struct store_erasable *counts, struct error *err)
@@ -244,6 +275,8 @@ static enum err_code count_hold(struct store *store, sqlite3_stmt *s, const stru
         bind_int(s, 2, about->session);
         bind_int(s, 3, about->day);
         bind_int(s, 4, about->slot);
+    } else if (!about->placed) {
+        bind_blob(s, 2, about->other, OP_ENTITY_BYTES);
     }
     TRY(db_step(&store->db, s, &row, err));
     int64_t count = row ? column_int(s, 0) : 0;
@@ -266,7 +299,7 @@ static enum err_code find_disputes(struct store *store, const struct about *abou
     } else {
         TRY(db_statement(&store->db,
                          "SELECT count(*) FROM placement p JOIN session s ON s.placement = p.id AND s.standing = 2 "
-                         "WHERE p.participant = ?1",
+                         "WHERE " OF_PERSON("p.participant"),
                          &s, err));
     }
     return count_hold(store, s, about, "sessions that are disputed; settle them first", counts, err);
@@ -284,7 +317,7 @@ static enum err_code find_doubts(struct store *store, const struct about *about,
     } else {
         TRY(db_statement(&store->db,
                          "SELECT count(*) FROM placement p JOIN compliance_doubt d ON d.placement = p.id "
-                         "WHERE p.participant = ?1 AND d.status IN ('standing', 'suspended')",
+                         "WHERE d.status IN ('standing', 'suspended') AND (" OF_PERSON("p.participant") ")",
                          &s, err));
     }
     return count_hold(store, s, about, "compliance doubts that are open", counts, err);
@@ -297,10 +330,10 @@ static enum err_code find_decisions(struct store *store, const struct about *abo
     struct about person = *about;
     person.placed = false;
     TRY(db_statement(&store->db,
-                     "SELECT count(*) FROM decision WHERE participant = ?1 AND outcome IN ('adverse', 'reserved') "
-                     "AND decided_on > ?2",
+                     "SELECT count(*) FROM decision WHERE outcome IN ('adverse', 'reserved') AND decided_on > ?3 "
+                     "AND (" OF_PERSON("participant") ")",
                      &s, err));
-    bind_int(s, 2, today - CHALLENGE_DAYS);
+    bind_int(s, 3, today - CHALLENGE_DAYS);
     return count_hold(store, s, &person,
                       "decisions of the Jobcentre of the last 13 months, which are still challenged as a rule", counts,
                       err);
@@ -589,14 +622,16 @@ enum err_code store_retention_due(struct store *store, int32_t day, size_t max, 
     }
     enum err_code rc = db_statement(
         &store->db,
-        "SELECT q.id, q.ref, d.newest FROM participant q JOIN (SELECT participant, max(day) AS newest FROM ("
+        "WITH d AS (SELECT ifnull(m.person, x.participant) AS person, max(x.day) AS newest FROM ("
         "SELECT participant, max(ifnull(starts_on, 0), ifnull(ends_on, 0)) AS day FROM placement UNION ALL "
         "SELECT p.participant, max(s.day) FROM placement p JOIN session s ON s.placement = p.id AND s.heads > 0 "
         "GROUP BY p.id UNION ALL "
         "SELECT participant, max(ifnull(received_on, 0), ifnull(status_on, 0)) FROM referral UNION ALL "
-        "SELECT participant, day FROM appointment UNION ALL SELECT participant, decided_on FROM decision) "
-        "GROUP BY participant) d ON d.participant = q.id WHERE d.newest > 0 AND d.newest <= ?1 "
-        "ORDER BY d.newest, q.ref, q.id",
+        "SELECT participant, day FROM appointment UNION ALL SELECT participant, decided_on FROM decision) x "
+        "LEFT JOIN same_as m ON m.participant = x.participant GROUP BY 1) "
+        "SELECT q.id, q.ref, d.newest FROM d JOIN participant q ON q.id = (SELECT min(id) FROM participant WHERE id IN "
+        "(SELECT participant FROM same_as WHERE person = d.person UNION ALL SELECT d.person)) "
+        "WHERE d.newest > 0 AND d.newest <= ?1 ORDER BY d.newest, q.ref, q.id",
         &s, err);
     if (rc == ERR_OK) {
         bind_int(s, 1, day);

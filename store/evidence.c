@@ -48,30 +48,35 @@ static enum err_code read_about(struct store *store, const struct evidence_subje
 #define OF_SUBJECTS                                                                                                    \
     ") SELECT x.id FROM op x INDEXED BY op_subject WHERE x.kind <> 5 AND x.subject IN (SELECT id FROM about) "
 
-static const char about_person[] =
-    RECORD_COLUMNS "WITH mine(id) AS (SELECT id FROM placement WHERE participant = ?2), about(id) AS (SELECT ?2 "
-                   "UNION SELECT id FROM referral WHERE participant = ?2 UNION SELECT id FROM mine "
-                   "UNION SELECT id FROM notice WHERE placement IN (SELECT id FROM mine) "
-                   "UNION SELECT id FROM appointment WHERE participant = ?2 "
-                   "UNION SELECT id FROM decision WHERE participant = ?2 "
-                   "UNION SELECT id FROM contact_attempt WHERE participant = ?2 "
-                   "UNION SELECT id FROM circumstance_change WHERE participant = ?2 "
-                   "UNION SELECT id FROM redress WHERE participant = ?2 "
-                   "UNION SELECT id FROM flag_review WHERE placement IN (SELECT id FROM mine) "
-                   "UNION SELECT id FROM compliance_doubt WHERE placement IN (SELECT id FROM mine)" OF_SUBJECTS
-                   "UNION SELECT a.op FROM attendance a WHERE a.placement IN (SELECT id FROM mine) "
-                   "UNION SELECT x.id FROM op x INDEXED BY op_subject WHERE x.kind <> 5 AND length(x.subject) = 20 "
-                   "AND substr(x.subject, 1, 16) IN (SELECT id FROM mine) "
-                   "UNION SELECT x.id FROM op x WHERE x.quarantine IS NOT NULL AND x.kind = 5 "
-                   "AND substr(x.subject, 1, 16) IN (SELECT id FROM mine)) ORDER BY o.id LIMIT ?3";
+#define PERSON "WITH person(id) AS (" SAME_PERSON("?2") "), "
 
-static const char about_session[] = RECORD_COLUMNS
-    "WITH about(id) AS (SELECT ?2 UNION SELECT ?4 UNION SELECT ?5 UNION SELECT id FROM notice WHERE placement = ?4 "
-    "UNION SELECT id FROM appointment WHERE participant = ?2 AND day = ?6 "
-    "UNION SELECT id FROM decision WHERE participant = ?2 AND failure_on = ?6 "
-    "UNION SELECT id FROM contact_attempt WHERE participant = ?2 AND (about_day = ?6 OR (about_day IS NULL AND day >= "
-    "?6)) "
-    "UNION SELECT id FROM circumstance_change WHERE participant = ?2 AND starts_on <= ?6 AND ifnull(ends_on, ?6) >= ?6 "
+static const char about_person[] = RECORD_COLUMNS PERSON
+    "mine(id) AS (SELECT id FROM placement WHERE participant IN (SELECT id FROM person)), "
+    "about(id) AS (SELECT id FROM person "
+    "UNION SELECT id FROM referral WHERE participant IN (SELECT id FROM person) UNION SELECT id FROM mine "
+    "UNION SELECT id FROM notice WHERE placement IN (SELECT id FROM mine) "
+    "UNION SELECT id FROM appointment WHERE participant IN (SELECT id FROM person) "
+    "UNION SELECT id FROM decision WHERE participant IN (SELECT id FROM person) "
+    "UNION SELECT id FROM contact_attempt WHERE participant IN (SELECT id FROM person) "
+    "UNION SELECT id FROM circumstance_change WHERE participant IN (SELECT id FROM person) "
+    "UNION SELECT id FROM redress WHERE participant IN (SELECT id FROM person) "
+    "UNION SELECT id FROM flag_review WHERE placement IN (SELECT id FROM mine) "
+    "UNION SELECT id FROM compliance_doubt WHERE placement IN (SELECT id FROM mine)" OF_SUBJECTS
+    "UNION SELECT a.op FROM attendance a WHERE a.placement IN (SELECT id FROM mine) "
+    "UNION SELECT x.id FROM op x INDEXED BY op_subject WHERE x.kind <> 5 AND length(x.subject) = 20 "
+    "AND substr(x.subject, 1, 16) IN (SELECT id FROM mine) "
+    "UNION SELECT x.id FROM op x WHERE x.quarantine IS NOT NULL AND x.kind = 5 "
+    "AND substr(x.subject, 1, 16) IN (SELECT id FROM mine)) ORDER BY o.id LIMIT ?3";
+
+static const char about_session[] = RECORD_COLUMNS PERSON
+    "about(id) AS (SELECT id FROM person UNION SELECT ?4 UNION SELECT ?5 "
+    "UNION SELECT id FROM notice WHERE placement = ?4 "
+    "UNION SELECT id FROM appointment WHERE participant IN (SELECT id FROM person) AND day = ?6 "
+    "UNION SELECT id FROM decision WHERE participant IN (SELECT id FROM person) AND failure_on = ?6 "
+    "UNION SELECT id FROM contact_attempt WHERE participant IN (SELECT id FROM person) "
+    "AND (about_day = ?6 OR (about_day IS NULL AND day >= ?6)) "
+    "UNION SELECT id FROM circumstance_change WHERE participant IN (SELECT id FROM person) AND starts_on <= ?6 "
+    "AND ifnull(ends_on, ?6) >= ?6 "
     "UNION SELECT id FROM flag_review WHERE placement = ?4 AND day = ?6 AND ifnull(slot, 0) = ?7 "
     "UNION SELECT id FROM compliance_doubt WHERE placement = ?4 AND day = ?6 AND slot = ?7" OF_SUBJECTS
     "UNION SELECT a.op FROM attendance a WHERE a.placement = ?4 AND a.day = ?6 AND a.slot = ?7 "

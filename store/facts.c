@@ -156,9 +156,9 @@ static enum err_code fill_placement(struct store *store, const struct row_id *id
     bind_blob(s, 1, id->bytes, ROW_ID_BYTES);
     TRY(row_array_read(store, s, &owned->sessions, read_session_row, err));
     TRY(db_statement(&store->db,
-                     "SELECT id, failure_on, decided_on, outcome FROM decision WHERE participant IN (" SAME_PERSON(
-                         "?1") ") "
-                               "ORDER BY failure_on, id",
+                     "SELECT id, failure_on, decided_on, outcome FROM decision WHERE participant IN (" SURELY_PERSON(
+                         "?1") ") OR (participant IN (" SAME_PERSON("?1") ") AND outcome <> 'adverse') "
+                                                                          "ORDER BY failure_on, id",
                      &s, err));
     bind_blob(s, 1, placement->participant.bytes, ROW_ID_BYTES);
     TRY(row_array_read(store, s, &owned->decisions, read_decision_row, err));

@@ -68,6 +68,9 @@ MUST_USE enum err_code doubt_judge(struct store *store, struct slice doubt, char
 
 /* ---- store/fold_person.c ---- */
 
+/* Binds who said at which device what a link says now, and whether it is sure, from `at` on. */
+MUST_USE enum err_code person_bind_link(struct store *store, sqlite3_stmt *put, int at, struct merged *merged,
+                                        struct error *err);
 /* All records of the duplicate's person and of the one it is linked to; called before and after a link changes. */
 MUST_USE enum err_code person_touched(struct store *store, struct slice duplicate, struct buf *touched,
                                       struct error *err);

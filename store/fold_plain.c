@@ -59,7 +59,7 @@ static const struct plain {
     [KIND_MILESTONE] = PLAIN("milestone", V9, BY_PERSON_PLACED("milestone"), true),
     [KIND_CLAIM] = PLAIN("claim", V14, BY_PERSON_PLACED("claim"), true),
     [KIND_SERVICE_USE] = PLAIN("service_use", V9, NULL, true),
-    [KIND_SAME_PERSON] = PLAIN("same_person", V7, BY_PERSON("same_person"), true),
+    [KIND_SAME_PERSON] = PLAIN("same_person", V13, BY_PERSON("same_person"), true),
 };
 
 bool kind_is_plain(uint32_t kind)
@@ -109,6 +109,9 @@ static enum err_code put(struct store *store, const struct plain *plain, struct 
     TRY(db_statement(&store->db, plain->put, &s, err));
     int at = bind_record(s, subject, &merged->record);
     TRY(bind_said(store, s, at, &merged->versions[merged->count - 1], err));
+    if (merged->record.kind->number == KIND_SAME_PERSON) {
+        TRY(person_bind_link(store, s, at + 2, merged, err));
+    }
     return db_run(&store->db, s, err);
 }
 

@@ -179,15 +179,21 @@ CREATE TABLE service_use (
 CREATE INDEX service_use_referral ON service_use (referral);
 CREATE INDEX service_use_contract ON service_use (contract);
 
+-- said_by and said_at are of the newest record; linked_by and linked_at (a device) of the newest that says who is whom. sure: somebody else, at
+-- another machine, confirmed that very link (fold_person.c).
 CREATE TABLE same_person (
-    id BLOB PRIMARY KEY, participant BLOB, undone INTEGER, decided_by TEXT, reason TEXT, said_by TEXT NOT NULL,
-    said_at INTEGER NOT NULL
+    id BLOB PRIMARY KEY, participant BLOB, undone INTEGER, decided_by TEXT, reason TEXT, confirms BLOB,
+    confirmed_by TEXT, confirmed_how TEXT, said_by TEXT NOT NULL, said_at INTEGER NOT NULL, linked_by TEXT NOT NULL,
+    linked_at BLOB NOT NULL, sure INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX same_person_participant ON same_person (participant);
 
 -- What the record of a duplicate stands for, at the end of its links (fold_person.c). A record that stands for itself has no row.
 CREATE TABLE same_as (participant BLOB PRIMARY KEY, person BLOB NOT NULL) STRICT, WITHOUT ROWID;
 CREATE INDEX same_as_person ON same_as (person);
+-- By the links that are sure.
+CREATE TABLE surely_as (participant BLOB PRIMARY KEY, person BLOB NOT NULL) STRICT, WITHOUT ROWID;
+CREATE INDEX surely_as_person ON surely_as (person);
 
 -- What erasures cover (record.h). `op` is this replica's number of the erasure; seq NULL: everything about the subject.
 CREATE TABLE erasure (
@@ -223,6 +229,14 @@ SELECT p.id, a.participant FROM placement p LEFT JOIN same_as m ON m.participant
 JOIN same_as a ON a.person = ifnull(m.person, p.participant)
 UNION ALL
 SELECT p.id, ifnull(m.person, p.participant) FROM placement p LEFT JOIN same_as m ON m.participant = p.participant;
+
+-- Those that are surely of the person: what counts against somebody is taken from these alone.
+DROP VIEW IF EXISTS placement_sure_person;
+CREATE VIEW placement_sure_person (placement, participant) AS
+SELECT p.id, a.participant FROM placement p LEFT JOIN surely_as m ON m.participant = p.participant
+JOIN surely_as a ON a.person = ifnull(m.person, p.participant)
+UNION ALL
+SELECT p.id, ifnull(m.person, p.participant) FROM placement p LEFT JOIN surely_as m ON m.participant = p.participant;
 
 -- What a doubt needs and lacks, a row each (doubts.c has the words). What only the programme pack can tell comes on top.
 DROP VIEW IF EXISTS doubt_wants;
@@ -273,13 +287,19 @@ SELECT d.id, 'reviewed_again' FROM compliance_doubt d JOIN flag_review v ON v.id
 WHERE EXISTS (SELECT 1 FROM flag_review w WHERE w.placement = d.placement AND w.day = d.day AND ifnull(w.slot, 0) = d.slot
               AND w.said_at > v.said_at AND w.outcome <> 'doubt')
 UNION ALL
-SELECT d.id, 'no_contact' FROM compliance_doubt d
-WHERE NOT EXISTS (SELECT 1 FROM placement_person p JOIN contact_attempt c ON c.participant = p.participant
+SELECT d.id, iif(EXISTS (SELECT 1 FROM placement_person p JOIN contact_attempt c ON c.participant = p.participant
+                         WHERE p.placement = d.placement AND (c.about_day = d.day OR (c.about_day IS NULL AND c.day >= d.day))),
+                 'contact_unconfirmed', 'no_contact') FROM compliance_doubt d
+WHERE NOT EXISTS (SELECT 1 FROM placement_sure_person p JOIN contact_attempt c ON c.participant = p.participant
                   WHERE p.placement = d.placement AND (c.about_day = d.day OR (c.about_day IS NULL AND c.day >= d.day)))
 UNION ALL
-SELECT d.id, 'exposure_unfounded' FROM compliance_doubt d
+SELECT d.id, iif(EXISTS (SELECT 1 FROM placement_person p JOIN decision e ON e.participant = p.participant
+                         WHERE p.placement = d.placement AND e.id = d.earlier_decision)
+                 AND NOT EXISTS (SELECT 1 FROM placement_sure_person p JOIN decision e ON e.participant = p.participant
+                                 WHERE p.placement = d.placement AND e.id = d.earlier_decision),
+                 'exposure_unconfirmed', 'exposure_unfounded') FROM compliance_doubt d
 WHERE d.earlier_decision IS NOT NULL AND NOT EXISTS (
-    SELECT 1 FROM placement_person p JOIN decision e ON e.participant = p.participant
+    SELECT 1 FROM placement_sure_person p JOIN decision e ON e.participant = p.participant
     WHERE p.placement = d.placement AND e.id = d.earlier_decision AND e.outcome = 'adverse' AND e.failure_on < d.day
     AND NOT EXISTS (SELECT 1 FROM placement_person q JOIN decision o ON o.participant = q.participant
                     WHERE q.placement = d.placement AND o.failure_on = e.failure_on

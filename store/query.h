@@ -235,6 +235,14 @@ MUST_USE enum err_code query_participant(struct store *store, const struct row_i
 MUST_USE enum err_code query_same_person(struct store *store, const struct row_id *id, struct id_list *ret_list,
                                          struct error *err);
 
+bool id_list_has(const struct id_list *list, const uint8_t id[ROW_ID_BYTES]);
+/* Without those that nobody else has confirmed: what counts against the person is about these alone. */
+MUST_USE enum err_code query_surely_same_person(struct store *store, const struct row_id *id, struct id_list *ret_list,
+                                                struct error *err);
+/* Merges that stand, those first that nobody else has confirmed; of one person, or (NULL) of all. */
+MUST_USE enum err_code query_merges(struct store *store, const struct row_id *participant, struct merge_list *ret_list,
+                                    struct error *err);
+
 /* Notices of a placement (NULL: all), by the day they were served, the latest first. */
 MUST_USE enum err_code query_notices(struct store *store, const struct row_id *placement, size_t limit,
                                      struct notice_list *ret_list, struct error *err);

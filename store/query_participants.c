@@ -1,6 +1,7 @@
 /*
  * The records of people, one by one and as the people they are.
  */
+#include <stdlib.h>
 #include <string.h>
 
 #include "store/read.h"
@@ -56,13 +57,82 @@ enum err_code query_participant(struct store *store, const struct row_id *id, st
     return ERR_OK;
 }
 
-enum err_code query_same_person(struct store *store, const struct row_id *id, struct id_list *ret_list,
-                                struct error *err)
+static enum err_code list_records(struct store *store, const struct row_id *id, bool sure, struct id_list *ret_list,
+                                  struct error *err)
 {
     SCOPED(buf_fini) struct buf ids;
     buf_init(&ids, SIZE_MAX / 2);
-    TRY(person_records(store, id->bytes, &ids, err));
+    TRY(person_records(store, id->bytes, sure, &ids, err));
     *ret_list = (struct id_list){ .rows = (struct row_id *)(void *)ids.data, .count = ids.len / ROW_ID_BYTES };
     ids.data = NULL;
+    return ERR_OK;
+}
+
+enum err_code query_same_person(struct store *store, const struct row_id *id, struct id_list *ret_list,
+                                struct error *err)
+{
+    return list_records(store, id, false, ret_list, err);
+}
+
+enum err_code query_surely_same_person(struct store *store, const struct row_id *id, struct id_list *ret_list,
+                                       struct error *err)
+{
+    return list_records(store, id, true, ret_list, err);
+}
+
+bool id_list_has(const struct id_list *list, const uint8_t id[ROW_ID_BYTES])
+{
+    for (size_t i = 0; i < list->count; i++) {
+        if (memcmp(list->rows[i].bytes, id, ROW_ID_BYTES) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* ---- merges ---- */
+
+static void read_merge(sqlite3_stmt *s, void *out)
+{
+    struct merge_row *row = out;
+    (void)column_fixed(s, 0, row->duplicate.bytes, ROW_ID_BYTES);
+    (void)column_fixed(s, 1, row->into.bytes, ROW_ID_BYTES);
+    column_text(s, 2, row->duplicate_ref, sizeof(row->duplicate_ref));
+    column_text(s, 3, row->into_ref, sizeof(row->into_ref));
+    column_text(s, 4, row->decided_by, sizeof(row->decided_by));
+    column_text(s, 5, row->reason, sizeof(row->reason));
+    column_text(s, 6, row->linked_by, sizeof(row->linked_by));
+    row->linked_here = column_int(s, 7) != 0;
+    row->sure = column_int(s, 8) != 0;
+    column_text(s, 9, row->confirmed_by, sizeof(row->confirmed_by));
+}
+
+void merge_list_fini(struct merge_list *list)
+{
+    free(list->rows);
+    *list = (struct merge_list){ 0 };
+}
+
+enum err_code query_merges(struct store *store, const struct row_id *participant, struct merge_list *ret_list,
+                           struct error *err)
+{
+    sqlite3_stmt *s;
+    SCOPED(row_array_fini) struct row_array array = { .size = sizeof(struct merge_row) };
+    TRY(db_statement(
+        &store->db,
+        "SELECT m.id, m.participant, a.ref, b.ref, m.decided_by, m.reason, m.linked_by, "
+        "m.linked_at IS (SELECT device FROM identity), m.sure, CASE WHEN m.sure THEN m.confirmed_by END "
+        "FROM same_person m LEFT JOIN participant a ON a.id = m.id LEFT JOIN participant b ON b.id = m.participant "
+        "WHERE ifnull(m.undone, 0) = 0 AND m.participant IS NOT NULL AND (?1 IS NULL OR m.id IN (" SAME_PERSON(
+            "?1") ")) ORDER BY m.sure, a.ref, m.id",
+        &s, err));
+    if (participant != NULL) {
+        bind_blob(s, 1, participant->bytes, ROW_ID_BYTES);
+    } else {
+        bind_null(s, 1);
+    }
+    TRY(row_array_read(store, s, &array, read_merge, err));
+    *ret_list = (struct merge_list){ .rows = array.rows, .count = array.count };
+    array.rows = NULL;
     return ERR_OK;
 }

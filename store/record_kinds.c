@@ -296,6 +296,9 @@ static const struct field same_person_fields[] = {
     BOOL(2, "undone"),
     NAMED(3, "decided_by", NAME_MAX_BYTES),
     NAMED(4, "reason", NAME_MAX_BYTES),
+    ID(5, "confirms", false), /* the record that somebody else found to be the same person's */
+    TEXT(6, "confirmed_by", NAME_MAX_BYTES),
+    TEXT(7, "confirmed_how", NAME_MAX_BYTES),
 };
 
 static const struct field compliance_doubt_fields[] = {

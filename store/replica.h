@@ -336,11 +336,16 @@ MUST_USE enum err_code fold_first_assertion(struct store *store, const struct fo
 /* ---- store/fold_person.c ---- */
 
 /* SQL: every participant record of the person whose record is `x`, that one included. As `p.participant IN (...)`. */
-#define PERSON_OF(x) "ifnull((SELECT person FROM same_as WHERE participant = " x "), " x ")"
-#define SAME_PERSON(x) "SELECT participant FROM same_as WHERE person = " PERSON_OF(x) " UNION ALL SELECT " PERSON_OF(x)
+#define STANDS_FOR(table, x) "ifnull((SELECT person FROM " table " WHERE participant = " x "), " x ")"
+#define RECORDS_OF(table, x)                                                                                           \
+    "SELECT participant FROM " table " WHERE person = " STANDS_FOR(table, x) " UNION ALL SELECT " STANDS_FOR(table, x)
+#define PERSON_OF(x) STANDS_FOR("same_as", x)
+#define SAME_PERSON(x) RECORDS_OF("same_as", x)
+/* And those by links that somebody else confirmed: what counts against a person is taken from these alone. */
+#define SURELY_PERSON(x) RECORDS_OF("surely_as", x)
 /* Their ids, one behind the other, those that are not there yet. */
-MUST_USE enum err_code person_records(struct store *store, const uint8_t participant[OP_ENTITY_BYTES], struct buf *ids,
-                                      struct error *err);
+MUST_USE enum err_code person_records(struct store *store, const uint8_t participant[OP_ENTITY_BYTES], bool sure,
+                                      struct buf *ids, struct error *err);
 
 /* ---- store/fold_session.c ---- */
 

@@ -96,6 +96,27 @@ struct participant_row {
     char phone[ROW_NAME_SIZE];
 };
 
+/* A record that somebody said to be the duplicate of another. */
+struct merge_row {
+    struct row_id duplicate;
+    struct row_id into;
+    char duplicate_ref[ROW_REF_SIZE]; /* "": not on record here */
+    char into_ref[ROW_REF_SIZE];
+    char decided_by[ROW_NAME_SIZE];
+    char reason[ROW_NAME_SIZE];
+    char linked_by[ROW_NAME_SIZE]; /* who recorded it */
+    bool linked_here;              /* at this machine */
+    bool sure;                     /* somebody else, at another machine, confirmed it */
+    char confirmed_by[ROW_NAME_SIZE];
+};
+
+struct merge_list {
+    struct merge_row *rows;
+    size_t count;
+};
+
+void merge_list_fini(struct merge_list *list);
+
 /* Job search on record for one week. */
 struct job_search_row {
     int32_t week; /* its Monday */

@@ -35,6 +35,7 @@ const char *const folded_tables[] = { "participant",
                                       "service_use",
                                       "same_person",
                                       "same_as",
+                                      "surely_as",
                                       NULL };
 
 enum err_code store_rebuild(struct store *store, struct error *err)
@@ -84,6 +85,7 @@ static const char *const digest_queries[] = {
     "SELECT * FROM same_person ORDER BY id",
     "SELECT * FROM compliance_doubt ORDER BY id",
     "SELECT * FROM same_as ORDER BY participant",
+    "SELECT * FROM surely_as ORDER BY participant",
 };
 
 /* Each value as its type, its length and its bytes. */

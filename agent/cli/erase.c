@@ -123,7 +123,13 @@ static void print_counts(const struct cli *cli, const struct screen *screen, con
     size_t index;
     const json_t *hold;
     struct human records = human_number((uint64_t)answer_int(answer, "records"));
+    const json_t *people = answer_member(answer, "people");
     screen_print(screen, "%s %s records about this %s:\n", title, records.text, answer_text(answer, "kind"));
+    for (size_t i = 0; json_array_size(people) > 1 && i < json_array_size(people); i++) {
+        screen_print(screen, "%s%s", i == 0 ? "  merged as one person: " : ", ",
+                     json_string_value(json_array_get(people, i)));
+    }
+    screen_print(screen, json_array_size(people) > 1 ? "\n" : "");
     json_object_foreach(answer_member(answer, "counts"), name, count)
     {
         screen_print(screen, "  %-20s %lld\n", name, (long long)json_integer_value(count));

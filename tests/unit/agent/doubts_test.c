@@ -273,7 +273,40 @@ Test(doubts, the_exposure_rests_on_decisions_of_jcp_within_two_weeks_and_a_year)
     }
 }
 
-/* Two records of one person: what JCP decided on the one, and whom was rung under it, count for the other. */
+#define MERGE "{\"duplicate\": \"GDN-901\", \"into\": \"GDN-001\", \"reason\": \"same birthday\"}"
+#define CONFIRM "{\"duplicate\": \"GDN-901\", \"confirm\": true, \"reason\": \"saw both\""
+
+static void expect_preview(int weeks, size_t contacts, const char *missing, size_t looks)
+{
+    struct reply reply = site_call(&site, "GET", "/v1/doubts/preview?session=" SESSION, NULL);
+    cr_assert_eq(reply.status, 200, "%s", reply.text);
+    cr_expect_eq(reply_int(&reply, "exposure.weeks"), weeks, "%s", reply.text);
+    cr_expect_eq(reply_count(&reply, "contacts"), contacts, "%s", reply.text);
+    cr_expect_eq(strstr(reply.text, "was merged into") != NULL, looks > 0, "%s", reply.text);
+    cr_expect(missing == NULL || lists(&reply, "missing", missing), "%s", reply.text);
+    cr_expect_eq(json_is_true(reply_at(&reply, "ready")), missing == NULL, "%s", reply.text);
+    reply_fini(&reply);
+    site.now_ms += 1000;
+}
+
+/* After this machine refused to. */
+static void confirmed_by_another_machine(void)
+{
+    struct voice other;
+    struct store_entry entry;
+    struct store_applied applied;
+    struct error err = { 0 };
+    site_expect(&site, "POST", "/v1/merge", CONFIRM "}", 409, "refused");
+    site_expect(&site, "POST", "/v1/merge", CONFIRM ", \"decided_by\": \"S. Second\"}", 409, "refused");
+    voice_start(&site.world, &other, CERTIFICATE_ROLE_AGENT);
+    entry_merge_confirmed(&site.world, &entry, "GDN-901", "GDN-001");
+    voice_say(&other, &entry);
+    cr_assert_eq(voice_reach(&other, 0, 1, &site.replica, &applied, &err), ERR_OK, "%s", err.message);
+    voice_stop(&other);
+}
+
+/* Two records of one person: what JCP decided on the one, and whom was rung under it, count for the other, once two
+ * people at two machines say that it is so. */
 Test(doubts, a_merged_person_has_the_decisions_and_contacts_of_both_records)
 {
     static const char contact[] = "{\"kind\": \"contact_attempt\", \"fields\": {\"participant\": \"GDN-901\", "
@@ -288,19 +321,13 @@ Test(doubts, a_merged_person_has_the_decisions_and_contacts_of_both_records)
     site_expect(&site, "POST", "/v1/records", contact, 200, NULL);
     entry_decision(&site.world, &entry, "E-1", "GDN-901", "2026-10-01", "2026-10-10", "adverse", NULL);
     jcp_says(&entry);
-    for (int merged = 0; merged < 2; merged++) {
-        struct reply reply = site_call(&site, "GET", "/v1/doubts/preview?session=" SESSION, NULL);
-        cr_assert_eq(reply.status, 200, "%s", reply.text);
-        cr_expect_eq(reply_int(&reply, "exposure.weeks"), merged ? 13 : 4, "%s", reply.text);
-        cr_expect_eq(reply_count(&reply, "contacts"), merged ? 1 : 0, "%s", reply.text);
-        cr_expect_eq(lists(&reply, "missing", "no_contact"), !merged);
-        cr_expect_eq(json_is_true(reply_at(&reply, "ready")), merged, "%s", reply.text);
-        reply_fini(&reply);
-        site.now_ms += 1000;
-        site_expect(&site, "POST", "/v1/merge",
-                    "{\"duplicate\": \"GDN-901\", \"into\": \"GDN-001\", \"reason\": \"same birthday\"}",
-                    merged ? 409 : 200, merged ? "conflict" : NULL);
-    }
+    expect_preview(4, 0, "no_contact", 0);
+    site_expect(&site, "POST", "/v1/merge", MERGE, 200, NULL);
+    expect_preview(4, 0, "contact_unconfirmed", 1);
+    site_expect(&site, "POST", "/v1/merge", MERGE, 409, "conflict");
+    site_expect(&site, "POST", "/v1/doubts", RAISE, 409, "refused");
+    confirmed_by_another_machine();
+    expect_preview(13, 1, NULL, 0);
     struct reply reply =
         site_call(&site, "POST", "/v1/doubts",
                   "{\"session\": \"" SESSION "\", \"reviewer\": \"R. Reviewer\", \"evidence\": \"" EVIDENCE

@@ -411,6 +411,33 @@ Test(duplicates, are_listed_until_a_person_merges_them)
     reply_fini(&reply);
 }
 
+Test(duplicates, that_another_machine_merged_are_confirmed_here_once)
+{
+    struct voice other;
+    struct store_entry entry;
+    struct store_applied applied;
+    struct error err = { 0 };
+    static const char confirm[] = "{\"duplicate\": \"GDN-002\", \"confirm\": true, \"reason\": \"saw both\"}";
+    site_expect(&site, "POST", "/v1/merge", confirm, 404, "not_found");
+    voice_start(&site.world, &other, CERTIFICATE_ROLE_AGENT);
+    entry_merge(&site.world, &entry, "GDN-002", "GDN-001", false);
+    voice_say(&other, &entry);
+    cr_assert_eq(voice_reach(&other, 0, 1, &site.replica, &applied, &err), ERR_OK, "%s", err.message);
+    voice_stop(&other);
+    struct reply reply = site_call(&site, "GET", "/v1/merges", NULL);
+    cr_expect_str_eq(reply_text(&reply, "merges.0.duplicate.ref"), "GDN-002", "%s", reply.text);
+    cr_expect(json_is_false(reply_at(&reply, "merges.0.sure")));
+    cr_expect(json_is_false(reply_at(&reply, "merges.0.recorded_here")));
+    reply_fini(&reply);
+    site_expect(&site, "POST", "/v1/merge", confirm, 200, NULL);
+    site_expect(&site, "POST", "/v1/merge", confirm, 409, "conflict");
+    reply = site_call(&site, "GET", "/v1/merges", NULL);
+    cr_expect_eq(reply_count(&reply, "merges"), 1);
+    cr_expect(json_is_true(reply_at(&reply, "merges.0.sure")));
+    cr_expect_str_eq(reply_text(&reply, "merges.0.reason"), "letter 7");
+    reply_fini(&reply);
+}
+
 Test(placing, takes_what_was_not_said_from_the_referral_and_the_opportunity)
 {
     refer("R-7");

@@ -50,14 +50,8 @@ static void add_person(const char *ref, const char *placement, const char *patte
 
 static void link_records(const char *duplicate, const char *into, bool undone)
 {
-    struct store_entry entry = { .kind = KIND_SAME_PERSON, .happened_at_ms = OP_TIME_NONE };
-    struct row_id target = id_of("participant", into);
-    entity_id(world.stream, "participant", duplicate, entry.subject);
-    record_init(&entry.record, kind_by_number(KIND_SAME_PERSON));
-    record_set_id(&entry.record, "participant", target.bytes);
-    record_set_number(&entry.record, "undone", undone);
-    record_set_text(&entry.record, "decided_by", "A. Decider");
-    record_set_text(&entry.record, "reason", "letter 7");
+    struct store_entry entry;
+    entry_merge(&world, &entry, duplicate, into, undone);
     write_it(&entry);
 }
 

@@ -263,7 +263,7 @@ void forge(struct world *world, struct replica *author, uint64_t seq, uint32_t k
     struct op op = { .id = { .seq = seq },
                      .kind = kind,
                      .subject_len = record->kind->subject_len,
-                     .actor = slice_of_text("forger"),
+                     .actor = slice_of_text(author->forged_actor != NULL ? author->forged_actor : "forger"),
                      .recorded_at_ms = clock_wall_ms(),
                      .hlc = (uint64_t)clock_wall_ms() << 16,
                      .happened_at_ms = OP_TIME_NONE,
@@ -323,6 +323,25 @@ void entry_review(struct world *world, struct store_entry *entry, const char *ke
     record_set_number(&entry->record, "slot", 0);
     record_set_text(&entry->record, "outcome", outcome);
     record_set_text(&entry->record, "answers", "Were they ill?\nNot that we know.");
+}
+
+void entry_merge(struct world *world, struct store_entry *entry, const char *duplicate, const char *into, bool undone)
+{
+    entry_init(entry, KIND_SAME_PERSON);
+    entity_id(world->stream, "participant", duplicate, entry->subject);
+    record_set_id(&entry->record, "participant", lent_id(world, "participant", into));
+    record_set_number(&entry->record, "undone", undone);
+    record_set_text(&entry->record, "decided_by", "A. Decider");
+    record_set_text(&entry->record, "reason", "letter 7");
+}
+
+void entry_merge_confirmed(struct world *world, struct store_entry *entry, const char *duplicate, const char *into)
+{
+    entry_init(entry, KIND_SAME_PERSON);
+    entity_id(world->stream, "participant", duplicate, entry->subject);
+    record_set_id(&entry->record, "confirms", lent_id(world, "participant", into));
+    record_set_text(&entry->record, "confirmed_by", "S. Second");
+    record_set_text(&entry->record, "confirmed_how", "saw both cards");
 }
 
 void entry_doubt(struct world *world, struct store_entry *entry, const char *key, const char *placement,

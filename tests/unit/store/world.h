@@ -15,6 +15,7 @@ struct replica {
     struct store *store;
     struct device_key *key;
     struct store_identity identity;
+    const char *forged_actor; /* whom what it forges is said by; NULL: "forger" */
 };
 
 struct world {
@@ -73,6 +74,9 @@ void entry_contact(struct world *world, struct store_entry *entry, const char *k
                    const char *day, const char *about_day);
 void entry_review(struct world *world, struct store_entry *entry, const char *key, const char *placement,
                   const char *day, const char *outcome);
+/* That two records are of one person; `undone` that it was a mistake. And that somebody found so too. */
+void entry_merge(struct world *world, struct store_entry *entry, const char *duplicate, const char *into, bool undone);
+void entry_merge_confirmed(struct world *world, struct store_entry *entry, const char *duplicate, const char *into);
 void entry_doubt(struct world *world, struct store_entry *entry, const char *key, const char *placement,
                  const char *day, const char *review, const char *notice);
 void entry_doubt_event(struct world *world, struct store_entry *entry, const char *doubt, const char *status,
