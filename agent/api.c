@@ -70,6 +70,7 @@ static const struct route routes[] = {
     { "POST", "/v1/evidence", TAIL_NONE, BODY_OBJECT, api_evidence },
     { "GET", "/v1/evidence/records", TAIL_NONE, BODY_NONE, api_evidence_records },
     { "GET", "/v1/evidence/chain", TAIL_NONE, BODY_NONE, api_evidence_chain },
+    { "GET", "/v1/evidence/receipt", TAIL_NONE, BODY_NONE, api_evidence_receipt },
     { "GET", "/v1/checkpoint", TAIL_NONE, BODY_NONE, api_checkpoint },
     { "GET", "/v1/checkpoint/violations", TAIL_NONE, BODY_NONE, api_checkpoint_violations },
     { "POST", "/v1/checkpoint/acknowledge", TAIL_NONE, BODY_OBJECT, api_checkpoint_acknowledge },

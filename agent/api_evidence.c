@@ -105,6 +105,22 @@ static enum err_code argument_big(const struct api_call *call, const char *name,
     return ERR_OK;
 }
 
+/* An op: its device and incarnation, and its number under the name of `seq`. */
+static enum err_code argument_op(const struct api_call *call, const char *seq, struct op_id *ret_op, struct error *err)
+{
+    struct op_id op;
+    uint64_t incarnation;
+    const char *device = query_text(call, "device");
+    if (device == NULL || !hex_decode(device, op.device, DEVICE_ID_BYTES)) {
+        return FAIL(err, INVALID, "read argument 'device': expected %d hexadecimal digits", 2 * DEVICE_ID_BYTES);
+    }
+    TRY(argument_big(call, "incarnation", 0, UINT32_MAX, &incarnation, err));
+    TRY(argument_big(call, seq, 0, OP_SEQ_MAX, &op.seq, err));
+    op.incarnation = (uint32_t)incarnation;
+    *ret_op = op;
+    return ERR_OK;
+}
+
 /* ---- records ---- */
 
 static json_t *supersedes_value(const struct evidence_record *record)
@@ -159,11 +175,13 @@ static json_t *record_value_of(const struct api_call *call, const struct evidenc
                   "clock_offset_ms", (json_int_t)record->offset_ms, "own", row->own, "acknowledged", row->acknowledged,
                   "erased", erased, "quarantine", value_text(row->quarantine), "fields", log_fields_value(row));
     json_t *more = json_pack(
-        "{s:o,s:o,s:b,s:o,s:o,s:o,s:o,s:o,s:o,s:o}", "supersedes", supersedes_value(record), "session",
+        "{s:o,s:o,s:b,s:o,s:o,s:o,s:o,s:o,s:o,s:o,s:o,s:o}", "supersedes", supersedes_value(record), "session",
         session_of(call, row), "head", record->head, "deemed_received_on", value_day(record->deemed_on), "header",
         value_base64(record->header), "body", erased ? json_null() : value_base64(row->body), "salt",
         erased ? json_null() : value_base64(slice_of(record->salt, OP_SALT_BYTES)), "signed_seq",
-        record->signed_seq == 0 ? json_null() : json_integer((json_int_t)record->signed_seq), "position",
+        record->signed_seq == 0 ? json_null() : json_integer((json_int_t)record->signed_seq), "receipt_seq",
+        record->receipt_seq == 0 ? json_null() : json_integer((json_int_t)record->receipt_seq), "acknowledged_at",
+        value_instant(record->acknowledged_at_ms), "position",
         record->position == 0 ? json_null() : json_integer((json_int_t)record->position), "proof", proof_value(record));
     if (value == NULL || more == NULL || json_object_update(value, more) != 0) {
         json_decref(value);
@@ -208,19 +226,12 @@ enum err_code api_evidence_records(struct api_call *call, struct error *err)
 
 enum err_code api_evidence_chain(struct api_call *call, struct error *err)
 {
-    struct op_id first = { .seq = 0 };
-    uint64_t incarnation;
+    struct op_id first;
     uint64_t to;
     size_t limit;
-    const char *device = query_text(call, "device");
-    if (device == NULL || !hex_decode(device, first.device, DEVICE_ID_BYTES)) {
-        return FAIL(err, INVALID, "read argument 'device': expected %d hexadecimal digits", 2 * DEVICE_ID_BYTES);
-    }
-    TRY(argument_big(call, "incarnation", 0, UINT32_MAX, &incarnation, err));
-    TRY(argument_big(call, "from", 0, OP_SEQ_MAX, &first.seq, err));
+    TRY(argument_op(call, "from", &first, err));
     TRY(argument_big(call, "to", 0, OP_SEQ_MAX, &to, err));
     TRY(query_number(call, "limit", HEADERS_LIMIT, HEADERS_LIMIT_MAX, &limit, err));
-    first.incarnation = (uint32_t)incarnation;
     SCOPED(evidence_chain_fini) struct evidence_chain chain = { 0 };
     TRY(evidence_chain(call->world->store, &first, to, limit, &chain, err));
     json_t *head =
@@ -234,4 +245,21 @@ enum err_code api_evidence_chain(struct api_call *call, struct error *err)
         TRY(answer_list_row(call->answer, row, err));
     }
     return answer_list_end(call->answer, chain.more, err);
+}
+
+/* ---- receipts ---- */
+
+enum err_code api_evidence_receipt(struct api_call *call, struct error *err)
+{
+    enum { CONTEXT = sizeof(OP_RECEIPT_CONTEXT) };
+    uint8_t content[CONTEXT + OP_RECEIPT_MESSAGE_BYTES] = OP_RECEIPT_CONTEXT;
+    struct op_id acked;
+    TRY(argument_op(call, "seq", &acked, err));
+    SCOPED(evidence_receipt_fini) struct evidence_receipt receipt = { 0 };
+    TRY(evidence_receipt(call->world->store, &acked, &receipt, err));
+    memcpy(content + CONTEXT, receipt.message, sizeof(receipt.message));
+    json_t *answer = json_pack("{s:o,s:o,s:o}", "signed", value_base64(slice_of(content, sizeof(content))), "signature",
+                               value_base64(slice_of(receipt.signature, receipt.signature_len)), "certificate",
+                               value_pem(buf_slice(&receipt.certificate)));
+    return answer_object(call->answer, answer, err);
 }

@@ -26,6 +26,7 @@ json_t *assertion_value(const struct attendance_row *row);
 MUST_USE enum err_code api_evidence(struct api_call *call, struct error *err);
 MUST_USE enum err_code api_evidence_records(struct api_call *call, struct error *err);
 MUST_USE enum err_code api_evidence_chain(struct api_call *call, struct error *err);
+MUST_USE enum err_code api_evidence_receipt(struct api_call *call, struct error *err);
 
 /* api_checkpoint.c */
 MUST_USE enum err_code api_checkpoint(struct api_call *call, struct error *err);

@@ -97,6 +97,7 @@ static const struct {
     { "POST", "/v1/evidence", C | R },
     { "GET", "/v1/evidence/records", C | R },
     { "GET", "/v1/evidence/chain", C | R },
+    { "GET", "/v1/evidence/receipt", C | R },
     { "GET", "/v1/checkpoint", C | R | T | A },
     { "GET", "/v1/checkpoint/violations", C | R | T | A },
     { "POST", "/v1/checkpoint/acknowledge", A },

@@ -315,17 +315,14 @@ enum err_code chain_acked(struct store *store, const struct author *author, cons
     uint8_t link[SHA256_BYTES];
     TRY(chain_link(store, author, acked, link, err));
     sqlite3_stmt *s;
-    TRY(db_statement(&store->db,
-                     "UPDATE own_chain SET acked_seq = ?2, acked_link = ?3, asks = 0, "
-                     "receipt = iif(?5 >= receipt_seq AND length(?4) > 0, ?4, receipt), "
-                     "receipt_seq = iif(?5 >= receipt_seq AND length(?4) > 0, ?5, receipt_seq) WHERE author = ?1",
-                     &s, err));
+    TRY(db_statement(&store->db, "UPDATE own_chain SET acked_seq = ?2, acked_link = ?3, asks = 0 WHERE author = ?1", &s,
+                     err));
     bind_int(s, 1, author->id);
     bind_int(s, 2, (int64_t)acked);
     bind_blob(s, 3, link, SHA256_BYTES);
-    bind_blob(s, 4, receipt->signature, receipt->signature_len);
-    bind_int(s, 5, (int64_t)receipt->acked_seq);
-    return db_run(&store->db, s, err);
+    TRY(db_run(&store->db, s, err));
+    bool of_it = receipt->signature_len > 0 && acked > 0 && acked == receipt->acked_seq;
+    return of_it ? receipt_keep(store, author, receipt, err) : ERR_OK;
 }
 
 enum err_code chains_ask(struct store *store, struct error *err)
@@ -345,7 +342,7 @@ static enum err_code add_chain(struct store *store, struct author *author, struc
     if (!held) {
         TRY(oplog_author_add(store, author, certificate, err));
     }
-    TRY(db_statement(&store->db, "INSERT INTO own_chain VALUES (?1, 0, NULL, 0, NULL, 0)", &s, err));
+    TRY(db_statement(&store->db, "INSERT INTO own_chain VALUES (?1, 0, NULL, 0)", &s, err));
     bind_int(s, 1, author->id);
     return db_run(&store->db, s, err);
 }

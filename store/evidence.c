@@ -39,11 +39,18 @@ static enum err_code read_about(struct store *store, const struct evidence_subje
 
 /* ---- its ops ---- */
 
+/* A receipt further than this from an op stays out of packs: every header up to it would be in them. */
+#define RECEIPT_WITHIN "256"
+
 #define RECORD_COLUMNS                                                                                                 \
     "SELECT o.id, o.header, o.salt, o.body, o.quarantine, o.received_at, "                                             \
     "(SELECT c.acked_seq FROM own_chain c WHERE c.author = o.id >> 40), "                                              \
-    "(SELECT min(l.seq) FROM signed_link l WHERE l.author = o.id >> 40 AND l.seq >= (o.id & 1099511627775)) "          \
-    "FROM op o WHERE o.id > ?1 AND o.id IN ("
+    "(SELECT min(l.seq) FROM signed_link l WHERE l.author = o.id >> 40 AND l.seq >= ifnull(o.receipt, "                \
+    "o.id & 1099511627775)), o.receipt, "                                                                              \
+    "(SELECT r.at FROM receipt r WHERE r.author = o.id >> 40 AND r.fork = 0 AND r.seq = o.receipt) "                   \
+    "FROM (SELECT x.*, (SELECT min(r.seq) FROM receipt r WHERE r.author = x.id >> 40 AND r.fork = 0 "                  \
+    "AND r.seq BETWEEN (x.id & 1099511627775) AND (x.id & 1099511627775) + " RECEIPT_WITHIN ") AS receipt "            \
+    "FROM op x) o WHERE o.id > ?1 AND o.id IN ("
 
 #define OF_SUBJECTS                                                                                                    \
     ") SELECT x.id FROM op x INDEXED BY op_subject WHERE x.kind <> 5 AND x.subject IN (SELECT id FROM about) "
@@ -102,8 +109,8 @@ static enum err_code records_statement(struct store *store, const struct evidenc
 
 /* ---- signing own links ---- */
 
-/* An own op further than this from the next signed link gets a signature of its own: others' headers stay out of packs.
- */
+/* An own op, or the receipt for it, further than this from the next signed link gets a signature of its own: others'
+ * headers stay out of packs. */
 enum { SIGNED_WITHIN = 8, SIGN_AT_ONCE = 256 };
 
 static void scoped_key(struct device_key **key)
@@ -146,8 +153,9 @@ static enum err_code find_far(struct store *store, const struct evidence_subject
         *place = column_int(s, 0);
         bool own = sqlite3_column_type(s, 6) != SQLITE_NULL;
         uint64_t signed_seq = (uint64_t)column_int_or(s, 7, INT64_MAX);
-        if (own && signed_seq - op_key_seq(*place) > SIGNED_WITHIN) {
-            keys[(*ret_count)++] = *place;
+        uint64_t wanted_seq = (uint64_t)column_int_or(s, 8, (int64_t)op_key_seq(*place)); /* a receipt's link, too */
+        if (own && signed_seq - wanted_seq > SIGNED_WITHIN) {
+            keys[(*ret_count)++] = op_key(op_key_author(*place), wanted_seq);
         }
     }
     sqlite3_reset(s);
@@ -233,6 +241,8 @@ static enum err_code read_record(struct store *store, sqlite3_stmt *s, struct ev
     record->offset_ms = op.offset_ms;
     record->supersedes_count = op.supersedes_count;
     record->signed_seq = (uint64_t)column_int_or(s, 7, 0);
+    record->receipt_seq = (uint64_t)column_int_or(s, 8, 0);
+    record->acknowledged_at_ms = column_int_or(s, 9, OP_TIME_NONE);
     if (!op.erased) {
         memcpy(record->salt, op.salt, OP_SALT_BYTES);
     }

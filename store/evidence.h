@@ -4,6 +4,7 @@
  *     evidence_begin     who it is about; own ops without a signature near them are signed
  *     evidence_records   the ops, page by page, in the order of the log's keys
  *     evidence_chain     an author's headers from an op to the next link that the author signed
+ *     evidence_receipt   the centre's receipt for a link of this device's
  *
  * About a person: the person, referrals and what became of them, placements, sessions, notices, appointments,
  * decisions, attempts to reach them, changes of circumstances, reviews, doubts and challenges. About a session: what
@@ -53,9 +54,11 @@ struct evidence_record {
     int64_t offset_ms;
     struct op_id supersedes[OP_SUPERSEDES_MAX];
     size_t supersedes_count;
-    uint64_t signed_seq; /* the first link at or after it that its author signed; 0: none */
-    bool head;           /* of an attendance: nobody has superseded it */
-    uint64_t position;   /* in the centre's history, from 1; 0: not proved; of evidence_prove */
+    uint64_t signed_seq;        /* the first link at or after it, and its receipt's, that its author signed; 0: none */
+    uint64_t receipt_seq;       /* of a link at or near after it, the centre's receipt is held; 0: no such one */
+    int64_t acknowledged_at_ms; /* when the centre said so, by its clock; OP_TIME_NONE */
+    bool head;                  /* of an attendance: nobody has superseded it */
+    uint64_t position;          /* in the centre's history, from 1; 0: not proved; of evidence_prove */
     struct merkle_proof proof;
     int32_t deemed_on; /* of a notice: received, as stated or deemed; ROW_NONE */
 };
@@ -95,5 +98,18 @@ void evidence_chain_fini(struct evidence_chain *chain);
  */
 MUST_USE enum err_code evidence_chain(struct store *store, const struct op_id *first, uint64_t to_seq, size_t limit,
                                       struct evidence_chain *ret_chain, struct error *err);
+
+/* The first in which the centre said that it holds an own chain up to `acked`. */
+struct evidence_receipt {
+    uint8_t message[OP_RECEIPT_MESSAGE_BYTES]; /* what the centre signed */
+    uint8_t signature[SIGNATURE_MAX];
+    size_t signature_len;
+    struct buf certificate; /* DER */
+};
+
+void evidence_receipt_fini(struct evidence_receipt *receipt);
+/* ERR_NOT_FOUND. */
+MUST_USE enum err_code evidence_receipt(struct store *store, const struct op_id *acked,
+                                        struct evidence_receipt *ret_receipt, struct error *err);
 
 #endif

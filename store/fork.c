@@ -226,6 +226,7 @@ enum err_code fork_take(struct store *store, struct author *author, const struct
     TRY(copy_ops(store, *ret_fork, after_key, last_key, err));
     TRY(remove_ops(store, after_key, last_key, err));
     TRY(unfold_ops(store, *ret_fork, author->id, err));
+    TRY(receipts_set_aside(store, author->id, keep_seq, *ret_fork, err));
     return cut_chain(store, author, keep_seq, before, err);
 }
 

@@ -163,6 +163,13 @@ void op_link_message(const uint8_t stream[STREAM_ID_BYTES], const struct op_id *
     memcpy(out + 12, link, SHA256_BYTES);
 }
 
+void op_receipt_message(const uint8_t stream[STREAM_ID_BYTES], const struct op_id *acked,
+                        const uint8_t link[SHA256_BYTES], int64_t at_ms, uint8_t out[OP_RECEIPT_MESSAGE_BYTES])
+{
+    op_link_message(stream, acked, link, out);
+    put_be64(out + OP_LINK_MESSAGE_BYTES, (uint64_t)at_ms);
+}
+
 /* ---- batches ---- */
 
 struct op_chunk {

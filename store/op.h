@@ -40,6 +40,8 @@
 #define OP_TIME_MAX_MS INT64_C(7289654400000) /* 2201-01-01 */
 #define OP_LINK_CONTEXT "holdfast/link/v1"
 #define OP_LINK_MESSAGE_BYTES (STREAM_ID_BYTES + DEVICE_ID_BYTES + 4 + 8 + SHA256_BYTES)
+#define OP_RECEIPT_CONTEXT "holdfast/receipt/v1"
+#define OP_RECEIPT_MESSAGE_BYTES (OP_LINK_MESSAGE_BYTES + 8)
 
 struct op_id {
     uint8_t device[DEVICE_ID_BYTES];
@@ -83,6 +85,9 @@ void op_link_first(const uint8_t stream[STREAM_ID_BYTES], const uint8_t device[D
 void op_link_next(const uint8_t link[SHA256_BYTES], struct slice header, uint8_t out[SHA256_BYTES]);
 void op_link_message(const uint8_t stream[STREAM_ID_BYTES], const struct op_id *newest,
                      const uint8_t link[SHA256_BYTES], uint8_t out[OP_LINK_MESSAGE_BYTES]);
+/* The same members, and by the centre's clock when it said that it holds them: what a receipt is signed over. */
+void op_receipt_message(const uint8_t stream[STREAM_ID_BYTES], const struct op_id *acked,
+                        const uint8_t link[SHA256_BYTES], int64_t at_ms, uint8_t out[OP_RECEIPT_MESSAGE_BYTES]);
 
 /* A batch owns its ops and every byte they borrow; op_batch_add copies. At most OP_BATCH_OPS_MAX ops. */
 #define OP_BATCH_OPS_MAX 16384

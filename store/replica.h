@@ -181,6 +181,15 @@ MUST_USE enum err_code chain_fresh(struct store *store, struct author *ret_autho
 /* A fresh incarnation, in which ops are made from now on. */
 MUST_USE enum err_code chain_begin(struct store *store, struct error *err);
 
+/* ---- store/receipts.c: what the centre signed of them ---- */
+
+/* Kept for good, unless there is one of this link. The receipt has a signature, and is of this chain as it is. */
+MUST_USE enum err_code receipt_keep(struct store *store, const struct author *author,
+                                    const struct store_receipt *receipt, struct error *err);
+/* Those after keep_seq go with the branch. */
+MUST_USE enum err_code receipts_set_aside(struct store *store, int64_t author, uint64_t keep_seq, int64_t fork,
+                                          struct error *err);
+
 /* ---- store/owed.c ---- */
 
 /* Ops of others that the centre's stream, as far as it was read, did not give. */

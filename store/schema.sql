@@ -139,10 +139,27 @@ CREATE TABLE own_chain (
     author       INTEGER PRIMARY KEY,
     acked_seq    INTEGER NOT NULL,
     acked_link   BLOB,
-    receipt_seq  INTEGER NOT NULL,           -- the most that the centre ever acknowledged, and its signature: evidence that stays
-    receipt      BLOB,
     asks         INTEGER NOT NULL            -- 1: to be compared with what the centre holds, whether or not there is anything to send
 ) STRICT;
+
+-- What the centre said it holds of an own chain, in its own signature: the first time that it said so of each link. Evidence that
+-- stays: of a branch that was set aside too (fork; 0: of the chain as it is).
+CREATE TABLE receipt (
+    author       INTEGER NOT NULL,
+    fork         INTEGER NOT NULL,
+    seq          INTEGER NOT NULL,
+    at           INTEGER NOT NULL,           -- by the centre's clock
+    signature    BLOB NOT NULL,
+    certificate  INTEGER NOT NULL REFERENCES receipt_certificate (id),
+    PRIMARY KEY (author, fork, seq)
+) STRICT, WITHOUT ROWID;
+CREATE TABLE receipt_certificate (id INTEGER PRIMARY KEY, certificate BLOB NOT NULL UNIQUE) STRICT;
+CREATE TRIGGER receipt_stays BEFORE DELETE ON receipt
+BEGIN SELECT RAISE(ABORT, 'evidence is append-only: a receipt cannot be deleted'); END;
+CREATE TRIGGER receipt_never_changes BEFORE UPDATE OF author, seq, at, signature, certificate ON receipt
+BEGIN SELECT RAISE(ABORT, 'evidence is append-only: a receipt cannot be changed'); END;
+CREATE TRIGGER receipt_certificate_stays BEFORE DELETE ON receipt_certificate
+BEGIN SELECT RAISE(ABORT, 'evidence is append-only: a certificate cannot be deleted'); END;
 
 CREATE TABLE sync_state (
     only           INTEGER PRIMARY KEY CHECK (only = 1),

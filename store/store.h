@@ -179,8 +179,11 @@ struct store_run {
 struct store_receipt {
     uint32_t incarnation;
     uint64_t acked_seq;
-    uint8_t signature[SIGNATURE_MAX]; /* the centre's, over the receipt message of sync/exchange.h */
+    int64_t at_ms; /* the centre's clock when it said so */
+    uint8_t
+        signature[SIGNATURE_MAX]; /* the centre's, over op_receipt_message; none: it is not to be kept as evidence */
     size_t signature_len;
+    struct slice certificate; /* DER: whose key signed it */
 };
 
 /*

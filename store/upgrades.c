@@ -143,6 +143,18 @@ static const char from_2_to_3[] =
     "CREATE TRIGGER audit_never_changes BEFORE UPDATE ON audit "
     "BEGIN SELECT RAISE(ABORT, 'the audit log is append-only: an entry cannot be changed'); END;"
 
+    "ALTER TABLE own_chain DROP COLUMN receipt_seq; ALTER TABLE own_chain DROP COLUMN receipt;"
+    "CREATE TABLE receipt (author INTEGER NOT NULL, fork INTEGER NOT NULL, seq INTEGER NOT NULL, at INTEGER NOT NULL, "
+    "signature BLOB NOT NULL, certificate INTEGER NOT NULL REFERENCES receipt_certificate (id), "
+    "PRIMARY KEY (author, fork, seq)) STRICT, WITHOUT ROWID;"
+    "CREATE TABLE receipt_certificate (id INTEGER PRIMARY KEY, certificate BLOB NOT NULL UNIQUE) STRICT;"
+    "CREATE TRIGGER receipt_stays BEFORE DELETE ON receipt "
+    "BEGIN SELECT RAISE(ABORT, 'evidence is append-only: a receipt cannot be deleted'); END;"
+    "CREATE TRIGGER receipt_never_changes BEFORE UPDATE OF author, seq, at, signature, certificate ON receipt "
+    "BEGIN SELECT RAISE(ABORT, 'evidence is append-only: a receipt cannot be changed'); END;"
+    "CREATE TRIGGER receipt_certificate_stays BEFORE DELETE ON receipt_certificate "
+    "BEGIN SELECT RAISE(ABORT, 'evidence is append-only: a certificate cannot be deleted'); END;"
+
     "CREATE TABLE message_seen (id BLOB PRIMARY KEY) STRICT, WITHOUT ROWID;"
     "CREATE TABLE history_accepted (id INTEGER PRIMARY KEY, actor TEXT NOT NULL, at INTEGER NOT NULL, ended_at "
     "INTEGER) "

@@ -209,6 +209,8 @@ static void fill_receipt(const struct client *c, const struct exchange_response 
         /* a receipt for ops that are not here is not ours to keep yet */
         memcpy(receipt->signature, response->receipt, response->receipt_len);
         receipt->signature_len = response->receipt_len;
+        receipt->at_ms = response->answered_at_ms;
+        receipt->certificate = buf_slice(&c->centre.certificate);
     }
 }
 

@@ -53,11 +53,11 @@ enum err_code client_check_receipt(struct client *c, const struct exchange_respo
     TRY(take_certificate(c, response, err));
     struct op_id acked = { .incarnation = c->sent.incarnation, .seq = response->acked_seq };
     memcpy(acked.device, c->identity->device, DEVICE_ID_BYTES);
-    uint8_t message[OP_LINK_MESSAGE_BYTES];
-    exchange_receipt_message(c->identity->stream, &acked, response->acked_link, message);
+    uint8_t message[OP_RECEIPT_MESSAGE_BYTES];
+    op_receipt_message(c->identity->stream, &acked, response->acked_link, response->answered_at_ms, message);
     const struct certificate *centre = &c->centre.parsed;
     enum err_code rc =
-        signature_verify(slice_of(centre->public_key, centre->public_key_len), EXCHANGE_RECEIPT_CONTEXT,
+        signature_verify(slice_of(centre->public_key, centre->public_key_len), OP_RECEIPT_CONTEXT,
                          slice_of(message, sizeof(message)), slice_of(response->receipt, response->receipt_len), err);
     if (rc != ERR_OK) {
         /* perhaps another key signs now and this certificate is the old one: ask for it next time */

@@ -31,7 +31,6 @@
 #define EXCHANGE_BEGUN_HASH_BYTES 8
 #define EXCHANGE_ORDER_MAX (256 * 1024)
 #define EXCHANGE_VOUCHED_KEY_MAX (CHECKPOINT_KEY_BYTES + SIGNATURE_MAX)
-#define EXCHANGE_RECEIPT_CONTEXT "holdfast/receipt/v1"
 
 /* So much of a segment came in a request that broke off: its length, and the first bytes of its SHA-256. */
 struct exchange_begun {
@@ -92,7 +91,7 @@ struct exchange_declined {
 struct exchange_response {
     uint64_t acked_seq; /* the centre holds this device's incarnation up to here, durably */
     uint8_t acked_link[SHA256_BYTES];
-    uint8_t receipt[SIGNATURE_MAX]; /* by the centre's signing key over exchange_receipt_message */
+    uint8_t receipt[SIGNATURE_MAX]; /* by the centre's signing key over op_receipt_message */
     size_t receipt_len;
     int64_t answered_at_ms; /* the centre's clock */
     uint64_t cursor;        /* after the segments below */
@@ -157,9 +156,5 @@ MUST_USE enum err_code exchange_order_encode(const struct store_order *order, si
 /* *ret_order is malloc'd, NULL when there is none. ERR_PROTOCOL: not such a list, or a count of 0. */
 MUST_USE enum err_code exchange_order_decode(struct slice bytes, struct store_order **ret_order, size_t *ret_count,
                                              struct error *err);
-
-/* stream || device || incarnation(4) || acked_seq(8) || acked_link(32) */
-void exchange_receipt_message(const uint8_t stream[STREAM_ID_BYTES], const struct op_id *acked,
-                              const uint8_t link[SHA256_BYTES], uint8_t out[OP_LINK_MESSAGE_BYTES]);
 
 #endif

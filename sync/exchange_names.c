@@ -1,4 +1,4 @@
-/* What of an exchange is named by a hash, and what is signed. */
+/* What of an exchange is named by a hash. */
 #include "sync/exchange.h"
 
 #include <string.h>
@@ -32,11 +32,4 @@ void exchange_centre_hash(struct slice certificate_der, const uint8_t checkpoint
 {
     struct slice parts[] = { certificate_der, slice_of(checkpoint_key, CHECKPOINT_KEY_BYTES) };
     hash_parts(parts, ARRAY_LEN(parts), out);
-}
-
-void exchange_receipt_message(const uint8_t stream[STREAM_ID_BYTES], const struct op_id *acked,
-                              const uint8_t link[SHA256_BYTES], uint8_t out[OP_LINK_MESSAGE_BYTES])
-{
-    /* the same members as a device's own link message; the context keeps the two signatures apart */
-    op_link_message(stream, acked, link, out);
 }

@@ -10,7 +10,7 @@
 
 #include "base/bytes.h"
 
-#define DOCUMENT_COLUMNS_MAX 8
+#define DOCUMENT_COLUMNS_MAX 9
 
 enum block_kind {
     BLOCK_HEADING,

@@ -84,18 +84,21 @@ static json_t *summary_of(const struct evidence_pack *pack, const char *folder, 
     size_t confirmed = 0;
     size_t headers = 0;
     size_t erased = 0;
+    size_t with_receipt = 0;
     for (size_t i = 0; i < pack->record_count; i++) {
         confirmed += pack->records[i].position > 0;
         erased += pack->records[i].erased;
+        with_receipt += pack->records[i].receipt != EVIDENCE_NO_RECEIPT;
     }
     for (size_t i = 0; i < pack->run_count; i++) {
         headers += pack->runs[i].header_count;
     }
     hex_encode(manifest, SHA256_BYTES, hex);
-    return must_have(json_pack("{s:O,s:s,s:I,s:I,s:I,s:I,s:I,s:s}", "about", answer_member(pack->about, "about"),
+    return must_have(json_pack("{s:O,s:s,s:I,s:I,s:I,s:I,s:I,s:I,s:s}", "about", answer_member(pack->about, "about"),
                                "folder", folder, "records", (json_int_t)pack->record_count, "confirmed",
-                               (json_int_t)confirmed, "erased", (json_int_t)erased, "chains",
-                               (json_int_t)pack->run_count, "headers", (json_int_t)headers, "manifest_sha256", hex));
+                               (json_int_t)confirmed, "with_receipt", (json_int_t)with_receipt, "erased",
+                               (json_int_t)erased, "chains", (json_int_t)pack->run_count, "headers",
+                               (json_int_t)headers, "manifest_sha256", hex));
 }
 
 static void print_summary(struct cli *cli, json_t *summary, const char *folder)

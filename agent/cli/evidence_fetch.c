@@ -56,7 +56,8 @@ static bool take_record(struct evidence_pack *pack, json_t *json)
     *record = (struct evidence_record){ .json = json_incref(json),
                                         .erased = answer_true(json, "erased"),
                                         .seq = (uint64_t)answer_int(answer_member(json, "op"), "seq"),
-                                        .chain = EVIDENCE_NO_CHAIN };
+                                        .chain = EVIDENCE_NO_CHAIN,
+                                        .receipt = EVIDENCE_NO_RECEIPT };
     bool header = bytes_of(json, "header", &record->header);
     bool body = bytes_of(json, "body", &record->body);
     bool salt = bytes_of(json, "salt", &record->salt);
@@ -139,16 +140,23 @@ static void assign_run(struct evidence_pack *pack, struct evidence_record *recor
     record->chain = pack->run_count++;
 }
 
+static char *chain_path(const char *what, const struct evidence_run *run, const char *name, uint64_t seq)
+{
+    char number[NUMBER_SIZE];
+    char *path = path_of("/v1/evidence/%s", what);
+    path_add(&path, "device", run->device);
+    (void)snprintf(number, sizeof(number), "%" PRIu32, run->incarnation);
+    path_add(&path, "incarnation", number);
+    (void)snprintf(number, sizeof(number), "%" PRIu64, seq);
+    path_add(&path, name, number);
+    return path;
+}
+
 static enum exit_code fetch_page(struct fetch *fetch, const struct evidence_run *run, uint64_t from,
                                  json_t **ret_answer)
 {
     char number[NUMBER_SIZE];
-    char *path = path_of("/v1/evidence/chain");
-    path_add(&path, "device", run->device);
-    (void)snprintf(number, sizeof(number), "%" PRIu32, run->incarnation);
-    path_add(&path, "incarnation", number);
-    (void)snprintf(number, sizeof(number), "%" PRIu64, from);
-    path_add(&path, "from", number);
+    char *path = chain_path("chain", run, "from", from);
     (void)snprintf(number, sizeof(number), "%" PRIu64, run->signed_seq);
     path_add(&path, "to", number);
     return call(fetch->cli, "GET", path, NULL, CALL_NO_TIMEOUT, ret_answer);
@@ -194,6 +202,44 @@ static enum exit_code fetch_run(struct fetch *fetch, struct evidence_run *run)
     return EXIT_DONE;
 }
 
+/* ---- receipts ---- */
+
+static enum exit_code fetch_receipt(struct fetch *fetch, size_t chain, uint64_t seq)
+{
+    struct evidence_pack *pack = fetch->pack;
+    SCOPED(answer_free) json_t *answer = NULL;
+    enum exit_code code =
+        call(fetch->cli, "GET", chain_path("receipt", &pack->runs[chain], "seq", seq), NULL, CALL_NO_TIMEOUT, &answer);
+    if (code != EXIT_DONE) {
+        return code;
+    }
+    pack->receipts = must_have(reallocarray(pack->receipts, pack->receipt_count + 1, sizeof(*pack->receipts)));
+    struct evidence_receipt_file *receipt = &pack->receipts[pack->receipt_count++];
+    *receipt = (struct evidence_receipt_file){ .chain = chain,
+                                               .seq = seq,
+                                               .certificate = must_have(strdup(answer_text(answer, "certificate"))) };
+    bool signed_bytes = bytes_of(answer, "signed", &receipt->signed_bytes);
+    bool signature = bytes_of(answer, "signature", &receipt->signature);
+    return signed_bytes && signature ? EXIT_DONE : not_understood(fetch->cli);
+}
+
+/* Records that one receipt covers share it. */
+static enum exit_code fetch_receipt_of(struct fetch *fetch, struct evidence_record *record)
+{
+    const struct evidence_pack *pack = fetch->pack;
+    uint64_t seq = (uint64_t)answer_int(record->json, "receipt_seq");
+    if (seq == 0 || record->chain == EVIDENCE_NO_CHAIN) {
+        return EXIT_DONE;
+    }
+    for (record->receipt = 0; record->receipt < pack->receipt_count; record->receipt++) {
+        const struct evidence_receipt_file *held = &pack->receipts[record->receipt];
+        if (held->chain == record->chain && held->seq == seq) {
+            return EXIT_DONE;
+        }
+    }
+    return fetch_receipt(fetch, record->chain, seq);
+}
+
 /* ---- all ---- */
 
 static enum exit_code fetch_all(struct fetch *fetch, const char *subject)
@@ -215,6 +261,9 @@ static enum exit_code fetch_all(struct fetch *fetch, const char *subject)
     }
     for (size_t i = 0; i < pack->run_count && code == EXIT_DONE; i++) {
         code = fetch_run(fetch, &pack->runs[i]);
+    }
+    for (size_t i = 0; i < pack->record_count && code == EXIT_DONE; i++) {
+        code = fetch_receipt_of(fetch, &pack->records[i]);
     }
     return code;
 }
@@ -253,6 +302,12 @@ void evidence_pack_free(struct evidence_pack *pack)
         buf_fini(&pack->runs[i].before);
         buf_fini(&pack->runs[i].signature);
     }
+    for (size_t i = 0; i < pack->receipt_count; i++) {
+        buf_fini(&pack->receipts[i].signed_bytes);
+        buf_fini(&pack->receipts[i].signature);
+        free(pack->receipts[i].certificate);
+    }
+    free(pack->receipts);
     free(pack->records);
     free(pack->runs);
     answer_free(&pack->about);

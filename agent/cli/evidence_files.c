@@ -147,7 +147,22 @@ static enum err_code put_record(struct writer *writer, const struct evidence_rec
         (void)snprintf(text, sizeof(text), "%04zu/%013" PRIu64 "\n", record->chain + 1, record->seq);
         TRY(put(writer, slice_of_text(text), err, "ops/%04zu/chain", index + 1));
     }
+    if (record->receipt != EVIDENCE_NO_RECEIPT) {
+        (void)snprintf(text, sizeof(text), "%04zu\n", record->receipt + 1);
+        TRY(put(writer, slice_of_text(text), err, "ops/%04zu/receipt", index + 1));
+    }
     return ERR_OK;
+}
+
+static enum err_code put_receipt(struct writer *writer, const struct evidence_receipt_file *receipt, size_t index,
+                                 struct error *err)
+{
+    char text[PATH_SIZE];
+    (void)snprintf(text, sizeof(text), "%04zu/%013" PRIu64 "\n", receipt->chain + 1, receipt->seq);
+    TRY(put(writer, slice_of_text(text), err, "receipts/%04zu/chain", index + 1));
+    TRY(put(writer, buf_slice(&receipt->signed_bytes), err, "receipts/%04zu/signed", index + 1));
+    TRY(put(writer, buf_slice(&receipt->signature), err, "receipts/%04zu/signature", index + 1));
+    return put(writer, slice_of_text(receipt->certificate), err, "receipts/%04zu/centre.pem", index + 1);
 }
 
 static enum err_code put_base64(struct writer *writer, const json_t *object, const char *name, const char *path,
@@ -192,9 +207,10 @@ static enum err_code put_pages(struct writer *writer, const struct evidence_pack
 
 static json_t *record_summary(const struct evidence_record *record, size_t index)
 {
-    static const char *const members[] = { "op",          "kind",        "subject",        "actor",      "recorded_at",
-                                           "happened_at", "received_at", "erased",         "quarantine", "fields",
-                                           "supersedes",  "head",        "clock_offset_ms" };
+    static const char *const members[] = { "op",          "kind",           "subject",     "actor",
+                                           "recorded_at", "happened_at",    "received_at", "acknowledged_at",
+                                           "erased",      "quarantine",     "fields",      "supersedes",
+                                           "head",        "clock_offset_ms" };
     char number[24];
     (void)snprintf(number, sizeof(number), "%04zu", index + 1);
     json_t *summary = must_have(json_pack("{s:s,s:b}", "number", number, "confirmed", record->position > 0));
@@ -263,6 +279,9 @@ static enum err_code put_all(struct writer *writer, const struct evidence_pack *
     TRY(put_checkpoint(writer, pack, err));
     for (size_t i = 0; i < pack->run_count; i++) {
         TRY(put_run(writer, pack, i, err));
+    }
+    for (size_t i = 0; i < pack->receipt_count; i++) {
+        TRY(put_receipt(writer, &pack->receipts[i], i, err));
     }
     for (size_t i = 0; i < pack->record_count; i++) {
         TRY(put_record(writer, &pack->records[i], i, err));

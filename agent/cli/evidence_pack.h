@@ -18,6 +18,7 @@
 #define EVIDENCE_RECORDS_MAX 9999
 #define EVIDENCE_HEADERS_MAX 60000
 #define EVIDENCE_NO_CHAIN SIZE_MAX
+#define EVIDENCE_NO_RECEIPT SIZE_MAX
 
 struct evidence_record {
     json_t *json; /* RECORD of API.md */
@@ -28,7 +29,17 @@ struct evidence_record {
     uint64_t seq;
     uint64_t position; /* in the history of the checkpoint; 0: not confirmed */
     struct buf proof;
-    size_t chain; /* index; EVIDENCE_NO_CHAIN: its device has signed nothing yet */
+    size_t chain;   /* index; EVIDENCE_NO_CHAIN: its device has signed nothing yet */
+    size_t receipt; /* index; EVIDENCE_NO_RECEIPT: none is held of it */
+};
+
+/* The centre's word that it holds a device's records up to this one. */
+struct evidence_receipt_file {
+    size_t chain;
+    uint64_t seq;
+    struct buf signed_bytes;
+    struct buf signature;
+    char *certificate; /* PEM: the centre's */
 };
 
 /* One device's headers from the first that is wanted to the link that it signed. */
@@ -50,6 +61,8 @@ struct evidence_pack {
     size_t record_count;
     struct evidence_run *runs;
     size_t run_count;
+    struct evidence_receipt_file *receipts;
+    size_t receipt_count;
 };
 
 MUST_USE enum exit_code evidence_fetch(struct cli *cli, const char *subject, struct evidence_pack *ret_pack);

@@ -139,6 +139,23 @@ static void say_proof(const struct evidence_pack *pack, const struct evidence_re
     }
 }
 
+/* When the centre said that it has it. Only who made a record is given the receipt. */
+static void say_acknowledged(const struct evidence_record *record, char out[WORDS_SIZE])
+{
+    char when[WORDS_SIZE];
+    if (record->receipt != EVIDENCE_NO_RECEIPT) {
+        say_instant(record->json, "acknowledged_at", when);
+        (void)snprintf(out, WORDS_SIZE, "%.80s by the centre's clock, in its signed receipt %04zu", when,
+                       record->receipt + 1);
+    } else if (!answer_true(record->json, "own")) {
+        (void)snprintf(out, WORDS_SIZE, "no receipt held: the centre gives it to the machine that made the record");
+    } else if (!answer_true(record->json, "acknowledged")) {
+        (void)snprintf(out, WORDS_SIZE, "not yet: no receipt held");
+    } else {
+        (void)snprintf(out, WORDS_SIZE, "no receipt held that was given near this record");
+    }
+}
+
 /* "0003", or the op's own name when it is not in the pack. */
 static void say_op(const struct evidence_pack *pack, const json_t *op, char out[WORDS_SIZE])
 {
@@ -180,6 +197,8 @@ static void add_origin(struct document *document, const struct evidence_pack *pa
     document_fact(document, "Happened", words[0] != '\0' ? words : "when it was recorded");
     say_instant(json, "received_at", words);
     document_fact(document, answer_true(json, "own") ? "Kept here" : "Received here", words);
+    say_acknowledged(record, words);
+    document_fact(document, "Acknowledged", words);
     (void)snprintf(words, sizeof(words), "%.32s%s, its number %" PRId64, answer_text(op, "device"),
                    answer_true(json, "own") ? " (the machine that made this pack)" : "", answer_int(op, "seq"));
     document_fact(document, "Device", words);
@@ -382,6 +401,7 @@ static void add_attendance_row(struct document *document, const struct evidence_
     char said[4096];
     char recorded[WORDS_SIZE];
     char received[WORDS_SIZE];
+    char acknowledged[WORDS_SIZE] = "no receipt";
     char place[WORDS_SIZE];
     (void)snprintf(number, sizeof(number), "%04zu", index + 1);
     say_outcome(answer_member(record, "fields"), outcome);
@@ -393,18 +413,25 @@ static void add_attendance_row(struct document *document, const struct evidence_
     }
     say_stamp(record, "recorded_at", recorded);
     say_stamp(record, "received_at", received);
+    if (pack->records[index].receipt != EVIDENCE_NO_RECEIPT) {
+        say_stamp(record, "acknowledged_at", acknowledged);
+    }
     say_supersedes(pack, record, place);
-    const char *cells[] = {
-        number, answer_text(session, "session"), said, answer_text(record, "actor"), recorded, received, place, standing
-    };
+    const char *cells[] = { number,       answer_text(session, "session"),
+                            said,         answer_text(record, "actor"),
+                            recorded,     received,
+                            acknowledged, place,
+                            standing };
     document_row(document, cells);
 }
 
 static void add_register(struct document *document, const struct evidence_pack *pack)
 {
-    static const char *const titles[] = { "No.",      "Session",     "What was recorded",     "By", "Recorded",
-                                          "Received", "In place of", "The session stands as", NULL };
-    static const int weights[] = { 6, 23, 22, 7, 12, 12, 7, 11, 0 };
+    static const char *const titles[] = {
+        "No.",          "Session",     "What was recorded",     "By", "Recorded", "Received",
+        "Acknowledged", "In place of", "The session stands as", NULL
+    };
+    static const int weights[] = { 5, 20, 19, 7, 11, 11, 11, 6, 10, 0 };
     bool begun = false;
     for (size_t i = 0; i < pack->record_count; i++) {
         if (is_kind(pack->records[i].json, attendance)) {
@@ -437,6 +464,15 @@ static size_t count_confirmed(const struct evidence_pack *pack)
     return count;
 }
 
+static size_t count_with_receipt(const struct evidence_pack *pack)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < pack->record_count; i++) {
+        count += pack->records[i].receipt != EVIDENCE_NO_RECEIPT;
+    }
+    return count;
+}
+
 static void add_head(struct document *document, const struct evidence_pack *pack, bool of_session)
 {
     char words[WORDS_SIZE];
@@ -451,8 +487,9 @@ static void add_head(struct document *document, const struct evidence_pack *pack
     say_instant(pack->about, "made_at", words);
     document_fact(document, "Pack made", words);
     document_fact(document, "Made by", answer_text(pack->about, "made_by"));
-    (void)snprintf(words, sizeof(words), "%zu, of which the centre has confirmed %zu", pack->record_count,
-                   count_confirmed(pack));
+    (void)snprintf(words, sizeof(words),
+                   "%zu, of which the centre has confirmed %zu; its signed receipt is held of %zu", pack->record_count,
+                   count_confirmed(pack), count_with_receipt(pack));
     document_fact(document, "Records", words);
 }
 

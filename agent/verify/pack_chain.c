@@ -39,7 +39,7 @@ struct walk {
     struct op_id last; /* seq 0: none yet */
 };
 
-static bool walk_header(const struct pack_file *file, const struct pack_chain *chain, struct walk *walk,
+static bool walk_header(const struct pack_file *file, struct pack_chain *chain, struct walk *walk,
                         struct pack_report *report)
 {
     struct op op;
@@ -68,6 +68,10 @@ static bool walk_header(const struct pack_file *file, const struct pack_chain *c
     }
     op_link_next(walk->link, file->content, walk->link);
     walk->last = op.id;
+    if (buf_append(&chain->links, walk->link, SHA256_BYTES, NULL) != ERR_OK) {
+        pack_wrong(report, file->path, "there is not enough memory to check it");
+        return false;
+    }
     return true;
 }
 
@@ -87,11 +91,38 @@ static bool walk_headers(const struct pack_files *files, const char *folder, str
         }
         chain->first_seq = chain->first_seq == 0 ? walk->last.seq : chain->first_seq;
     }
+    chain->incarnation = walk->last.incarnation;
     chain->signed_seq = walk->last.seq;
     if (walk->last.seq == 0) {
         pack_wrong(report, folder, "there is no header in it");
     }
     return walk->last.seq != 0;
+}
+
+bool pack_chain_named(const struct pack_report *report, struct slice text, size_t *ret_chain, uint64_t *ret_seq)
+{
+    char path[PACK_PATH_SIZE];
+    char expected[PACK_PATH_SIZE];
+    unsigned long long seq = 0;
+    if (text.len == 0 || text.len >= sizeof(path)) {
+        return false;
+    }
+    memcpy(path, text.data, text.len);
+    path[text.len] = '\0';
+    const char *slash = strchr(path, '/');
+    if (slash == NULL || sscanf(slash, "/%13llu", &seq) != 1) {
+        return false;
+    }
+    for (size_t i = 0; i < report->chain_count; i++) {
+        const struct pack_chain *chain = &report->chains[i];
+        (void)snprintf(expected, sizeof(expected), "%s/%013llu\n", chain->name, seq);
+        if (slice_equal(text, slice_of_text(expected)) && seq >= chain->first_seq && seq <= chain->signed_seq) {
+            *ret_chain = i;
+            *ret_seq = seq;
+            return true;
+        }
+    }
+    return false;
 }
 
 /* OP_LINK_CONTEXT, a zero byte and the message: exactly what was signed. */
@@ -149,6 +180,7 @@ enum err_code pack_read_chains(const struct pack_files *files, struct pack_repor
     while (report->chain_count < count) {
         struct pack_chain *chain = &report->chains[report->chain_count];
         (void)snprintf(chain->name, sizeof(chain->name), "%04zu", report->chain_count + 1);
+        buf_init(&chain->links, (size_t)PACK_FILES_MAX * SHA256_BYTES);
         read_chain(files, chain, report);
         report->chain_count++;
     }

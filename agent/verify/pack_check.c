@@ -158,6 +158,26 @@ static enum err_code check_authorities(const struct pack_files *files, const uin
 
 /* ---- the checkpoint ---- */
 
+bool pack_centre(const struct pack_file *pem, struct pack_report *report, struct certificate *ret_centre)
+{
+    struct error why;
+    SCOPED(buf_fini) struct buf der;
+    buf_init(&der, CERTIFICATE_DER_MAX);
+    if (report->ca.len == 0) {
+        return false; /* said already */
+    }
+    if (certificate_from_pem(pem->content, &der, &why) != ERR_OK ||
+        certificate_verify(buf_slice(&der), buf_slice(&report->ca), -1, ret_centre, &why) != ERR_OK) {
+        pack_wrong(report, pem->path, "the authority did not issue this certificate: %.200s", why.message);
+        return false;
+    }
+    if (ret_centre->role != CERTIFICATE_ROLE_CENTRE) {
+        pack_wrong(report, pem->path, "the certificate is not a centre's");
+        return false;
+    }
+    return true;
+}
+
 static bool check_key(const struct pack_files *files, const uint8_t **ret_key, struct pack_report *report)
 {
     const struct pack_file *pem = pack_need(files, "checkpoint", "centre.pem", report);
@@ -165,18 +185,7 @@ static bool check_key(const struct pack_files *files, const uint8_t **ret_key, s
     const struct pack_file *voucher = pack_need(files, "checkpoint", "voucher", report);
     struct certificate centre;
     struct error why;
-    SCOPED(buf_fini) struct buf der;
-    buf_init(&der, CERTIFICATE_DER_MAX);
-    if (pem == NULL || key == NULL || voucher == NULL) {
-        return false;
-    }
-    if (certificate_from_pem(pem->content, &der, &why) != ERR_OK ||
-        certificate_verify(buf_slice(&der), buf_slice(&report->ca), -1, &centre, &why) != ERR_OK) {
-        pack_wrong(report, pem->path, "the authority did not issue this certificate: %.200s", why.message);
-        return false;
-    }
-    if (centre.role != CERTIFICATE_ROLE_CENTRE) {
-        pack_wrong(report, pem->path, "the certificate is not a centre's");
+    if (pem == NULL || key == NULL || voucher == NULL || !pack_centre(pem, report, &centre)) {
         return false;
     }
     if (key->content.len != CHECKPOINT_KEY_BYTES ||
@@ -231,8 +240,12 @@ static bool known_file(const char *path)
     static const char *const alone[] = { PACK_MANIFEST,    "VERIFY.txt",         "index.html",
                                          "summary.pdf",    "pack.json",          "checkpoint/note",
                                          "checkpoint/key", "checkpoint/voucher", "checkpoint/centre.pem" };
-    static const char *const of_op[] = { "header.cbor", "body.cbor", "salt", "chain", "position", "proof" };
-    static const char *const of_chain[] = { "before", "device.pem", "signed", "signature" };
+    static const struct {
+        const char *folder;
+        const char *files[8];
+    } numbered[] = { { "ops/", { "header.cbor", "body.cbor", "salt", "chain", "position", "proof", "receipt", NULL } },
+                     { "receipts/", { "chain", "signed", "signature", "centre.pem", NULL } },
+                     { "chain/", { "before", "device.pem", "signed", "signature", NULL } } };
     for (size_t i = 0; i < ARRAY_LEN(alone); i++) {
         if (strcmp(path, alone[i]) == 0) {
             return true;
@@ -241,21 +254,21 @@ static bool known_file(const char *path)
     if (strncmp(path, "authority/", 10) == 0) {
         return digits(path + 10, 1) && strcmp(path + 11, ".pem") == 0;
     }
-    bool op = strncmp(path, "ops/", 4) == 0;
-    if ((!op && strncmp(path, "chain/", 6) != 0) || strlen(path) < 12) {
-        return false;
-    }
-    const char *number = path + (op ? 4 : 6);
-    if (!digits(number, 4) || number[4] != '/') {
-        return false;
-    }
-    for (size_t i = 0; i < (op ? ARRAY_LEN(of_op) : ARRAY_LEN(of_chain)); i++) {
-        if (strcmp(number + 5, op ? of_op[i] : of_chain[i]) == 0) {
-            return true;
+    for (size_t i = 0; i < ARRAY_LEN(numbered); i++) {
+        size_t len = strlen(numbered[i].folder);
+        const char *number = path + len;
+        if (strncmp(path, numbered[i].folder, len) != 0 || !digits(number, 4) || number[4] != '/') {
+            continue;
         }
+        for (const char *const *file = numbered[i].files; *file != NULL; file++) {
+            if (strcmp(number + 5, *file) == 0) {
+                return true;
+            }
+        }
+        return strcmp(numbered[i].folder, "chain/") == 0 && digits(number + 5, PACK_SEQ_DIGITS) &&
+               strcmp(number + 5 + PACK_SEQ_DIGITS, ".header") == 0;
     }
-    return !op && strlen(number + 5) == PACK_SEQ_DIGITS + 7 && digits(number + 5, PACK_SEQ_DIGITS) &&
-           strcmp(number + 5 + PACK_SEQ_DIGITS, ".header") == 0;
+    return false;
 }
 
 static enum err_code check_all(const struct pack_files *files, const uint8_t *authority, struct pack_report *report,
@@ -270,6 +283,7 @@ static enum err_code check_all(const struct pack_files *files, const uint8_t *au
     TRY(check_authorities(files, authority, report, err));
     TRY(pack_read_chains(files, report, err));
     check_checkpoint(files, report);
+    TRY(pack_read_receipts(files, report, err));
     TRY(pack_read_ops(files, report, err));
     if (report->op_count == 0) {
         pack_wrong(report, "ops", "there is no record in the pack");
@@ -279,7 +293,11 @@ static enum err_code check_all(const struct pack_files *files, const uint8_t *au
 
 void pack_report_fini(struct pack_report *report)
 {
+    for (size_t i = 0; i < report->chain_count; i++) {
+        buf_fini(&report->chains[i].links);
+    }
     free(report->chains);
+    free(report->receipts);
     free(report->ops);
     buf_fini(&report->ca);
 }

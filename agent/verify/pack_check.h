@@ -4,7 +4,8 @@
  *     MANIFEST ──► every file is as it was written
  *     authority/ ──► device.pem ──► signature over the last link of chain/NNNN ──► every header before it ──► an op
  *     op's header ──► hash of its salt and body
- *     authority/ ──► checkpoint/centre.pem ──► voucher over the checkpoint's key ──► note ──► proof of an op
+ *     authority/ ──► receipts/NNNN/centre.pem ──► signature over a link of chain/NNNN and the time ──► every op before
+ * it authority/ ──► checkpoint/centre.pem ──► voucher over the checkpoint's key ──► note ──► proof of an op
  *
  * Nothing is believed because the pack says so, but the authority: whose certificate that is only a person can say, so
  * it is shown, or insisted on. The format is in sync/PROTOCOL.md.
@@ -34,18 +35,31 @@ struct pack_chain {
     char name[24]; /* its folder: 0001 */
     bool proved;   /* every header of it was signed by the device below, of the authority */
     struct certificate device;
+    uint32_t incarnation;
     uint64_t first_seq;
     uint64_t signed_seq;
+    struct buf links; /* SHA256_BYTES after each header */
+};
+
+/* The centre's word that it holds a chain's records up to one of them. */
+struct pack_receipt {
+    bool proved;
+    bool named;   /* by an op that it covers */
+    size_t chain; /* index */
+    uint64_t seq;
+    int64_t at_ms; /* by the centre's clock */
 };
 
 struct pack_op {
     char name[24];
     struct op op; /* borrows from the files */
     struct op_id supersedes[OP_SUPERSEDES_MAX];
-    bool read;              /* the header could be; what follows is said of it */
-    bool body_proved;       /* the body is there and is what was signed */
-    size_t chain;           /* index of its chain */
-    bool signed_proved;     /* by its device */
+    bool read;          /* the header could be; what follows is said of it */
+    bool body_proved;   /* the body is there and is what was signed */
+    size_t chain;       /* index of its chain */
+    bool signed_proved; /* by its device */
+    bool acknowledged;  /* by a receipt of the centre */
+    int64_t acknowledged_at_ms;
     bool confirmed;         /* in the history that the centre signed */
     uint64_t position;      /* there, from 1 */
     enum err_code admitted; /* what record_admit says of it */
@@ -64,6 +78,8 @@ struct pack_report {
     uint8_t stream[STREAM_ID_BYTES];
     struct pack_chain *chains;
     size_t chain_count;
+    struct pack_receipt *receipts;
+    size_t receipt_count;
     struct pack_op *ops;
     size_t op_count;
     struct buf ca; /* DER, one behind the other */

@@ -1,4 +1,4 @@
-/* One op of a pack: its body, its chain, its place in the centre's history. */
+/* One op of a pack: its body, its chain, its receipt, its place in the centre's history. */
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -59,19 +59,13 @@ static void check_chain(const struct pack_files *files, const char *folder, stru
                         struct pack_report *report)
 {
     char path[PACK_PATH_SIZE];
-    char expected[PACK_PATH_SIZE];
     const struct pack_file *file = pack_need(files, folder, "chain", report);
     if (file == NULL) {
         return;
     }
-    size_t found = 0;
-    for (; found < report->chain_count; found++) {
-        (void)snprintf(expected, sizeof(expected), "%s/%013" PRIu64 "\n", report->chains[found].name, op->op.id.seq);
-        if (slice_equal(file->content, slice_of_text(expected))) {
-            break;
-        }
-    }
-    if (found == report->chain_count) {
+    size_t found;
+    uint64_t seq;
+    if (!pack_chain_named(report, file->content, &found, &seq) || seq != op->op.id.seq) {
         pack_wrong(report, file->path, "it names no chain of the pack with this record");
         return;
     }
@@ -88,6 +82,31 @@ static void check_chain(const struct pack_files *files, const char *folder, stru
     struct error why = { .message = "" };
     op->admitted = chain->proved ? record_admit(&op->op, writer, &why) : ERR_OK;
     (void)snprintf(op->admitted_text, sizeof(op->admitted_text), "%.390s", why.message);
+}
+
+static void check_receipt(const struct pack_files *files, const char *folder, struct pack_op *op,
+                          struct pack_report *report)
+{
+    const struct pack_file *file = optional(files, folder, "receipt");
+    if (file == NULL) {
+        return; /* none is held: said, and no failure */
+    }
+    for (size_t i = 0; i < report->receipt_count; i++) {
+        struct pack_receipt *receipt = &report->receipts[i];
+        char expected[24];
+        (void)snprintf(expected, sizeof(expected), "%04zu\n", i + 1);
+        if (!slice_equal(file->content, slice_of_text(expected))) {
+            continue;
+        }
+        if (receipt->seq < op->op.id.seq || receipt->chain != op->chain) {
+            break;
+        }
+        receipt->named = true;
+        op->acknowledged = receipt->proved && op->signed_proved;
+        op->acknowledged_at_ms = receipt->at_ms;
+        return;
+    }
+    pack_wrong(report, file->path, "it names no receipt of the pack that covers this record");
 }
 
 static void check_proof(const struct pack_files *files, const char *folder, struct slice header, struct pack_op *op,
@@ -139,6 +158,7 @@ static void read_op(const struct pack_files *files, struct pack_op *op, struct p
     op->read = true;
     check_body(files, folder, op, report);
     check_chain(files, folder, header->content, op, report);
+    check_receipt(files, folder, op, report);
     check_proof(files, folder, header->content, op, report);
 }
 
@@ -155,6 +175,13 @@ enum err_code pack_read_ops(const struct pack_files *files, struct pack_report *
         read_op(files, op, report);
         op->op.supersedes = op->supersedes;
         report->op_count++;
+    }
+    for (size_t i = 0; i < report->receipt_count; i++) {
+        char folder[PACK_PATH_SIZE];
+        (void)snprintf(folder, sizeof(folder), "receipts/%04zu", i + 1);
+        if (!report->receipts[i].named) {
+            pack_wrong(report, folder, "no record of the pack names this receipt");
+        }
     }
     return ERR_OK;
 }

@@ -18,8 +18,16 @@ const struct pack_file *pack_need(const struct pack_files *files, const char *fo
 /* How many of FOLDER/0001, FOLDER/0002, ... there are; a finding when others are there too. */
 size_t pack_folders(const struct pack_files *files, const char *folder, struct pack_report *report);
 
-/* Every chain/NNNN, then every ops/NNNN. Fail without memory only. */
+/* A certificate of the centre's that the authority issued; else false, with a finding. */
+bool pack_centre(const struct pack_file *pem, struct pack_report *report, struct certificate *ret_centre);
+
+/* Which chain "NNNN/SEQ\n" names, and the number: of a header that is in it. False: none. */
+bool pack_chain_named(const struct pack_report *report, struct slice text, size_t *ret_chain, uint64_t *ret_seq);
+
+/* Every chain/NNNN, then every receipts/NNNN, then every ops/NNNN. Fail without memory only. */
 MUST_USE enum err_code pack_read_chains(const struct pack_files *files, struct pack_report *report, struct error *err);
+MUST_USE enum err_code pack_read_receipts(const struct pack_files *files, struct pack_report *report,
+                                          struct error *err);
 MUST_USE enum err_code pack_read_ops(const struct pack_files *files, struct pack_report *report, struct error *err);
 
 #endif

@@ -27,6 +27,15 @@ static size_t confirmed_count(const struct pack_report *report)
     return count;
 }
 
+static size_t acknowledged_count(const struct pack_report *report)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < report->op_count; i++) {
+        count += report->ops[i].acknowledged;
+    }
+    return count;
+}
+
 /* AB:CD:..., as openssl x509 -fingerprint prints it. */
 static void fingerprint(const uint8_t hash[SHA256_BYTES], char out[3 * SHA256_BYTES])
 {
@@ -163,6 +172,13 @@ static void print_proof(const struct pack_report *report, const struct pack_op *
         hex_print(out, device->organisation, ORGANISATION_ID_BYTES);
         (void)fputc('\n', out);
     }
+    if (op->acknowledged) {
+        char at[INSTANT_TEXT_SIZE];
+        instant_format(op->acknowledged_at_ms, at);
+        (void)fprintf(out, "      acknowledged by the centre %s, in its signed receipt\n", at);
+    } else {
+        (void)fputs("      no receipt held\n", out);
+    }
     if (op->confirmed) {
         (void)fprintf(out, "      in the history that the centre signed: record %" PRIu64 " of %" PRIu64 "\n",
                       op->position, report->checkpoint.size);
@@ -227,8 +243,8 @@ static void print_trust(const struct pack_report *report, bool insisted, FILE *o
     } else {
         (void)fprintf(out, "checkpoint  %s\n", report->checkpoint_there ? "does not verify" : "none in this pack");
     }
-    (void)fprintf(out, "records     %zu, of which %zu are confirmed by the centre\n\n", report->op_count,
-                  confirmed_count(report));
+    (void)fprintf(out, "records     %zu, of which %zu are confirmed by the centre; its receipt is held of %zu\n\n",
+                  report->op_count, confirmed_count(report), acknowledged_count(report));
 }
 
 void report_print(const struct pack_report *report, bool insisted, bool brief, FILE *out)
@@ -346,6 +362,7 @@ static void json_op(FILE *out, const struct pack_report *report, const struct pa
         if (op->confirmed) {
             (void)fprintf(out, ", \"position\": %" PRIu64, op->position);
         }
+        json_instant(out, "acknowledged_at", op->acknowledged ? op->acknowledged_at_ms : OP_TIME_NONE);
         if (device != NULL) {
             json_member(out, "role", device->role == CERTIFICATE_ROLE_CENTRE ? "centre" : "agent");
             json_hex(out, "organisation", device->organisation, ORGANISATION_ID_BYTES);
@@ -360,9 +377,11 @@ static void json_op(FILE *out, const struct pack_report *report, const struct pa
 
 void report_json(const struct pack_report *report, FILE *out)
 {
-    (void)fprintf(
-        out, "{\"verified\": %s, \"records\": %zu, \"confirmed\": %zu, \"finding_count\": %zu, \"findings\": [",
-        report_proves(report) ? "true" : "false", report->op_count, confirmed_count(report), report->finding_count);
+    (void)fprintf(out,
+                  "{\"verified\": %s, \"records\": %zu, \"confirmed\": %zu, \"with_receipt\": %zu, \"finding_count\": "
+                  "%zu, \"findings\": [",
+                  report_proves(report) ? "true" : "false", report->op_count, confirmed_count(report),
+                  acknowledged_count(report), report->finding_count);
     for (size_t i = 0; i < report->finding_count && i < PACK_FINDINGS_MAX; i++) {
         (void)fprintf(out, "%s\n  {\"path\": \"%s\"", i > 0 ? "," : "", report->findings[i].path);
         json_member(out, "text", report->findings[i].text);

@@ -127,21 +127,22 @@ static void file_of(const char *pattern, char ret_path[PATH_SIZE])
     process_result_fini(&result);
 }
 
-/* A copy of the pack with one bit of a letter or digit of a file turned (another white space may mean the same); `cover` makes
- * the manifest fit again, as a forger would. */
+/* A copy of the pack with one bit of a letter or digit of a file turned (another white space may mean the same);
+ * `cover` makes the manifest fit again, as a forger would. */
 static void damaged_copy(const char *file, bool cover, char ret_copy[PATH_SIZE])
 {
     char command[COMMAND_SIZE];
     (void)snprintf(ret_copy, PATH_SIZE, "%s/copy", world.folder);
-    (void)snprintf(
-        command, sizeof(command),
-        "rm -rf copy && cp -r pack copy && cd copy && python3 -c 'import sys; p = sys.argv[1]; b = "
-        "bytearray(open(p, \"rb\").read()); h = len(b) // 2; i = next((k for k in range(h, len(b)) if chr(b[k]).isalnum()), h); "
-        "b[i] ^= 1; open(p, \"wb\").write(b)' '%s'%s",
-        file,
-        cover ? " && find . -type f ! -path ./MANIFEST | sed 's|^\\./||' | LC_ALL=C sort | xargs sha256sum > "
-                "MANIFEST"
-              : "");
+    (void)snprintf(command, sizeof(command),
+                   "rm -rf copy && cp -r pack copy && cd copy && python3 -c 'import sys; p = sys.argv[1]; b = "
+                   "bytearray(open(p, \"rb\").read()); h = len(b) // 2; i = next((k for k in range(h, len(b)) if "
+                   "chr(b[k]).isalnum()), h); "
+                   "b[i] ^= 1; open(p, \"wb\").write(b)' '%s'%s",
+                   file,
+                   cover
+                       ? " && find . -type f ! -path ./MANIFEST | sed 's|^\\./||' | LC_ALL=C sort | xargs sha256sum > "
+                         "MANIFEST"
+                       : "");
     must_shell(world.folder, command);
 }
 
@@ -168,6 +169,7 @@ Test(evidence, of_a_disputed_session_proves_both_versions_and_names_their_device
     size_t index;
     json_t *op;
     size_t versions = 0;
+    size_t with_receipt = 0;
     cr_assert(true_at(report, "verified"));
     json_array_foreach(json_object_get(report, "ops"), index, op)
     {
@@ -175,8 +177,13 @@ Test(evidence, of_a_disputed_session_proves_both_versions_and_names_their_device
         cr_assert(true_at(op, "body_proved"));
         cr_assert(true_at(op, "confirmed"), "%s is in the history that the centre signed", text_at(op, "number"));
         versions += strcmp(text_at(op, "kind"), "attendance") == 0;
+        with_receipt += json_is_string(json_object_get(op, "acknowledged_at"));
     }
     cr_assert_eq(versions, 2);
+    cr_assert_eq(with_receipt, 3, "what this machine recorded");
+    cr_assert_eq(number_at(report, "with_receipt"), 3);
+    must_shell(pack,
+               "test $(grep -c 'in its signed receipt' index.html) -ge 1 && grep -q 'no receipt held' index.html");
     cr_assert_eq(number_at(report, "records"), 5, "the person, the placement, two versions, an appointment");
     json_decref(report);
 }
@@ -261,6 +268,11 @@ static const struct part {
     { "chain/*/signature", "chain/0001/signature" },
     { "chain/*/*.header", "chain/0001" },
     { "authority/*.pem", "device.pem" },
+    { "ops/*/receipt", "ops/" },
+    { "receipts/*/chain", "receipts/0001/" },
+    { "receipts/*/signed", "receipts/0001/signed" },
+    { "receipts/*/signature", "receipts/0001/signature" },
+    { "receipts/*/centre.pem", "receipts/0001/centre.pem" },
     { "ops/*/position", "ops/0001" },
     { "ops/*/proof", "ops/0001/proof" },
     { "checkpoint/note", "checkpoint/note" },

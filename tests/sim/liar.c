@@ -329,7 +329,9 @@ static void lie_later(struct lie *lie)
 
 static void lie_clock(struct lie *lie)
 {
+    int64_t before_ms = lie->response.answered_at_ms;
     lie->response.answered_at_ms += chance_between(&lie->world->chance, -9000, 9000) * 24 * HOUR_MS;
+    lie->misleads |= lie->response.answered_at_ms != before_ms; /* the receipt says another time */
 }
 
 static void lie_refusals(struct lie *lie)

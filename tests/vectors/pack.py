@@ -23,7 +23,8 @@ from history import cbor
 
 ROLE = "urn:holdfast:role:"
 FILES = [r"authority/[1-8]\.pem", r"chain/\d{4}/(before|signed|signature|device\.pem|\d{13}\.header)",
-         r"ops/\d{4}/(header\.cbor|body\.cbor|salt|chain|position|proof)", r"checkpoint/(note|key|voucher|centre\.pem)",
+         r"ops/\d{4}/(header\.cbor|body\.cbor|salt|chain|receipt|position|proof)",
+         r"receipts/\d{4}/(chain|signed|signature|centre\.pem)", r"checkpoint/(note|key|voucher|centre\.pem)",
          r"index\.html|summary\.pdf|pack\.json|VERIFY\.txt"]
 
 
@@ -42,7 +43,7 @@ def sha256(*parts):
 
 class Pack:
     def __init__(self, folder):
-        self.folder, self.files, self.streams = folder, {}, set()
+        self.folder, self.files, self.streams, self.links = folder, {}, set(), {}
         for where, folders, names in os.walk(folder):
             for name in folders + names:
                 path = os.path.join(where, name)
@@ -120,6 +121,7 @@ class Pack:
                    f"{path}: does not follow")
             demand(int(os.path.basename(path)[:13]) == header[4], f"{path}: another number is in it")
             link, before = sha256(link, self.files[path]), header
+            self.links[path] = (device + struct.pack(">IQ", header[3], header[4]) + link)
             self.streams.add(header[1])
         if role == "agent":
             demand("urn:holdfast:stream:" + before[1].hex() in uris, f"{at}: a device of another site")
@@ -146,6 +148,31 @@ class Pack:
         if body is not None:
             demand(len(salt) == 16 and sha256(salt, body) == cbor(header)[0][13], f"{at}: another body was recorded")
         return body is None
+
+    # ---- 7: receipts ----
+
+    def receipt(self, number):
+        """Which chain it is about, up to which record, and when it was given."""
+        at = f"receipts/{number}"
+        centre = self.certificate(f"{at}/centre.pem", ("centre",))[0]
+        chain, signed = self.read(f"{at}/chain").decode("ascii"), self.read(f"{at}/signed")
+        demand(re.fullmatch(r"\d{4}/\d{13}\n", chain), f"{at}/chain: names no header")
+        about = self.links.get(f"chain/{chain[:-1]}.header")
+        demand(about is not None, f"{at}/chain: names no header of the pack")
+        demand(len(signed) == 104 and signed[:-8] == b"holdfast/receipt/v1\0" + self.stream + about,
+               f"{at}/signed: about something else")
+        self.verify(centre, f"{at}/signature", signed)
+        return chain[:4], int(chain[5:]), struct.unpack(">Q", signed[-8:])[0]
+
+    def acknowledged(self, number, receipts):
+        at = f"ops/{number}"
+        if f"{at}/receipt" not in self.files:
+            return False
+        named, chain = self.read(f"{at}/receipt").decode("ascii"), self.read(f"{at}/chain").decode("ascii")
+        demand(re.fullmatch(r"\d{4}\n", named) and named[:-1] in receipts, f"{at}/receipt: names no receipt")
+        run, last, _ = receipts[named[:-1]]
+        demand(chain[:4] == run and int(chain[5:]) <= last, f"{at}/receipt: names one that does not cover it")
+        return True
 
     # ---- 5 and 6: the centre's history ----
 
@@ -204,7 +231,12 @@ class Pack:
         erased = sum(self.record(number) for number in numbers)
         checkpoint = self.checkpoint()
         confirmed = sum(self.included(number, checkpoint) for number in numbers)
-        return len(numbers), erased, confirmed
+        receipts = {number: self.receipt(number) for number in self.numbers("receipts")}
+        acknowledged = sum(self.acknowledged(number, receipts) for number in numbers)
+        named = {self.files[f"ops/{number}/receipt"][:4].decode() for number in numbers
+                 if f"ops/{number}/receipt" in self.files}
+        demand(named == set(receipts), "receipts: one that no record names")
+        return len(numbers), erased, confirmed, acknowledged
 
 
 def main():
@@ -215,7 +247,7 @@ def main():
     except (Wrong, ValueError, KeyError, AssertionError, IndexError, x509.ExtensionNotFound) as why:
         print(f"WRONG: {why}")
         sys.exit(1)
-    print("%d records, %d of them erased, %d confirmed by the centre: as they were signed" % found)
+    print("%d records, %d of them erased, %d confirmed by the centre, %d with its receipt: as they were signed" % found)
 
 
 if __name__ == "__main__":

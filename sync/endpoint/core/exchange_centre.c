@@ -205,13 +205,14 @@ static enum err_code read_page(struct answering *a)
 
 static enum err_code sign_receipt(struct answering *a)
 {
-    uint8_t message[OP_LINK_MESSAGE_BYTES];
+    uint8_t message[OP_RECEIPT_MESSAGE_BYTES];
     struct op_id acked = { .incarnation = a->request.incarnation, .seq = a->held.seq };
     memcpy(acked.device, a->device.device, DEVICE_ID_BYTES);
-    exchange_receipt_message(a->request.stream, &acked, a->held.link, message);
+    op_receipt_message(a->request.stream, &acked, a->held.link, a->now_ms, message);
+    a->response.answered_at_ms = a->now_ms;
     a->response.acked_seq = a->held.seq;
     memcpy(a->response.acked_link, a->held.link, SHA256_BYTES);
-    return device_key_sign(a->centre->signing_key, EXCHANGE_RECEIPT_CONTEXT, slice_of(message, sizeof(message)),
+    return device_key_sign(a->centre->signing_key, OP_RECEIPT_CONTEXT, slice_of(message, sizeof(message)),
                            a->response.receipt, &a->response.receipt_len, a->err);
 }
 
@@ -306,7 +307,6 @@ static enum err_code tell(struct answering *a, struct buf *out)
     TRY(sign_receipt(a));
     tell_certificate(a);
     a->response.begun = begun_of(a->centre, a->device.device, a->request.incarnation);
-    a->response.answered_at_ms = a->now_ms;
     return exchange_response_encode(&a->response, out, a->err);
 }
 

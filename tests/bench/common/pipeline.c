@@ -135,7 +135,7 @@ static void encode_page(struct pipeline *p, const struct centre_page *page, stru
     MUST(exchange_order_encode(page->order, page->order_count, &order, err));
     response->order = buf_slice(&order);
     /* any key makes a receipt of the right length */
-    MUST(device_key_sign(p->one.key, EXCHANGE_RECEIPT_CONTEXT, slice_of("receipt", 7), response->receipt,
+    MUST(device_key_sign(p->one.key, OP_RECEIPT_CONTEXT, slice_of("receipt", 7), response->receipt,
                          &response->receipt_len, err));
     MUST(exchange_response_encode(response, body, err));
     free(response);

@@ -27,17 +27,16 @@ Test(centre_exchange, acknowledges_by_a_receipt_of_the_signing_key)
 {
     struct forger forger;
     struct certificate certificate;
-    uint8_t message[OP_LINK_MESSAGE_BYTES];
+    uint8_t message[OP_RECEIPT_MESSAGE_BYTES];
     forger_enrol(&world, "garden", &forger);
     (void)forger_add(&forger, KIND_CAPACITY_STATEMENT, 3);
     cr_assert_eq(forger_send(&forger), ERR_OK, "%s", world.err.message);
     const struct exchange_response *response = forger.response;
     cr_assert_eq(response->acked_seq, 3);
     cr_assert_arr_eq(response->acked_link, forger.link, SHA256_BYTES);
-    exchange_receipt_message(forger.stream, &forger.newest, forger.link, message);
-    cr_assert(signature_verify(centre_public_key(&certificate), EXCHANGE_RECEIPT_CONTEXT,
-                               slice_of(message, sizeof(message)), slice_of(response->receipt, response->receipt_len),
-                               NULL) == ERR_OK);
+    op_receipt_message(forger.stream, &forger.newest, forger.link, response->answered_at_ms, message);
+    cr_assert(signature_verify(centre_public_key(&certificate), OP_RECEIPT_CONTEXT, slice_of(message, sizeof(message)),
+                               slice_of(response->receipt, response->receipt_len), NULL) == ERR_OK);
     cr_assert(slice_equal(response->centre_certificate, centre_signing_certificate(world.centre)));
     cr_assert_eq(response->segment_count, 0, "a device does not get its own records back");
     cr_assert_eq(response->cursor, 3);

@@ -11,7 +11,8 @@
 static struct buf stored;
 static struct pack_file parts[PATHS_MAX];
 static size_t part_count;
-static struct pack_report report;
+static struct pack_report report;  /* of the last check; its lists are gone */
+static int64_t acknowledged_ms[2]; /* of its two records; 0: no receipt is held */
 
 static void load(void)
 {
@@ -68,6 +69,10 @@ static bool proves(void)
         cr_assert_eq(pack_files_sort(&files, &err), ERR_OK);
         cr_assert_eq(pack_check(&files, NULL, &report, &err), ERR_OK, "%s", err.message);
         proved = report_proves(&report);
+        for (size_t i = 0; i < ARRAY_LEN(acknowledged_ms); i++) {
+            bool held = i < report.op_count && report.ops[i].acknowledged;
+            acknowledged_ms[i] = held ? report.ops[i].acknowledged_at_ms : 0;
+        }
         pack_report_fini(&report);
     }
     buf_fini(&manifest);
@@ -102,6 +107,40 @@ Test(pack, of_two_devices_proves_both_records)
     cr_expect_eq(report.op_count, 2);
     cr_expect(report.checkpoint_proved);
     cr_expect_eq(report.authority_count, 1);
+}
+
+Test(pack, says_when_the_centre_acknowledged_a_record_and_where_no_receipt_is_held)
+{
+    cr_assert(proves(), "%s: %s", report.findings[0].path, report.findings[0].text);
+    struct slice said = part_of("receipts/0001/signed")->content;
+    cr_expect_eq(acknowledged_ms[0], (int64_t)get_be64(said.data + said.len - 8));
+    cr_expect_eq(acknowledged_ms[1], 0);
+    for (size_t i = 0; i < part_count; i++) {
+        if (strncmp(parts[i].path, "receipts/", 9) == 0 || strcmp(parts[i].path, "ops/0001/receipt") == 0) {
+            parts[i--] = parts[--part_count];
+        }
+    }
+    cr_assert(proves(), "%s: %s", report.findings[0].path, report.findings[0].text);
+    cr_expect_eq(acknowledged_ms[0], 0);
+}
+
+Test(pack, with_a_receipt_for_another_record_or_by_anybody_but_the_centre_proves_nothing)
+{
+    struct pack_file *extra = &parts[part_count++];
+    extra->content = slice_of("0001\n", 5);
+    strcpy(extra->path, "ops/0002/receipt");
+    cr_assert_not(proves());
+    cr_expect(finding_says("ops/0002/receipt", "covers this record"));
+    part_count--;
+    struct pack_file *about = part_of("receipts/0001/chain");
+    struct slice right = about->content;
+    about->content = part_of("ops/0002/chain")->content;
+    cr_assert_not(proves());
+    cr_expect(finding_says("receipts/0001/signed", "not about the record"));
+    about->content = right;
+    part_of("receipts/0001/centre.pem")->content = part_of("chain/0001/device.pem")->content;
+    cr_assert_not(proves());
+    cr_expect(finding_says("receipts/0001/centre.pem", "not a centre's"));
 }
 
 Test(pack, with_one_bit_turned_anywhere_and_a_manifest_that_fits_proves_nothing)
@@ -150,7 +189,7 @@ Test(pack, with_a_record_under_the_name_of_another_device_proves_nothing)
 {
     part_of("chain/0001/device.pem")->content = part_of("chain/0002/device.pem")->content;
     cr_assert_not(proves());
-    cr_expect(finding_says("chain/0001/0000000000739.header", "another device"), "%s: %s", report.findings[0].path,
+    cr_expect(finding_says("chain/0001/0000000000007.header", "another device"), "%s: %s", report.findings[0].path,
               report.findings[0].text);
 }
 

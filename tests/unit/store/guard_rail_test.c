@@ -313,26 +313,37 @@ Test(guard_rail, an_altered_body_is_found_by_verify)
     cr_assert_not_null(strstr(err.message, "altered"), "%s", err.message);
 }
 
-Test(guard_rail, a_centre_that_goes_back_on_a_receipt_leaves_the_higher_one_here)
+Test(guard_rail, a_centre_that_goes_back_on_a_receipt_leaves_both_here_and_each_as_it_was_first_given)
 {
-    struct store_receipt receipt = {
-        .incarnation = site.identity.incarnation, .acked_seq = 4, .signature = "four", .signature_len = 4
-    };
-    struct store_exchange exchange = { .receipt = &receipt, .received_at_ms = now };
+    static const struct {
+        uint64_t acked_seq;
+        const char *signature;
+        int64_t at_ms;
+    } said[] = { { 4, "four", 10 }, { 2, "two", 20 }, { 4, "more", 30 }, { 3, "", 40 } };
     struct store_applied applied;
     struct error err = { 0 };
-    cr_assert_eq(store_apply(site.store, &exchange, &applied, &err), ERR_OK, "%s", err.message);
-    receipt = (struct store_receipt){
-        .incarnation = site.identity.incarnation, .acked_seq = 2, .signature = "two", .signature_len = 3
-    };
-    cr_assert_eq(store_apply(site.store, &exchange, &applied, &err), ERR_OK, "%s", err.message);
+    for (size_t i = 0; i < ARRAY_LEN(said); i++) {
+        struct store_receipt receipt = { .incarnation = site.identity.incarnation,
+                                         .acked_seq = said[i].acked_seq,
+                                         .at_ms = said[i].at_ms,
+                                         .signature_len = strlen(said[i].signature),
+                                         .certificate = slice_of_text("certificate") };
+        struct store_exchange exchange = { .receipt = &receipt, .received_at_ms = now };
+        memcpy(receipt.signature, said[i].signature, receipt.signature_len);
+        cr_assert_eq(store_apply(site.store, &exchange, &applied, &err), ERR_OK, "%s", err.message);
+    }
     sqlite3_stmt *s;
     bool row;
-    cr_assert_eq(db_statement(&site.store->db, "SELECT acked_seq, receipt_seq, receipt FROM own_chain", &s, &err),
-                 ERR_OK);
+    cr_assert_eq(db_statement(&site.store->db,
+                              "SELECT group_concat(seq || ' ' || CAST(signature AS TEXT) || ' ' || at), "
+                              "(SELECT acked_seq FROM own_chain) FROM (SELECT * FROM receipt ORDER BY seq)",
+                              &s, &err),
+                 ERR_OK, "%s", err.message);
     cr_assert_eq(db_step(&site.store->db, s, &row, &err), ERR_OK);
-    cr_assert_eq(column_int(s, 0), 2, "what is missing there is sent again");
-    cr_assert_eq(column_int(s, 1), 4);
-    cr_assert(slice_equal(column_slice(s, 2), slice_of_text("four")));
+    cr_assert(slice_equal(column_slice(s, 0), slice_of_text("2 two 20,4 four 10")), "%.*s", (int)column_slice(s, 0).len,
+              (const char *)column_slice(s, 0).data);
+    cr_assert_eq(column_int(s, 1), 3, "what is missing there is sent again");
     sqlite3_reset(s);
+    cr_assert_neq(db_exec(&site.store->db, "DELETE FROM receipt", &err), ERR_OK);
+    cr_assert_neq(db_exec(&site.store->db, "UPDATE receipt SET at = 1", &err), ERR_OK);
 }

@@ -310,19 +310,21 @@ Test(exchange_error, an_unknown_code_is_a_protocol_error_and_ok_is_none)
     cr_assert_eq(exchange_error_decode(slice_of("\xa2\x01\x62ok\x02\x60", 7), &got, &err), ERR_PROTOCOL);
 }
 
-Test(exchange, the_receipt_message_binds_stream_device_incarnation_seq_and_link)
+Test(exchange, the_receipt_message_binds_stream_device_incarnation_seq_link_and_time)
 {
     uint8_t stream[STREAM_ID_BYTES];
     uint8_t link[SHA256_BYTES];
-    uint8_t message[OP_LINK_MESSAGE_BYTES];
+    uint8_t message[OP_RECEIPT_MESSAGE_BYTES];
     struct op_id acked = { .incarnation = 0x01020304, .seq = 0x05060708 };
     memset(stream, 1, sizeof(stream));
     memset(acked.device, 2, sizeof(acked.device));
     memset(link, 3, sizeof(link));
-    exchange_receipt_message(stream, &acked, link, message);
+    op_receipt_message(stream, &acked, link, 0x01a2b3c4d5e6, message);
     static const uint8_t numbers[] = { 1, 2, 3, 4, 0, 0, 0, 0, 5, 6, 7, 8 };
     cr_assert_arr_eq(message, stream, 16);
     cr_assert_arr_eq(message + 16, acked.device, 16);
     cr_assert_arr_eq(message + 32, numbers, 12);
     cr_assert_arr_eq(message + 44, link, 32);
+    static const uint8_t at[] = { 0, 0, 0x01, 0xa2, 0xb3, 0xc4, 0xd5, 0xe6 };
+    cr_assert_arr_eq(message + 76, at, 8);
 }

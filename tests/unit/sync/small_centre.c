@@ -158,15 +158,15 @@ static void take_segment(struct small_centre *centre, struct slice bytes)
 static void sign_receipt(struct small_centre *centre, struct exchange_response *response)
 {
     struct error err;
-    uint8_t message[OP_LINK_MESSAGE_BYTES];
+    uint8_t message[OP_RECEIPT_MESSAGE_BYTES];
     const struct store_identity *identity = &centre->device->identity;
     struct op_id acked = { .incarnation = identity->incarnation, .seq = centre->held.count };
     memcpy(acked.device, identity->device, DEVICE_ID_BYTES);
     response->acked_seq = acked.seq;
     memcpy(response->acked_link, centre->links[acked.seq], SHA256_BYTES);
-    exchange_receipt_message(identity->stream, &acked, response->acked_link, message);
+    op_receipt_message(identity->stream, &acked, response->acked_link, response->answered_at_ms, message);
     cr_assert_eq(device_key_sign(centre->another_key != NULL ? centre->another_key : centre->author->key,
-                                 EXCHANGE_RECEIPT_CONTEXT, slice_of(message, sizeof(message)), response->receipt,
+                                 OP_RECEIPT_CONTEXT, slice_of(message, sizeof(message)), response->receipt,
                                  &response->receipt_len, &err),
                  ERR_OK);
 }
