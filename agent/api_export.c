@@ -277,7 +277,7 @@ static enum err_code export_flags(struct export *export, struct error *err)
                                       flag_subject_name(flag->subject),
                                       flag->subject_ref,
                                       day_cell(flag->since, since),
-                                      flag->facts,
+                                      flag_facts_for_file(flag),
                                       flag->next_step,
                                       flag->rule,
                                       instant_cell(list.rows[i].raised_at_ms, raised),

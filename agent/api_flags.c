@@ -36,6 +36,12 @@ enum err_code api_flags(struct api_call *call, struct error *err)
     return answer_list_end(call->answer, list.more, err);
 }
 
+const char *flag_facts_for_file(const struct flag_row *flag)
+{
+    return strcmp(flag->code, "conflation") == 0 ? "told on the machine alone: it is about the charity's own volunteers"
+                                                 : flag->facts;
+}
+
 static bool flag_named(const struct flag_state *state, const char *text)
 {
     char id[FLAG_ID_SIZE];

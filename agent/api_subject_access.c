@@ -103,11 +103,11 @@ static enum err_code flags_value(const struct person_copy *copy, json_t **ret_fl
     for (size_t i = 0; i < list.count; i++) {
         const struct flag_row *flag = &list.rows[i].flag;
         if (flag->subject != FLAG_SUBJECT_SITE && is_about(copy, flag->subject_id.bytes)) {
-            (void)json_array_append_new(flags,
-                                        json_pack("{s:s,s:s,s:o,s:s,s:o,s:o}", "code", flag->code, "subject",
-                                                  flag->subject_ref, "since", value_day(flag->since), "facts",
-                                                  flag->facts, "raised_at", value_instant(list.rows[i].raised_at_ms),
-                                                  "cleared_at", value_instant(list.rows[i].cleared_at_ms)));
+            (void)json_array_append_new(flags, json_pack("{s:s,s:s,s:o,s:s,s:o,s:o}", "code", flag->code, "subject",
+                                                         flag->subject_ref, "since", value_day(flag->since), "facts",
+                                                         flag_facts_for_file(flag), "raised_at",
+                                                         value_instant(list.rows[i].raised_at_ms), "cleared_at",
+                                                         value_instant(list.rows[i].cleared_at_ms)));
         }
     }
     *ret_flags = flags;

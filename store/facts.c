@@ -102,13 +102,12 @@ static enum err_code read_shifts(struct store *store, const struct placement_row
     sqlite3_stmt *s;
     plain_key(placement->participant_name, name);
     plain_key(placement->host, host);
-    TRY(db_statement(
-        &store->db,
-        "SELECT v.ref, s.day, s.starts_min, s.ends_min, CASE s.place WHEN '' THEN v.place ELSE s.place END "
-        "FROM volunteer v JOIN volunteer_shift s ON s.volunteer = v.id "
-        "WHERE v.participant IN (" SAME_PERSON(
-            "?1") ") OR (v.name_key = ?2 AND ?2 <> '') ORDER BY s.day, s.starts_min, v.ref",
-        &s, err));
+    TRY(db_statement(&store->db,
+                     "SELECT s.day, s.starts_min, s.ends_min, CASE s.place WHEN '' THEN v.place ELSE s.place END "
+                     "FROM volunteer v JOIN volunteer_shift s ON s.volunteer = v.id "
+                     "WHERE v.participant IN (" SAME_PERSON(
+                         "?1") ") OR (v.name_key = ?2 AND ?2 <> '') ORDER BY s.day, s.starts_min, v.id",
+                     &s, err));
     bind_blob(s, 1, placement->participant.bytes, ROW_ID_BYTES);
     bind_text(s, 2, name);
     for (;;) {
@@ -119,7 +118,7 @@ static enum err_code read_shifts(struct store *store, const struct placement_row
         if (!found) {
             return ERR_OK;
         }
-        column_text(s, 4, place, sizeof(place));
+        column_text(s, 3, place, sizeof(place));
         plain_key(place, place_key);
         if (host[0] == '\0' || strcmp(place_key, host) != 0) {
             continue;
@@ -131,10 +130,9 @@ static enum err_code read_shifts(struct store *store, const struct placement_row
             return rc;
         }
         struct shift_row *row = out;
-        column_text(s, 0, row->volunteer_ref, sizeof(row->volunteer_ref));
-        row->day = (int32_t)column_int(s, 1);
-        row->starts_min = (int)column_int(s, 2);
-        row->ends_min = (int)column_int(s, 3);
+        row->day = (int32_t)column_int(s, 0);
+        row->starts_min = (int)column_int(s, 1);
+        row->ends_min = (int)column_int(s, 2);
     }
 }
 

@@ -247,9 +247,9 @@ struct span_row {
     int32_t ends_on;
 };
 
-/* A shift of one of the charity's own volunteers who is the placement's person, as far as this machine knows. */
+/* A shift of one of the charity's own volunteers who is the placement's person, as far as this machine knows. Nothing
+ * says whose: rules have no words of volunteers. */
 struct shift_row {
-    char volunteer_ref[ROW_REF_SIZE];
     int32_t day;
     int starts_min;
     int ends_min;

@@ -14,27 +14,28 @@ static bool overlap(const struct session_row *session, const struct shift_row *s
             (session->starts_min < shift->ends_min && shift->starts_min < session->ends_min));
 }
 
-static bool required_then(const struct placement_case *c, const struct shift_row *shift)
+static bool volunteering_then(const struct placement_case *c, const struct session_row *session)
 {
     int days = programme_rules_of(c->programme)->conflation_window_days;
-    if (!day_known(shift->day) || c->today - shift->day > days) {
+    if (!session->expected || !day_known(session->day) || c->today - session->day > days) {
         return false;
     }
-    for (size_t i = 0; i < c->facts->session_count; i++) {
-        if (c->facts->sessions[i].expected && overlap(&c->facts->sessions[i], shift)) {
+    for (size_t i = 0; i < c->facts->shift_count; i++) {
+        if (overlap(session, &c->facts->shifts[i])) {
             return true;
         }
     }
     return false;
 }
 
-/* The first shift within a session, and how many there are. */
-static const struct shift_row *first_overlap(const struct placement_case *c, int *ret_count)
+/* The first required session with a shift in it, and how many there are. What a flag says is the session's: it is the
+ * person's own, while a shift may turn out to be somebody else's of the same name. */
+static const struct session_row *first_overlap(const struct placement_case *c, int *ret_count)
 {
-    const struct shift_row *first = NULL;
-    for (size_t i = 0; i < c->facts->shift_count; i++) {
-        if (required_then(c, &c->facts->shifts[i])) {
-            first = first == NULL ? &c->facts->shifts[i] : first;
+    const struct session_row *first = NULL;
+    for (size_t i = 0; i < c->facts->session_count; i++) {
+        if (volunteering_then(c, &c->facts->sessions[i])) {
+            first = first == NULL ? &c->facts->sessions[i] : first;
             (*ret_count)++;
         }
     }
@@ -60,29 +61,32 @@ enum err_code rules_conflation(const struct placement_case *c, struct flag_list 
     }
     int count = 0;
     const char *where;
-    const struct shift_row *shift = first_overlap(c, &count);
+    const struct session_row *session = first_overlap(c, &count);
     const char *word = word_of(c, &where);
-    if (shift == NULL && word == NULL) {
+    if (session == NULL && word == NULL) {
         return ERR_OK;
     }
     int32_t since = day_known(placement->starts_on) ? placement->starts_on : c->today;
-    struct flag_row flag = flag_of_placement("conflation", SEVERITY_ACT, placement, shift != NULL ? shift->day : since);
-    if (shift != NULL) {
+    struct flag_row flag =
+        flag_of_placement("conflation", SEVERITY_ACT, placement, session != NULL ? session->day : since);
+    if (session != NULL) {
         char date[DATE_TEXT_SIZE];
         char hours[HOURS_TEXT_SIZE];
-        date_format(shift->day, date);
-        hours_put(hours, shift->starts_min, shift->ends_min);
-        text_append(flag.facts, sizeof(flag.facts),
-                    "Volunteer %s, who has the same name or was entered as the same person, has %d shift%s at the same "
-                    "place within required sessions of placement %s, the first on %s%s.",
-                    shift->volunteer_ref, count, count == 1 ? "" : "s", placement->ref, date, hours);
+        date_format(session->day, date);
+        hours_put(hours, session->starts_min, session->ends_min);
+        text_append(
+            flag.facts, sizeof(flag.facts),
+            "Somebody of the same name, or who was entered as the same person, is entered as a volunteer at the "
+            "same place within %d required session%s of placement %s, the first on %s%s.",
+            count, count == 1 ? "" : "s", placement->ref, date, hours);
     }
     if (word != NULL) {
         text_append(flag.facts, sizeof(flag.facts), "%sThe %s of mandatory placement %s says '%s'.",
-                    shift != NULL ? " " : "", where, placement->ref, word);
+                    session != NULL ? " " : "", where, placement->ref, word);
     }
     text_put(flag.next_step, sizeof(flag.next_step),
-             "Keep the two apart: hours that are required are not volunteering and are never counted as such. Move the "
+             "Keep the two apart: hours that are required are not volunteering and are never counted as such. Look at "
+             "that day in the shifts of volunteers; move the "
              "shift, put the entry right, or say in other words what is required, and tell the person which is which.");
     text_put(
         flag.rule, sizeof(flag.rule),

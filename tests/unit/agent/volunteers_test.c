@@ -200,6 +200,33 @@ Test(volunteers, who_is_placed_at_the_same_place_and_time_is_flagged_by_name)
     cr_expect_eq(conflations(), 0);
 }
 
+static bool facts_leave(const char *path)
+{
+    struct reply reply = site_call(&site, "GET", path, NULL);
+    cr_assert_eq(reply.status, 200, "%s", reply.text);
+    cr_expect_not_null(strstr(reply.text, "conflation"), "%s", path);
+    bool leave = strstr(reply.text, "entered as a volunteer") != NULL || strstr(reply.text, "V-7") != NULL ||
+                 strstr(reply.text, "13:00") != NULL;
+    reply_fini(&reply);
+    return leave;
+}
+
+Test(volunteers, nothing_of_a_namesakes_shifts_is_in_a_flag_an_export_or_the_persons_own_copy)
+{
+    host_of("GDN-P001", "The Garden");
+    must("/v1/volunteers", "{\"ref\": \"V-7\", \"name\": \"Ada Tester\", \"place\": \"the garden\"}");
+    must("/v1/volunteers/V-7/shift", SHIFT);
+    cr_assert_eq(conflations(), 1);
+    struct reply reply = site_call(&site, "GET", "/v1/flags", NULL);
+    cr_expect_null(strstr(reply.text, "V-7"), "%s", reply.text);
+    cr_expect_null(strstr(reply.text, "13:00"), "%s", reply.text);
+    cr_expect_not_null(strstr(reply.text, "required session of placement GDN-P001, the first on 2026-11-18"));
+    reply_fini(&reply);
+    cr_expect_not(facts_leave("/v1/export/flags?format=csv"));
+    cr_expect_not(facts_leave("/v1/export/flags?format=json"));
+    cr_expect_not(facts_leave("/v1/subject-access/GDN-001"));
+}
+
 Test(volunteers, who_was_entered_as_a_participant_is_flagged_whatever_the_name)
 {
     host_of("GDN-P002", "The Garden");
