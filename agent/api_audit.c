@@ -82,17 +82,59 @@ static json_t *change_value(const struct log_row *row)
                      value_id(row->subject, row->subject_len), "fields", value_text(fields));
 }
 
-static enum err_code add_changes(struct store *store, const char *person, int64_t since_ms, struct audit_lines *lines,
+static bool is_wanted(struct store *store, const struct audit_filter *filter, const struct log_row *row)
+{
+    struct row_id about;
+    struct slice subject = slice_of(row->subject, row->subject_len);
+    if (!row->own || row->recorded_at_ms < filter->since_ms ||
+        (filter->until_ms != 0 && row->recorded_at_ms > filter->until_ms) ||
+        (filter->person != NULL && strcmp(filter->person, row->actor) != 0)) {
+        return false;
+    }
+    return filter->about == NULL || (query_about(store, row->kind, subject, &about, NULL) == ERR_OK &&
+                                     memcmp(&about, filter->about, sizeof(about)) == 0);
+}
+
+static enum err_code add_changes(struct store *store, const struct audit_filter *filter, struct audit_lines *lines,
                                  struct error *err)
 {
     SCOPED(log_list_fini) struct log_list list = { 0 };
+    if (filter->action != NULL && strcmp(filter->action, "change") != 0) {
+        return ERR_OK;
+    }
     TRY(query_log(store, NULL, 0, false, AUDIT_CHANGES_MAX, &list, err));
     for (size_t i = 0; i < list.count; i++) {
-        const struct log_row *row = &list.rows[i];
-        if (row->own && row->recorded_at_ms >= since_ms && (person == NULL || strcmp(person, row->actor) == 0)) {
-            TRY(line_add(lines, row->recorded_at_ms, change_value(row), err));
+        if (is_wanted(store, filter, &list.rows[i])) {
+            TRY(line_add(lines, list.rows[i].recorded_at_ms, change_value(&list.rows[i]), err));
         }
     }
+    return ERR_OK;
+}
+
+static enum err_code read_filter(const struct api_call *call, struct row_id *about, struct audit_filter *ret_filter,
+                                 struct error *err)
+{
+    static const char *const actions[] = { "read", "change", "sign_in", "unlock" };
+    struct audit_filter filter = { .person = query_text(call, "person"), .action = query_text(call, "action") };
+    const char *participant = query_text(call, "about");
+    int32_t since;
+    int32_t until;
+    bool known = filter.action == NULL;
+    TRY(query_day(call, "since", date_from_civil(1970, 1, 1), &since, err));
+    TRY(query_day(call, "until", ROW_NONE, &until, err));
+    for (size_t i = 0; !known && i < ARRAY_LEN(actions); i++) {
+        known = strcmp(actions[i], filter.action) == 0;
+    }
+    if (!known) {
+        return FAIL(err, INVALID, "read argument 'action': expected read, change, sign_in or unlock");
+    }
+    if (participant != NULL) {
+        TRY(query_find(call->world->store, KIND_PARTICIPANT, participant, about, err));
+        filter.about = about;
+    }
+    filter.since_ms = (int64_t)since * DAY_MS;
+    filter.until_ms = until == ROW_NONE ? 0 : ((int64_t)until + 1) * DAY_MS - 1;
+    *ret_filter = filter;
     return ERR_OK;
 }
 
@@ -100,18 +142,18 @@ enum err_code api_audit(struct api_call *call, struct error *err)
 {
     struct store *store = call->world->store;
     size_t limit;
-    int32_t since;
+    struct row_id about;
+    struct audit_filter filter;
     TRY(query_number(call, "limit", AUDIT_LIMIT, AUDIT_CHANGES_MAX, &limit, err));
-    TRY(query_day(call, "since", date_from_civil(1970, 1, 1), &since, err));
-    const char *person = query_text(call, "person");
+    TRY(read_filter(call, &about, &filter, err));
     SCOPED(audit_list_fini) struct audit_list list = { 0 };
     SCOPED(lines_free) struct audit_lines lines;
     buf_init(&lines.lines, SIZE_MAX / 2);
-    TRY(query_audit(store, person, NULL, (int64_t)since * DAY_MS, limit + 1, &list, err));
+    TRY(query_audit(store, &filter, limit + 1, &list, err));
     for (size_t i = 0; i < list.count; i++) {
         TRY(line_add(&lines, list.rows[i].at_ms, entry_value(&list.rows[i]), err));
     }
-    TRY(add_changes(store, person, (int64_t)since * DAY_MS, &lines, err));
+    TRY(add_changes(store, &filter, &lines, err));
     struct audit_line *all = (struct audit_line *)(void *)lines.lines.data;
     size_t count = lines.lines.len / sizeof(*all);
     if (count > 1) {

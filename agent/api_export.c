@@ -76,7 +76,7 @@ static enum err_code export_referrals(struct export *export, struct error *err)
         char hours[NUMBER_SIZE];
         const char *const cells[] = { row->ref,
                                       row->participant_ref,
-                                      row->participant_name,
+                                      sight_name(row->participant_name),
                                       row->route,
                                       basis_name(row->basis),
                                       day_cell(row->received_on, received),
@@ -128,17 +128,16 @@ static enum err_code export_placements(struct export *export, struct error *err)
     TRY(export_begin(export, columns, ARRAY_LEN(columns), err));
     for (size_t i = 0; i < list.count; i++) {
         const struct placement_row *row = &list.rows[i];
-        bool placed = sight_shows_place(&row->participant);
         char starts[DATE_TEXT_SIZE];
         char ends[DATE_TEXT_SIZE];
         char hours[NUMBER_SIZE];
         const char *const cells[] = { row->ref,
                                       row->participant_ref,
-                                      row->participant_name,
+                                      sight_name(row->participant_name),
                                       referral_cell(&referrals, &row->referral),
                                       basis_name(row->basis),
-                                      placed ? row->host : "",
-                                      placed ? row->role : "",
+                                      sight_place("host", &row->id, row->host),
+                                      sight_place("role", &row->id, row->role),
                                       day_cell(row->starts_on, starts),
                                       day_cell(row->ends_on, ends),
                                       row->pattern,

@@ -291,8 +291,7 @@ static enum err_code placement_more(struct store *store, const struct placement_
     TRY(query_ref(store, KIND_REFERRAL, &row->referral, referral, err));
     TRY(query_record(store, kind_by_number(KIND_PLACEMENT), &row->id, &list, err));
     text_of(&list.rows[0].record, "reduced_hours_reason", reason, sizeof(reason));
-    (void)json_object_set_new(value, "opportunity_ref",
-                              value_text(sight_shows_place(&row->participant) ? opportunity : NULL));
+    (void)json_object_set_new(value, "opportunity_ref", value_text(sight_place("opportunity", &row->id, opportunity)));
     (void)json_object_set_new(value, "referral_ref", value_text(referral));
     (void)json_object_set_new(
         value, "reduced_hours_reason",

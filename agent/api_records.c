@@ -10,13 +10,12 @@
 
 json_t *placement_value(const struct placement_row *row)
 {
-    bool placed = sight_shows_place(&row->participant);
     return json_pack(
         "{s:o,s:s,s:o,s:o,s:o,s:o,s:o,s:o,s:s,s:s,s:o,s:o,s:o,s:o,s:o}", "id", value_id(row->id.bytes, ROW_ID_BYTES),
         "ref", row->ref, "participant", value_id_or_null(&row->participant), "participant_ref",
-        value_text(row->participant_ref), "participant_name", value_text(row->participant_name), "referral",
-        value_id_or_null(&row->referral), "host", value_text(placed ? row->host : NULL), "role",
-        value_text(placed ? row->role : NULL), "basis", basis_name(row->basis), "calendar",
+        value_text(row->participant_ref), "participant_name", value_text(sight_name(row->participant_name)), "referral",
+        value_id_or_null(&row->referral), "host", value_text(sight_place("host", &row->id, row->host)), "role",
+        value_text(sight_place("role", &row->id, row->role)), "basis", basis_name(row->basis), "calendar",
         calendar_name(row->calendar), "starts_on", value_day(row->starts_on), "ends_on", value_day(row->ends_on),
         "weekly_minutes", value_int(row->weekly_minutes), "pattern", value_text(row->pattern), "note",
         value_text(sight_text(KIND_PLACEMENT, "note", slice_of(row->id.bytes, ROW_ID_BYTES), row->note)));

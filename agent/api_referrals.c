@@ -13,7 +13,7 @@ static json_t *referral_value(const struct referral_row *row)
     return json_pack("{s:o,s:s,s:o,s:o,s:o,s:s,s:s,s:s,s:o,s:o,s:o,s:o,s:b,s:o}", "id",
                      value_id(row->id.bytes, ROW_ID_BYTES), "ref", row->ref, "participant",
                      value_id_or_null(&row->participant), "participant_ref", value_text(row->participant_ref),
-                     "participant_name", value_text(row->participant_name), "route", row->route, "basis",
+                     "participant_name", value_text(sight_name(row->participant_name)), "route", row->route, "basis",
                      basis_name(row->basis), "status", row->status, "source", value_text(row->source), "received_on",
                      value_day(row->received_on), "status_on", value_day(row->status_on), "weekly_minutes",
                      value_int(row->weekly_minutes), "from_centre", row->from_centre, "note",

@@ -117,11 +117,12 @@ static enum err_code flags_value(const struct person_copy *copy, json_t **ret_fl
 static enum err_code readers_value(const struct person_copy *copy, json_t **ret_readers, struct error *err)
 {
     SCOPED(audit_list_fini) struct audit_list list = { 0 };
-    TRY(query_audit(copy->call->world->store, NULL, NULL, 0, NOTES_MAX, &list, err));
+    TRY(query_audit(copy->call->world->store, &(struct audit_filter){ .action = "read" }, NOTES_MAX, &list, err));
     json_t *readers = json_array();
     for (size_t i = 0; i < list.count; i++) {
         const struct audit_entry *entry = &list.rows[i];
-        if (entry->subject_len >= ROW_ID_BYTES && is_about(copy, entry->subject)) {
+        if (is_about(copy, entry->about.bytes) ||
+            (entry->subject_len >= ROW_ID_BYTES && is_about(copy, entry->subject))) {
             (void)json_array_append_new(readers, json_pack("{s:o,s:s,s:s,s:o}", "at", value_instant(entry->at_ms),
                                                            "person", entry->person, "kind", entry->kind, "fields",
                                                            value_text(entry->fields)));

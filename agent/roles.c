@@ -161,6 +161,16 @@ static size_t find(const char *method, const char *path)
     return found;
 }
 
+bool roles_call_at(size_t index, const char **ret_method, const char **ret_path)
+{
+    if (index >= ARRAY_LEN(calls)) {
+        return false;
+    }
+    *ret_method = calls[index].method;
+    *ret_path = calls[index].path;
+    return true;
+}
+
 bool roles_listed(const char *method, const char *path)
 {
     return find(method, path) < ARRAY_LEN(calls);

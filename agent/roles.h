@@ -16,6 +16,8 @@
 
 /* The roles that may make the call; ROLES_ANYBODY when no role is needed. */
 unsigned roles_of_call(const char *method, const char *path);
+/* The calls in their order, for tests: false past the end. */
+bool roles_call_at(size_t index, const char **ret_method, const char **ret_path);
 /* Is it in the table, and not only shut by default? */
 bool roles_listed(const char *method, const char *path);
 

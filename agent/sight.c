@@ -6,33 +6,134 @@
 
 #include "store/people.h"
 
+/* Fields of one record that were shown. */
+struct shown {
+    uint32_t kind;
+    uint32_t fields; /* a bit each, by their index */
+    uint8_t subject[OP_SUBJECT_MAX];
+    uint8_t subject_len;
+    struct row_id about; /* at the end */
+};
+
+_Static_assert(RECORD_FIELDS_MAX <= 32, "a bit for each field");
+
 static struct {
     const struct api_world *world; /* NULL: outside of a call */
     char call[AUDIT_CALL_SIZE];
-    struct buf notes; /* struct audit_entry, one behind the other */
-    bool full;        /* a note did not fit into memory */
+    struct buf shown;        /* struct shown, one behind the other */
+    bool full;               /* one did not fit into memory */
+    struct row_id placement; /* that was looked at last: */
+    bool placement_known;
+    bool placement_restricted;
 } sight;
 
 void sight_begin(const struct api_world *world, const struct api_request *request)
 {
     sight.world = world;
     sight.full = false;
+    sight.placement_known = false;
     (void)snprintf(sight.call, sizeof(sight.call), "%s %.80s", request->method, request->path);
-    buf_init(&sight.notes, SIZE_MAX / 2);
+    buf_init(&sight.shown, SIZE_MAX / 2);
+}
+
+/* ---- the notes: one for each person and kind of record, however many were shown ---- */
+
+static int compare_subjects(const void *left, const void *right)
+{
+    const struct shown *a = left;
+    const struct shown *b = right;
+    return a->kind != b->kind ? (a->kind < b->kind ? -1 : 1) : memcmp(a->subject, b->subject, sizeof(a->subject));
+}
+
+static int compare_people(const void *left, const void *right)
+{
+    const struct shown *a = left;
+    const struct shown *b = right;
+    return a->kind != b->kind ? (a->kind < b->kind ? -1 : 1) : memcmp(&a->about, &b->about, sizeof(a->about));
+}
+
+/* Those that follow each other and are the same become one. */
+static size_t merge(struct shown *all, size_t count, int (*compare)(const void *left, const void *right))
+{
+    size_t kept = 0;
+    qsort(all, count, sizeof(*all), compare);
+    for (size_t i = 0; i < count; i++) {
+        if (kept == 0 || compare(&all[kept - 1], &all[i]) != 0) {
+            all[kept++] = all[i];
+            continue;
+        }
+        struct shown *same = &all[kept - 1];
+        same->fields |= all[i].fields;
+        if (compare_subjects(same, &all[i]) != 0) {
+            same->subject_len = 0; /* several */
+        }
+    }
+    return kept;
+}
+
+/* Ascending by subject: the sessions of a placement follow each other. */
+static enum err_code find_people(struct shown *all, size_t count, struct error *err)
+{
+    for (size_t i = 0; i < count; i++) {
+        bool same = i > 0 && all[i].kind == all[i - 1].kind && all[i].subject_len > 0 &&
+                    memcmp(all[i].subject, all[i - 1].subject, ROW_ID_BYTES) == 0;
+        if (same) {
+            all[i].about = all[i - 1].about;
+        } else {
+            TRY(query_about(sight.world->store, all[i].kind, slice_of(all[i].subject, all[i].subject_len),
+                            &all[i].about, err));
+        }
+    }
+    return ERR_OK;
+}
+
+static struct audit_entry entry_of(const struct shown *shown)
+{
+    const struct kind *kind = kind_by_number(shown->kind);
+    struct audit_entry entry = { .at_ms = sight.world->now_ms, .action = "read", .about = shown->about };
+    size_t len = 0;
+    (void)snprintf(entry.person, sizeof(entry.person), "%s", sight.world->actor);
+    (void)snprintf(entry.call, sizeof(entry.call), "%s", sight.call);
+    (void)snprintf(entry.kind, sizeof(entry.kind), "%s", kind->name);
+    memcpy(entry.subject, shown->subject, shown->subject_len);
+    entry.subject_len = shown->subject_len;
+    for (size_t i = 0; i < kind->field_count; i++) {
+        const char *name = kind->fields[i].name;
+        if ((shown->fields >> i & 1) != 0 && len + strlen(name) + 2 < sizeof(entry.fields)) {
+            len += (size_t)snprintf(entry.fields + len, sizeof(entry.fields) - len, "%s%s", len > 0 ? ", " : "", name);
+        }
+    }
+    return entry;
+}
+
+static enum err_code keep(struct error *err)
+{
+    struct shown *all = (struct shown *)(void *)sight.shown.data;
+    size_t count = sight.shown.len / sizeof(*all);
+    SCOPED(buf_fini) struct buf entries;
+    buf_init(&entries, SIZE_MAX / 2);
+    if (count == 0) {
+        return ERR_OK;
+    }
+    count = merge(all, count, compare_subjects);
+    TRY(find_people(all, count, err));
+    count = merge(all, count, compare_people);
+    for (size_t i = 0; i < count; i++) {
+        struct audit_entry entry = entry_of(&all[i]);
+        TRY(buf_append(&entries, &entry, sizeof(entry), err));
+    }
+    return store_audit_add(sight.world->store, (const struct audit_entry *)(const void *)entries.data, count, err);
 }
 
 enum err_code sight_end(struct error *err)
 {
-    enum err_code rc = sight.full ? FAIL(err, NO_MEMORY, "note who read what") : ERR_OK;
-    size_t count = sight.notes.len / sizeof(struct audit_entry);
-    if (rc == ERR_OK && count > 0) {
-        rc =
-            store_audit_add(sight.world->store, (const struct audit_entry *)(const void *)sight.notes.data, count, err);
-    }
-    buf_fini(&sight.notes);
+    enum err_code rc = sight.full ? FAIL(err, NO_MEMORY, "note who read what") : keep(err);
+    buf_fini(&sight.shown);
     sight.world = NULL;
     return rc;
 }
+
+/* ---- who sees what ---- */
 
 static bool has(unsigned roles)
 {
@@ -72,13 +173,17 @@ static bool is_place(const struct kind *kind, const struct field *field)
 
 static bool placed_restricted(struct slice placement)
 {
-    struct row_id id;
-    bool found = true;
     if (placement.len != ROW_ID_BYTES) {
         return true;
     }
-    memcpy(id.bytes, placement.data, ROW_ID_BYTES);
-    return query_placement_restricted(sight.world->store, &id, &found, NULL) != ERR_OK || found;
+    if (!sight.placement_known || memcmp(sight.placement.bytes, placement.data, ROW_ID_BYTES) != 0) {
+        bool found = true;
+        memcpy(sight.placement.bytes, placement.data, ROW_ID_BYTES);
+        sight.placement_known = true;
+        sight.placement_restricted =
+            query_placement_restricted(sight.world->store, &sight.placement, &found, NULL) != ERR_OK || found;
+    }
+    return sight.placement_restricted;
 }
 
 static bool may_see(const struct kind *kind, const struct field *field, struct slice subject)
@@ -90,59 +195,49 @@ static bool may_see(const struct kind *kind, const struct field *field, struct s
     return has(ROLE_SUPERVISOR) && register_kept;
 }
 
-static void note_field(struct audit_entry *entry, const char *name)
+static void note(const struct kind *kind, const struct field *field, struct slice subject)
 {
-    size_t len = strlen(entry->fields);
-    (void)snprintf(entry->fields + len, sizeof(entry->fields) - len, "%s%s", len > 0 ? ", " : "", name);
-}
-
-/* Fields of one record that follow each other are one note. */
-static void note(const struct kind *kind, const char *field, struct slice subject)
-{
-    struct audit_entry *last =
-        sight.notes.len > 0 ? (struct audit_entry *)(void *)(sight.notes.data + sight.notes.len) - 1 : NULL;
-    if (last != NULL && strcmp(last->kind, kind->name) == 0 &&
-        slice_equal(slice_of(last->subject, last->subject_len), subject)) {
-        if (strstr(last->fields, field) == NULL) {
-            note_field(last, field);
-        }
+    struct shown shown = { .kind = kind->number, .fields = 1U << (size_t)(field - kind->fields) };
+    if (subject.len <= sizeof(shown.subject)) {
+        memcpy(shown.subject, subject.len > 0 ? subject.data : shown.subject, subject.len);
+        shown.subject_len = (uint8_t)subject.len;
+    }
+    struct shown *last = sight.shown.len > 0 ? (struct shown *)(void *)(sight.shown.data + sight.shown.len) - 1 : NULL;
+    if (last != NULL && compare_subjects(last, &shown) == 0) {
+        last->fields |= shown.fields;
         return;
     }
-    struct audit_entry entry = { .at_ms = sight.world->now_ms, .action = "read" };
-    (void)snprintf(entry.person, sizeof(entry.person), "%s", sight.world->actor);
-    (void)snprintf(entry.call, sizeof(entry.call), "%s", sight.call);
-    (void)snprintf(entry.kind, sizeof(entry.kind), "%s", kind->name);
-    if (subject.len > 0 && subject.len <= sizeof(entry.subject)) {
-        memcpy(entry.subject, subject.data, subject.len);
-        entry.subject_len = (uint8_t)subject.len;
-    }
-    if (kind->number == KIND_PARTICIPANT && subject.len == ROW_ID_BYTES) {
-        memcpy(entry.about.bytes, subject.data, ROW_ID_BYTES);
-    }
-    note_field(&entry, field);
-    sight.full |= buf_append(&sight.notes, &entry, sizeof(entry), NULL) != ERR_OK;
+    sight.full |= buf_append(&sight.shown, &shown, sizeof(shown), NULL) != ERR_OK;
+}
+
+/* Trustees oversee; they work with nobody. */
+static bool sees_names(void)
+{
+    return has(ROLES_ALL & ~(unsigned)ROLE_TRUSTEE);
 }
 
 bool sight_shows(const struct kind *kind, const struct field *field, struct slice subject)
 {
-    bool name = kind->number == KIND_PARTICIPANT && strcmp(field->name, "name") == 0;
-    if (sight.world != NULL && is_place(kind, field)) {
-        return has(ROLE_COORDINATOR | ROLE_REVIEWER | ROLE_SUPERVISOR) || !placed_restricted(subject);
-    }
-    if (sight.world == NULL || !field->sensitive || name) {
+    if (sight.world == NULL) {
         return true;
     }
-    if (!may_see(kind, field, subject)) {
-        return false;
+    if (kind->number == KIND_PARTICIPANT && strcmp(field->name, "name") == 0) {
+        return sees_names();
     }
-    note(kind, field->name, subject);
-    return true;
+    bool place = is_place(kind, field);
+    if ((!place && !field->sensitive) || (place && !placed_restricted(subject))) {
+        return true;
+    }
+    bool shown = place ? has(ROLE_COORDINATOR | ROLE_REVIEWER | ROLE_SUPERVISOR) : may_see(kind, field, subject);
+    if (shown) {
+        note(kind, field, subject);
+    }
+    return shown;
 }
 
-bool sight_shows_place(const struct row_id *participant)
+const char *sight_name(const char *name)
 {
-    return sight.world == NULL || has(ROLE_COORDINATOR | ROLE_REVIEWER | ROLE_SUPERVISOR) ||
-           !restricted(slice_of(participant->bytes, ROW_ID_BYTES));
+    return sight.world == NULL || sees_names() ? name : "";
 }
 
 const char *sight_text(uint32_t kind, const char *field, struct slice subject, const char *text)
@@ -158,4 +253,9 @@ const char *sight_attendance(const char *field, const struct row_id *placement, 
     uint8_t subject[OP_SUBJECT_MAX];
     session_subject(placement->bytes, day, slot, subject);
     return sight_text(KIND_ATTENDANCE, field, slice_of(subject, OP_SESSION_BYTES), text);
+}
+
+const char *sight_place(const char *field, const struct row_id *placement, const char *text)
+{
+    return sight_text(KIND_PLACEMENT, field, slice_of(placement->bytes, ROW_ID_BYTES), text);
 }

@@ -12,7 +12,9 @@
  *   where a restricted case is placed (host, role,             coordinator, reviewer, supervisor; in a calendar's file
  *   opportunity)                                               nobody: calendars go on to phones and are shared
  *   reason and note of attendance                             the same, and the supervisor, who keeps the register
- *   a participant's name                                       everybody: it is what people work by
+ *   a participant's name                                       all but trustees: it is what people work by; not noted
+ *
+ * Of what a call shows there is one note for each person and kind of record, with the names of the fields.
  *
  * Outside of a call (tests, the rules) everything is shown and nothing is noted.
  *
@@ -35,7 +37,9 @@ bool sight_shows(const struct kind *kind, const struct field *field, struct slic
 const char *sight_text(uint32_t kind, const char *field, struct slice subject, const char *text);
 const char *sight_attendance(const char *field, const struct row_id *placement, int32_t day, int slot,
                              const char *text);
-/* Where this participant is placed. */
-bool sight_shows_place(const struct row_id *participant);
+/* Host, role or opportunity of a placement. */
+const char *sight_place(const char *field, const struct row_id *placement, const char *text);
+/* A participant's name. */
+const char *sight_name(const char *name);
 
 #endif

@@ -121,23 +121,25 @@ static void read_entry(sqlite3_stmt *s, struct audit_entry *entry)
     column_text(s, 7, entry->fields, sizeof(entry->fields));
 }
 
-enum err_code query_audit(struct store *store, const char *person, const struct row_id *about, int64_t since_ms,
-                          size_t limit, struct audit_list *ret_list, struct error *err)
+enum err_code query_audit(struct store *store, const struct audit_filter *filter, size_t limit,
+                          struct audit_list *ret_list, struct error *err)
 {
     sqlite3_stmt *s;
     SCOPED(row_array_fini) struct row_array array = { .size = sizeof(struct audit_entry) };
     TRY(db_statement(&store->db,
                      "SELECT " AUDIT_COLUMNS
                      " FROM audit WHERE (?1 IS NULL OR person = ?1) AND (?2 IS NULL OR about = ?2) "
-                     "AND at >= ?3 ORDER BY id DESC",
+                     "AND at >= ?3 AND (?4 = 0 OR at <= ?4) AND (?5 IS NULL OR action = ?5) ORDER BY id DESC",
                      &s, err));
-    bind_text(s, 1, person);
-    if (about != NULL) {
-        bind_blob(s, 2, about->bytes, ROW_ID_BYTES);
+    bind_text(s, 1, filter->person);
+    if (filter->about != NULL) {
+        bind_blob(s, 2, filter->about->bytes, ROW_ID_BYTES);
     } else {
         bind_null(s, 2);
     }
-    bind_int(s, 3, since_ms);
+    bind_int(s, 3, filter->since_ms);
+    bind_int(s, 4, filter->until_ms);
+    bind_text(s, 5, filter->action);
     bool row = true;
     bool more = false;
     while (row && !more) {
@@ -182,6 +184,67 @@ enum err_code store_audit_verify(struct store *store, uint64_t *ret_rows, uint64
     }
     *ret_rows = rows;
     *ret_wrong = wrong;
+    return ERR_OK;
+}
+
+/* ---- about whom ---- */
+
+#define OF_PERSON(table) "SELECT participant FROM " table " WHERE id = ?1"
+#define OF_PLACEMENT(table)                                                                                            \
+    "SELECT p.participant FROM " table " x JOIN placement p ON p.id = x.placement WHERE x.id = ?1"
+
+static const struct {
+    uint32_t kind;
+    const char *sql;
+} about_sql[] = {
+    { KIND_REFERRAL, OF_PERSON("referral") },
+    { KIND_REFERRAL_EVENT, OF_PERSON("referral") },
+    { KIND_PLACEMENT, OF_PERSON("placement") },
+    { KIND_ATTENDANCE, OF_PERSON("placement") },
+    { KIND_NOTICE, OF_PLACEMENT("notice") },
+    { KIND_APPOINTMENT, OF_PERSON("appointment") },
+    { KIND_DECISION, OF_PERSON("decision") },
+    { KIND_CONTACT_ATTEMPT, OF_PERSON("contact_attempt") },
+    { KIND_CIRCUMSTANCE_CHANGE, OF_PERSON("circumstance_change") },
+    { KIND_JOB_SEARCH, OF_PLACEMENT("job_search") },
+    { KIND_PLACEMENT_BREAK, OF_PLACEMENT("placement_break") },
+    { KIND_FLAG_REVIEW, OF_PLACEMENT("flag_review") },
+    { KIND_REDRESS, OF_PERSON("redress") },
+    { KIND_MESSAGE, OF_PERSON("message") },
+    { KIND_MILESTONE, OF_PLACEMENT("milestone") },
+    { KIND_COMPLIANCE_DOUBT, OF_PLACEMENT("compliance_doubt") },
+    { KIND_DOUBT_EVENT, OF_PLACEMENT("compliance_doubt") },
+};
+
+static const char *sql_about(uint32_t kind)
+{
+    for (size_t i = 0; i < ARRAY_LEN(about_sql); i++) {
+        if (about_sql[i].kind == kind) {
+            return about_sql[i].sql;
+        }
+    }
+    return NULL;
+}
+
+enum err_code query_about(struct store *store, uint32_t kind, struct slice subject, struct row_id *ret_about,
+                          struct error *err)
+{
+    sqlite3_stmt *s;
+    struct row_id about = { 0 };
+    const char *sql = sql_about(kind);
+    bool row = false;
+    if (kind == KIND_PARTICIPANT && subject.len == ROW_ID_BYTES) {
+        memcpy(about.bytes, subject.data, ROW_ID_BYTES);
+    } else if (sql != NULL && subject.len >= ROW_ID_BYTES) { /* a session's begins with its placement */
+        TRY(db_statement(&store->db, sql, &s, err));
+        bind_blob(s, 1, subject.data, ROW_ID_BYTES);
+        TRY(db_step(&store->db, s, &row, err));
+        if (row) {
+            (void)column_fixed(s, 0, about.bytes, ROW_ID_BYTES);
+            sqlite3_reset(s);
+        }
+    }
+    *ret_about = about;
     return ERR_OK;
 }
 

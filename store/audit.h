@@ -44,13 +44,26 @@ void audit_list_fini(struct audit_list *list);
 MUST_USE enum err_code store_audit_add(struct store *store, const struct audit_entry *entries, size_t count,
                                        struct error *err);
 
-/* Newest first; person NULL: of all; about NULL: about all. */
-MUST_USE enum err_code query_audit(struct store *store, const char *person, const struct row_id *about,
-                                   int64_t since_ms, size_t limit, struct audit_list *ret_list, struct error *err);
+/* What is NULL does not narrow it. */
+struct audit_filter {
+    const char *person;
+    const char *action;
+    const struct row_id *about;
+    int64_t since_ms;
+    int64_t until_ms; /* and not after; 0: no end */
+};
+
+/* Newest first. */
+MUST_USE enum err_code query_audit(struct store *store, const struct audit_filter *filter, size_t limit,
+                                   struct audit_list *ret_list, struct error *err);
 
 /* *ret_wrong is the number of the first row that does not fit; 0: every one does. */
 MUST_USE enum err_code store_audit_verify(struct store *store, uint64_t *ret_rows, uint64_t *ret_wrong,
                                           struct error *err);
+
+/* Whom the record about `subject` is about; zeros where it is about nobody, or that is not known. */
+MUST_USE enum err_code query_about(struct store *store, uint32_t kind, struct slice subject, struct row_id *ret_about,
+                                   struct error *err);
 
 /* Is the participant a restricted case, by any record of the same person? False for one that is not known. */
 MUST_USE enum err_code query_restricted(struct store *store, const struct row_id *participant, bool *ret_restricted,

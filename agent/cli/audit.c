@@ -9,11 +9,25 @@
 #include "agent/cli/human.h"
 #include "agent/cli/sheet.h"
 
-enum { OPTION_PERSON = 0x5301, OPTION_SINCE, OPTION_VERIFY, OPTION_LIMIT, LIMIT_MAX = 5000 };
+enum {
+    OPTION_PERSON = 0x5301,
+    OPTION_SINCE,
+    OPTION_UNTIL,
+    OPTION_ABOUT,
+    OPTION_ACTION,
+    OPTION_VERIFY,
+    OPTION_LIMIT,
+    LIMIT_MAX = 5000
+};
+
+static const char *const actions[] = { "read", "change", "sign_in", "unlock", NULL };
 
 struct audit_input {
     const char *person;
     const char *since;
+    const char *until;
+    const char *about;
+    const char *action;
     const char *limit;
     bool verify;
 };
@@ -27,6 +41,15 @@ static error_t parse_audit(int key, char *arg, struct argp_state *state)
         return 0;
     case OPTION_SINCE:
         input->since = argument_day(state, "--since", arg);
+        return 0;
+    case OPTION_UNTIL:
+        input->until = argument_day(state, "--until", arg);
+        return 0;
+    case OPTION_ABOUT:
+        input->about = argument_text(state, "--about", arg);
+        return 0;
+    case OPTION_ACTION:
+        input->action = argument_word(state, "--action", arg, actions);
         return 0;
     case OPTION_LIMIT:
         (void)argument_number(state, "--limit", arg, 1, LIMIT_MAX);
@@ -46,6 +69,9 @@ static error_t parse_audit(int key, char *arg, struct argp_state *state)
 static const struct argp_option options[] = {
     { "person", OPTION_PERSON, "NAME", 0, "what this person read and changed", 0 },
     { "since", OPTION_SINCE, "DAY", 0, "from this day on (yyyy-mm-dd)", 0 },
+    { "until", OPTION_UNTIL, "DAY", 0, "up to this day (yyyy-mm-dd)", 0 },
+    { "about", OPTION_ABOUT, "PARTICIPANT", 0, "what was read and changed about this participant", 0 },
+    { "action", OPTION_ACTION, "ACTION", 0, "read, change, sign_in or unlock", 0 },
     { "limit", OPTION_LIMIT, "N", 0, "at most so many, 200 when left out", 0 },
     { "verify", OPTION_VERIFY, NULL, 0, "check that nothing was taken out or changed", 0 },
     { 0 },
@@ -54,7 +80,9 @@ static const struct argp_option options[] = {
 const struct argp audit_argp = {
     .options = options,
     .parser = parse_audit,
-    .doc = "Lists who read what is for few to read, and who changed what on this machine, newest first: the record and "
+    .doc = "Lists who read what is for few to read, who changed what on this machine, who signed in and who unlocked "
+           "it, or "
+           "could not, newest first: the record and "
            "the "
            "names of its fields, never what they say."
            "\vReading is noted before anything is shown. The notes stay on this machine, nobody can change or delete "
@@ -111,6 +139,9 @@ enum exit_code audit_run(struct cli *cli, int argc, char **argv)
     char *path = path_of("/v1/audit");
     path_add(&path, "person", input.person);
     path_add(&path, "since", input.since);
+    path_add(&path, "until", input.until);
+    path_add(&path, "about", input.about);
+    path_add(&path, "action", input.action);
     path_add(&path, "limit", input.limit);
     SCOPED(answer_free) json_t *answer = NULL;
     enum exit_code code = call(cli, "GET", path, NULL, CALL_TIMEOUT_S, &answer);
@@ -126,7 +157,9 @@ enum exit_code audit_run(struct cli *cli, int argc, char **argv)
     }
     sheet_close(sheet, &cli->screen, "Nobody read or changed anything in that time.");
     if (answer_true(answer, "more")) {
-        screen_print(&cli->screen, "\nThere are more; narrow them with --person and --since, or raise --limit.\n");
+        screen_print(
+            &cli->screen,
+            "\nThere are more; narrow them with --person, --about, --action, --since and --until, or raise --limit.\n");
     }
     return EXIT_DONE;
 }

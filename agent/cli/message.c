@@ -93,7 +93,8 @@ const struct argp message_argp = {
     .parser = parse_message,
     .args_doc = "[list]\nshow ID\nsend TEXT",
     .doc = "Messages with JCP: list them, read one, or send one with the next exchange."
-           "\vA message is a signed record, kept by both sides. Showing one marks it as read on this machine.",
+           "\vA message is a signed record, kept by both sides. Showing one to somebody who may "
+           "see what it says marks it as read on this machine.",
 };
 
 static const char *from_of(const json_t *message)
@@ -156,10 +157,11 @@ static void print_message(const struct screen *screen, const json_t *message)
             screen_fact(screen, facts[i][0], "%s", answer_text(message, facts[i][1]));
         }
     }
-    screen_print(screen, "\n%s\n", answer_text(message, "body"));
+    screen_print(screen, "\n%s\n",
+                 answer_has(message, "body") ? answer_text(message, "body") : "(what it says is not for your role)");
 }
 
-/* Shown first, then marked: what was never seen is never taken for read. */
+/* Shown first, then marked: what was never seen, or is withheld from who asks, is never taken for read. */
 static enum exit_code show(struct cli *cli, const struct message_input *input)
 {
     SCOPED(answer_free) json_t *answer = NULL;
@@ -171,10 +173,11 @@ static enum exit_code show(struct cli *cli, const struct message_input *input)
     if (!call_printed(cli, answer)) {
         print_message(&cli->screen, answer_member(answer, "message"));
     }
-    if (!answer_true(answer_member(answer, "message"), "unread")) {
+    const json_t *message = answer_member(answer, "message");
+    if (!answer_true(message, "unread") || !answer_has(message, "body")) {
         return EXIT_DONE;
     }
-    json_t *body = json_pack("{s:s}", "id", answer_text(answer_member(answer, "message"), "id"));
+    json_t *body = json_pack("{s:s}", "id", answer_text(message, "id"));
     return call(cli, "POST", path_of("/v1/messages/seen"), body, CALL_TIMEOUT_S, &marked);
 }
 

@@ -143,6 +143,27 @@ Test(people, what_they_do_to_the_machine_is_in_the_audit_log)
     (void)laptop_do(laptop, EXIT_DONE, "audit", "--verify", NULL);
 }
 
+Test(people, a_trustee_who_looks_at_a_message_does_not_mark_it_as_read)
+{
+    (void)centre_do(&world.centre, EXIT_DONE, "message", "send", "--site", "Garden", "How many places in May?", NULL);
+    (void)laptop_do(laptop, EXIT_DONE, "sync", "--wait", NULL);
+    enter_people();
+    sign_in("Ann Admin", "ann", "ann's own words");
+    (void)laptop_do(laptop, EXIT_DONE, "person", "add", "Tom Trust", "--role", "trustee", "--passphrase-file",
+                    passphrase_file("tom", "tom's own words"), NULL);
+    (void)laptop_do(laptop, EXIT_DONE, "person", "add", "Cora Coord", "--role", "coordinator", "--passphrase-file",
+                    passphrase_file("cora", "cora's own words"), NULL);
+    sign_in("Tom Trust", "tom", "tom's own words");
+    char id[40];
+    json_t *listed = laptop_do(laptop, EXIT_DONE, "message", "list", NULL);
+    (void)snprintf(id, sizeof(id), "%s", text_at(listed, "messages.0.id"));
+    (void)laptop_do(laptop, EXIT_DONE, "message", "show", id, NULL);
+    cr_expect(true_at(laptop_do(laptop, EXIT_DONE, "message", "list", NULL), "messages.0.unread"));
+    sign_in("Cora Coord", "cora", "cora's own words");
+    (void)laptop_do(laptop, EXIT_DONE, "message", "show", id, NULL);
+    cr_expect_not(true_at(laptop_do(laptop, EXIT_DONE, "message", "list", NULL), "messages.0.unread"));
+}
+
 Test(people, retention_says_on_the_screen_how_much_of_each_kind_is_due)
 {
     char path[FOLDER_PATH_SIZE];

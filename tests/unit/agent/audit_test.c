@@ -140,7 +140,8 @@ static size_t notes(const char *person_name)
 {
     SCOPED(audit_list_fini) struct audit_list list = { 0 };
     struct error err;
-    cr_assert_eq(query_audit(site.replica.store, person_name, NULL, 0, 1000, &list, &err), ERR_OK);
+    cr_assert_eq(query_audit(site.replica.store, &(struct audit_filter){ .person = person_name }, 1000, &list, &err),
+                 ERR_OK);
     return list.count;
 }
 

@@ -19,6 +19,7 @@
 #include "agent/agent.h"
 #include "agent/api.h"
 #include "agent/peer.h"
+#include "agent/roles.h"
 #include "crypto/secret.h"
 #include "sync/edge/local_client.h"
 
@@ -418,6 +419,58 @@ Test(daemon, answers_others_while_passphrases_are_looked_at_and_locks_in_the_mid
         (void)close(fds[i]);
     }
     cr_expect_gt(refused, 0, "those that came too late are told that it was locked");
+    daemon_end(&daemon, SIGTERM);
+    daemon_remove(&daemon);
+}
+
+/* Does the agent refuse it to who asks? Nothing is done by it: no call takes such a body, and no path goes on so. */
+static bool is_refused(const struct daemon *daemon, const char *method, const char *path)
+{
+    char whole[200];
+    struct error err = { .code = ERR_OK };
+    json_t *body = strcmp(method, "POST") == 0 ? json_array() : NULL;
+    json_t *answer = NULL;
+    (void)snprintf(whole, sizeof(whole), "%s%s", path, path[strlen(path) - 1] == '/' ? "X" : "");
+    enum err_code rc = local_request(daemon->socket, method, whole, body, 60, &answer, &err);
+    json_decref(body);
+    json_decref(answer);
+    return rc == ERR_REFUSED && strncmp(err.message, "make this call", strlen("make this call")) == 0;
+}
+
+static void expect_calls_of(const struct daemon *daemon, unsigned role)
+{
+    const char *method;
+    const char *path;
+    for (size_t i = 0; roles_call_at(i, &method, &path); i++) {
+        char whole[200];
+        (void)snprintf(whole, sizeof(whole), "%s%s", path, path[strlen(path) - 1] == '/' ? "X" : "");
+        bool allowed = roles_allow(role, method, whole) ||
+                       (geteuid() == 0 && strncmp(path, "/v1/people", strlen("/v1/people")) == 0 && role == 0);
+        cr_expect_eq(is_refused(daemon, method, path), !allowed, "%s %s by %u", method, path, role);
+    }
+}
+
+Test(daemon, lets_each_role_make_its_own_calls_and_no_others)
+{
+    static const char *const names[] = { "supervisor", "coordinator", "reviewer", "trustee" };
+    struct daemon daemon;
+    start_with_ann(&daemon);
+    expect_calls_of(&daemon, 0);
+    cr_assert_eq(sign_in(&daemon, "Ann Admin", "ann's own words"), ERR_OK);
+    expect_calls_of(&daemon, ROLE_ADMINISTRATOR);
+    for (size_t i = 0; i < ARRAY_LEN(names); i++) {
+        char body[200];
+        (void)snprintf(body, sizeof(body), "{\"name\": \"%s\", \"roles\": [\"%s\"], \"passphrase\": \"our own words\"}",
+                       names[i], names[i]);
+        cr_assert_eq(ask_code(&daemon, "POST", "/v1/people", body), ERR_OK);
+    }
+    for (size_t i = 0; i < ARRAY_LEN(names); i++) {
+        unsigned role = 0;
+        cr_assert(role_parse(names[i], &role));
+        cr_assert_eq(sign_in(&daemon, names[i], "our own words"), ERR_OK);
+        expect_calls_of(&daemon, role);
+    }
+    local_authorize(NULL);
     daemon_end(&daemon, SIGTERM);
     daemon_remove(&daemon);
 }

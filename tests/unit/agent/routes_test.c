@@ -1,0 +1,393 @@
+/* Every call of the table in agent/roles.c: that API.md says who may make it, what a trustee finds in its answer, and
+ * that what is read or changed by it is in the audit log. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "agent/asked.h"
+#include "agent/roles.h"
+#include "store/audit.h"
+#include "tests/unit/agent/site.h"
+
+#define SECRET "Qxsecret" /* begins every text that is for few to read */
+#define NAME "Cyq Tester"
+
+static struct site site;
+
+static void post(const char *path, const char *body)
+{
+    site_expect(&site, "POST", path, body, 200, NULL);
+}
+
+#define RECORD(kind, fields) "{\"kind\": \"" kind "\", \"fields\": {" fields "}}"
+
+/* A restricted case with something to hide in every kind of record that may hold it. */
+static void fill(void)
+{
+    static const char *const records[] = {
+        RECORD("participant",
+               "\"ref\": \"Q-1\", \"name\": \"" NAME "\", \"address\": \"" SECRET " Row\", \"phone\": \"" SECRET
+               " phone\", \"note\": \"" SECRET " note\", \"restricted\": true"),
+        RECORD("referral", "\"ref\": \"Q-R1\", \"participant\": \"Q-1\", \"route\": \"cwp\", \"basis\": "
+                           "\"mandatory\", \"received_on\": \"2026-11-02\", \"note\": \"" SECRET
+                           "\", \"needs\": \"" SECRET " needs\", \"restrictions\": \"" SECRET " not\""),
+        RECORD("placement",
+               "\"ref\": \"Q-P1\", \"participant\": \"Q-1\", \"referral\": \"Q-R1\", \"host\": \"" SECRET
+               " Barn\", \"role\": \"" SECRET " miller\", \"basis\": \"mandatory\", \"starts_on\": \"2026-11-02\", "
+               "\"ends_on\": \"2026-12-20\", \"pattern\": \"Mon-Fri 09:30-13:30\", \"weekly_minutes\": 1200, "
+               "\"reduced_hours_reason\": \"" SECRET "\", \"note\": \"" SECRET "\""),
+        RECORD("notice", "\"placement\": \"Q-P1\", \"served_on\": \"2026-10-20\", \"served_by\": \"hand\", \"note\": "
+                         "\"" SECRET "\""),
+        RECORD("contact_attempt", "\"participant\": \"Q-1\", \"placement\": \"Q-P1\", \"day\": \"2026-11-19\", "
+                                  "\"means\": \"phone\", \"outcome\": \"no_answer\", \"note\": \"" SECRET "\""),
+        RECORD("circumstance_change", "\"participant\": \"Q-1\", \"starts_on\": \"2026-11-10\", \"what\": "
+                                      "\"caring\", \"note\": \"" SECRET "\""),
+        RECORD("placement_break", "\"placement\": \"Q-P1\", \"starts_on\": \"2026-12-14\", \"ends_on\": "
+                                  "\"2026-12-15\", \"reason\": \"agreed_leave\", \"note\": \"" SECRET "\""),
+        RECORD("job_search",
+               "\"placement\": \"Q-P1\", \"week\": \"2026-11-09\", \"minutes\": 60, \"note\": \"" SECRET "\""),
+        RECORD("redress", "\"participant\": \"Q-1\", \"form\": \"complaint\", \"note\": \"" SECRET "\""),
+        RECORD("host", "\"ref\": \"Q-H1\", \"name\": \"Green Barn\", \"contact\": \"" SECRET " Hope\""),
+    };
+    for (size_t i = 0; i < ARRAY_LEN(records); i++) {
+        post("/v1/records", records[i]);
+    }
+    post("/v1/attendance", "{\"session\": \"Q-P1@2026-11-18\", \"outcome\": \"absent\", \"reason\": \"health\", "
+                           "\"note\": \"" SECRET " wrist\"}");
+    post("/v1/messages", "{\"body\": \"" SECRET " word\", \"participant\": \"Q-1\"}");
+    site_judge(&site);
+}
+
+static void start(void)
+{
+    site_start(&site);
+    site_fill(&site);
+    fill();
+}
+
+static void stop(void)
+{
+    site_stop(&site);
+}
+
+TestSuite(routes, .init = start, .fini = stop);
+TestSuite(route_table);
+
+/* ---- the table and API.md ---- */
+
+static bool documented(const char *row, const char *method, const char *path)
+{
+    char call[200];
+    (void)snprintf(call, sizeof(call), "%s `%s`", method, path + strlen("/v1"));
+    return strstr(row, call) != NULL;
+}
+
+/* The roles that a row of the table names; ROLES_ANYBODY, or 0 for a line that is no row of it. */
+static unsigned roles_of_row(const char *row)
+{
+    static const char *const names[] = { "supervisor", "coordinator", "reviewer", "trustee", "administrator" };
+    const char *end = strncmp(row, "| ", 2) == 0 ? strstr(row + 2, " |") : NULL;
+    unsigned roles = 0;
+    if (end == NULL || strstr(end, "`") == NULL) {
+        return 0;
+    }
+    if (strncmp(row, "| anybody who may ask |", 23) == 0) {
+        return ROLES_ANYBODY;
+    }
+    if (strncmp(row, "| all five |", 12) == 0) {
+        return ROLES_ALL;
+    }
+    for (size_t i = 0; i < ARRAY_LEN(names); i++) {
+        const char *found = strstr(row, names[i]);
+        unsigned role = 0;
+        if (found != NULL && found < end && role_parse(names[i], &role)) {
+            roles |= role;
+        }
+    }
+    return roles;
+}
+
+#define ROWS_MAX 64
+
+static size_t read_rows(char *lines[ROWS_MAX], unsigned roles[ROWS_MAX])
+{
+    FILE *file = fopen(API_MD, "re");
+    char *line = NULL;
+    size_t room = 0;
+    size_t count = 0;
+    cr_assert_not_null(file, "%s", API_MD);
+    while (getline(&line, &room, file) >= 0) {
+        unsigned set = roles_of_row(line);
+        if (set != 0) {
+            cr_assert_lt(count, ROWS_MAX);
+            lines[count] = line;
+            roles[count++] = set;
+            line = NULL;
+            room = 0;
+        }
+    }
+    free(line);
+    (void)fclose(file);
+    return count;
+}
+
+Test(route_table, says_of_every_call_and_every_role_what_the_documentation_says)
+{
+    char *lines[ROWS_MAX];
+    unsigned roles[ROWS_MAX];
+    size_t rows = read_rows(lines, roles);
+    const char *method;
+    const char *path;
+    cr_assert_geq(rows, 9);
+    for (size_t i = 0; roles_call_at(i, &method, &path); i++) {
+        char whole[200];
+        unsigned found = 0;
+        size_t times = 0;
+        for (size_t row = 0; row < rows; row++) {
+            if (documented(lines[row], method, path)) {
+                found = roles[row];
+                times++;
+            }
+        }
+        cr_expect_eq(times, 1, "%s %s: in %zu rows of API.md", method, path, times);
+        (void)snprintf(whole, sizeof(whole), "%s%s", path, path[strlen(path) - 1] == '/' ? "X" : "");
+        for (unsigned role = 0; role <= ROLES_ALL; role = role == 0 ? 1 : role * 2) {
+            bool said = found == ROLES_ANYBODY || (found & role) != 0;
+            cr_expect_eq(roles_allow(role, method, whole), said, "%s %s by %u", method, path, role);
+        }
+    }
+    for (size_t row = 0; row < rows; row++) {
+        free(lines[row]);
+    }
+}
+
+/* ---- reading ---- */
+
+/* What stands for a path that goes on, and arguments where a call needs them. */
+static const struct {
+    const char *path;
+    const char *asked[24];
+} asked[] = {
+    { "/v1/roll", { "/v1/roll?date=2026-11-18" } },
+    { "/v1/sessions/", { "/v1/sessions/Q-P1@2026-11-18" } },
+    { "/v1/placements/", { "/v1/placements/Q-P1" } },
+    { "/v1/referrals/", { "/v1/referrals/Q-R1" } },
+    { "/v1/records/",
+      { "/v1/records/participant/Q-1", "/v1/records/referral/Q-R1", "/v1/records/placement/Q-P1", "/v1/records/notice",
+        "/v1/records/contact_attempt", "/v1/records/circumstance_change", "/v1/records/placement_break",
+        "/v1/records/job_search", "/v1/records/redress", "/v1/records/host", "/v1/records/message",
+        "/v1/records/flag_review" } },
+    { "/v1/capacity/forecast", { "/v1/capacity/forecast" } },
+    { "/v1/flags", { "/v1/flags?all=1" } },
+    { "/v1/export/",
+      { "/v1/export/log?format=json", "/v1/export/placements?format=csv", "/v1/export/referrals?format=csv",
+        "/v1/export/attendance?format=csv", "/v1/export/register?format=csv", "/v1/export/flags?format=csv",
+        "/v1/export/notice?format=json", "/v1/export/contact_attempt?format=json",
+        "/v1/export/circumstance_change?format=json", "/v1/export/placement_break?format=json",
+        "/v1/export/job_search?format=json", "/v1/export/redress?format=json", "/v1/export/host?format=json" } },
+    { "/v1/log", { "/v1/log" } },
+    { "/v1/evidence/records", { "/v1/evidence/records?subject=Q-1" } },
+    { "/v1/overwrites", { "/v1/overwrites?all=1" } },
+    { "/v1/subject-access/", { "/v1/subject-access/Q-1" } },
+};
+
+static size_t notes(void)
+{
+    SCOPED(audit_list_fini) struct audit_list list = { 0 };
+    struct error err;
+    cr_assert_eq(query_audit(site.replica.store, &(struct audit_filter){ .action = "read" }, 5000, &list, &err),
+                 ERR_OK);
+    return list.count;
+}
+
+/* What is asked in place of the route's path, one after the other; NULL past the end. */
+static const char *asked_at(const char *path, size_t index)
+{
+    for (size_t i = 0; i < ARRAY_LEN(asked); i++) {
+        if (strcmp(asked[i].path, path) == 0) {
+            return index < ARRAY_LEN(asked[i].asked) ? asked[i].asked[index] : NULL;
+        }
+    }
+    return index == 0 ? path : NULL;
+}
+
+/* Of the answer of every call that reads: `look`. */
+static size_t for_each_read(unsigned roles, bool (*look)(const char *path, const struct reply *reply, size_t noted))
+{
+    const char *method;
+    const char *path;
+    size_t shown = 0;
+    for (size_t i = 0; api_route_at(i, &method, &path); i++) {
+        const char *one;
+        for (size_t j = 0; strcmp(method, "GET") == 0 && (one = asked_at(path, j)) != NULL; j++) {
+            char plain[200];
+            (void)snprintf(plain, sizeof(plain), "%.*s", (int)strcspn(one, "?"), one);
+            if (!roles_allow(roles, "GET", plain)) {
+                continue;
+            }
+            size_t before = notes();
+            site.roles = roles;
+            struct reply reply = site_call(&site, "GET", one, NULL);
+            site.roles = 0;
+            shown += look(one, &reply, notes() - before);
+            reply_fini(&reply);
+        }
+    }
+    return shown;
+}
+
+static bool secret_is_noted(const char *path, const struct reply *reply, size_t noted)
+{
+    bool secret = strstr(reply->text, SECRET) != NULL;
+    cr_expect(!secret || noted > 0, "%s shows what is for few to read, and nothing is noted", path);
+    return secret;
+}
+
+static bool nothing_personal(const char *path, const struct reply *reply, size_t noted)
+{
+    cr_expect_null(strstr(reply->text, SECRET), "%s: %s", path, reply->text);
+    cr_expect_null(strstr(reply->text, NAME), "%s: %s", path, reply->text);
+    cr_expect_null(strstr(reply->text, "Ada Tester"), "%s: %s", path, reply->text);
+    cr_expect_eq(noted, 0, "%s", path);
+    return reply->status == 200;
+}
+
+Test(routes, each_that_shows_what_is_for_few_to_read_is_noted)
+{
+    cr_expect_geq(for_each_read(ROLE_COORDINATOR | ROLE_REVIEWER, secret_is_noted), 30);
+    cr_expect_geq(for_each_read(ROLE_SUPERVISOR, secret_is_noted), 2);
+}
+
+Test(routes, none_tells_a_trustee_anything_of_a_person)
+{
+    cr_expect_geq(for_each_read(ROLE_TRUSTEE, nothing_personal), 15);
+}
+
+Test(routes, a_call_is_one_note_for_each_person_and_kind_however_many_rows_it_shows)
+{
+    static const char *const more[] = { "2026-11-16", "2026-11-17", "2026-11-19" };
+    for (size_t i = 0; i < ARRAY_LEN(more); i++) {
+        char body[200];
+        (void)snprintf(body, sizeof(body),
+                       "{\"session\": \"Q-P1@%s\", \"outcome\": \"absent\", \"note\": \"" SECRET "\"}", more[i]);
+        post("/v1/attendance", body);
+    }
+    size_t before = notes();
+    site_expect(&site, "GET", "/v1/export/attendance?format=csv", NULL, 200, NULL);
+    cr_expect_eq(notes() - before, 1);
+    struct reply reply = site_call(&site, "GET", "/v1/audit?action=read&about=Q-1&limit=1", NULL);
+    cr_expect_str_eq(reply_text(&reply, "entries.0.kind"), "attendance");
+    cr_expect_str_eq(reply_text(&reply, "entries.0.fields"), "reason, note");
+    cr_expect(json_is_null(reply_at(&reply, "entries.0.subject")), "several");
+    reply_fini(&reply);
+    reply = site_call(&site, "GET", "/v1/audit?action=read&about=GDN-002", NULL);
+    cr_expect_eq(reply_count(&reply, "entries"), 0);
+    reply_fini(&reply);
+    before = notes();
+    site_expect(&site, "GET", "/v1/placements", NULL, 200, NULL);
+    cr_expect_eq(notes() - before, 1, "where a restricted case is placed; of the others it is no secret");
+    reply = site_call(&site, "GET", "/v1/audit?action=read&limit=1", NULL);
+    cr_expect_str_eq(reply_text(&reply, "entries.0.fields"), "host, role, note");
+    reply_fini(&reply);
+}
+
+/* ---- changing ---- */
+
+static const char *const changes_nothing[] = {
+    "/v1/sync", "/v1/verify", "/v1/vault/check", "/v1/vault/check/stop", "/v1/evidence",
+};
+
+/* In the audit log by itself, with what came of it (agent/api_people.c, agent/agent.c). */
+static const char *const notes_itself[] = {
+    "/v1/unlock", "/v1/sign-in", "/v1/sign-out", "/v1/people", "/v1/people/remove",
+};
+
+static const struct {
+    const char *path;
+    const char *called;
+    const char *body; /* NULL: its test is in doubts_test.c, money_test.c or erase_test.c */
+} records[] = {
+    { "/v1/roll/attended", "/v1/roll/attended", "{\"date\": \"2026-11-20\"}" },
+    { "/v1/attendance", "/v1/attendance", "{\"session\": \"Q-P1@2026-11-17\", \"outcome\": \"attended\"}" },
+    { "/v1/referrals/", "/v1/referrals/Q-R1/decline", "{\"policy\": true}" },
+    { "/v1/records", "/v1/records", RECORD("host", "\"ref\": \"Q-H2\", \"name\": \"Blue Barn\"") },
+    { "/v1/placements", NULL, NULL },
+    { "/v1/merge", "/v1/merge", "{\"duplicate\": \"GDN-002\", \"into\": \"GDN-001\", \"reason\": \"told us\"}" },
+    { "/v1/capacity", "/v1/capacity", "{\"places\": 3}" },
+    { "/v1/messages", "/v1/messages", "{\"body\": \"another\"}" },
+    { "/v1/import", NULL, NULL },
+    { "/v1/services", NULL, NULL },
+    { "/v1/claims", NULL, NULL },
+    { "/v1/claims/", NULL, NULL },
+    { "/v1/reviews", NULL, NULL },
+    { "/v1/doubts", NULL, NULL },
+    { "/v1/doubts/", NULL, NULL },
+    { "/v1/challenges", "/v1/challenges", "{\"form\": \"complaint\", \"participant\": \"GDN-001\"}" },
+    { "/v1/challenges/", NULL, NULL },
+    { "/v1/retention/run", NULL, NULL },
+    { "/v1/erase", "/v1/erase",
+      "{\"what\": \"Q-1\", \"ground\": \"right\", \"by\": \"A. Tester\", \"reason\": \"letter\"}" },
+};
+
+static bool is_among(const char *const *list, size_t count, const char *path)
+{
+    for (size_t i = 0; i < count; i++) {
+        if (strcmp(list[i], path) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool is_recorded(const char *path)
+{
+    for (size_t i = 0; i < ARRAY_LEN(records); i++) {
+        if (strcmp(records[i].path, path) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+Test(route_table, every_call_that_changes_anything_leaves_a_trace_of_who_made_it)
+{
+    const char *method;
+    const char *path;
+    size_t posts = 0;
+    for (size_t i = 0; roles_call_at(i, &method, &path); i++) {
+        char whole[200];
+        struct audit_entry entry;
+        if (strcmp(method, "POST") != 0) {
+            continue;
+        }
+        /* a backup and a restore are noted as they begin */
+        const char *tail = strcmp(path, "/v1/restore/") == 0 ? "begin" : "X";
+        bool steps = strcmp(path, "/v1/backup/") == 0;
+        (void)snprintf(whole, sizeof(whole), "%s%s", path, path[strlen(path) - 1] == '/' ? tail : "");
+        int ways = asked_is_noted("POST", whole, "Ann", 5, &entry) + is_recorded(path) +
+                   is_among(changes_nothing, ARRAY_LEN(changes_nothing), path) +
+                   is_among(notes_itself, ARRAY_LEN(notes_itself), path) + steps;
+        cr_expect_eq(ways, 1, "POST %s: say in agent/asked.c that it is noted, or here why it is not", path);
+        posts++;
+    }
+    cr_expect_gt(posts, 40);
+}
+
+static size_t changes_by_tester(void)
+{
+    struct reply reply = site_call(&site, "GET", "/v1/audit?action=change&person=tester&limit=5000", NULL);
+    size_t count = reply_count(&reply, "entries");
+    reply_fini(&reply);
+    return count;
+}
+
+Test(routes, each_that_records_is_in_the_audit_log_with_who_did)
+{
+    for (size_t i = 0; i < ARRAY_LEN(records); i++) {
+        size_t before = changes_by_tester();
+        if (records[i].body != NULL) {
+            post(records[i].called, records[i].body);
+            cr_expect_gt(changes_by_tester(), before, "%s", records[i].path);
+        }
+    }
+}
