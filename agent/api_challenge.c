@@ -7,6 +7,8 @@
 #include "agent/sight.h"
 
 #define CHALLENGES_LIMIT 1000
+#define ID_DIGITS (2 * ROW_ID_BYTES)
+#define PREFIX_DIGITS_MIN 4
 
 static int32_t day_or_none(struct record *record, const char *name)
 {
@@ -49,11 +51,10 @@ static json_t *redress_value(const struct record_row *row)
                      value_text(row->said_by), "said_at", value_instant(row->said_at_ms));
 }
 
-static enum err_code challenge_value(const struct api_world *world, const struct decided_row *row, json_t **ret_value,
-                                     struct error *err)
+/* What can be done about the decision, and what was. */
+static enum err_code judge(const struct api_world *world, const struct decided_row *row, struct record_list *ret_list,
+                           struct challenge *ret_challenge, struct error *err)
 {
-    SCOPED(record_list_fini) struct record_list list = { 0 };
-    struct challenge challenge;
     struct challenge_facts facts = { .outcome = row->decision.outcome,
                                      .decided_on = row->decision.decided_on,
                                      .asked_on = ROW_NONE,
@@ -61,13 +62,44 @@ static enum err_code challenge_value(const struct api_world *world, const struct
                                      .appealed_on = ROW_NONE,
                                      .appeal_answered_on = ROW_NONE };
     TRY(query_records(world->store, kind_by_number(KIND_REDRESS), "decision", &row->decision.id, CHALLENGES_LIMIT,
-                      &list, err));
+                      ret_list, err));
+    for (size_t i = 0; i < ret_list->count; i++) {
+        take_redress(&facts, &ret_list->rows[i].record);
+    }
+    rules_challenge(world->programme, &facts, world->today, ret_challenge);
+    return ERR_OK;
+}
+
+enum err_code challenges_due(const struct api_world *world, struct challenges_due *ret_due, struct error *err)
+{
+    struct challenges_due due = { .first_on = ROW_NONE };
+    SCOPED(decided_list_fini) struct decided_list decided = { 0 };
+    TRY(query_decisions(world->store, QUERY_LIMIT_MAX, &decided, err));
+    for (size_t i = 0; i < decided.count; i++) {
+        SCOPED(record_list_fini) struct record_list list = { 0 };
+        struct challenge challenge;
+        TRY(judge(world, &decided.rows[i], &list, &challenge, err));
+        if (challenge.by == ROW_NONE || challenge.late) {
+            continue;
+        }
+        due.open++;
+        due.near += challenge.near;
+        due.first_on = due.first_on == ROW_NONE || challenge.by < due.first_on ? challenge.by : due.first_on;
+    }
+    *ret_due = due;
+    return ERR_OK;
+}
+
+static enum err_code challenge_value(const struct api_world *world, const struct decided_row *row, json_t **ret_value,
+                                     struct error *err)
+{
+    SCOPED(record_list_fini) struct record_list list = { 0 };
+    struct challenge challenge;
+    TRY(judge(world, row, &list, &challenge, err));
     json_t *redress = json_array();
     for (size_t i = 0; i < list.count; i++) {
-        take_redress(&facts, &list.rows[i].record);
         (void)json_array_append_new(redress, redress_value(&list.rows[i]));
     }
-    rules_challenge(world->programme, &facts, world->today, &challenge);
     *ret_value = json_pack(
         "{s:{s:o,s:o,s:o,s:o,s:o,s:o,s:o},s:o,s:s,s:o,s:o,s:b,s:b,s:o}", "decision", "id",
         value_id(row->decision.id.bytes, ROW_ID_BYTES), "failure_on", value_day(row->decision.failure_on), "decided_on",
@@ -203,6 +235,35 @@ enum err_code api_challenge_add(struct api_call *call, struct error *err)
                          err);
 }
 
+/* By the beginning of its id that no other has. */
+static enum err_code redress_find(struct store *store, const char *prefix, struct row_id *ret_id, struct error *err)
+{
+    size_t len = strlen(prefix);
+    const struct row_id *found = NULL;
+    SCOPED(record_list_fini) struct record_list list = { 0 };
+    if (len < PREFIX_DIGITS_MIN || len > ID_DIGITS || strspn(prefix, "0123456789abcdef") != len) {
+        return FAIL(err, INVALID, "find the challenge: expected its id, or %d or more of its first digits",
+                    PREFIX_DIGITS_MIN);
+    }
+    TRY(query_records(store, kind_by_number(KIND_REDRESS), NULL, NULL, QUERY_LIMIT_MAX, &list, err));
+    for (size_t i = 0; i < list.count; i++) {
+        char id[ID_DIGITS + 1];
+        hex_encode(list.rows[i].id.bytes, ROW_ID_BYTES, id);
+        if (strncmp(id, prefix, len) != 0) {
+            continue;
+        }
+        if (found != NULL) {
+            return FAIL(err, CONFLICT, "find the challenge: several begin so; give more digits");
+        }
+        found = &list.rows[i].id;
+    }
+    if (found == NULL) {
+        return FAIL(err, NOT_FOUND, "find the challenge: none begins so");
+    }
+    *ret_id = *found;
+    return ERR_OK;
+}
+
 /* What came of it: POST /v1/challenges/ID. */
 enum err_code api_challenge_answer(struct api_call *call, struct error *err)
 {
@@ -210,7 +271,6 @@ enum err_code api_challenge_answer(struct api_call *call, struct error *err)
     const struct api_world *world = call->world;
     struct row_id id;
     struct store_written written;
-    SCOPED(record_list_fini) struct record_list list = { 0 };
     struct store_entry entry = { .kind = KIND_REDRESS, .happened_at_ms = OP_TIME_NONE };
     int32_t on = world->today;
     int32_t made_on;
@@ -226,10 +286,7 @@ enum err_code api_challenge_answer(struct api_call *call, struct error *err)
         members_reject(&members, "outcome", "changed, unchanged or withdrawn");
     }
     TRY(members_end(&members));
-    if (!hex_decode(call->tail, id.bytes, ROW_ID_BYTES)) {
-        return FAIL(err, INVALID, "find the challenge: expected its id, %d hexadecimal digits", 2 * ROW_ID_BYTES);
-    }
-    TRY(query_record(world->store, kind_by_number(KIND_REDRESS), &id, &list, err));
+    TRY(redress_find(world->store, call->tail, &id, err));
     memcpy(entry.subject, id.bytes, ROW_ID_BYTES);
     record_init(&entry.record, kind_by_number(KIND_REDRESS));
     record_set_text(&entry.record, "outcome", outcome);

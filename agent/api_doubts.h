@@ -24,4 +24,13 @@ MUST_USE enum err_code doubt_plan_make(const struct api_world *world, const stru
 json_t *doubt_value(const struct doubt_row *row, bool whole); /* DOUBT of API.md */
 json_t *wants_value(const char *wants);                       /* a list of {code, rail, text} */
 
+/* JCP's decisions that can still be challenged in time, as a number for whoever oversees. */
+struct challenges_due {
+    size_t open;
+    size_t near;      /* within the pack's days of warning */
+    int32_t first_on; /* the first last day; ROW_NONE: none is open */
+};
+
+MUST_USE enum err_code challenges_due(const struct api_world *world, struct challenges_due *ret_due, struct error *err);
+
 #endif

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "agent/api_doubts.h"
 #include "agent/api_handlers.h"
 #include "agent/rules/rules.h"
 #include "store/doubts.h"
@@ -295,16 +296,27 @@ static enum err_code doubts_part(const struct api_world *world, const struct wee
     return ERR_OK;
 }
 
+/* How long JCP's decisions can still be challenged, as of today. */
+static enum err_code challenges_part(const struct api_world *world, const struct week *week, json_t **ret_part,
+                                     struct error *err)
+{
+    struct challenges_due due;
+    (void)week;
+    TRY(challenges_due(world, &due, err));
+    *ret_part = json_pack("{s:I,s:I,s:o}", "open", (json_int_t)due.open, "near", (json_int_t)due.near, "days_left",
+                          due.first_on == ROW_NONE ? json_null() : json_integer(due.first_on - world->today));
+    return ERR_OK;
+}
+
 /* ---- the whole ---- */
 
 static const struct {
     const char *name;
     enum err_code (*make)(const struct api_world *world, const struct week *week, json_t **ret_part, struct error *err);
 } parts[] = {
-    { "referrals", referrals_part },   { "placements", placements_part },
-    { "attendance", attendance_part }, { "flags", flags_part },
-    { "capacity", capacity_part },     { "doubts", doubts_part },
-    { "decisions", decisions_part },   { "told", told_part },
+    { "referrals", referrals_part },   { "placements", placements_part }, { "attendance", attendance_part },
+    { "flags", flags_part },           { "capacity", capacity_part },     { "doubts", doubts_part },
+    { "decisions", decisions_part },   { "challenges", challenges_part }, { "told", told_part },
     { "volunteers", volunteers_part },
 };
 

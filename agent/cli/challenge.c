@@ -104,8 +104,8 @@ const struct argp challenge_argp = {
         "what came of it."
         "\vA mandatory reconsideration is asked for first; an appeal follows if that changes nothing. The last days "
         "come "
-        "from the programme pack; after them a challenge is still possible for good cause. DECISION is the beginning "
-        "of "
+        "from the programme pack; after them a challenge is still possible for good cause. DECISION and ID are the "
+        "beginning of "
         "the digits that the list shows.",
 };
 
@@ -135,10 +135,10 @@ static void print_redress(const struct screen *screen, const json_t *redress)
     json_array_foreach(redress, index, one)
     {
         const json_t *fields = answer_member(one, "fields");
-        screen_print(screen, "    %s %s%s%s%s  %s\n", answer_text(fields, "form"),
+        screen_print(screen, "    %.8s  %s %s%s%s%s\n", answer_text(one, "id"), answer_text(fields, "form"),
                      answer_has(fields, "made_on") ? answer_text(fields, "made_on") : "to be made",
                      answer_has(fields, "outcome") ? ": " : "", answer_text(fields, "outcome"),
-                     answer_has(fields, "outcome_on") ? answer_text(fields, "outcome_on") : "", answer_text(one, "id"));
+                     answer_has(fields, "outcome_on") ? answer_text(fields, "outcome_on") : "");
     }
 }
 

@@ -162,6 +162,11 @@ static const struct part parts[] = {
         { "of_jcp_by_outcome", "Of Jobcentre Plus, by outcome", LINE_TABLE },
         { "policy", "Of this organisation, about taking part", LINE_COUNT },
         { "policy_by_decision", "Of this organisation, by decision", LINE_TABLE } } },
+    { "challenges",
+      "Challenges of decisions",
+      { { "open", "Decisions that can still be challenged", LINE_COUNT },
+        { "near", "Of these, with few days left", LINE_COUNT },
+        { "days_left", "Days left for the first of them", LINE_COUNT } } },
     { "told",
       "What Jobcentre Plus was told",
       { { "capacity_statements", "Capacity statements", LINE_COUNT },
@@ -178,6 +183,9 @@ static void add_part(struct document *page, const json_t *report, const struct p
     document_add(page, BLOCK_HEADING, "%s", part->heading);
     for (const struct line *line = part->lines; line < part->lines + ARRAY_LEN(part->lines) && line->name != NULL;
          line++) {
+        if (!answer_has(values, line->name)) {
+            continue;
+        }
         switch (line->kind) {
         case LINE_COUNT:
             count_fact(page, values, line->name, line->label);

@@ -342,6 +342,18 @@ Test(doubts, a_merged_person_has_the_decisions_and_contacts_of_both_records)
     reply_fini(&reply);
 }
 
+/* As the week's report has it; days_left -1: none. */
+static void expect_due(json_int_t open, json_int_t near, json_int_t days_left)
+{
+    struct reply reply = site_call(&site, "GET", "/v1/report/week", NULL);
+    cr_expect_eq(reply_int(&reply, "challenges.open"), open);
+    cr_expect_eq(reply_int(&reply, "challenges.near"), near);
+    cr_expect_eq(json_is_null(reply_at(&reply, "challenges.days_left")) ? -1
+                                                                        : reply_int(&reply, "challenges.days_left"),
+                 days_left);
+    reply_fini(&reply);
+}
+
 Test(doubts, a_decision_comes_back_and_can_be_challenged_in_time)
 {
     struct store_entry entry;
@@ -368,6 +380,7 @@ Test(doubts, a_decision_comes_back_and_can_be_challenged_in_time)
     cr_expect_str_eq(reply_text(&reply, "challenges.0.by"), "2026-11-30", "a month after the 31st ends on the 30th");
     cr_expect_eq(reply_int(&reply, "challenges.0.days_left"), 10);
     cr_expect(json_is_true(reply_at(&reply, "challenges.0.near")));
+    expect_due(1, 1, 10);
     char body[300];
     (void)snprintf(body, sizeof(body),
                    "{\"form\": \"mandatory_reconsideration\", \"decision\": \"%s\", \"made_on\": \"2026-11-20\", "
@@ -377,12 +390,14 @@ Test(doubts, a_decision_comes_back_and_can_be_challenged_in_time)
     reply = site_call(&site, "POST", "/v1/challenges", body);
     cr_assert_eq(reply.status, 200, "%s", reply.text);
     cr_expect_str_eq(reply_text(&reply, "challenge.next"), "waiting");
-    (void)snprintf(url, sizeof(url), "/v1/challenges/%s", reply_text(&reply, "id"));
+    expect_due(0, 0, -1);
+    (void)snprintf(url, sizeof(url), "/v1/challenges/%.8s", reply_text(&reply, "id"));
     reply_fini(&reply);
     site_expect(&site, "POST", url, "{\"outcome\": \"unchanged\", \"outcome_on\": \"2026-11-20\"}", 200, NULL);
     reply = site_call(&site, "GET", "/v1/challenges", NULL);
     cr_expect_str_eq(reply_text(&reply, "challenges.0.next"), "appeal");
     cr_expect_str_eq(reply_text(&reply, "challenges.0.by"), "2026-12-20");
+    expect_due(1, 0, 30);
     reply_fini(&reply);
     site_expect(&site, "POST", "/v1/challenges", "{\"form\": \"appeal\"}", 400, "invalid");
     site_expect(&site, "POST", "/v1/challenges", "{\"form\": \"complaint\", \"participant\": \"GDN-001\"}", 200, NULL);
@@ -398,6 +413,8 @@ Test(doubts, wrong_names_are_refused_in_words)
     site_expect(&site, "GET", "/v1/doubts/xyz", NULL, 400, "invalid");
     site_expect(&site, "GET", "/v1/doubts/0011223344", NULL, 404, "not_found");
     site_expect(&site, "POST", "/v1/doubts/00112233/approve", "{}", 404, "not_found");
-    site_expect(&site, "POST", "/v1/challenges/00112233", "{\"outcome\": \"changed\"}", 400, "invalid");
+    site_expect(&site, "POST", "/v1/challenges/00112233", "{\"outcome\": \"changed\"}", 404, "not_found");
+    site_expect(&site, "POST", "/v1/challenges/0011zz", "{\"outcome\": \"changed\"}", 400, "invalid");
+    site_expect(&site, "POST", "/v1/challenges/001", "{\"outcome\": \"changed\"}", 400, "invalid");
     site_expect(&site, "POST", "/v1/reviews", "{\"flag\": \"zzzzzzzz\", \"outcome\": \"support\"}", 404, "not_found");
 }
