@@ -75,6 +75,7 @@ CREATE TABLE op (
     CHECK (quarantine IS NOT NULL OR NOT ((kind IN (8, 9) AND writer <> 2) OR (kind BETWEEN 4 AND 7 AND writer <> 1)))
 ) STRICT;
 CREATE INDEX op_quarantined ON op (author, seq) WHERE quarantine IS NOT NULL;
+CREATE INDEX op_doubt ON op (kind) WHERE kind = 27; -- compliance doubts
 
 -- Ops first_seq to last_seq of an author stand at consecutive ids from first_op on: where a seq is, without an index row an op.
 CREATE TABLE run (

@@ -28,7 +28,8 @@ static const char *const upgrades[] = {
     "CREATE TRIGGER op_never_changes BEFORE UPDATE OF id, author, seq, kind, writer, header, received_at ON op "
     "BEGIN SELECT RAISE(ABORT, 'evidence is append-only: a record cannot be changed'); END;"
     "CREATE TRIGGER op_taken_stays BEFORE UPDATE OF quarantine ON op WHEN OLD.quarantine IS NULL BEGIN SELECT "
-    "RAISE(ABORT, 'evidence is append-only: a record that was taken cannot be set aside'); END;",
+    "RAISE(ABORT, 'evidence is append-only: a record that was taken cannot be set aside'); END;"
+    "CREATE INDEX op_doubt ON op (kind) WHERE kind = 27;",
 };
 
 extern const unsigned char centre_schema[];

@@ -1,7 +1,7 @@
 /*
  * store/centre/doubts - where the compliance doubts of a site stand, as the centre's log says.
  *
- * Each call reads the site's log once.
+ * The doubts are found by an index. Of a site that has any the log is read once a call, for what bears on them.
  */
 #ifndef STORE_CENTRE_DOUBTS_H
 #define STORE_CENTRE_DOUBTS_H

@@ -1,9 +1,12 @@
 /* Doubts at the centre: judged from the log as on a site's own machines, and acted on only while they stand. */
 #include <criterion/criterion.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "base/clock.h"
 #include "store/centre/doubts.h"
+#include "store/centre/tables.h"
+#include "sync/endpoint/core/private.h"
 #include "world.h"
 
 static struct centre_world world;
@@ -197,6 +200,39 @@ Test(centre_doubts, one_that_stands_is_listed_received_and_decided_and_the_site_
     cr_assert_eq(listed(false, status, lacks), 1);
     cr_assert_str_eq(status, "decided");
     world_verify(&world);
+}
+
+/* Steps of SQLite's machine that looking for doubts took since the last look. */
+static int steps_taken(void)
+{
+    int steps = 0;
+    sqlite3 *handle = world.centre->store->db.handle;
+    for (sqlite3_stmt *s = sqlite3_next_stmt(handle, NULL); s != NULL; s = sqlite3_next_stmt(handle, s)) {
+        if (strstr(sqlite3_sql(s), "AND kind = 27") != NULL) {
+            steps += sqlite3_stmt_status(s, SQLITE_STMTSTATUS_VM_STEP, 1);
+        }
+    }
+    return steps;
+}
+
+Test(centre_doubts, of_a_site_that_has_none_the_log_is_not_read)
+{
+    char status[ROW_CODE_SIZE];
+    char lacks[DOUBT_WANTS_SIZE];
+    enum { RECORDS = 100 };
+    for (int i = 0; i < RECORDS; i++) {
+        uint8_t id[OP_ENTITY_BYTES] = { 1, (uint8_t)i };
+        struct store_entry entry = begin_entry(KIND_PARTICIPANT, id);
+        char ref[16];
+        (void)snprintf(ref, sizeof(ref), "GDN-%d", i);
+        record_set_text(&entry.record, "ref", ref);
+        write_entry(&entry);
+    }
+    cr_assert_eq(laptop_sync(&laptop), ERR_OK);
+    cr_assert_eq(listed(true, status, lacks), 0);
+    int steps = steps_taken();
+    cr_expect_gt(steps, 0, "it is asked");
+    cr_expect_lt(steps, RECORDS);
 }
 
 Test(centre_doubts, one_that_an_excuse_took_the_ground_of_is_not_for_the_jobcentre_to_decide)
