@@ -1,30 +1,20 @@
 #include "agent/enrolment.h"
 
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
-#include "base/clock.h"
+#include "agent/enrolment_check.h"
+#include "agent/enrolment_parts.h"
 #include "base/log.h"
-#include "store/cbor.h"
 #include "sync/exchange.h"
 
-#define CACERTS_PATH "/.well-known/est/cacerts"
-#define SIMPLEREENROLL_PATH "/.well-known/est/simplereenroll"
-#define SIMPLEENROLL_PATH "/.well-known/est/simpleenroll"
-#define SITE_PATH "/v1/site"
-#define COMMON_NAME "holdfast agent"
-#define CONNECT_TIMEOUT_S 20
-#define ANSWER_MAX ((size_t)64 * 1024)
-#define TRY_CONTEXT "holdfast/enrolment-try/v1"
 #define FIRST_INCARNATION 1
 
 void enrolment_init(struct enrolment *enrolment, uv_loop_t *loop)
 {
     *enrolment = (struct enrolment){ .loop = loop };
-    buf_init(&enrolment->body, ANSWER_MAX);
-    buf_init(&enrolment->ca_pem, ANSWER_MAX);
-    buf_init(&enrolment->certificate_pem, ANSWER_MAX);
+    buf_init(&enrolment->body, ENROLMENT_ANSWER_MAX);
+    buf_init(&enrolment->ca_pem, ENROLMENT_ANSWER_MAX);
+    buf_init(&enrolment->certificate_pem, ENROLMENT_ANSWER_MAX);
 }
 
 /* What belongs to one code. */
@@ -69,22 +59,6 @@ bool enrolment_running(const struct enrolment *enrolment)
     return enrolment->step != ENROLMENT_IDLE;
 }
 
-enum err_code enrolment_endpoint_check(const char *endpoint, struct error *err)
-{
-    static const char scheme[] = "https://";
-    size_t len = strlen(endpoint);
-    bool plain = len > sizeof(scheme) - 1 && len <= STORE_URL_MAX && strncmp(endpoint, scheme, sizeof(scheme) - 1) == 0;
-    for (size_t i = 0; i < len && plain; i++) {
-        unsigned char c = (unsigned char)endpoint[i];
-        plain = c > ' ' && c < 0x7f && strchr("@?#\"<>\\^`{|}", c) == NULL;
-    }
-    return plain ? ERR_OK
-                 : FAIL(err, INVALID,
-                        "read the endpoint: expected an address such as https://centre.example:8443, of at most %d "
-                        "bytes, without user, query or fragment",
-                        STORE_URL_MAX);
-}
-
 /* ---- one request ---- */
 
 static void advance(struct enrolment *enrolment);
@@ -107,122 +81,11 @@ static void stop_http(struct enrolment *enrolment)
     }
 }
 
-static void on_answer(void *context, const struct http_result *result)
+void enrolment_answered(void *context, const struct http_result *result)
 {
     struct enrolment *enrolment = context;
     enrolment->rc = take_answer(enrolment, result, &enrolment->err);
     stop_http(enrolment);
-}
-
-/* For a renewal the centre's clock counts, not this one's. */
-static int64_t now_ms(const struct enrolment *enrolment)
-{
-    return clock_wall_ms() - enrolment->clock_offset_ms;
-}
-
-static enum err_code to_pem(struct slice der, struct buf *out, struct error *err)
-{
-    buf_clear(out);
-    TRY(certificate_to_pem(der, out, err));
-    return buf_append(out, "", 1, err);
-}
-
-/* The certificate that the device shows from now on. */
-static enum err_code show(struct enrolment *enrolment, const struct buf *certificate, struct error *err)
-{
-    TRY(to_pem(buf_slice(certificate), &enrolment->certificate_pem, err));
-    secret_free(&enrolment->key_pem);
-    return device_key_export_pem(enrolment->key, &enrolment->key_pem, err);
-}
-
-/* `body` empty: a GET. */
-static enum err_code ask(struct enrolment *enrolment, const char *path, const char *content_type, struct slice body,
-                         struct error *err)
-{
-    struct http_client_options options = { .connect_timeout_s = CONNECT_TIMEOUT_S, .response_max = ANSWER_MAX };
-    bool renewal = enrolment->kind == ENROLMENT_RENEWAL;
-    if (enrolment->step != ENROLMENT_CA || renewal) {
-        options.ca_pem = (const char *)enrolment->ca_pem.data;
-    }
-    if (enrolment->step == ENROLMENT_SITE || (enrolment->step == ENROLMENT_CERTIFICATE && renewal)) {
-        options.certificate_pem = (const char *)enrolment->certificate_pem.data;
-        options.key_pem = slice_of(enrolment->key_pem.bytes, enrolment->key_pem.len);
-    }
-    (void)snprintf(enrolment->url, sizeof(enrolment->url), "%s%s", enrolment->identity.endpoint, path);
-    struct http_post post = { .url = enrolment->url, .content_type = content_type, .body = body };
-    if (enrolment->step == ENROLMENT_CERTIFICATE && !renewal) {
-        post.authorization = enrolment->authorization;
-    }
-    TRY(http_client_start(enrolment->loop, &options, &enrolment->http, err));
-    http_client_post(enrolment->http, &post, on_answer, enrolment);
-    return ERR_OK;
-}
-
-static enum err_code ask_ca(struct enrolment *enrolment, struct error *err)
-{
-    enrolment->step = ENROLMENT_CA;
-    return ask(enrolment, CACERTS_PATH, NULL, (struct slice){ 0 }, err);
-}
-
-static enum err_code authorize(struct enrolment *enrolment, struct error *err)
-{
-    char plain[sizeof("code:") + 2 * ENROLMENT_SECRET_BYTES];
-    memcpy(plain, "code:", 5);
-    hex_encode(enrolment->code.secret, ENROLMENT_SECRET_BYTES, plain + 5);
-    struct buf text;
-    buf_init(&text, sizeof(enrolment->authorization) - sizeof("Basic "));
-    enum err_code rc = base64_encode(slice_of_text(plain), &text, err);
-    if (rc == ERR_OK) {
-        (void)snprintf(enrolment->authorization, sizeof(enrolment->authorization), "Basic %.*s", (int)text.len,
-                       (const char *)text.data);
-        secret_wipe(text.data, text.len);
-    }
-    secret_wipe(plain, sizeof(plain));
-    buf_fini(&text);
-    return rc;
-}
-
-/* The key of an earlier try with this code, or a new one, which is kept before anybody hears of it. */
-static enum err_code take_key(struct enrolment *enrolment, struct error *err)
-{
-    SCOPED(secret_free) struct secret pkcs8 = { 0 };
-    const struct slice parts[] = { slice_of(TRY_CONTEXT, sizeof(TRY_CONTEXT)),
-                                   slice_of(enrolment->code.secret, ENROLMENT_SECRET_BYTES),
-                                   slice_of(enrolment->code.ca_pin, ENROLMENT_PIN_BYTES) };
-    uint8_t code[SHA256_BYTES];
-    bool found;
-    sha256(parts, ARRAY_LEN(parts), code);
-    TRY(store_enrolment_read(enrolment->store, code, &pkcs8, &found, err));
-    if (found) {
-        return device_key_load(slice_of(pkcs8.bytes, pkcs8.len), &enrolment->key, err);
-    }
-    TRY(device_key_generate(&enrolment->key, err));
-    TRY(device_key_export(enrolment->key, &pkcs8, err));
-    return store_enrolment_keep(enrolment->store, code, &pkcs8, err);
-}
-
-static enum err_code ask_certificate(struct enrolment *enrolment, struct error *err)
-{
-    bool renewal = enrolment->kind == ENROLMENT_RENEWAL;
-    enrolment->step = ENROLMENT_CERTIFICATE;
-    if (enrolment->key == NULL) {
-        TRY(take_key(enrolment, err));
-    }
-    TRY(renewal ? show(enrolment, &enrolment->held.certificate, err) : authorize(enrolment, err));
-    SCOPED(buf_fini) struct buf request;
-    buf_init(&request, CERTIFICATE_DER_MAX);
-    TRY(device_key_request(enrolment->key, COMMON_NAME, &request, err));
-    buf_clear(&enrolment->body);
-    TRY(base64_encode(buf_slice(&request), &enrolment->body, err));
-    return ask(enrolment, renewal ? SIMPLEREENROLL_PATH : SIMPLEENROLL_PATH, "application/pkcs10",
-               buf_slice(&enrolment->body), err);
-}
-
-static enum err_code ask_site(struct enrolment *enrolment, struct error *err)
-{
-    enrolment->step = ENROLMENT_SITE;
-    TRY(show(enrolment, &enrolment->identity.certificate, err));
-    return ask(enrolment, SITE_PATH, NULL, (struct slice){ 0 }, err);
 }
 
 /* ---- one answer ---- */
@@ -230,7 +93,7 @@ static enum err_code ask_site(struct enrolment *enrolment, struct error *err)
 static enum err_code decode_pkcs7(struct slice body, struct buf *out, struct error *err)
 {
     SCOPED(buf_fini) struct buf der;
-    buf_init(&der, ANSWER_MAX);
+    buf_init(&der, ENROLMENT_ANSWER_MAX);
     buf_clear(out);
     if (base64_decode(body, &der, err) != ERR_OK || pkcs7_first(buf_slice(&der), out, err) != ERR_OK) {
         return error_wrap(err, ERR_PROTOCOL, "read the centre's certificate");
@@ -243,87 +106,38 @@ static enum err_code take_ca(struct enrolment *enrolment, struct slice body, str
     SCOPED(buf_fini) struct buf der;
     SCOPED(buf_fini) struct buf given;
     struct buf *ca = &enrolment->identity.ca;
-    buf_init(&der, ANSWER_MAX);
-    buf_init(&given, ANSWER_MAX);
+    buf_init(&der, ENROLMENT_ANSWER_MAX);
+    buf_init(&given, ENROLMENT_ANSWER_MAX);
     if (base64_decode(body, &der, err) != ERR_OK || pkcs7_all(buf_slice(&der), &given, err) != ERR_OK) {
         return error_wrap(err, ERR_PROTOCOL, "read the centre's authorities");
     }
     buf_clear(ca);
     if (enrolment->kind == ENROLMENT_RENEWAL) {
-        TRY(authorities_follow(buf_slice(&given), buf_slice(&enrolment->held.ca), now_ms(enrolment), ca, err));
+        TRY(authorities_follow(buf_slice(&given), buf_slice(&enrolment->held.ca), enrolment_now_ms(enrolment), ca,
+                               err));
     } else {
         TRY(authorities_pinned(buf_slice(&given), slice_of(enrolment->code.ca_pin, ENROLMENT_PIN_BYTES),
-                               now_ms(enrolment), ca, err));
+                               enrolment_now_ms(enrolment), ca, err));
     }
-    return to_pem(authorities_present(buf_slice(ca)), &enrolment->ca_pem, err);
+    return enrolment_to_pem(authorities_present(buf_slice(ca)), &enrolment->ca_pem, err);
 }
 
 static enum err_code take_certificate(struct enrolment *enrolment, struct slice body, struct error *err)
 {
-    struct store_identity *identity = &enrolment->identity;
+    const uint8_t *stream = enrolment->kind != ENROLMENT_NEW ? enrolment->held.stream : NULL;
     SCOPED(buf_fini) struct buf der;
     buf_init(&der, CERTIFICATE_DER_MAX);
     TRY(decode_pkcs7(body, &der, err));
-    struct certificate certificate;
-    TRY(certificate_verify(buf_slice(&der), authorities_present(buf_slice(&identity->ca)), now_ms(enrolment),
-                           &certificate, err));
-    uint8_t device[DEVICE_ID_BYTES];
-    device_key_id(enrolment->key, device);
-    if (certificate.role != CERTIFICATE_ROLE_AGENT || certificate.stream_count == 0 ||
-        memcmp(certificate.device, device, sizeof(device)) != 0) {
-        return FAIL(err, PROTOCOL, "check the certificate: it was not made for this device's key and a site");
-    }
-    if (enrolment->kind != ENROLMENT_NEW &&
-        memcmp(certificate.streams[0], enrolment->held.stream, STREAM_ID_BYTES) != 0) {
-        return FAIL(err, CONFLICT,
-                    "enrol: this code is for another site than this replica's; ask for one for its site");
-    }
-    memcpy(identity->device, device, sizeof(device));
-    memcpy(identity->stream, certificate.streams[0], STREAM_ID_BYTES);
-    memcpy(identity->organisation, certificate.organisation, ORGANISATION_ID_BYTES);
-    buf_clear(&identity->certificate);
-    return buf_append(&identity->certificate, der.data, der.len, err);
+    return enrolment_take_certificate(buf_slice(&der), enrolment->key, stream, enrolment_now_ms(enrolment),
+                                      &enrolment->identity, err);
 }
 
-static void copy_name(struct dcbor_reader *r, char out[STORE_NAME_MAX + 1])
+static enum err_code take_site(struct enrolment *enrolment, struct slice body, struct error *err)
 {
-    struct slice text = dcbor_get_text(r, STORE_NAME_MAX);
-    if (text.len > 0) {
-        memcpy(out, text.data, text.len);
-    }
-    out[text.len] = '\0';
-}
-
-enum err_code enrolment_read_site(struct slice body, const struct store_identity *identity, int64_t now_ms,
-                                  char site[STORE_NAME_MAX + 1], char organisation[STORE_NAME_MAX + 1],
-                                  struct error *err)
-{
-    struct dcbor_reader r = dcbor_reader_begin(body, err);
-    struct slice centre = { 0 };
-    site[0] = '\0';
-    organisation[0] = '\0';
-    size_t pairs = dcbor_get_map(&r, 16);
-    for (size_t i = 0; i < pairs; i++) {
-        switch (dcbor_get_uint(&r, UINT32_MAX)) {
-        case 1:
-            copy_name(&r, site);
-            break;
-        case 2:
-            copy_name(&r, organisation);
-            break;
-        case 3:
-            centre = dcbor_get_bytes(&r, 1, CERTIFICATE_DER_MAX);
-            break;
-        default:
-            (void)dcbor_skip(&r);
-        }
-    }
-    TRY(dcbor_reader_end(&r));
-    struct certificate certificate;
-    TRY(certificate_verify(centre, authorities_present(buf_slice(&identity->ca)), now_ms, &certificate, err));
-    if (certificate.role != CERTIFICATE_ROLE_CENTRE || site[0] == '\0') {
-        return FAIL(err, PROTOCOL, "read the site: expected its name and the centre's own certificate");
-    }
+    struct enrolment_site site;
+    TRY(enrolment_read_site(body, buf_slice(&enrolment->identity.ca), enrolment_now_ms(enrolment), &site, err));
+    memcpy(enrolment->identity.site_name, site.name, sizeof(site.name));
+    memcpy(enrolment->organisation_name, site.organisation, sizeof(site.organisation));
     return ERR_OK;
 }
 
@@ -367,8 +181,7 @@ static enum err_code take_answer(struct enrolment *enrolment, const struct http_
     case ENROLMENT_CERTIFICATE:
         return take_certificate(enrolment, result->body, err);
     case ENROLMENT_SITE:
-        return enrolment_read_site(result->body, &enrolment->identity, now_ms(enrolment), enrolment->identity.site_name,
-                                   enrolment->organisation_name, err);
+        return take_site(enrolment, result->body, err);
     case ENROLMENT_IDLE:
         break;
     }
@@ -415,10 +228,11 @@ static void advance(struct enrolment *enrolment)
     if (rc == ERR_OK) {
         switch (enrolment->step) {
         case ENROLMENT_CA: /* a certificate of an earlier try with this code serves */
-            rc = enrolment->identity.certificate.len > 0 ? ask_site(enrolment, err) : ask_certificate(enrolment, err);
+            rc = enrolment->identity.certificate.len > 0 ? enrolment_ask_site(enrolment, err)
+                                                         : enrolment_ask_certificate(enrolment, err);
             break;
         case ENROLMENT_CERTIFICATE:
-            rc = ask_site(enrolment, err);
+            rc = enrolment_ask_site(enrolment, err);
             break;
         case ENROLMENT_SITE:
             finish(enrolment, keep(enrolment, err));
@@ -474,9 +288,9 @@ static enum err_code begin(struct enrolment *enrolment, struct error *err)
     enum err_code rc = take_held(enrolment, err);
     if (rc == ERR_OK && enrolment->kind == ENROLMENT_RENEWAL) {
         memcpy(enrolment->identity.endpoint, enrolment->held.endpoint, sizeof(enrolment->identity.endpoint));
-        rc = to_pem(authorities_present(buf_slice(&enrolment->held.ca)), &enrolment->ca_pem, err);
+        rc = enrolment_to_pem(authorities_present(buf_slice(&enrolment->held.ca)), &enrolment->ca_pem, err);
     }
-    rc = rc != ERR_OK ? rc : ask_ca(enrolment, err);
+    rc = rc != ERR_OK ? rc : enrolment_ask_ca(enrolment, err);
     if (rc != ERR_OK) {
         enrolment->step = ENROLMENT_IDLE;
         forget(enrolment);

@@ -93,10 +93,4 @@ bool enrolment_running(const struct enrolment *enrolment);
 /* Ends a running one with ERR_LOCKED, told to `done` as usual. */
 void enrolment_cancel(struct enrolment *enrolment);
 
-/* The pure parts, for tests. */
-MUST_USE enum err_code enrolment_endpoint_check(const char *endpoint, struct error *err);
-MUST_USE enum err_code enrolment_read_site(struct slice body, const struct store_identity *identity, int64_t now_ms,
-                                           char site[STORE_NAME_MAX + 1], char organisation[STORE_NAME_MAX + 1],
-                                           struct error *err);
-
 #endif

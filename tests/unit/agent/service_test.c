@@ -5,7 +5,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "agent/enrolment.h"
+#include "agent/enrolment_check.h"
 #include "agent/lockbox.h"
 #include "agent/renewal.h"
 #include "agent/settings_table.h"
@@ -202,8 +202,7 @@ static enum err_code read_site(const struct centre *centre, const char *name, st
 {
     struct buf body;
     struct error err;
-    char site[STORE_NAME_MAX + 1];
-    char organisation[STORE_NAME_MAX + 1];
+    struct enrolment_site site;
     buf_init(&body, 8192);
     struct dcbor_writer w = dcbor_writer_begin(&body, &err);
     dcbor_put_map(&w, 3 + extra);
@@ -219,15 +218,15 @@ static enum err_code read_site(const struct centre *centre, const char *name, st
     }
     cr_assert_eq(dcbor_writer_end(&w), ERR_OK);
     enum err_code rc =
-        enrolment_read_site(buf_slice(&body), &centre->identity, clock_wall_ms(), site, organisation, &err);
+        enrolment_read_site(buf_slice(&body), buf_slice(&centre->identity.ca), clock_wall_ms(), &site, &err);
     if (rc == ERR_OK) {
-        cr_expect_str_eq(site, name);
-        cr_expect_str_eq(organisation, "Sunny Bank");
+        cr_expect_str_eq(site.name, name);
+        cr_expect_str_eq(site.organisation, "Sunny Bank");
     }
     for (size_t len = 0; rc == ERR_OK && len < body.len; len += 7) {
-        cr_expect_neq(
-            enrolment_read_site(slice_of(body.data, len), &centre->identity, clock_wall_ms(), site, organisation, NULL),
-            ERR_OK, "cut after %zu", len);
+        cr_expect_neq(enrolment_read_site(slice_of(body.data, len), buf_slice(&centre->identity.ca), clock_wall_ms(),
+                                          &site, NULL),
+                      ERR_OK, "cut after %zu", len);
     }
     buf_fini(&body);
     return rc;
