@@ -147,6 +147,7 @@ static void on_old_driver_stopped(void *context)
 void agent_restart_exchange(struct agent *agent)
 {
     if (agent->driver != NULL) {
+        bundle_task_cancel(&agent->bundle);
         agent->drivers_leaving++;
         exchange_driver_stop(agent->driver, on_old_driver_stopped, agent);
         agent->driver = NULL;

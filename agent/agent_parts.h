@@ -123,6 +123,16 @@ void renewal_look(struct agent *agent);
 /* Something was recorded here or has come from the centre. */
 void agent_data_changed(struct agent *agent, bool recorded_here);
 
+/* api_enrol.c, of api_service.c */
+MUST_USE enum err_code api_enrol(struct agent *agent, struct http_exchange *exchange, const json_t *body,
+                                 struct error *err);
+MUST_USE enum err_code api_enrol_request(struct agent *agent, struct http_exchange *exchange, const json_t *body,
+                                         struct error *err);
+MUST_USE enum err_code api_enrol_answer(struct agent *agent, struct http_exchange *exchange, const json_t *body,
+                                        struct error *err);
+/* api_service.c: ERR_LOCKED unless the replica is open. */
+MUST_USE enum err_code api_need_open(const struct agent *agent, struct error *err);
+
 /* api_server.c */
 void api_server_handle(void *context, const struct http_request *request);
 

@@ -13,7 +13,7 @@
 typedef enum err_code (*service_handler)(struct agent *agent, struct http_exchange *exchange, const json_t *body,
                                          struct error *err);
 
-static enum err_code need_open(const struct agent *agent, struct error *err)
+enum err_code api_need_open(const struct agent *agent, struct error *err)
 {
     return agent->state == AGENT_OPEN
                ? ERR_OK
@@ -102,46 +102,7 @@ static enum err_code post_lock(struct agent *agent, struct http_exchange *exchan
     return ERR_OK;
 }
 
-/* ---- enrol, sync ---- */
-
-static void on_enrolled(void *context, enum err_code rc, const struct error *err, const struct enrolled *result)
-{
-    struct agent *agent = context;
-    struct api_answer answer;
-    struct error failure = *err;
-    api_answer_init(&answer);
-    if (rc == ERR_OK) {
-        const struct store_identity *identity = result->identity;
-        rc = answer_object(&answer,
-                           json_pack("{s:{s:s,s:o},s:{s:s,s:o},s:o,s:s}", "site", "name", identity->site_name, "stream",
-                                     value_id(identity->stream, STREAM_ID_BYTES), "organisation", "name",
-                                     result->organisation_name, "id",
-                                     value_id(identity->organisation, ORGANISATION_ID_BYTES), "device",
-                                     value_id(identity->device, DEVICE_ID_BYTES), "endpoint", identity->endpoint),
-                           &failure);
-        agent_restart_exchange(agent);
-    }
-    if (rc != ERR_OK) {
-        api_answer_error(&answer, &failure);
-    }
-    waiters_answer(agent, WAITING_ENROL, &answer);
-    api_answer_fini(&answer);
-    agent_step(agent);
-}
-
-static enum err_code post_enrol(struct agent *agent, struct http_exchange *exchange, const json_t *body,
-                                struct error *err)
-{
-    static const char *const known[] = { "endpoint", "code", "again", NULL };
-    struct members members = members_begin(body, known, err);
-    struct enrolment_input input = { .endpoint = member_text(&members, "endpoint", STORE_URL_MAX, true),
-                                     .code = member_text(&members, "code", ENROLMENT_CODE_TEXT_MAX, true),
-                                     .again = member_bool(&members, "again", false) };
-    TRY(members_end(&members));
-    TRY(need_open(agent, err));
-    TRY(enrolment_start(&agent->enrolment, agent->store, &input, on_enrolled, agent, err));
-    return waiters_add(agent, WAITING_ENROL, exchange, 0, err);
-}
+/* ---- sync ---- */
 
 static enum err_code post_sync(struct agent *agent, struct http_exchange *exchange, const json_t *body,
                                struct error *err)
@@ -152,11 +113,16 @@ static enum err_code post_sync(struct agent *agent, struct http_exchange *exchan
     bool wait = member_bool(&members, "wait", false);
     (void)member_int(&members, "timeout_s", 1, SYNC_TIMEOUT_MAX_S, false, &timeout_s);
     TRY(members_end(&members));
-    TRY(need_open(agent, err));
+    TRY(api_need_open(agent, err));
     if (agent->driver == NULL) {
         return agent->identity.enrolled
                    ? error_set(err, agent->driver_error.code, "exchange: %s", agent->driver_error.message)
                    : FAIL(err, NOT_ENROLLED, "exchange: this device is not enrolled yet; see `holdfast enrol`");
+    }
+    if (!exchange_driver_has_address(agent->driver)) {
+        return FAIL(err, REFUSED,
+                    "exchange: this device has no address of a centre; it exchanges by files: `holdfast bundle export "
+                    "FILE`, and `holdfast bundle import FILE` with the centre's answer");
     }
     exchange_driver_wake(agent->driver, CLIENT_WAKE_PERSON);
     if (wait) {
@@ -173,8 +139,14 @@ static const struct {
     const char *path;
     service_handler handle;
 } routes[] = {
-    { "GET", "/v1/version", get_version }, { "GET", "/v1/status", get_status }, { "POST", "/v1/unlock", post_unlock },
-    { "POST", "/v1/lock", post_lock },     { "POST", "/v1/enrol", post_enrol }, { "POST", "/v1/sync", post_sync },
+    { "GET", "/v1/version", get_version },
+    { "GET", "/v1/status", get_status },
+    { "POST", "/v1/unlock", post_unlock },
+    { "POST", "/v1/lock", post_lock },
+    { "POST", "/v1/enrol", api_enrol },
+    { "POST", "/v1/enrol/request", api_enrol_request },
+    { "POST", "/v1/enrol/answer", api_enrol_answer },
+    { "POST", "/v1/sync", post_sync },
 };
 
 /* The passphrase and the code stay no longer than they must. */

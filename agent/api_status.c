@@ -87,7 +87,17 @@ static bool describe_certificate(const struct agent *agent, struct picture *pict
         return false;
     }
     date_format(clock_today(renewal->certificate.not_after_ms), day);
-    if (left_ms <= 0) {
+    if (agent->identity.endpoint[0] == '\0' && left_ms > 0) {
+        say(picture, "attention",
+            "this device's certificate runs out on %s; `holdfast enrol --request FILE` asks for a newer one: take it "
+            "to the centre, and `holdfast enrol --answer` what comes back, before then",
+            day);
+    } else if (left_ms <= 0 && agent->identity.endpoint[0] == '\0') {
+        say(picture, "attention",
+            "this device's certificate ran out on %s; get a new code from the centre, then `holdfast enrol --again "
+            "--request FILE`; all records stay",
+            day);
+    } else if (left_ms <= 0) {
         say(picture, "attention", "this device's certificate ran out on %s; " ENROL_AGAIN, day);
     } else if (renewal->trouble.code != ERR_OK) {
         say(picture, "attention", "this device's certificate runs out on %s and could not be renewed: %s", day,
@@ -174,6 +184,23 @@ static bool needs_a_person(const struct agent *agent, struct picture *picture)
     return true;
 }
 
+/* A device without an address of its centre: what waits, waits for a person. */
+static void describe_by_files(struct picture *picture)
+{
+    if (picture->counts.pending_ops > 0) {
+        say(picture, "offline",
+            "this device exchanges by files: `holdfast bundle export FILE`, take it to the centre, and `holdfast "
+            "bundle import` the answer");
+    } else if (picture->bundles.taken_at_ms == OP_TIME_NONE) {
+        say(picture, "offline",
+            "this device exchanges by files, and none of the centre was taken yet: `holdfast bundle import FILE`");
+    } else if (is_recent(picture->copies.older_at_ms)) {
+        describe_older_copy(picture);
+    } else {
+        say(picture, "synchronised", "by files; as of the centre's newest that was taken here");
+    }
+}
+
 static void describe_open(const struct agent *agent, struct picture *picture)
 {
     const struct client_exchange *last = &picture->client.last;
@@ -183,6 +210,8 @@ static void describe_open(const struct agent *agent, struct picture *picture)
     if (!agent->identity.enrolled) {
         say(picture, "offline",
             "not enrolled with a centre yet; get a code from it, then `holdfast enrol --endpoint URL`");
+    } else if (agent->identity.endpoint[0] == '\0') {
+        describe_by_files(picture);
     } else if (picture->client.state == CLIENT_EXCHANGING) {
         say(picture, "synchronising", "%s", "");
     } else if (!last->happened) {

@@ -20,6 +20,7 @@ static const struct {
     { "/v1/bundle/", "bundle", false },
     { "/v1/packs/", "pack", false },
     { "/v1/enrol", "enrolment", false },
+    { "/v1/enrol/", "enrolment", false },
     { "/v1/rebuild", "replica", false },
     { "/v1/quarantine/retry", "quarantine", false },
     { "/v1/overwrites/review", "overwrite", false },

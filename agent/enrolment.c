@@ -7,8 +7,6 @@
 #include "base/log.h"
 #include "sync/exchange.h"
 
-#define FIRST_INCARNATION 1
-
 void enrolment_init(struct enrolment *enrolment, uv_loop_t *loop)
 {
     *enrolment = (struct enrolment){ .loop = loop };
@@ -195,7 +193,7 @@ static enum err_code keep(struct enrolment *enrolment, struct error *err)
     struct store_identity *identity = &enrolment->identity;
     secret_free(&identity->key_pkcs8);
     TRY(device_key_export(enrolment->key, &identity->key_pkcs8, err));
-    identity->incarnation = FIRST_INCARNATION;
+    identity->incarnation = ENROLMENT_FIRST_INCARNATION;
     identity->enrolled = true;
     return store_identity_write(enrolment->store, identity, err);
 }

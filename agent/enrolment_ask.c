@@ -9,7 +9,6 @@
 #define SIMPLEREENROLL_PATH "/.well-known/est/simplereenroll"
 #define SIMPLEENROLL_PATH "/.well-known/est/simpleenroll"
 #define SITE_PATH "/v1/site"
-#define COMMON_NAME "holdfast agent"
 #define CONNECT_TIMEOUT_S 20
 
 int64_t enrolment_now_ms(const struct enrolment *enrolment)
@@ -80,33 +79,17 @@ static enum err_code authorize(struct enrolment *enrolment, struct error *err)
     return rc;
 }
 
-/* The key of an earlier try with this code, or a new one, which is kept before anybody hears of it. */
-static enum err_code take_key(struct enrolment *enrolment, struct error *err)
-{
-    SCOPED(secret_free) struct secret pkcs8 = { 0 };
-    uint8_t code[SHA256_BYTES];
-    bool found;
-    enrolment_code_name(&enrolment->code, code);
-    TRY(store_enrolment_read(enrolment->store, code, &pkcs8, &found, err));
-    if (found) {
-        return device_key_load(slice_of(pkcs8.bytes, pkcs8.len), &enrolment->key, err);
-    }
-    TRY(device_key_generate(&enrolment->key, err));
-    TRY(device_key_export(enrolment->key, &pkcs8, err));
-    return store_enrolment_keep(enrolment->store, code, &pkcs8, err);
-}
-
 enum err_code enrolment_ask_certificate(struct enrolment *enrolment, struct error *err)
 {
     bool renewal = enrolment->kind == ENROLMENT_RENEWAL;
     enrolment->step = ENROLMENT_CERTIFICATE;
     if (enrolment->key == NULL) {
-        TRY(take_key(enrolment, err));
+        TRY(enrolment_key_of_try(enrolment->store, &enrolment->code, &enrolment->key, err));
     }
     TRY(renewal ? show(enrolment, &enrolment->held.certificate, err) : authorize(enrolment, err));
     SCOPED(buf_fini) struct buf request;
     buf_init(&request, CERTIFICATE_DER_MAX);
-    TRY(device_key_request(enrolment->key, COMMON_NAME, &request, err));
+    TRY(device_key_request(enrolment->key, ENROLMENT_COMMON_NAME, &request, err));
     buf_clear(&enrolment->body);
     TRY(base64_encode(buf_slice(&request), &enrolment->body, err));
     return ask(enrolment, renewal ? SIMPLEREENROLL_PATH : SIMPLEENROLL_PATH, "application/pkcs10",

@@ -22,7 +22,8 @@ enum err_code enrolment_endpoint_check(const char *endpoint, struct error *err)
                         STORE_URL_MAX);
 }
 
-void enrolment_code_name(const struct enrolment_code *code, uint8_t ret_name[SHA256_BYTES])
+/* By it a try with the code is found again; it says nothing about the code. */
+static void code_name(const struct enrolment_code *code, uint8_t ret_name[SHA256_BYTES])
 {
     const struct slice parts[] = { slice_of(TRY_CONTEXT, sizeof(TRY_CONTEXT)),
                                    slice_of(code->secret, ENROLMENT_SECRET_BYTES),
@@ -88,5 +89,37 @@ enum err_code enrolment_read_site(struct slice body, struct slice ca, int64_t no
         return FAIL(err, PROTOCOL, "read the site: expected its name and the centre's own certificate");
     }
     *ret_site = site;
+    return ERR_OK;
+}
+
+enum err_code enrolment_keep_try(struct store *store, const struct enrolment_code *code, const struct device_key *key,
+                                 struct error *err)
+{
+    SCOPED(store_enrolment_fini) struct store_enrolment kept = { .code = { 0 } };
+    code_name(code, kept.code);
+    memcpy(kept.ca_pin, code->ca_pin, sizeof(kept.ca_pin));
+    TRY(device_key_export(key, &kept.key_pkcs8, err));
+    return store_enrolment_keep(store, &kept, err);
+}
+
+enum err_code enrolment_key_of_try(struct store *store, const struct enrolment_code *code, struct device_key **ret_key,
+                                   struct error *err)
+{
+    SCOPED(store_enrolment_fini) struct store_enrolment kept = { .code = { 0 } };
+    uint8_t name[SHA256_BYTES];
+    bool found;
+    code_name(code, name);
+    TRY(store_enrolment_read(store, &kept, &found, err));
+    if (found && memcmp(kept.code, name, sizeof(name)) == 0) {
+        return device_key_load(slice_of(kept.key_pkcs8.bytes, kept.key_pkcs8.len), ret_key, err);
+    }
+    struct device_key *key;
+    TRY(device_key_generate(&key, err));
+    enum err_code rc = enrolment_keep_try(store, code, key, err);
+    if (rc != ERR_OK) {
+        device_key_free(key);
+        return rc;
+    }
+    *ret_key = key;
     return ERR_OK;
 }

@@ -1,19 +1,24 @@
 /*
- * agent/enrolment_check - what a device believes of what a centre gave it, whichever way that came: over TLS or in a
- * file.
- *
- * Pure: no network, no store.
+ * agent/enrolment_check - what every way of enrolment shares, over TLS or by files: the key of a try, and what is
+ * believed of what a centre gave.
  */
 #ifndef AGENT_ENROLMENT_CHECK_H
 #define AGENT_ENROLMENT_CHECK_H
 
 #include "store/store.h"
 
+#define ENROLMENT_COMMON_NAME "holdfast agent"
+#define ENROLMENT_FIRST_INCARNATION 1
+
 /* https://, and neither user, query nor fragment. ERR_INVALID says what is expected. */
 MUST_USE enum err_code enrolment_endpoint_check(const char *endpoint, struct error *err);
 
-/* A name for the code by which a try is found again; says nothing about it. */
-void enrolment_code_name(const struct enrolment_code *code, uint8_t ret_name[SHA256_BYTES]);
+/* The key of an earlier try with this code, or a new one, which is kept in the replica before anybody hears of it. */
+MUST_USE enum err_code enrolment_key_of_try(struct store *store, const struct enrolment_code *code,
+                                            struct device_key **ret_key, struct error *err);
+/* Keeps what an answer to a request with this code is to be checked by. */
+MUST_USE enum err_code enrolment_keep_try(struct store *store, const struct enrolment_code *code,
+                                          const struct device_key *key, struct error *err);
 
 /*
  * Takes the certificate (DER) into `identity` with what it says of device, site and organisation: issued by the present

@@ -223,20 +223,25 @@ enum err_code exchange_driver_start(uv_loop_t *loop, struct store *store, void (
         return rc;
     }
     *ret_driver = driver;
-    client_wake(driver->client, CLIENT_WAKE_START);
+    exchange_driver_wake(driver, CLIENT_WAKE_START);
     return ERR_OK;
+}
+
+bool exchange_driver_has_address(const struct exchange_driver *driver)
+{
+    return driver->identity.endpoint[0] != '\0';
 }
 
 void exchange_driver_wake(struct exchange_driver *driver, enum client_wake why)
 {
-    if (!driver->stopping) {
+    if (!driver->stopping && exchange_driver_has_address(driver)) {
         client_wake(driver->client, why);
     }
 }
 
 void exchange_driver_allow_waiting(struct exchange_driver *driver, bool allowed)
 {
-    if (!driver->stopping) {
+    if (!driver->stopping && exchange_driver_has_address(driver)) {
         client_allow_waiting(driver->client, allowed);
     }
 }

@@ -121,6 +121,7 @@ static const struct {
     { "POST", "/v1/verify", A },
     { "POST", "/v1/rebuild", A },
     { "POST", "/v1/enrol", A },
+    { "POST", "/v1/enrol/", A },
     { "POST", "/v1/vault/rekey", A },
     { "GET", "/v1/vault/check", A },
     { "POST", "/v1/vault/check", A },

@@ -2,6 +2,8 @@
 
 #include "crypto/identity.h"
 
+#define HASH_CONTEXT "holdfast/code/v1"
+
 enum {
     SYMBOL_BITS = 5,
     SYMBOL_MASK = 31,
@@ -129,4 +131,10 @@ enum err_code enrolment_code_parse(const char *text, struct enrolment_code *ret_
     }
     secret_wipe(symbols, sizeof(symbols));
     return rc;
+}
+
+void enrolment_code_hash(const uint8_t secret[ENROLMENT_SECRET_BYTES], uint8_t ret_hash[SHA256_BYTES])
+{
+    struct slice parts[] = { slice_of(HASH_CONTEXT, sizeof(HASH_CONTEXT)), slice_of(secret, ENROLMENT_SECRET_BYTES) };
+    sha256(parts, ARRAY_LEN(parts), ret_hash);
 }

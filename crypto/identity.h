@@ -194,5 +194,7 @@ void enrolment_code_format(const struct enrolment_code *code, char out[ENROLMENT
  * for a wrong check character; the message never holds the code.
  */
 MUST_USE enum err_code enrolment_code_parse(const char *text, struct enrolment_code *ret_code, struct error *err);
+/* What the centre keeps of a code, and the key of the proof in an enrolment by file. */
+void enrolment_code_hash(const uint8_t secret[ENROLMENT_SECRET_BYTES], uint8_t ret_hash[SHA256_BYTES]);
 
 #endif

@@ -17,7 +17,8 @@ CREATE TABLE identity (
 CREATE TABLE enrolment_try (
     only  INTEGER PRIMARY KEY CHECK (only = 1),
     code  BLOB NOT NULL CHECK (length(code) = 32),
-    key   BLOB NOT NULL                      -- PKCS#8; readable only through the vault
+    key   BLOB NOT NULL,                     -- PKCS#8; readable only through the vault
+    pin   BLOB NOT NULL CHECK (length(pin) = 10) -- of the authority, from the code: for an answer that comes by file
 ) STRICT;
 
 -- Who writes: one row a device's incarnation, with the newest link of its chain and the newest one it signed.

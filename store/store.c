@@ -320,37 +320,47 @@ enum err_code store_identity_write(struct store *store, const struct store_ident
 
 /* ---- an enrolment that has not ended ---- */
 
-static enum err_code write_try(struct store *store, const uint8_t code[SHA256_BYTES], struct slice key,
+static enum err_code write_try(struct store *store, const struct store_enrolment *try, struct slice key,
                                struct error *err)
 {
     sqlite3_stmt *s;
-    TRY(db_statement(&store->db, "INSERT OR REPLACE INTO enrolment_try VALUES (1, ?1, ?2)", &s, err));
-    bind_blob(s, 1, code, SHA256_BYTES);
+    TRY(db_statement(&store->db, "INSERT OR REPLACE INTO enrolment_try (only, code, key, pin) VALUES (1, ?1, ?2, ?3)",
+                     &s, err));
+    bind_blob(s, 1, try->code, SHA256_BYTES);
     bind_slice(s, 2, key);
+    bind_blob(s, 3, try->ca_pin, ENROLMENT_PIN_BYTES);
     return db_run(&store->db, s, err);
 }
 
-enum err_code store_enrolment_keep(struct store *store, const uint8_t code[SHA256_BYTES],
-                                   const struct secret *key_pkcs8, struct error *err)
+void store_enrolment_fini(struct store_enrolment *try)
+{
+    secret_free(&try->key_pkcs8);
+}
+
+enum err_code store_enrolment_keep(struct store *store, const struct store_enrolment *try, struct error *err)
 {
     SCOPED(buf_fini) struct buf key;
     buf_init(&key, 2 * VAULT_SECRET_MAX);
-    TRY(vault_close_secret(store->db.vault, ENROLMENT_KEY, key_pkcs8, &key, err));
+    TRY(vault_close_secret(store->db.vault, ENROLMENT_KEY, &try->key_pkcs8, &key, err));
     TRY(db_begin(&store->db, err));
-    return db_end(&store->db, write_try(store, code, buf_slice(&key), err), err);
+    return db_end(&store->db, write_try(store, try, buf_slice(&key), err), err);
 }
 
-enum err_code store_enrolment_read(struct store *store, const uint8_t code[SHA256_BYTES], struct secret *ret_key_pkcs8,
-                                   bool *ret_found, struct error *err)
+enum err_code store_enrolment_read(struct store *store, struct store_enrolment *ret_try, bool *ret_found,
+                                   struct error *err)
 {
     sqlite3_stmt *s;
-    TRY(db_statement(&store->db, "SELECT key FROM enrolment_try WHERE code = ?1", &s, err));
-    bind_blob(s, 1, code, SHA256_BYTES);
+    struct store_enrolment try = { .code = { 0 } };
+    TRY(db_statement(&store->db, "SELECT code, key, pin FROM enrolment_try", &s, err));
     TRY(db_step(&store->db, s, ret_found, err));
     if (!*ret_found) {
         return ERR_OK;
     }
-    enum err_code rc = vault_open_secret(store->db.vault, ENROLMENT_KEY, column_slice(s, 0), ret_key_pkcs8, err);
+    (void)column_fixed(s, 0, try.code, SHA256_BYTES);
+    (void)column_fixed(s, 2, try.ca_pin, ENROLMENT_PIN_BYTES);
+    enum err_code rc = vault_open_secret(store->db.vault, ENROLMENT_KEY, column_slice(s, 1), &try.key_pkcs8, err);
     sqlite3_reset(s);
-    return rc;
+    TRY(rc);
+    *ret_try = try;
+    return ERR_OK;
 }

@@ -60,8 +60,8 @@ MUST_USE enum err_code store_identity_write(struct store *store, const struct st
                                             struct error *err);
 
 /*
- * The key of an enrolment that has not ended, so that a try that was cut can be repeated even if the program was: the
- * centre knows it by then. `code` is a hash that tells codes apart. store_identity_write forgets it.
+ * An enrolment that has not ended, so that a try that was cut can be repeated even if the program was: the centre knows
+ * the key by then. The newest one only; store_identity_write forgets it.
  */
 MUST_USE enum err_code store_enrolment_keep(struct store *store, const uint8_t code[SHA256_BYTES],
                                             const struct secret *key_pkcs8, struct error *err);

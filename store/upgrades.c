@@ -63,7 +63,7 @@ static const char from_2_to_3[] =
     "ALTER TABLE sync_state ADD COLUMN rules INTEGER NOT NULL DEFAULT 0;"
     "ALTER TABLE sync_state ADD COLUMN assertions_most INTEGER NOT NULL DEFAULT 0;"
     "CREATE TABLE enrolment_try (only INTEGER PRIMARY KEY CHECK (only = 1), code BLOB NOT NULL "
-    "CHECK (length(code) = 32), key BLOB NOT NULL) STRICT;"
+    "CHECK (length(code) = 32), key BLOB NOT NULL, pin BLOB NOT NULL CHECK (length(pin) = 10)) STRICT;"
 
     "ALTER TABLE author ADD COLUMN centre_seq INTEGER NOT NULL DEFAULT 0;"
     "UPDATE author SET centre_seq = newest_seq;"

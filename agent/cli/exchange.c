@@ -1,4 +1,4 @@
-/* sync, enrol: the centre. */
+/* sync: the exchange with the centre, now. */
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
@@ -10,12 +10,10 @@
 #include "agent/cli/call.h"
 #include "agent/cli/human.h"
 #include "agent/cli/memory.h"
-#include "agent/cli/passphrase.h"
 #include "agent/cli/status.h"
 #include "base/clock.h"
 
-enum { WAIT_DEFAULT_S = 600, WAIT_MAX_S = 86400, POLL_MS = 250, ENROL_TIMEOUT_S = 120 };
-enum { OPTION_TIMEOUT = 0x2001, OPTION_ENDPOINT, OPTION_CODE, OPTION_CODE_FILE, OPTION_AGAIN };
+enum { WAIT_DEFAULT_S = 600, WAIT_MAX_S = 86400, POLL_MS = 250, OPTION_TIMEOUT = 0x2001 };
 
 struct sync_input {
     bool wait;
@@ -183,115 +181,4 @@ enum exit_code sync_run(struct cli *cli, int argc, char **argv)
         print_sync(cli, status, before, code);
     }
     return code;
-}
-
-struct enrol_input {
-    const char *endpoint;
-    const char *code;
-    const char *code_file;
-    bool again;
-};
-
-static error_t parse_enrol(int key, char *arg, struct argp_state *state)
-{
-    struct enrol_input *input = state->input;
-    switch (key) {
-    case OPTION_ENDPOINT:
-        if (strncmp(arg, "https://", 8) != 0) {
-            argp_error(state, "--endpoint is '%s'; expected an address that begins with https://", arg);
-        }
-        input->endpoint = argument_text(state, "--endpoint", arg);
-        return 0;
-    case OPTION_CODE:
-        input->code = argument_text(state, "--code", arg);
-        return 0;
-    case OPTION_CODE_FILE:
-        input->code_file = arg;
-        return 0;
-    case OPTION_AGAIN:
-        input->again = true;
-        return 0;
-    case ARGP_KEY_ARG:
-        argument_surplus(state, arg);
-        return 0;
-    case ARGP_KEY_END:
-        if (input->endpoint == NULL) {
-            argp_error(state, "--endpoint is needed; whoever runs the centre gives it, and a code");
-        }
-        if (input->code != NULL && input->code_file != NULL) {
-            argp_error(state, "give the code once: --code or --code-file");
-        }
-        return 0;
-    default:
-        return ARGP_ERR_UNKNOWN;
-    }
-}
-
-static const struct argp_option enrol_options[] = {
-    { "endpoint", OPTION_ENDPOINT, "URL", 0, "the centre's address, https://...", 0 },
-    { "code-file", OPTION_CODE_FILE, "FILE", 0,
-      "where the one-time code is that the centre's operator gave for this site; -: standard input (else it is asked "
-      "for)",
-      0 },
-    { "code", OPTION_CODE, "CODE", 0, "the code itself; other users of this machine may see it while this runs", 0 },
-    { "again", OPTION_AGAIN, NULL, 0, "this device is enrolled, and its certificate does not serve any more", 0 },
-    { 0 },
-};
-
-const struct argp enrol_argp = {
-    .options = enrol_options,
-    .parser = parse_enrol,
-    .doc =
-        "Joins this device to a centre: the device makes its own key, proves the code, checks the centre against the "
-        "code, and receives its certificate."
-        "\vWhen it fails, run it again with the same code. The code works once. With --again an enrolled device keeps "
-        "its "
-        "key, its site and its records.",
-};
-
-/* Not on the command line, where other users see it, unless somebody wants it there. */
-static enum err_code read_code(const struct enrol_input *input, struct passphrase *ret_code, struct error *err)
-{
-    TRY(secret_init(err));
-    bool file = input->code_file != NULL && strcmp(input->code_file, "-") != 0;
-    enum err_code rc = file ? passphrase_read_file(input->code_file, ret_code, err)
-                            : passphrase_ask(STDIN_FILENO, "One-time code: ", ret_code, err);
-    return rc == ERR_OK ? ERR_OK : error_wrap(err, rc, "read the code");
-}
-
-static json_t *enrol_body(const struct enrol_input *input, const struct passphrase *code)
-{
-    json_t *text =
-        input->code != NULL ? json_string(input->code) : json_stringn((const char *)code->memory.bytes, code->len);
-    json_t *body = must_have(json_pack("{s:s, s:o}", "endpoint", input->endpoint, "code", must_have(text)));
-    if (input->again) {
-        (void)json_object_set_new(body, "again", json_true());
-    }
-    return body;
-}
-
-enum exit_code enrol_run(struct cli *cli, int argc, char **argv)
-{
-    struct enrol_input input = { 0 };
-    command_parse(cli, argc, argv, &input);
-    SCOPED(passphrase_free) struct passphrase one_time = { .len = 0 };
-    struct error err;
-    enum err_code rc = input.code != NULL ? ERR_OK : read_code(&input, &one_time, &err);
-    if (rc != ERR_OK) {
-        return call_refused(cli, &err);
-    }
-    SCOPED(answer_free) json_t *answer = NULL;
-    enum exit_code code =
-        call(cli, "POST", path_of("/v1/enrol"), enrol_body(&input, &one_time), ENROL_TIMEOUT_S, &answer);
-    if (code != EXIT_DONE || call_printed(cli, answer)) {
-        return code;
-    }
-    const struct screen *screen = &cli->screen;
-    screen_print(screen, "enrolled\n");
-    screen_fact(screen, "Site", "%s", answer_text(answer_member(answer, "site"), "name"));
-    screen_fact(screen, "Organisation", "%s", answer_text(answer_member(answer, "organisation"), "name"));
-    screen_fact(screen, "Device", "%s", answer_text(answer, "device"));
-    screen_fact(screen, "Centre", "%s", answer_text(answer, "endpoint"));
-    screen_fact(screen, "Next", "'holdfast import' takes your registers, 'holdfast sync --wait' fetches what is there");
-    return EXIT_DONE;
 }

@@ -116,6 +116,10 @@ struct centre_device {
 MUST_USE enum err_code centre_code_add(struct centre_store *store, int64_t site, const char *label,
                                        const uint8_t hash[SHA256_BYTES], int64_t now_ms, int64_t expires_at_ms,
                                        struct error *err);
+/* The hash of the code, among those that have not run out, of which `fits` says so. ERR_REFUSED: there is none. */
+MUST_USE enum err_code centre_code_search(struct centre_store *store, int64_t now_ms,
+                                          bool (*fits)(const void *context, const uint8_t hash[SHA256_BYTES]),
+                                          const void *context, uint8_t ret_hash[SHA256_BYTES], struct error *err);
 /* The site that the code admits to. ERR_REFUSED: unknown, run out or used. */
 MUST_USE enum err_code centre_code_check(struct centre_store *store, const uint8_t hash[SHA256_BYTES], int64_t now_ms,
                                          struct centre_site *ret_site, struct error *err);

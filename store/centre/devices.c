@@ -66,6 +66,28 @@ static enum err_code code_find(struct centre_store *store, const uint8_t hash[SH
     return ERR_OK;
 }
 
+enum err_code centre_code_search(struct centre_store *store, int64_t now_ms,
+                                 bool (*fits)(const void *context, const uint8_t hash[SHA256_BYTES]),
+                                 const void *context, uint8_t ret_hash[SHA256_BYTES], struct error *err)
+{
+    sqlite3_stmt *s;
+    TRY(db_statement(&store->db, "SELECT hash FROM enrolment_code WHERE expires_at > ?1", &s, err));
+    bind_int(s, 1, now_ms);
+    for (bool row = true;;) {
+        uint8_t hash[SHA256_BYTES];
+        TRY(db_step(&store->db, s, &row, err));
+        if (!row) {
+            return code_refused(err);
+        }
+        (void)column_fixed(s, 0, hash, sizeof(hash));
+        if (fits(context, hash)) {
+            memcpy(ret_hash, hash, sizeof(hash));
+            sqlite3_reset(s);
+            return ERR_OK;
+        }
+    }
+}
+
 static enum err_code site_by_id(struct centre_store *store, int64_t id, struct centre_site *ret_site, struct error *err)
 {
     sqlite3_stmt *s;

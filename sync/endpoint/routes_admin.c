@@ -71,6 +71,29 @@ static void drop_bundle_for(struct endpoint *endpoint, const char *operation)
     }
 }
 
+/* Wrong codes in files are borne as those from one address are: files have one of their own, which nobody connects
+ * from. */
+static const uint8_t by_file[STRANGERS_ADDRESS_BYTES];
+
+static enum err_code ask_centre(struct endpoint *endpoint, const char *operation, const json_t *arguments,
+                                json_t **ret_answer, struct error *err)
+{
+    if (strcmp(operation, "enrolment-sign") != 0) {
+        return centre_admin(endpoint->centre, operation, arguments, clock_wall_ms(), ret_answer, err);
+    }
+    unsigned wait_s = strangers_wait_s(&endpoint->strangers, by_file, clock_monotonic_ms());
+    if (wait_s > 0) {
+        return FAIL(err, BUSY, "enrol: too many requests with a wrong code were tried; wait %u minutes",
+                    (wait_s + 59) / 60);
+    }
+    enum err_code rc = centre_admin(endpoint->centre, operation, arguments, clock_wall_ms(), ret_answer, err);
+    if (rc == ERR_REFUSED) {
+        strangers_was_wrong(&endpoint->strangers, by_file, clock_monotonic_ms());
+        LOG_WARNING("enrolment_code_wrong", "all=%u", endpoint->strangers.all.wrong);
+    }
+    return rc;
+}
+
 static enum err_code run(struct endpoint *endpoint, const struct http_request *request, json_t **ret_answer,
                          struct error *err)
 {
@@ -78,7 +101,7 @@ static enum err_code run(struct endpoint *endpoint, const struct http_request *r
     const char *operation = request->path + strlen(PREFIX);
     TRY(read_arguments(request, &arguments, err));
     drop_bundle_for(endpoint, operation);
-    enum err_code rc = centre_admin(endpoint->centre, operation, arguments, clock_wall_ms(), ret_answer, err);
+    enum err_code rc = ask_centre(endpoint, operation, arguments, ret_answer, err);
     json_decref(arguments);
     if (rc == ERR_OK) {
         add_serving(endpoint, operation, *ret_answer);

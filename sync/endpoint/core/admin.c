@@ -18,6 +18,7 @@ static const struct operation operations[] = {
     { "site-add", admin_site_add, { TEXT("organisation", true), TEXT("name", true) } },
     { "sites", admin_sites, { { 0 } } },
     { "code-new", admin_code_new, { SITE, TEXT("label", false), { "valid_hours", ARGUMENT_INTEGER, false } } },
+    { "enrolment-sign", admin_enrolment_sign, { TEXT("request", true) } },
     { "devices", admin_devices, { { 0 } } },
     { "revoke", admin_revoke, { TEXT("device", true) } },
     { "reinstate", admin_reinstate, { TEXT("device", true) } },

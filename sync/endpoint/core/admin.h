@@ -65,6 +65,7 @@ enum err_code admin_organisations(struct admin_call *call);
 enum err_code admin_site_add(struct admin_call *call);
 enum err_code admin_sites(struct admin_call *call);
 enum err_code admin_code_new(struct admin_call *call);
+enum err_code admin_enrolment_sign(struct admin_call *call);
 enum err_code admin_devices(struct admin_call *call);
 enum err_code admin_revoke(struct admin_call *call);
 enum err_code admin_reinstate(struct admin_call *call);

@@ -116,6 +116,19 @@ MUST_USE enum err_code centre_renew(struct centre *centre, struct slice peer, st
 MUST_USE enum err_code centre_site_info(struct centre *centre, struct slice peer, int64_t now_ms, struct buf *ret_cbor,
                                         struct error *err);
 
+/*
+ * The same by files (sync/enrolment_file.h): a device's request in, the answer for it out. ERR_REFUSED: no open code
+ * fits its proof. The other failures are those of centre_enrol and centre_renew, or of the file.
+ */
+struct centre_enrolled {
+    struct centre_device device;
+    bool renewed;       /* it was one already, and proved it by its key */
+    int64_t made_at_ms; /* the request, by the device's clock */
+};
+MUST_USE enum err_code centre_enrol_by_file(struct centre *centre, struct slice file, int64_t now_ms,
+                                            struct centre_enrolled *ret_enrolled, struct buf *ret_answer,
+                                            struct error *err);
+
 /* The HTTP status that tells a device of a failure; its body is exchange_error_encode. */
 int centre_status_of(enum err_code code);
 

@@ -8,15 +8,8 @@
 #include "sync/endpoint/core/private.h"
 
 #define CERTIFICATE_DAYS 365
-#define CODE_CONTEXT "holdfast/code/v1"
 
 /* ---- codes ---- */
-
-static void code_hash(const uint8_t secret[ENROLMENT_SECRET_BYTES], uint8_t out[SHA256_BYTES])
-{
-    struct slice parts[] = { slice_of(CODE_CONTEXT, sizeof(CODE_CONTEXT)), slice_of(secret, ENROLMENT_SECRET_BYTES) };
-    sha256(parts, ARRAY_LEN(parts), out);
-}
 
 enum err_code code_make(struct centre *centre, char out[ENROLMENT_CODE_SIZE], uint8_t ret_hash[SHA256_BYTES],
                         struct error *err)
@@ -29,7 +22,7 @@ enum err_code code_make(struct centre *centre, char out[ENROLMENT_CODE_SIZE], ui
     sha256(&ca, 1, digest);
     memcpy(code.secret, random.bytes, ENROLMENT_SECRET_BYTES);
     memcpy(code.ca_pin, digest, ENROLMENT_PIN_BYTES);
-    code_hash(code.secret, ret_hash);
+    enrolment_code_hash(code.secret, ret_hash);
     enrolment_code_format(&code, out);
     secret_wipe(&code, sizeof(code));
     return ERR_OK;
@@ -41,7 +34,7 @@ enum err_code code_hash_of_password(const char *password, uint8_t ret_hash[SHA25
     if (strlen(password) != 2 * ENROLMENT_SECRET_BYTES || !hex_decode(password, secret, ENROLMENT_SECRET_BYTES)) {
         return FAIL(err, REFUSED, "enrol: the code is not known, has run out or was used; ask for a new one");
     }
-    code_hash(secret, ret_hash);
+    enrolment_code_hash(secret, ret_hash);
     secret_wipe(secret, sizeof(secret));
     return ERR_OK;
 }
@@ -109,41 +102,54 @@ static enum err_code answer(const struct buf *certificate, struct buf *ret_pkcs7
     return pkcs7_make(&der, 1, ret_pkcs7, err);
 }
 
+enum err_code device_admit(struct centre *centre, const uint8_t code[SHA256_BYTES], struct slice request_der,
+                           int64_t now_ms, struct buf *ret_der, struct error *err)
+{
+    struct centre_site site;
+    struct certificate certificate;
+    TRY(centre_code_check(centre->store, code, now_ms, &site, err));
+    TRY(issue(centre, &site, request_der, now_ms, ret_der, err));
+    TRY(certificate_parse(buf_slice(ret_der), &certificate, err));
+    TRY(centre_device_enrol(centre->store, code, certificate.device, buf_slice(ret_der), certificate.not_after_ms,
+                            now_ms, err));
+    char digits[2 * DEVICE_ID_BYTES + 1];
+    hex_encode(certificate.device, DEVICE_ID_BYTES, digits);
+    LOG_INFO("device_enrolled", "device=%s", digits);
+    return ERR_OK;
+}
+
 enum err_code centre_enrol(struct centre *centre, const char *password, struct slice request_der, int64_t now_ms,
                            struct buf *ret_pkcs7, struct error *err)
 {
     uint8_t hash[SHA256_BYTES];
-    struct centre_site site;
-    struct certificate certificate;
     SCOPED(buf_fini) struct buf der;
     buf_init(&der, CERTIFICATE_DER_MAX);
     TRY(code_hash_of_password(password, hash, err));
-    TRY(centre_code_check(centre->store, hash, now_ms, &site, err));
-    TRY(issue(centre, &site, request_der, now_ms, &der, err));
-    TRY(certificate_parse(buf_slice(&der), &certificate, err));
-    TRY(centre_device_enrol(centre->store, hash, certificate.device, buf_slice(&der), certificate.not_after_ms, now_ms,
-                            err));
-    char digits[2 * DEVICE_ID_BYTES + 1];
-    hex_encode(certificate.device, DEVICE_ID_BYTES, digits);
-    LOG_INFO("device_enrolled", "device=%s", digits);
+    TRY(device_admit(centre, hash, request_der, now_ms, &der, err));
     return answer(&der, ret_pkcs7, err);
+}
+
+enum err_code device_renew(struct centre *centre, struct slice peer, struct slice request_der, int64_t now_ms,
+                           struct buf *ret_der, struct error *err)
+{
+    struct certificate held;
+    struct certificate made;
+    struct centre_device device;
+    TRY(peer_device(centre, peer, now_ms, &held, &device, err));
+    TRY(issue(centre, &device.site, request_der, now_ms, ret_der, err));
+    TRY(certificate_parse(buf_slice(ret_der), &made, err));
+    if (memcmp(made.device, held.device, DEVICE_ID_BYTES) != 0) {
+        return FAIL(err, REFUSED, "renew a certificate: the request has another key; a new key enrols with a code");
+    }
+    return centre_device_renew(centre->store, device.id, buf_slice(ret_der), made.not_after_ms, err);
 }
 
 enum err_code centre_renew(struct centre *centre, struct slice peer, struct slice request_der, int64_t now_ms,
                            struct buf *ret_pkcs7, struct error *err)
 {
-    struct certificate held;
-    struct certificate made;
-    struct centre_device device;
     SCOPED(buf_fini) struct buf der;
     buf_init(&der, CERTIFICATE_DER_MAX);
-    TRY(peer_device(centre, peer, now_ms, &held, &device, err));
-    TRY(issue(centre, &device.site, request_der, now_ms, &der, err));
-    TRY(certificate_parse(buf_slice(&der), &made, err));
-    if (memcmp(made.device, held.device, DEVICE_ID_BYTES) != 0) {
-        return FAIL(err, REFUSED, "renew a certificate: the request has another key; a new key enrols with a code");
-    }
-    TRY(centre_device_renew(centre->store, device.id, buf_slice(&der), made.not_after_ms, err));
+    TRY(device_renew(centre, peer, request_der, now_ms, &der, err));
     return answer(&der, ret_pkcs7, err);
 }
 

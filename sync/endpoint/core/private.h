@@ -150,4 +150,13 @@ MUST_USE enum err_code code_make(struct centre *centre, char out[ENROLMENT_CODE_
                                  struct error *err);
 MUST_USE enum err_code code_hash_of_password(const char *password, uint8_t ret_hash[SHA256_BYTES], struct error *err);
 
+/* ---- enrolment.c: a certificate (DER) for the key of a PKCS#10 request, whichever way that came ---- */
+
+/* With the code's hash: uses it up. */
+MUST_USE enum err_code device_admit(struct centre *centre, const uint8_t code[SHA256_BYTES], struct slice request_der,
+                                    int64_t now_ms, struct buf *ret_der, struct error *err);
+/* With the certificate that `peer` proved to hold the key of. */
+MUST_USE enum err_code device_renew(struct centre *centre, struct slice peer, struct slice request_der, int64_t now_ms,
+                                    struct buf *ret_der, struct error *err);
+
 #endif

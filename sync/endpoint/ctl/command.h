@@ -37,7 +37,7 @@ struct command {
     const char *operation; /* NULL: one of command_init and the like */
     const char *summary;
     const char *positional; /* the operation's argument that stands without an option; NULL: none */
-    const char *metavar; /* in brackets: it may be left out */
+    const char *metavar;    /* in brackets: it may be left out */
     void (*print)(const json_t *answer);
     struct command_option options[COMMAND_OPTIONS_MAX];
 };
@@ -50,6 +50,7 @@ int command_init(const struct common *common, const json_t *arguments);
 /* Files of the operator's, to and from the endpoint in pieces. */
 int command_bundle_export(const struct common *common, const json_t *arguments);
 int command_bundle_import(const struct common *common, const json_t *arguments);
+int command_enrolment_sign(const struct common *common, const json_t *arguments);
 
 /* The socket to ask; `scratch` may hold it. */
 MUST_USE enum err_code command_socket(const struct common *common, char scratch[STATE_PATH_MAX],

@@ -28,6 +28,12 @@ struct parsing {
 
 /* ---- one command's options ---- */
 
+/* --output is -o too, as everywhere. */
+static int key_of(const struct command *command, int option)
+{
+    return strcmp(command->options[option].name, "output") == 0 ? 'o' : KEY_OPTION + option;
+}
+
 static void set_option(struct argp_state *state, const struct command_option *option, const char *text)
 {
     struct parsing *parsing = state->input;
@@ -100,9 +106,11 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
         check_complete(state);
         return 0;
     default:
-        if (key >= KEY_OPTION && key < KEY_OPTION + COMMAND_OPTIONS_MAX) {
-            set_option(state, &parsing->command->options[key - KEY_OPTION], arg);
-            return 0;
+        for (int i = 0; i < COMMAND_OPTIONS_MAX && parsing->command->options[i].name != NULL; i++) {
+            if (key == key_of(parsing->command, i)) {
+                set_option(state, &parsing->command->options[i], arg);
+                return 0;
+            }
         }
         return ARGP_ERR_UNKNOWN;
     }
@@ -121,7 +129,7 @@ static void fill_options(const struct command *command, struct argp_option *out)
     for (; count < COMMAND_OPTIONS_MAX && command->options[count].name != NULL; count++) {
         const struct command_option *option = &command->options[count];
         out[count] = (struct argp_option){ .name = option->name,
-                                           .key = KEY_OPTION + (int)count,
+                                           .key = key_of(command, (int)count),
                                            .arg = option->metavar,
                                            .doc = option->help,
                                            .group = 1 };
@@ -218,7 +226,8 @@ static int run_own(const struct command *command, const struct common *common, c
         int (*run)(const struct common *common, const json_t *arguments);
     } own[] = { { "init", command_init },
                 { "bundle export", command_bundle_export },
-                { "bundle import", command_bundle_import } };
+                { "bundle import", command_bundle_import },
+                { "enrolment sign", command_enrolment_sign } };
     for (size_t i = 0; i < ARRAY_LEN(own); i++) {
         if (strcmp(own[i].words, command->words) == 0) {
             return own[i].run(common, arguments);
