@@ -304,7 +304,7 @@ static enum err_code save_sync(struct store *store, const struct store_exchange 
     sqlite3_stmt *s;
     TRY(db_statement(&store->db,
                      "UPDATE sync_state SET clock_offset = iif(?4, clock_offset, ?1), newest_hlc = ?2, "
-                     "settled = max(settled, ?3), heard_at = max(heard_at, ?5), "
+                     "settled = max(settled, ?3), read_to_end = max(read_to_end, ?3), heard_at = max(heard_at, ?5), "
                      "dirty_site = dirty_site OR heard_at < ?5 - 86400000", /* it was said to be stale, perhaps */
                      &s, err));
     bind_int(s, 1, exchange->clock_offset_ms);

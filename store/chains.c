@@ -123,7 +123,7 @@ static enum err_code read_state(struct store *store, struct store_sync *sync, st
 {
     sqlite3_stmt *s;
     bool row;
-    TRY(db_statement(&store->db, "SELECT cursor, clock_offset FROM sync_state", &s, err));
+    TRY(db_statement(&store->db, "SELECT cursor, clock_offset, read_to_end FROM sync_state", &s, err));
     TRY(db_step(&store->db, s, &row, err));
     if (!row) {
         return FAIL(err, DAMAGED, "read the state of the exchange: it is missing");
@@ -131,7 +131,8 @@ static enum err_code read_state(struct store *store, struct store_sync *sync, st
     *sync = (struct store_sync){ .cursor = (uint64_t)column_int(s, 0),
                                  .oldest_pending_ms = OP_TIME_NONE,
                                  .clock_known = sqlite3_column_type(s, 1) != SQLITE_NULL,
-                                 .clock_offset_ms = column_int_or(s, 1, 0) };
+                                 .clock_offset_ms = column_int_or(s, 1, 0),
+                                 .read_to_end = column_int(s, 2) != 0 };
     sqlite3_reset(s);
     struct checkpoint held;
     TRY(checkpoint_held(store, &held, &sync->verified_known, err));
@@ -327,7 +328,8 @@ enum err_code chain_acked(struct store *store, const struct author *author, cons
 
 enum err_code chains_ask(struct store *store, struct error *err)
 {
-    TRY(db_exec(&store->db, "UPDATE author SET centre_seq = 0; DELETE FROM declined", err));
+    TRY(db_exec(&store->db,
+                "UPDATE author SET centre_seq = 0; DELETE FROM declined; UPDATE sync_state SET read_to_end = 0", err));
     return db_exec(&store->db,
                    "UPDATE own_chain SET asks = 1 WHERE author IN (SELECT id FROM author WHERE newest_seq > 0)", err);
 }

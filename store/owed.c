@@ -52,15 +52,18 @@ void store_owed_fini(struct store_owed *owed)
 }
 
 /* The next author: *ret_from is the last op that the centre holds of it. */
-static enum err_code find_author(struct store *store, int64_t after, struct store_owed *owed, uint64_t *ret_from,
-                                 struct error *err)
+static enum err_code find_author(struct store *store, struct store_owed_after after, struct store_owed *owed,
+                                 uint64_t *ret_from, struct error *err)
 {
     sqlite3_stmt *s;
     bool row;
     buf_clear(&owed->certificate);
-    TRY(db_statement(&store->db, "SELECT w.id, w.centre_seq, w.certificate " OWED "AND w.id > ?1 ORDER BY w.id LIMIT 1",
+    TRY(db_statement(&store->db,
+                     "SELECT w.id, iif(w.id = ?1, max(w.centre_seq, ?2), w.centre_seq), w.certificate " OWED
+                     "AND (w.id > ?1 OR (w.id = ?1 AND w.newest_seq > ?2)) ORDER BY w.id LIMIT 1",
                      &s, err));
-    bind_int(s, 1, after);
+    bind_int(s, 1, after.author);
+    bind_int(s, 2, (int64_t)after.seq);
     TRY(db_step(&store->db, s, &row, err));
     owed->author = row ? column_int(s, 0) : 0;
     if (!row) {
@@ -163,8 +166,8 @@ static enum err_code read_seeds(struct store *store, struct store_owed *owed, st
     return ERR_OK;
 }
 
-enum err_code store_owed_read(struct store *store, int64_t after, size_t max_ops, struct store_owed *owed,
-                              struct error *err)
+enum err_code store_owed_read(struct store *store, struct store_owed_after after, size_t max_ops,
+                              struct store_owed *owed, struct error *err)
 {
     uint64_t from = 0;
     TRY(find_author(store, after, owed, &from, err));

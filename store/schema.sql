@@ -181,6 +181,7 @@ CREATE TABLE sync_state (
     heard_at       INTEGER NOT NULL DEFAULT 0, -- the newest word of the centre, by its clock: an older one may still come, on a stick
     scrub          INTEGER NOT NULL DEFAULT 0, -- bodies were erased since the file was last made anew
     rules          INTEGER NOT NULL DEFAULT 0, -- of record_admit, by which what is set aside was last judged
+    read_to_end    INTEGER NOT NULL DEFAULT 0, -- 1: the stream was read to its end since position 0: what it did not give, the centre lacks
     assertions_most INTEGER NOT NULL DEFAULT 0 -- no session has more rows in attendance; it may have had
 ) STRICT;
 INSERT INTO sync_state (only, cursor, newest_hlc, dirty_site, refold) VALUES (1, 0, 0, 1, 1);

@@ -63,11 +63,17 @@ MUST_USE enum err_code store_identity_write(struct store *store, const struct st
  * An enrolment that has not ended, so that a try that was cut can be repeated even if the program was: the centre knows
  * the key by then. The newest one only; store_identity_write forgets it.
  */
-MUST_USE enum err_code store_enrolment_keep(struct store *store, const uint8_t code[SHA256_BYTES],
-                                            const struct secret *key_pkcs8, struct error *err);
-/* *ret_found false: no key is kept for this code. */
-MUST_USE enum err_code store_enrolment_read(struct store *store, const uint8_t code[SHA256_BYTES],
-                                            struct secret *ret_key_pkcs8, bool *ret_found, struct error *err);
+struct store_enrolment {
+    uint8_t code[SHA256_BYTES]; /* a hash that tells codes apart */
+    uint8_t ca_pin[ENROLMENT_PIN_BYTES];
+    struct secret key_pkcs8;
+};
+
+void store_enrolment_fini(struct store_enrolment *enrolment); /* zeroed is allowed */
+MUST_USE enum err_code store_enrolment_keep(struct store *store, const struct store_enrolment *enrolment,
+                                            struct error *err);
+MUST_USE enum err_code store_enrolment_read(struct store *store, struct store_enrolment *ret_enrolment, bool *ret_found,
+                                            struct error *err);
 
 /* ---- recording ---- */
 
@@ -131,6 +137,7 @@ struct store_sync {
     uint64_t acked_seq;        /* of that chain: durable at the centre */
     bool asks;                 /* the centre is to be asked what it holds of that chain */
     uint64_t pending_ops;      /* of every chain: not acknowledged */
+    bool read_to_end;          /* the stream was read to its end since position 0 */
     uint64_t owed_ops;         /* of others, that the centre's stream did not give as far as it was read */
     int64_t oldest_pending_ms; /* recorded_at of the oldest op not acknowledged; OP_TIME_NONE */
     int64_t clock_offset_ms;   /* this clock minus the centre's, as last measured */
@@ -379,11 +386,16 @@ struct store_owed {
 void store_owed_init(struct store_owed *owed);
 void store_owed_fini(struct store_owed *owed);
 /*
- * Of the next author after number `after`: what one of its signatures covers whole, the largest of at most `max_ops`,
- * or the smallest there is. What was declined is left out.
+ * What follows `after`, of the same author or of the next one: what one of its signatures covers whole, the largest of
+ * at most `max_ops`, or the smallest there is. What was declined is left out.
  */
-MUST_USE enum err_code store_owed_read(struct store *store, int64_t after, size_t max_ops, struct store_owed *owed,
-                                       struct error *err);
+struct store_owed_after {
+    int64_t author;
+    uint64_t seq; /* STORE_OWED_ALL: nothing more of this author */
+};
+#define STORE_OWED_ALL ((uint64_t)INT64_MAX)
+MUST_USE enum err_code store_owed_read(struct store *store, struct store_owed_after after, size_t max_ops,
+                                       struct store_owed *owed, struct error *err);
 /* The centre does not take what it is owed of an author from here on: not offered again before the stream is read from
  * its beginning. */
 MUST_USE enum err_code store_owed_declined(struct store *store, int64_t author, uint64_t seq, struct slice reason,

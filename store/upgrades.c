@@ -61,6 +61,7 @@ static const char from_2_to_3[] =
     "ALTER TABLE sync_state ADD COLUMN heard_at INTEGER NOT NULL DEFAULT 0;"
     "ALTER TABLE sync_state ADD COLUMN scrub INTEGER NOT NULL DEFAULT 0;"
     "ALTER TABLE sync_state ADD COLUMN rules INTEGER NOT NULL DEFAULT 0;"
+    "ALTER TABLE sync_state ADD COLUMN read_to_end INTEGER NOT NULL DEFAULT 0;"
     "ALTER TABLE sync_state ADD COLUMN assertions_most INTEGER NOT NULL DEFAULT 0;"
     "CREATE TABLE enrolment_try (only INTEGER PRIMARY KEY CHECK (only = 1), code BLOB NOT NULL "
     "CHECK (length(code) = 32), key BLOB NOT NULL, pin BLOB NOT NULL CHECK (length(pin) = 10)) STRICT;"

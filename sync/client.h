@@ -29,8 +29,8 @@
  * Batches: segments start at about CLIENT_BATCH_START bytes, double after an exchange that was about full, stay between
  * CLIENT_BATCH_MIN and SEGMENT_BYTES_MAX, below what took the line about 8 s, and below a twelfth of what it carried
  * before it broke last, until it has carried twice as much as that without breaking; a centre that keeps what came of a
- * segment is sent the rest of it, and only what is wanted of it follows the last of these. A break after which something
- * had gone counts as the first failure only.
+ * segment is sent the rest of it, and only what is wanted of it follows the last of these. A break after which
+ * something had gone counts as the first failure only.
  *
  * Ownership:  the caller owns client_io and the store for as long as the client lives; a send in flight is answered
  *             exactly once.
@@ -160,6 +160,8 @@ struct client_bundle {
     size_t chain;       /* that is written */
     uint64_t after_seq; /* what of it is written */
     uint64_t ops;       /* written */
+    bool gives;         /* behind the chains: what the centre lost of others */
+    struct store_owed_after given;
 };
 
 MUST_USE enum err_code client_bundle_begin(struct client *client, struct client_bundle *ret_bundle, struct error *err);

@@ -20,9 +20,12 @@ enum { BUNDLE_SEGMENT_BYTES = 512 * 1024 };
 enum err_code client_bundle_begin(struct client *c, struct client_bundle *ret_bundle, struct error *err)
 {
     struct client_bundle bundle = { 0 };
+    struct store_sync sync;
     TRY(store_chains_due(c->store, bundle.chains, CLIENT_BUNDLE_CHAINS_MAX, &bundle.chain_count, err));
     CHECK(bundle.chain_count > 0);
     bundle.after_seq = bundle.chains[0].acked_seq;
+    TRY(store_sync_read(c->store, &sync, err));
+    bundle.gives = sync.read_to_end && sync.owed_ops > 0 && !sync.asks;
     *ret_bundle = bundle;
     return ERR_OK;
 }
@@ -34,7 +37,7 @@ static bool to_write(const struct store_chain *chain, uint64_t after_seq)
 
 /* A chain that differs from what the centre holds, or may, is asked for whole, as in client_recover.c. */
 static enum err_code write_question(struct client *c, const struct store_chain *chain, struct slice segment,
-                                    struct buf *out, struct error *err)
+                                    const struct client_giving *giving, struct buf *out, struct error *err)
 {
     struct store_sync sync;
     TRY(store_sync_read(c->store, &sync, err));
@@ -44,7 +47,7 @@ static enum err_code write_question(struct client *c, const struct store_chain *
     sync.incarnation = chain->incarnation;
     sync.newest_seq = whole ? 0 : newest_seq;
     sync.acked_seq = whole ? 0 : chain->acked_seq;
-    return client_request_write(c, &sync, segment, out, err);
+    return client_request_write(c, &sync, segment, giving, out, err);
 }
 
 static enum err_code write_part(struct client *c, struct client_bundle *bundle, struct buf *out, struct error *err)
@@ -63,7 +66,7 @@ static enum err_code write_part(struct client *c, struct client_bundle *bundle, 
         bundle->after_seq = c->sent.signature.seq;
         bundle->ops += c->sent.op_count;
     }
-    TRY(write_question(c, chain, buf_slice(&segment), out, err));
+    TRY(write_question(c, chain, buf_slice(&segment), NULL, out, err));
     /* the last one with records is the chain's question, unless it is to be asked for whole */
     if (!to_write(chain, bundle->after_seq) && !(some && chain->asks)) {
         bundle->chain++;
@@ -72,17 +75,36 @@ static enum err_code write_part(struct client *c, struct client_bundle *bundle, 
     return ERR_OK;
 }
 
+/* What the centre lost of others, each run with a question of its own; *ret_end: there is no more. */
+static enum err_code write_given(struct client *c, struct client_bundle *bundle, struct buf *out, bool *ret_end,
+                                 struct error *err)
+{
+    SCOPED(buf_fini) struct buf nothing;
+    struct client_giving giving = { 0 };
+    buf_init(&nothing, 1);
+    buf_init(&giving.bytes, SEGMENT_BYTES_MAX);
+    c->sent = (struct client_sent){ .incarnation = bundle->chains[bundle->chain_count - 1].incarnation };
+    enum err_code rc = client_give_next(c, &bundle->given, &giving, err);
+    *ret_end = rc == ERR_OK && giving.count == 0;
+    if (rc == ERR_OK && !*ret_end) {
+        rc = write_question(c, &bundle->chains[bundle->chain_count - 1], buf_slice(&nothing), &giving, out, err);
+    }
+    buf_fini(&giving.bytes);
+    return rc;
+}
+
 enum err_code client_bundle_next(struct client *c, struct client_bundle *bundle, struct buf *out, bool *ret_end,
                                  struct error *err)
 {
-    *ret_end = bundle->chain == bundle->chain_count;
+    bool chains = bundle->chain < bundle->chain_count;
+    *ret_end = !chains && !bundle->gives;
     if (*ret_end) {
         return ERR_OK;
     }
     struct client_sent sent = c->sent; /* of a request over the network that may be under way */
     size_t batch_bytes = c->batch_bytes;
     c->batch_bytes = BUNDLE_SEGMENT_BYTES;
-    enum err_code rc = write_part(c, bundle, out, err);
+    enum err_code rc = chains ? write_part(c, bundle, out, err) : write_given(c, bundle, out, ret_end, err);
     c->batch_bytes = batch_bytes;
     c->sent = sent;
     return rc == ERR_OK ? ERR_OK : error_wrap(err, rc, "write a bundle for the centre");

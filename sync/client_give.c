@@ -22,9 +22,9 @@ static enum err_code add_segment(struct client_giving *giving, const struct stor
     return ERR_OK;
 }
 
-/* The next author's: fewer ops when they do not fit. *ret_full: it has to go with another request. */
-static enum err_code add_author(struct client *c, int64_t after, struct client_giving *giving, struct store_owed *owed,
-                                bool *ret_full, struct error *err)
+/* What follows: fewer ops when they do not fit. *ret_full: it has to go with another request. */
+static enum err_code add_author(struct client *c, struct store_owed_after after, struct client_giving *giving,
+                                struct store_owed *owed, bool *ret_full, struct error *err)
 {
     size_t from = giving->bytes.len;
     enum err_code rc = ERR_LIMIT;
@@ -54,7 +54,7 @@ enum err_code client_give(struct client *c, struct client_giving *giving, struct
 {
     struct store_owed owed;
     bool full = false;
-    int64_t after = 0;
+    struct store_owed_after after = { 0 };
     enum err_code rc = ERR_OK;
     store_owed_init(&owed);
     while (rc == ERR_OK && !full && giving->count < EXCHANGE_GIVEN_MAX && giving->bytes.len < c->batch_bytes) {
@@ -62,7 +62,7 @@ enum err_code client_give(struct client *c, struct client_giving *giving, struct
         if (rc != ERR_OK || full || owed.author == 0) {
             break;
         }
-        after = owed.author;
+        after = (struct store_owed_after){ owed.author, STORE_OWED_ALL };
         c->sent.given[giving->count - 1].author = owed.author;
         c->sent.given[giving->count - 1].seq = owed.ops.ops[0].id.seq;
     }
@@ -74,6 +74,24 @@ enum err_code client_give(struct client *c, struct client_giving *giving, struct
         c->changed |= !c->centre_lost_ops;
         c->centre_lost_ops = true;
     }
+    return rc;
+}
+
+enum err_code client_give_next(struct client *c, struct store_owed_after *after, struct client_giving *giving,
+                               struct error *err)
+{
+    struct store_owed owed;
+    bool full = true;
+    enum err_code rc = ERR_OK;
+    store_owed_init(&owed);
+    while (rc == ERR_OK && full) { /* what fits in no message was declined: the next author's follows */
+        full = false;
+        rc = add_author(c, *after, giving, &owed, &full, err);
+        if (rc == ERR_OK && owed.author != 0) {
+            *after = (struct store_owed_after){ owed.author, full ? STORE_OWED_ALL : owed.run.signed_seq };
+        }
+    }
+    store_owed_fini(&owed);
     return rc;
 }
 

@@ -143,9 +143,10 @@ MUST_USE enum err_code client_request_make(struct client *client, uint32_t wait_
  * client->sent then tells of; empty when there are none. */
 MUST_USE enum err_code client_segment_make(struct client *client, uint64_t after_seq, struct buf *segment,
                                            struct error *err);
-/* The request that asks what `sync` says; replaces what is in `out`. */
+struct client_giving;
+/* The request that asks what `sync` says; replaces what is in `out`. `giving` may be NULL. */
 MUST_USE enum err_code client_request_write(struct client *client, const struct store_sync *sync, struct slice segment,
-                                            struct buf *out, struct error *err);
+                                            const struct client_giving *giving, struct buf *out, struct error *err);
 
 /* Whoever is concerned is told what changed; last in every entry. */
 void client_tell(struct client *client);
@@ -161,6 +162,9 @@ struct client_giving {
 
 /* As much as about a batch holds of what is owed; client->sent says what. Nothing before the stream's end. */
 MUST_USE enum err_code client_give(struct client *client, struct client_giving *giving, struct error *err);
+/* The one run that follows `after`, for a bundle, which hears no answer; none: nothing more is owed. Moves `after`. */
+MUST_USE enum err_code client_give_next(struct client *client, struct store_owed_after *after,
+                                        struct client_giving *giving, struct error *err);
 /* What the centre did not take is kept with its reason. */
 MUST_USE enum err_code client_given(struct client *client, const struct exchange_response *response, struct error *err);
 

@@ -150,10 +150,10 @@ static enum err_code write_request(struct client *c, const struct store_sync *sy
 }
 
 enum err_code client_request_write(struct client *c, const struct store_sync *sync, struct slice segment,
-                                   struct buf *out, struct error *err)
+                                   const struct client_giving *giving, struct buf *out, struct error *err)
 {
     struct client_giving nothing = { 0 };
-    return write_request(c, sync, segment, &nothing, out, err);
+    return write_request(c, sync, segment, giving != NULL ? giving : &nothing, out, err);
 }
 
 /* What the centre has been told already costs no bytes again. */

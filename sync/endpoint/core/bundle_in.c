@@ -77,11 +77,16 @@ static enum err_code take_message(struct centre_bundle_in *in, int64_t now_ms, s
     TRY(exchange_request_decode(buf_slice(&in->message), &request, err));
     request.freshness = (struct exchange_freshness){ 0 }; /* of another day: it says nothing about now */
     request.rest = slice_of("", 0);                       /* of what came over a network: not on a stick */
+    uint64_t before;
+    uint64_t after;
+    TRY(centre_head(in->centre->store, in->taken.device.site.id, &before, err));
     TRY(exchange_take(in->centre, buf_slice(&in->reader.certificate), &request, now_ms, &appended, err));
+    TRY(centre_head(in->centre->store, in->taken.device.site.id, &after, err));
     TRY(keep_question(in, &request, now_ms, err));
     in->taken.messages++;
     in->taken.new_ops += appended.new_ops;
     in->taken.quarantined += appended.quarantined;
+    in->taken.given_back += after - before - appended.new_ops;
     in->taken.gap |= appended.result == CENTRE_GAP;
     in->taken.fork |= appended.result == CENTRE_FORK;
     return ERR_OK;

@@ -25,8 +25,9 @@ struct centre_bundle_taken {
     uint64_t messages;
     uint64_t new_ops;
     uint64_t quarantined;
-    bool gap;  /* it begins after what the centre holds of the device */
-    bool fork; /* another record than the centre holds under its number; an incident */
+    uint64_t given_back; /* of others, that this centre had lost */
+    bool gap;            /* it begins after what the centre holds of the device */
+    bool fork;           /* another record than the centre holds under its number; an incident */
 };
 
 MUST_USE enum err_code centre_bundle_in_new(struct centre *centre, struct centre_bundle_in **ret_in, struct error *err);

@@ -245,6 +245,11 @@ static void print_imported(const json_t *answer)
                                            { "new records", "new_records" },
                                            { "quarantined", "quarantined" } };
     print_pairs(answer, pairs, ARRAY_LEN(pairs));
+    json_int_t given = json_integer_value(json_object_get(answer, "given_back"));
+    if (given > 0) {
+        (void)printf("It gave back %" JSON_INTEGER_FORMAT " record%s of others that were lost here.\n", given,
+                     given == 1 ? "" : "s");
+    }
     if (json_is_true(json_object_get(answer, "fork"))) {
         (void)printf("It holds other records than the centre has under their numbers: see `incidents`.\n");
     }

@@ -325,6 +325,56 @@ Test(bundle, a_centre_put_back_to_an_older_copy_is_noticed_and_gets_everything_a
     expect_everything(20);
 }
 
+/* Laptop 0 is gone for good; laptop 1 has what it had said, and what the centre had written, and brings it by hand. */
+Test(bundle, a_centre_that_was_put_back_gets_what_others_had_said_from_whoever_holds_it)
+{
+    struct centre_bundle_taken taken;
+    introduce();
+    world_save(&world);
+    laptop_record(&laptops[0], 300);
+    carry_from(&laptops[0]);
+    laptop_record(&laptops[0], 10);
+    carry_from(&laptops[0]);
+    json_decref(world_admin(&world, "referral-new",
+                            json_pack("{s:s, s:s, s:s, s:s, s:s}", "site", "garden", "ref", "R-1", "participant", "P-1",
+                                      "route", "cwp", "basis", "mandatory")));
+    carry_from(&laptops[1]);
+    carry_to(&laptops[1]);
+    uint64_t ops = world_ops(&world, "garden");
+    world_put_back(&world);
+    uint64_t lost = ops - world_ops(&world, "garden");
+    cr_assert_gt(lost, 310); /* all of laptop 0, and what the centre had written */
+    uint64_t given_back = 0;
+    bool asked_again = false;
+    for (int i = 0; i < 3; i++) { /* asks; is told of a shorter history, asks from its beginning; gives back */
+        struct buf up = from_laptop(&laptops[1]);
+        taken = give_centre(&up);
+        given_back += taken.given_back;
+        cr_assert_eq(give_centre(&up).given_back, 0); /* twice */
+        struct buf down = from_centre(&laptops[1]);
+        asked_again |= give_laptop(&laptops[1], &down).ask_again;
+        buf_fini(&up);
+        buf_fini(&down);
+    }
+    cr_assert(asked_again);
+    cr_assert_eq(given_back, lost, "%llu", (unsigned long long)given_back);
+    cr_assert_eq(world_ops(&world, "garden"), ops);
+    struct buf again = from_laptop(&laptops[1]);
+    cr_assert_lt(again.len, 2048); /* nothing is owed any more */
+    cr_assert_eq(give_centre(&again).given_back, 0);
+    carry_to(&laptops[0]); /* it was found again */
+    carry_from(&laptops[0]);
+    carry_to(&laptops[0]);
+    uint8_t digests[LAPTOPS][SHA256_BYTES];
+    for (size_t l = 0; l < LAPTOPS; l++) {
+        cr_assert_eq(laptop_statements(&laptops[l]), 310);
+        laptop_digest(&laptops[l], digests[l]);
+    }
+    cr_assert_arr_eq(digests[0], digests[1], SHA256_BYTES);
+    world_verify(&world);
+    buf_fini(&again);
+}
+
 Test(bundle, a_bundle_for_a_laptop_that_lost_everything_comes_from_the_start)
 {
     struct buf file;
