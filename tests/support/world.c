@@ -220,8 +220,9 @@ static void return_clock(void)
 
 void centre_start(struct centre *centre)
 {
-    char listen[32];
-    (void)snprintf(listen, sizeof(listen), "127.0.0.1:%u", centre->port);
+    char listen[96];
+    bool ipv6 = strchr(centre->address, ':') != NULL;
+    (void)snprintf(listen, sizeof(listen), ipv6 ? "[%s]:%u" : "%s:%u", centre->address, centre->port);
     const char *argv[] = { program_centre, "--state-dir", centre->dir, "--listen", listen, NULL };
     if (centre->clock_file[0] != '\0') {
         borrow_clock(centre->world, &centre->process, centre->clock_file);
@@ -235,12 +236,18 @@ void centre_start(struct centre *centre)
 
 void centre_make(struct world *world)
 {
+    centre_make_at(world, "127.0.0.1", "127.0.0.1");
+}
+
+void centre_make_at(struct world *world, const char *name, const char *address)
+{
     struct centre *centre = &world->centre;
     centre->world = world;
     centre->port = free_port();
+    (void)snprintf(centre->address, sizeof(centre->address), "%s", address);
     path_in(world, "centre", "", centre->dir);
     process_name(&centre->process, world, "centre");
-    (void)centre_do(centre, EXIT_DONE, "init", "--host", "127.0.0.1", NULL);
+    (void)centre_do(centre, EXIT_DONE, "init", "--host", name, NULL);
     centre_start(centre);
 }
 
@@ -395,10 +402,15 @@ void laptop_kill(struct laptop *laptop)
 void laptop_enrol(struct laptop *laptop, const char *site, uint16_t port)
 {
     char url[64];
+    (void)snprintf(url, sizeof(url), "https://127.0.0.1:%u", port);
+    laptop_enrol_at(laptop, site, url);
+}
+
+void laptop_enrol_at(struct laptop *laptop, const char *site, const char *url)
+{
     char code[CODE_TEXT_SIZE];
     json_t *answer = centre_do(&laptop->world->centre, EXIT_DONE, "code", "new", "--site", site, NULL);
     (void)snprintf(code, sizeof(code), "%s", text_at(answer, "code"));
-    (void)snprintf(url, sizeof(url), "https://127.0.0.1:%u", port);
     (void)laptop_do(laptop, EXIT_DONE, "enrol", "--endpoint", url, "--code", code, NULL);
     laptop_wait_synchronised(laptop, WORLD_STEP_MS);
 }

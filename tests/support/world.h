@@ -30,6 +30,7 @@ struct centre {
     struct world *world;
     char dir[FOLDER_PATH_SIZE];
     uint16_t port;
+    char address[48];                  /* that it listens on */
     char clock_file[FOLDER_PATH_SIZE]; /* "": the machine's own clock */
     struct process process;
 };
@@ -63,6 +64,8 @@ const char *world_file(struct world *world, const char *name, const char *text, 
 
 /* Makes its state, and starts it on a port of its own. */
 void centre_make(struct world *world);
+/* With another name in its certificate than 127.0.0.1, and another address of this machine. */
+void centre_make_at(struct world *world, const char *name, const char *address);
 void centre_start(struct centre *centre); /* returns when it answers */
 void centre_stop(struct centre *centre);
 /* Its wall clock, by this much from the machine's, from its next start on; of one that was started so, at once. */
@@ -89,6 +92,7 @@ void laptop_sleep(struct laptop *laptop, long seconds);
 void laptop_set_config(struct laptop *laptop, const char *text);
 /* Enrols over `port` (the centre's own or a proxy's) with a fresh code, and waits for the first exchange. */
 void laptop_enrol(struct laptop *laptop, const char *site, uint16_t port);
+void laptop_enrol_at(struct laptop *laptop, const char *site, const char *url);
 
 /* holdfast --json with these arguments, the last one NULL; NULL when it printed no JSON. */
 json_t *laptop_do(struct laptop *laptop, int expected_exit, ...) __attribute__((sentinel));
