@@ -172,7 +172,7 @@ enum err_code api_service_use(struct api_call *call, struct error *err)
     struct store_entry entry = { .kind = KIND_SERVICE_USE, .happened_at_ms = OP_TIME_NONE };
     struct record_ids ids;
     struct row_id id;
-    bool over;
+    bool over = false;
     struct store_site_facts site;
     TRY(read_use(call, &entry.record, &ids, &over, err));
     memcpy(id.bytes, record_value(&entry.record, "contract")->text.data, ROW_ID_BYTES);

@@ -201,7 +201,7 @@ enum err_code tree_compare(struct store *store, struct slice note, int64_t now_m
     char origin[TREE_ORIGIN_SIZE];
     struct checkpoint held;
     struct checkpoint told;
-    int64_t key;
+    int64_t key = 0;
     bool known;
     bool fits = false;
     TRY(checkpoint_held(store, &held, &known, err));

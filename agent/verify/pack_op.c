@@ -8,7 +8,7 @@
 
 static const struct pack_file *optional(const struct pack_files *files, const char *folder, const char *name)
 {
-    char path[PACK_PATH_SIZE];
+    char path[PACK_PATH_SIZE + 16]; /* no file of a pack has a path of more than PACK_PATH_SIZE: it is not found */
     (void)snprintf(path, sizeof(path), "%s/%s", folder, name);
     return pack_file_find(files, path);
 }

@@ -11,7 +11,7 @@
 static json_t *doubt_json(const struct doubt_row *row)
 {
     char day[DATE_TEXT_SIZE];
-    char session[ROW_REF_SIZE + DATE_TEXT_SIZE + 4];
+    char session[ROW_REF_SIZE + DATE_TEXT_SIZE + 12];
     date_format(row->day, day);
     (void)snprintf(session, sizeof(session), "%s@%s%s%.0d", row->placement_ref, day, row->slot > 0 ? "/" : "",
                    row->slot > 0 ? row->slot + 1 : 0);
