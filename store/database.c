@@ -193,7 +193,17 @@ enum err_code db_run(struct database *db, sqlite3_stmt *statement, struct error 
     return ERR_OK;
 }
 
-enum err_code db_begin(struct database *db, struct error *err)
+/* SQLite takes this setting when it parses the statement, so that none is kept. */
+static enum err_code relax(struct database *db, bool relaxed, struct error *err)
+{
+    if (db->relaxed != relaxed) {
+        TRY(db_exec(db, relaxed ? "PRAGMA synchronous=NORMAL" : "PRAGMA synchronous=FULL", err));
+        db->relaxed = relaxed;
+    }
+    return ERR_OK;
+}
+
+static enum err_code begin(struct database *db, struct error *err)
 {
     CHECK(db->depth == 0);
     sqlite3_stmt *statement;
@@ -203,6 +213,18 @@ enum err_code db_begin(struct database *db, struct error *err)
     return ERR_OK;
 }
 
+enum err_code db_begin(struct database *db, struct error *err)
+{
+    TRY(relax(db, false, err));
+    return begin(db, err);
+}
+
+enum err_code db_begin_relaxed(struct database *db, struct error *err)
+{
+    TRY(relax(db, true, err));
+    return begin(db, err);
+}
+
 void db_rollback(struct database *db)
 {
     db->depth = 0;
@@ -210,6 +232,7 @@ void db_rollback(struct database *db)
     if (!sqlite3_get_autocommit(db->handle)) {
         (void)sqlite3_exec(db->handle, "ROLLBACK", NULL, NULL, NULL);
     }
+    (void)!relax(db, false, NULL); /* out of memory at worst, and db_begin tries again */
 }
 
 enum err_code db_end(struct database *db, enum err_code rc, struct error *err)
@@ -222,10 +245,12 @@ enum err_code db_end(struct database *db, enum err_code rc, struct error *err)
             rc = db_run(db, statement, err);
         }
     }
+    db->depth = 0;
     if (rc != ERR_OK) {
         db_rollback(db);
+    } else {
+        (void)!relax(db, false, NULL);
     }
-    db->depth = 0;
     return rc;
 }
 

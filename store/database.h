@@ -21,7 +21,8 @@ struct database {
         const char *sql;
         sqlite3_stmt *statement;
     } kept[DATABASE_STATEMENTS_MAX];
-    int depth; /* of db_begin */
+    int depth;    /* of db_begin */
+    bool relaxed; /* commits are not synced */
 };
 
 /* What tables a database has: `text` (no closing NUL) makes them all in an empty one, upgrades[v - 1] makes those of
@@ -56,6 +57,9 @@ MUST_USE enum err_code db_step(struct database *db, sqlite3_stmt *statement, boo
 
 /* One transaction: BEGIN IMMEDIATE .. COMMIT (durable) or ROLLBACK. */
 MUST_USE enum err_code db_begin(struct database *db, struct error *err);
+/* One whose commit a loss of power may take back as a whole, until the next durable one: for what is made again then.
+ */
+MUST_USE enum err_code db_begin_relaxed(struct database *db, struct error *err);
 /* Commits when rc is ERR_OK, else rolls back; returns rc or the commit's own failure. */
 MUST_USE enum err_code db_end(struct database *db, enum err_code rc, struct error *err);
 void db_rollback(struct database *db);

@@ -85,9 +85,9 @@ static enum err_code read_spans(struct store *store, const struct row_id *partic
 {
     sqlite3_stmt *s;
     TRY(db_statement(&store->db,
-                     "SELECT id, starts_on, ends_on FROM placement WHERE participant IN (" SAME_PERSON(
-                         "?1") ") AND basis = 'mandatory' "
-                               "AND starts_on IS NOT NULL AND ends_on >= starts_on ORDER BY starts_on, id",
+                     "SELECT p.id, p.starts_on, p.ends_on FROM " PERSON_ROWS(
+                         "?1") "placement p ON p.participant = a.participant WHERE p.basis = 'mandatory' "
+                               "AND p.starts_on IS NOT NULL AND p.ends_on >= p.starts_on ORDER BY p.starts_on, p.id",
                      &s, err));
     bind_blob(s, 1, participant->bytes, ROW_ID_BYTES);
     return row_array_read(store, s, spans, read_span_row, err);

@@ -45,9 +45,9 @@ enum err_code placement_place_read(struct store *store, const struct placement_r
     bind_blob(s, 1, placement->id.bytes, ROW_ID_BYTES);
     TRY(row_array_read(store, s, &place->searches, read_search, err));
     TRY(db_statement(&store->db,
-                     "SELECT starts_on, ends_on FROM circumstance_change WHERE participant IN (" SAME_PERSON(
-                         "?1") ") "
-                               "AND starts_on IS NOT NULL ORDER BY starts_on, id",
+                     "SELECT c.starts_on, c.ends_on FROM " PERSON_ROWS(
+                         "?1") "circumstance_change c ON c.participant = a.participant "
+                               "WHERE c.starts_on IS NOT NULL ORDER BY c.starts_on, c.id",
                      &s, err));
     bind_blob(s, 1, placement->participant.bytes, ROW_ID_BYTES);
     return row_array_read(store, s, &place->changes, read_change, err);

@@ -1,6 +1,10 @@
 /*
  * Standing flags and their history. A flag whose facts did not change keeps the time it was raised at.
+ *
+ * Their commit does not wait for the disk. What it made follows from the records, and the mark that the rules have to
+ * look again goes in the same commit: a loss of power takes back both or none.
  */
+#include <stdlib.h>
 #include <string.h>
 
 #include "store/replica.h"
@@ -9,7 +13,7 @@ static const uint8_t site_id[ROW_ID_BYTES];
 
 enum err_code store_flags_begin(struct store *store, struct error *err)
 {
-    return replica_begin(store, err);
+    return replica_begin_relaxed(store, err);
 }
 
 enum err_code store_flags_commit(struct store *store, struct error *err)
@@ -23,22 +27,37 @@ void store_flags_abandon(struct store *store)
     (void)!replica_reload(store, NULL);
 }
 
-/*
- * Flags of a placement carry its id, those of referrals the referral's: the site's pass owns everything that no
- * placement owns. `owner` is the placement, or zeros for the site.
- */
-static enum err_code clear_gone(struct store *store, const uint8_t *owner, const struct flag_row *flags, size_t count,
-                                int64_t now_ms, struct error *err)
+static bool column_is(sqlite3_stmt *s, int at, const char *text)
 {
-    SCOPED(buf_fini) struct buf gone;
-    buf_init(&gone, SIZE_MAX / 2);
+    return slice_equal(column_slice(s, at), slice_of_text(text));
+}
+
+#define SAID "id, key, severity, subject_ref, since, facts, next_step, rule"
+
+/* Is the standing flag as it would be raised again? */
+static bool says_same(sqlite3_stmt *s, const struct flag_row *flag)
+{
+    return column_int(s, 2) == (int64_t)flag->severity && column_is(s, 3, flag->subject_ref) &&
+           column_int(s, 4) == flag->since && column_is(s, 5, flag->facts) && column_is(s, 6, flag->next_step) &&
+           column_is(s, 7, flag->rule);
+}
+
+/*
+ * Those of what stands that are not among the flags go to `gone`, by id; `same` are set of the flags that stand
+ * already. Flags of a placement carry its id, those of referrals the referral's: the site's pass owns everything that
+ * no placement owns. `owner` is the placement, or zeros for the site.
+ */
+static enum err_code compare(struct store *store, const uint8_t *owner, const struct flag_row *flags, size_t count,
+                             bool *same, struct buf *gone, struct error *err)
+{
     sqlite3_stmt *s;
     if (owner == site_id) {
-        TRY(db_statement(&store->db, "SELECT id, key FROM flag WHERE cleared_at IS NULL AND subject IN (0, 3)", &s,
+        TRY(db_statement(&store->db, "SELECT " SAID " FROM flag WHERE cleared_at IS NULL AND subject IN (0, 3)", &s,
                          err));
     } else {
         TRY(db_statement(&store->db,
-                         "SELECT id, key FROM flag WHERE subject_id = ?1 AND cleared_at IS NULL AND subject IN (1, 2)",
+                         "SELECT " SAID " FROM flag "
+                         "WHERE subject_id = ?1 AND cleared_at IS NULL AND subject IN (1, 2)",
                          &s, err));
         bind_blob(s, 1, owner, ROW_ID_BYTES);
     }
@@ -46,22 +65,31 @@ static enum err_code clear_gone(struct store *store, const uint8_t *owner, const
         bool row;
         TRY(db_step(&store->db, s, &row, err));
         if (!row) {
-            break;
+            return ERR_OK;
         }
-        char key[FLAG_KEY_SIZE];
-        column_text(s, 1, key, sizeof(key));
-        bool stands = false;
-        for (size_t i = 0; i < count && !stands; i++) {
-            stands = strcmp(flags[i].key, key) == 0;
+        size_t i = 0;
+        while (i < count && !column_is(s, 1, flags[i].key)) {
+            i++;
+        }
+        if (i < count) {
+            same[i] = says_same(s, &flags[i]);
+            continue;
         }
         int64_t id = column_int(s, 0);
-        if (!stands) {
-            TRY(buf_append(&gone, &id, sizeof(id), err));
+        enum err_code rc = buf_append(gone, &id, sizeof(id), err);
+        if (rc != ERR_OK) {
+            sqlite3_reset(s);
+            return rc;
         }
     }
-    for (size_t at = 0; at < gone.len; at += sizeof(int64_t)) {
+}
+
+static enum err_code clear(struct store *store, const struct buf *gone, int64_t now_ms, struct error *err)
+{
+    for (size_t at = 0; at < gone->len; at += sizeof(int64_t)) {
+        sqlite3_stmt *s;
         int64_t id;
-        memcpy(&id, gone.data + at, sizeof(id));
+        memcpy(&id, gone->data + at, sizeof(id));
         TRY(db_statement(&store->db, "UPDATE flag SET cleared_at = ?2 WHERE id = ?1", &s, err));
         bind_int(s, 1, id);
         bind_int(s, 2, now_ms);
@@ -78,8 +106,7 @@ static enum err_code raise(struct store *store, const struct flag_row *flag, int
         "INSERT INTO flag (key, code, severity, subject, subject_ref, subject_id, since, facts, next_step, rule, "
         "raised_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11) "
         "ON CONFLICT (key) WHERE cleared_at IS NULL DO UPDATE SET severity = ?3, subject_ref = ?5, since = ?7, "
-        "facts = ?8, next_step = ?9, rule = ?10 WHERE facts <> ?8 OR severity <> ?3 OR since <> ?7 "
-        "OR next_step <> ?9 OR rule <> ?10 OR subject_ref <> ?5",
+        "facts = ?8, next_step = ?9, rule = ?10",
         &s, err));
     bind_text(s, 1, flag->key);
     bind_text(s, 2, flag->code);
@@ -106,12 +133,28 @@ static enum err_code unmark(struct store *store, const struct row_id *placement,
     return db_run(&store->db, s, err);
 }
 
+static enum err_code replace(struct store *store, const uint8_t *owner, const struct flag_row *flags, size_t count,
+                             bool *same, int64_t now_ms, struct error *err)
+{
+    SCOPED(buf_fini) struct buf gone;
+    buf_init(&gone, SIZE_MAX / 2);
+    TRY(compare(store, owner, flags, count, same, &gone, err));
+    TRY(clear(store, &gone, now_ms, err));
+    for (size_t i = 0; i < count; i++) {
+        if (!same[i]) {
+            TRY(raise(store, &flags[i], now_ms, err));
+        }
+    }
+    return ERR_OK;
+}
+
 enum err_code store_flags_replace(struct store *store, const struct row_id *placement, const struct flag_row *flags,
                                   size_t count, int64_t now_ms, struct error *err)
 {
-    TRY(clear_gone(store, placement == NULL ? site_id : placement->bytes, flags, count, now_ms, err));
-    for (size_t i = 0; i < count; i++) {
-        TRY(raise(store, &flags[i], now_ms, err));
+    SCOPED(scoped_free) bool *same = calloc(count + 1, sizeof(*same));
+    if (same == NULL) {
+        return FAIL(err, NO_MEMORY, "replace %zu flags", count);
     }
+    TRY(replace(store, placement == NULL ? site_id : placement->bytes, flags, count, same, now_ms, err));
     return unmark(store, placement, err);
 }

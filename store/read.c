@@ -19,6 +19,7 @@ enum basis read_basis(sqlite3_stmt *s, int at)
                                             : BASIS_UNKNOWN;
 }
 
+/* A placement has a hundred and more, and the rules read them all: what is not there is not asked for. */
 void read_session(sqlite3_stmt *s, struct session_row *row)
 {
     *row = (struct session_row){ .day = (int32_t)column_int(s, 1),
@@ -31,12 +32,18 @@ void read_session(sqlite3_stmt *s, struct session_row *row)
                                  .minutes = int_or_none(s, 8),
                                  .heads = (int)column_int(s, 10),
                                  .overlaps_jcp = sqlite3_column_type(s, 13) != SQLITE_NULL,
-                                 .jcp_starts_min = int_or_none(s, 11),
-                                 .jcp_ends_min = int_or_none(s, 12),
+                                 .jcp_starts_min = ROW_NONE,
+                                 .jcp_ends_min = ROW_NONE,
                                  .note_hints = column_int(s, 14) != 0 };
     (void)column_fixed(s, 0, row->placement.bytes, ROW_ID_BYTES);
-    column_text(s, 9, row->reason, sizeof(row->reason));
-    column_text(s, 13, row->jcp_purpose, sizeof(row->jcp_purpose));
+    if (row->heads > 0) {
+        column_text(s, 9, row->reason, sizeof(row->reason));
+    }
+    if (row->overlaps_jcp) {
+        row->jcp_starts_min = int_or_none(s, 11);
+        row->jcp_ends_min = int_or_none(s, 12);
+        column_text(s, 13, row->jcp_purpose, sizeof(row->jcp_purpose));
+    }
 }
 
 void read_placement(sqlite3_stmt *s, struct placement_row *row)

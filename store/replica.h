@@ -104,6 +104,8 @@ struct store {
 /* store/store.c: after a rollback, what memory holds is read again from disk. */
 MUST_USE enum err_code replica_reload(struct store *store, struct error *err);
 MUST_USE enum err_code replica_begin(struct store *store, struct error *err);
+/* As db_begin_relaxed. */
+MUST_USE enum err_code replica_begin_relaxed(struct store *store, struct error *err);
 /* Commits or rolls back and reloads; returns rc or the commit's failure. */
 MUST_USE enum err_code replica_end(struct store *store, enum err_code rc, struct error *err);
 
@@ -352,6 +354,9 @@ MUST_USE enum err_code fold_first_assertion(struct store *store, const struct fo
 #define SAME_PERSON(x) RECORDS_OF("same_as", x)
 /* And those by links that somebody else confirmed: what counts against a person is taken from these alone. */
 #define SURELY_PERSON(x) RECORDS_OF("surely_as", x)
+/* The records of SAME_PERSON as rows of one column `participant`, for the first of a FROM; an IN would fill a table of
+ * its own each time. */
+#define PERSON_ROWS(x) "(" SAME_PERSON(x) ") a CROSS JOIN "
 /* Their ids, one behind the other, those that are not there yet. */
 MUST_USE enum err_code person_records(struct store *store, const uint8_t participant[OP_ENTITY_BYTES], bool sure,
                                       struct buf *ids, struct error *err);

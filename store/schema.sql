@@ -284,6 +284,7 @@ CREATE TABLE flag (
 ) STRICT;
 CREATE UNIQUE INDEX flag_standing ON flag (key) WHERE cleared_at IS NULL;
 CREATE INDEX flag_of_subject ON flag (subject_id) WHERE cleared_at IS NULL;
+CREATE INDEX flag_of_site ON flag (subject) WHERE cleared_at IS NULL AND subject IN (0, 3); -- no placement's
 
 -- ---- of this machine alone: never in the log, so never exchanged; a rebuild leaves them as they are ----
 

@@ -71,14 +71,26 @@ enum err_code replica_reload(struct store *store, struct error *err)
     return ERR_OK;
 }
 
-enum err_code replica_begin(struct store *store, struct error *err)
+static enum err_code make_ready(struct store *store, struct error *err)
 {
     if (store->stale) {
         TRY(replica_reload(store, err));
     }
     dirty_forget(store);
     fold_forget(store);
+    return ERR_OK;
+}
+
+enum err_code replica_begin(struct store *store, struct error *err)
+{
+    TRY(make_ready(store, err));
     return db_begin(&store->db, err);
+}
+
+enum err_code replica_begin_relaxed(struct store *store, struct error *err)
+{
+    TRY(make_ready(store, err));
+    return db_begin_relaxed(&store->db, err);
 }
 
 enum err_code replica_end(struct store *store, enum err_code rc, struct error *err)

@@ -156,6 +156,7 @@ static const char from_2_to_3[] =
     "CREATE TRIGGER receipt_certificate_stays BEFORE DELETE ON receipt_certificate "
     "BEGIN SELECT RAISE(ABORT, 'evidence is append-only: a certificate cannot be deleted'); END;"
 
+    "CREATE INDEX flag_of_site ON flag (subject) WHERE cleared_at IS NULL AND subject IN (0, 3);"
     "CREATE TABLE message_seen (id BLOB PRIMARY KEY) STRICT, WITHOUT ROWID;"
     "CREATE TABLE history_accepted (id INTEGER PRIMARY KEY, actor TEXT NOT NULL, at INTEGER NOT NULL, ended_at "
     "INTEGER) "

@@ -299,14 +299,25 @@ static enum err_code write_entry(struct store *store, const char *actor, const s
 
 /* ---- the transaction ---- */
 
+static enum err_code read_offset(struct store *store, int64_t *ret_offset_ms, struct error *err)
+{
+    sqlite3_stmt *s;
+    bool row;
+    TRY(db_statement(&store->db, "SELECT clock_offset FROM sync_state", &s, err));
+    TRY(db_step(&store->db, s, &row, err));
+    *ret_offset_ms = row ? column_int_or(s, 0, 0) : 0;
+    sqlite3_reset(s);
+    return ERR_OK;
+}
+
 static enum err_code write_all(struct store *store, const char *actor, const struct store_source *source,
                                int64_t now_ms, struct store_written *written, struct error *err)
 {
-    struct store_sync sync;
-    TRY(store_sync_read(store, &sync, err));
+    int64_t offset_ms;
+    TRY(read_offset(store, &offset_ms, err));
     for (size_t i = 0; i < source->count; i++) {
         const struct store_entry *entry = source->entry(source->context, i);
-        enum err_code rc = write_entry(store, actor, entry, now_ms, sync.clock_offset_ms, written, err);
+        enum err_code rc = write_entry(store, actor, entry, now_ms, offset_ms, written, err);
         if (rc != ERR_OK) {
             written->failed_at = i;
             return rc;

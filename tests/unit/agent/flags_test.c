@@ -2,6 +2,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "store/replica.h"
 #include "tests/unit/agent/site.h"
 
 static struct site site;
@@ -212,4 +213,49 @@ Test(flags, one_change_looks_at_its_own_placement_or_the_site_and_no_other)
         cr_expect_eq(dirty.site, changes[i].site, "%s", changes[i].body);
         store_dirty_fini(&dirty);
     }
+}
+
+/* What the database did since the last call, in steps of its statements: a row more that is looked at is a few more. */
+static int64_t steps_since(void)
+{
+    int64_t steps = 0;
+    sqlite3_stmt *s = NULL;
+    while ((s = sqlite3_next_stmt(site.replica.store->db.handle, s)) != NULL) {
+        steps += sqlite3_stmt_status(s, SQLITE_STMTSTATUS_VM_STEP, 1);
+    }
+    return steps;
+}
+
+static void add_placement(const char *ref, const char *last_day)
+{
+    struct store_entry entry;
+    entry_placement(&site.world, &entry, ref, ref, "mandatory", "2026-11-02", last_day, "Tue 10:00-12:00");
+    replica_write(&site.replica, &entry, site.now_ms);
+}
+
+static int64_t steps_of_an_absence(const char *placement)
+{
+    char body[80];
+    (void)snprintf(body, sizeof(body), "{\"session\": \"%s@2026-11-10\", \"outcome\": \"absent\"}", placement);
+    site_judge(&site);
+    (void)steps_since();
+    site_expect(&site, "POST", "/v1/attendance", body, 200, NULL);
+    site_judge(&site);
+    return steps_since();
+}
+
+Test(flags, one_attendance_and_its_flags_look_at_no_more_rows_among_many_placements)
+{
+    add_placement("X-FEW", "2026-12-18");
+    add_placement("X-MANY", "2026-12-18");
+    (void)steps_of_an_absence("GDN-P001"); /* what is done but once is done */
+    int64_t few = steps_of_an_absence("X-FEW");
+    for (int i = 0; i < 400; i++) {
+        char ref[16];
+        (void)snprintf(ref, sizeof(ref), "X-%03d", i);
+        add_placement(ref, i % 2 == 0 ? "2026-11-03" : "2026-11-24");
+    }
+    int64_t many = steps_of_an_absence("X-MANY");
+    printf("steps among 4 placements: %lld, among 404: %lld\n", (long long)few, (long long)many);
+    cr_expect_lt(many - few, 40, "where a list ends in an index costs a step or two; each of 400 looked at, several");
 }

@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "store/replica.h"
 #include "world.h"
 
 static struct world world;
@@ -458,6 +459,51 @@ Test(replica, only_what_changed_is_marked_for_the_rules)
     cr_assert_eq(dirty.placement_count, 1);
     cr_assert_not(dirty.site);
     store_dirty_fini(&dirty);
+}
+
+/* 1: a commit does not wait for the disk; 2: it does. */
+static int64_t synchronous(void)
+{
+    sqlite3_stmt *s;
+    cr_assert_eq(sqlite3_prepare_v2(one.store->db.handle, "PRAGMA synchronous", -1, &s, NULL), SQLITE_OK);
+    cr_assert_eq(sqlite3_step(s), SQLITE_ROW);
+    int64_t level = sqlite3_column_int64(s, 0);
+    sqlite3_finalize(s);
+    return level;
+}
+
+Test(replica, only_the_commit_of_flags_does_not_wait_for_the_disk)
+{
+    cr_assert_eq(synchronous(), 2);
+    cr_assert_eq(store_flags_begin(one.store, NULL), ERR_OK);
+    cr_expect_eq(synchronous(), 1);
+    cr_assert_eq(store_flags_commit(one.store, NULL), ERR_OK);
+    cr_expect_eq(synchronous(), 2);
+    cr_assert_eq(store_flags_begin(one.store, NULL), ERR_OK);
+    store_flags_abandon(one.store);
+    cr_expect_eq(synchronous(), 2, "after a pass that failed");
+}
+
+Test(replica, a_standing_flag_takes_new_words_and_keeps_when_it_was_raised)
+{
+    struct row_id placement = { .bytes = { 1 } };
+    struct flag_row flag = { .key = "k",
+                             .code = "unexplained_absence",
+                             .severity = SEVERITY_ACT,
+                             .subject = FLAG_SUBJECT_SESSION,
+                             .subject_id = placement,
+                             .facts = "first" };
+    struct flag_list_rows flags;
+    cr_assert_eq(store_flags_begin(one.store, NULL), ERR_OK);
+    cr_assert_eq(store_flags_replace(one.store, &placement, &flag, 1, 1000, NULL), ERR_OK);
+    strcpy(flag.facts, "second");
+    cr_assert_eq(store_flags_replace(one.store, &placement, &flag, 1, 2000, NULL), ERR_OK);
+    cr_assert_eq(store_flags_commit(one.store, NULL), ERR_OK);
+    cr_assert_eq(query_flags(one.store, false, 10, &flags, NULL), ERR_OK);
+    cr_assert_eq(flags.count, 1);
+    cr_expect_str_eq(flags.rows[0].flag.facts, "second");
+    cr_expect_eq(flags.rows[0].raised_at_ms, 1000);
+    flag_list_rows_fini(&flags);
 }
 
 Test(replica, a_flag_that_clears_stays_as_history)

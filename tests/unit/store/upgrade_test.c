@@ -20,7 +20,7 @@ static const char to_version_1[] =
     "DROP TABLE history_accepted; DROP TABLE volunteer_shift; DROP TABLE volunteer; DROP TABLE person; DROP TABLE "
     "audit;"
     "ALTER TABLE author DROP COLUMN centre_seq; DROP TABLE declined;"
-    "DROP INDEX referral_received; DROP INDEX session_disputed;"
+    "DROP INDEX referral_received; DROP INDEX session_disputed; DROP INDEX flag_of_site;"
     "DROP TABLE signed_link; DROP TABLE erasure; ALTER TABLE author DROP COLUMN tree_seq; DROP TABLE tree_run; DROP "
     "TABLE checkpoint; "
     "DROP TABLE violation_acknowledged; DROP TABLE centre_violation; DROP TRIGGER checkpoint_key_stays; DROP TABLE "
