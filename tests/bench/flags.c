@@ -5,6 +5,9 @@
  * in a commit of their own, as the agent does. The floor is a bare insert of such a row into a plain SQLite file of as
  * many rows, in a durable commit too (WAL, synchronous FULL as the replica), taken in turn with ours.
  *
+ * And how much is looked at, when others were there: steps of the database's statements, which count every row that one
+ * visits, for one attendance and its flags, among 100 placements and among 100,000.
+ *
  *     bench_flags [ATTENDANCES]      1,000,000 when left out
  */
 #include <stdio.h>
@@ -14,10 +17,11 @@
 
 #include "agent/flags_pass.h"
 #include "base/clock.h"
+#include "store/replica.h"
 #include "tests/bench/common/bench.h"
 #include "tests/bench/common/site.h"
 
-enum { ATTENDANCES = 1000000, FIRST_MARK = 1000, MEASURED = 300, COHORT = 10000, MARKS_MAX = 4 };
+enum { ATTENDANCES = 1000000, FIRST_MARK = 1000, MEASURED = 300, COHORT = 10000, MARKS_MAX = 4, PLACEMENTS = 100000 };
 
 struct plain {
     sqlite3 *db;
@@ -133,29 +137,85 @@ static void fill(struct scene *scene, int cohort, size_t records)
     struct week week;
     week_begin(&week, WEEK_REPEATED, records, scene->today - 400);
     week.first_placement = cohort * WEEK_PLACEMENTS;
-    bench_site_record_placements(&scene->site, week.first_placement, week_first_day(records, week.last_day));
+    bench_site_record_placements(&scene->site, week.first_placement, week_first_day(records, week.last_day),
+                                 BENCH_PATTERN);
     bench_site_record_next(&scene->site, &week, records);
     look_again(scene);
 }
 
-static void scene_open(struct scene *scene, struct authority *authority, const char *folder)
+static void site_open(struct scene *scene, struct authority *authority, const char *folder, const char *name)
 {
     static const uint8_t stream[STREAM_ID_BYTES] = "a bench's stream";
     scene->today = clock_today(clock_wall_ms());
-    bench_site_open(&scene->site, authority, stream, folder, "site");
-    plain_open(&scene->plain, folder);
+    bench_site_open(&scene->site, authority, stream, folder, name);
     flag_list_init(&scene->scratch);
+}
+
+static void site_close(struct scene *scene)
+{
+    flag_list_fini(&scene->scratch);
+    bench_site_close(&scene->site);
+}
+
+static void scene_open(struct scene *scene, struct authority *authority, const char *folder)
+{
+    site_open(scene, authority, folder, "site");
+    plain_open(&scene->plain, folder);
     week_begin(&scene->now, WEEK_REPEATED, FIRST_MARK + MARKS_MAX * MEASURED, scene->today);
-    bench_site_record_placements(&scene->site, 0, week_first_day(scene->now.count, scene->today));
+    bench_site_record_placements(&scene->site, 0, week_first_day(scene->now.count, scene->today), BENCH_PATTERN);
     bench_site_record_next(&scene->site, &scene->now, FIRST_MARK);
     look_again(scene);
 }
 
 static void scene_close(struct scene *scene)
 {
-    flag_list_fini(&scene->scratch);
     plain_close(&scene->plain);
-    bench_site_close(&scene->site);
+    site_close(scene);
+}
+
+/* ---- among many ---- */
+
+static int64_t steps_since(const struct scene *scene)
+{
+    int64_t steps = 0;
+    sqlite3_stmt *s = NULL;
+    while ((s = sqlite3_next_stmt(scene->site.store->db.handle, s)) != NULL) {
+        steps += sqlite3_stmt_status(s, SQLITE_STMTSTATUS_VM_STEP, 1);
+    }
+    return steps;
+}
+
+/* Of the next day of one cohort, which differ by what the people did: the most. */
+static int64_t most_steps(struct scene *scene, struct week *week)
+{
+    int64_t most = 0;
+    for (int i = 0; i < WEEK_PLACEMENTS; i++) {
+        (void)steps_since(scene);
+        bench_site_record_next(&scene->site, week, 1);
+        look_again(scene);
+        int64_t steps = steps_since(scene);
+        most = steps > most ? steps : most;
+    }
+    return most;
+}
+
+/* Two cohorts do the same; between their days the others come, whose sessions nobody laid out. */
+static void measure_among(struct scene *scene)
+{
+    struct week cohorts[2];
+    for (int i = 0; i < 2; i++) {
+        week_begin(&cohorts[i], WEEK_REPEATED, 2 * WEEK_PLACEMENTS, scene->today);
+        cohorts[i].first_placement = i * WEEK_PLACEMENTS;
+        bench_site_record_placements(&scene->site, i * WEEK_PLACEMENTS, scene->today - 7, BENCH_PATTERN);
+        bench_site_record_next(&scene->site, &cohorts[i], WEEK_PLACEMENTS);
+    }
+    look_again(scene);
+    bench_value("flags_steps", "100", BENCH_OURS, (double)most_steps(scene, &cohorts[0]));
+    for (int first = 2 * WEEK_PLACEMENTS; first < PLACEMENTS; first += WEEK_PLACEMENTS) {
+        bench_site_record_placements(&scene->site, first, scene->today - (first % 400 == 0 ? 150 : 400), NULL);
+    }
+    look_again(scene);
+    bench_value("flags_steps", "100000", BENCH_OURS, (double)most_steps(scene, &cohorts[1]));
 }
 
 int main(int argc, char **argv)
@@ -183,6 +243,9 @@ int main(int argc, char **argv)
         measure(&scene, mark);
     }
     scene_close(&scene);
+    site_open(&scene, authority, folder, "among");
+    measure_among(&scene);
+    site_close(&scene);
     authority_free(authority);
     bench_folder_remove(folder);
     return 0;

@@ -70,12 +70,12 @@ void bench_site_close(struct bench_site *site)
     store_identity_fini(&site->identity);
 }
 
+/* `participant` is filled in, and has to last as long as the entry. */
 static void placement_entry(struct bench_site *site, int number, int32_t first, const char *ref,
-                            struct store_entry *entry)
+                            uint8_t participant[OP_ENTITY_BYTES], struct store_entry *entry)
 {
     *entry = (struct store_entry){ .kind = KIND_PLACEMENT, .happened_at_ms = OP_TIME_NONE };
     record_init(&entry->record, kind_by_number(KIND_PLACEMENT));
-    uint8_t participant[OP_ENTITY_BYTES];
     entity_id(site->identity.stream, "participant", ref, participant);
     entity_id(site->identity.stream, "placement", ref, entry->subject);
     record_set_text(&entry->record, "ref", ref);
@@ -83,21 +83,23 @@ static void placement_entry(struct bench_site *site, int number, int32_t first, 
     record_set_text(&entry->record, "basis", number % 2 == 0 ? "mandatory" : "voluntary");
     record_set_number(&entry->record, "starts_on", first);
     record_set_number(&entry->record, "ends_on", first + PLACEMENT_DAYS);
-    record_set_text(&entry->record, "pattern", "Mon-Fri 09:30-15:30");
     record_set_number(&entry->record, "weekly_minutes", 1800);
 }
 
-void bench_site_record_placements(struct bench_site *site, int first_placement, int32_t first)
+void bench_site_record_placements(struct bench_site *site, int first_placement, int32_t first, const char *pattern)
 {
     struct store_entry *entries = calloc(WEEK_PLACEMENTS, sizeof(*entries));
     char(*refs)[16] = calloc(WEEK_PLACEMENTS, sizeof(*refs));
-    CHECK(entries != NULL && refs != NULL);
+    uint8_t(*participants)[OP_ENTITY_BYTES] = calloc(WEEK_PLACEMENTS, sizeof(*participants));
+    CHECK(entries != NULL && refs != NULL && participants != NULL);
     for (int i = 0; i < WEEK_PLACEMENTS; i++) {
         week_placement_ref(first_placement + i, refs[i]);
-        placement_entry(site, i, first, refs[i], &entries[i]);
+        placement_entry(site, i, first, refs[i], participants[i], &entries[i]);
+        record_set_text(&entries[i].record, "pattern", pattern);
     }
     struct store_written written;
     MUST(store_write(site->store, "bench", entries, WEEK_PLACEMENTS, clock_wall_ms(), &written, err));
+    free(participants);
     free(refs);
     free(entries);
 }
@@ -139,7 +141,8 @@ void bench_site_record_next(struct bench_site *site, struct week *week, size_t c
 
 static void record_week(struct bench_site *site, struct week *week)
 {
-    bench_site_record_placements(site, week->first_placement, week_first_day(week->count, week->last_day));
+    bench_site_record_placements(site, week->first_placement, week_first_day(week->count, week->last_day),
+                                 BENCH_PATTERN);
     bench_site_record_next(site, week, week->count);
 }
 

@@ -24,8 +24,10 @@ void bench_site_record(struct bench_site *site, enum week_style style, size_t co
 /* The same for people of their own: those of cohort 0 came first, those of the last one end today. */
 void bench_site_record_cohort(struct bench_site *site, size_t cohort, size_t cohorts, size_t count);
 
-/* The two parts of it: WEEK_PLACEMENTS placements that start on the day, and the week's next records as one commit. */
-void bench_site_record_placements(struct bench_site *site, int first_placement, int32_t first);
+/* The two parts of it: WEEK_PLACEMENTS placements that start on the day (`pattern` NULL: of which nobody knows when
+ * they are there, so that no session is laid out), and the week's next records as one commit. */
+#define BENCH_PATTERN "Mon-Fri 09:30-15:30"
+void bench_site_record_placements(struct bench_site *site, int first_placement, int32_t first, const char *pattern);
 void bench_site_record_next(struct bench_site *site, struct week *week, size_t count);
 
 struct bench_centre {
