@@ -494,6 +494,18 @@ static void fill_body(enum record_kind kind, uint64_t seq, struct buf *body)
         record_set_number(&record, "places", (int64_t)(seq % 100));
         record_set_number(&record, "stated_on", 20000);
         break;
+    case KIND_COMPLIANCE_DOUBT: /* whole, but that nobody confirmed it */
+        record_set_id(&record, "placement", person);
+        record_set_number(&record, "day", 20000);
+        record_set_number(&record, "slot", 0);
+        record_set_text(&record, "reviewer", "R. Reviewer");
+        record_set_id(&record, "review", person);
+        record_set_id(&record, "notice", person);
+        record_set_number(&record, "exposure_weeks", 4);
+        record_set_text(&record, "answers", "Were they ill?\nNot that we know.");
+        record_set_number(&record, "confirmed", 0);
+        record_set_text(&record, "evidence", "00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff");
+        break;
     default:
         record_set_number(&record, "outcome", OUTCOME_ABSENT);
         break;

@@ -247,7 +247,8 @@ static const struct rail {
 } rails[] = {
     { "a decision by a device", KIND_DECISION, "decision" },
     { "an appointment by a device", KIND_APPOINTMENT, "appointment" },
-    { "a doubt, or a volunteer's record: there is no such kind", 4711, NULL },
+    { "a doubt that nobody reviewed and confirmed", KIND_COMPLIANCE_DOUBT, "confirmed" },
+    { "a volunteer's record: there is no such kind", 4711, NULL },
 };
 
 Test(to_centre, what_breaks_a_guard_rail_is_kept_apart_with_its_reason_and_nothing_follows_from_it)

@@ -358,7 +358,9 @@ static const struct rail {
     { "a capacity statement by the centre", by_the_centre, KIND_CAPACITY_STATEMENT },
     { "a decision by a device", by_a_device, KIND_DECISION },
     { "an appointment by a device", by_a_device, KIND_APPOINTMENT },
-    { "a doubt, or a volunteer's record: there is no such kind", by_a_device, 4711 },
+    { "a doubt by the centre", by_the_centre, KIND_COMPLIANCE_DOUBT },
+    { "a doubt that nobody reviewed and confirmed", by_a_device, KIND_COMPLIANCE_DOUBT },
+    { "a volunteer's record: there is no such kind", by_a_device, 4711 },
 };
 
 static void check_rail(const struct rail *rail)
