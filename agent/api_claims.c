@@ -116,14 +116,20 @@ enum err_code api_claims(struct api_call *call, struct error *err)
     TRY(link_read(call, "placement", KIND_PLACEMENT, &placement, &of_placement, err));
     TRY(query_number(call, "limit", CLAIMS_LIMIT, QUERY_LIMIT_MAX, &limit, err));
     SCOPED(claim_list_fini) struct claim_list list = { 0 };
-    TRY(query_claims(call->world->store, of_contract, of_placement, limit, &list, err));
+    /* the state follows from the pack and the day: it is looked for among all, and the limit is of those that have it
+     */
+    TRY(query_claims(call->world->store, of_contract, of_placement, state == NULL ? limit : QUERY_LIMIT_MAX, &list,
+                     err));
     TRY(answer_list_begin(call->answer, NULL, "claims", err));
-    for (size_t i = 0; i < list.count; i++) {
-        if (state == NULL || strcmp(state, claim_state(call->world, &list.rows[i])) == 0) {
+    size_t found = 0;
+    for (size_t i = 0; i < list.count && found <= limit; i++) {
+        bool fits = state == NULL || strcmp(state, claim_state(call->world, &list.rows[i])) == 0;
+        found += fits;
+        if (fits && found <= limit) {
             TRY(answer_list_row(call->answer, claim_value(call->world, &list.rows[i]), err));
         }
     }
-    return answer_list_end(call->answer, list.more, err);
+    return answer_list_end(call->answer, list.more || found > limit, err);
 }
 
 struct claim_request {

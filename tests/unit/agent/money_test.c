@@ -100,6 +100,33 @@ Test(money, a_milestone_is_due_until_it_is_claimed_and_the_claim_unpaid_until_it
     cr_expect_eq(flags_of("claim_unpaid", facts), 0);
 }
 
+static size_t claims_in(const char *query, bool more)
+{
+    char path[80];
+    (void)snprintf(path, sizeof(path), "/v1/claims?%s", query);
+    struct reply reply = site_call(&site, "GET", path, NULL);
+    cr_assert_eq(reply.status, 200, "%s", reply.text);
+    cr_expect_eq(json_is_true(reply_at(&reply, "more")), more, "%s: %s", query, reply.text);
+    size_t count = reply_count(&reply, "claims");
+    reply_fini(&reply);
+    return count;
+}
+
+Test(money, claims_of_a_state_are_found_however_many_others_there_are)
+{
+    came_on("GDN-P001@2026-09-02");
+    came_on("GDN-P002@2026-09-02");
+    add_contract("C-1", "");
+    post("/v1/claims", "{\"placement\": \"GDN-P001\", \"trigger\": \"initial_placement\", \"invoice\": \"INV-7\"}");
+    post("/v1/claims/INV-7/paid", "{}");
+    next_day(1);
+    post("/v1/claims", "{\"placement\": \"GDN-P002\", \"trigger\": \"initial_placement\"}");
+    cr_expect_eq(claims_in("limit=1", true), 1);
+    cr_expect_eq(claims_in("limit=1&state=open", false), 1);
+    cr_expect_eq(claims_in("limit=1&state=paid", false), 1, "the one that the newest stands before");
+    cr_expect_eq(claims_in("limit=1&state=refused", false), 0);
+}
+
 Test(money, is_claimed_once_and_only_for_what_is_reached)
 {
     came_on("GDN-P001@2026-09-02");
