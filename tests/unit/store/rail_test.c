@@ -1,0 +1,424 @@
+/* The worked cases of rail_cases.txt, whose top says how they are written, against a real replica. */
+#include <criterion/criterion.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/file.h"
+#include "store/doubts.h"
+#include "store/replica.h"
+#include "world.h"
+
+enum { WORDS_MAX = 24, KEY_SIZE = 24, LINE_SIZE = 300 };
+
+static struct world world;
+static struct replica site;
+static struct voice jcp;
+static struct voice laptop;
+static int64_t now;
+
+/* One case: the refs of everything in it end with its number. */
+static struct {
+    char name[LINE_SIZE];
+    int line;
+    int number;
+    char day[DATE_TEXT_SIZE];
+    char basis[ROW_CODE_SIZE];
+    char pattern[PATTERN_TEXT_MAX + 1];
+    char calendar[ROW_CODE_SIZE];
+    bool referred; /* its placement names a referral */
+    int weeks;
+    char decision[KEY_SIZE];
+} c;
+
+static int checked;
+
+static const char *key(const char *kind)
+{
+    static char keys[8][KEY_SIZE];
+    static size_t next;
+    char *out = keys[next++ % ARRAY_LEN(keys)];
+    (void)snprintf(out, KEY_SIZE, "%s-%d", kind, c.number);
+    return out;
+}
+
+static const char *days_from(const char *day, int days)
+{
+    static char dates[4][DATE_TEXT_SIZE];
+    static size_t next;
+    char *out = dates[next++ % ARRAY_LEN(dates)];
+    date_format(day_of(day) + days, out);
+    return out;
+}
+
+static void write_one(struct store_entry *entry)
+{
+    replica_write(&site, entry, now += 1000);
+}
+
+static void hear(struct voice *voice, struct store_entry *entry)
+{
+    struct store_applied applied;
+    struct error err = { 0 };
+    voice_say(voice, entry);
+    cr_assert_eq(voice_reach(voice, voice->count - 1, 1, &site, &applied, &err), ERR_OK, "line %d: %s", c.line,
+                 err.message);
+    cr_assert_eq(applied.quarantined, 0, "line %d", c.line);
+}
+
+/* ---- the lines ---- */
+
+static bool has_word(char *const *words, int count, const char *word)
+{
+    for (int i = 0; i < count; i++) {
+        if (strcmp(words[i], word) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static void place(void)
+{
+    struct store_entry entry;
+    uint8_t referral[OP_ENTITY_BYTES];
+    entry_placement(&world, &entry, key("P"), key("G"), c.basis, days_from(c.day, -30), days_from(c.day, 90),
+                    c.pattern);
+    record_set_text(&entry.record, "calendar", c.calendar);
+    if (c.referred) {
+        entity_id(world.stream, "referral", key("R"), referral);
+        record_set_id(&entry.record, "referral", referral);
+    }
+    write_one(&entry);
+}
+
+static void say_about(char *const *words, int count)
+{
+    struct store_entry entry;
+    (void)snprintf(c.day, sizeof(c.day), "%s", words[0]);
+    (void)snprintf(c.calendar, sizeof(c.calendar), "%s",
+                   has_word(words, count, "scotland") ? "scotland" : "england_wales");
+    entry_participant(&world, &entry, key("G"), "Test Alder");
+    write_one(&entry);
+    place();
+    if (!has_word(words, count, "notice")) {
+        entry_notice(&world, &entry, key("N"), key("P"), days_from(c.day, -20), "hand");
+        write_one(&entry);
+    }
+    if (!has_word(words, count, "record")) {
+        entry_attendance(&world, &entry, key("P"), c.day, 0, OUTCOME_ABSENT, -1, NULL);
+        write_one(&entry);
+    }
+    if (!has_word(words, count, "contact")) {
+        entry_contact(&world, &entry, key("C"), key("G"), days_from(c.day, 1), c.day);
+        write_one(&entry);
+    }
+    if (!has_word(words, count, "review")) {
+        entry_review(&world, &entry, key("V"), key("P"), c.day, "doubt");
+        write_one(&entry);
+    }
+}
+
+static void say_notice(char *const *words, int count)
+{
+    struct store_entry entry;
+    entry_notice(&world, &entry, key("N"), key("P"), words[0], words[1]);
+    for (int i = 2; i + 1 < count; i += 2) {
+        char field[KEY_SIZE];
+        (void)snprintf(field, sizeof(field), "says_%.15s", words[i + 1]);
+        if (strcmp(words[i], "received") == 0) {
+            record_set_number(&entry.record, "received_on", day_of(words[i + 1]));
+        } else {
+            record_set_number(&entry.record, field, 0);
+        }
+    }
+    write_one(&entry);
+}
+
+/* Fields are merged: an attempt that names no day has to be another record. */
+static void say_contact(char *const *words, int count)
+{
+    struct store_entry entry;
+    entry_contact(&world, &entry, key("C"), "nobody of this case", words[0], NULL);
+    write_one(&entry);
+    entry_contact(&world, &entry, key("CC"), key("G"), words[0], count == 3 ? words[2] : NULL);
+    write_one(&entry);
+}
+
+static enum outcome outcome_of(const char *word)
+{
+    static const char *const outcomes[] = { "",       "attended",    "late",   "left_early", "absent_with_notice",
+                                            "absent", "host_closed", "excused" };
+    for (size_t i = 1; i < ARRAY_LEN(outcomes); i++) {
+        if (strcmp(outcomes[i], word) == 0) {
+            return (enum outcome)i;
+        }
+    }
+    cr_assert_fail("line %d: '%s' is no outcome", c.line, word);
+    return OUTCOME_ABSENT;
+}
+
+static void say_recorded(char *const *words, int count)
+{
+    struct store_entry entry;
+    entry_attendance(&world, &entry, key("P"), c.day, 0, outcome_of(words[0]), -1, "put right");
+    record_set_text(&entry.record, "reason", count == 3 ? words[2] : NULL);
+    write_one(&entry);
+}
+
+static void say_elsewhere(char *const *words, int count)
+{
+    struct store_entry entry;
+    (void)count;
+    entry_attendance(&world, &entry, key("P"), c.day, 0, outcome_of(words[0]), -1, NULL);
+    hear(&laptop, &entry);
+}
+
+static void say_basis(char *const *words, int count)
+{
+    (void)count;
+    (void)snprintf(c.basis, sizeof(c.basis), "%s", words[0]);
+    place();
+}
+
+static void say_referral(char *const *words, int count)
+{
+    struct store_entry entry;
+    (void)count;
+    c.referred = true;
+    place();
+    entry_referral(&world, &entry, key("R"), key("G"), days_from(c.day, -40));
+    record_set_text(&entry.record, "basis", words[0]);
+    write_one(&entry);
+}
+
+static void say_pattern(char *const *words, int count)
+{
+    c.pattern[0] = '\0';
+    for (int i = 0; i < count; i++) {
+        size_t len = strlen(c.pattern);
+        (void)snprintf(c.pattern + len, sizeof(c.pattern) - len, "%s%s", i > 0 ? " " : "", words[i]);
+    }
+    place();
+}
+
+static void say_review(char *const *words, int count)
+{
+    struct store_entry entry;
+    (void)count;
+    entry_review(&world, &entry, key("VV"), key("P"), c.day, words[0]);
+    write_one(&entry);
+}
+
+static void say_rest(char *const *words, int count)
+{
+    struct store_entry entry = { .kind = KIND_PLACEMENT_BREAK, .happened_at_ms = OP_TIME_NONE };
+    uint8_t placement[OP_ENTITY_BYTES];
+    (void)count;
+    entity_id(world.stream, "placement_break", key("B"), entry.subject);
+    entity_id(world.stream, "placement", key("P"), placement);
+    record_init(&entry.record, kind_by_number(KIND_PLACEMENT_BREAK));
+    record_set_id(&entry.record, "placement", placement);
+    record_set_number(&entry.record, "starts_on", day_of(words[0]));
+    record_set_number(&entry.record, "ends_on", day_of(words[1]));
+    record_set_text(&entry.record, "reason", "agreed_leave");
+    write_one(&entry);
+}
+
+static void say_jcp(char *const *words, int count)
+{
+    struct store_entry entry;
+    int from[2];
+    int to[2];
+    (void)count;
+    cr_assert_eq(sscanf(words[0], "%d:%d-%d:%d", &from[0], &from[1], &to[0], &to[1]), 4, "line %d", c.line);
+    entry_appointment(&world, &entry, key("A"), key("G"), c.day, 60 * from[0] + from[1], 60 * to[0] + to[1]);
+    hear(&jcp, &entry);
+}
+
+static void say_decision(char *const *words, int count)
+{
+    struct store_entry entry;
+    cr_assert_eq(count, 6, "line %d", c.line);
+    entry_decision(&world, &entry, key(words[0]), key("G"), words[2], words[4], words[5], NULL);
+    hear(&jcp, &entry);
+}
+
+static void say_exposure(char *const *words, int count)
+{
+    c.weeks = atoi(words[0]);
+    if (count == 3) {
+        (void)snprintf(c.decision, sizeof(c.decision), "%s", key(words[2]));
+    }
+}
+
+static void say_doubted(char *const *words, int count)
+{
+    struct store_entry entry;
+    (void)words;
+    (void)count;
+    entry_doubt(&world, &entry, key("E"), key("P"), c.day, key("V"), key("N"));
+    write_one(&entry);
+}
+
+static void say_taken(char *const *words, int count)
+{
+    struct store_entry entry;
+    (void)words;
+    (void)count;
+    entry_doubt_event(&world, &entry, key("E"), "withdrawn", days_from(c.day, 5));
+    write_one(&entry);
+}
+
+/* ---- what comes out ---- */
+
+/* The same codes in any order; texts of codes separated by commas. */
+static bool same_codes(const char *found, const char *expected)
+{
+    char rest[DOUBT_WANTS_SIZE];
+    if (strlen(found) != strlen(expected)) {
+        return false;
+    }
+    (void)snprintf(rest, sizeof(rest), "%s", expected);
+    for (char *code = strtok(rest, ","); code != NULL; code = strtok(NULL, ",")) {
+        const char *at = strstr(found, code);
+        size_t len = strlen(code);
+        if (at == NULL || (at != found && at[-1] != ',') || (at[len] != '\0' && at[len] != ',')) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static void expect_preview(const char *wants)
+{
+    struct doubt_plan plan = { .day = day_of(c.day), .exposure_weeks = c.weeks, .now_ms = now };
+    char found[DOUBT_WANTS_SIZE];
+    struct error err = { 0 };
+    entity_id(world.stream, "placement", key("P"), plan.placement.bytes);
+    entity_id(world.stream, "flag_review", key("V"), plan.review.bytes);
+    entity_id(world.stream, "notice", key("N"), plan.notice.bytes);
+    if (c.decision[0] != '\0') {
+        entity_id(world.stream, "decision", c.decision, plan.earlier_decision.bytes);
+    }
+    cr_assert_eq(doubt_try(site.store, &plan, found, &err), ERR_OK, "%s", err.message);
+    cr_expect(same_codes(found, wants), "line %d, %s: previewed '%s', not '%s'", c.line, c.name, found, wants);
+}
+
+static void expect_doubt(const char *wants)
+{
+    struct store_entry entry;
+    struct doubt_row row;
+    struct error err = { 0 };
+    uint8_t id[OP_ENTITY_BYTES];
+    char digits[DOUBT_ID_SIZE];
+    entry_doubt(&world, &entry, key("D"), key("P"), c.day, key("V"), key("N"));
+    record_set_number(&entry.record, "exposure_weeks", c.weeks);
+    if (c.decision[0] != '\0') {
+        entity_id(world.stream, "decision", c.decision, id);
+        record_set_id(&entry.record, "earlier_decision", id);
+    }
+    write_one(&entry);
+    hex_encode(entry.subject, OP_ENTITY_BYTES, digits);
+    cr_assert_eq(query_doubt(site.store, digits, &row, &err), ERR_OK, "%s", err.message);
+    cr_expect_str_eq(row.status, wants[0] == '\0' ? "standing" : "suspended", "line %d, %s: %s", c.line, c.name,
+                     row.status);
+    cr_expect(same_codes(row.wants, wants), "line %d, %s: '%s', not '%s'", c.line, c.name, row.wants, wants);
+}
+
+static void expect(char *const *words, int count)
+{
+    const char *wants = count == 0 ? "" : words[0];
+    expect_preview(wants);
+    expect_doubt(wants);
+    checked++;
+}
+
+/* ---- the file ---- */
+
+static const struct {
+    const char *word;
+    void (*say)(char *const *words, int count);
+    int least; /* words after it */
+} lines[] = {
+    { "about", say_about, 1 },       { "notice", say_notice, 2 },     { "contact", say_contact, 1 },
+    { "review", say_review, 1 },     { "recorded", say_recorded, 1 }, { "elsewhere", say_elsewhere, 1 },
+    { "basis", say_basis, 1 },       { "referral", say_referral, 1 }, { "pattern", say_pattern, 1 },
+    { "rest", say_rest, 2 },         { "jcp", say_jcp, 1 },           { "decision", say_decision, 6 },
+    { "exposure", say_exposure, 1 }, { "doubted", say_doubted, 0 },   { "taken", say_taken, 1 },
+    { "stands", expect, 0 },         { "lacks", expect, 1 },
+};
+
+static void take_line(char *text)
+{
+    char *words[WORDS_MAX];
+    int count = 0;
+    if (strncmp(text, "case ", 5) == 0) {
+        int number = c.number + 1;
+        memset(&c, 0, sizeof(c));
+        c.number = number;
+        c.weeks = 4;
+        (void)snprintf(c.basis, sizeof(c.basis), "mandatory");
+        (void)snprintf(c.pattern, sizeof(c.pattern), "Mon-Fri 09:30-15:30");
+        (void)snprintf(c.name, sizeof(c.name), "%s", text + 5 + strspn(text + 5, " "));
+        return;
+    }
+    for (char *word = strtok(text, " "); word != NULL; word = strtok(NULL, " ")) {
+        cr_assert_lt(count, WORDS_MAX, "line %d", c.line);
+        words[count++] = word;
+    }
+    for (size_t i = 0; count > 0 && i < ARRAY_LEN(lines); i++) {
+        if (strcmp(words[0], lines[i].word) == 0) {
+            cr_assert_geq(count - 1, lines[i].least, "line %d: a word is missing", c.line);
+            lines[i].say(words + 1, count - 1);
+            return;
+        }
+    }
+    cr_assert_eq(count, 0, "line %d: '%s' is not understood", c.line, words[0]);
+}
+
+Test(rails, the_worked_cases_hold_in_the_preview_and_for_a_doubt_made_by_hand, .timeout = 240)
+{
+    char text[LINE_SIZE];
+    int line = 0;
+    world_init(&world);
+    replica_start(&world, &site, CERTIFICATE_ROLE_AGENT);
+    voice_start(&world, &jcp, CERTIFICATE_ROLE_CENTRE);
+    voice_start(&world, &laptop, CERTIFICATE_ROLE_AGENT);
+    now = (int64_t)day_of("2027-06-01") * 86400000;
+    FILE *file = fopen(RAILS_FILE, "r");
+    cr_assert_not_null(file);
+    while (fgets(text, sizeof(text), file) != NULL) {
+        text[strcspn(text, "\n")] = '\0';
+        c.line = ++line;
+        if (text[0] != '#') {
+            take_line(text);
+            c.line = line;
+        }
+    }
+    (void)fclose(file);
+    cr_expect_eq(checked, c.number, "%d of %d cases say what has to come out", checked, c.number);
+    cr_expect_geq(checked, 80);
+    voice_stop(&laptop);
+    voice_stop(&jcp);
+    replica_stop(&site);
+    world_fini(&world);
+}
+
+/* Every reason for which a doubt may be held back is in one of the cases. */
+Test(rails, every_reason_has_a_worked_case)
+{
+    struct buf file;
+    struct error err = { 0 };
+    buf_init(&file, 1 << 20);
+    cr_assert_eq(file_read(RAILS_FILE, &file, &err), ERR_OK, "%s", err.message);
+    cr_assert_eq(buf_append(&file, "", 1, &err), ERR_OK);
+    const struct doubt_want *want;
+    for (size_t i = 0; (want = doubt_want_at(i)) != NULL; i++) {
+        /* before everything else came: doubt_test.c; of people whom one person alone merged: merge_test.c */
+        bool elsewhere = strcmp(want->code, "no_placement") == 0 || strstr(want->code, "_unconfirmed") != NULL;
+        cr_expect(elsewhere || strstr((const char *)file.data, want->code) != NULL, "%s", want->code);
+    }
+    buf_fini(&file);
+}
