@@ -8,6 +8,15 @@
 
 /* ---- one placement ---- */
 
+/* What a placement takes up; and the words for its place, as plain_key writes them, with which those of a shift are
+ * compared. */
+struct taken_up {
+    char ref[ROW_REF_SIZE];
+    char title[ROW_NAME_SIZE];
+    bool volunteers_too;
+    char places[5][ROW_NAME_SIZE]; /* the placement's host, the opportunity, its title, its host and that one's name */
+};
+
 struct placement_owned {
     struct row_array sessions;
     struct row_array decisions;
@@ -15,6 +24,7 @@ struct placement_owned {
     struct row_array spans;
     struct placement_money money;
     struct placement_place place;
+    struct taken_up taken;
     struct row_array shifts;
 };
 
@@ -93,15 +103,53 @@ static enum err_code read_spans(struct store *store, const struct row_id *partic
     return row_array_read(store, s, spans, read_span_row, err);
 }
 
+static enum err_code read_taken_up(struct store *store, const struct placement_row *placement, struct taken_up *taken,
+                                   struct error *err)
+{
+    sqlite3_stmt *s;
+    bool found;
+    *taken = (struct taken_up){ .volunteers_too = false };
+    plain_key(placement->host, taken->places[0]);
+    TRY(db_statement(&store->db,
+                     "SELECT o.ref, o.title, h.ref, h.name, o.volunteers_too FROM opportunity o "
+                     "LEFT JOIN host h ON h.id = o.host WHERE o.id = ?1",
+                     &s, err));
+    bind_blob(s, 1, placement->opportunity.bytes, ROW_ID_BYTES);
+    TRY(db_step(&store->db, s, &found, err));
+    if (!found) {
+        return ERR_OK;
+    }
+    column_text(s, 0, taken->ref, sizeof(taken->ref));
+    column_text(s, 1, taken->title, sizeof(taken->title));
+    taken->volunteers_too = column_int(s, 4) == 1;
+    for (int i = 1; i < (int)ARRAY_LEN(taken->places); i++) {
+        char place[ROW_NAME_SIZE];
+        column_text(s, i - 1, place, sizeof(place));
+        plain_key(place, taken->places[i]);
+    }
+    sqlite3_reset(s);
+    return ERR_OK;
+}
+
+static bool is_there(const struct taken_up *taken, const char *place)
+{
+    char key[ROW_NAME_SIZE];
+    plain_key(place, key);
+    for (size_t i = 0; i < ARRAY_LEN(taken->places); i++) {
+        if (key[0] != '\0' && strcmp(key, taken->places[i]) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
 /* Shifts of volunteers with the person's name or entered as the same, where the placement is. */
-static enum err_code read_shifts(struct store *store, const struct placement_row *placement, struct row_array *shifts,
-                                 struct error *err)
+static enum err_code read_shifts(struct store *store, const struct placement_row *placement,
+                                 const struct taken_up *taken, struct row_array *shifts, struct error *err)
 {
     char name[ROW_NAME_SIZE];
-    char host[ROW_NAME_SIZE];
     sqlite3_stmt *s;
     plain_key(placement->participant_name, name);
-    plain_key(placement->host, host);
     TRY(db_statement(&store->db,
                      "SELECT s.day, s.starts_min, s.ends_min, CASE s.place WHEN '' THEN v.place ELSE s.place END "
                      "FROM volunteer v JOIN volunteer_shift s ON s.volunteer = v.id "
@@ -113,14 +161,12 @@ static enum err_code read_shifts(struct store *store, const struct placement_row
     for (;;) {
         bool found;
         char place[ROW_NAME_SIZE];
-        char place_key[ROW_NAME_SIZE];
         TRY(db_step(&store->db, s, &found, err));
         if (!found) {
             return ERR_OK;
         }
         column_text(s, 3, place, sizeof(place));
-        plain_key(place, place_key);
-        if (host[0] == '\0' || strcmp(place_key, host) != 0) {
+        if (!is_there(taken, place)) {
             continue;
         }
         void *out;
@@ -166,7 +212,8 @@ static enum err_code fill_placement(struct store *store, const struct row_id *id
     bind_blob(s, 1, id->bytes, ROW_ID_BYTES);
     TRY(row_array_read(store, s, &owned->notices, read_notice_row, err));
     TRY(read_spans(store, &placement->participant, &owned->spans, err));
-    TRY(read_shifts(store, placement, &owned->shifts, err));
+    TRY(read_taken_up(store, placement, &owned->taken, err));
+    TRY(read_shifts(store, placement, &owned->taken, &owned->shifts, err));
     TRY(placement_place_read(store, placement, &owned->place, err));
     return placement_money_read(store, placement, &owned->money, err);
 }
@@ -203,6 +250,9 @@ enum err_code store_placement_facts(struct store *store, const struct row_id *pl
     placement_place_put(&owned->place, &facts.facts);
     facts.facts.shifts = owned->shifts.rows;
     facts.facts.shift_count = owned->shifts.count;
+    memcpy(facts.facts.opportunity_ref, owned->taken.ref, ROW_REF_SIZE);
+    memcpy(facts.facts.opportunity_title, owned->taken.title, ROW_NAME_SIZE);
+    facts.facts.volunteers_too = owned->taken.volunteers_too;
     facts.facts.pattern_minutes = pattern_minutes(facts.facts.placement.pattern);
     *ret_facts = facts;
     return ERR_OK;

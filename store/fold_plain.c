@@ -33,6 +33,9 @@
     "LEFT JOIN referral r ON r.id = p.referral WHERE k.id = ?1 AND (r.contract = k.id OR (p.starts_on >= k.starts_on " \
     "AND (k.ends_on IS NULL OR p.starts_on <= k.ends_on)))"
 #define BY_OPPORTUNITY "INSERT OR IGNORE INTO dirty_placement SELECT id FROM placement WHERE opportunity = ?1"
+#define BY_HOST                                                                                                        \
+    "INSERT OR IGNORE INTO dirty_placement SELECT p.id FROM opportunity o JOIN placement p ON p.opportunity = o.id "   \
+    "WHERE o.host = ?1"
 
 #define PLAIN(name, values, marks, site)                                                                               \
     {                                                                                                                  \
@@ -45,7 +48,7 @@ static const struct plain {
     const char *marks; /* NULL: of no placement */
     bool site;         /* the site's flags are looked at again too */
 } plains[] = {
-    [KIND_HOST] = PLAIN("host", V9, NULL, true),
+    [KIND_HOST] = PLAIN("host", V9, BY_HOST, true),
     [KIND_OPPORTUNITY] = PLAIN("opportunity", V17, BY_OPPORTUNITY, true),
     [KIND_CONTACT_ATTEMPT] = PLAIN("contact_attempt", V11, BY_PERSON("contact_attempt"), false),
     [KIND_CIRCUMSTANCE_CHANGE] = PLAIN("circumstance_change", V10, BY_PERSON("circumstance_change"), false),

@@ -280,6 +280,9 @@ struct placement_facts {
     size_t milestone_count;
     const struct shift_row *shifts; /* at the same place; known on this machine alone */
     size_t shift_count;
+    char opportunity_ref[ROW_REF_SIZE]; /* "" when it takes up none */
+    char opportunity_title[ROW_NAME_SIZE];
+    bool volunteers_too; /* volunteers do this as well */
 };
 
 #define FORECAST_WEEKS_MAX 26

@@ -42,15 +42,42 @@ static const struct session_row *first_overlap(const struct placement_case *c, i
     return first;
 }
 
+/* Of the placement's role and note, and of what it takes up, the first that has one. */
 static const char *word_of(const struct placement_case *c, const char **ret_where)
 {
-    const char *word = programme_volunteering_word(c->programme, c->facts->placement.role);
-    *ret_where = "role";
-    if (word == NULL) {
-        word = programme_volunteering_word(c->programme, c->facts->placement.note);
-        *ret_where = "note";
+    const struct {
+        const char *where;
+        const char *text;
+    } texts[] = { { "role", c->facts->placement.role },
+                  { "note", c->facts->placement.note },
+                  { "opportunity's title", c->facts->opportunity_title } };
+    for (size_t i = 0; i < ARRAY_LEN(texts); i++) {
+        const char *word = programme_volunteering_word(c->programme, texts[i].text);
+        if (word != NULL) {
+            *ret_where = texts[i].where;
+            return word;
+        }
     }
-    return word;
+    return NULL;
+}
+
+static void say_session(const struct placement_case *c, const struct session_row *session, int count,
+                        struct flag_row *flag)
+{
+    char date[DATE_TEXT_SIZE];
+    char hours[HOURS_TEXT_SIZE];
+    date_format(session->day, date);
+    hours_put(hours, session->starts_min, session->ends_min);
+    text_append(flag->facts, sizeof(flag->facts),
+                "Somebody of the same name, or who was entered as the same person, is entered as a volunteer at the "
+                "same place within %d required session%s of placement %s, the first on %s%s.",
+                count, count == 1 ? "" : "s", c->facts->placement.ref, date, hours);
+    if (c->facts->opportunity_ref[0] != '\0') {
+        text_append(flag->facts, sizeof(flag->facts),
+                    c->facts->volunteers_too ? " Opportunity %s is for volunteers too."
+                                             : " Opportunity %s is not open to volunteers.",
+                    c->facts->opportunity_ref);
+    }
 }
 
 enum err_code rules_conflation(const struct placement_case *c, struct flag_list *out, struct error *err)
@@ -70,15 +97,7 @@ enum err_code rules_conflation(const struct placement_case *c, struct flag_list 
     struct flag_row flag =
         flag_of_placement("conflation", SEVERITY_ACT, placement, session != NULL ? session->day : since);
     if (session != NULL) {
-        char date[DATE_TEXT_SIZE];
-        char hours[HOURS_TEXT_SIZE];
-        date_format(session->day, date);
-        hours_put(hours, session->starts_min, session->ends_min);
-        text_append(
-            flag.facts, sizeof(flag.facts),
-            "Somebody of the same name, or who was entered as the same person, is entered as a volunteer at the "
-            "same place within %d required session%s of placement %s, the first on %s%s.",
-            count, count == 1 ? "" : "s", placement->ref, date, hours);
+        say_session(c, session, count, &flag);
     }
     if (word != NULL) {
         text_append(flag.facts, sizeof(flag.facts), "%sThe %s of mandatory placement %s says '%s'.",
@@ -88,11 +107,11 @@ enum err_code rules_conflation(const struct placement_case *c, struct flag_list 
              "Keep the two apart: hours that are required are not volunteering and are never counted as such. Look at "
              "that day in the shifts of volunteers; move the "
              "shift, put the entry right, or say in other words what is required, and tell the person which is which.");
-    text_put(
-        flag.rule, sizeof(flag.rule),
-        "Volunteering is not mandated work: shifts within required sessions from %d days ago on (%s), or one of "
-        "the programme's words for volunteering in the role or the note. Volunteers are known on this machine alone.",
-        programme_rules_of(c->programme)->conflation_window_days,
-        programme_rule_source(c->programme, "conflation_window_days"));
+    text_put(flag.rule, sizeof(flag.rule),
+             "Volunteering is not mandated work: shifts within required sessions from %d days ago on (%s), or one of "
+             "the programme's words for volunteering in the role, the note or the opportunity's title. Volunteers are "
+             "known on this machine alone.",
+             programme_rules_of(c->programme)->conflation_window_days,
+             programme_rule_source(c->programme, "conflation_window_days"));
     return flag_list_add(out, &flag, err);
 }

@@ -227,6 +227,24 @@ Test(volunteers, nothing_of_a_namesakes_shifts_is_in_a_flag_an_export_or_the_per
     cr_expect_not(facts_leave("/v1/subject-access/GDN-001"));
 }
 
+Test(volunteers, who_is_placed_at_the_same_opportunity_is_flagged_whatever_the_place_is_called)
+{
+    must("/v1/records", "{\"kind\": \"host\", \"fields\": {\"ref\": \"PARK\", \"name\": \"Park Friends\"}}");
+    must("/v1/records", "{\"kind\": \"opportunity\", \"fields\": {\"ref\": \"PATHS\", \"host\": \"PARK\", \"title\": "
+                        "\"Paths\"}}");
+    must("/v1/records", "{\"kind\": \"placement\", \"fields\": {\"ref\": \"GDN-P001\", \"opportunity\": \"PATHS\"}}");
+    must("/v1/volunteers", "{\"ref\": \"V-7\", \"name\": \"Ada Tester\", \"place\": \"paths\"}");
+    must("/v1/volunteers/V-7/shift", SHIFT);
+    cr_expect_eq(conflations(), 1, "the opportunity's title");
+    must("/v1/volunteers", "{\"ref\": \"V-7\", \"name\": \"Ada Tester\", \"place\": \"Friends of the Park\"}");
+    cr_expect_eq(conflations(), 0);
+    must("/v1/records", "{\"kind\": \"host\", \"fields\": {\"ref\": \"PARK\", \"name\": \"Friends of the Park\"}}");
+    cr_expect_eq(conflations(), 1, "a host's name that is changed is compared again");
+    must("/v1/records", "{\"kind\": \"opportunity\", \"fields\": {\"ref\": \"PATHS\", \"title\": \"Volunteer days\"}}");
+    must("/v1/volunteers/V-7/remove", NULL);
+    cr_expect_eq(conflations(), 1, "the title says volunteer");
+}
+
 Test(volunteers, who_was_entered_as_a_participant_is_flagged_whatever_the_name)
 {
     host_of("GDN-P002", "The Garden");

@@ -436,6 +436,16 @@ static void read_text(struct rule_case *c, const char *kind, const char *text, i
         snprintf(c->silent[c->silent_count++], CASE_TEXT_SIZE, "%s", text);
         return;
     }
+    if (strcmp(kind, "takes") == 0) {
+        bool too = strncmp(text, "volunteers too ", 15) == 0;
+        c->placement.volunteers_too = too;
+        text += too ? 15 : 0;
+        size_t len = strcspn(text, " ");
+        snprintf(c->placement.opportunity_ref, sizeof(c->placement.opportunity_ref), "%.*s", (int)len, text);
+        snprintf(c->placement.opportunity_title, sizeof(c->placement.opportunity_title), "%s",
+                 text + len + strspn(text + len, " "));
+        return;
+    }
     if (strcmp(kind, "role") == 0) {
         snprintf(c->placement.placement.role, sizeof(c->placement.placement.role), "%s", text);
         return;
@@ -564,7 +574,7 @@ size_t cases_read(const char *path, struct rule_case **ret_cases)
         cr_assert_gt(count, 0, "line %d: no case above", number);
         struct rule_case *c = &cases[count - 1];
         if (strcmp(kind, "says") == 0 || strcmp(kind, "silent") == 0 || strcmp(kind, "role") == 0 ||
-            strcmp(kind, "note") == 0) {
+            strcmp(kind, "takes") == 0 || strcmp(kind, "note") == 0) {
             read_text(c, kind, rest, number);
             continue;
         }
