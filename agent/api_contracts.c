@@ -139,9 +139,10 @@ static enum err_code use_fits(const struct api_call *call, const struct contract
     }
     TRY(query_contract_money(call->world->store, &contract->id, &money, err));
     if (!over && contract->units != ROW_NONE && money.used_units + units > contract->units) {
-        return FAIL(err, REFUSED,
-                    "use a service: %lld of %d units are left; say so in 'over' if more than was bought was used",
-                    (long long)(contract->units - money.used_units), contract->units);
+        return FAIL(
+            err, REFUSED,
+            "use a service: %lld of %d units are left; if more than was bought was used, say so ('over', --over)",
+            (long long)(contract->units - money.used_units), contract->units);
     }
     return ERR_OK;
 }

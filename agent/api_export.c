@@ -355,7 +355,7 @@ static enum err_code export_kind(struct export *export, const char *name, struct
     return kind != NULL && query_has_records(kind)
                ? export_records(export, kind, err)
                : FAIL(err, NOT_FOUND,
-                      "find the path: expected referrals, placements, register, attendance, flags, log "
+                      "export: expected referrals, placements, register, attendance, flags, log "
                       "or a kind of record");
 }
 

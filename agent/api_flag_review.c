@@ -81,8 +81,10 @@ static enum err_code answers_put(const struct flag_guide *guide, const struct re
         count++;
     }
     if (given > count || (doubt && given < count)) {
-        return FAIL(err, INVALID, "read member 'answers': expected %s%zu, one to each question of this flag in order",
-                    doubt ? "" : "at most ", count);
+        return FAIL(
+            err, INVALID,
+            "review: %zu answers are given, and %s%zu expected: one to each question of this flag in their order",
+            given, doubt ? "" : "at most ", count);
     }
     for (size_t i = 0; i < given; i++) {
         const json_t *answer = json_array_get(review->answers, i);

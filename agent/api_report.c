@@ -80,6 +80,8 @@ static enum err_code referrals_part(const struct api_world *world, const struct 
     struct words statuses = { 0 };
     struct words answers = { 0 };
     json_int_t received = 0;
+    struct mandate ever;
+    TRY(query_mandate(store, INT32_MIN, INT32_MAX, NULL, &ever, err));
     TRY(query_referrals(store, NULL, QUERY_LIMIT_MAX, &list, err));
     for (size_t i = 0; i < list.count; i++) {
         const struct referral_row *row = &list.rows[i];
@@ -88,13 +90,13 @@ static enum err_code referrals_part(const struct api_world *world, const struct 
             received++;
             words_add(&routes, row->route);
         }
-        if (in_week(week, row->status_on)) {
+        if (in_week(week, row->status_on) && strcmp(row->status, "received") != 0) {
             words_add(&answers, row->status);
         }
     }
-    *ret_part = json_pack("{s:I,s:o,s:o,s:I,s:o}", "received", received, "received_by_route", words_value(&routes),
+    *ret_part = json_pack("{s:I,s:o,s:o,s:I,s:o,s:I}", "received", received, "received_by_route", words_value(&routes),
                           "changed_to", words_value(&answers), "all", (json_int_t)list.count, "all_by_status",
-                          words_value(&statuses));
+                          words_value(&statuses), "declined_as_policy", (json_int_t)ever.declined_as_policy);
     return ERR_OK;
 }
 

@@ -36,8 +36,13 @@ static void terms(const struct words *words, const json_t *contract)
         prime[0] == '\0' ? "" : ", with ", prime);
     say(words, "Runs", "from %s%s%s", answer_text(contract, "starts_on"), ends[0] == '\0' ? "" : " to ", ends);
     if (price.text[0] != '\0') {
-        int64_t share = answer_has(contract, "share_permille") ? answer_int(contract, "share_permille") : 1000;
-        say(words, "Price", "%s, of which %" PRId64 ".%" PRId64 "%% is passed on", price.text, share / 10, share % 10);
+        int64_t share = answer_int(contract, "share_permille");
+        if (answer_has(contract, "share_permille")) {
+            say(words, "Price", "%s, of which %" PRId64 ".%" PRId64 "%% is passed on", price.text, share / 10,
+                share % 10);
+        } else {
+            say(words, "Price", "%s", price.text);
+        }
     }
     if (person.text[0] != '\0') {
         say(words, "A person", "%s in full", person.text);

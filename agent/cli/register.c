@@ -209,8 +209,11 @@ static void print_roll(const struct screen *screen, const json_t *roll)
         gaps += print_day(screen, sessions, &index);
     }
     if (json_array_size(sessions) == 0) {
-        screen_print(screen, "No session is expected or recorded from %s to %s.\n", answer_text(roll, "date"),
-                     answer_text(roll, "to"));
+        const char *from = answer_text(roll, "date");
+        const char *to = answer_text(roll, "to");
+        bool one = strcmp(from, to) == 0;
+        screen_print(screen, "No session is expected or recorded %s %s%s%s.\n", one ? "on" : "from", from,
+                     one ? "" : " to ", one ? "" : to);
     }
     if (answer_true(roll, "more")) {
         screen_print(screen, "There are more; ask for fewer days.\n");

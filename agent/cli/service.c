@@ -122,13 +122,13 @@ static enum exit_code list_uses(struct cli *cli, const char *contract)
         total += answer_int(fields, "units");
         (void)snprintf(units, sizeof(units), "%" PRId64, answer_int(fields, "units"));
         const char *cells[] = { answer_text(fields, "day"), units, answer_text(fields, "what"),
-                                answer_text(fields, "referral"), answer_text(use, "said_by") };
+                                answer_text(answer_member(use, "refs"), "referral"), answer_text(use, "said_by") };
         sheet_add(sheet, MARK_PLAIN, cells);
     }
     if (sheet_rows(sheet) > 0) {
         sheet_print(sheet, &cli->screen);
     }
-    screen_print(&cli->screen, "%" PRId64 " units%s\n", total,
+    screen_print(&cli->screen, "%" PRId64 " unit%s%s\n", total, total == 1 ? "" : "s",
                  answer_true(answer, "more") ? " in these; there are more" : " in all");
     sheet_free(sheet);
     return EXIT_DONE;

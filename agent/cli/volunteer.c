@@ -273,9 +273,9 @@ static enum exit_code hours(struct cli *cli, const struct volunteer_input *input
     print_rows(cli, answer_member(answer, "shifts"), shift_columns, add_shift_row, "No shifts in these days.");
     struct human worked = human_minutes((int)answer_int(answer, "worked_minutes"));
     struct human planned = human_minutes((int)answer_int(answer, "planned_minutes"));
-    screen_print(&cli->screen, "\nVolunteers' hours from %s to %s: %s worked of %s planned, in %" PRId64 " shifts",
+    screen_print(&cli->screen, "\nVolunteers' hours from %s to %s: %s worked of %s planned, in %" PRId64 " shift%s",
                  answer_text(answer, "from"), answer_text(answer, "to"), worked.text, planned.text,
-                 answer_int(answer, "count"));
+                 answer_int(answer, "count"), answer_int(answer, "count") == 1 ? "" : "s");
     screen_print(&cli->screen,
                  answer_int(answer, "unsaid") > 0 ? "; of %" PRId64 " nobody has said how long they were.\n" : ".\n",
                  answer_int(answer, "unsaid"));

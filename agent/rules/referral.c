@@ -10,7 +10,11 @@
 static void overdue_put(const struct site_case *c, int32_t due_on, char *out, size_t size)
 {
     int over = calendar_working_days_between(c->programme, c->facts->calendar, due_on, c->today);
-    text_put(out, size, "%d working day%s ago", over, over == 1 ? "" : "s");
+    if (over > 0) {
+        text_put(out, size, "; that was %d working day%s ago", over, over == 1 ? "" : "s");
+    } else {
+        text_put(out, size, "; no working day has passed since");
+    }
 }
 
 static void due_texts(const struct site_case *c, const struct referral_row *referral, int32_t due_on,
@@ -23,9 +27,7 @@ static void due_texts(const struct site_case *c, const struct referral_row *refe
     date_format(referral->received_on, received);
     date_format(due_on, due);
     if (c->today > due_on) {
-        char ago[40];
-        overdue_put(c, due_on, ago, sizeof(ago));
-        text_put(late, sizeof(late), "; that was %s", ago);
+        overdue_put(c, due_on, late, sizeof(late));
     }
     text_put(flag->facts, sizeof(flag->facts), "Referral %s (%s) was received on %s and is to be acknowledged by %s%s.",
              referral->ref, referral->route, received, due, late);
@@ -63,12 +65,12 @@ static enum err_code flag_start(const struct site_case *c, const struct referral
     struct flag_row flag = flag_of_referral("start_overdue", SEVERITY_ACT, referral, referral->received_on);
     char received[DATE_TEXT_SIZE];
     char due[DATE_TEXT_SIZE];
-    char ago[40];
+    char ago[48];
     date_format(referral->received_on, received);
     date_format(due_on, due);
     overdue_put(c, due_on, ago, sizeof(ago));
     text_put(flag.facts, sizeof(flag.facts),
-             "Referral %s (%s) was received on %s; a start, or that there was none, was to be recorded by %s, %s.",
+             "Referral %s (%s) was received on %s; a start, or that there was none, was to be recorded by %s%s.",
              referral->ref, referral->route, received, due, ago);
     text_put(flag.next_step, sizeof(flag.next_step),
              "Record the start, that the person did not start, or the answer to the referral. Ask the person before "

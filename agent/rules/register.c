@@ -37,10 +37,12 @@ static enum err_code flag_gap(const struct placement_case *c, struct flag_list *
     char to[DATE_TEXT_SIZE];
     date_format(first->day, from);
     date_format(latest->day, to);
-    text_put(flag.facts, sizeof(flag.facts),
-             "%d expected session%s of placement %s without any record, the first on %s and the latest on %s. This is "
-             "the host's gap and never counts against the person.",
-             count, count == 1 ? "" : "s", placement->ref, from, to);
+    text_put(
+        flag.facts, sizeof(flag.facts),
+        "%d expected session%s of placement %s without any record, %s%s%s%s. This is the host's gap and never counts "
+        "against the person.",
+        count, count == 1 ? "" : "s", placement->ref, count == 1 ? "on " : "the first on ", from,
+        count == 1 ? "" : " and the latest on ", count == 1 ? "" : to);
     text_put(flag.next_step, sizeof(flag.next_step),
              "Ask the host for the register of those days and record what happened, or that the host was closed.");
     text_put(flag.rule, sizeof(flag.rule),

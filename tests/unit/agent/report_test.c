@@ -148,3 +148,23 @@ Test(report, is_of_the_week_that_the_day_is_in)
     reply_fini(&report);
     site_expect(&site, "GET", "/v1/report/week?of=2026-02-30", NULL, 400, "invalid");
 }
+
+Test(report, what_was_declined_as_a_policy_is_counted_apart_and_what_was_only_received_is_no_answer)
+{
+    site_expect(&site, "POST", "/v1/records",
+                "{\"kind\": \"referral\", \"fields\": {\"ref\": \"GDN-R9\", \"participant\": \"GDN-001\", \"route\": "
+                "\"mir\", \"basis\": \"mandatory\", \"received_on\": \"2026-11-18\"}}",
+                200, NULL);
+    struct reply before = site_call(&site, "GET", "/v1/report/week", NULL);
+    cr_assert_eq(before.status, 200, "%s", before.text);
+    cr_expect_eq(reply_int(&before, "referrals.declined_as_policy"), 0);
+    for (size_t i = 0; i < reply_count(&before, "referrals.changed_to"); i++) {
+        const json_t *word = json_array_get(reply_at(&before, "referrals.changed_to"), i);
+        cr_expect_str_neq(json_string_value(json_object_get(word, "value")), "received");
+    }
+    reply_fini(&before);
+    site_expect(&site, "POST", "/v1/referrals/GDN-R9/decline", "{\"policy\": true}", 200, NULL);
+    struct reply after = site_call(&site, "GET", "/v1/report/week", NULL);
+    cr_expect_eq(reply_int(&after, "referrals.declined_as_policy"), 1);
+    reply_fini(&after);
+}
