@@ -30,7 +30,7 @@
  * CLIENT_BATCH_MIN and SEGMENT_BYTES_MAX, below what took the line about 8 s, and below a twelfth of what it carried
  * before it broke last, until it has carried twice as much as that without breaking; a centre that keeps what came of a
  * segment is sent the rest of it, and only what is wanted of it follows the last of these. A break after which
- * something had gone counts as the first failure only.
+ * something had gone counts as the first failure only. A centre that was not reached at all changes nothing of this.
  *
  * Ownership:  the caller owns client_io and the store for as long as the client lives; a send in flight is answered
  *             exactly once.

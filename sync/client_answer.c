@@ -2,7 +2,10 @@
 
 #include <string.h>
 
-enum { RETRY_AFTER_MAX_S = 24 * 3600 };
+enum {
+    RETRY_AFTER_MAX_S = 24 * 3600,
+    REACHED_BYTES = 64, /* less than any handshake; the kernel counts one byte for a connection that was only made */
+};
 
 /* ---- answers that are not an exchange ---- */
 
@@ -64,10 +67,17 @@ static enum err_code other_status(struct client *c, const struct client_answer *
     return centres_words(answer, ERR_PROTOCOL, err);
 }
 
+/* A centre that was not reached at all says nothing of what the line carries, and has nothing of a segment. */
+static bool broke_on_the_way(const struct client *c, const struct client_answer *answer)
+{
+    bool silent = answer->outcome == ERR_NETWORK || answer->outcome == ERR_SILENT;
+    return silent && c->sent.wait_s == 0 && answer->bytes_sent + answer->bytes_received >= REACHED_BYTES;
+}
+
 static enum err_code check_answer(struct client *c, const struct client_answer *answer, struct error *err)
 {
     if (answer->outcome != ERR_OK) {
-        if ((answer->outcome == ERR_NETWORK || answer->outcome == ERR_SILENT) && c->sent.wait_s == 0) {
+        if (broke_on_the_way(c, answer)) {
             client_line_broke(c);
             client_cut_note(c);
         }

@@ -314,7 +314,8 @@ void agent_answered(struct agent *agent, struct message *message)
                                     .http_status = message->http_status,
                                     .content_type = message->content_type,
                                     .body = buf_slice(&message->bytes),
-                                    .retry_after_s = message->retry_after_s };
+                                    .retry_after_s = message->retry_after_s,
+                                    .bytes_sent = message->sent };
     if (message->outcome != ERR_OK) {
         (void)error_set(&answer.error, message->outcome, "reach the centre: the line was cut");
     }

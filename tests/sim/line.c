@@ -30,9 +30,11 @@ static struct message *message_to(struct agent *agent, int64_t delay_ms)
     return message;
 }
 
-static void tell_cut(struct agent *agent, int64_t delay_ms)
+static void tell_cut(struct agent *agent, size_t sent, int64_t delay_ms)
 {
-    message_to(agent, delay_ms)->outcome = ERR_NETWORK;
+    struct message *message = message_to(agent, delay_ms);
+    message->outcome = ERR_NETWORK;
+    message->sent = sent;
 }
 
 static void request_add(struct agent *agent, struct slice body, bool answer_wanted, int64_t delay_ms)
@@ -88,13 +90,13 @@ void line_send(struct agent *agent, struct slice body)
     const struct line *line = &agent->line;
     overhear(world, body);
     if (line->cut || chance_percent(chance, line->request_lost)) {
-        tell_cut(agent, chance_between(chance, 10, TIMEOUT_MS));
+        tell_cut(agent, 0, chance_between(chance, 10, TIMEOUT_MS));
     } else if (chance_percent(chance, line->portal)) {
         stand_in(agent);
     } else if (chance_percent(chance, line->request_torn)) {
         size_t len = chance_below(chance, (uint32_t)body.len);
         request_add(agent, slice_of(body.data, len), false, line->latency_ms);
-        tell_cut(agent, chance_between(chance, 10, TIMEOUT_MS));
+        tell_cut(agent, len, chance_between(chance, 10, TIMEOUT_MS));
     } else {
         request_add(agent, body, true, chance_between(chance, 1, line->latency_ms));
         if (chance_percent(chance, line->doubled)) {
@@ -117,7 +119,7 @@ static void deliver_request(struct world *world, struct message *request)
     if (agent->certificate.len == 0 ||
         !host_answer(world, buf_slice(&agent->certificate), buf_slice(&request->bytes), &answer)) {
         if (request->answer_wanted && request->life == agent->life) {
-            tell_cut(agent, TIMEOUT_MS);
+            tell_cut(agent, request->bytes.len, TIMEOUT_MS);
         }
         return;
     }
@@ -135,7 +137,7 @@ static void deliver_request(struct world *world, struct message *request)
         buf_fini(&answer.bytes);
     } else if (lost) {
         buf_fini(&answer.bytes);
-        tell_cut(agent, chance_between(&world->chance, 10, TIMEOUT_MS));
+        tell_cut(agent, request->bytes.len, chance_between(&world->chance, 10, TIMEOUT_MS));
     } else {
         liar_change(world, agent, &answer);
         struct message *message = message_to(agent, chance_between(&world->chance, 1, line->latency_ms));

@@ -111,6 +111,7 @@ struct message {
     long http_status;
     const char *content_type;
     int64_t retry_after_s;
+    size_t sent;       /* of the request, before the line was cut */
     int64_t offset_ms; /* of the clock of the agent that asked, when it was answered */
     bool lies;
     bool misleads; /* an answer of which nothing may be taken */

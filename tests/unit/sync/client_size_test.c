@@ -49,6 +49,29 @@ Test(client, batches_halve_when_the_line_breaks)
     desk_fini(&desk);
 }
 
+Test(client, a_centre_that_was_not_reached_leaves_the_size_of_batches_alone_and_is_not_asked_first)
+{
+    struct desk desk;
+    struct exchange_request request;
+    struct error err;
+    desk_init(&desk);
+    desk_record(&desk, &desk.replica, 1000, 400);
+    client_wake(desk.client, CLIENT_WAKE_NEW_OPS);
+    size_t before = desk.sent.len;
+    for (int i = 0; i < 10; i++) {
+        desk_unreachable(&desk);
+        desk_timer(&desk);
+        cr_assert_eq(exchange_request_decode(buf_slice(&desk.sent), &request, &err), ERR_OK);
+        cr_assert_eq(request.want_bytes, CLIENT_BATCH_START);
+        cr_assert_gt(request.segment.len, 0);
+    }
+    cr_assert_gt(desk.sent.len, before / 4 * 3);
+    desk_settle(&desk);
+    cr_assert_eq(desk_sync(&desk).acked_seq, 1000);
+    cr_assert_lt(desk_status(&desk).last.requests, 8);
+    desk_fini(&desk);
+}
+
 Test(client, batches_do_not_grow_past_eight_seconds_of_a_slow_line)
 {
     struct desk desk;

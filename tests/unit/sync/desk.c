@@ -189,8 +189,18 @@ void desk_lose_answer(struct desk *desk)
 
 void desk_cut(struct desk *desk)
 {
-    struct client_answer answer = { .outcome = ERR_NETWORK, .content_type = "" };
+    enum { HANDSHAKE_BYTES = 500 };
+    struct client_answer answer = { .outcome = ERR_NETWORK,
+                                    .content_type = "",
+                                    .bytes_sent = HANDSHAKE_BYTES + desk->sent.len / 2 };
     (void)error_set(&answer.error, ERR_NETWORK, "reach the centre: the line was cut");
+    answered(desk, &answer);
+}
+
+void desk_unreachable(struct desk *desk)
+{
+    struct client_answer answer = { .outcome = ERR_NETWORK, .content_type = "", .bytes_sent = 1 };
+    (void)error_set(&answer.error, ERR_NETWORK, "reach the centre: connection refused");
     answered(desk, &answer);
 }
 

@@ -48,7 +48,8 @@ void desk_deliver(struct desk *desk, int64_t took_ms);
 /* The centre takes the request in, but its answer is lost on the way. */
 void desk_lose_answer(struct desk *desk);
 /* Nothing arrives anywhere. */
-void desk_cut(struct desk *desk);
+void desk_cut(struct desk *desk); /* in the middle of the request */
+void desk_unreachable(struct desk *desk);
 void desk_answer_http(struct desk *desk, long status, const char *type, struct slice body, int64_t retry_after_s);
 /* Answers until nothing is under way. */
 void desk_settle(struct desk *desk);
