@@ -2,12 +2,12 @@
  * Bad lines: a backlog over a slow, a far, a lossy and a breaking line, beside the time that its bytes need at that
  * rate.
  *
- *     bench_link BUILD_FOLDER [RECORDS [TRIAL...]]
+ *     bench_link [-r RUNS] BUILD_FOLDER [RECORDS [TRIAL...]]
  *
  * Each line gets a backlog of its own, recorded while there was no network. The time is from the question to the last
  * acknowledgement; bytes are what arrived at the centre's end, TLS included (what a lossy line carried twice is not
  * among them). What a record needs is what the first line, which neither breaks nor loses nor is far, needs for one; a
- * run without that line compares with the trial's own bytes.
+ * run without that line compares with the trial's own bytes. Of several runs the median and the worst are told.
  */
 #include <linux/ethtool.h>
 #include <linux/sockios.h>
@@ -29,7 +29,7 @@
 #define SHEET_MAX ((size_t)16 * 1024 * 1024)
 #define PACKET_BYTES 1500
 
-enum { RECORDS = 10000 };
+enum { RECORDS = 10000, RUNS_MAX = 16 };
 
 /* A line of the kernel's own on loopback, TCP and all: what it carries twice takes its time. */
 struct loss {
@@ -117,11 +117,13 @@ static bool tool(const char *format, ...)
     return system(command) == 0;
 }
 
-/* Only packets from and to `port` go over it; 20 of them wait. Reno, as which CUBIC behaves on a line that carries few
- * packets at a time (RFC 9438, 4.3). */
+/* Only packets from and to `port` go over it; 20 of them wait, each by itself: TCP hands several over as one otherwise,
+ * and a device that cannot take them has them cut behind the queue. Reno, as which CUBIC behaves on a line that carries
+ * few packets at a time (RFC 9438, 4.3). */
 static bool loss_begin(const struct loss *loss, uint16_t port)
 {
-    bool ok = own_network && tool("sysctl -q -w net.ipv4.tcp_congestion_control=reno") &&
+    bool ok = own_network && tool("ip link set lo gso_max_segs 1") &&
+              tool("sysctl -q -w net.ipv4.tcp_congestion_control=reno") &&
               tool("tc qdisc add dev lo root handle 1: htb");
     static const char *const ways[] = { "dport", "sport" };
     for (unsigned i = 0; ok && i < ARRAY_LEN(ways); i++) {
@@ -145,9 +147,17 @@ static void loss_end(void)
 
 /* ---- one line ---- */
 
+struct runs { /* of one trial */
+    size_t count;
+    double seconds[RUNS_MAX];
+    double times_needed[RUNS_MAX];
+    double bytes_each[RUNS_MAX];
+};
+
 static double bytes_a_record; /* that the first line needed; 0: it was not among the trials */
 
-static void report(const struct trial *trial, size_t count, const struct line_count *carried, double took_s)
+static void note_run(struct runs *runs, const struct trial *trial, size_t count, const struct line_count *carried,
+                     double took_s)
 {
     double rate = trial->loss.kbit > 0 ? trial->loss.kbit * 125.0 : trial->line.bytes_per_s;
     double each = (double)carried->bytes_up / (double)count;
@@ -155,15 +165,31 @@ static void report(const struct trial *trial, size_t count, const struct line_co
         bytes_a_record = each;
     }
     double needed_s = (bytes_a_record > 0 ? bytes_a_record : each) * (double)count / rate;
-    bench_value("link_seconds", trial->name, BENCH_OURS, took_s);
-    bench_value("link_times_needed", trial->name, BENCH_OURS, took_s / needed_s);
-    bench_value("link_bytes_a_record", trial->name, BENCH_OURS, each);
+    runs->seconds[runs->count] = took_s;
+    runs->times_needed[runs->count] = took_s / needed_s;
+    runs->bytes_each[runs->count] = each;
+    runs->count++;
     bench_note("link %s: %zu records, %llu connections, %llu bytes up, %llu down, %.1f s; they need %.1f s",
                trial->name, count, (unsigned long long)carried->connections, (unsigned long long)carried->bytes_up,
                (unsigned long long)carried->bytes_down, took_s, needed_s);
 }
 
-static void run_trial(struct agent_program *agent, const struct trial *trial, size_t count, int64_t ops)
+static void report(struct runs *runs, const struct trial *trial)
+{
+    if (runs->count == 0) {
+        return;
+    }
+    bench_value("link_seconds", trial->name, BENCH_OURS, bench_quantile(runs->seconds, runs->count, 0.5));
+    bench_value("link_times_needed", trial->name, BENCH_OURS, bench_quantile(runs->times_needed, runs->count, 0.5));
+    bench_value("link_bytes_a_record", trial->name, BENCH_OURS, bench_quantile(runs->bytes_each, runs->count, 0.5));
+    if (runs->count > 1) {
+        bench_value("link_worst_times_needed", trial->name, BENCH_OURS,
+                    bench_quantile(runs->times_needed, runs->count, 1));
+    }
+}
+
+static void run_trial(struct agent_program *agent, const struct trial *trial, size_t count, int64_t ops,
+                      struct runs *runs)
 {
     struct line_count carried;
     if (trial->loss.kbit > 0 && !loss_begin(&trial->loss, agent->town->proxy_port)) {
@@ -178,58 +204,93 @@ static void run_trial(struct agent_program *agent, const struct trial *trial, si
     json_decref(agent_wait_exchanged(agent, ops));
     double took_s = bench_since_s(began_ns);
     line_count(line, &carried);
-    report(trial, count, &carried, took_s);
+    note_run(runs, trial, count, &carried, took_s);
     line_stop(line);
     if (trial->loss.kbit > 0) {
         loss_end();
     }
 }
 
-static bool chosen(const struct trial *trial, int argc, char **argv)
+struct plan {
+    const char *build;
+    size_t runs;
+    size_t records;
+    char **names; /* of the trials */
+    size_t name_count;
+};
+
+static bool chosen(const struct plan *plan, const struct trial *trial)
 {
-    for (int i = 3; i < argc; i++) {
-        if (strcmp(argv[i], trial->name) == 0) {
+    for (size_t i = 0; i < plan->name_count; i++) {
+        if (strcmp(plan->names[i], trial->name) == 0) {
             return true;
         }
     }
-    return argc <= 3;
+    return plan->name_count == 0;
+}
+
+static size_t records_of(const struct plan *plan, const struct trial *trial)
+{
+    return chosen(plan, trial) ? plan->records * trial->tenths / 10 : 0;
+}
+
+static void read_arguments(int argc, char **argv, struct plan *plan)
+{
+    *plan = (struct plan){ .runs = 1, .records = RECORDS };
+    int option;
+    while ((option = getopt(argc, argv, "r:")) == 'r') {
+        plan->runs = (size_t)strtoul(optarg, NULL, 10);
+    }
+    if (option != -1 || optind == argc || plan->runs == 0 || plan->runs > RUNS_MAX) {
+        bench_die("usage: bench_link [-r RUNS (at most %d)] BUILD_FOLDER [RECORDS [TRIAL...]]", RUNS_MAX);
+    }
+    plan->build = argv[optind++];
+    plan->records = optind < argc ? (size_t)strtoul(argv[optind++], NULL, 10) : RECORDS;
+    plan->names = argv + optind;
+    plan->name_count = (size_t)(argc - optind);
+}
+
+/* A backlog of its own for each run. */
+static void run_all(const struct plan *plan, struct agent_program *agent, struct week *week)
+{
+    int64_t ops = 2 * WEEK_PLACEMENTS;
+    for (size_t i = 0; i < ARRAY_LEN(trials); i++) {
+        struct runs runs = { 0 };
+        size_t count = records_of(plan, &trials[i]);
+        for (size_t run = 0; count > 0 && run < plan->runs; run++) {
+            import_next(agent, week, count);
+            ops += (int64_t)count;
+            run_trial(agent, &trials[i], count, ops, &runs);
+        }
+        report(&runs, &trials[i]);
+    }
 }
 
 int main(int argc, char **argv)
 {
     static struct town town;
     static struct agent_program agent;
-    if (argc < 2) {
-        bench_die("usage: bench_link BUILD_FOLDER [RECORDS [TRIAL...]]");
-    }
-    size_t records = argc > 2 ? (size_t)strtoul(argv[2], NULL, 10) : RECORDS;
+    struct plan plan;
     size_t total = 0;
+    read_arguments(argc, argv, &plan);
     for (size_t i = 0; i < ARRAY_LEN(trials); i++) {
-        total += chosen(&trials[i], argc, argv) ? records * trials[i].tenths / 10 : 0;
+        total += plan.runs * records_of(&plan, &trials[i]);
     }
     if (total == 0 || total > WEEK_RECORDS_MAX) {
         bench_die("bench_link: expected records for at least one line, and at most %d in all", WEEK_RECORDS_MAX);
     }
     struct week week;
-    int64_t ops = 2 * WEEK_PLACEMENTS;
     enter_network();
     week_begin(&week, WEEK_FREE, total, clock_today(clock_wall_ms()));
-    town_init(&town, argv[1]);
+    town_init(&town, plan.build);
     agent_make(&agent, &town, "one");
     (void)agent_start(&agent);
     agent_enrol(&agent);
     agent_record_placements(&agent, total);
-    json_decref(agent_wait_exchanged(&agent, ops));
+    json_decref(agent_wait_exchanged(&agent, 2 * WEEK_PLACEMENTS));
     proxy_stop(town.proxy);
     town.proxy = NULL;
-    for (size_t i = 0; i < ARRAY_LEN(trials); i++) {
-        if (chosen(&trials[i], argc, argv)) {
-            size_t count = records * trials[i].tenths / 10;
-            import_next(&agent, &week, count);
-            ops += (int64_t)count;
-            run_trial(&agent, &trials[i], count, ops);
-        }
-    }
+    run_all(&plan, &agent, &week);
     agent_fini(&agent);
     town_fini(&town);
     return 0;
