@@ -29,6 +29,7 @@ struct api_world {
     const struct programme *programme;
     const uint8_t *stream; /* STREAM_ID_BYTES; NULL before enrolment */
     const char *actor;
+    bool named;     /* the actor is a person who is entered, and not only a user of the system */
     unsigned roles; /* of who asks (store/people.h): what they may see; agent/roles.h has decided what they may call */
     int64_t now_ms;
     int32_t today;

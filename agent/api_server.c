@@ -61,6 +61,7 @@ static void call_data(struct agent *agent, const struct http_request *request, c
                                .programme = agent->programme,
                                .stream = agent->identity.enrolled ? agent->identity.stream : NULL,
                                .actor = who->name,
+                               .named = who->people,
                                .roles = who->roles,
                                .now_ms = now_ms,
                                .today = clock_today(now_ms),

@@ -10,9 +10,10 @@
 
 static const struct doubt_want wants[] = {
     { "no_review", 1,
-      "no named person has reviewed this session, answered the good-reason questions and found that a doubt is right" },
+      "no named person has reviewed this session, answered the good-reason questions and found that a doubt is right, before "
+      "it was confirmed" },
     { "reviewed_again", 1, "a later review of this session came to something else" },
-    { "no_contact", 1, "no attempt to reach the person about this session is recorded" },
+    { "no_contact", 1, "no attempt to reach the person about this session was recorded before it was confirmed" },
     { "contact_unconfirmed", 1,
       "the attempts to reach the person are under another record, and nobody else at another machine has confirmed "
       "that both records are of one person: have the merge confirmed, or record the attempt under this one" },

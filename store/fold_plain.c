@@ -2,6 +2,7 @@
  * Records whose merged fields are the row, as they stand: a table each, named like the kind, with its fields as
  * columns.
  */
+#include <stdlib.h>
 #include <string.h>
 
 #include "store/fold_parts.h"
@@ -50,11 +51,11 @@ static const struct plain {
 } plains[] = {
     [KIND_HOST] = PLAIN("host", V9, BY_HOST, true),
     [KIND_OPPORTUNITY] = PLAIN("opportunity", V17, BY_OPPORTUNITY, true),
-    [KIND_CONTACT_ATTEMPT] = PLAIN("contact_attempt", V11, BY_PERSON("contact_attempt"), false),
+    [KIND_CONTACT_ATTEMPT] = PLAIN("contact_attempt", V12, BY_PERSON("contact_attempt"), false),
     [KIND_CIRCUMSTANCE_CHANGE] = PLAIN("circumstance_change", V10, BY_PERSON("circumstance_change"), false),
     [KIND_JOB_SEARCH] = PLAIN("job_search", V7, BY_PLACEMENT("job_search"), false),
     [KIND_PLACEMENT_BREAK] = PLAIN("placement_break", V8, BY_PERSON_PLACED("placement_break"), true),
-    [KIND_FLAG_REVIEW] = PLAIN("flag_review", V11, BY_PLACEMENT("flag_review"), false),
+    [KIND_FLAG_REVIEW] = PLAIN("flag_review", V12, BY_PLACEMENT("flag_review"), false),
     [KIND_REDRESS] = PLAIN("redress", V12, BY_PERSON("redress"), false),
     [KIND_MESSAGE] = PLAIN("message", V9, NULL, true),
     [KIND_POLICY_DECISION] = PLAIN("policy_decision", V13, NULL, true),
@@ -105,6 +106,62 @@ enum err_code bind_said(struct store *store, sqlite3_stmt *put, int at, const st
     return rc;
 }
 
+enum { WEIGHTY_MAX = 5 };
+
+/* What a doubt rests on of such a record. */
+static const char *const weighty[][WEIGHTY_MAX] = {
+    [KIND_CONTACT_ATTEMPT] = { "participant", "day", "about_day" },
+    [KIND_FLAG_REVIEW] = { "placement", "day", "slot", "outcome", "answers" },
+};
+
+static bool has_weight(uint32_t kind)
+{
+    return kind < ARRAY_LEN(weighty) && weighty[kind][0] != NULL;
+}
+
+static bool same_value(const struct value *a, const struct value *b)
+{
+    return a->number == b->number && a->text.len == b->text.len &&
+           (a->text.len == 0 || memcmp(a->text.data, b->text.data, a->text.len) == 0);
+}
+
+/* The oldest version since which nobody said anything else in what is weighty; versions are looked at newest first. */
+struct since {
+    size_t said[WEIGHTY_MAX];
+    bool other[WEIGHTY_MAX];
+};
+
+static void look_back(struct since *since, size_t version, struct record *said, struct record *merged)
+{
+    const char *const *names = weighty[merged->kind->number];
+    for (size_t f = 0; f < WEIGHTY_MAX && names[f] != NULL; f++) {
+        const struct value *value = record_value(said, names[f]);
+        if (value->present && !since->other[f]) {
+            since->other[f] = !same_value(value, record_value(merged, names[f]));
+            since->said[f] = since->other[f] ? since->said[f] : version;
+        }
+    }
+}
+
+/* Binds since when the record has said what it says now: a note that is added later changes nothing. */
+static enum err_code bind_since(struct store *store, sqlite3_stmt *put, int at, struct merged *merged,
+                                struct error *err)
+{
+    struct since since = { 0 };
+    size_t newest = 0;
+    for (size_t i = merged->count; merged->count > 1 && i > 0; i--) {
+        struct record said;
+        TRY(merged_read(store, merged, &merged->versions[i - 1], true, &said, err));
+        look_back(&since, i - 1, &said, &merged->record);
+        free(merged->kept[--merged->kept_count]);
+    }
+    for (size_t f = 0; f < WEIGHTY_MAX; f++) {
+        newest = since.said[f] > newest ? since.said[f] : newest;
+    }
+    bind_int(put, at, (int64_t)(merged->versions[newest].hlc & INT64_MAX));
+    return ERR_OK;
+}
+
 static enum err_code put(struct store *store, const struct plain *plain, struct slice subject, struct merged *merged,
                          struct error *err)
 {
@@ -114,6 +171,8 @@ static enum err_code put(struct store *store, const struct plain *plain, struct 
     TRY(bind_said(store, s, at, &merged->versions[merged->count - 1], err));
     if (merged->record.kind->number == KIND_SAME_PERSON) {
         TRY(person_bind_link(store, s, at + 2, merged, err));
+    } else if (has_weight(merged->record.kind->number)) {
+        TRY(bind_since(store, s, at + 2, merged, err));
     }
     return db_run(&store->db, s, err);
 }

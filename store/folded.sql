@@ -95,9 +95,10 @@ CREATE TABLE opportunity (
 CREATE INDEX opportunity_ref ON opportunity (ref);
 CREATE INDEX opportunity_host ON opportunity (host);
 
+-- hlc: since when it has said of whom and of which day it is. A doubt rests on nothing that was said after it was confirmed.
 CREATE TABLE contact_attempt (
     id BLOB PRIMARY KEY, participant BLOB, placement BLOB, day INTEGER, at_min INTEGER, means TEXT, outcome TEXT,
-    about_day INTEGER, note TEXT, said_by TEXT NOT NULL, said_at INTEGER NOT NULL
+    about_day INTEGER, note TEXT, said_by TEXT NOT NULL, said_at INTEGER NOT NULL, hlc INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX contact_attempt_participant ON contact_attempt (participant);
 CREATE INDEX contact_attempt_placement ON contact_attempt (placement);
@@ -121,9 +122,10 @@ CREATE TABLE placement_break (
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX placement_break_placement ON placement_break (placement);
 
+-- hlc: since when it has said of which session it is, what was found and what was answered.
 CREATE TABLE flag_review (
     id BLOB PRIMARY KEY, flag TEXT, placement BLOB, day INTEGER, slot INTEGER, outcome TEXT, answers TEXT,
-    look_again_on INTEGER, note TEXT, said_by TEXT NOT NULL, said_at INTEGER NOT NULL
+    look_again_on INTEGER, note TEXT, said_by TEXT NOT NULL, said_at INTEGER NOT NULL, hlc INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX flag_review_placement ON flag_review (placement);
 
@@ -281,17 +283,19 @@ WHERE n.deemed_received_on IS NULL OR n.deemed_received_on >= d.day
 UNION ALL
 SELECT d.id, 'no_review' FROM compliance_doubt d
 WHERE NOT EXISTS (SELECT 1 FROM flag_review v WHERE v.id = d.review AND v.placement = d.placement AND v.day = d.day
-                  AND ifnull(v.slot, 0) = d.slot AND v.outcome = 'doubt' AND length(v.answers) > 0)
+                  AND ifnull(v.slot, 0) = d.slot AND v.outcome = 'doubt' AND length(v.answers) > 0 AND v.hlc <= d.hlc)
 UNION ALL
 SELECT d.id, 'reviewed_again' FROM compliance_doubt d JOIN flag_review v ON v.id = d.review
 WHERE EXISTS (SELECT 1 FROM flag_review w WHERE w.placement = d.placement AND w.day = d.day AND ifnull(w.slot, 0) = d.slot
-              AND w.said_at > v.said_at AND w.outcome <> 'doubt')
+              AND w.hlc > v.hlc AND w.outcome <> 'doubt')
 UNION ALL
 SELECT d.id, iif(EXISTS (SELECT 1 FROM placement_person p JOIN contact_attempt c ON c.participant = p.participant
-                         WHERE p.placement = d.placement AND (c.about_day = d.day OR (c.about_day IS NULL AND c.day >= d.day))),
+                         WHERE p.placement = d.placement AND c.hlc <= d.hlc
+                         AND (c.about_day = d.day OR (c.about_day IS NULL AND c.day >= d.day))),
                  'contact_unconfirmed', 'no_contact') FROM compliance_doubt d
 WHERE NOT EXISTS (SELECT 1 FROM placement_sure_person p JOIN contact_attempt c ON c.participant = p.participant
-                  WHERE p.placement = d.placement AND (c.about_day = d.day OR (c.about_day IS NULL AND c.day >= d.day)))
+                  WHERE p.placement = d.placement AND c.hlc <= d.hlc
+                  AND (c.about_day = d.day OR (c.about_day IS NULL AND c.day >= d.day)))
 UNION ALL
 SELECT d.id, iif(EXISTS (SELECT 1 FROM placement_person p JOIN decision e ON e.participant = p.participant
                          WHERE p.placement = d.placement AND e.id = d.earlier_decision)

@@ -121,18 +121,60 @@ enum err_code admin_appointment_new(struct admin_call *call)
     return finish(&w);
 }
 
-/* Of a person and a day, which the operator names. */
-static enum err_code decision_of_person(struct admin_call *call, struct writing *w, struct record **ret_record)
+static bool is_for_jcp(const struct doubt_row *doubt)
+{
+    return strcmp(doubt->status, "standing") == 0 || strcmp(doubt->status, "decided") == 0;
+}
+
+/* Of a doubt that was decided the decision itself is said anew, and no second one made. */
+static struct record *add_answer(struct writing *w, const struct doubt_row *doubt, const char *key)
+{
+    struct record *record = strcmp(doubt->status, "decided") == 0 ? add(w, KIND_DECISION, doubt->decision.bytes)
+                                                                  : add_keyed(w, KIND_DECISION, key);
+    record_set_id(record, "doubt", doubt->id.bytes);
+    return record;
+}
+
+/* The doubt of the site that a decision about this person and day answers, if there is one. */
+static enum err_code doubt_about(const struct writing *w, int32_t day, struct doubt_row *ret_doubt, bool *ret_found,
+                                 struct error *err)
+{
+    SCOPED(doubt_list_fini) struct doubt_list list = { 0 };
+    *ret_found = false;
+    TRY(centre_doubts(w->call->centre->store, &w->site, programme_default(), &list, err));
+    for (size_t i = 0; i < list.count; i++) {
+        const struct doubt_row *doubt = &list.rows[i];
+        if (!is_for_jcp(doubt) || doubt->day != day ||
+            memcmp(doubt->participant.bytes, w->participant, OP_ENTITY_BYTES) != 0) {
+            continue;
+        }
+        if (*ret_found) {
+            return FAIL(err, CONFLICT,
+                        "tell the site of a decision: it raised several doubts about this person and day; name the one "
+                        "that is decided with --doubt ID, as `doubts` lists them");
+        }
+        *ret_doubt = *doubt;
+        *ret_found = true;
+    }
+    return ERR_OK;
+}
+
+/* Of a person and a day, which the operator names; it answers the site's doubt about them, which is then filled in. */
+static enum err_code decision_of_person(struct admin_call *call, struct writing *w, struct doubt_row *doubt,
+                                        struct record **ret_record)
 {
     char key[KEY_SIZE];
+    bool found;
     if (argument_text(call, "participant") == NULL || argument_text(call, "failure_on") == NULL) {
         return FAIL(call->err, INVALID, "'participant', 'failure_on': missing; or name the 'doubt'");
     }
+    int32_t day = argument_date(call, "failure_on", 0);
     TRY(begin(call, w));
+    TRY(doubt_about(w, day, doubt, &found, call->err));
     (void)snprintf(key, sizeof(key), "%s/%s", argument_text(call, "participant"), argument_text(call, "failure_on"));
-    *ret_record = add_keyed(w, KIND_DECISION, key);
+    *ret_record = found ? add_answer(w, doubt, key) : add_keyed(w, KIND_DECISION, key);
     record_set_id(*ret_record, "participant", w->participant);
-    record_set_number(*ret_record, "failure_on", argument_date(call, "failure_on", 0));
+    record_set_number(*ret_record, "failure_on", day);
     return ERR_OK;
 }
 
@@ -148,10 +190,9 @@ static enum err_code decision_of_doubt(struct admin_call *call, struct writing *
     TRY(argument_site(call, &w->site));
     TRY(doubt_of(call, &w->site, doubt));
     hex_encode(doubt->id.bytes, ROW_ID_BYTES, key + strlen(key));
-    *ret_record = add_keyed(w, KIND_DECISION, key);
+    *ret_record = add_answer(w, doubt, key);
     record_set_id(*ret_record, "participant", doubt->participant.bytes);
     record_set_number(*ret_record, "failure_on", doubt->day);
-    record_set_id(*ret_record, "doubt", doubt->id.bytes);
     return ERR_OK;
 }
 
@@ -161,7 +202,7 @@ enum err_code admin_decision_new(struct admin_call *call)
     struct doubt_row doubt;
     struct record *record = NULL;
     TRY(argument_text(call, "doubt") != NULL ? decision_of_doubt(call, &w, &doubt, &record)
-                                             : decision_of_person(call, &w, &record));
+                                             : decision_of_person(call, &w, &doubt, &record));
     record_set_number(record, "decided_on", argument_date(call, "decided_on", clock_today(call->now_ms)));
     record_set_text(record, "outcome", argument_text(call, "outcome"));
     if (json_object_get(call->arguments, "weeks") != NULL) {

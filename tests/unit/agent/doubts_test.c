@@ -197,6 +197,18 @@ Test(doubts, none_is_raised_that_nobody_confirms_by_name_with_evidence)
     site_expect(&site, "POST", "/v1/records", "{\"kind\": \"decision\", \"fields\": {}}", 400, "invalid");
 }
 
+Test(doubts, nobody_who_is_signed_in_confirms_one_in_the_name_of_somebody_else)
+{
+    ready();
+    site.person = "C. Colleague";
+    site_expect(&site, "POST", "/v1/doubts", RAISE, 409, "refused");
+    site.person = "R. Reviewer, too";
+    site_expect(&site, "POST", "/v1/doubts", RAISE, 409, "refused");
+    site.person = "R. Reviewer";
+    site_expect(&site, "POST", "/v1/doubts", RAISE, 200, NULL);
+    site.person = NULL;
+}
+
 Test(doubts, a_review_for_a_doubt_answers_every_question_of_a_flag_that_stands)
 {
     served();

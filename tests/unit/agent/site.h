@@ -19,8 +19,9 @@ struct site {
     struct replica replica;
     int32_t today;
     int64_t now_ms;
-    bool enrolled; /* as the calls see it */
-    unsigned roles; /* of who calls; 0: all */
+    bool enrolled;      /* as the calls see it */
+    unsigned roles;     /* of who calls; 0: all */
+    const char *person; /* who is signed in; NULL: nobody is entered, and the user "tester" calls */
 };
 
 void site_start(struct site *site);

@@ -149,6 +149,20 @@ static enum err_code ask(const char *operation, json_t *arguments)
     return rc;
 }
 
+/* A decision by the words for person and day, without the doubt. */
+static enum err_code decide_by_day(const char *participant, const char *failure_on, const char *outcome)
+{
+    return ask("decision-new", json_pack("{s:s,s:s,s:s,s:s}", "site", "garden", "participant", participant,
+                                         "failure_on", failure_on, "outcome", outcome));
+}
+
+/* About the person whom the site's own reference names. */
+static void raise_doubt_about_the_named(void)
+{
+    entity_id(laptop.identity.stream, "participant", "GDN-001", ids[PARTICIPANT]);
+    raise_doubt("mandatory");
+}
+
 static enum err_code decide(void)
 {
     return ask("decision-new", json_pack("{s:s,s:s,s:s,s:i}", "site", "garden", "doubt", doubt_digits, "outcome",
@@ -200,6 +214,34 @@ Test(centre_doubts, one_that_stands_is_listed_received_and_decided_and_the_site_
     cr_assert_eq(listed(false, status, lacks), 1);
     cr_assert_str_eq(status, "decided");
     world_verify(&world);
+}
+
+Test(centre_doubts, a_decision_about_their_person_and_day_answers_one_that_stands)
+{
+    raise_doubt_about_the_named();
+    cr_assert_eq(decide_by_day("GDN-001", "2026-06-08", "adverse"), ERR_OK, "%s", world.err.message);
+    cr_assert_eq(decide_by_day("GDN-002", "2026-06-03", "adverse"), ERR_OK, "%s", world.err.message);
+    cr_assert_str_eq(at_the_laptop().status, "standing", "of another day, and of somebody else");
+    cr_assert_eq(decide_by_day("GDN-001", "2026-06-03", "adverse"), ERR_OK, "%s", world.err.message);
+    struct doubt_row row = at_the_laptop();
+    cr_assert_str_eq(row.status, "decided");
+    cr_assert_str_eq(row.outcome, "adverse");
+    cr_assert_eq(decide_by_day("GDN-001", "2026-06-03", "cancelled"), ERR_OK, "%s", world.err.message);
+    cr_assert_str_eq(at_the_laptop().outcome, "cancelled");
+}
+
+Test(centre_doubts, a_decision_that_answered_one_is_the_same_by_either_name)
+{
+    raise_doubt_about_the_named();
+    cr_assert_eq(decide(), ERR_OK, "%s", world.err.message);
+    struct doubt_row before = at_the_laptop();
+    cr_assert_eq(decide_by_day("GDN-001", "2026-06-03", "non_adverse"), ERR_OK, "%s", world.err.message);
+    struct doubt_row row = at_the_laptop();
+    cr_assert_str_eq(row.outcome, "non_adverse");
+    cr_assert_arr_eq(row.decision.bytes, before.decision.bytes, ROW_ID_BYTES, "corrected, and not a second one");
+    cr_assert_eq(decide(), ERR_OK, "%s", world.err.message);
+    cr_assert_str_eq(at_the_laptop().outcome, "adverse");
+    cr_assert_arr_eq(at_the_laptop().decision.bytes, before.decision.bytes, ROW_ID_BYTES);
 }
 
 /* Steps of SQLite's machine that looking for doubts took since the last look. */
@@ -254,20 +296,10 @@ Test(centre_doubts, an_appointment_of_jcp_itself_suspends_one_there_at_once)
 {
     char status[ROW_CODE_SIZE];
     char lacks[DOUBT_WANTS_SIZE];
-    raise_doubt("mandatory");
+    raise_doubt_about_the_named();
     json_decref(world_admin(&world, "decision-new",
                             json_pack("{s:s,s:s,s:s,s:s}", "site", "garden", "participant", "GDN-002", "failure_on",
                                       "2026-05-01", "outcome", "adverse")));
-    /* the person as the site's own reference names them */
-    uint8_t named[OP_ENTITY_BYTES];
-    entity_id(laptop.identity.stream, "participant", "GDN-001", named);
-    struct store_entry entry = begin_entry(KIND_PLACEMENT, ids[PLACEMENT]);
-    record_set_id(&entry.record, "participant", named);
-    write_entry(&entry);
-    entry = begin_entry(KIND_CONTACT_ATTEMPT, (const uint8_t *)"a contact of one");
-    record_set_id(&entry.record, "participant", named);
-    write_entry(&entry);
-    cr_assert_eq(laptop_sync(&laptop), ERR_OK);
     cr_assert_eq(listed(false, status, lacks), 1);
     cr_assert_str_eq(status, "standing", "%s", lacks);
     json_decref(world_admin(&world, "appointment-new",

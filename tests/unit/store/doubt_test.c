@@ -570,6 +570,71 @@ Test(doubt, a_whole_path_of_hostile_ops_stands_on_nothing_for_the_voluntary)
     voice_stop(&hostile);
 }
 
+/* ---- what a doubt rests on was there when it was confirmed ---- */
+
+Test(doubt, never_stands_on_an_attempt_to_reach_somebody_that_was_recorded_after_it)
+{
+    struct store_entry entry;
+    the_contact_was_with_somebody_else();
+    raise_doubt();
+    expect_status("suspended", "no_contact");
+    entry_contact(&world, &entry, "C-2", "GDN-001", "2026-06-04", DAY);
+    write_one(&entry);
+    expect_status("suspended", "no_contact");
+    entry_doubt_event(&world, &entry, "D-1", "withdrawn", "2026-06-11");
+    write_one(&entry);
+    entry_doubt(&world, &entry, "D-2", "P-1", DAY, "V-1", "N-1");
+    write_one(&entry); /* confirmed anew, with the attempt on record */
+    cr_assert_str_eq(the_doubt(&site, "D-2").status, "standing");
+}
+
+Test(doubt, never_stands_on_an_older_attempt_that_was_turned_to_the_session_after_it)
+{
+    struct store_entry entry;
+    entry_contact(&world, &entry, "C-1", "GDN-001", "2026-06-04", "2026-06-01");
+    write_one(&entry);
+    raise_doubt();
+    expect_status("suspended", "no_contact");
+    entry_contact(&world, &entry, "C-1", "GDN-001", "2026-06-04", DAY);
+    write_one(&entry);
+    expect_status("suspended", "no_contact");
+}
+
+Test(doubt, never_stands_on_a_review_that_was_written_or_changed_after_it)
+{
+    struct store_entry entry;
+    entry_doubt(&world, &entry, "D-1", "P-1", DAY, "V-2", "N-1");
+    write_one(&entry);
+    entry_review(&world, &entry, "V-2", "P-1", DAY, "doubt");
+    write_one(&entry);
+    expect_status("suspended", "no_review");
+    entry_doubt(&world, &entry, "D-2", "P-1", DAY, "V-1", "N-1");
+    write_one(&entry);
+    entry_doubt_event(&world, &entry, "D-1", "withdrawn", "2026-06-11");
+    write_one(&entry);
+    cr_assert_str_eq(the_doubt(&site, "D-2").status, "standing");
+    entry_review(&world, &entry, "V-1", "P-1", DAY, "doubt");
+    record_set_text(&entry.record, "answers", "Were they ill?\nNo.");
+    write_one(&entry);
+    cr_assert_str_eq(the_doubt(&site, "D-2").wants, "no_review");
+}
+
+Test(doubt, goes_on_standing_when_a_note_is_added_to_what_it_rests_on)
+{
+    static const char *const notes[] = { "rang twice", "rang three times" };
+    struct store_entry entry;
+    raise_doubt();
+    for (size_t i = 0; i < ARRAY_LEN(notes); i++) {
+        entry_contact(&world, &entry, "C-1", "GDN-001", "2026-06-04", i == 0 ? DAY : NULL);
+        record_set_text(&entry.record, "note", notes[i]);
+        write_one(&entry);
+        entry_review(&world, &entry, "V-1", "P-1", DAY, "doubt");
+        record_set_text(&entry.record, "note", notes[i]);
+        write_one(&entry);
+        expect_status("standing", "");
+    }
+}
+
 /* ---- any order ---- */
 
 enum { VOICES = 6, READERS = 3, SEEDS = 6 };
