@@ -177,7 +177,8 @@ static bool needs_a_person(const struct agent *agent, struct picture *picture)
             picture->copies.aside_ops);
     } else if (picture->own_quarantined) {
         say(picture, "attention",
-            "the centre refused records of this device; see `holdfast log` for which and why, and record them anew");
+            "the centre refused records of this device; see `holdfast log` for which and why; record them anew, unless "
+            "the centre takes them later: then they count by themselves");
     } else {
         return false;
     }

@@ -1,6 +1,8 @@
 /*
  * What was set aside, judged again: by a later version that knows more kinds or takes more, or because a person asks.
  */
+#include <string.h>
+
 #include "store/replica.h"
 
 static enum err_code next_quarantined(struct store *store, int64_t after, int64_t *ret_key, struct op_batch *one,
@@ -38,19 +40,38 @@ static enum err_code set_reason(struct store *store, int64_t key, const char *re
     return db_run(&store->db, s, err);
 }
 
-static enum err_code judge(struct store *store, int64_t key, struct op *op, struct store_judged *judged,
-                           struct error *err)
+/* An own op that the centre holds: it, too, has to take it. */
+static enum err_code centre_judges(struct store *store, const struct author *author, const struct op *op, bool *ret_so,
+                                   struct error *err)
+{
+    struct own_chain chain;
+    bool own = memcmp(author->device, store->self.device, DEVICE_ID_BYTES) == 0 && op->body.len > 0;
+    if (own) {
+        TRY(chain_find(store, author->incarnation, &chain, &own, err));
+    }
+    *ret_so = own && op->id.seq <= chain.acked_seq;
+    return ERR_OK;
+}
+
+static enum err_code judge(struct store *store, int64_t key, struct op *op, bool centre_takes,
+                           struct store_judged *judged, struct error *err)
 {
     struct author author;
     struct error reason;
     enum err_code admitted;
     bool found;
     bool covered;
+    bool waits;
     TRY(oplog_author_find(store, op->id.device, op->id.incarnation, &author, &found, err));
     if (!found) {
         return oplog_damaged(key, err);
     }
     TRY(oplog_admit(store, &author, op, &admitted, &reason, err));
+    TRY(centre_judges(store, &author, op, &waits, err));
+    if (admitted == ERR_OK && waits && !centre_takes) {
+        judged->still++;
+        return ERR_OK;
+    }
     if (admitted != ERR_OK) {
         judged->still++;
         return set_reason(store, key, reason.message, err);
@@ -71,7 +92,7 @@ static enum err_code judge_each(struct store *store, struct op_batch *one, struc
         if (one->count == 0) {
             return fold_flush(store, err);
         }
-        TRY(judge(store, key, &one->ops[0], judged, err));
+        TRY(judge(store, key, &one->ops[0], false, judged, err));
     }
 }
 
@@ -95,6 +116,96 @@ enum err_code store_judge_again(struct store *store, struct store_judged *ret_ju
     TRY(replica_end(store, judge_all(store, &judged, err), err));
     *ret_judged = judged;
     return ERR_OK;
+}
+
+/* ---- what the centre refused ---- */
+
+enum err_code store_refused_read(struct store *store, uint32_t incarnation, uint64_t *ret_seqs, size_t max,
+                                 size_t *ret_count, struct error *err)
+{
+    struct own_chain chain;
+    sqlite3_stmt *s;
+    bool row;
+    size_t count = 0;
+    *ret_count = 0;
+    TRY(chain_find(store, incarnation, &chain, &row, err));
+    if (!row) {
+        return ERR_OK;
+    }
+    TRY(db_statement(&store->db,
+                     "SELECT id FROM op INDEXED BY op_quarantined WHERE quarantine IS NOT NULL AND id > ?1 "
+                     "AND id <= ?2 ORDER BY id LIMIT ?3",
+                     &s, err));
+    bind_int(s, 1, op_key(chain.author.id, 0));
+    bind_int(s, 2, op_key(chain.author.id, chain.acked_seq));
+    bind_int(s, 3, (int64_t)max);
+    for (;;) {
+        TRY(db_step(&store->db, s, &row, err));
+        if (!row) {
+            *ret_count = count;
+            return ERR_OK;
+        }
+        ret_seqs[count++] = (uint64_t)(column_int(s, 0) - op_key(chain.author.id, 0));
+    }
+}
+
+static bool is_refused(const struct store_refusals *refusals, uint64_t seq)
+{
+    for (size_t i = 0; i < refusals->count; i++) {
+        if (refusals->seqs[i] == seq) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static enum err_code settle_each(struct store *store, const struct store_refusals *refusals, struct op_batch *one,
+                                 size_t *lifted, struct error *err)
+{
+    struct own_chain chain;
+    struct store_judged judged = { 0 };
+    bool found;
+    TRY(chain_find(store, refusals->incarnation, &chain, &found, err));
+    if (!found || refusals->first_seq == 0) {
+        return ERR_OK;
+    }
+    int64_t key = op_key(chain.author.id, refusals->first_seq - 1);
+    for (;;) {
+        TRY(next_quarantined(store, key, &key, one, err));
+        if (one->count == 0 || key > op_key(chain.author.id, refusals->last_seq)) {
+            *lifted = judged.released;
+            return fold_flush(store, err);
+        }
+        if (!is_refused(refusals, one->ops[0].id.seq)) {
+            TRY(judge(store, key, &one->ops[0], true, &judged, err));
+        }
+    }
+}
+
+enum err_code store_refusals_settle(struct store *store, const struct store_refusals *refusals, size_t *ret_lifted,
+                                    struct error *err)
+{
+    struct op_batch one;
+    size_t lifted = 0;
+    TRY(replica_begin(store, err));
+    op_batch_init(&one);
+    enum err_code rc = settle_each(store, refusals, &one, &lifted, err);
+    op_batch_fini(&one);
+    TRY(replica_end(store, rc, err));
+    *ret_lifted = lifted;
+    return ERR_OK;
+}
+
+enum err_code store_refused_ask(struct store *store, struct error *err)
+{
+    sqlite3_stmt *s;
+    TRY(db_statement(&store->db,
+                     "UPDATE own_chain SET asks = 1 WHERE acked_seq > 0 AND author <> ?1 AND asks = 0 AND EXISTS "
+                     "(SELECT 1 FROM op INDEXED BY op_quarantined WHERE quarantine IS NOT NULL "
+                     "AND id > own_chain.author << 40 AND id <= (own_chain.author << 40) + own_chain.acked_seq)",
+                     &s, err));
+    bind_int(s, 1, store->self.id);
+    return db_run(&store->db, s, err);
 }
 
 enum err_code quarantine_open(struct store *store, struct error *err)

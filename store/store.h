@@ -265,6 +265,27 @@ MUST_USE enum err_code store_apply(struct store *store, const struct store_excha
 MUST_USE enum err_code store_mark_refused(struct store *store, uint32_t incarnation, uint64_t seq, const char *reason,
                                           struct error *err);
 
+/* Own acknowledged ops that are set aside: their first `max` numbers, ascending. None when the incarnation is not of
+ * this copy. */
+MUST_USE enum err_code store_refused_read(struct store *store, uint32_t incarnation, uint64_t *ret_seqs, size_t max,
+                                          size_t *ret_count, struct error *err);
+
+/* All that the centre refuses of the own ops first_seq to last_seq: numbers, ascending. */
+struct store_refusals {
+    uint32_t incarnation;
+    uint64_t first_seq;
+    uint64_t last_seq;
+    const uint64_t *seqs;
+    size_t count;
+};
+
+/* What is set aside of them and not refused any more is judged by the rules of this version alone, and counts. */
+MUST_USE enum err_code store_refusals_settle(struct store *store, const struct store_refusals *refusals,
+                                             size_t *ret_lifted, struct error *err);
+
+/* Of chains that are not recorded under any more: those with refused ops are to be exchanged about again. */
+MUST_USE enum err_code store_refused_ask(struct store *store, struct error *err);
+
 /* ---- what was set aside ---- */
 
 struct store_judged {
@@ -275,7 +296,7 @@ struct store_judged {
 /*
  * Judges every quarantined op again by the rules of this version, in one transaction. Opening a replica does it by
  * itself when its rules were others (RECORD_RULES), so that a record of a kind that came too early counts after the
- * upgrade.
+ * upgrade. An own one that the centre holds is the centre's to judge: store_refusals_settle.
  */
 MUST_USE enum err_code store_judge_again(struct store *store, struct store_judged *ret_judged, struct error *err);
 

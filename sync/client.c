@@ -412,6 +412,7 @@ enum err_code client_new(struct store *store, const struct store_identity *ident
         return FAIL(err, NOT_ENROLLED, "exchange with the centre: this machine is not enrolled");
     }
     struct store_sync sync;
+    TRY(store_refused_ask(store, err));
     TRY(store_sync_read(store, &sync, err));
     struct client *c = calloc(1, sizeof(*c));
     if (c == NULL) {

@@ -29,7 +29,8 @@ struct client_sent {
         uint64_t seq;            /* the first */
     } given[EXCHANGE_GIVEN_MAX]; /* ops of others, to a centre that has lost them */
     size_t given_count;
-    bool at_end; /* something could be given */
+    struct exchange_refused refused; /* told to be refused; from 0: nothing */
+    bool at_end;                     /* something could be given */
     uint64_t owed_ops;
     bool rest; /* of a segment that a request before had begun with */
 };
@@ -66,6 +67,13 @@ struct client_centre {
     uint8_t checkpoint_key[CHECKPOINT_KEY_BYTES];
     uint8_t vouch[SIGNATURE_MAX];
     size_t vouch_len;
+};
+
+/* What the centre said last of what it refuses: asked with again, so that it answers only when that changed. */
+struct client_refused {
+    uint32_t incarnation;
+    uint64_t acked_seq;
+    struct exchange_refused told; /* from 0: nothing yet */
 };
 
 /* Getting what the centre holds of an own chain and this copy does not. */
@@ -124,6 +132,7 @@ struct client {
     int64_t clock_offset_ms;
     uint64_t to_fetch;
     struct client_recovery recovery;
+    struct client_refused refused;
     bool at_end;        /* the stream was read to its end: what it did not give, the centre does not have */
     bool read_again;    /* the stream is, since something in it did not follow what is held */
     unsigned went_back; /* how often in this round the centre was found put back */
@@ -205,6 +214,14 @@ MUST_USE enum err_code client_mark_refusals(struct client *client, const struct 
                                             uint64_t newest_seq, struct error *err);
 MUST_USE enum err_code client_apply(struct client *client, const struct exchange_response *response,
                                     const struct store_exchange *exchange, struct error *err);
+
+/* ---- client_refused.c: what the centre takes after all ---- */
+
+/* Fills client->sent.refused for a request about the chain in `sync`. */
+MUST_USE enum err_code client_refused_ask(struct client *client, const struct store_sync *sync, struct error *err);
+/* What was refused and is not any more, by an answer that tells all of it, counts again. */
+MUST_USE enum err_code client_refused_settle(struct client *client, const struct exchange_response *response,
+                                             struct error *err);
 
 /* ---- client_recover.c ---- */
 

@@ -134,7 +134,8 @@ static enum err_code write_request(struct client *c, const struct store_sync *sy
                                         .want_bytes = (uint32_t)client_wanted_bytes(c),
                                         .segment = c->sent.rest ? slice_of("", 0) : segment,
                                         .wait_s = c->sent.wait_s,
-                                        .certificate_known = c->centre.certificate.len > 0 };
+                                        .certificate_known = c->centre.certificate.len > 0,
+                                        .refused = c->sent.refused };
     memcpy(request.stream, c->identity->stream, STREAM_ID_BYTES);
     if (c->sent.rest) {
         request.begun = exchange_begun_of(slice_of(c->cut.segment.data, c->cut.from));
@@ -185,6 +186,9 @@ enum err_code client_request_make(struct client *c, uint32_t wait_s, struct erro
                                     .wait_s = wait_s,
                                     .at_end = c->at_end,
                                     .owed_ops = sync.owed_ops };
+    if (!c->recovery.active) {
+        TRY(client_refused_ask(c, &sync, err));
+    }
     struct client_giving giving = { 0 };
     struct buf segment;
     struct slice rest = { 0 };

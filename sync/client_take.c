@@ -303,6 +303,7 @@ static enum err_code take_checked(struct client *c, const struct exchange_respon
         return newest_seq == acked_seq ? client_recover(c, response, exchange, err) : ERR_OK;
     }
     TRY(client_mark_refusals(c, response, newest_seq, err));
+    TRY(client_refused_settle(c, response, err));
     TRY(client_given(c, response, err));
     c->behind_own_record = false;
     fill_receipt(c, response, agrees, &receipt);

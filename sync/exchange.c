@@ -22,6 +22,7 @@ enum request_key {
     REQUEST_GIVEN,
     REQUEST_BEGUN = 17,
     REQUEST_REST,
+    REQUEST_REFUSED,
 };
 
 enum response_key {
@@ -44,6 +45,7 @@ enum response_key {
     RESPONSE_AUTHORITY,
     RESPONSE_DECLINED,
     RESPONSE_BEGUN = 21,
+    RESPONSE_REFUSED_FROM,
 };
 
 enum error_key { ERROR_CODE = 1, ERROR_MESSAGE };
@@ -148,7 +150,7 @@ static void put_request(struct dcbor_writer *w, const struct exchange_request *r
     dcbor_put_map(w, REQUEST_WANT_BYTES + (size_t)(request->segment.len > 0) + (size_t)request->certificate_known +
                          (size_t)(request->freshness.counter > 0) + (size_t)request->tree_known +
                          (size_t)(request->wait_s > 0) + (size_t)(request->given_count > 0) +
-                         (request->rest.len > 0 ? 2 : 0));
+                         (request->rest.len > 0 ? 2 : 0) + (size_t)(request->refused.from > 0));
     dcbor_put_uint(w, REQUEST_VERSION);
     dcbor_put_uint(w, EXCHANGE_VERSION);
     dcbor_put_uint(w, REQUEST_STREAM);
@@ -198,6 +200,12 @@ static void put_request(struct dcbor_writer *w, const struct exchange_request *r
         dcbor_put_uint(w, REQUEST_REST);
         dcbor_put_bytes(w, request->rest.data, request->rest.len);
     }
+    if (request->refused.from > 0) {
+        dcbor_put_uint(w, REQUEST_REFUSED);
+        dcbor_put_array(w, 2);
+        dcbor_put_uint(w, request->refused.from);
+        dcbor_put_bytes(w, request->refused.hash, EXCHANGE_REFUSED_HASH_BYTES);
+    }
 }
 
 enum err_code exchange_request_encode(const struct exchange_request *request, struct buf *out, struct error *err)
@@ -242,6 +250,19 @@ static void get_tree(struct dcbor_reader *r, struct exchange_request *request)
     request->tree_known = true;
     request->tree_size = dcbor_get_uint(r, POSITION_MAX);
     dcbor_get_fixed(r, request->tree_root, EXCHANGE_ROOT_BYTES);
+}
+
+static void get_refused(struct dcbor_reader *r, struct exchange_refused *refused)
+{
+    if (dcbor_get_array(r, 2) != 2) {
+        dcbor_reject(r, "what is held as refused has two members");
+        return;
+    }
+    refused->from = dcbor_get_uint(r, OP_SEQ_MAX);
+    dcbor_get_fixed(r, refused->hash, EXCHANGE_REFUSED_HASH_BYTES);
+    if (dcbor_ok(r) && refused->from == 0) {
+        dcbor_reject(r, "no record has the number 0");
+    }
 }
 
 static void get_request_member(struct members *m, struct exchange_request *request)
@@ -293,6 +314,9 @@ static void get_request_member(struct members *m, struct exchange_request *reque
         break;
     case REQUEST_REST:
         request->rest = dcbor_get_bytes(r, 1, SEGMENT_BYTES_MAX);
+        break;
+    case REQUEST_REFUSED:
+        get_refused(r, &request->refused);
         break;
     default:
         (void)dcbor_skip(r);
@@ -470,7 +494,7 @@ enum err_code exchange_response_encode(const struct exchange_response *response,
                           (size_t)(response->fresher_counter > 0) + (size_t)(response->order.len > 0) +
                           (size_t)response->checkpoint_known + (size_t)(response->checkpoint_key.len > 0) +
                           (size_t)response->authority_told + (size_t)(response->declined_count > 0) +
-                          (size_t)(response->begun.len > 0));
+                          (size_t)(response->begun.len > 0) + (size_t)(response->refused_from > 0));
     put_acknowledgement(&w, response);
     if (response->retry_after_s > 0) {
         dcbor_put_uint(&w, RESPONSE_RETRY_AFTER);
@@ -500,6 +524,10 @@ enum err_code exchange_response_encode(const struct exchange_response *response,
     }
     if (response->begun.len > 0) {
         put_begun(&w, RESPONSE_BEGUN, &response->begun);
+    }
+    if (response->refused_from > 0) {
+        dcbor_put_uint(&w, RESPONSE_REFUSED_FROM);
+        dcbor_put_uint(&w, response->refused_from);
     }
     return dcbor_writer_end(&w);
 }
@@ -612,6 +640,9 @@ static void get_response_member(struct members *m, struct exchange_response *res
         break;
     case RESPONSE_BEGUN:
         get_begun(r, &response->begun);
+        break;
+    case RESPONSE_REFUSED_FROM:
+        response->refused_from = dcbor_get_uint(r, OP_SEQ_MAX);
         break;
     default:
         (void)dcbor_skip(r);

@@ -29,6 +29,7 @@
 #define EXCHANGE_FRESHNESS_HASH_BYTES 8
 #define EXCHANGE_ROOT_BYTES 8
 #define EXCHANGE_BEGUN_HASH_BYTES 8
+#define EXCHANGE_REFUSED_HASH_BYTES 8
 #define EXCHANGE_ORDER_MAX (256 * 1024)
 #define EXCHANGE_VOUCHED_KEY_MAX (CHECKPOINT_KEY_BYTES + SIGNATURE_MAX)
 
@@ -43,6 +44,13 @@ struct exchange_freshness {
     uint32_t incarnation;
     uint64_t counter;
     uint8_t hash[EXCHANGE_FRESHNESS_HASH_BYTES]; /* of the files' state at this counter */
+};
+
+/* Which ops of an incarnation are held as refused: the first EXCHANGE_REFUSALS_MAX of those from `from` on that are
+ * acknowledged. */
+struct exchange_refused {
+    uint64_t from; /* 0: not told */
+    uint8_t hash[EXCHANGE_REFUSED_HASH_BYTES];
 };
 
 struct exchange_request {
@@ -68,6 +76,7 @@ struct exchange_request {
     /* instead of a segment: what follows in it after what the centre has of it; empty when none */
     struct slice rest;
     struct exchange_begun begun;
+    struct exchange_refused refused; /* all are told anew when the centre's are other ones */
 };
 
 /* What can be read of a request that broke off in the middle of its segment, or of the rest of one. */
@@ -100,6 +109,7 @@ struct exchange_response {
     uint32_t retry_after_s; /* 0: none asked for */
     struct exchange_refusal refusals[EXCHANGE_REFUSALS_MAX];
     size_t refusal_count;
+    uint64_t refused_from; /* they are all there are from this seq on; 0: those after the request's acked_seq */
     struct slice segments[EXCHANGE_SEGMENTS_MAX];
     size_t segment_count;
     struct slice centre_certificate; /* of the signing key, empty when the device knows it */
@@ -140,6 +150,8 @@ MUST_USE enum err_code exchange_error_encode(enum err_code code, const char *mes
 MUST_USE enum err_code exchange_error_decode(struct slice bytes, struct exchange_error *ret_error, struct error *err);
 
 struct exchange_begun exchange_begun_of(struct slice bytes);
+/* Of at most EXCHANGE_REFUSALS_MAX numbers, ascending. */
+void exchange_refused_hash(const uint64_t *seqs, size_t count, uint8_t out[EXCHANGE_REFUSED_HASH_BYTES]);
 bool exchange_begun_equal(const struct exchange_begun *a, const struct exchange_begun *b);
 
 void exchange_certificate_hash(struct slice certificate_der, uint8_t out[EXCHANGE_CERTIFICATE_HASH_BYTES]);

@@ -22,6 +22,17 @@ bool exchange_begun_equal(const struct exchange_begun *a, const struct exchange_
     return a->len == b->len && memcmp(a->hash, b->hash, EXCHANGE_BEGUN_HASH_BYTES) == 0;
 }
 
+void exchange_refused_hash(const uint64_t *seqs, size_t count, uint8_t out[EXCHANGE_REFUSED_HASH_BYTES])
+{
+    uint8_t bytes[EXCHANGE_REFUSALS_MAX * 8];
+    CHECK(count <= EXCHANGE_REFUSALS_MAX);
+    for (size_t i = 0; i < count; i++) {
+        put_be64(bytes + i * 8, seqs[i]);
+    }
+    struct slice part = slice_of(bytes, count * 8);
+    hash_parts(&part, 1, out);
+}
+
 void exchange_certificate_hash(struct slice certificate_der, uint8_t out[EXCHANGE_CERTIFICATE_HASH_BYTES])
 {
     hash_parts(&certificate_der, 1, out);

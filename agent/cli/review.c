@@ -67,10 +67,12 @@ static error_t parse_quarantine(int key, char *arg, struct argp_state *state)
 const struct argp quarantine_argp = {
     .parser = parse_quarantine,
     .args_doc = "[list|show ID|retry]",
-    .doc = "Shows records that are kept without being used: refused, with the reason, or of a kind that this version "
-           "does not "
-           "know."
-           "\vThey stop nothing else. After an upgrade they are judged again by themselves; 'retry' does so now.",
+    .doc =
+        "Shows records that are kept without being used: refused, with the reason, or of a kind that this version "
+        "does not "
+        "know."
+        "\vThey stop nothing else. After an upgrade they are judged again by themselves; 'retry' does so now. What the "
+        "centre refused counts by itself once the centre takes it.",
 };
 
 static void print_declined(const struct screen *screen, const json_t *declined)

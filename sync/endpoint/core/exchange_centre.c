@@ -106,10 +106,37 @@ static enum err_code take_given(struct answering *a)
     return ERR_OK;
 }
 
+static enum err_code read_refusals(struct answering *a, uint64_t after_seq)
+{
+    return centre_refusals(a->centre->store, &a->device.site, a->device.device, a->request.incarnation, after_seq,
+                           a->refused, EXCHANGE_REFUSALS_MAX, &a->response.refusal_count, a->err);
+}
+
+/* Of what was read: is it what the device holds as refused? */
+static bool refused_as_told(const struct answering *a)
+{
+    uint64_t seqs[EXCHANGE_REFUSALS_MAX];
+    uint8_t hash[EXCHANGE_REFUSED_HASH_BYTES];
+    size_t count = 0;
+    while (count < a->response.refusal_count && a->refused[count].seq <= a->request.acked_seq) {
+        seqs[count] = a->refused[count].seq;
+        count++;
+    }
+    exchange_refused_hash(seqs, count, hash);
+    return memcmp(hash, a->request.refused.hash, sizeof(hash)) == 0;
+}
+
+/* What was refused after what the device acknowledged; all of it when some of it was taken since. */
 static enum err_code tell_refusals(struct answering *a)
 {
-    TRY(centre_refusals(a->centre->store, &a->device.site, a->device.device, a->request.incarnation,
-                        a->request.acked_seq, a->refused, EXCHANGE_REFUSALS_MAX, &a->response.refusal_count, a->err));
+    uint64_t from = a->request.refused.from;
+    if (from > 0 && from <= a->request.acked_seq) {
+        TRY(read_refusals(a, from - 1));
+        a->response.refused_from = refused_as_told(a) ? 0 : from;
+    }
+    if (a->response.refused_from == 0) {
+        TRY(read_refusals(a, a->request.acked_seq));
+    }
     for (size_t i = 0; i < a->response.refusal_count; i++) {
         a->response.refusals[i] =
             (struct exchange_refusal){ .seq = a->refused[i].seq, .reason = slice_of_text(a->refused[i].reason) };
@@ -315,9 +342,9 @@ static bool tells_nothing_new(const struct answering *a)
 {
     const struct exchange_response *response = &a->response;
     return a->request.segment.len == 0 && a->request.given_count == 0 && response->segment_count == 0 &&
-           response->refusal_count == 0 && !response->more && response->cursor == a->request.cursor &&
-           response->acked_seq == a->request.acked_seq && response->centre_certificate.len == 0 &&
-           response->fresher_counter == 0 && !response->checkpoint_known;
+           response->refusal_count == 0 && response->refused_from == 0 && !response->more &&
+           response->cursor == a->request.cursor && response->acked_seq == a->request.acked_seq &&
+           response->centre_certificate.len == 0 && response->fresher_counter == 0 && !response->checkpoint_known;
 }
 
 static enum err_code answering_new(struct centre *centre, struct slice peer, int64_t now_ms, struct answering **ret,
@@ -392,6 +419,7 @@ enum err_code exchange_tell(struct centre *centre, const struct exchange_peer *p
     TRY(answering_new(centre, peer->certificate, now_ms, &a, err));
     a->device = *peer->device;
     a->request = *request;
+    a->request.refused.from = 1; /* nobody can ask twice: all of it is told */
     TRY(centre_held(centre->store, &a->device.site, a->device.device, request->incarnation, &a->held, err));
     TRY(tell(a, out));
     *ret_told = (struct exchange_told){ .cursor = a->response.cursor,

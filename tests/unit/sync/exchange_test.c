@@ -107,8 +107,10 @@ Test(exchange, a_response_comes_back_whole)
     memset(sent.checkpoint.root.bytes, 0x66, MERKLE_HASH_BYTES);
     memset(sent.checkpoint.signature, 0x77, CHECKPOINT_SIGNATURE_BYTES);
     sent.checkpoint_key = slice_of_text("a key of thirty-two bytes, and a signature over it");
+    sent.refused_from = 998;
     encode_response(&sent, &out);
     cr_assert_eq(exchange_response_decode(buf_slice(&out), &got, &err), ERR_OK, "%s", err.message);
+    cr_assert_eq(got.refused_from, 998);
     cr_assert_eq(got.acked_seq, sent.acked_seq);
     cr_assert_arr_eq(got.acked_link, sent.acked_link, SHA256_BYTES);
     cr_assert_eq(got.receipt_len, sent.receipt_len);
