@@ -2,8 +2,9 @@
  * What does it cost to record one attendance and look at the flags again, and does it matter how many there are? One
  * cohort of 100 people is at the site now; others came before them and left, until there are so many attendances. At
  * each mark some of the cohort's are recorded one by one: a durable commit, and then the rules over what it changed,
- * in a commit of their own, as the agent does. The floor is a bare insert of such a row into a plain SQLite file of as
- * many rows, in a durable commit too (WAL, synchronous FULL as the replica), taken in turn with ours.
+ * in a commit of their own, as the agent does. The floor is a bare insert of such a row under a random key into the one
+ * table, of as many rows, of a vault of its own: encrypted, and durable in its one commit, as the replica is (WAL,
+ * synchronous FULL, the same cache). It is taken in turn with ours.
  *
  * And how much is looked at, when others were there: steps of the database's statements, which count every row that one
  * visits, for one attendance and its flags, among 100 placements and among 100,000.
@@ -17,13 +18,23 @@
 
 #include "agent/flags_pass.h"
 #include "base/clock.h"
+#include "crypto/digest.h"
 #include "store/replica.h"
 #include "tests/bench/common/bench.h"
 #include "tests/bench/common/site.h"
 
-enum { ATTENDANCES = 1000000, FIRST_MARK = 1000, MEASURED = 300, COHORT = 10000, MARKS_MAX = 4, PLACEMENTS = 100000 };
+enum {
+    ATTENDANCES = 1000000,
+    FIRST_MARK = 1000,
+    MEASURED = 300,
+    COHORT = 10000,
+    MARKS_MAX = 4,
+    PLACEMENTS = 100000,
+    CACHE_KIB = 2048
+};
 
 struct plain {
+    struct vault *vault;
     sqlite3 *db;
     sqlite3_stmt *insert;
     int64_t rows;
@@ -40,31 +51,31 @@ struct scene {
 static void plain_run(struct plain *plain, const char *sql)
 {
     if (sqlite3_exec(plain->db, sql, NULL, NULL, NULL) != SQLITE_OK) {
-        bench_die("plain SQLite: %s", sqlite3_errmsg(plain->db));
+        bench_die("bare table: %s", sqlite3_errmsg(plain->db));
     }
 }
 
 static void plain_open(struct plain *plain, const char *folder)
 {
-    char path[128];
-    (void)snprintf(path, sizeof(path), "%s/plain.db", folder);
-    *plain = (struct plain){ 0 };
-    CHECK(sqlite3_open(path, &plain->db) == SQLITE_OK);
-    plain_run(plain, "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA cache_size=-2048;"
-                     "CREATE TABLE attendance (id INTEGER PRIMARY KEY, placement BLOB, day INTEGER, outcome INTEGER, "
-                     "minutes INTEGER, note TEXT)");
-    CHECK(sqlite3_prepare_v2(plain->db, "INSERT INTO attendance VALUES (NULL, ?1, ?2, ?3, 360, 'helped with stock')",
-                             -1, &plain->insert, NULL) == SQLITE_OK);
+    *plain = (struct plain){ .vault = bench_vault_new(folder, "plain") };
+    MUST(vault_open_database(plain->vault, CACHE_KIB, &plain->db, err));
+    plain_run(plain, "CREATE TABLE attendance (id BLOB PRIMARY KEY, placement BLOB, day INTEGER, outcome INTEGER, "
+                     "minutes INTEGER, note TEXT) WITHOUT ROWID");
+    CHECK(sqlite3_prepare_v2(plain->db, "INSERT INTO attendance VALUES (?1, ?2, ?3, ?4, 360, 'helped with stock')", -1,
+                             &plain->insert, NULL) == SQLITE_OK);
 }
 
 static void plain_insert(struct plain *plain)
 {
+    uint8_t id[OP_ENTITY_BYTES];
     uint8_t placement[OP_ENTITY_BYTES] = { (uint8_t)(plain->rows % WEEK_PLACEMENTS) };
-    (void)sqlite3_bind_blob(plain->insert, 1, placement, sizeof(placement), SQLITE_TRANSIENT);
-    (void)sqlite3_bind_int64(plain->insert, 2, plain->rows / WEEK_PLACEMENTS);
-    (void)sqlite3_bind_int(plain->insert, 3, 1);
+    MUST(random_bytes(id, sizeof(id), err));
+    (void)sqlite3_bind_blob(plain->insert, 1, id, sizeof(id), SQLITE_TRANSIENT);
+    (void)sqlite3_bind_blob(plain->insert, 2, placement, sizeof(placement), SQLITE_TRANSIENT);
+    (void)sqlite3_bind_int64(plain->insert, 3, plain->rows / WEEK_PLACEMENTS);
+    (void)sqlite3_bind_int(plain->insert, 4, 1);
     if (sqlite3_step(plain->insert) != SQLITE_DONE) {
-        bench_die("plain SQLite: %s", sqlite3_errmsg(plain->db));
+        bench_die("bare table: %s", sqlite3_errmsg(plain->db));
     }
     (void)sqlite3_reset(plain->insert);
     plain->rows++;
@@ -83,6 +94,7 @@ static void plain_close(struct plain *plain)
 {
     (void)sqlite3_finalize(plain->insert);
     (void)sqlite3_close(plain->db);
+    vault_close(plain->vault);
 }
 
 static void look_again(struct scene *scene)

@@ -11,7 +11,7 @@ enum { CACHE_KIB = 2048, PLACEMENT_DAYS = 26 * 7 /* the programme's usual length
 
 #define DAY_MS INT64_C(86400000)
 
-static struct vault *new_vault(const char *folder, const char *name)
+struct vault *bench_vault_new(const char *folder, const char *name)
 {
     static const uint8_t key[VAULT_KEY_FILE_BYTES] = "only for the bench, not a secret";
     char path[160];
@@ -45,7 +45,7 @@ static void enrol(struct bench_site *site, struct authority *authority, const ch
 void bench_site_open(struct bench_site *site, struct authority *authority, const uint8_t stream[STREAM_ID_BYTES],
                      const char *folder, const char *name)
 {
-    *site = (struct bench_site){ .vault = new_vault(folder, name) };
+    *site = (struct bench_site){ .vault = bench_vault_new(folder, name) };
     struct store_options options = { CACHE_KIB, programme_default() };
     MUST(store_open(site->vault, &options, &site->store, err));
     struct store_identity *identity = &site->identity;
@@ -165,7 +165,7 @@ void bench_site_record_cohort(struct bench_site *site, size_t cohort, size_t coh
 
 void bench_centre_open(struct bench_centre *centre, const char *folder)
 {
-    *centre = (struct bench_centre){ .vault = new_vault(folder, "centre") };
+    *centre = (struct bench_centre){ .vault = bench_vault_new(folder, "centre") };
     struct centre_organisation organisation;
     MUST(centre_store_open(centre->vault, CACHE_KIB, &centre->store, err));
     MUST(centre_organisation_add(centre->store, "Bench Trust", clock_wall_ms(), &organisation, err));

@@ -7,6 +7,9 @@
 #include "store/centre/centre_store.h"
 #include "tests/bench/common/week.h"
 
+/* A vault of this name in the folder, open. */
+struct vault *bench_vault_new(const char *folder, const char *name);
+
 struct bench_site {
     struct vault *vault;
     struct store *store;
