@@ -35,19 +35,19 @@ enum err_code api_referrals(struct api_call *call, struct error *err)
 
 /* ---- one referral ---- */
 
-static enum err_code event_value(struct store *store, const struct referral_event_row *row, json_t **ret_value,
-                                 struct error *err)
+static enum err_code event_value(struct store *store, const struct row_id *referral,
+                                 const struct referral_event_row *row, json_t **ret_value, struct error *err)
 {
     char decision[ROW_REF_SIZE];
     char opportunity[ROW_REF_SIZE];
     TRY(query_ref(store, KIND_POLICY_DECISION, &row->policy_decision, decision, err));
     TRY(query_ref(store, KIND_OPPORTUNITY, &row->opportunity, opportunity, err));
-    *ret_value =
-        json_pack("{s:o,s:s,s:o,s:o,s:o,s:b,s:o,s:o,s:o,s:o}", "op", value_op(&row->op), "status", row->status, "on",
-                  value_day(row->on), "reason", value_text(row->reason), "note",
-                  value_text(sight_text(KIND_REFERRAL_EVENT, "note", (struct slice){ 0 }, row->note)), "policy",
-                  row->policy, "policy_decision", value_text(decision), "opportunity", value_text(opportunity), "actor",
-                  value_text(row->actor), "recorded_at", value_instant(row->recorded_at_ms));
+    *ret_value = json_pack(
+        "{s:o,s:s,s:o,s:o,s:o,s:b,s:o,s:o,s:o,s:o}", "op", value_op(&row->op), "status", row->status, "on",
+        value_day(row->on), "reason", value_text(row->reason), "note",
+        value_text(sight_text(KIND_REFERRAL_EVENT, "note", slice_of(referral->bytes, ROW_ID_BYTES), row->note)),
+        "policy", row->policy, "policy_decision", value_text(decision), "opportunity", value_text(opportunity), "actor",
+        value_text(row->actor), "recorded_at", value_instant(row->recorded_at_ms));
     return ERR_OK;
 }
 
@@ -112,7 +112,7 @@ enum err_code api_referral(struct api_call *call, struct error *err)
     json_t *list = json_array();
     for (size_t i = 0; i < events.count; i++) {
         json_t *event = NULL;
-        enum err_code rc = event_value(store, &events.rows[i], &event, err);
+        enum err_code rc = event_value(store, &id, &events.rows[i], &event, err);
         if (rc != ERR_OK) {
             json_decref(list);
             return rc;

@@ -103,11 +103,11 @@ enum err_code store_audit_add(struct store *store, const struct audit_entry *ent
 
 /* ---- reading ---- */
 
-#define AUDIT_COLUMNS "at, person, action, call, kind, subject, about, fields, hash"
+#define AUDIT_COLUMNS "at, person, action, call, kind, subject, about, fields, hash, id"
 
 static void read_entry(sqlite3_stmt *s, struct audit_entry *entry)
 {
-    *entry = (struct audit_entry){ .at_ms = column_int(s, 0) };
+    *entry = (struct audit_entry){ .at_ms = column_int(s, 0), .number = column_int(s, 9) };
     column_text(s, 1, entry->person, sizeof(entry->person));
     column_text(s, 2, entry->action, sizeof(entry->action));
     column_text(s, 3, entry->call, sizeof(entry->call));
@@ -121,6 +121,13 @@ static void read_entry(sqlite3_stmt *s, struct audit_entry *entry)
     column_text(s, 7, entry->fields, sizeof(entry->fields));
 }
 
+/* The last time that may be read: one bound, so that an index serves it. */
+static int64_t end_of(const struct audit_filter *filter)
+{
+    int64_t until = filter->until_ms != 0 ? filter->until_ms : INT64_MAX;
+    return filter->before_ms != 0 && filter->before_ms < until ? filter->before_ms : until;
+}
+
 enum err_code query_audit(struct store *store, const struct audit_filter *filter, size_t limit,
                           struct audit_list *ret_list, struct error *err)
 {
@@ -129,7 +136,8 @@ enum err_code query_audit(struct store *store, const struct audit_filter *filter
     TRY(db_statement(&store->db,
                      "SELECT " AUDIT_COLUMNS
                      " FROM audit WHERE (?1 IS NULL OR person = ?1) AND (?2 IS NULL OR about = ?2) "
-                     "AND at >= ?3 AND (?4 = 0 OR at <= ?4) AND (?5 IS NULL OR action = ?5) ORDER BY id DESC",
+                     "AND at >= ?3 AND at <= ?4 AND (?5 IS NULL OR action = ?5) "
+                     "AND (?6 = 0 OR at < ?6 OR (at = ?6 AND id < ?7)) ORDER BY at DESC, id DESC LIMIT ?8",
                      &s, err));
     bind_text(s, 1, filter->person);
     if (filter->about != NULL) {
@@ -138,8 +146,11 @@ enum err_code query_audit(struct store *store, const struct audit_filter *filter
         bind_null(s, 2);
     }
     bind_int(s, 3, filter->since_ms);
-    bind_int(s, 4, filter->until_ms);
+    bind_int(s, 4, end_of(filter));
     bind_text(s, 5, filter->action);
+    bind_int(s, 6, filter->before_ms);
+    bind_int(s, 7, filter->before_number);
+    bind_int(s, 8, limit < INT32_MAX ? (int64_t)limit + 1 : -1);
     bool row = true;
     bool more = false;
     while (row && !more) {
@@ -163,7 +174,7 @@ enum err_code store_audit_verify(struct store *store, uint64_t *ret_rows, uint64
     uint8_t hash[SHA256_BYTES] = { 0 };
     uint64_t rows = 0;
     uint64_t wrong = 0;
-    TRY(db_statement(&store->db, "SELECT " AUDIT_COLUMNS ", id FROM audit ORDER BY id", &s, err));
+    TRY(db_statement(&store->db, "SELECT " AUDIT_COLUMNS " FROM audit ORDER BY id", &s, err));
     for (;;) {
         bool row;
         uint8_t kept[SHA256_BYTES];
@@ -176,7 +187,7 @@ enum err_code store_audit_verify(struct store *store, uint64_t *ret_rows, uint64
         read_entry(s, &entry);
         TRY(chain(hash, &entry, hash, err));
         bool whole = column_fixed(s, 8, kept, SHA256_BYTES) && memcmp(kept, hash, SHA256_BYTES) == 0 &&
-                     (uint64_t)column_int(s, 9) == rows;
+                     entry.number == (int64_t)rows;
         if (!whole && wrong == 0) {
             wrong = rows;
         }

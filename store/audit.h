@@ -21,6 +21,7 @@
 #define AUDIT_ACTION_SIZE 16
 
 struct audit_entry {
+    int64_t number; /* from 1, as they were written; set when it is read */
     int64_t at_ms;
     char person[OP_ACTOR_MAX + 1];
     char action[AUDIT_ACTION_SIZE]; /* read, change, sign_in, unlock */
@@ -51,9 +52,12 @@ struct audit_filter {
     const struct row_id *about;
     int64_t since_ms;
     int64_t until_ms; /* and not after; 0: no end */
+    /* To go on after what was read: before this time, or at it with a smaller number; before_ms 0: from the newest. */
+    int64_t before_ms;
+    int64_t before_number;
 };
 
-/* Newest first. */
+/* Newest first: by its time, then by its number. */
 MUST_USE enum err_code query_audit(struct store *store, const struct audit_filter *filter, size_t limit,
                                    struct audit_list *ret_list, struct error *err);
 

@@ -199,6 +199,11 @@ bool query_has_records(const struct kind *kind); /* it has such a table */
 MUST_USE enum err_code query_record(struct store *store, const struct kind *kind, const struct row_id *id,
                                     struct record_list *ret_list, struct error *err);
 
+/* Every op that was recorded on this machine, the newest first of each chain, until `read` fails. `number` is the op's
+ * own in this replica, from 1; the row's body is borrowed. */
+typedef enum err_code (*log_reader)(void *context, int64_t number, const struct log_row *row, struct error *err);
+MUST_USE enum err_code query_log_own(struct store *store, log_reader read, void *context, struct error *err);
+
 /* What other devices had said under numbers that the centre gives to something else, newest first: it is in no table.
  * See store_history_accept. */
 MUST_USE enum err_code query_log_aside(struct store *store, size_t limit, struct log_list *ret_list, struct error *err);

@@ -33,11 +33,9 @@ void log_row_fill(struct log_row *row, const struct op *op)
     row->erased = op->erased;
 }
 
-static enum err_code read_log_row(struct log_collect *c, sqlite3_stmt *s, struct error *err)
+/* Its body is borrowed from the statement. */
+static enum err_code column_log_row(sqlite3_stmt *s, struct log_row *row, struct error *err)
 {
-    void *out;
-    TRY(row_array_next(&c->rows, &out, err));
-    struct log_row *row = out;
     struct op op;
     struct op_id supersedes[OP_SUPERSEDES_MAX];
     TRY(op_header_decode(column_slice(s, 1), &op, supersedes, err));
@@ -47,7 +45,17 @@ static enum err_code read_log_row(struct log_collect *c, sqlite3_stmt *s, struct
     row->acknowledged = !row->own || op.id.seq <= (uint64_t)column_int(s, 5);
     row->erased = sqlite3_column_type(s, 2) == SQLITE_NULL;
     column_text(s, 3, row->quarantine, sizeof(row->quarantine));
-    struct slice body = column_slice(s, 2);
+    row->body = column_slice(s, 2);
+    return ERR_OK;
+}
+
+static enum err_code read_log_row(struct log_collect *c, sqlite3_stmt *s, struct error *err)
+{
+    void *out;
+    TRY(row_array_next(&c->rows, &out, err));
+    struct log_row *row = out;
+    TRY(column_log_row(s, row, err));
+    struct slice body = row->body;
     row->body = slice_of((const void *)c->bodies.len, body.len);
     return buf_append(&c->bodies, body.data, body.len, err);
 }
@@ -140,6 +148,31 @@ enum err_code query_log(struct store *store, const uint8_t *subject, size_t subj
     sqlite3_stmt *s;
     TRY(log_statement(store, subject, subject_len, quarantined_only, &s, err));
     return log_rows(store, s, limit, ret_list, err);
+}
+
+enum err_code query_log_own(struct store *store, log_reader read, void *context, struct error *err)
+{
+    sqlite3_stmt *s;
+    TRY(db_statement(&store->db,
+                     LOG_COLUMNS "own_chain w CROSS JOIN op o ON o.id > w.author << 40 AND o.id < (w.author + 1) << 40 "
+                                 "ORDER BY w.author DESC, o.id DESC",
+                     &s, err));
+    for (;;) {
+        bool found;
+        struct log_row row = { 0 };
+        TRY(db_step(&store->db, s, &found, err));
+        if (!found) {
+            return ERR_OK;
+        }
+        enum err_code rc = column_log_row(s, &row, err);
+        if (rc == ERR_OK) {
+            rc = read(context, column_int(s, 0), &row, err);
+        }
+        if (rc != ERR_OK) {
+            sqlite3_reset(s);
+            return rc;
+        }
+    }
 }
 
 enum err_code query_log_aside(struct store *store, size_t limit, struct log_list *ret_list, struct error *err)

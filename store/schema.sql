@@ -348,6 +348,7 @@ CREATE TABLE audit (
     hash     BLOB NOT NULL CHECK (length(hash) = 32)
 ) STRICT;
 CREATE INDEX audit_about ON audit (about) WHERE about IS NOT NULL;
+CREATE INDEX audit_at ON audit (at);
 CREATE TRIGGER audit_stays BEFORE DELETE ON audit
 BEGIN SELECT RAISE(ABORT, 'the audit log is append-only: an entry cannot be deleted'); END;
 CREATE TRIGGER audit_never_changes BEFORE UPDATE ON audit

@@ -139,6 +139,7 @@ static const char from_2_to_3[] =
     "call TEXT NOT NULL, kind TEXT NOT NULL, subject BLOB NOT NULL, about BLOB, fields TEXT NOT NULL, "
     "hash BLOB NOT NULL CHECK (length(hash) = 32)) STRICT;"
     "CREATE INDEX audit_about ON audit (about) WHERE about IS NOT NULL;"
+    "CREATE INDEX audit_at ON audit (at);"
     "CREATE TRIGGER audit_stays BEFORE DELETE ON audit "
     "BEGIN SELECT RAISE(ABORT, 'the audit log is append-only: an entry cannot be deleted'); END;"
     "CREATE TRIGGER audit_never_changes BEFORE UPDATE ON audit "

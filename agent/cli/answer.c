@@ -1,5 +1,6 @@
 #include "agent/cli/answer.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -77,4 +78,14 @@ bool answer_day(const json_t *object, const char *name, int32_t *ret_day)
 bool answer_instant(const json_t *object, const char *name, int64_t *ret_at_ms)
 {
     return instant_parse(answer_text(object, name), ret_at_ms);
+}
+
+struct answer_person answer_person(const json_t *row)
+{
+    struct answer_person person;
+    const char *name = answer_text(row, "participant_name");
+    const char *ref = answer_text(row, "participant_ref");
+    bool both = name[0] != '\0' && ref[0] != '\0';
+    (void)snprintf(person.text, sizeof(person.text), "%s%s%s%s", name, both ? " (" : "", ref, both ? ")" : "");
+    return person;
 }

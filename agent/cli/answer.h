@@ -23,4 +23,13 @@ json_t *answer_member(const json_t *object, const char *name);                  
 bool answer_day(const json_t *object, const char *name, int32_t *ret_day);       /* yyyy-mm-dd */
 bool answer_instant(const json_t *object, const char *name, int64_t *ret_at_ms); /* RFC 3339 */
 
+#define ANSWER_PERSON_SIZE 1024
+
+/* Whom a row is about, by its participant_name and participant_ref: "Cy Tester (GDN-001)"; where the name is withheld
+ * the reference alone. */
+struct answer_person {
+    char text[ANSWER_PERSON_SIZE];
+};
+struct answer_person answer_person(const json_t *row);
+
 #endif

@@ -17,6 +17,7 @@ enum {
     OPTION_ACTION,
     OPTION_VERIFY,
     OPTION_LIMIT,
+    OPTION_BEFORE,
     LIMIT_MAX = 5000
 };
 
@@ -29,6 +30,7 @@ struct audit_input {
     const char *about;
     const char *action;
     const char *limit;
+    const char *before;
     bool verify;
 };
 
@@ -55,6 +57,9 @@ static error_t parse_audit(int key, char *arg, struct argp_state *state)
         (void)argument_number(state, "--limit", arg, 1, LIMIT_MAX);
         input->limit = arg;
         return 0;
+    case OPTION_BEFORE:
+        input->before = argument_text(state, "--before", arg);
+        return 0;
     case OPTION_VERIFY:
         input->verify = true;
         return 0;
@@ -73,6 +78,7 @@ static const struct argp_option options[] = {
     { "about", OPTION_ABOUT, "PARTICIPANT", 0, "what was read and changed about this participant", 0 },
     { "action", OPTION_ACTION, "ACTION", 0, "read, change, sign_in or unlock", 0 },
     { "limit", OPTION_LIMIT, "N", 0, "at most so many, 200 when left out", 0 },
+    { "before", OPTION_BEFORE, "MARK", 0, "go on where a list ended, by the mark that it ended with", 0 },
     { "verify", OPTION_VERIFY, NULL, 0, "check that nothing was taken out or changed", 0 },
     { 0 },
 };
@@ -143,6 +149,7 @@ enum exit_code audit_run(struct cli *cli, int argc, char **argv)
     path_add(&path, "about", input.about);
     path_add(&path, "action", input.action);
     path_add(&path, "limit", input.limit);
+    path_add(&path, "before", input.before);
     SCOPED(answer_free) json_t *answer = NULL;
     enum exit_code code = call(cli, "GET", path, NULL, CALL_TIMEOUT_S, &answer);
     if (code != EXIT_DONE || call_printed(cli, answer)) {
@@ -157,9 +164,10 @@ enum exit_code audit_run(struct cli *cli, int argc, char **argv)
     }
     sheet_close(sheet, &cli->screen, "Nobody read or changed anything in that time.");
     if (answer_true(answer, "more")) {
-        screen_print(
-            &cli->screen,
-            "\nThere are more; narrow them with --person, --about, --action, --since and --until, or raise --limit.\n");
+        screen_print(&cli->screen,
+                     "\nThere are more: go on with the same command and --before %s, or narrow them with --person, "
+                     "--about, --action, --since and --until.\n",
+                     answer_text(answer, "next"));
     }
     return EXIT_DONE;
 }

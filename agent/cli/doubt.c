@@ -234,8 +234,7 @@ void doubt_print_preview(const struct screen *screen, const json_t *preview)
     const json_t *notice = answer_member(preview, "notice");
     size_t index;
     const json_t *look;
-    screen_print(screen, "%s %s (%s)\n", answer_text(session, "session"), answer_text(session, "participant_name"),
-                 answer_text(session, "participant_ref"));
+    screen_print(screen, "%s %s\n", answer_text(session, "session"), answer_person(session).text);
     screen_fact(screen, "Recorded", "%s%s%s", answer_text(session, "standing"),
                 answer_has(session, "outcome") ? ", " : "", answer_text(session, "outcome"));
     print_exposure(screen, answer_member(preview, "exposure"));

@@ -59,9 +59,7 @@ static const struct sheet_column columns[] = {
 
 static void add_to_sheet(struct sheet *sheet, const json_t *placement)
 {
-    char person[240];
-    (void)snprintf(person, sizeof(person), "%s (%s)", answer_text(placement, "participant_name"),
-                   answer_text(placement, "participant_ref"));
+    struct answer_person person = answer_person(placement);
     char where[400];
     const char *host = answer_text(placement, "host");
     const char *role = answer_text(placement, "role");
@@ -69,7 +67,7 @@ static void add_to_sheet(struct sheet *sheet, const json_t *placement)
     struct human hours = human_minutes((int)answer_int(placement, "weekly_minutes"));
     const char *cells[] = {
         answer_text(placement, "ref"),
-        person,
+        person.text,
         where,
         answer_text(placement, "basis"),
         answer_text(placement, "starts_on"),

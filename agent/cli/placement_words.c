@@ -66,8 +66,7 @@ static void print_rows(const struct screen *screen, const json_t *answer)
 void placement_print(const struct screen *screen, const json_t *answer)
 {
     const json_t *placement = answer_member(answer, "placement");
-    screen_print(screen, "%s, %s (%s): %s%s%s\n", answer_text(placement, "ref"),
-                 answer_text(placement, "participant_name"), answer_text(placement, "participant_ref"),
+    screen_print(screen, "%s, %s: %s%s%s\n", answer_text(placement, "ref"), answer_person(placement).text,
                  screen_mark(screen, MARK_STRONG), answer_text(placement, "basis"), screen_unmark(screen));
     print_where(screen, answer);
     print_hours(screen, answer);

@@ -58,9 +58,7 @@ static const struct sheet_column columns[] = {
 
 static void add_to_sheet(struct sheet *sheet, const struct screen *screen, const json_t *referral)
 {
-    char person[240];
-    (void)snprintf(person, sizeof(person), "%s (%s)", answer_text(referral, "participant_name"),
-                   answer_text(referral, "participant_ref"));
+    struct answer_person person = answer_person(referral);
     const char *status = answer_text(referral, "status");
     char received[96] = "";
     int32_t day;
@@ -72,7 +70,7 @@ static void add_to_sheet(struct sheet *sheet, const struct screen *screen, const
     const char *source = answer_text(referral, "source");
     const char *cells[] = {
         answer_text(referral, "ref"),
-        person,
+        person.text,
         answer_text(referral, "route"),
         answer_text(referral, "basis"),
         status,
@@ -331,8 +329,7 @@ static enum exit_code show(struct cli *cli, const char *ref)
     }
     const struct screen *screen = &cli->screen;
     const json_t *referral = answer_member(answer, "referral");
-    screen_print(screen, "%s, %s (%s): %s%s%s\n", answer_text(referral, "ref"),
-                 answer_text(referral, "participant_name"), answer_text(referral, "participant_ref"),
+    screen_print(screen, "%s, %s: %s%s%s\n", answer_text(referral, "ref"), answer_person(referral).text,
                  screen_mark(screen, MARK_STRONG), answer_text(referral, "status"), screen_unmark(screen));
     screen_fact(screen, "route", "%s, %s", answer_text(referral, "route"), answer_text(referral, "basis"));
     screen_fact(screen, "received", "%s%s%s", answer_text(referral, "received_on"),
@@ -374,10 +371,9 @@ enum exit_code referral_run(struct cli *cli, int argc, char **argv)
         return code;
     }
     const json_t *referral = answer_member(answer, "referral");
-    screen_print(&cli->screen, "%s: %s, %s (%s): %s\n",
+    screen_print(&cli->screen, "%s: %s, %s: %s\n",
                  answer_int(answer, "added") > 0 ? "recorded" : "nothing new: it stands so already",
-                 answer_text(referral, "ref"), answer_text(referral, "participant_name"),
-                 answer_text(referral, "participant_ref"), answer_text(referral, "status"));
+                 answer_text(referral, "ref"), answer_person(referral).text, answer_text(referral, "status"));
     if (input.opportunity != NULL) {
         screen_print(&cli->screen,
                      "  place them with: holdfast placement add NEW-REF --referral %s --opportunity %s --from DAY "

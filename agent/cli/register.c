@@ -164,13 +164,11 @@ static void add_to_sheet(struct sheet *sheet, const json_t *session)
     char times[WORDS_SIZE];
     char standing[WORDS_SIZE];
     char jcp[WORDS_SIZE];
-    char person[2 * WORDS_SIZE];
+    struct answer_person person = answer_person(session);
     say_times(session, times);
     say_jcp(session, jcp);
     enum mark mark = say_standing(session, standing);
-    (void)snprintf(person, sizeof(person), "%s (%s)", answer_text(session, "participant_name"),
-                   answer_text(session, "participant_ref"));
-    const char *cells[] = { times, answer_text(session, "session"), person, standing, jcp };
+    const char *cells[] = { times, answer_text(session, "session"), person.text, standing, jcp };
     sheet_add(sheet, mark, cells);
 }
 
@@ -249,8 +247,8 @@ static void print_attended(const struct screen *screen, const json_t *answer)
     json_array_foreach(answer_member(answer, "sessions"), index, session)
     {
         const char *skipped = answer_text(session, "skipped");
-        screen_print(screen, "  %s, %s: %s\n", answer_text(session, "session"),
-                     answer_text(session, "participant_name"), skipped[0] == '\0' ? "attended" : why_skipped(skipped));
+        screen_print(screen, "  %s, %s: %s\n", answer_text(session, "session"), answer_person(session).text,
+                     skipped[0] == '\0' ? "attended" : why_skipped(skipped));
     }
     bool dry_run = answer_true(answer, "dry_run");
     screen_print(screen, "%s: %" PRId64 " of %zu sessions of %s as attended\n",
@@ -380,7 +378,7 @@ enum exit_code attend_run(struct cli *cli, int argc, char **argv)
     say_jcp(session, jcp);
     screen_print(&cli->screen, "%s: %s, %s: %s\n",
                  answer_int(answer, "added") > 0 ? "recorded" : "nothing new: it stands so already",
-                 answer_text(session, "session"), answer_text(session, "participant_name"), standing);
+                 answer_text(session, "session"), answer_person(session).text, standing);
     if (jcp[0] != '\0') {
         screen_print(&cli->screen, "  overlaps a %s\n", jcp);
     }
@@ -456,9 +454,8 @@ enum exit_code session_run(struct cli *cli, int argc, char **argv)
     enum mark mark = say_standing(session, standing);
     say_times(session, times);
     say_jcp(session, jcp);
-    screen_print(screen, "%s, %s (%s), %s%s%s: %s%s%s\n", answer_text(session, "session"),
-                 answer_text(session, "participant_name"), answer_text(session, "participant_ref"), times,
-                 jcp[0] != '\0' ? "; overlaps a " : "", jcp, screen_mark(screen, mark), standing,
+    screen_print(screen, "%s, %s, %s%s%s: %s%s%s\n", answer_text(session, "session"), answer_person(session).text,
+                 times, jcp[0] != '\0' ? "; overlaps a " : "", jcp, screen_mark(screen, mark), standing,
                  screen_unmark(screen));
     size_t index;
     const json_t *assertion;

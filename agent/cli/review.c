@@ -274,7 +274,7 @@ static void print_dispute(const struct screen *screen, const json_t *dispute)
     const json_t *side;
     const json_t *session = answer_member(dispute, "session");
     screen_print(screen, "%s%s%s  %s\n", screen_mark(screen, MARK_WARNING), answer_text(session, "session"),
-                 screen_unmark(screen), answer_text(session, "participant_name"));
+                 screen_unmark(screen), answer_person(session).text);
     json_array_foreach(answer_member(dispute, "sides"), index, side)
     {
         struct human recorded = stamp_of(side, "recorded_at");

@@ -1,4 +1,6 @@
 /* Need to know: who sees what, that reading it is noted, and that the notes stay as they were written. */
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "store/audit.h"
@@ -174,6 +176,91 @@ Test(audit, changes_are_there_with_who_made_them)
     reply_fini(&reply);
     reply = site_call(&site, "GET", "/v1/audit?since=2026-11-21", NULL);
     cr_expect_eq(reply_count(&reply, "entries"), 0);
+    reply_fini(&reply);
+}
+
+/* The ops and times of all entries, page after page. */
+static size_t walk(const char *filter, int limit, char *out, size_t size)
+{
+    char mark[80] = "";
+    size_t count = 0;
+    size_t len = 0;
+    out[0] = '\0';
+    for (bool more = true; more;) {
+        char path[300];
+        (void)snprintf(path, sizeof(path), "/v1/audit?limit=%d%s%s%s", limit, filter, mark[0] != '\0' ? "&before=" : "",
+                       mark);
+        struct reply reply = site_call(&site, "GET", path, NULL);
+        cr_assert_eq(reply.status, 200, "%s", reply.text);
+        size_t rows = reply_count(&reply, "entries");
+        for (size_t i = 0; i < rows; i++) {
+            char *entry = json_dumps(json_array_get(reply_at(&reply, "entries"), i), JSON_SORT_KEYS | JSON_COMPACT);
+            len += (size_t)snprintf(out + len, size - len, "%s\n", entry);
+            cr_assert_lt(len, size);
+            free(entry);
+        }
+        count += rows;
+        more = json_is_true(reply_at(&reply, "more"));
+        cr_assert_eq(more, json_is_string(reply_at(&reply, "next")));
+        (void)snprintf(mark, sizeof(mark), "%s", more ? reply_text(&reply, "next") : "");
+        reply_fini(&reply);
+    }
+    return count;
+}
+
+Test(audit, page_after_page_is_the_whole_list_in_its_order)
+{
+    static char whole[100000];
+    static char pages[100000];
+    static const char *const filters[] = { "", "&action=change", "&action=read", "&about=GDN-R", "&person=tester" };
+    for (int i = 0; i < 5; i++) {
+        cr_expect(shows(ROLE_COORDINATOR, "/v1/log?subject=GDN-R", "7 Hidden Row"));
+        person("GDN-N", i % 2 == 0 ? "true" : "false");
+        site.now_ms += i == 2 ? -5000 : 0; /* a clock that was put back */
+    }
+    for (size_t i = 0; i < ARRAY_LEN(filters); i++) {
+        size_t all = walk(filters[i], 5000, whole, sizeof(whole));
+        cr_expect_geq(all, 5, "%s", filters[i]);
+        for (int limit = 1; limit <= 3; limit++) {
+            cr_expect_eq(walk(filters[i], limit, pages, sizeof(pages)), all, "%s", filters[i]);
+            cr_expect_str_eq(pages, whole, "%s by %d", filters[i], limit);
+        }
+    }
+    site_expect(&site, "GET", "/v1/audit?before=12", NULL, 400, "invalid");
+    site_expect(&site, "GET", "/v1/audit?before=1.0.2x", NULL, 400, "invalid");
+    site_expect(&site, "GET", "/v1/audit?before=-1.0.2", NULL, 400, "invalid");
+}
+
+Test(audit, the_oldest_change_is_found_whatever_was_written_since)
+{
+    enum { SINCE = 5200, AT_ONCE = 100 };
+    static struct store_entry entries[AT_ONCE];
+    static char refs[AT_ONCE][16];
+    struct store_written written;
+    struct error err = { 0 };
+    site.now_ms += 1000;
+    for (int i = 0; i < SINCE; i += AT_ONCE) {
+        for (int j = 0; j < AT_ONCE; j++) {
+            entries[j] = (struct store_entry){ .kind = KIND_HOST, .happened_at_ms = OP_TIME_NONE };
+            put_be32(entries[j].subject, (uint32_t)(1 + i + j));
+            record_init(&entries[j].record, kind_by_number(KIND_HOST));
+            (void)snprintf(refs[j], sizeof(refs[j]), "H-%d", i + j);
+            record_set_text(&entries[j].record, "ref", refs[j]);
+            record_set_text(&entries[j].record, "name", "Barn");
+        }
+        cr_assert_eq(store_write(site.replica.store, "another", entries, AT_ONCE, site.now_ms, &written, &err), ERR_OK,
+                     "%s", err.message);
+    }
+    struct reply reply = site_call(&site, "GET", "/v1/audit?about=GDN-R", NULL);
+    cr_expect_eq(reply_count(&reply, "entries"), 1);
+    cr_expect_str_eq(reply_text(&reply, "entries.0.kind"), "participant");
+    reply_fini(&reply);
+    reply = site_call(&site, "GET", "/v1/audit?person=tester", NULL);
+    cr_expect_geq(reply_count(&reply, "entries"), 2);
+    reply_fini(&reply);
+    reply = site_call(&site, "GET", "/v1/audit?person=another&limit=5000", NULL);
+    cr_expect_eq(reply_count(&reply, "entries"), 5000);
+    cr_expect(json_is_true(reply_at(&reply, "more")));
     reply_fini(&reply);
 }
 

@@ -302,31 +302,111 @@ static const char *const notes_itself[] = {
     "/v1/unlock", "/v1/sign-in", "/v1/sign-out", "/v1/people", "/v1/people/remove",
 };
 
+#define ABSENCE "GDN-P001@2026-11-18"
+#define EVIDENCE "00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff"
+#define BY_WHOM "\"by\": \"A. Tester\", \"reason\": \"letter\""
+
+/* The id of the one that is meant, which no call can know before. */
+static void absence_flag(char id[ROW_CODE_SIZE])
+{
+    size_t index;
+    const json_t *flag;
+    site_judge(&site);
+    struct reply reply = site_call(&site, "GET", "/v1/flags", NULL);
+    json_array_foreach(reply_at(&reply, "flags"), index, flag)
+    {
+        if (strcmp(json_string_value(json_object_get(flag, "code")), "unexplained_absence") == 0) {
+            (void)snprintf(id, ROW_CODE_SIZE, "%s", json_string_value(json_object_get(flag, "id")));
+        }
+    }
+    reply_fini(&reply);
+}
+
+static void first_id(const char *list, const char *at, char id[ROW_CODE_SIZE])
+{
+    struct reply reply = site_call(&site, "GET", list, NULL);
+    (void)snprintf(id, ROW_CODE_SIZE, "%s", reply_text(&reply, at));
+    reply_fini(&reply);
+}
+
+static void the_doubt(char id[ROW_CODE_SIZE])
+{
+    first_id("/v1/doubts", "doubts.0.id", id);
+}
+
+static void a_complaint(char id[ROW_CODE_SIZE])
+{
+    first_id("/v1/challenges", "others.0.id", id);
+}
+
+/* One valid call of each and the kind that it records; a * in it is the id of what `find` finds. What one of them needs
+ * is recorded by those before it. */
 static const struct {
     const char *path;
     const char *called;
-    const char *body; /* NULL: its test is in doubts_test.c, money_test.c or erase_test.c */
+    const char *body;
+    const char *kind;
+    void (*find)(char id[ROW_CODE_SIZE]);
 } records[] = {
-    { "/v1/roll/attended", "/v1/roll/attended", "{\"date\": \"2026-11-20\"}" },
-    { "/v1/attendance", "/v1/attendance", "{\"session\": \"Q-P1@2026-11-17\", \"outcome\": \"attended\"}" },
-    { "/v1/referrals/", "/v1/referrals/Q-R1/decline", "{\"policy\": true}" },
-    { "/v1/records", "/v1/records", RECORD("host", "\"ref\": \"Q-H2\", \"name\": \"Blue Barn\"") },
-    { "/v1/placements", NULL, NULL },
-    { "/v1/merge", "/v1/merge", "{\"duplicate\": \"GDN-002\", \"into\": \"GDN-001\", \"reason\": \"told us\"}" },
-    { "/v1/capacity", "/v1/capacity", "{\"places\": 3}" },
-    { "/v1/messages", "/v1/messages", "{\"body\": \"another\"}" },
-    { "/v1/import", NULL, NULL },
-    { "/v1/services", NULL, NULL },
-    { "/v1/claims", NULL, NULL },
-    { "/v1/claims/", NULL, NULL },
-    { "/v1/reviews", NULL, NULL },
-    { "/v1/doubts", NULL, NULL },
-    { "/v1/doubts/", NULL, NULL },
-    { "/v1/challenges", "/v1/challenges", "{\"form\": \"complaint\", \"participant\": \"GDN-001\"}" },
-    { "/v1/challenges/", NULL, NULL },
-    { "/v1/retention/run", NULL, NULL },
-    { "/v1/erase", "/v1/erase",
-      "{\"what\": \"Q-1\", \"ground\": \"right\", \"by\": \"A. Tester\", \"reason\": \"letter\"}" },
+    { "/v1/roll/attended", "/v1/roll/attended", "{\"date\": \"2026-11-20\"}", "attendance", NULL },
+    { "/v1/attendance", "/v1/attendance", "{\"session\": \"" ABSENCE "\", \"outcome\": \"absent\"}", "attendance",
+      NULL },
+    { "/v1/import", "/v1/import?kind=register", "placement,date,outcome,minutes,note\nGDN-P001,2026-09-02,attended,,\n",
+      "attendance", NULL },
+    { "/v1/records", "/v1/records", RECORD("host", "\"ref\": \"Q-H2\", \"name\": \"Blue Barn\""), "host", NULL },
+
+    { "/v1/placements", "/v1/placements",
+      "{\"ref\": \"Q-P2\", \"participant\": \"Q-1\", \"basis\": \"voluntary\", \"starts_on\": \"2027-01-04\", "
+      "\"weeks\": 2, \"weekly_minutes\": 60}",
+      "placement", NULL },
+    { "/v1/referrals/", "/v1/referrals/Q-R1/decline", "{\"policy\": true}", "referral_event", NULL },
+    { "/v1/capacity", "/v1/capacity", "{\"places\": 3}", "capacity_statement", NULL },
+    { "/v1/messages", "/v1/messages", "{\"body\": \"another\"}", "message", NULL },
+
+    { "/v1/records", "/v1/records",
+      RECORD("contract", "\"ref\": \"Q-C1\", \"form\": \"block\", \"starts_on\": \"2026-11-01\", \"ends_on\": "
+                         "\"2026-11-30\", \"units\": 10, \"price_pence\": 40000"),
+      "contract", NULL },
+    { "/v1/services", "/v1/services",
+      "{\"contract\": \"Q-C1\", \"referral\": \"Q-R1\", \"day\": \"2026-11-05\", \"units\": 4}", "service_use", NULL },
+    { "/v1/records", "/v1/records",
+      RECORD("contract", "\"ref\": \"Q-C2\", \"form\": \"payment_by_results\", \"starts_on\": \"2026-01-01\", "
+                         "\"price_pence\": 200000, \"share_permille\": 500"),
+      "contract", NULL },
+    { "/v1/claims", "/v1/claims",
+      "{\"placement\": \"GDN-P001\", \"trigger\": \"initial_placement\", \"contract\": \"Q-C2\"}", "claim", NULL },
+    { "/v1/claims/", "/v1/claims/GDN-P001/initial_placement/paid", "{}", "claim", NULL },
+
+    { "/v1/records", "/v1/records",
+      RECORD("notice", "\"placement\": \"GDN-P001\", \"served_on\": \"2026-08-20\", \"served_by\": \"hand\", "
+                       "\"says_what\": true, \"says_when\": true, \"says_where\": true, \"says_mandatory\": true, "
+                       "\"says_evidence\": true, \"says_consequences\": true"),
+      "notice", NULL },
+    { "/v1/records", "/v1/records",
+      RECORD("contact_attempt", "\"participant\": \"GDN-001\", \"day\": \"2026-11-19\", \"means\": \"phone\", "
+                                "\"outcome\": \"no_answer\", \"about_day\": \"2026-11-18\""),
+      "contact_attempt", NULL },
+    { "/v1/reviews", "/v1/reviews",
+      "{\"flag\": \"*\", \"outcome\": \"doubt\", \"answers\": [\"no\", \"no\", \"no\", \"no\", \"no\", \"no\"]}",
+      "flag_review", absence_flag },
+    { "/v1/doubts", "/v1/doubts",
+      "{\"session\": \"" ABSENCE "\", \"reviewer\": \"R. Tester\", \"evidence\": \"" EVIDENCE
+      "\", \"exposure_weeks\": 4, \"confirmed\": true}",
+      "compliance_doubt", NULL },
+    { "/v1/doubts/", "/v1/doubts/*/withdraw", "{}", "doubt_event", the_doubt },
+    { "/v1/challenges", "/v1/challenges", "{\"form\": \"complaint\", \"participant\": \"GDN-001\"}", "redress", NULL },
+    { "/v1/challenges/", "/v1/challenges/*", "{\"outcome\": \"changed\"}", "redress", a_complaint },
+
+    { "/v1/records", "/v1/records", RECORD("participant", "\"ref\": \"Q-0\", \"name\": \"Olda Tester\""), "participant",
+      NULL },
+    { "/v1/records", "/v1/records",
+      RECORD("placement", "\"ref\": \"Q-P0\", \"participant\": \"Q-0\", \"basis\": \"voluntary\", \"starts_on\": "
+                          "\"2019-01-07\", \"ends_on\": \"2019-06-28\", \"weekly_minutes\": 60"),
+      "placement", NULL },
+    { "/v1/retention/run", "/v1/retention/run", "{" BY_WHOM "}", "erasure", NULL },
+    { "/v1/merge", "/v1/merge", "{\"duplicate\": \"GDN-002\", \"into\": \"GDN-001\", \"reason\": \"told us\"}",
+      "same_person", NULL },
+    { "/v1/erase", "/v1/erase", "{\"what\": \"Q-1\", \"ground\": \"right\", " BY_WHOM "}", "erasure", NULL },
 };
 
 static bool is_among(const char *const *list, size_t count, const char *path)
@@ -373,21 +453,60 @@ Test(route_table, every_call_that_changes_anything_leaves_a_trace_of_who_made_it
     cr_expect_gt(posts, 40);
 }
 
-static size_t changes_by_tester(void)
+static struct reply changes_by_tester(void)
 {
-    struct reply reply = site_call(&site, "GET", "/v1/audit?action=change&person=tester&limit=5000", NULL);
-    size_t count = reply_count(&reply, "entries");
-    reply_fini(&reply);
-    return count;
+    return site_call(&site, "GET", "/v1/audit?action=change&person=tester&limit=5000", NULL);
+}
+
+/* With an id in place of the *. */
+static void fill_in(const char *text, const char *id, char out[1000])
+{
+    const char *star = id[0] != '\0' ? strchr(text, '*') : NULL;
+    int before = star != NULL ? (int)(star - text) : (int)strlen(text);
+    (void)snprintf(out, 1000, "%.*s%s%s", before, text, star != NULL ? id : "", star != NULL ? star + 1 : "");
+}
+
+/* Of the newest `count` entries one is of the kind; each says of which record, and in which op. */
+static bool among_newest(const struct reply *reply, size_t count, const char *kind)
+{
+    bool found = false;
+    for (size_t i = 0; i < count; i++) {
+        const json_t *entry = json_array_get(reply_at(reply, "entries"), i);
+        found |= strcmp(json_string_value(json_object_get(entry, "kind")), kind) == 0;
+        cr_expect(json_is_string(json_object_get(entry, "subject")), "%s", kind);
+        cr_expect(json_is_object(json_object_get(entry, "op")), "%s", kind);
+    }
+    return found;
 }
 
 Test(routes, each_that_records_is_in_the_audit_log_with_who_did)
 {
     for (size_t i = 0; i < ARRAY_LEN(records); i++) {
-        size_t before = changes_by_tester();
-        if (records[i].body != NULL) {
-            post(records[i].called, records[i].body);
-            cr_expect_gt(changes_by_tester(), before, "%s", records[i].path);
+        char id[ROW_CODE_SIZE] = "";
+        char path[1000];
+        char body[1000];
+        if (records[i].find != NULL) {
+            records[i].find(id);
         }
+        fill_in(records[i].called, id, path);
+        fill_in(records[i].body, id, body);
+        struct reply before = changes_by_tester();
+        site.now_ms += 1000;
+        post(path, body);
+        struct reply after = changes_by_tester();
+        size_t added = reply_count(&after, "entries") - reply_count(&before, "entries");
+        cr_expect_gt(added, 0, "%s", records[i].path);
+        cr_expect(among_newest(&after, added, records[i].kind), "%s: %s", records[i].path, records[i].kind);
+        reply_fini(&before);
+        reply_fini(&after);
     }
+}
+
+Test(routes, what_became_of_a_referral_is_noted_with_the_person_who_was_referred)
+{
+    post("/v1/referrals/Q-R1/decline", "{\"reason\": \"full\", \"note\": \"" SECRET " why\"}");
+    site_expect(&site, "GET", "/v1/referrals/Q-R1", NULL, 200, NULL);
+    struct reply reply = site_call(&site, "GET", "/v1/audit?action=read&about=Q-1", NULL);
+    cr_expect_not_null(strstr(reply.text, "\"kind\":\"referral_event\""), "%s", reply.text);
+    reply_fini(&reply);
 }

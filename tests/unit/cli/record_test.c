@@ -36,8 +36,21 @@ Test(attend, sends_what_was_typed_and_says_that_it_is_recorded)
         &service, 0, "POST /v1/attendance",
         "{\"session\": \"GDN-P014@2026-11-20\", \"outcome\": \"late\", \"minutes\": 200, \"reason\": \"travel\","
         " \"note\": \"bus – \\\"late\\\"\"}");
-    cr_expect_str_eq(run.out, "recorded: GDN-P014@2026-11-20, Ann Example: late, 3 h 20 min (travel)\n");
+    cr_expect_str_eq(run.out, "recorded: GDN-P014@2026-11-20, Ann Example (P014): late, 3 h 20 min (travel)\n");
     cr_expect_eq(run.code, EXIT_DONE);
+    run_free(&run);
+    service_stop(&service);
+}
+
+Test(attend, names_a_person_whose_name_is_withheld_by_the_reference_alone)
+{
+    struct service service;
+    struct outcome_of_run run = RUN_ONCE(&service, 200,
+                                         "{\"added\": 1, \"session\": {\"session\": \"GDN-P014@2026-11-20\", "
+                                         "\"participant_ref\": \"P014\", \"participant_name\": null, \"standing\": "
+                                         "\"recorded\", \"outcome\": \"attended\", \"heads\": 1, \"jcp\": null}}",
+                                         "attend", "GDN-P014@2026-11-20", "attended");
+    cr_expect_str_eq(run.out, "recorded: GDN-P014@2026-11-20, P014: attended\n");
     run_free(&run);
     service_stop(&service);
 }
