@@ -472,3 +472,18 @@ Test(placement, is_shown_in_words)
     run_free(&run);
     service_stop(&service);
 }
+
+Test(audit, goes_on_where_a_list_ended)
+{
+    struct service service;
+    struct outcome_of_run run =
+        RUN_ONCE(&service, 200,
+                 "{\"next\": \"1795176000000.0.17\", \"entries\": [{\"at\": \"2026-11-20T12:00:00.000Z\", \"person\": "
+                 "\"gwen\", \"action\": \"change\", \"kind\": \"host\", \"subject\": \"00112233\", \"fields\": "
+                 "\"ref\"}], \"more\": true}",
+                 "audit", "--limit", "1", "--before", "1795176009999.1.3");
+    cr_expect_str_eq(service.asked[0].line, "GET /v1/audit?limit=1&before=1795176009999.1.3");
+    cr_expect(has(run.out, "--before 1795176000000.0.17"), "%s", run.out);
+    run_free(&run);
+    service_stop(&service);
+}

@@ -80,7 +80,9 @@ static void *serve(void *context)
 
 void service_start(struct service *service, const struct canned *canned, size_t count)
 {
-    *service = (struct service){ .canned = canned, .canned_count = count };
+    cr_assert_leq(count, ASKED_MAX);
+    *service = (struct service){ .canned_count = count };
+    memcpy(service->canned, canned, count * sizeof(*canned));
     snprintf(service->folder, sizeof(service->folder), "/tmp/cli-test-XXXXXX");
     cr_assert_not_null(mkdtemp(service->folder));
     snprintf(service->socket_path, sizeof(service->socket_path), "%s/agent.sock", service->folder);

@@ -26,13 +26,13 @@ struct service {
     char socket_path[96];
     int listener;
     pthread_t thread;
-    const struct canned *canned;
+    struct canned canned[ASKED_MAX]; /* its own: it may still be at the last answer when the command has ended */
     size_t canned_count;
     struct asked asked[ASKED_MAX];
     size_t asked_count;
 };
 
-/* Further requests get the last answer again. */
+/* At most ASKED_MAX answers. Further requests get the last answer again. */
 void service_start(struct service *service, const struct canned *canned, size_t count);
 void service_stop(struct service *service);
 
