@@ -17,6 +17,7 @@
 #include "agent/secret_json.h"
 #include "base/clock.h"
 #include "base/file.h"
+#include "store/packs.h"
 
 #define DATABASE_NAME "replica.db"
 #define BACKUP_NOTE_NAME "last-backup.json"
@@ -169,6 +170,20 @@ static void note_unlock(struct agent *agent, enum err_code rc)
     }
 }
 
+/* Before anything is asked or recorded. What fails here is tried again by the pass over the flags. */
+static void settle_pack(struct agent *agent)
+{
+    struct error err;
+    if (store_pack_settle(agent->store, clock_today(clock_wall_ms()), &err) != ERR_OK) {
+        log_error("pack_settle_failed", &err);
+    }
+}
+
+const struct programme *agent_programme(const struct agent *agent)
+{
+    return agent->state == AGENT_OPEN ? store_programme(agent->store) : agent->programme;
+}
+
 static void on_unlocked(void *context, enum err_code rc, const struct error *failure)
 {
     struct agent *agent = context;
@@ -198,7 +213,8 @@ static void on_unlocked(void *context, enum err_code rc, const struct error *fai
     enter(agent, AGENT_OPEN);
     idle_lock_touch(&agent->idle);
     agent->unseen = false;
-    flags_pass_init(&agent->flags, &agent->loop, agent->store, agent->programme);
+    settle_pack(agent);
+    flags_pass_init(&agent->flags, &agent->loop, agent->store);
     flags_pass_wake(&agent->flags);
     rekey_pass_init(&agent->rekey, &agent->loop, agent->lockbox.vault);
     agent_start_exchange(agent);

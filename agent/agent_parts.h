@@ -50,8 +50,8 @@ struct waiter {
 struct agent {
     uv_loop_t loop;
     const struct agent_options *options;
-    const struct programme *programme;
-    struct programme *own_programme; /* NULL: the built-in one */
+    const struct programme *programme; /* where the centre's packs say nothing; see agent_programme */
+    struct programme *own_programme;   /* NULL: the built-in one */
     char vault_path[PATH_MAX + 16];
     char backup_note_path[PATH_MAX + 32];
     gid_t group;
@@ -120,6 +120,8 @@ void agent_start_exchange(struct agent *agent);
 void agent_restart_exchange(struct agent *agent);
 /* renewal.c: takes a new certificate when it is time to; after every exchange. */
 void renewal_look(struct agent *agent);
+/* In force; of a locked agent the one without the centre's packs. */
+const struct programme *agent_programme(const struct agent *agent);
 /* Something was recorded here or has come from the centre. */
 void agent_data_changed(struct agent *agent, bool recorded_here);
 

@@ -66,6 +66,8 @@ static const struct route routes[] = {
     { "GET", "/v1/challenges", TAIL_NONE, BODY_NONE, api_challenges },
     { "POST", "/v1/challenges", TAIL_NONE, BODY_OBJECT, api_challenge_add },
     { "POST", "/v1/challenges/", TAIL_SOME, BODY_OBJECT, api_challenge_answer },
+    { "GET", "/v1/packs", TAIL_NONE, BODY_NONE, api_packs },
+    { "GET", "/v1/packs/", TAIL_SOME, BODY_NONE, api_pack },
     { "GET", "/v1/log", TAIL_NONE, BODY_NONE, api_log },
     { "POST", "/v1/evidence", TAIL_NONE, BODY_OBJECT, api_evidence },
     { "GET", "/v1/evidence/records", TAIL_NONE, BODY_NONE, api_evidence_records },

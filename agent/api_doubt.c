@@ -39,6 +39,12 @@ static json_t *jcp_value(const struct doubt_row *row)
                      "note", value_text(row->decision_note));
 }
 
+static json_t *programme_value(const struct doubt_row *row)
+{
+    return json_pack("{s:o,s:o,s:o}", "name", value_text(row->programme), "version", value_int(row->programme_version),
+                     "sha256", value_text(row->programme_sha256));
+}
+
 json_t *doubt_value(const struct doubt_row *row, bool whole)
 {
     char session[SESSION_NAME_SIZE];
@@ -60,6 +66,7 @@ json_t *doubt_value(const struct doubt_row *row, bool whole)
                                   value_text(sight_text(KIND_COMPLIANCE_DOUBT, "answers",
                                                         slice_of(row->id.bytes, ROW_ID_BYTES), row->answers)));
         (void)json_object_set_new(value, "evidence", value_text(row->evidence));
+        (void)json_object_set_new(value, "programme", programme_value(row));
         (void)json_object_set_new(
             value, "note",
             value_text(sight_text(KIND_COMPLIANCE_DOUBT, "note", slice_of(row->id.bytes, ROW_ID_BYTES), row->note)));

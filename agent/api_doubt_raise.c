@@ -84,7 +84,8 @@ static bool is_set(const struct row_id *id)
     return memcmp(id, &none, sizeof(none)) != 0;
 }
 
-static void fill_record(struct record *record, const struct doubt_plan *plan, const struct raising *raising)
+static void fill_record(struct record *record, const struct programme *programme, const struct doubt_plan *plan,
+                        const struct raising *raising)
 {
     record_init(record, kind_by_number(KIND_COMPLIANCE_DOUBT));
     record_set_id(record, "placement", plan->placement.bytes);
@@ -100,6 +101,9 @@ static void fill_record(struct record *record, const struct doubt_plan *plan, co
     record_set_number(record, "confirmed", 1);
     record_set_text(record, "evidence", raising->evidence);
     record_set_text(record, "note", raising->note);
+    record_set_text(record, "programme", programme_id(programme));
+    record_set_number(record, "programme_version", programme_version(programme));
+    record_set_text(record, "programme_sha256", programme_sha256(programme));
 }
 
 /* With the answers of the review on which it stands. */
@@ -113,7 +117,7 @@ static enum err_code write_doubt(struct api_call *call, const struct doubt_plan 
     char digits[DOUBT_ID_SIZE];
     struct doubt_row row;
     TRY(query_record(world->store, kind_by_number(KIND_FLAG_REVIEW), &plan->review, &review, err));
-    fill_record(&entry.record, plan, raising);
+    fill_record(&entry.record, world->programme, plan, raising);
     *record_value(&entry.record, "answers") = *record_value(&review.rows[0].record, "answers");
     TRY(random_bytes(entry.subject, OP_ENTITY_BYTES, err));
     TRY(store_write(world->store, world->actor, &entry, 1, world->now_ms, &written, err));

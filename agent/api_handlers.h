@@ -28,6 +28,10 @@ MUST_USE enum err_code api_evidence_records(struct api_call *call, struct error 
 MUST_USE enum err_code api_evidence_chain(struct api_call *call, struct error *err);
 MUST_USE enum err_code api_evidence_receipt(struct api_call *call, struct error *err);
 
+/* api_packs.c */
+MUST_USE enum err_code api_packs(struct api_call *call, struct error *err);
+MUST_USE enum err_code api_pack(struct api_call *call, struct error *err);
+
 /* api_checkpoint.c */
 MUST_USE enum err_code api_checkpoint(struct api_call *call, struct error *err);
 MUST_USE enum err_code api_checkpoint_violations(struct api_call *call, struct error *err);

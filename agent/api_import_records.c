@@ -184,6 +184,8 @@ static const char *cell_value(struct store *store, const struct field *field, co
     case FIELD_ID:
         value->text = slice_of(id, OP_ENTITY_BYTES);
         return id_read(store, field, text, id) ? NULL : "the ref of a record that is here, or an id";
+    case FIELD_BYTES:
+        return "nothing: it cannot be imported";
     }
     CHECK(false);
 }

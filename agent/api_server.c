@@ -6,6 +6,7 @@
 #include "agent/api_call.h"
 #include "agent/peer.h"
 #include "base/clock.h"
+#include "store/packs.h"
 
 #define TRIM_OVER                                                                                                      \
     ((size_t)1024 * 1024) /* after a request or an answer of this size, memory goes back to the system                 \
@@ -58,7 +59,7 @@ static void call_data(struct agent *agent, const struct http_request *request, c
 {
     int64_t now_ms = clock_wall_ms();
     struct api_world world = { .store = agent->store,
-                               .programme = agent->programme,
+                               .programme = agent_programme(agent),
                                .stream = agent->identity.enrolled ? agent->identity.stream : NULL,
                                .actor = who->name,
                                .named = who->people,

@@ -25,9 +25,9 @@ static enum err_code get_version(struct agent *agent, struct http_exchange *exch
 {
     (void)body;
     (void)err;
-    api_send_object(exchange,
-                    json_pack("{s:s,s:i,s:{s:s,s:i}}", "version", HOLDFAST_VERSION, "api", API_VERSION, "programme",
-                              "id", programme_id(agent->programme), "version", programme_version(agent->programme)));
+    api_send_object(exchange, json_pack("{s:s,s:i,s:{s:s,s:i}}", "version", HOLDFAST_VERSION, "api", API_VERSION,
+                                        "programme", "id", programme_id(agent_programme(agent)), "version",
+                                        programme_version(agent_programme(agent))));
     return ERR_OK;
 }
 

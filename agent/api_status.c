@@ -7,6 +7,7 @@
 #include "agent/agent_parts.h"
 #include "agent/api_call.h"
 #include "base/clock.h"
+#include "store/packs.h"
 #include "store/tree.h"
 
 #define MESSAGE_SIZE (ERROR_MESSAGE_MAX + 200)
@@ -450,6 +451,21 @@ static bool put_lock(json_t *object, const struct agent *agent, bool open)
            put(object, "locks_at", left_ms < 0 ? json_null() : value_instant(clock_wall_ms() + left_ms));
 }
 
+/* Which pack is in force, and by whose word; `configured`: a file that stands in for the built-in one, in force or not.
+ */
+static json_t *programme_value(const struct agent *agent)
+{
+    const struct programme *programme = agent_programme(agent);
+    int32_t since = agent->state == AGENT_OPEN ? store_programme_since(agent->store) : ROW_NONE;
+    const char *source = since != ROW_NONE ? "centre" : agent->own_programme != NULL ? "configured" : "built_in";
+    json_t *configured = agent->own_programme == NULL ? json_null()
+                                                      : json_pack("{s:s,s:i}", "id", programme_id(agent->own_programme),
+                                                                  "version", programme_version(agent->own_programme));
+    return json_pack("{s:s,s:i,s:s,s:s,s:o,s:o}", "id", programme_id(programme), "version",
+                     programme_version(programme), "sha256", programme_sha256(programme), "source", source, "since",
+                     value_day(since), "configured", configured);
+}
+
 static bool put_common(json_t *object, const struct agent *agent, const struct picture *picture, bool open)
 {
     const char *vault = open ? "open" : vault_exists(agent->vault_path) ? "locked" : "absent";
@@ -467,9 +483,7 @@ static bool put_common(json_t *object, const struct agent *agent, const struct p
            put(object, "today", value_day(clock_today(clock_wall_ms()))) &&
            put(object, "memory_bytes", json_integer(memory.resident)) &&
            put(object, "memory_private_bytes", json_integer(memory.own)) &&
-           put(object, "programme",
-               json_pack("{s:s,s:i}", "id", programme_id(agent->programme), "version",
-                         programme_version(agent->programme)));
+           put(object, "programme", programme_value(agent));
 }
 
 json_t *status_value(struct agent *agent)

@@ -28,6 +28,7 @@ static enum export_cell cell_of(const struct field *field)
     case FIELD_TEXT:
     case FIELD_TIME:
     case FIELD_ID:
+    case FIELD_BYTES:
         return CELL_TEXT;
     }
     CHECK(false);
@@ -82,6 +83,8 @@ static enum err_code value_put(struct store *store, const struct field *field, c
         return civil_put(field, value->number, out, err);
     case FIELD_ID:
         return link_put(store, field, value->text, out, err);
+    case FIELD_BYTES:
+        return buf_append_format(out, err, "%zu bytes", value->text.len);
     }
     CHECK(false);
 }

@@ -2,6 +2,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "store/packs.h"
 
 struct slice_world {
     struct store *store;
@@ -83,11 +84,12 @@ static enum err_code turn(struct flags_pass *pass, bool *ret_more, struct error 
 {
     int64_t now_ms = clock_wall_ms();
     int32_t today = clock_today(now_ms);
+    TRY(store_pack_settle(pass->store, today, err));
     if (pass->day != today) {
         TRY(store_dirty_all(pass->store, err));
         pass->day = today;
     }
-    return flags_slice(pass->store, pass->programme, today, now_ms, &pass->flags, ret_more, err);
+    return flags_slice(pass->store, store_programme(pass->store), today, now_ms, &pass->flags, ret_more, err);
 }
 
 void flags_pass_slice(struct flags_pass *pass)
@@ -115,9 +117,9 @@ static void on_timer(uv_timer_t *timer)
     flags_pass_slice(timer->data);
 }
 
-void flags_pass_init(struct flags_pass *pass, uv_loop_t *loop, struct store *store, const struct programme *programme)
+void flags_pass_init(struct flags_pass *pass, uv_loop_t *loop, struct store *store)
 {
-    *pass = (struct flags_pass){ .store = store, .programme = programme, .day = ROW_NONE };
+    *pass = (struct flags_pass){ .store = store, .day = ROW_NONE };
     flag_list_init(&pass->flags);
     CHECK(uv_timer_init(loop, &pass->timer) == 0);
     pass->timer.data = pass;

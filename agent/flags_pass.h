@@ -8,7 +8,7 @@
  *
  * The first slice comes FLAGS_PASS_GATHER_MS after the wake, or when somebody asks for flags. A slice is
  * FLAGS_PASS_SLICE placements, their flags and their marks in one transaction; the site comes last. A new day marks
- * all.
+ * all, and so does another programme pack that came or whose day has come: the tables are then made again first.
  *
  * Ownership:  the caller owns the struct until `stopped` is called; the store outlives the pass.
  * Threads:    the loop's.
@@ -28,7 +28,6 @@
 struct flags_pass {
     uv_timer_t timer;
     struct store *store;
-    const struct programme *programme;
     struct flag_list flags; /* of one subject; kept so that its memory is used again */
     int32_t day;            /* that the flags are as of */
     bool working;
@@ -37,7 +36,7 @@ struct flags_pass {
     void *context;
 };
 
-void flags_pass_init(struct flags_pass *pass, uv_loop_t *loop, struct store *store, const struct programme *programme);
+void flags_pass_init(struct flags_pass *pass, uv_loop_t *loop, struct store *store);
 /* Something was recorded or applied, or it is another day. */
 void flags_pass_wake(struct flags_pass *pass);
 /* Marks are left: the flags may not say yet what the records say. */

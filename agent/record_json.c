@@ -104,6 +104,8 @@ static enum err_code value_from_json(struct store *store, const struct kind *kin
         }
         value->text = slice_of(id, OP_ENTITY_BYTES);
         return id_from_json(store, field, json_string_value(given), id, err);
+    case FIELD_BYTES:
+        return expected(field, "nothing: it cannot be given here", err);
     }
     CHECK(false);
 }
@@ -150,6 +152,8 @@ static json_t *value_to_json(const struct kind *kind, const struct field *field,
         return json_boolean(value->number != 0);
     case FIELD_ID:
         return value_id(value->text.data, value->text.len);
+    case FIELD_BYTES:
+        return json_sprintf("%zu bytes", value->text.len);
     }
     CHECK(false);
 }

@@ -68,6 +68,8 @@ static const struct {
     { "POST", "/v1/import", C | R | A },
     { "GET", "/v1/export/", C | R | A },
     { "GET", "/v1/calendar", S | C | R | A },
+    { "GET", "/v1/packs", S | C | R | T | A },
+    { "GET", "/v1/packs/", S | C | R | T | A },
     { "GET", "/v1/report/", C | R | T | A },
 
     /* money */

@@ -37,6 +37,7 @@ static const struct doubt_want wants[] = {
     { "exposure_unconfirmed", 4,
       "the exposure rests on a decision about another record, and nobody else at another machine has confirmed that "
       "both records are of one person" },
+    { "pack_not_held", 4, "the programme pack by which it was raised is not here" },
     { "exposure_without_decision", 4, "the exposure is longer than the Jobcentre's decisions allow" },
 };
 
@@ -60,7 +61,8 @@ const struct doubt_want *doubt_want_at(size_t index)
 #define DOUBT_COLUMNS                                                                                                  \
     "SELECT d.id, d.placement, p.participant, d.review, d.notice, d.earlier_decision, d.decision, p.ref, q.ref, "      \
     "d.day, d.slot, d.reviewer, d.exposure_weeks, d.answers, d.evidence, d.note, d.said_by, d.said_at, d.status, "     \
-    "d.wants, d.status_on, d.status_by, d.status_reason, d.received_on, e.outcome, e.weeks, e.note "                   \
+    "d.wants, d.status_on, d.status_by, d.status_reason, d.received_on, e.outcome, e.weeks, e.note, "                  \
+    "d.programme, d.programme_version, d.programme_sha256 "                                                            \
     "FROM compliance_doubt d LEFT JOIN placement p ON p.id = d.placement "                                             \
     "LEFT JOIN participant q ON q.id = p.participant LEFT JOIN decision e ON e.id = d.decision "
 
@@ -92,6 +94,9 @@ static void read_doubt(sqlite3_stmt *s, void *out)
     column_text(s, 22, row->status_reason, sizeof(row->status_reason));
     column_text(s, 24, row->outcome, sizeof(row->outcome));
     column_text(s, 26, row->decision_note, sizeof(row->decision_note));
+    column_text(s, 27, row->programme, sizeof(row->programme));
+    row->programme_version = (int)column_int_or(s, 28, ROW_NONE);
+    column_text(s, 29, row->programme_sha256, sizeof(row->programme_sha256));
 }
 
 void doubt_list_fini(struct doubt_list *list)
@@ -249,7 +254,7 @@ static enum err_code put_plan(struct store *store, const struct doubt_plan *plan
     sqlite3_stmt *s;
     TRY(db_statement(&store->db,
                      "INSERT INTO compliance_doubt VALUES (?1, ?2, ?3, ?4, 'plan', ?5, ?6, ?7, ?8, '', 0, '', NULL, "
-                     "'plan', ?9, 9223372036854775807, 'suspended', '', NULL, '', '', NULL, NULL)",
+                     "NULL, NULL, NULL, 'plan', ?9, 9223372036854775807, 'suspended', '', NULL, '', '', NULL, NULL)",
                      &s, err));
     bind_blob(s, 1, plan_id.bytes, ROW_ID_BYTES);
     bind_blob(s, 2, plan->placement.bytes, ROW_ID_BYTES);

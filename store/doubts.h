@@ -53,6 +53,9 @@ struct doubt_row {
     char outcome[ROW_CODE_SIZE]; /* of JCP's decision */
     int weeks;                   /* of the sanction, as JCP said; ROW_NONE */
     char decision_note[ROW_NOTE_SIZE];
+    char programme[ROW_REF_SIZE]; /* the pack by which it was raised and is judged; "" when it names none */
+    int programme_version;        /* ROW_NONE */
+    char programme_sha256[PROGRAMME_SHA256_SIZE];
 };
 
 struct doubt_list {

@@ -169,7 +169,7 @@ static int bind_outcome(sqlite3_stmt *s, int at, const struct outcome_of *found)
 
 #define DOUBT_PUT                                                                                                      \
     "INSERT OR REPLACE INTO compliance_doubt VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, "    \
-    "?15, ?16, ?17, ?18, ?19, ?20, ?21, ?22, ?23)"
+    "?15, ?16, ?17, ?18, ?19, ?20, ?21, ?22, ?23, ?24, ?25, ?26)"
 
 static enum err_code put_doubt(struct store *store, struct slice doubt, struct merged *versions, struct error *err)
 {
@@ -218,6 +218,24 @@ static int most_weeks(const struct programme *programme, int64_t days_after)
     return later ? rules->later_sanction_weeks : rules->first_sanction_weeks;
 }
 
+/* By the pack that the doubt names, which is the same for whoever judges; where it names none, by the one in force. */
+static enum err_code pack_of(struct store *store, sqlite3_stmt *s, int at, const struct programme **ret_programme,
+                             struct error *err)
+{
+    char sha256[PROGRAMME_SHA256_SIZE];
+    column_text(s, at, sha256, sizeof(sha256));
+    if (sha256[0] == '\0') {
+        *ret_programme = store->programme;
+        return ERR_OK;
+    }
+    enum err_code rc = pack_find(store, sha256, ret_programme, err);
+    if (rc == ERR_LIMIT) { /* as if it were not here: the doubt waits */
+        *ret_programme = NULL;
+        return ERR_OK;
+    }
+    return rc;
+}
+
 /* What only the programme pack can tell. */
 static enum err_code judge_by_pack(struct store *store, struct slice doubt, char wants[DOUBT_WANTS_SIZE],
                                    struct error *err)
@@ -226,8 +244,8 @@ static enum err_code judge_by_pack(struct store *store, struct slice doubt, char
     bool row;
     TRY(db_statement(
         &store->db,
-        "SELECT s.reason, d.exposure_weeks, CASE WHEN d.earlier_decision IS NULL THEN 0 ELSE d.day - e.failure_on END "
-        "FROM compliance_doubt d "
+        "SELECT s.reason, d.exposure_weeks, CASE WHEN d.earlier_decision IS NULL THEN 0 ELSE d.day - e.failure_on END, "
+        "d.programme_sha256 FROM compliance_doubt d "
         "LEFT JOIN session s ON s.placement = d.placement AND s.day = d.day AND s.slot = d.slot "
         "LEFT JOIN decision e ON e.id = d.earlier_decision WHERE d.id = ?1",
         &s, err));
@@ -238,11 +256,18 @@ static enum err_code judge_by_pack(struct store *store, struct slice doubt, char
     }
     char reason[ROW_CODE_SIZE];
     column_text(s, 0, reason, sizeof(reason));
-    if (programme_reason_kind(store->programme, reason) != REASON_OTHER) {
+    const struct programme *programme;
+    enum err_code rc = pack_of(store, s, 3, &programme, err);
+    if (rc != ERR_OK || programme == NULL) {
+        add_want(wants, "pack_not_held");
+        sqlite3_reset(s);
+        return rc;
+    }
+    if (programme_reason_kind(programme, reason) != REASON_OTHER) {
         add_want(wants, "reason_given");
     }
     bool known = sqlite3_column_type(s, 2) != SQLITE_NULL; /* else the view says that it is unfounded */
-    if (known && column_int(s, 1) > most_weeks(store->programme, column_int(s, 2))) {
+    if (known && column_int(s, 1) > most_weeks(programme, column_int(s, 2))) {
         add_want(wants, "exposure_without_decision");
     }
     sqlite3_reset(s);

@@ -160,7 +160,7 @@ static void bind_value(sqlite3_stmt *s, int at, const struct field *field, const
         bind_null(s, at);
     } else if (field->type == FIELD_TEXT || field->type == FIELD_CODE) {
         bind_text_slice(s, at, value->text);
-    } else if (field->type == FIELD_ID) {
+    } else if (field->type == FIELD_ID || field->type == FIELD_BYTES) {
         bind_slice(s, at, value->text);
     } else {
         bind_int(s, at, value->number);

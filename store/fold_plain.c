@@ -38,6 +38,11 @@
     "INSERT OR IGNORE INTO dirty_placement SELECT p.id FROM opportunity o JOIN placement p ON p.opportunity = o.id "   \
     "WHERE o.host = ?1"
 
+/* Doubts that are judged by the pack. */
+#define BY_PACK                                                                                                        \
+    "INSERT OR IGNORE INTO doubt_due SELECT d.id FROM programme_pack k JOIN compliance_doubt d "                       \
+    "ON d.programme_sha256 = k.sha256 WHERE k.id = ?1"
+
 #define PLAIN(name, values, marks, site)                                                                               \
     {                                                                                                                  \
         "DELETE FROM " name " WHERE id = ?1", "INSERT OR REPLACE INTO " name " VALUES (" values ")", (marks), (site)   \
@@ -64,6 +69,7 @@ static const struct plain {
     [KIND_CLAIM] = PLAIN("claim", V14, BY_PERSON_PLACED("claim"), true),
     [KIND_SERVICE_USE] = PLAIN("service_use", V9, NULL, true),
     [KIND_SAME_PERSON] = PLAIN("same_person", V13, BY_PERSON("same_person"), true),
+    [KIND_PROGRAMME_PACK] = PLAIN("programme_pack", V8, BY_PACK, true),
 };
 
 bool kind_is_plain(uint32_t kind)

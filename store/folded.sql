@@ -190,6 +190,12 @@ CREATE TABLE same_person (
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX same_person_participant ON same_person (participant);
 
+-- Programme packs from the centre; `pack` is the JSON as one zstd frame (packs.c).
+CREATE TABLE programme_pack (
+    id BLOB PRIMARY KEY, name TEXT, version INTEGER, in_force_from INTEGER, sha256 TEXT, pack BLOB, said_by TEXT NOT NULL,
+    said_at INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+
 -- What the record of a duplicate stands for, at the end of its links (fold_person.c). A record that stands for itself has no row.
 CREATE TABLE same_as (participant BLOB PRIMARY KEY, person BLOB NOT NULL) STRICT, WITHOUT ROWID;
 CREATE INDEX same_as_person ON same_as (person);
@@ -209,7 +215,7 @@ CREATE INDEX erasure_subject ON erasure (subject);
 CREATE TABLE compliance_doubt (
     id BLOB PRIMARY KEY, placement BLOB, day INTEGER, slot INTEGER, reviewer TEXT, review BLOB, notice BLOB,
     exposure_weeks INTEGER, earlier_decision BLOB, answers TEXT, confirmed INTEGER, evidence TEXT, note TEXT,
-    said_by TEXT NOT NULL, said_at INTEGER NOT NULL, hlc INTEGER NOT NULL,
+    programme TEXT, programme_version INTEGER, programme_sha256 TEXT, said_by TEXT NOT NULL, said_at INTEGER NOT NULL, hlc INTEGER NOT NULL,
     status TEXT NOT NULL CHECK (status IN ('standing', 'suspended', 'withdrawn', 'returned', 'decided')),
     wants TEXT NOT NULL, status_on INTEGER, status_by TEXT NOT NULL, status_reason TEXT NOT NULL, received_on INTEGER,
     decision BLOB,

@@ -169,6 +169,9 @@ enum err_code oplog_admit(struct store *store, const struct author *author, cons
 {
     bool full;
     *ret_admitted = record_admit(op, author->writer, reason);
+    if (*ret_admitted == ERR_NO_MEMORY) {
+        return FAIL(err, NO_MEMORY, "look at a record"); /* it is not the record's fault */
+    }
     if (*ret_admitted == ERR_OK && op->kind == KIND_ERASURE) {
         TRY(erasure_admit(store, author->writer, op, ret_admitted, reason, err));
     }

@@ -36,7 +36,8 @@ bool query_has_records(const struct kind *kind)
 
 static bool has_text(const struct field *field)
 {
-    return field->type == FIELD_TEXT || field->type == FIELD_CODE || field->type == FIELD_ID;
+    return field->type == FIELD_TEXT || field->type == FIELD_CODE || field->type == FIELD_ID ||
+           field->type == FIELD_BYTES;
 }
 
 static enum err_code read_value(struct plain_collect *c, sqlite3_stmt *s, int at, const struct field *field,

@@ -114,6 +114,10 @@ static enum err_code check_value(const struct field *field, const struct value *
         return value->text.len == OP_ENTITY_BYTES
                    ? ERR_OK
                    : FAIL(err, INVALID, "field '%s': expected an id of %d bytes", field->name, OP_ENTITY_BYTES);
+    case FIELD_BYTES:
+        return value->text.len <= field->max
+                   ? ERR_OK
+                   : FAIL(err, INVALID, "field '%s': expected at most %u bytes", field->name, field->max);
     }
     CHECK(false);
 }
@@ -204,6 +208,7 @@ static void put_value(struct dcbor_writer *w, const struct field *field, const s
         dcbor_put_bool(w, value->number != 0);
         return;
     case FIELD_ID:
+    case FIELD_BYTES:
         dcbor_put_bytes(w, value->text.data, value->text.len);
         return;
     }
@@ -244,6 +249,9 @@ static struct value get_value(struct dcbor_reader *r, const struct field *field)
         break;
     case FIELD_ID:
         value.text = dcbor_get_bytes(r, OP_ENTITY_BYTES, OP_ENTITY_BYTES);
+        break;
+    case FIELD_BYTES:
+        value.text = dcbor_get_bytes(r, 0, field->max);
         break;
     }
     return value;
@@ -311,7 +319,7 @@ static bool subject_fits(const struct op *op, const struct kind *kind)
 static bool is_complete(uint32_t kind)
 {
     return kind == KIND_ATTENDANCE || kind == KIND_ERASURE || kind == KIND_OVERWRITE_REVIEW ||
-           kind == KIND_COMPLIANCE_DOUBT || kind == KIND_DOUBT_EVENT;
+           kind == KIND_COMPLIANCE_DOUBT || kind == KIND_DOUBT_EVENT || kind == KIND_PROGRAMME_PACK;
 }
 
 static enum err_code admit_erasure(const struct op *op, const struct record *record, enum record_writer writer,
@@ -323,6 +331,9 @@ static enum err_code admit_erasure(const struct op *op, const struct record *rec
     }
     if (kind->number == KIND_ERASURE || kind->number == KIND_OVERWRITE_REVIEW) {
         return FAIL(err, REFUSED, "take an erasure of an erasure or a review: that something went stays known");
+    }
+    if (kind->number == KIND_PROGRAMME_PACK) {
+        return FAIL(err, REFUSED, "take an erasure of a programme pack: it names nobody, and doubts are judged by it");
     }
     if (kind->number == KIND_DOUBT_EVENT) {
         return FAIL(err, REFUSED, "take an erasure of what became of a doubt: it goes with the doubt alone");
@@ -369,6 +380,46 @@ static enum err_code admit_doubt_event(const struct record *record, enum record_
                       writer == WRITER_CENTRE ? "the centre" : "an organisation");
 }
 
+static struct slice text_of(const struct record *record, const char *name)
+{
+    return record->values[kind_field_index(record->kind, name)].text;
+}
+
+/* What the centre says of it is what is in it. */
+static enum err_code pack_is(const struct op *op, const struct record *record, const struct programme *programme,
+                             struct error *err)
+{
+    uint8_t digest[SHA256_BYTES];
+    CHECK(hex_decode(programme_sha256(programme), digest, sizeof(digest)));
+    if (!slice_equal(text_of(record, "sha256"), slice_of_text(programme_sha256(programme)))) {
+        return FAIL(err, INVALID, "field 'sha256': the pack has another one");
+    }
+    if (memcmp(op->subject, digest, OP_ENTITY_BYTES) != 0) {
+        return FAIL(err, INVALID, "its subject is not the beginning of its SHA-256");
+    }
+    return number_or(record, "version", 0) == programme_version(programme) &&
+                   slice_equal(text_of(record, "name"), slice_of_text(programme_id(programme)))
+               ? ERR_OK
+               : FAIL(err, INVALID, "fields 'name' and 'version': the pack has others");
+}
+
+/* A pack that could not be used is none: checked as `holdfast pack check` does, on every replica and at the centre. */
+static enum err_code admit_pack(const struct op *op, const struct record *record, struct error *err)
+{
+    SCOPED(buf_fini) struct buf json;
+    struct programme *programme;
+    buf_init(&json, PROGRAMME_JSON_MAX + 1);
+    enum err_code rc = programme_expand(text_of(record, "pack"), &json, err);
+    if (rc == ERR_OK) {
+        rc = programme_load(buf_slice(&json), &programme, err);
+    }
+    if (rc == ERR_OK) {
+        rc = pack_is(op, record, programme, err);
+        programme_free(programme);
+    }
+    return rc == ERR_OK ? ERR_OK : error_wrap(err, rc, "take a %s", record->kind->name);
+}
+
 /* What no single field shows, and what stands in the header. */
 static enum err_code admit_content(const struct op *op, const struct record *record, enum record_writer writer,
                                    struct error *err)
@@ -384,6 +435,8 @@ static enum err_code admit_content(const struct op *op, const struct record *rec
         return admit_doubt(record, err);
     case KIND_DOUBT_EVENT:
         return admit_doubt_event(record, writer, err);
+    case KIND_PROGRAMME_PACK:
+        return admit_pack(op, record, err);
     case KIND_OVERWRITE_REVIEW:
         return op->supersedes_count == 2
                    ? ERR_OK

@@ -40,12 +40,13 @@ enum record_kind {
     KIND_SERVICE_USE = 25,
     KIND_SAME_PERSON = 26, /* subject: the participant that is the duplicate */
     KIND_COMPLIANCE_DOUBT = 27,
-    KIND_DOUBT_EVENT = 28, /* subject: the doubt */
+    KIND_DOUBT_EVENT = 28,    /* subject: the doubt */
+    KIND_PROGRAMME_PACK = 29, /* the centre's only; subject: the first bytes of the SHA-256 of its JSON */
 };
 
 /* Raised whenever record_admit takes what it refused before, or knows another kind: what was set aside by an older
  * version is then judged again. */
-#define RECORD_RULES 3
+#define RECORD_RULES 4
 
 enum record_writer { WRITER_ORGANISATION = 1, WRITER_CENTRE = 2 };
 
@@ -56,7 +57,8 @@ enum field_type {
     FIELD_DATE, /* day number, 1900 to 2200 */
     FIELD_TIME, /* minutes since midnight, 0 to 1440 */
     FIELD_BOOL,
-    FIELD_ID, /* entity, 16 bytes */
+    FIELD_ID,    /* entity, 16 bytes */
+    FIELD_BYTES, /* at most `max`; shown as how many they are */
 };
 
 struct field {
@@ -88,7 +90,7 @@ int kind_field_index(const struct kind *kind, const char *name); /* -1: unknown 
 struct value {
     bool present;
     int64_t number;    /* INT, DATE, TIME, BOOL */
-    struct slice text; /* TEXT, CODE, ID; borrowed */
+    struct slice text; /* TEXT, CODE, ID, BYTES; borrowed */
 };
 
 struct record {

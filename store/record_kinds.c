@@ -34,6 +34,7 @@ static const char *const referral_status_codes[] = {
 #define DATE(number, name, required) FIELD(number, name, FIELD_DATE, 0, required, false, NULL)
 #define TIME(number, name, required) FIELD(number, name, FIELD_TIME, 0, required, false, NULL)
 #define BOOL(number, name) FIELD(number, name, FIELD_BOOL, 0, false, false, NULL)
+#define BYTES(number, name, max) FIELD(number, name, FIELD_BYTES, max, true, false, NULL)
 #define ID(number, name, required) FIELD(number, name, FIELD_ID, 0, required, false, NULL)
 
 enum {
@@ -314,6 +315,9 @@ static const struct field compliance_doubt_fields[] = {
     BOOL(10, "confirmed"),
     NAMED(11, "evidence", 2 * SHA256_BYTES), /* SHA-256 of the pack's manifest, in hex */
     SECRET(12, "note", NOTE_MAX_BYTES),
+    TEXT(13, "programme", ROW_REF_SIZE - 1), /* the pack by which it is judged, on every replica and at the centre */
+    INT(14, "programme_version", INT32_MAX, false),
+    TEXT(15, "programme_sha256", 2 * SHA256_BYTES),
 };
 
 static const char *const doubt_status_codes[] = { "withdrawn", "received", "returned", NULL };
@@ -324,6 +328,12 @@ static const struct field doubt_event_fields[] = {
     CODE(3, "reason", false, NULL),
     TEXT(4, "by", NAME_MAX_BYTES),
     SECRET(5, "note", NOTE_MAX_BYTES),
+};
+
+static const struct field programme_pack_fields[] = {
+    NAMED(1, "name", ROW_REF_SIZE - 1),     INT(2, "version", INT32_MAX, true),
+    DATE(3, "in_force_from", true),         NAMED(4, "sha256", 2 * SHA256_BYTES), /* of the JSON, in hex */
+    BYTES(5, "pack", PROGRAMME_PACKED_MAX),                                       /* the JSON, see programme_compress */
 };
 
 #define KIND(number, name, writers, subject_len, fields)                                                               \
@@ -362,6 +372,7 @@ static const struct kind kinds[] = {
     KIND(KIND_SAME_PERSON, "same_person", WRITER_ORGANISATION, OP_ENTITY_BYTES, same_person_fields),
     KIND(KIND_COMPLIANCE_DOUBT, "compliance_doubt", WRITER_ORGANISATION, OP_ENTITY_BYTES, compliance_doubt_fields),
     KIND(KIND_DOUBT_EVENT, "doubt_event", WRITER_ORGANISATION | WRITER_CENTRE, OP_ENTITY_BYTES, doubt_event_fields),
+    KIND(KIND_PROGRAMME_PACK, "programme_pack", WRITER_CENTRE, OP_ENTITY_BYTES, programme_pack_fields),
 };
 
 const struct kind *kind_by_number(uint32_t number)

@@ -81,9 +81,15 @@ struct records_counted {
     struct store_counts counts;
 };
 
+#define PACKS_LOADED_MAX 64
+
 struct store {
     struct database db;
-    const struct programme *programme;
+    const struct programme *programme;     /* in force: the tables are made by it (packs.h) */
+    int32_t programme_since;               /* ROW_NONE: not of the centre */
+    const struct programme *own_programme; /* where the centre says nothing */
+    struct programme *packs[PACKS_LOADED_MAX];
+    size_t pack_count;
     bool stale; /* what memory holds may not be what is on disk: read again before anything is changed */
     bool enrolled;
     uint8_t stream[STREAM_ID_BYTES];
@@ -386,13 +392,22 @@ MUST_USE enum err_code dirty_placement(struct store *store, const uint8_t placem
 MUST_USE enum err_code dirty_participant(struct store *store, struct slice participant, struct error *err);
 MUST_USE enum err_code dirty_site(struct store *store, struct error *err);
 
+/* ---- store/packs.c ---- */
+
+/* The pack with this SHA-256, from the centre or of this program; NULL when it is not here or cannot be used. */
+MUST_USE enum err_code pack_find(struct store *store, const char *sha256, const struct programme **ret_programme,
+                                 struct error *err);
+/* Within the transaction of scratch_fold. */
+MUST_USE enum err_code pack_settle_scratch(struct store *store, int32_t today, struct error *err);
+
 /* ---- store/scratch.c ---- */
 
 /* Tables in memory without a log of one's own: ops are put in as they are, then folded once. store_close. */
 MUST_USE enum err_code scratch_open(const struct programme *programme, struct store **ret_store, struct error *err);
 MUST_USE enum err_code scratch_add(struct store *store, const struct op *op, struct slice header,
                                    enum record_writer writer, struct error *err);
-MUST_USE enum err_code scratch_fold(struct store *store, struct error *err);
+/* By the pack in force on the day, if the centre's packs are among the ops. */
+MUST_USE enum err_code scratch_fold(struct store *store, int32_t today, struct error *err);
 
 /* ---- store/verify.c ---- */
 

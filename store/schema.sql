@@ -61,7 +61,7 @@ CREATE TABLE salt_seed (
 ) STRICT, WITHOUT ROWID;
 
 -- The log. id = author << 40 | seq. salt NULL: from the block's seed. body NULL: erased.
--- Guard rails 3 and 5: what only the centre may write (appointments 8, decisions 9) and what only the organisation may write
+-- Guard rails 3 and 5: what only the centre may write (appointments 8, decisions 9, programme packs 29) and what only the organisation may write
 -- (placements 4 to capacity 7, reviews 11 to doubts 27 but for messages 20) cannot stand in the log unless it is quarantined; volunteers have no kind at all.
 CREATE TABLE op (
     id           INTEGER PRIMARY KEY,
@@ -74,7 +74,7 @@ CREATE TABLE op (
     quarantine   TEXT,
     received_at  INTEGER NOT NULL,
     CHECK (quarantine IS NOT NULL OR (writer = 2 AND kind NOT BETWEEN 4 AND 7 AND kind NOT BETWEEN 11 AND 19 AND kind NOT BETWEEN 21 AND 27)
-           OR (writer = 1 AND kind NOT IN (8, 9)))
+           OR (writer = 1 AND kind NOT IN (8, 9, 29)))
 ) STRICT;
 CREATE INDEX op_subject ON op (subject) WHERE kind <> 5;
 CREATE INDEX op_quarantined ON op (id) WHERE quarantine IS NOT NULL;
@@ -182,7 +182,8 @@ CREATE TABLE sync_state (
     scrub          INTEGER NOT NULL DEFAULT 0, -- bodies were erased since the file was last made anew
     rules          INTEGER NOT NULL DEFAULT 0, -- of record_admit, by which what is set aside was last judged
     read_to_end    INTEGER NOT NULL DEFAULT 0, -- 1: the stream was read to its end since position 0: what it did not give, the centre lacks
-    assertions_most INTEGER NOT NULL DEFAULT 0 -- no session has more rows in attendance; it may have had
+    assertions_most INTEGER NOT NULL DEFAULT 0, -- no session has more rows in attendance; it may have had
+    folded_by      TEXT NOT NULL DEFAULT ''  -- SHA-256 of the programme pack by which the folded tables were made
 ) STRICT;
 INSERT INTO sync_state (only, cursor, newest_hlc, dirty_site, refold) VALUES (1, 0, 0, 1, 1);
 

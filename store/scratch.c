@@ -16,6 +16,8 @@ enum err_code scratch_open(const struct programme *programme, struct store **ret
         return FAIL(err, NO_MEMORY, "make tables in memory");
     }
     store->programme = programme;
+    store->own_programme = programme;
+    store->programme_since = ROW_NONE;
     buf_init(&store->header, OP_HEADER_MAX);
     buf_init(&store->body, OP_BODY_MAX);
     enum err_code rc = db_open_memory(&store->db, err);
@@ -54,8 +56,12 @@ enum err_code scratch_add(struct store *store, const struct op *op, struct slice
     return oplog_insert(store, &author, op, header, false, NULL, 0, err);
 }
 
-enum err_code scratch_fold(struct store *store, struct error *err)
+enum err_code scratch_fold(struct store *store, int32_t today, struct error *err)
 {
     TRY(db_begin(&store->db, err));
-    return db_end(&store->db, fold_all(store, err), err);
+    enum err_code rc = fold_all(store, err);
+    if (rc == ERR_OK) {
+        rc = pack_settle_scratch(store, today, err);
+    }
+    return db_end(&store->db, rc, err);
 }

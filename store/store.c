@@ -191,6 +191,8 @@ enum err_code store_open(struct vault *vault, const struct store_options *option
         return FAIL(err, NO_MEMORY, "open the replica");
     }
     store->programme = options->programme;
+    store->own_programme = options->programme;
+    store->programme_since = ROW_NONE;
     buf_init(&store->header, OP_HEADER_MAX);
     buf_init(&store->body, OP_BODY_MAX);
     struct database_schema schema = { .text = slice_of(store_schema, store_schema_size),
@@ -229,6 +231,9 @@ void store_close(struct store *store)
         return;
     }
     db_close(&store->db);
+    for (size_t i = 0; i < store->pack_count; i++) {
+        programme_free(store->packs[i]);
+    }
     buf_fini(&store->header);
     buf_fini(&store->body);
     free(store);

@@ -27,7 +27,7 @@ struct store;
 
 struct store_options {
     int cache_kib;
-    const struct programme *programme;
+    const struct programme *programme; /* where the centre's packs say nothing; see store/packs.h */
 };
 
 /* Migrates an older replica; a newer one is ERR_UNSUPPORTED. Recovers after any crash. */

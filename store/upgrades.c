@@ -63,6 +63,7 @@ static const char from_2_to_3[] =
     "ALTER TABLE sync_state ADD COLUMN rules INTEGER NOT NULL DEFAULT 0;"
     "ALTER TABLE sync_state ADD COLUMN read_to_end INTEGER NOT NULL DEFAULT 0;"
     "ALTER TABLE sync_state ADD COLUMN assertions_most INTEGER NOT NULL DEFAULT 0;"
+    "ALTER TABLE sync_state ADD COLUMN folded_by TEXT NOT NULL DEFAULT '';"
     "CREATE TABLE enrolment_try (only INTEGER PRIMARY KEY CHECK (only = 1), code BLOB NOT NULL "
     "CHECK (length(code) = 32), key BLOB NOT NULL, pin BLOB NOT NULL CHECK (length(pin) = 10)) STRICT;"
 
@@ -108,7 +109,7 @@ static const char from_2_to_3[] =
     "CREATE TABLE op ( id INTEGER PRIMARY KEY, kind INTEGER NOT NULL, writer INTEGER NOT NULL, subject BLOB NOT NULL, "
     "header BLOB NOT NULL, salt BLOB, body BLOB, quarantine TEXT, received_at INTEGER NOT NULL, CHECK (quarantine IS "
     "NOT NULL OR (writer = 2 AND kind NOT BETWEEN 4 AND 7 AND kind NOT BETWEEN 11 AND 19 AND kind NOT BETWEEN 21 AND "
-    "27) OR (writer = 1 AND kind NOT IN (8, 9))) ) STRICT;"
+    "27) OR (writer = 1 AND kind NOT IN (8, 9, 29))) ) STRICT;"
     "CREATE INDEX op_subject ON op (subject) WHERE kind <> 5;"
     "CREATE INDEX op_quarantined ON op (id) WHERE quarantine IS NOT NULL;"
     "INSERT INTO op SELECT id, kind, writer, subject, header, salt, body, quarantine, received_at FROM old_op;"

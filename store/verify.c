@@ -36,6 +36,7 @@ const char *const folded_tables[] = { "participant",
                                       "same_person",
                                       "same_as",
                                       "surely_as",
+                                      "programme_pack",
                                       NULL };
 
 enum err_code store_rebuild(struct store *store, struct error *err)
@@ -83,6 +84,7 @@ static const char *const digest_queries[] = {
     "SELECT * FROM claim ORDER BY id",
     "SELECT * FROM service_use ORDER BY id",
     "SELECT * FROM same_person ORDER BY id",
+    "SELECT * FROM programme_pack ORDER BY id",
     "SELECT * FROM compliance_doubt ORDER BY id",
     "SELECT * FROM same_as ORDER BY participant",
     "SELECT * FROM surely_as ORDER BY participant",

@@ -1,6 +1,7 @@
 /* doubts, doubt: where compliance doubts stand, what one would need and lead to, raising it and taking it back. */
 #include "agent/cli/doubt.h"
 
+#include <inttypes.h>
 #include <string.h>
 
 #include "agent/cli/answer.h"
@@ -265,6 +266,11 @@ void doubt_print(const struct screen *screen, const json_t *doubt)
                 answer_text(doubt, "raised_by"));
     screen_fact(screen, "Exposure", "%lld weeks, as confirmed", (long long)answer_int(doubt, "exposure_weeks"));
     screen_fact(screen, "Evidence", "SHA-256 of the MANIFEST: %s", answer_text(doubt, "evidence"));
+    const json_t *programme = answer_member(doubt, "programme");
+    if (answer_has(programme, "sha256")) {
+        screen_fact(screen, "Judged by", "%s version %" PRId64 " (SHA-256 %.16s...)", answer_text(programme, "name"),
+                    answer_int(programme, "version"), answer_text(programme, "sha256"));
+    }
     if (answer_has(doubt, "received_on")) {
         screen_fact(screen, "Received", "by the Jobcentre on %s", answer_text(doubt, "received_on"));
     }

@@ -1,8 +1,11 @@
-/* pack: whether a file is a programme pack, before an agent is given it. */
+/* pack: which programme packs there are and what they say; whether a file is one, before anybody is given it. */
+#include <inttypes.h>
 #include <string.h>
 
+#include "agent/cli/answer.h"
 #include "agent/cli/argument.h"
-#include "agent/cli/command.h"
+#include "agent/cli/call.h"
+#include "agent/cli/sheet.h"
 #include "agent/cli/text.h"
 #include "base/clock.h"
 #include "base/file.h"
@@ -13,10 +16,17 @@
 
 enum { PACK_FILE_MAX = 1024 * 1024, HOLIDAYS_SINCE = 2010, HOLIDAYS_UNTIL = 2060 };
 
+static const char *const verbs[] = { "list", "show", "check", NULL };
+
 struct pack_input {
     const char *verb;
-    const char *file;
+    const char *what; /* NAME/VERSION or FILE */
 };
+
+static bool is_verb(const struct pack_input *input, const char *verb)
+{
+    return input->verb == NULL ? strcmp(verb, "list") == 0 : strcmp(input->verb, verb) == 0;
+}
 
 static error_t parse_pack(int key, char *arg, struct argp_state *state)
 {
@@ -24,15 +34,15 @@ static error_t parse_pack(int key, char *arg, struct argp_state *state)
     switch (key) {
     case ARGP_KEY_ARG:
         if (state->arg_num == 0) {
-            input->verb = arg;
-        } else if (state->arg_num == 1) {
-            input->file = arg;
+            input->verb = argument_word(state, "what to do", arg, verbs);
+        } else if (state->arg_num == 1 && !is_verb(input, "list")) {
+            input->what = arg;
         } else {
             argument_surplus(state, arg);
         }
         return 0;
     case ARGP_KEY_END:
-        if (input->verb == NULL || strcmp(input->verb, "check") != 0 || input->file == NULL) {
+        if (is_verb(input, "check") && input->what == NULL) {
             argp_error(state, "say 'check' and the file of the pack");
         }
         return 0;
@@ -43,11 +53,14 @@ static error_t parse_pack(int key, char *arg, struct argp_state *state)
 
 const struct argp pack_argp = {
     .parser = parse_pack,
-    .args_doc = "check FILE",
-    .doc = "Reads a programme pack as the agent would and says what is in it, or what is wrong with it and where. No "
-           "agent is needed."
-           "\vAn agent uses the pack that the setting programme.pack names, and the built-in one without. Ends with 0 "
-           "when the pack can be used and 1 when not.",
+    .args_doc = "[list]\nshow [NAME/VERSION]\ncheck FILE",
+    .doc =
+        "Lists the programme packs that are here (the rules, numbers, codes and holidays of the programme) and which "
+        "is in force; shows what one says, that in force unless another is named; or reads a file as the agent "
+        "would and says what is in it, or what is wrong with it and where. 'check' needs no agent."
+        "\vIn force is the newest of the centre's packs whose day has come: a site does not choose. Before there is "
+        "one it is the built-in pack, or the file that the setting programme.pack names, for trials. 'check' ends "
+        "with 0 when the pack can be used and 1 when not; 'show --json' prints the pack's file as it is.",
 };
 
 /* The years of the bank holidays of a calendar; false when it has none. */
@@ -122,10 +135,10 @@ static void print_payments(const struct screen *screen, const struct programme *
     }
 }
 
-static void print_words(const struct cli *cli, const struct programme *programme)
+static void print_words(const struct cli *cli, const struct programme *programme, const char *verdict)
 {
     const struct screen *screen = &cli->screen;
-    screen_print(screen, "%s, version %d: can be used.\n", programme_id(programme), programme_version(programme));
+    screen_print(screen, "%s, version %d%s\n", programme_id(programme), programme_version(programme), verdict);
     const char *code;
     for (size_t i = 0; (code = programme_code_at(programme, LABEL_ROUTE, i)) != NULL; i++) {
         screen_fact(screen, i == 0 ? "Routes" : "", "%s: %s / %s", code,
@@ -155,13 +168,114 @@ static enum err_code load(const char *file, struct programme **ret_programme, st
     return programme_load(buf_slice(&text), ret_programme, err);
 }
 
-enum exit_code pack_run(struct cli *cli, int argc, char **argv)
+/* ---- of the agent ---- */
+
+static const struct sheet_column columns[] = {
+    { .title = "PACK", .marked = true },
+    { .title = "VERSION", .right = true },
+    { .title = "FROM" },
+    { .title = "IN FORCE FROM" },
+    { .title = "NOW", .marked = true },
+    { .title = "SHA-256", .flexible = true },
+    { 0 },
+};
+
+static const char *source_words(const json_t *pack)
 {
-    struct pack_input input = { 0 };
+    const char *source = answer_text(pack, "source");
+    return strcmp(source, "centre") == 0       ? "the centre"
+           : strcmp(source, "configured") == 0 ? "a file (programme.pack)"
+                                               : "built in";
+}
+
+static enum exit_code list(struct cli *cli)
+{
+    SCOPED(answer_free) json_t *answer = NULL;
+    enum exit_code code = call(cli, "GET", path_of("/v1/packs"), NULL, CALL_TIMEOUT_S, &answer);
+    if (code != EXIT_DONE || call_printed(cli, answer)) {
+        return code;
+    }
+    struct sheet *sheet = sheet_new(columns);
+    size_t index;
+    const json_t *pack;
+    json_array_foreach(answer_member(answer, "packs"), index, pack)
+    {
+        char version[24];
+        bool in_force = answer_true(pack, "in_force");
+        (void)snprintf(version, sizeof(version), "%" PRId64, answer_int(pack, "version"));
+        const char *cells[] = { answer_text(pack, "name"),  version,
+                                source_words(pack),         answer_text(pack, "in_force_from"),
+                                in_force ? "in force" : "", answer_text(pack, "sha256") };
+        sheet_add(sheet, in_force ? MARK_STRONG : MARK_PLAIN, cells);
+    }
+    sheet_close(sheet, &cli->screen, "No programme packs.");
+    json_array_foreach(answer_member(answer, "refused"), index, pack)
+    {
+        screen_print(&cli->screen, "Not used: %s\n", answer_text(pack, "reason"));
+    }
+    return EXIT_DONE;
+}
+
+/* The name of the one in force, for show without a name. */
+static enum exit_code find_in_force(struct cli *cli, char **ret_path)
+{
+    SCOPED(answer_free) json_t *answer = NULL;
+    enum exit_code code = call(cli, "GET", path_of("/v1/packs"), NULL, CALL_TIMEOUT_S, &answer);
+    size_t index;
+    const json_t *pack;
+    json_array_foreach(answer_member(answer, "packs"), index, pack)
+    {
+        if (code == EXIT_DONE && answer_true(pack, "in_force")) {
+            char name[128];
+            (void)snprintf(name, sizeof(name), "%s/%" PRId64, answer_text(pack, "name"), answer_int(pack, "version"));
+            *ret_path = path_of("/v1/packs/%s", name);
+            return EXIT_DONE;
+        }
+    }
+    return code == EXIT_DONE ? EXIT_REFUSED : code;
+}
+
+static enum exit_code show(struct cli *cli, const char *name)
+{
+    SCOPED(answer_free) json_t *answer = NULL;
+    char *path = NULL;
     struct programme *programme;
     struct error err;
-    command_parse(cli, argc, argv, &input);
-    if (load(input.file, &programme, &err) != ERR_OK) {
+    enum exit_code code = EXIT_DONE;
+    if (name == NULL) {
+        code = find_in_force(cli, &path);
+    } else {
+        path = path_of("/v1/packs/%s", name);
+    }
+    code = code == EXIT_DONE ? call(cli, "GET", path, NULL, CALL_TIMEOUT_S, &answer) : code;
+    if (code != EXIT_DONE) {
+        return code;
+    }
+    struct slice json = slice_of_text(answer_text(answer, "json"));
+    if (cli->json) {
+        screen_print(&cli->screen, "%.*s", (int)json.len, (const char *)json.data);
+        return EXIT_DONE;
+    }
+    if (programme_load(json, &programme, &err) != ERR_OK) {
+        return call_refused(cli, &err);
+    }
+    const json_t *pack = answer_member(answer, "pack");
+    print_words(cli, programme, "");
+    screen_fact(&cli->screen, "From", "%s%s%s%s", source_words(pack),
+                answer_has(pack, "in_force_from") ? ", in force from " : "", answer_text(pack, "in_force_from"),
+                answer_true(pack, "in_force") ? "; it is in force" : "; it is not in force now");
+    screen_fact(&cli->screen, "SHA-256", "%s", answer_text(pack, "sha256"));
+    programme_free(programme);
+    return EXIT_DONE;
+}
+
+/* ---- of a file ---- */
+
+static enum exit_code check(struct cli *cli, const char *file)
+{
+    struct programme *programme;
+    struct error err;
+    if (load(file, &programme, &err) != ERR_OK) {
         screen_print(&cli->notes, "holdfast pack: %s\nnext: correct the file at that place and check it again\n",
                      err.message);
         return EXIT_REFUSED;
@@ -169,8 +283,18 @@ enum exit_code pack_run(struct cli *cli, int argc, char **argv)
     if (cli->json) {
         print_json(cli, programme);
     } else {
-        print_words(cli, programme);
+        print_words(cli, programme, ": can be used.");
     }
     programme_free(programme);
     return EXIT_DONE;
+}
+
+enum exit_code pack_run(struct cli *cli, int argc, char **argv)
+{
+    struct pack_input input = { 0 };
+    command_parse(cli, argc, argv, &input);
+    if (is_verb(&input, "check")) {
+        return check(cli, input.what);
+    }
+    return is_verb(&input, "show") ? show(cli, input.what) : list(cli);
 }

@@ -301,6 +301,25 @@ static const char *next_step(const json_t *status)
     return "'holdfast roll' shows today's register";
 }
 
+/* By which rules the flags are; a file that stands in for the built-in pack is never left unsaid. */
+static void print_programme(const struct screen *screen, const json_t *status)
+{
+    const json_t *programme = answer_member(status, "programme");
+    const json_t *configured = answer_member(programme, "configured");
+    const char *source = answer_text(programme, "source");
+    bool centre = strcmp(source, "centre") == 0;
+    screen_fact(screen, "Programme", "%s version %" PRId64 ", %s%s", answer_text(programme, "id"),
+                answer_int(programme, "version"),
+                centre                              ? "from the centre, in force from "
+                : strcmp(source, "configured") == 0 ? "of a file set with programme.pack: for trials"
+                                                    : "built in",
+                centre ? answer_text(programme, "since") : "");
+    if (centre && configured != NULL) {
+        screen_fact(screen, "", "the file set with programme.pack (%s version %" PRId64 ") is not used",
+                    answer_text(configured, "id"), answer_int(configured, "version"));
+    }
+}
+
 /* Since when it is locked and why, or when it will be. */
 static void print_lock(const struct screen *screen, const json_t *status)
 {
@@ -336,6 +355,7 @@ void status_print(const struct screen *screen, const json_t *status)
         print_records(screen, status);
         print_messages(screen, status);
         print_flags(screen, status);
+        print_programme(screen, status);
         print_size(screen, status);
         print_rekey(screen, status);
     }

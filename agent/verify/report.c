@@ -88,6 +88,9 @@ static void value_text_of(const struct kind *kind, const struct field *field, co
         CHECK(size > 2 * OP_ENTITY_BYTES);
         hex_encode(value->text.data, OP_ENTITY_BYTES, out);
         return;
+    case FIELD_BYTES:
+        (void)snprintf(out, size, "%zu bytes", value->text.len);
+        return;
     case FIELD_INT:
         if (kind->number == KIND_ATTENDANCE && field->number == 1) {
             (void)snprintf(out, size, "%s", outcome_name((enum outcome)value->number));

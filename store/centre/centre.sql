@@ -135,6 +135,9 @@ CREATE TABLE erasure (
 ) STRICT;
 CREATE INDEX erasure_subject ON erasure (site, subject);
 
+-- Programme packs that every site gets, also one that is added later: the JSON as one zstd frame.
+CREATE TABLE standing_pack (version INTEGER PRIMARY KEY, in_force_from INTEGER NOT NULL, pack BLOB NOT NULL) STRICT;
+
 -- By which rules of record_admit what is held was last looked at.
 CREATE TABLE judged (only INTEGER PRIMARY KEY CHECK (only = 1), rules INTEGER NOT NULL) STRICT;
 INSERT INTO judged VALUES (1, 0);

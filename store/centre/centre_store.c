@@ -21,6 +21,8 @@ static const char *const upgrades[] = {
     "NULL, "
     "writer INTEGER NOT NULL, hlc INTEGER NOT NULL, device BLOB, incarnation INTEGER, seq INTEGER) STRICT;"
     "CREATE INDEX erasure_subject ON erasure (site, subject);"
+    "CREATE TABLE standing_pack (version INTEGER PRIMARY KEY, in_force_from INTEGER NOT NULL, pack BLOB NOT NULL) "
+    "STRICT;"
     "CREATE TABLE judged (only INTEGER PRIMARY KEY CHECK (only = 1), rules INTEGER NOT NULL) STRICT;"
     "INSERT INTO judged VALUES (1, 0);"
     "ALTER TABLE site ADD COLUMN tree BLOB NOT NULL DEFAULT x'';"

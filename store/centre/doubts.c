@@ -72,7 +72,7 @@ static enum err_code take_ops(struct centre_store *store, const struct centre_si
     sqlite3_stmt *s;
     TRY(bind_site(store,
                   "SELECT " OP_COLUMNS " FROM op o WHERE o.id > ?1 AND o.id < ?2 AND o.quarantine IS NULL "
-                  "AND o.kind IN (1, 2, 3, 4, 5, 6, 8, 9, 14, 17, 18, 26, 27, 28) ORDER BY o.id",
+                  "AND o.kind IN (1, 2, 3, 4, 5, 6, 8, 9, 14, 17, 18, 26, 27, 28, 29) ORDER BY o.id",
                   site, &s, err));
     for (;;) {
         bool row;
@@ -94,8 +94,8 @@ static enum err_code take_ops(struct centre_store *store, const struct centre_si
     }
 }
 
-static enum err_code fold_site(struct centre_store *store, const struct centre_site *site, struct store *scratch,
-                               bool *ret_any, struct error *err)
+static enum err_code fold_site(struct centre_store *store, const struct centre_site *site, int32_t today,
+                               struct store *scratch, bool *ret_any, struct error *err)
 {
     SCOPED(buf_fini) struct buf placements;
     buf_init(&placements, SIZE_MAX / 2);
@@ -106,16 +106,16 @@ static enum err_code fold_site(struct centre_store *store, const struct centre_s
     }
     TRY(db_begin(&scratch->db, err));
     TRY(db_end(&scratch->db, take_ops(store, site, &placements, scratch, err), err));
-    return scratch_fold(scratch, err);
+    return scratch_fold(scratch, today, err);
 }
 
-static enum err_code ask(struct centre_store *store, const struct centre_site *site, const struct programme *programme,
-                         const char *digits, struct doubt_list *list, struct doubt_row *row, struct error *err)
+static enum err_code ask(struct centre_store *store, const struct centre_site *site, int32_t today, const char *digits,
+                         struct doubt_list *list, struct doubt_row *row, struct error *err)
 {
     struct store *scratch;
     bool any;
-    TRY(scratch_open(programme, &scratch, err));
-    enum err_code rc = fold_site(store, site, scratch, &any, err);
+    TRY(scratch_open(programme_default(), &scratch, err));
+    enum err_code rc = fold_site(store, site, today, scratch, &any, err);
     if (rc == ERR_OK && list != NULL) {
         rc = query_doubts(scratch, true, QUERY_LIMIT_MAX, list, err);
     } else if (rc == ERR_OK) {
@@ -125,15 +125,14 @@ static enum err_code ask(struct centre_store *store, const struct centre_site *s
     return rc;
 }
 
-enum err_code centre_doubts(struct centre_store *store, const struct centre_site *site,
-                            const struct programme *programme, struct doubt_list *ret_list, struct error *err)
+enum err_code centre_doubts(struct centre_store *store, const struct centre_site *site, int32_t today,
+                            struct doubt_list *ret_list, struct error *err)
 {
-    return ask(store, site, programme, NULL, ret_list, NULL, err);
+    return ask(store, site, today, NULL, ret_list, NULL, err);
 }
 
-enum err_code centre_doubt(struct centre_store *store, const struct centre_site *site,
-                           const struct programme *programme, const char *digits, struct doubt_row *ret_row,
-                           struct error *err)
+enum err_code centre_doubt(struct centre_store *store, const struct centre_site *site, int32_t today,
+                           const char *digits, struct doubt_row *ret_row, struct error *err)
 {
-    return ask(store, site, programme, digits, NULL, ret_row, err);
+    return ask(store, site, today, digits, NULL, ret_row, err);
 }

@@ -11,6 +11,9 @@ enum err_code centre_op_judge(struct centre_store *store, const struct centre_si
 {
     struct centre_verdict verdict;
     verdict.admitted = record_admit(op, writer, &verdict.reason);
+    if (verdict.admitted == ERR_NO_MEMORY) {
+        return FAIL(err, NO_MEMORY, "look at a record"); /* it is not the record's fault */
+    }
     if (verdict.admitted == ERR_OK && op->kind == KIND_ERASURE) {
         TRY(centre_erasure_admit(store, site, op, writer, &verdict.admitted, &verdict.reason, err));
     }

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "crypto/digest.h"
 #include "store/programme/pack.h"
 
 #define MEMBER_PATH_SIZE 128
@@ -349,6 +350,9 @@ enum err_code programme_load(struct slice json, struct programme **ret_programme
         return FAIL(err, NO_MEMORY, "read programme pack: no memory");
     }
     TRY(read_pack(root, programme, err));
+    uint8_t digest[SHA256_BYTES];
+    sha256(&json, 1, digest);
+    hex_encode(digest, sizeof(digest), programme->sha256);
     *ret_programme = programme;
     programme = NULL;
     return ERR_OK;

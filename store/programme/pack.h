@@ -101,6 +101,7 @@ struct word_list {
 struct programme {
     char id[PACK_CODE_SIZE];
     int version;
+    char sha256[PROGRAMME_SHA256_SIZE];
     struct programme_rules rules;
     char sources[PACK_RULE_COUNT][PACK_TEXT_SIZE];
     struct label_list labels[LABEL_SET_COUNT];

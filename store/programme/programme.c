@@ -27,6 +27,11 @@ const struct programme *programme_default(void)
     return builtin;
 }
 
+struct slice programme_default_json(void)
+{
+    return slice_of(programme_builtin, programme_builtin_size);
+}
+
 void programme_free(struct programme *programme)
 {
     if (programme == NULL) {
@@ -53,6 +58,11 @@ const char *programme_id(const struct programme *programme)
 int programme_version(const struct programme *programme)
 {
     return programme->version;
+}
+
+const char *programme_sha256(const struct programme *programme)
+{
+    return programme->sha256;
 }
 
 const struct programme_rules *programme_rules_of(const struct programme *programme)

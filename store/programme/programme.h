@@ -57,6 +57,7 @@ struct programme;
 
 /* The built-in pack, loaded once. Never fails: a broken built-in pack is our own bug. */
 const struct programme *programme_default(void);
+struct slice programme_default_json(void);
 
 /*
  * `json` at most 1 MiB. ERR_INVALID names the member and what is expected. Members that this version does not know are
@@ -65,8 +66,21 @@ const struct programme *programme_default(void);
 MUST_USE enum err_code programme_load(struct slice json, struct programme **ret_programme, struct error *err);
 void programme_free(struct programme *programme);
 
+/*
+ * A pack as it travels in a record of the centre (store/packs.h): the bytes of its file as one zstd frame. ERR_LIMIT:
+ * longer than can be sent. ERR_INVALID: not such a frame, or of more than PROGRAMME_JSON_MAX bytes, found out before any
+ * is expanded. Neither looks at the JSON. `out` takes PROGRAMME_PACKED_MAX or PROGRAMME_JSON_MAX + 1 bytes.
+ */
+#define PROGRAMME_JSON_MAX ((size_t)256 * 1024)
+#define PROGRAMME_PACKED_MAX ((size_t)15 * 1024)
+MUST_USE enum err_code programme_compress(struct slice json, struct buf *out, struct error *err);
+MUST_USE enum err_code programme_expand(struct slice packed, struct buf *out, struct error *err);
+
 const char *programme_id(const struct programme *programme); /* "help-to-work-2014" */
 int programme_version(const struct programme *programme);
+/* Of the bytes it was loaded from, as hexadecimal digits: the same pack everywhere has the same. */
+#define PROGRAMME_SHA256_SIZE 65
+const char *programme_sha256(const struct programme *programme);
 const struct programme_rules *programme_rules_of(const struct programme *programme);
 
 /* Where the number comes from, by the name of its member (repeat_gap_days): "briefing", "our default"... NULL if

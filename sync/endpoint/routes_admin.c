@@ -12,7 +12,7 @@
 
 #define PREFIX "/v1/admin/"
 #define JSON "application/json"
-#define ARGUMENTS_MAX 65536
+#define ARGUMENTS_MAX (768 * 1024) /* a programme pack, as a text of JSON */
 
 static void answer_json(const struct http_request *request, int status, const json_t *json)
 {

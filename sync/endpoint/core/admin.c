@@ -84,6 +84,14 @@ static const struct operation operations[] = {
     { "incidents", admin_incidents, { { 0 } } },
     { "verify", admin_verify, { { 0 } } },
     { "checkpoint", admin_checkpoint, { SITE } },
+    { "pack-add",
+      admin_pack_add,
+      { TEXT("pack", true),
+        { "in_force_from", ARGUMENT_DATE, true },
+        TEXT("site", false),
+        { "all", ARGUMENT_BOOL, false },
+        TEXT("actor", false) } },
+    { "packs", admin_packs, { TEXT("site", false) } },
 };
 
 const char *centre_admin_name(size_t index)

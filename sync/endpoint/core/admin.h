@@ -57,6 +57,9 @@ MUST_USE enum err_code admin_answer(struct admin_call *call, json_t *answer);
 struct doubt_row;
 MUST_USE enum err_code doubt_of(struct admin_call *call, const struct centre_site *site, struct doubt_row *ret_row);
 
+/* The site gets the programme packs that every site has and it has not. admin_packs.c */
+MUST_USE enum err_code packs_give(struct admin_call *call, const struct centre_site *site);
+
 /* ---- the operations ---- */
 
 enum err_code admin_info(struct admin_call *call);
@@ -86,5 +89,7 @@ enum err_code admin_quarantine_retry(struct admin_call *call);
 enum err_code admin_incidents(struct admin_call *call);
 enum err_code admin_verify(struct admin_call *call);
 enum err_code admin_checkpoint(struct admin_call *call);
+enum err_code admin_pack_add(struct admin_call *call);
+enum err_code admin_packs(struct admin_call *call);
 
 #endif

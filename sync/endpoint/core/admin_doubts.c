@@ -29,7 +29,7 @@ enum err_code admin_doubts(struct admin_call *call)
     SCOPED(doubt_list_fini) struct doubt_list list = { 0 };
     bool all = argument_bool(call, "all");
     TRY(argument_site(call, &site));
-    TRY(centre_doubts(call->centre->store, &site, programme_default(), &list, call->err));
+    TRY(centre_doubts(call->centre->store, &site, clock_today(call->now_ms), &list, call->err));
     json_t *rows = json_array();
     for (size_t i = 0; i < list.count; i++) {
         bool for_jcp = strcmp(list.rows[i].status, "standing") == 0 || strcmp(list.rows[i].status, "decided") == 0;
@@ -42,7 +42,8 @@ enum err_code admin_doubts(struct admin_call *call)
 
 enum err_code doubt_of(struct admin_call *call, const struct centre_site *site, struct doubt_row *ret_row)
 {
-    TRY(centre_doubt(call->centre->store, site, programme_default(), argument_text(call, "doubt"), ret_row, call->err));
+    TRY(centre_doubt(call->centre->store, site, clock_today(call->now_ms), argument_text(call, "doubt"), ret_row,
+                     call->err));
     if (strcmp(ret_row->status, "standing") == 0 || strcmp(ret_row->status, "decided") == 0) {
         return ERR_OK;
     }

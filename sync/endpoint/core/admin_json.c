@@ -82,6 +82,8 @@ static json_t *json_field(const struct kind *kind, const struct field *field, co
         return json_boolean(value->number != 0);
     case FIELD_ID:
         return json_hex(value->text.data, value->text.len);
+    case FIELD_BYTES:
+        return json_sprintf("%zu bytes", value->text.len);
     }
     return NULL;
 }

@@ -141,7 +141,7 @@ static enum err_code doubt_about(const struct writing *w, int32_t day, struct do
 {
     SCOPED(doubt_list_fini) struct doubt_list list = { 0 };
     *ret_found = false;
-    TRY(centre_doubts(w->call->centre->store, &w->site, programme_default(), &list, err));
+    TRY(centre_doubts(w->call->centre->store, &w->site, clock_today(w->call->now_ms), &list, err));
     for (size_t i = 0; i < list.count; i++) {
         const struct doubt_row *doubt = &list.rows[i];
         if (!is_for_jcp(doubt) || doubt->day != day ||

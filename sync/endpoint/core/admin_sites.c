@@ -65,6 +65,7 @@ enum err_code admin_site_add(struct admin_call *call)
     struct centre_site site;
     TRY(centre_site_add(call->centre->store, argument_text(call, "organisation"), argument_text(call, "name"),
                         call->now_ms, &site, call->err));
+    TRY(packs_give(call, &site));
     return admin_answer(call, json_site(&site));
 }
 
@@ -97,6 +98,7 @@ enum err_code admin_code_new(struct admin_call *call)
     }
     int64_t expires_at_ms = call->now_ms + hours * HOUR_MS;
     TRY(argument_site(call, &site));
+    TRY(packs_give(call, &site)); /* should the program have been killed when the site was added */
     TRY(code_make(call->centre, code, hash, call->err));
     TRY(centre_code_add(call->centre->store, site.id, label, hash, call->now_ms, expires_at_ms, call->err));
     json_t *answer =

@@ -195,6 +195,16 @@ static void print_checkpoint(const json_t *answer)
     (void)fprintf(stderr, "verifier key: %s\n", key != NULL ? key : "?");
 }
 
+static void print_packs(const json_t *answer)
+{
+    static const struct column columns[] = { { "SITE", "site" },       { "PACK", "name" },
+                                             { "VERSION", "version" }, { "IN FORCE FROM", "in_force_from" },
+                                             { "STATE", "state" },     { "BY", "actor" },
+                                             { "SHA-256", "sha256" } };
+    print_table(json_object_get(answer, "packs"), columns, ARRAY_LEN(columns),
+                "no programme packs: sites use what is built in; add one with `pack add FILE --in-force-from DATE`");
+}
+
 #define SITE                                                                                                           \
     {                                                                                                                  \
         "site", "SITE", "site", OPTION_TEXT, true, "The site, by its name or id"                                       \
@@ -358,6 +368,23 @@ const struct command commands[] = {
         { "all", NULL, "from_start", OPTION_FLAG, false, "From the beginning, whatever the device said it holds" },
         { "force", NULL, "force", OPTION_FLAG, false, "Replace FILE if it is there" } } },
     { "bundle import", NULL, "Take the file of a device that has no network", "file", "FILE", NULL, { { 0 } } },
+    { "pack add",
+      NULL,
+      "Give a programme pack to a site, or to all and to those to come",
+      "file",
+      "FILE",
+      NULL,
+      { { "in-force-from", "DATE", "in_force_from", OPTION_TEXT, true, "The first day on which it counts, yyyy-mm-dd" },
+        { "site", "SITE", "site", OPTION_TEXT, false, "To this site alone" },
+        { "all", NULL, "all", OPTION_FLAG, false, "To every site, also those that are added later" },
+        ACTOR } },
+    { "pack list",
+      "packs",
+      "List the programme packs that sites were given, and which is in force",
+      NULL,
+      NULL,
+      print_packs,
+      { { "site", "SITE", "site", OPTION_TEXT, false, "Only of this site" } } },
     { "log",
       "log",
       "List records, newest first, with their content",

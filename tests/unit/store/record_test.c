@@ -26,10 +26,10 @@ static void form_of(const struct field *field, char out[64])
 {
     static const char *const names[] = {
         [FIELD_TEXT] = "text", [FIELD_CODE] = "code",   [FIELD_INT] = "number", [FIELD_DATE] = "date",
-        [FIELD_TIME] = "time", [FIELD_BOOL] = "yes/no", [FIELD_ID] = "id",
+        [FIELD_TIME] = "time", [FIELD_BOOL] = "yes/no", [FIELD_ID] = "id",      [FIELD_BYTES] = "bytes",
     };
     char most[16] = "";
-    if (field->type == FIELD_TEXT || field->type == FIELD_INT) {
+    if (field->type == FIELD_TEXT || field->type == FIELD_INT || field->type == FIELD_BYTES) {
         (void)snprintf(most, sizeof(most), " %u", field->max);
     }
     (void)snprintf(out, 64, "%s%s%s", names[field->type], most, field->required ? " !" : "");

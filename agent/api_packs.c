@@ -1,0 +1,98 @@
+/* Programme packs: which there are, which is in force, and what one says. */
+#include <stdio.h>
+#include <string.h>
+
+#include "agent/api_handlers.h"
+#include "store/packs.h"
+
+#define VERSION_TEXT_SIZE 12
+
+static json_t *pack_value(const struct pack_row *row)
+{
+    return json_pack("{s:s,s:i,s:s,s:s,s:b,s:o,s:o,s:o}", "name", row->name, "version", row->version, "sha256",
+                     row->sha256, "source", "centre", "in_force", row->in_force, "in_force_from",
+                     value_day(row->in_force_from), "written_by", value_text(row->said_by), "written_at",
+                     value_instant(row->said_at_ms));
+}
+
+/* The built-in one, or that of a file. */
+static json_t *own_value(const struct store *store, const struct programme *programme)
+{
+    bool in_force = store_programme_since(store) == ROW_NONE && store_programme(store) == programme;
+    return json_pack("{s:s,s:i,s:s,s:s,s:b,s:n,s:n,s:n}", "name", programme_id(programme), "version",
+                     programme_version(programme), "sha256", programme_sha256(programme), "source",
+                     programme == programme_default() ? "built_in" : "configured", "in_force", in_force,
+                     "in_force_from", "written_by", "written_at");
+}
+
+static enum err_code refused_value(struct store *store, json_t **ret_value, struct error *err)
+{
+    SCOPED(refused_pack_list_fini) struct refused_pack_list list = { 0 };
+    TRY(query_refused_packs(store, &list, err));
+    json_t *value = json_array();
+    for (size_t i = 0; i < list.count; i++) {
+        (void)json_array_append_new(value, json_pack("{s:o,s:o}", "reason", value_text(list.rows[i].reason),
+                                                     "received_at", value_instant(list.rows[i].received_at_ms)));
+    }
+    *ret_value = value;
+    return ERR_OK;
+}
+
+enum err_code api_packs(struct api_call *call, struct error *err)
+{
+    struct store *store = call->world->store;
+    SCOPED(pack_list_fini) struct pack_list list = { 0 };
+    json_t *refused;
+    TRY(query_packs(store, &list, err));
+    TRY(refused_value(store, &refused, err));
+    json_t *packs = json_array();
+    for (size_t i = 0; i < list.count; i++) {
+        (void)json_array_append_new(packs, pack_value(&list.rows[i]));
+    }
+    if (store_own_programme(store) != programme_default()) {
+        (void)json_array_append_new(packs, own_value(store, store_own_programme(store)));
+    }
+    (void)json_array_append_new(packs, own_value(store, programme_default()));
+    return answer_object(call->answer, json_pack("{s:o,s:o}", "packs", packs, "refused", refused), err);
+}
+
+/* "help-to-work-2014/1" */
+static bool is_named(const char *tail, const char *name, int version)
+{
+    char digits[VERSION_TEXT_SIZE];
+    size_t len = strlen(name);
+    (void)snprintf(digits, sizeof(digits), "%d", version);
+    return strncmp(tail, name, len) == 0 && tail[len] == '/' && strcmp(tail + len + 1, digits) == 0;
+}
+
+static enum err_code answer_pack(struct api_call *call, json_t *pack, struct slice json, struct error *err)
+{
+    return answer_object(call->answer,
+                         json_pack("{s:o,s:o}", "pack", pack, "json", json_stringn((const char *)json.data, json.len)),
+                         err);
+}
+
+enum err_code api_pack(struct api_call *call, struct error *err)
+{
+    struct store *store = call->world->store;
+    const struct programme *own = store_own_programme(store);
+    SCOPED(pack_list_fini) struct pack_list list = { 0 };
+    TRY(query_packs(store, &list, err));
+    for (size_t i = 0; i < list.count; i++) {
+        if (is_named(call->tail, list.rows[i].name, list.rows[i].version)) {
+            SCOPED(buf_fini) struct buf json;
+            buf_init(&json, PROGRAMME_JSON_MAX + 1);
+            TRY(query_pack_json(store, list.rows[i].sha256, &json, err));
+            return answer_pack(call, pack_value(&list.rows[i]), buf_slice(&json), err);
+        }
+    }
+    if (own != programme_default() && is_named(call->tail, programme_id(own), programme_version(own))) {
+        return FAIL(err, REFUSED, "show the programme pack: it is the file that the setting programme.pack names");
+    }
+    if (is_named(call->tail, programme_id(programme_default()), programme_version(programme_default()))) {
+        return answer_pack(call, own_value(store, programme_default()), programme_default_json(), err);
+    }
+    return FAIL(err, NOT_FOUND,
+                "find the programme pack: none here has this NAME/VERSION; 'holdfast pack list' has "
+                "those there are");
+}
