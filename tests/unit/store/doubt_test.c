@@ -475,7 +475,8 @@ Test(doubt, nobody_with_the_database_open_makes_one_stand)
         "UPDATE compliance_doubt SET status = 'standing', wants = ''",
         "UPDATE compliance_doubt SET status = 'approved'",
         "INSERT OR REPLACE INTO compliance_doubt SELECT id, placement, day, slot, reviewer, review, notice, "
-        "exposure_weeks, earlier_decision, answers, confirmed, evidence, note, said_by, said_at, hlc, 'standing', '', "
+        "exposure_weeks, earlier_decision, answers, confirmed, evidence, note, programme, programme_version, "
+        "programme_sha256, said_by, said_at, hlc, 'standing', '', "
         "status_on, status_by, status_reason, received_on, decision FROM compliance_doubt",
     };
     for (size_t i = 0; i < ARRAY_LEN(attacks); i++) {

@@ -343,6 +343,44 @@ Test(packs, longer_than_a_record_takes_are_told_so)
     buf_fini(&out);
 }
 
+/* Lines of programme_pack.py: name, what holds, subject, body. */
+static const char *vector_verdict(char *const words[4])
+{
+    static uint8_t body[OP_BODY_MAX];
+    struct op op = { .kind = KIND_PROGRAMME_PACK, .subject_len = OP_ENTITY_BYTES };
+    size_t len = strlen(words[3]) / 2;
+    cr_assert(len <= sizeof(body) && hex_decode(words[2], op.subject, OP_ENTITY_BYTES) &&
+              hex_decode(words[3], body, len));
+    op.body = slice_of(body, len);
+    return record_admit(&op, WRITER_CENTRE, NULL) == ERR_OK ? "taken" : "refused";
+}
+
+Test(packs, as_another_program_would_write_them_are_judged_alike)
+{
+    char path[512];
+    struct buf text;
+    struct error err;
+    char *rest = NULL;
+    size_t lines = 0;
+    cr_assert_not_null(getenv("VECTORS_DIR"), "VECTORS_DIR names tests/vectors");
+    (void)snprintf(path, sizeof(path), "%s/programme_pack.txt", getenv("VECTORS_DIR"));
+    buf_init(&text, 1024 * 1024);
+    cr_assert_eq(file_read(path, &text, &err), ERR_OK, "%s", err.message);
+    cr_assert_eq(buf_append(&text, "", 1, &err), ERR_OK);
+    for (char *line = strtok_r((char *)text.data, "\n", &rest); line != NULL; line = strtok_r(NULL, "\n", &rest)) {
+        char *words[4];
+        char *word = NULL;
+        for (size_t i = 0; i < ARRAY_LEN(words); i++) {
+            words[i] = strtok_r(i == 0 ? line : NULL, " ", &word);
+            cr_assert_not_null(words[i]);
+        }
+        cr_expect_str_eq(vector_verdict(words), words[1], "%s", words[0]);
+        lines++;
+    }
+    cr_assert_geq(lines, 10);
+    buf_fini(&text);
+}
+
 /* ---- doubts ---- */
 
 static struct doubt_row the_doubt(void)
