@@ -636,6 +636,50 @@ Test(doubt, goes_on_standing_when_a_note_is_added_to_what_it_rests_on)
     }
 }
 
+/* ---- a clock that lies ---- */
+
+/* What a hostile device says with a time of its own choosing; the log has that, and beside it when it came here. */
+static void hear_at(int64_t claimed_ms, struct store_entry *entry)
+{
+    struct voice hostile;
+    struct store_applied applied;
+    struct log_list log = { 0 };
+    struct error err = { 0 };
+    int64_t before = clock_wall_ms();
+    voice_start(&world, &hostile, CERTIFICATE_ROLE_AGENT);
+    hostile.replica.forged_at_ms = claimed_ms;
+    voice_say(&hostile, entry);
+    cr_assert_eq(voice_reach(&hostile, 0, 1, &site, &applied, &err), ERR_OK, "%s", err.message);
+    cr_assert_eq(applied.new_ops, 1);
+    cr_assert_eq(query_log(site.store, NULL, 0, false, 1, &log, &err), ERR_OK);
+    cr_assert_eq(log.rows[0].recorded_at_ms, claimed_ms);
+    cr_assert_geq(log.rows[0].received_at_ms, before);
+    cr_assert_leq(log.rows[0].received_at_ms, clock_wall_ms());
+    log_list_fini(&log);
+    voice_stop(&hostile);
+}
+
+Test(doubt, follows_the_order_of_records_whenever_a_hostile_device_claims_to_have_made_them)
+{
+    static const int64_t claims[] = { 1000, INT64_C(4102444800000) }; /* 1970 and 2100 */
+    struct store_entry entry;
+    for (size_t i = 0; i < ARRAY_LEN(claims); i++) {
+        raise_doubt();
+        entry_review(&world, &entry, "V-2", "P-1", DAY, "support");
+        hear_at(claims[i], &entry);
+        expect_status("suspended", "reviewed_again");
+        stop();
+        start();
+        the_contact_was_with_somebody_else();
+        raise_doubt();
+        entry_contact(&world, &entry, "C-2", "GDN-001", "2026-06-04", DAY);
+        hear_at(claims[i], &entry);
+        expect_status("suspended", "no_contact");
+        stop();
+        start();
+    }
+}
+
 /* ---- any order ---- */
 
 enum { VOICES = 6, READERS = 3, SEEDS = 6 };

@@ -16,6 +16,7 @@ struct replica {
     struct device_key *key;
     struct store_identity identity;
     const char *forged_actor; /* whom what it forges is said by; NULL: "forger" */
+    int64_t forged_at_ms;     /* when it claims to have recorded that; 0: now */
 };
 
 struct world {
