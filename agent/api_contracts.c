@@ -18,10 +18,11 @@ static json_t *triggers_value(const struct programme *programme, const struct co
     json_t *list = json_array();
     struct payment_trigger trigger;
     for (size_t i = 0; contract_by_results(&stand->contract) && programme_trigger_at(programme, i, &trigger); i++) {
-        (void)json_array_append_new(list, json_pack("{s:s,s:i,s:o,s:i,s:i}", "trigger", trigger.code, "after_days",
-                                                    trigger.after_days, "amount_pence",
-                                                    priced ? json_integer(amounts[i]) : json_null(), "reached",
-                                                    stand->reached[i], "old_enough", stand->old_enough[i]));
+        (void)json_array_append_new(
+            list, json_pack("{s:s,s:s,s:i,s:o,s:i,s:i}", "trigger", trigger.code, "title",
+                            programme_label(programme, LABEL_TRIGGER, trigger.code, LANGUAGE_ENGLISH), "after_days",
+                            trigger.after_days, "amount_pence", priced ? json_integer(amounts[i]) : json_null(),
+                            "reached", stand->reached[i], "old_enough", stand->old_enough[i]));
     }
     return list;
 }

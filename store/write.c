@@ -221,8 +221,7 @@ static enum err_code plan_attendance(struct store *store, const struct store_ent
     }
     const struct value *note = &entry->record.values[kind_field_index(entry->record.kind, "note")];
     if (view->head_count > 0 && (!note->present || note->text.len == 0)) {
-        return FAIL(err, REFUSED,
-                    "correct a record without a reason: both versions stay, so say why in a note (guard rail 6)");
+        return FAIL(err, REFUSED, "correct a record without a reason: both versions stay, so say why in a note");
     }
     op->supersedes = view->heads;
     op->supersedes_count = view->head_count;

@@ -42,10 +42,10 @@ static error_t parse_audit(int key, char *arg, struct argp_state *state)
         input->person = argument_text(state, "--person", arg);
         return 0;
     case OPTION_SINCE:
-        input->since = argument_day(state, "--since", arg);
+        input->since = argument_day(state, "--from", arg);
         return 0;
     case OPTION_UNTIL:
-        input->until = argument_day(state, "--until", arg);
+        input->until = argument_day(state, "--to", arg);
         return 0;
     case OPTION_ABOUT:
         input->about = argument_text(state, "--about", arg);
@@ -73,8 +73,10 @@ static error_t parse_audit(int key, char *arg, struct argp_state *state)
 
 static const struct argp_option options[] = {
     { "person", OPTION_PERSON, "NAME", 0, "what this person read and changed", 0 },
-    { "since", OPTION_SINCE, "DAY", 0, "from this day on (yyyy-mm-dd)", 0 },
-    { "until", OPTION_UNTIL, "DAY", 0, "up to this day (yyyy-mm-dd)", 0 },
+    { "from", OPTION_SINCE, "DAY", 0, "from this day on (yyyy-mm-dd)", 0 },
+    { "since", 0, NULL, OPTION_ALIAS | OPTION_HIDDEN, NULL, 0 },
+    { "to", OPTION_UNTIL, "DAY", 0, "up to this day (yyyy-mm-dd)", 0 },
+    { "until", 0, NULL, OPTION_ALIAS | OPTION_HIDDEN, NULL, 0 },
     { "about", OPTION_ABOUT, "PARTICIPANT", 0, "what was read and changed about this participant", 0 },
     { "action", OPTION_ACTION, "ACTION", 0, "read, change, sign_in or unlock", 0 },
     { "limit", OPTION_LIMIT, "N", 0, "at most so many, 200 when left out", 0 },
@@ -166,7 +168,7 @@ enum exit_code audit_run(struct cli *cli, int argc, char **argv)
     if (answer_true(answer, "more")) {
         screen_print(&cli->screen,
                      "\nThere are more: go on with the same command and --before %s, or narrow them with --person, "
-                     "--about, --action, --since and --until.\n",
+                     "--about, --action, --from and --to.\n",
                      answer_text(answer, "next"));
     }
     return EXIT_DONE;

@@ -56,9 +56,30 @@ static const char *next_step(const struct error *err)
     }
 }
 
+/* "read member 'ends_on': expected ..." names what programs send; people are told which of their words is meant. */
+static char *in_words(const char *message)
+{
+    static const char *const starts[] = { "read member '", "read argument '" };
+    for (size_t i = 0; i < ARRAY_LEN(starts); i++) {
+        size_t len = strlen(starts[i]);
+        const char *end = strncmp(message, starts[i], len) == 0 ? strstr(message + len, "': ") : NULL;
+        char *words = end == NULL ? NULL : text_visible(message + len, false);
+        if (words == NULL) {
+            continue;
+        }
+        size_t name = strcspn(words, "'");
+        for (size_t at = 0; at < name; at++) {
+            words[at] = words[at] == '_' ? ' ' : words[at];
+        }
+        memmove(words + name, words + name + 1, strlen(words + name));
+        return words;
+    }
+    return text_visible(message, false);
+}
+
 static void say(struct cli *cli, const char *message, const char *next)
 {
-    char *visible = text_visible(message, false);
+    char *visible = in_words(message);
     screen_print(&cli->notes, "holdfast %s: %s\n", cli->command->name, visible);
     free(visible);
     if (next != NULL && strstr(message, "holdfast ") == NULL) { /* else the message itself names the command */

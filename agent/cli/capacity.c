@@ -27,7 +27,7 @@ static error_t capacity_end(const struct capacity_input *input, const struct arg
         argp_error(state, "say how many places there are: capacity set --places N");
     }
     if (!set && (input->places >= 0 || input->hours >= 0 || input->note != NULL)) {
-        argp_error(state, "--places, --supervisor-hours and --note go with 'capacity set'");
+        argp_error(state, "--places, --supervision and --note go with 'capacity set'");
     }
     return 0;
 }
@@ -40,7 +40,7 @@ static error_t parse_capacity(int key, char *arg, struct argp_state *state)
         input->places = argument_number(state, "--places", arg, 0, PLACES_MAX);
         return 0;
     case OPTION_HOURS:
-        input->hours = argument_number(state, "--supervisor-hours", arg, 0, PLACES_MAX);
+        input->hours = argument_number(state, "--supervision", arg, 0, PLACES_MAX);
         return 0;
     case 'n':
         input->note = argument_text(state, "--note", arg);
@@ -60,7 +60,8 @@ static error_t parse_capacity(int key, char *arg, struct argp_state *state)
 
 static const struct argp_option options[] = {
     { "places", OPTION_PLACES, "N", 0, "how many people can be here at the same time", 0 },
-    { "supervisor-hours", OPTION_HOURS, "H", 0, "hours a week in which somebody can supervise", 0 },
+    { "supervision", OPTION_HOURS, "H", 0, "hours a week in which somebody can supervise", 0 },
+    { "supervisor-hours", 0, NULL, OPTION_ALIAS | OPTION_HIDDEN, NULL, 0 },
     { "note", 'n', "TEXT", 0, "in words", 0 },
     { 0 },
 };

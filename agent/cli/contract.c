@@ -52,6 +52,7 @@ enum exit_code contracts_run(struct cli *cli, int argc, char **argv)
     {
         struct human claimed = fields_pounds(contract, "claimed_pence");
         struct human paid = fields_pounds(contract, "paid_pence");
+        struct human form = contract_form(contract);
         char left[40] = "";
         if (answer_has(contract, "left_units")) {
             (void)snprintf(left, sizeof(left), "%" PRId64, answer_int(contract, "left_units"));
@@ -59,7 +60,7 @@ enum exit_code contracts_run(struct cli *cli, int argc, char **argv)
         const char *cells[] = {
             answer_text(contract, "ref"),
             answer_text(contract, "prime"),
-            answer_text(contract, "form"),
+            form.text,
             answer_text(contract, "route"),
             answer_text(contract, "starts_on"),
             answer_text(contract, "ends_on"),
@@ -69,7 +70,7 @@ enum exit_code contracts_run(struct cli *cli, int argc, char **argv)
         };
         sheet_add(sheet, MARK_PLAIN, cells);
     }
-    sheet_close(sheet, &cli->screen, "No contracts; 'holdfast contract add REF --form FORM --starts DAY' records one.");
+    sheet_close(sheet, &cli->screen, "No contracts; 'holdfast contract add REF --form FORM --from DAY' records one.");
     return EXIT_DONE;
 }
 
@@ -81,8 +82,8 @@ static const struct argp_option options[] = {
     { "form", FIELD_KEY, "FORM", 0, "payment_by_results, spot_purchase or block", 0 },
     { "prime", FIELD_KEY + 1, "NAME", 0, "who pays: the prime contractor, or the Jobcentre", 0 },
     { "route", FIELD_KEY + 2, "ROUTE", 0, "mir, cwp or dwsr; any when left out", 0 },
-    { "starts", FIELD_KEY + 3, "DAY", 0, "its first day (yyyy-mm-dd)", 0 },
-    { "ends", FIELD_KEY + 4, "DAY", 0, "its last day", 0 },
+    { "from", FIELD_KEY + 3, "DAY", 0, "its first day (yyyy-mm-dd)", 0 },
+    { "to", FIELD_KEY + 4, "DAY", 0, "its last day", 0 },
     { "price", FIELD_KEY + 5, "POUNDS", 0, "for a person in full, for a unit, or for the block", 0 },
     { "share", FIELD_KEY + 6, "PERCENT", 0, "of it that the prime passes on; all of it when left out", 0 },
     { "units", FIELD_KEY + 7, "N", 0, "units that are bought", 0 },
@@ -90,6 +91,8 @@ static const struct argp_option options[] = {
     { "cost", FIELD_KEY + 9, "POUNDS", 0, "what a placement, or a unit of help, costs us", 0 },
     { "fixed-cost", FIELD_KEY + 10, "POUNDS", 0, "what the contract costs us a year, however many come", 0 },
     { "note", FIELD_KEY + 11, "TEXT", 0, "in words", 0 },
+    { "starts", FIELD_KEY + 3, "DAY", OPTION_HIDDEN, NULL, 0 }, /* as they were called before */
+    { "ends", FIELD_KEY + 4, "DAY", OPTION_HIDDEN, NULL, 0 },
     { 0 },
 };
 
@@ -137,7 +140,7 @@ static error_t parse_contract(int key, char *arg, struct argp_state *state)
         bool add = strcmp(input->verb, "add") == 0;
         bool whole = answer_has(input->fields, "form") && answer_has(input->fields, "starts_on");
         if (add && !whole) {
-            argp_error(state, "a new contract needs its --form and the day it --starts");
+            argp_error(state, "a new contract needs its --form and its first day: --from DAY");
         }
         if (strcmp(input->verb, "show") == 0 && json_object_size(input->fields) > 0) {
             argp_error(state, "'contract show' takes no terms");
@@ -151,7 +154,7 @@ static error_t parse_contract(int key, char *arg, struct argp_state *state)
 const struct argp contract_argp = {
     .options = options,
     .parser = parse_contract,
-    .args_doc = "add REF --form FORM --starts DAY\nchange REF\nshow REF",
+    .args_doc = "add REF --form FORM --from DAY\nchange REF\nshow REF",
     .doc =
         "Records the terms of a contract, changes them, or shows what it brings against what it costs."
         "\vUnder payment_by_results --price is what one person in full brings, before the prime keeps its share; the "

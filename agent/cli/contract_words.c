@@ -24,15 +24,26 @@ PRINTF_LIKE(3, 4) static void say(const struct words *words, const char *label, 
     words->put(words->context, label, line);
 }
 
+struct human contract_form(const json_t *contract)
+{
+    struct human form;
+    (void)snprintf(form.text, sizeof(form.text), "%s", answer_text(contract, "form"));
+    for (char *at = form.text; (at = strchr(at, '_')) != NULL;) {
+        *at = ' ';
+    }
+    return form;
+}
+
 static void terms(const struct words *words, const json_t *contract)
 {
     struct human price = fields_pounds(contract, "price_pence");
     struct human person = fields_pounds(contract, "person_pence");
     struct human unit = fields_pounds(contract, "unit_pence");
+    struct human form = contract_form(contract);
     const char *prime = answer_text(contract, "prime");
     const char *route = answer_text(contract, "route");
     const char *ends = answer_text(contract, "ends_on");
-    say(words, "Form", "%s%s%s%s%s", answer_text(contract, "form"), route[0] == '\0' ? "" : ", route ", route,
+    say(words, "Form", "%s%s%s%s%s", form.text, route[0] == '\0' ? "" : ", route ", route,
         prime[0] == '\0' ? "" : ", with ", prime);
     say(words, "Runs", "from %s%s%s", answer_text(contract, "starts_on"), ends[0] == '\0' ? "" : " to ", ends);
     if (price.text[0] != '\0') {
@@ -60,8 +71,8 @@ static void triggers(const struct words *words, const json_t *contract)
     {
         struct human amount = fields_pounds(trigger, "amount_pence");
         say(words, index == 0 ? "Paid" : "", "%s%s%s: reached by %" PRId64 " of %" PRId64 " who could have by now",
-            answer_text(trigger, "trigger"), amount.text[0] == '\0' ? "" : " ", amount.text,
-            answer_int(trigger, "reached"), answer_int(trigger, "old_enough"));
+            answer_text(trigger, answer_has(trigger, "title") ? "title" : "trigger"), amount.text[0] == '\0' ? "" : " ",
+            amount.text, answer_int(trigger, "reached"), answer_int(trigger, "old_enough"));
     }
 }
 

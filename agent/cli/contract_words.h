@@ -6,7 +6,11 @@
 
 #include <jansson.h>
 
+#include "agent/cli/human.h"
 #include "agent/cli/screen.h"
+
+/* "payment by results" */
+struct human contract_form(const json_t *contract);
 
 /* Gives `put` a label ("" goes on) and a line, as often as there is something to say. */
 typedef void (*contract_line)(void *context, const char *label, const char *line);

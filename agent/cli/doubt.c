@@ -206,12 +206,7 @@ static void print_missing(const struct screen *screen, const json_t *missing)
     json_array_foreach(missing, index, want)
     {
         char text[300];
-        if (answer_int(want, "rail") > 0) {
-            (void)snprintf(text, sizeof(text), "- %.200s (guard rail %lld)", answer_text(want, "text"),
-                           (long long)answer_int(want, "rail"));
-        } else {
-            (void)snprintf(text, sizeof(text), "- %.200s", answer_text(want, "text"));
-        }
+        (void)snprintf(text, sizeof(text), "- %.290s", answer_text(want, "text"));
         screen_paragraph(screen, 4, text);
     }
 }

@@ -160,11 +160,14 @@ static void print_words(const struct cli *cli, const struct programme *programme
     }
 }
 
-static enum err_code load(const char *file, struct programme **ret_programme, struct error *err)
+/* When it fails, `ret_next` says what to do. */
+static enum err_code load(const char *file, struct programme **ret_programme, const char **ret_next, struct error *err)
 {
+    *ret_next = "give the path of a programme pack that you may read";
     SCOPED(buf_fini) struct buf text;
     buf_init(&text, PACK_FILE_MAX);
     TRY(file_read(file, &text, err));
+    *ret_next = "correct the file at that place and check it again";
     return programme_load(buf_slice(&text), ret_programme, err);
 }
 
@@ -274,10 +277,10 @@ static enum exit_code show(struct cli *cli, const char *name)
 static enum exit_code check(struct cli *cli, const char *file)
 {
     struct programme *programme;
+    const char *next;
     struct error err;
-    if (load(file, &programme, &err) != ERR_OK) {
-        screen_print(&cli->notes, "holdfast pack: %s\nnext: correct the file at that place and check it again\n",
-                     err.message);
+    if (load(file, &programme, &next, &err) != ERR_OK) {
+        screen_print(&cli->notes, "holdfast pack: %s\nnext: %s\n", err.message, next);
         return EXIT_REFUSED;
     }
     if (cli->json) {

@@ -111,14 +111,14 @@ void rules_viability(const struct programme *programme, const struct contract_st
     *ret_viability = v;
 }
 
-/* "12 of 15 initial_placement, 9 of 14 three_months" */
+/* By how many what is paid for was reached, in the words of the pack. */
 static void rates_put(const struct site_case *c, const struct contract_stand *stand, char *out, size_t size)
 {
     struct payment_trigger trigger;
     text_put(out, size, "%s", "");
     for (size_t i = 0; programme_trigger_at(c->programme, i, &trigger); i++) {
         text_append(out, size, "%s%d of %d %s", i == 0 ? "" : ", ", stand->reached[i], stand->old_enough[i],
-                    trigger.code);
+                    programme_label(c->programme, LABEL_TRIGGER, trigger.code, LANGUAGE_ENGLISH));
     }
 }
 

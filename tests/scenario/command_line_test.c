@@ -227,7 +227,7 @@ Test(command_line, money_is_typed_in_pounds_and_what_trustees_should_know_is_a_p
 {
     char path[512];
     char page[64];
-    json_t *answer = laptop_do(laptop, EXIT_DONE, "contract", "add", "C-1", "--form", "payment_by_results", "--starts",
+    json_t *answer = laptop_do(laptop, EXIT_DONE, "contract", "add", "C-1", "--form", "payment_by_results", "--from",
                                "2026-01-01", "--price", "2,000", "--share", "33.3%", "--cost", "650.50", NULL);
     cr_assert_not_null(answer);
     answer = laptop_do(laptop, EXIT_DONE, "contract", "show", "C-1", NULL);

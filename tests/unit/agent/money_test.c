@@ -241,7 +241,7 @@ Test(money, of_a_contract_is_weighed_by_those_who_had_the_time_to_complete)
     add_contract("C-1", ", \"cost_pence\": 77801");
     site_judge(&site);
     cr_assert_eq(flags_of("contract_not_viable", facts), 1);
-    cr_expect_not_null(strstr(facts, "8 of 12 six_months"), "%s", facts);
+    cr_expect_not_null(strstr(facts, "8 of 12 Six months"), "%s", facts);
     add_contract("C-1", ", \"cost_pence\": 75000");
     site_judge(&site);
     cr_expect_eq(flags_of("contract_not_viable", facts), 0);

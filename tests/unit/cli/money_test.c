@@ -23,7 +23,8 @@ static void assert_sent(const struct service *service, const char *line, const c
     "\"starts_on\": \"2026-01-01\", \"ends_on\": null, \"price_pence\": 200000, \"share_permille\": 333, "             \
     "\"person_pence\": 66600, \"unit_pence\": null, \"cost_pence\": 50000, \"fixed_cost_pence\": 100000, "             \
     "\"people\": 14, \"running\": 2, \"last_year\": 13, \"triggers\": [{\"trigger\": \"initial_placement\", "          \
-    "\"amount_pence\": 22244, \"reached\": 14, \"old_enough\": 14}, {\"trigger\": \"six_months\", \"amount_pence\": "  \
+    "\"amount_pence\": 22244, \"reached\": 14, \"old_enough\": 14}, {\"trigger\": \"six_months\", \"title\": \"Six "   \
+    "months\", \"amount_pence\": "                                                                                     \
     "44356, \"reached\": 8, \"old_enough\": 12}], \"viability\": {\"full_pence\": 66600, \"expected_pence\": 51814, "  \
     "\"low_pence\": 40000, \"high_pence\": 60000, \"cost_pence\": 50000, \"people\": 12, \"enough\": true, "           \
     "\"break_even_people\": 56}, \"claims\": 3, \"claimed_pence\": 66732, \"paid_pence\": 22244, \"refused_pence\": "  \
@@ -49,8 +50,9 @@ Test(contract, shows_what_it_brings_what_it_costs_and_what_that_rests_on)
     struct service service;
     struct outcome_of_run run = RUN_ONCE(&service, 200, "{\"contract\": " CONTRACT "}", "contract", "show", "C-1");
     cr_expect_str_eq(service.asked[0].line, "GET /v1/contracts/C-1");
+    cr_expect(has(run.out, "payment by results"), "%s", run.out);
     cr_expect(has(run.out, "£2,000.00, of which 33.3% is passed on"), "%s", run.out);
-    cr_expect(has(run.out, "six_months £443.56: reached by 8 of 12 who could have by now"), "%s", run.out);
+    cr_expect(has(run.out, "Six months £443.56: reached by 8 of 12 who could have by now"), "%s", run.out);
     cr_expect(has(run.out, "costs £500.00 and brings £666.00 when everything is reached"), "%s", run.out);
     cr_expect(has(run.out, "£518.14 as people completed so far, of 12 old enough"), "%s", run.out);
     cr_expect(has(run.out, "between £400.00 and £600.00"), "%s", run.out);

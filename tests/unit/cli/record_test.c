@@ -152,6 +152,19 @@ Test(capacity, states_places_and_supervision_in_minutes)
     struct outcome_of_run run = RUN_ONCE(
         &service, 200,
         "{\"added\": 1, \"statement\": {\"places\": 12, \"supervisor_minutes\": 1800, \"stated_on\": \"2026-11-20\"}}",
+        "capacity", "set", "--places", "12", "--supervision", "30");
+    assert_asked(&service, 0, "POST /v1/capacity", "{\"places\": 12, \"supervisor_minutes\": 1800}");
+    cr_expect(has(run.out, "12 places, on 2026-11-20") && has(run.out, "30 h a week"), "%s", run.out);
+    run_free(&run);
+    service_stop(&service);
+}
+
+Test(capacity, takes_the_supervision_by_its_former_name_too)
+{
+    struct service service;
+    struct outcome_of_run run = RUN_ONCE(
+        &service, 200,
+        "{\"added\": 1, \"statement\": {\"places\": 12, \"supervisor_minutes\": 1800, \"stated_on\": \"2026-11-20\"}}",
         "capacity", "set", "--places", "12", "--supervisor-hours", "30");
     assert_asked(&service, 0, "POST /v1/capacity", "{\"places\": 12, \"supervisor_minutes\": 1800}");
     cr_expect(has(run.out, "12 places, on 2026-11-20") && has(run.out, "30 h a week"), "%s", run.out);
