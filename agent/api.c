@@ -115,13 +115,15 @@ void api_wipe_freed_json(void)
 
 void api_answer_init(struct api_answer *answer)
 {
-    *answer = (struct api_answer){ .status = 200, .content_type = "application/json" };
+    *answer = (struct api_answer){ .status = 200, .content_type = "application/json", .spool_over = API_SPOOL_OVER };
     buf_init(&answer->body, API_ANSWER_MAX);
 }
 
 void api_answer_fini(struct api_answer *answer)
 {
     buf_fini(&answer->body);
+    spool_free(answer->spool);
+    answer->spool = NULL;
 }
 
 int api_status_of(enum err_code code)
@@ -172,6 +174,8 @@ void api_answer_error(struct api_answer *answer, const struct error *err)
     answer->error = *err;
     answer->status = api_status_of(err->code);
     answer->content_type = "application/json";
+    spool_free(answer->spool);
+    answer->spool = NULL;
     json_t *message = json_string(err->message);
     json_t *object = json_pack("{s:{s:s,s:o}}", "error", "code", err_code_name(err->code), "message",
                                message != NULL ? message : json_string("(the message is not text)"));

@@ -8,7 +8,7 @@
  *   api_call_data ── route ── read the body strictly ── handler ──► answer: one object, or a list written row by row
  *
  * Ownership:  the caller owns world, request and answer; api_answer_fini releases the answer's body.
- * Limits:     API_BODY_MAX (import: TABLE_FILE_BYTES_MAX), API_DEPTH_MAX, API_ANSWER_MAX.
+ * Limits:     API_BODY_MAX (import: TABLE_FILE_BYTES_MAX), API_DEPTH_MAX, API_ANSWER_MAX (an export: SPOOL_BYTES_MAX).
  * Layer:      agent. No uv.h.
  */
 #ifndef AGENT_API_H
@@ -16,12 +16,14 @@
 
 #include <jansson.h>
 
+#include "agent/spool.h"
 #include "base/clock.h"
 #include "store/query.h"
 
 #define API_BODY_MAX ((size_t)1024 * 1024)
 #define API_DEPTH_MAX 16
 #define API_ANSWER_MAX ((size_t)256 * 1024 * 1024)
+#define API_SPOOL_OVER ((size_t)1024 * 1024)
 
 /* What a call works on. */
 struct api_world {
@@ -48,9 +50,11 @@ struct api_answer {
     int status;
     const char *content_type;
     struct buf body;
-    bool wrote;         /* something was recorded: the rules and the exchange have work */
-    bool changed_here;  /* something of this machine alone was: the rules have work */
-    enum err_code code; /* ERR_OK, or why it failed: */
+    struct spool *spool; /* NULL, or what is sent in place of the body: an export that is too long for it */
+    size_t spool_over;   /* from how long an export is kept so */
+    bool wrote;          /* something was recorded: the rules and the exchange have work */
+    bool changed_here;   /* something of this machine alone was: the rules have work */
+    enum err_code code;  /* ERR_OK, or why it failed: */
     struct error error;
 };
 

@@ -58,6 +58,26 @@ static const char *op_cell(const struct op_id *op, char out[OP_CELL_SIZE])
 
 /* ---- kinds ---- */
 
+static enum err_code referral_row_out(void *context, const void *referral, struct error *err)
+{
+    const struct referral_row *row = referral;
+    char received[DATE_TEXT_SIZE];
+    char status[DATE_TEXT_SIZE];
+    char hours[NUMBER_SIZE];
+    const char *const cells[] = { row->ref,
+                                  row->participant_ref,
+                                  sight_name(row->participant_name),
+                                  row->route,
+                                  basis_name(row->basis),
+                                  day_cell(row->received_on, received),
+                                  row->source,
+                                  hours_cell(row->weekly_minutes, hours),
+                                  row->status,
+                                  day_cell(row->status_on, status),
+                                  sight_text(KIND_REFERRAL, "note", slice_of(row->id.bytes, ROW_ID_BYTES), row->note) };
+    return export_row(context, cells, err);
+}
+
 static enum err_code export_referrals(struct export *export, struct error *err)
 {
     static const struct export_column columns[] = {
@@ -65,48 +85,35 @@ static enum err_code export_referrals(struct export *export, struct error *err)
         { "basis", CELL_CODE },  { "received_on", CELL_DAY },  { "from", CELL_TEXT }, { "hours", CELL_HOURS },
         { "status", CELL_CODE }, { "status_on", CELL_DAY },    { "note", CELL_TEXT }
     };
-    SCOPED(referral_list_fini) struct referral_list list = { 0 };
-    TRY(query_referrals(export->call->world->store, NULL, QUERY_LIMIT_MAX, &list, err));
-    TRY(export_whole(list.more, err));
     TRY(export_begin(export, columns, ARRAY_LEN(columns), err));
-    for (size_t i = 0; i < list.count; i++) {
-        const struct referral_row *row = &list.rows[i];
-        char received[DATE_TEXT_SIZE];
-        char status[DATE_TEXT_SIZE];
-        char hours[NUMBER_SIZE];
-        const char *const cells[] = { row->ref,
-                                      row->participant_ref,
-                                      sight_name(row->participant_name),
-                                      row->route,
-                                      basis_name(row->basis),
-                                      day_cell(row->received_on, received),
-                                      row->source,
-                                      hours_cell(row->weekly_minutes, hours),
-                                      row->status,
-                                      day_cell(row->status_on, status),
-                                      sight_text(KIND_REFERRAL, "note", slice_of(row->id.bytes, ROW_ID_BYTES),
-                                                 row->note) };
-        TRY(export_row(export, cells, err));
-    }
+    TRY(query_referrals_each(export->call->world->store, referral_row_out, export, err));
     return export_end(export, err);
 }
 
-static int compare_to_id(const void *id, const void *referral)
+static enum err_code placement_row_out(void *context, const void *placement, struct error *err)
 {
-    return memcmp(id, &((const struct referral_row *)referral)->id, sizeof(struct row_id));
-}
-
-static int compare_referrals(const void *left, const void *right)
-{
-    return compare_to_id(&((const struct referral_row *)left)->id, right);
-}
-
-/* "" for none, and for one that is not on record here. */
-static const char *referral_cell(const struct referral_list *sorted, const struct row_id *id)
-{
-    const struct referral_row *found =
-        sorted->count > 0 ? bsearch(id, sorted->rows, sorted->count, sizeof(*sorted->rows), compare_to_id) : NULL;
-    return found != NULL ? found->ref : "";
+    struct export *export = context;
+    const struct placement_row *row = placement;
+    char referral[ROW_REF_SIZE];
+    char starts[DATE_TEXT_SIZE];
+    char ends[DATE_TEXT_SIZE];
+    char hours[NUMBER_SIZE];
+    TRY(query_ref(export->call->world->store, KIND_REFERRAL, &row->referral, referral, err));
+    const char *const cells[] = { row->ref,
+                                  row->participant_ref,
+                                  sight_name(row->participant_name),
+                                  referral,
+                                  basis_name(row->basis),
+                                  sight_place("host", &row->id, row->host),
+                                  sight_place("role", &row->id, row->role),
+                                  day_cell(row->starts_on, starts),
+                                  day_cell(row->ends_on, ends),
+                                  row->pattern,
+                                  hours_cell(row->weekly_minutes, hours),
+                                  calendar_name(row->calendar),
+                                  sight_text(KIND_PLACEMENT, "note", slice_of(row->id.bytes, ROW_ID_BYTES),
+                                             row->note) };
+    return export_row(export, cells, err);
 }
 
 static enum err_code export_placements(struct export *export, struct error *err)
@@ -117,36 +124,8 @@ static enum err_code export_placements(struct export *export, struct error *err)
         { "ends_on", CELL_DAY }, { "pattern", CELL_TEXT },     { "hours", CELL_HOURS }, { "calendar", CELL_CODE },
         { "note", CELL_TEXT }
     };
-    SCOPED(placement_list_fini) struct placement_list list = { 0 };
-    SCOPED(referral_list_fini) struct referral_list referrals = { 0 };
-    TRY(query_placements(export->call->world->store, ROW_NONE, QUERY_LIMIT_MAX, &list, err));
-    TRY(export_whole(list.more, err));
-    TRY(query_referrals(export->call->world->store, NULL, QUERY_LIMIT_MAX, &referrals, err));
-    if (referrals.count > 0) {
-        qsort(referrals.rows, referrals.count, sizeof(*referrals.rows), compare_referrals);
-    }
     TRY(export_begin(export, columns, ARRAY_LEN(columns), err));
-    for (size_t i = 0; i < list.count; i++) {
-        const struct placement_row *row = &list.rows[i];
-        char starts[DATE_TEXT_SIZE];
-        char ends[DATE_TEXT_SIZE];
-        char hours[NUMBER_SIZE];
-        const char *const cells[] = { row->ref,
-                                      row->participant_ref,
-                                      sight_name(row->participant_name),
-                                      referral_cell(&referrals, &row->referral),
-                                      basis_name(row->basis),
-                                      sight_place("host", &row->id, row->host),
-                                      sight_place("role", &row->id, row->role),
-                                      day_cell(row->starts_on, starts),
-                                      day_cell(row->ends_on, ends),
-                                      row->pattern,
-                                      hours_cell(row->weekly_minutes, hours),
-                                      calendar_name(row->calendar),
-                                      sight_text(KIND_PLACEMENT, "note", slice_of(row->id.bytes, ROW_ID_BYTES),
-                                                 row->note) };
-        TRY(export_row(export, cells, err));
-    }
+    TRY(query_placements_each(export->call->world->store, placement_row_out, export, err));
     return export_end(export, err);
 }
 
@@ -180,18 +159,22 @@ static enum err_code register_window(struct export *export, int32_t from, int32_
     return ERR_OK;
 }
 
+static enum err_code earlier_start(void *context, const void *placement, struct error *err)
+{
+    int32_t *first = context;
+    const struct placement_row *row = placement;
+    (void)err;
+    if (row->starts_on != ROW_NONE && row->starts_on < *first) {
+        *first = row->starts_on;
+    }
+    return ERR_OK;
+}
+
 /* From the first placement's start, unless told otherwise. */
 static enum err_code register_begins(const struct api_call *call, int32_t *ret_day, struct error *err)
 {
-    SCOPED(placement_list_fini) struct placement_list list = { 0 };
-    TRY(query_placements(call->world->store, ROW_NONE, QUERY_LIMIT_MAX, &list, err));
-    TRY(export_whole(list.more, err));
     int32_t first = call->world->today;
-    for (size_t i = 0; i < list.count; i++) {
-        if (list.rows[i].starts_on != ROW_NONE && list.rows[i].starts_on < first) {
-            first = list.rows[i].starts_on;
-        }
-    }
+    TRY(query_placements_each(call->world->store, earlier_start, &first, err));
     return query_day(call, "from", first - ROLL_WINDOW_DAYS, ret_day, err);
 }
 
@@ -214,6 +197,30 @@ static enum err_code export_register(struct export *export, struct error *err)
     return export_end(export, err);
 }
 
+static enum err_code attendance_row_out(void *context, const void *assertion, struct error *err)
+{
+    const struct attendance_row *row = assertion;
+    char session[SESSION_NAME_SIZE];
+    char minutes[NUMBER_SIZE];
+    char recorded[INSTANT_TEXT_SIZE];
+    char happened[INSTANT_TEXT_SIZE];
+    char received[INSTANT_TEXT_SIZE];
+    char op[OP_CELL_SIZE];
+    session_name_format(row->placement_ref, row->day, row->slot, session);
+    const char *const cells[] = { session,
+                                  outcome_name(row->outcome),
+                                  number_cell(row->minutes, minutes),
+                                  sight_attendance("reason", &row->placement, row->day, row->slot, row->reason),
+                                  sight_attendance("note", &row->placement, row->day, row->slot, row->note),
+                                  row->actor,
+                                  row->head ? "yes" : "no",
+                                  instant_cell(row->recorded_at_ms, recorded),
+                                  instant_cell(row->happened_at_ms, happened),
+                                  instant_cell(row->received_at_ms, received),
+                                  op_cell(&row->op, op) };
+    return export_row(context, cells, err);
+}
+
 static enum err_code export_attendance(struct export *export, struct error *err)
 {
     static const struct export_column columns[] = { { "session", CELL_TEXT },     { "outcome", CELL_CODE },
@@ -222,33 +229,32 @@ static enum err_code export_attendance(struct export *export, struct error *err)
                                                     { "head", CELL_CODE },        { "recorded_at", CELL_TEXT },
                                                     { "happened_at", CELL_TEXT }, { "received_at", CELL_TEXT },
                                                     { "op", CELL_TEXT } };
-    SCOPED(attendance_list_fini) struct attendance_list list = { 0 };
-    TRY(query_attendance(export->call->world->store, NULL, 0, 0, QUERY_LIMIT_MAX, &list, err));
-    TRY(export_whole(list.more, err));
     TRY(export_begin(export, columns, ARRAY_LEN(columns), err));
-    for (size_t i = 0; i < list.count; i++) {
-        const struct attendance_row *row = &list.rows[i];
-        char session[SESSION_NAME_SIZE];
-        char minutes[NUMBER_SIZE];
-        char recorded[INSTANT_TEXT_SIZE];
-        char happened[INSTANT_TEXT_SIZE];
-        char received[INSTANT_TEXT_SIZE];
-        char op[OP_CELL_SIZE];
-        session_name_format(row->placement_ref, row->day, row->slot, session);
-        const char *const cells[] = { session,
-                                      outcome_name(row->outcome),
-                                      number_cell(row->minutes, minutes),
-                                      sight_attendance("reason", &row->placement, row->day, row->slot, row->reason),
-                                      sight_attendance("note", &row->placement, row->day, row->slot, row->note),
-                                      row->actor,
-                                      row->head ? "yes" : "no",
-                                      instant_cell(row->recorded_at_ms, recorded),
-                                      instant_cell(row->happened_at_ms, happened),
-                                      instant_cell(row->received_at_ms, received),
-                                      op_cell(&row->op, op) };
-        TRY(export_row(export, cells, err));
-    }
+    TRY(query_attendance_each(export->call->world->store, attendance_row_out, export, err));
     return export_end(export, err);
+}
+
+static enum err_code flag_row_out(void *context, const void *state, struct error *err)
+{
+    const struct flag_state *row = state;
+    const struct flag_row *flag = &row->flag;
+    char id[FLAG_ID_SIZE];
+    char since[DATE_TEXT_SIZE];
+    char raised[INSTANT_TEXT_SIZE];
+    char cleared[INSTANT_TEXT_SIZE];
+    flag_id(flag->key, id);
+    const char *const cells[] = { id,
+                                  flag->code,
+                                  severity_name(flag->severity),
+                                  flag_subject_name(flag->subject),
+                                  flag->subject_ref,
+                                  day_cell(flag->since, since),
+                                  flag_facts_for_file(flag),
+                                  flag->next_step,
+                                  flag->rule,
+                                  instant_cell(row->raised_at_ms, raised),
+                                  instant_cell(row->cleared_at_ms, cleared) };
+    return export_row(context, cells, err);
 }
 
 static enum err_code export_flags(struct export *export, struct error *err)
@@ -259,44 +265,42 @@ static enum err_code export_flags(struct export *export, struct error *err)
                                                     { "facts", CELL_TEXT },       { "next_step", CELL_TEXT },
                                                     { "rule", CELL_TEXT },        { "raised_at", CELL_TEXT },
                                                     { "cleared_at", CELL_TEXT } };
-    SCOPED(flag_list_rows_fini) struct flag_list_rows list = { 0 };
-    TRY(query_flags(export->call->world->store, true, QUERY_LIMIT_MAX, &list, err));
-    TRY(export_whole(list.more, err));
     TRY(export_begin(export, columns, ARRAY_LEN(columns), err));
-    for (size_t i = 0; i < list.count; i++) {
-        const struct flag_row *flag = &list.rows[i].flag;
-        char id[FLAG_ID_SIZE];
-        char since[DATE_TEXT_SIZE];
-        char raised[INSTANT_TEXT_SIZE];
-        char cleared[INSTANT_TEXT_SIZE];
-        flag_id(flag->key, id);
-        const char *const cells[] = { id,
-                                      flag->code,
-                                      severity_name(flag->severity),
-                                      flag_subject_name(flag->subject),
-                                      flag->subject_ref,
-                                      day_cell(flag->since, since),
-                                      flag_facts_for_file(flag),
-                                      flag->next_step,
-                                      flag->rule,
-                                      instant_cell(list.rows[i].raised_at_ms, raised),
-                                      instant_cell(list.rows[i].cleared_at_ms, cleared) };
-        TRY(export_row(export, cells, err));
-    }
+    TRY(query_flags_each(export->call->world->store, flag_row_out, export, err));
     return export_end(export, err);
 }
 
-static enum err_code log_row_out(struct export *export, const struct log_row *row,
-                                 const struct placement_list *placements, struct error *err)
+/* A session by its name where its placement is known here; else in hexadecimal digits. */
+static enum err_code subject_cell(struct store *store, const struct log_row *row, char out[SESSION_NAME_SIZE],
+                                  struct error *err)
 {
+    char ref[ROW_REF_SIZE] = "";
+    if (row->subject_len == OP_SESSION_BYTES) {
+        struct row_id placement;
+        memcpy(placement.bytes, row->subject, ROW_ID_BYTES);
+        TRY(query_ref(store, KIND_PLACEMENT, &placement, ref, err));
+    }
+    if (ref[0] == '\0') {
+        hex_encode(row->subject, row->subject_len, out);
+        return ERR_OK;
+    }
+    int32_t day;
+    int slot;
+    session_of_subject(row->subject, &day, &slot);
+    session_name_format(ref, day, slot, out);
+    return ERR_OK;
+}
+
+static enum err_code log_row_out(void *context, const void *entry, struct error *err)
+{
+    struct export *export = context;
+    const struct log_row *row = entry;
     char op[OP_CELL_SIZE];
     char subject[SESSION_NAME_SIZE];
     char recorded[INSTANT_TEXT_SIZE];
     char happened[INSTANT_TEXT_SIZE];
     char received[INSTANT_TEXT_SIZE];
-    if (!log_session_name(row, placements, subject)) {
-        hex_encode(row->subject, row->subject_len, subject);
-    }
+    TRY(subject_cell(export->call->world->store, row, subject, err));
     json_t *fields = log_fields_value(row);
     SCOPED(scoped_free) char *body = fields != NULL ? json_dumps(fields, JSON_COMPACT) : NULL;
     json_decref(fields);
@@ -323,16 +327,8 @@ static enum err_code export_log(struct export *export, struct error *err)
                                                     { "recorded_at", CELL_TEXT }, { "happened_at", CELL_TEXT },
                                                     { "received_at", CELL_TEXT }, { "acknowledged", CELL_CODE },
                                                     { "quarantine", CELL_TEXT },  { "fields", CELL_TEXT } };
-    struct store *store = export->call->world->store;
-    SCOPED(log_list_fini) struct log_list list = { 0 };
-    TRY(query_log(store, NULL, 0, false, QUERY_LIMIT_MAX, &list, err));
-    TRY(export_whole(list.more, err));
-    SCOPED(placement_list_fini) struct placement_list placements = { 0 };
-    TRY(log_placements(store, &list, &placements, err));
     TRY(export_begin(export, columns, ARRAY_LEN(columns), err));
-    for (size_t i = 0; i < list.count; i++) {
-        TRY(log_row_out(export, &list.rows[i], &placements, err));
-    }
+    TRY(query_log_each(export->call->world->store, log_row_out, export, err));
     return export_end(export, err);
 }
 

@@ -6,6 +6,7 @@
 #include "agent/api_call.h"
 #include "agent/peer.h"
 #include "base/clock.h"
+#include "base/log.h"
 #include "store/packs.h"
 
 #define TRIM_OVER                                                                                                      \
@@ -55,6 +56,33 @@ static void note_trouble(struct agent *agent, const struct api_answer *answer)
     }
 }
 
+/* ---- a long answer ---- */
+
+static size_t read_spool(void *context, uint8_t *out, size_t max)
+{
+    size_t len = 0;
+    struct error err;
+    if (spool_read(context, out, max, &len, &err) != ERR_OK) {
+        log_error("answer_lost", &err);
+        return 0;
+    }
+    return len;
+}
+
+static void release_spool(void *context)
+{
+    spool_free(context);
+    (void)malloc_trim(0);
+}
+
+/* Takes the spool. */
+static void send_spool(struct http_exchange *exchange, struct api_answer *answer)
+{
+    struct http_body body = { spool_length(answer->spool), read_spool, release_spool, answer->spool };
+    answer->spool = NULL;
+    http_answer_body(exchange, answer->status, answer->content_type, &body, no_store);
+}
+
 static void call_data(struct agent *agent, const struct http_request *request, const struct who *who)
 {
     int64_t now_ms = clock_wall_ms();
@@ -83,7 +111,11 @@ static void call_data(struct agent *agent, const struct http_request *request, c
         agent_data_changed(agent, answer.wrote);
     }
     idle_lock_touch(&agent->idle); /* it may have taken long */
-    api_send(request->exchange, &answer);
+    if (answer.spool != NULL) {
+        send_spool(request->exchange, &answer);
+    } else {
+        api_send(request->exchange, &answer);
+    }
     bool large = answer.body.capacity > TRIM_OVER || request->body.len > TRIM_OVER;
     api_answer_fini(&answer);
     if (large) {

@@ -123,9 +123,16 @@ static enum err_code said_put(struct cells *cells, const struct record_row *row,
     return cell_text(cells, said_at, err);
 }
 
-static enum err_code row_out(struct export *export, const struct record_row *row, struct cells *cells,
-                             struct error *err)
+struct rows_out {
+    struct export *export;
+    struct cells cells;
+};
+
+static enum err_code row_out(void *context, const void *record, struct error *err)
 {
+    struct rows_out *out = context;
+    struct cells *cells = &out->cells;
+    const struct record_row *row = record;
     char id[2 * ROW_ID_BYTES + 1];
     const char *texts[EXPORT_COLUMNS_MAX];
     const struct kind *kind = row->record.kind;
@@ -134,11 +141,10 @@ static enum err_code row_out(struct export *export, const struct record_row *row
     hex_encode(row->id.bytes, ROW_ID_BYTES, id);
     TRY(cell_text(cells, id, err));
     for (size_t i = 0; i < kind->field_count; i++) {
+        const struct value *value = &row->record.values[i];
         cell_begin(cells);
-        bool shown =
-            row->record.values[i].present && sight_shows(kind, &kind->fields[i], slice_of(row->id.bytes, ROW_ID_BYTES));
-        if (shown) {
-            TRY(value_put(export->call->world->store, &kind->fields[i], &row->record.values[i], &cells->text, err));
+        if (value->present && sight_shows(kind, &kind->fields[i], slice_of(row->id.bytes, ROW_ID_BYTES))) {
+            TRY(value_put(out->export->call->world->store, &kind->fields[i], value, &cells->text, err));
         }
         TRY(cell_end(cells, err));
     }
@@ -146,21 +152,15 @@ static enum err_code row_out(struct export *export, const struct record_row *row
     for (size_t i = 0; i < cells->count; i++) {
         texts[i] = (const char *)cells->text.data + cells->starts[i];
     }
-    return export_row(export, texts, err);
+    return export_row(out->export, texts, err);
 }
 
 static enum err_code rows_out(struct export *export, const struct kind *kind, struct error *err)
 {
-    SCOPED(record_list_fini) struct record_list list = { 0 };
-    TRY(query_records(export->call->world->store, kind, NULL, NULL, QUERY_LIMIT_MAX, &list, err));
-    TRY(export_whole(list.more, err));
-    struct cells cells = { .count = 0 };
-    buf_init(&cells.text, CELLS_BYTES_MAX);
-    enum err_code rc = ERR_OK;
-    for (size_t i = 0; rc == ERR_OK && i < list.count; i++) {
-        rc = row_out(export, &list.rows[i], &cells, err);
-    }
-    buf_fini(&cells.text);
+    struct rows_out out = { .export = export };
+    buf_init(&out.cells.text, CELLS_BYTES_MAX);
+    enum err_code rc = query_records_each(export->call->world->store, kind, row_out, &out, err);
+    buf_fini(&out.cells.text);
     return rc;
 }
 

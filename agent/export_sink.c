@@ -99,6 +99,32 @@ static json_t *row_value(const struct export *export, const char *const *cells)
     return row;
 }
 
+/* All but the last byte, which tells answer_list_row what stands before the next row. */
+static enum err_code keep_page(struct api_answer *answer, struct error *err)
+{
+    struct buf *body = &answer->body;
+    if (body->len <= answer->spool_over) {
+        return ERR_OK;
+    }
+    if (answer->spool == NULL) {
+        TRY(spool_new(&answer->spool, err));
+    }
+    TRY(spool_put(answer->spool, slice_of(body->data, body->len - 1), err));
+    body->data[0] = body->data[body->len - 1];
+    body->len = 1;
+    return ERR_OK;
+}
+
+static enum err_code keep_end(struct api_answer *answer, struct error *err)
+{
+    if (answer->spool == NULL) {
+        return ERR_OK;
+    }
+    TRY(spool_put(answer->spool, buf_slice(&answer->body), err));
+    buf_clear(&answer->body);
+    return spool_end(answer->spool, err);
+}
+
 enum err_code export_row(struct export *export, const char *const *cells, struct error *err)
 {
     struct api_answer *answer = export->call->answer;
@@ -108,10 +134,12 @@ enum err_code export_row(struct export *export, const char *const *cells, struct
     }
     switch (export->format) {
     case EXPORT_JSON:
-        return answer_list_row(answer, row_value(export, cells), err);
+        TRY(answer_list_row(answer, row_value(export, cells), err));
+        return keep_page(answer, err);
     case EXPORT_CSV:
-        return export_csv_row(&answer->body, ',', cells, export->column_count, err);
-    case EXPORT_XLSX:
+        TRY(export_csv_row(&answer->body, ',', cells, export->column_count, err));
+        return keep_page(answer, err);
+    case EXPORT_XLSX: /* which is compressed as it grows */
         return xlsx_row(export->xlsx, cells, err);
     }
     CHECK(false);
@@ -181,10 +209,10 @@ static enum err_code end_json(struct export *export, struct error *err)
 enum err_code export_end(struct export *export, struct error *err)
 {
     if (export->format == EXPORT_JSON) {
-        return end_json(export, err);
+        TRY(end_json(export, err));
     }
-    if (export->format == EXPORT_CSV) {
-        return ERR_OK;
+    if (export->format != EXPORT_XLSX) {
+        return keep_end(export->call->answer, err);
     }
     TRY(xlsx_next_sheet(export->xlsx, total_names, total_types, ARRAY_LEN(total_names), err));
     TRY(totals(export, NULL, err));
@@ -193,8 +221,7 @@ enum err_code export_end(struct export *export, struct error *err)
 
 enum err_code export_whole(bool more, struct error *err)
 {
-    return more ? FAIL(err, LIMIT, "export: more than %d records, which is the most of one call", QUERY_LIMIT_MAX)
-                : ERR_OK;
+    return more ? FAIL(err, LIMIT, "export: more than %d sessions in one month", QUERY_LIMIT_MAX) : ERR_OK;
 }
 
 void export_fini(struct export *export)

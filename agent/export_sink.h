@@ -63,7 +63,7 @@ MUST_USE enum err_code export_begin(struct export *export, const struct export_c
                                     struct error *err);
 MUST_USE enum err_code export_row(struct export *export, const char *const *cells, struct error *err);
 MUST_USE enum err_code export_end(struct export *export, struct error *err);
-/* A query that could not give everything is an error, never a file that looks whole. */
+/* A page that is not whole is an error, never a file that looks whole. */
 MUST_USE enum err_code export_whole(bool more, struct error *err);
 void export_fini(struct export *export);
 

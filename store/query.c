@@ -139,6 +139,16 @@ enum err_code query_placements(struct store *store, int32_t running_on, size_t l
     return ERR_OK;
 }
 
+enum err_code query_placements_each(struct store *store, row_taker take, void *context, struct error *err)
+{
+    sqlite3_stmt *s;
+    TRY(db_statement(&store->db,
+                     "SELECT " READ_PLACEMENT " FROM placement p LEFT JOIN participant q ON q.id = p.participant "
+                     "ORDER BY p.ref, p.id",
+                     &s, err));
+    return rows_each(store, s, sizeof(struct placement_row), read_placement_out, take, context, err);
+}
+
 static void read_referral_out(sqlite3_stmt *s, void *out)
 {
     read_referral(s, out);
@@ -164,6 +174,16 @@ enum err_code query_referrals(struct store *store, const char *status, size_t li
     return ERR_OK;
 }
 
+enum err_code query_referrals_each(struct store *store, row_taker take, void *context, struct error *err)
+{
+    sqlite3_stmt *s;
+    TRY(db_statement(&store->db,
+                     "SELECT " READ_REFERRAL " FROM referral r LEFT JOIN participant q ON q.id = r.participant "
+                     "ORDER BY r.received_on, r.ref, r.id",
+                     &s, err));
+    return rows_each(store, s, sizeof(struct referral_row), read_referral_out, take, context, err);
+}
+
 /* ---- flags ---- */
 
 #define READ_FLAG                                                                                                      \
@@ -186,16 +206,29 @@ static void read_flag(sqlite3_stmt *s, void *out)
     row->cleared_at_ms = column_int_or(s, 11, OP_TIME_NONE);
 }
 
+static enum err_code flags_statement(struct store *store, bool all, sqlite3_stmt **ret, struct error *err)
+{
+    TRY(db_statement(&store->db,
+                     "SELECT " READ_FLAG " FROM flag WHERE ?1 OR cleared_at IS NULL "
+                     "ORDER BY cleared_at IS NOT NULL, cleared_at DESC, severity DESC, since, key",
+                     ret, err));
+    bind_int(*ret, 1, all);
+    return ERR_OK;
+}
+
+enum err_code query_flags_each(struct store *store, row_taker take, void *context, struct error *err)
+{
+    sqlite3_stmt *s;
+    TRY(flags_statement(store, true, &s, err));
+    return rows_each(store, s, sizeof(struct flag_state), read_flag, take, context, err);
+}
+
 enum err_code query_flags(struct store *store, bool all, size_t limit, struct flag_list_rows *ret_list,
                           struct error *err)
 {
     sqlite3_stmt *s;
     struct row_array array = { .size = sizeof(struct flag_state) };
-    TRY(db_statement(&store->db,
-                     "SELECT " READ_FLAG " FROM flag WHERE ?1 OR cleared_at IS NULL "
-                     "ORDER BY cleared_at IS NOT NULL, cleared_at DESC, severity DESC, since, key",
-                     &s, err));
-    bind_int(s, 1, all);
+    TRY(flags_statement(store, all, &s, err));
     bool more;
     TRY(rows_collect(store, s, &array, limit, read_flag, &more, err));
     *ret_list = (struct flag_list_rows){ .rows = array.rows, .count = array.count, .more = more };
@@ -253,21 +286,23 @@ enum err_code query_attendance(struct store *store, const struct row_id *placeme
 {
     sqlite3_stmt *s;
     struct row_array array = { .size = sizeof(struct attendance_row) };
-    if (placement == NULL) {
-        TRY(db_statement(&store->db, READ_ASSERTION "ORDER BY a.day, p.ref, a.placement, a.slot, a.hlc, a.op", &s,
-                         err));
-    } else {
-        TRY(db_statement(&store->db,
-                         READ_ASSERTION "WHERE a.placement = ?1 AND a.day = ?2 AND a.slot = ?3 ORDER BY a.hlc, a.op",
-                         &s, err));
-        bind_blob(s, 1, placement->bytes, ROW_ID_BYTES);
-        bind_int(s, 2, day);
-        bind_int(s, 3, slot);
-    }
+    TRY(db_statement(&store->db,
+                     READ_ASSERTION "WHERE a.placement = ?1 AND a.day = ?2 AND a.slot = ?3 ORDER BY a.hlc, a.op", &s,
+                     err));
+    bind_blob(s, 1, placement->bytes, ROW_ID_BYTES);
+    bind_int(s, 2, day);
+    bind_int(s, 3, slot);
     bool more;
     TRY(rows_collect(store, s, &array, limit, read_assertion, &more, err));
     *ret_list = (struct attendance_list){ .rows = array.rows, .count = array.count, .more = more };
     return ERR_OK;
+}
+
+enum err_code query_attendance_each(struct store *store, row_taker take, void *context, struct error *err)
+{
+    sqlite3_stmt *s;
+    TRY(db_statement(&store->db, READ_ASSERTION "ORDER BY a.day, p.ref, a.placement, a.slot, a.hlc, a.op", &s, err));
+    return rows_each(store, s, sizeof(struct attendance_row), read_assertion, take, context, err);
 }
 
 /* ---- one entity by its ref ---- */

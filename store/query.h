@@ -147,6 +147,20 @@ struct log_row {
 QUERY_LISTS(X)
 #undef X
 
+/*
+ * Every row, however many there are, one at a time and in the order of the list of the same name, until `take` fails:
+ * with `row` as that list has it, borrowed until `take` returns. `take` may ask the replica for other things; it must
+ * not begin the same walk again, nor record anything.
+ */
+typedef enum err_code (*row_taker)(void *context, const void *row, struct error *err);
+MUST_USE enum err_code query_placements_each(struct store *store, row_taker take, void *context, struct error *err);
+MUST_USE enum err_code query_referrals_each(struct store *store, row_taker take, void *context, struct error *err);
+MUST_USE enum err_code query_flags_each(struct store *store, row_taker take, void *context, struct error *err);
+MUST_USE enum err_code query_attendance_each(struct store *store, row_taker take, void *context, struct error *err);
+MUST_USE enum err_code query_log_each(struct store *store, row_taker take, void *context, struct error *err);
+MUST_USE enum err_code query_records_each(struct store *store, const struct kind *kind, row_taker take, void *context,
+                                          struct error *err);
+
 /* Sessions from `from_day` to `to_day`, by day, start, placement ref. expected_only leaves extra and removed ones
  * without a record out. */
 MUST_USE enum err_code query_roll(struct store *store, int32_t from_day, int32_t to_day, size_t limit,
@@ -171,7 +185,7 @@ MUST_USE enum err_code query_roll_session(struct store *store, const struct row_
                                           struct roll_row *ret_row, struct error *err);
 MUST_USE enum err_code query_session(struct store *store, const struct row_id *placement, int32_t day, int slot,
                                      struct session_row *ret_session, struct error *err);
-/* Every assertion about a session, oldest first; of all sessions when placement is NULL (for export). */
+/* Every assertion about a session, oldest first. */
 MUST_USE enum err_code query_attendance(struct store *store, const struct row_id *placement, int32_t day, int slot,
                                         size_t limit, struct attendance_list *ret_list, struct error *err);
 /* Newest first; with `all` those that somebody has reviewed, too. */

@@ -175,6 +175,31 @@ enum err_code query_log_own(struct store *store, log_reader read, void *context,
     }
 }
 
+enum err_code query_log_each(struct store *store, row_taker take, void *context, struct error *err)
+{
+    sqlite3_stmt *s;
+    TRY(log_statement(store, NULL, 0, false, &s, err));
+    struct log_collect c = { .store = store, .rows = { .size = sizeof(struct log_row) } };
+    buf_init(&c.bodies, SIZE_MAX / 2);
+    bool more = true;
+    enum err_code rc = ERR_OK;
+    while (rc == ERR_OK && more) {
+        c.rows.count = 0;
+        buf_clear(&c.bodies);
+        rc = db_step(&store->db, s, &more, err);
+        rc = rc == ERR_OK && more ? read_log_row(&c, s, err) : rc;
+        if (rc == ERR_OK && more) {
+            struct log_row *row = c.rows.rows;
+            row->body.data = c.bodies.data;
+            rc = take(context, row, err);
+        }
+    }
+    sqlite3_reset(s);
+    row_array_fini(&c.rows);
+    buf_fini(&c.bodies);
+    return rc;
+}
+
 enum err_code query_log_aside(struct store *store, size_t limit, struct log_list *ret_list, struct error *err)
 {
     sqlite3_stmt *s;

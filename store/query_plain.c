@@ -162,6 +162,39 @@ enum err_code query_records(struct store *store, const struct kind *kind, const 
     return collect(store, kind, link, id, limit, ret_list, err);
 }
 
+static enum err_code each(struct store *store, struct plain_collect *c, sqlite3_stmt *s, row_taker take, void *context,
+                          struct error *err)
+{
+    for (;;) {
+        bool row;
+        TRY(db_step(&store->db, s, &row, err));
+        if (!row) {
+            return ERR_OK;
+        }
+        c->rows.count = 0;
+        buf_clear(&c->texts);
+        TRY(read_row(c, s, err));
+        place_texts(c);
+        TRY(take(context, c->rows.rows, err));
+    }
+}
+
+enum err_code query_records_each(struct store *store, const struct kind *kind, row_taker take, void *context,
+                                 struct error *err)
+{
+    char sql[COLUMNS_SIZE];
+    SCOPED(statement_fini) sqlite3_stmt *s = NULL;
+    struct plain_collect c = { .kind = kind, .rows = { .size = sizeof(struct record_row) } };
+    TRY(check_kind(kind, NULL, err));
+    select_put(kind, NULL, sql);
+    TRY(db_prepare(&store->db, sql, &s, err));
+    buf_init(&c.texts, SIZE_MAX / 2);
+    enum err_code rc = each(store, &c, s, take, context, err);
+    row_array_fini(&c.rows);
+    buf_fini(&c.texts);
+    return rc;
+}
+
 enum err_code query_record(struct store *store, const struct kind *kind, const struct row_id *id,
                            struct record_list *ret_list, struct error *err)
 {

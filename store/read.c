@@ -213,3 +213,24 @@ enum err_code rows_collect(struct store *store, sqlite3_stmt *s, struct row_arra
     }
     return rc;
 }
+
+enum err_code rows_each(struct store *store, sqlite3_stmt *s, size_t size, row_reader read, row_taker take,
+                        void *context, struct error *err)
+{
+    SCOPED(scoped_free) char *out = malloc(size);
+    enum err_code rc = out != NULL ? ERR_OK : FAIL(err, NO_MEMORY, "read a row: out of memory");
+    while (rc == ERR_OK) {
+        bool row;
+        rc = db_step(&store->db, s, &row, err);
+        if (rc == ERR_OK && !row) {
+            break;
+        }
+        if (rc == ERR_OK) {
+            memset(out, 0, size);
+            read(s, out);
+            rc = take(context, out, err);
+        }
+    }
+    sqlite3_reset(s);
+    return rc;
+}

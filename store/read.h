@@ -64,6 +64,9 @@ typedef void (*row_reader)(sqlite3_stmt *s, void *row);
 MUST_USE enum err_code rows_collect(struct store *store, sqlite3_stmt *s, struct row_array *array, size_t limit,
                                     row_reader read, bool *ret_more, struct error *err);
 void row_array_fini(struct row_array *array);
+/* Steps to the end with one row of `size` bytes in memory, zeroed before each `read`, and resets `s`. */
+MUST_USE enum err_code rows_each(struct store *store, sqlite3_stmt *s, size_t size, row_reader read, row_taker take,
+                                 void *context, struct error *err);
 
 /* Steps `s` to its end, giving `read` a fresh row each time. */
 MUST_USE enum err_code row_array_read(struct store *store, sqlite3_stmt *s, struct row_array *array, row_reader read,

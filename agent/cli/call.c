@@ -8,7 +8,6 @@
 #include "agent/cli/memory.h"
 #include "agent/cli/session.h"
 #include "agent/cli/text.h"
-#include "sync/edge/local_client.h"
 
 /* On a terminal everything outside ASCII is escaped: JSON leaves C1 controls as they are. */
 static void print_json(const struct screen *screen, const json_t *json)
@@ -153,6 +152,17 @@ enum exit_code call_bytes(struct cli *cli, const char *method, char *path, struc
     session_use(cli->socket_path);
     if (local_request_bytes(cli->socket_path, method, owned_path, body, content_type, CALL_NO_TIMEOUT, ret_body,
                             &err) != ERR_OK) {
+        return failed(cli, NULL, &err);
+    }
+    return EXIT_DONE;
+}
+
+enum exit_code call_parts(struct cli *cli, char *path, local_taker take, void *context)
+{
+    SCOPED(scoped_free) char *owned_path = path;
+    struct error err = { .code = ERR_OK };
+    session_use(cli->socket_path);
+    if (local_request_parts(cli->socket_path, "GET", owned_path, take, context, &err) != ERR_OK) {
         return failed(cli, NULL, &err);
     }
     return EXIT_DONE;

@@ -11,7 +11,7 @@
 
 #include "agent/cli/command.h"
 #include "agent/cli/path.h"
-#include "base/bytes.h"
+#include "sync/edge/local_client.h"
 
 enum { CALL_TIMEOUT_S = 60, CALL_NO_TIMEOUT = 0 };
 
@@ -25,6 +25,9 @@ MUST_USE enum exit_code call(struct cli *cli, const char *method, char *path, js
 /* The same with bytes to send and bytes as the answer. */
 MUST_USE enum exit_code call_bytes(struct cli *cli, const char *method, char *path, struct slice body,
                                    const char *content_type, struct buf *ret_body);
+
+/* A GET whose answer may be long: `take` gets it in parts (sync/edge/local_client.h). */
+MUST_USE enum exit_code call_parts(struct cli *cli, char *path, local_taker take, void *context);
 
 /* The agent's JSON in the bytes of call_bytes. */
 MUST_USE enum exit_code call_json_of(struct cli *cli, const struct buf *bytes, json_t **ret_answer);

@@ -88,12 +88,8 @@ const struct argp export_argp = {
 };
 
 /* On a terminal nothing in the data may steer it; in a file or pipe the bytes are what they are. */
-static void print_out(const struct screen *screen, const struct buf *content)
+static void print_visible(const struct screen *screen, const struct buf *content)
 {
-    if (screen->width == 0) {
-        (void)fwrite(content->data, 1, content->len, screen->out);
-        return;
-    }
     char *text = must_have(strndup((const char *)content->data, content->len));
     for (char *line_end = strchr(text, '\r'); line_end != NULL; line_end = strchr(line_end + 1, '\r')) {
         if (line_end[1] == '\n') {
@@ -106,6 +102,50 @@ static void print_out(const struct screen *screen, const struct buf *content)
     free(text);
 }
 
+static enum err_code take_for_file(void *context, struct slice part, struct error *err)
+{
+    return outfile_put(context, part, err);
+}
+
+static enum err_code take_for_pipe(void *context, struct slice part, struct error *err)
+{
+    FILE *out = context;
+    return fwrite(part.data, 1, part.len, out) == part.len ? ERR_OK : error_errno(err, "write to standard output");
+}
+
+/* `path` is the call's, and taken. */
+static enum exit_code export_to_file(struct cli *cli, char *path, const char *output)
+{
+    struct error err = { .code = ERR_OK };
+    struct outfile file;
+    if (outfile_begin(output, &file, &err) != ERR_OK) {
+        free(path);
+        return call_refused(cli, &err);
+    }
+    enum exit_code code = call_parts(cli, path, take_for_file, &file);
+    if (code == EXIT_DONE && outfile_keep(&file, &err) != ERR_OK) {
+        code = call_refused(cli, &err);
+    }
+    outfile_fini(&file);
+    if (code == EXIT_DONE) {
+        struct human size = human_bytes(file.bytes);
+        SCOPED(scoped_free) char *visible = text_visible(output, false);
+        screen_print(&cli->notes, "wrote %s to '%s'\n", size.text, visible);
+    }
+    return code;
+}
+
+static enum exit_code export_to_terminal(struct cli *cli, char *path)
+{
+    SCOPED(buf_fini) struct buf content;
+    buf_init(&content, ANSWER_BYTES_MAX);
+    enum exit_code code = call_bytes(cli, "GET", path, (struct slice){ 0 }, "text/csv", &content);
+    if (code == EXIT_DONE) {
+        print_visible(&cli->screen, &content);
+    }
+    return code;
+}
+
 enum exit_code export_run(struct cli *cli, int argc, char **argv)
 {
     struct export_input input = { 0 };
@@ -114,22 +154,9 @@ enum exit_code export_run(struct cli *cli, int argc, char **argv)
     path_add(&path, "format", input.format != NULL ? input.format : cli->json ? "json" : "csv");
     path_add(&path, "from", input.from);
     path_add(&path, "to", input.to);
-    SCOPED(buf_fini) struct buf content;
-    buf_init(&content, ANSWER_BYTES_MAX);
-    enum exit_code code = call_bytes(cli, "GET", path, (struct slice){ 0 }, "text/csv", &content);
-    if (code != EXIT_DONE) {
-        return code;
+    if (input.output != NULL && strcmp(input.output, "-") != 0) {
+        return export_to_file(cli, path, input.output);
     }
-    if (input.output == NULL || strcmp(input.output, "-") == 0) {
-        print_out(&cli->screen, &content);
-        return EXIT_DONE;
-    }
-    struct error err = { .code = ERR_OK };
-    if (outfile_write(input.output, buf_slice(&content), &err) != ERR_OK) {
-        return call_refused(cli, &err);
-    }
-    struct human size = human_bytes(content.len);
-    SCOPED(scoped_free) char *visible = text_visible(input.output, false);
-    screen_print(&cli->notes, "wrote %s to '%s'\n", size.text, visible);
-    return EXIT_DONE;
+    return cli->screen.width != 0 ? export_to_terminal(cli, path)
+                                  : call_parts(cli, path, take_for_pipe, cli->screen.out);
 }

@@ -300,7 +300,8 @@ static enum err_code cell_put(struct xlsx *xlsx, size_t column, enum xlsx_type t
 static enum err_code row_write(struct xlsx *xlsx, const char *const *cells, enum style style, struct error *err)
 {
     if (xlsx->rows == XLSX_ROWS_MAX) {
-        return FAIL(err, LIMIT, "write the workbook: more than %d rows; export as csv, or fewer", XLSX_ROWS_MAX - 1);
+        return FAIL(err, LIMIT, "write the workbook: a sheet holds %d rows, and there are more: use --format csv",
+                    XLSX_ROWS_MAX - 1);
     }
     xlsx->rows++;
     buf_clear(&xlsx->row);

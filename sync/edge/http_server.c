@@ -39,6 +39,7 @@
 enum exchange_state { RECEIVING, TOO_LARGE, HANDED, WAITING, ANSWERED, CUT };
 
 #define CUT_PATH_SIZE 64
+#define BODY_STEP_BYTES 65536
 
 struct http_exchange {
     struct http_server *server;
@@ -459,12 +460,10 @@ const char *http_query(const struct http_request *request, const char *name)
     return MHD_lookup_connection_value(request->exchange->connection, MHD_GET_ARGUMENT_KIND, name);
 }
 
-void http_answer(struct http_exchange *exchange, int status, const char *content_type, struct slice body,
-                 const char *const *headers)
+/* ---- answers ---- */
+
+static void send_answer(struct http_exchange *exchange, bool resume, const char *const *headers)
 {
-    CHECK(exchange->state == HANDED || exchange->state == WAITING);
-    bool resume = exchange->state == WAITING;
-    make_answer(exchange, status, content_type, body);
     for (; exchange->response != NULL && headers != NULL && headers[0] != NULL; headers += 2) {
         (void)MHD_add_response_header(exchange->response, headers[0], headers[1]);
     }
@@ -472,6 +471,57 @@ void http_answer(struct http_exchange *exchange, int status, const char *content
         MHD_resume_connection(exchange->connection);
         run_again(exchange->server);
     }
+}
+
+void http_answer(struct http_exchange *exchange, int status, const char *content_type, struct slice body,
+                 const char *const *headers)
+{
+    CHECK(exchange->state == HANDED || exchange->state == WAITING);
+    bool resume = exchange->state == WAITING;
+    make_answer(exchange, status, content_type, body);
+    send_answer(exchange, resume, headers);
+}
+
+struct body_sent {
+    struct http_server *server;
+    struct http_body body;
+};
+
+static ssize_t read_body(void *context, uint64_t at, char *out, size_t max)
+{
+    struct body_sent *sent = context;
+    size_t len = sent->body.read(sent->body.context, (uint8_t *)out, max);
+    sent->server->runs = 0; /* something has happened */
+    return len > 0 && len <= sent->body.length - at ? (ssize_t)len : MHD_CONTENT_READER_END_WITH_ERROR;
+}
+
+static void release_body(void *context)
+{
+    struct body_sent *sent = context;
+    sent->body.release(sent->body.context);
+    free(sent);
+}
+
+void http_answer_body(struct http_exchange *exchange, int status, const char *content_type,
+                      const struct http_body *body, const char *const *headers)
+{
+    CHECK(exchange->state == HANDED || exchange->state == WAITING);
+    bool resume = exchange->state == WAITING;
+    struct body_sent *sent = malloc(sizeof(*sent));
+    exchange->state = ANSWERED;
+    exchange->status = (unsigned)status;
+    if (sent != NULL) {
+        *sent = (struct body_sent){ .server = exchange->server, .body = *body };
+        exchange->response =
+            MHD_create_response_from_callback(body->length, BODY_STEP_BYTES, read_body, sent, release_body);
+    }
+    if (exchange->response == NULL) {
+        free(sent);
+        body->release(body->context);
+    } else {
+        (void)MHD_add_response_header(exchange->response, MHD_HTTP_HEADER_CONTENT_TYPE, content_type);
+    }
+    send_answer(exchange, resume, headers);
 }
 
 /* ---- the daemon on the loop ---- */

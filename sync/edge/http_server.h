@@ -79,6 +79,20 @@ void http_answer(struct http_exchange *exchange, int status, const char *content
                  const char *const *headers);
 
 /*
+ * The same with a body that is read while it is sent, as fast as the client takes it: `read` gives the next bytes, at
+ * most `max`; 0 before `length` were given, or more, cuts the connection, so that nobody takes half for all. `release`
+ * is called once, also when nothing was sent.
+ */
+struct http_body {
+    uint64_t length;
+    size_t (*read)(void *context, uint8_t *out, size_t max);
+    void (*release)(void *context);
+    void *context;
+};
+void http_answer_body(struct http_exchange *exchange, int status, const char *content_type,
+                      const struct http_body *body, const char *const *headers);
+
+/*
  * Stops and frees; unanswered requests are cut and must not be answered any more. `stopped` is called from the loop
  * when the last handle is closed; NULL is allowed.
  */

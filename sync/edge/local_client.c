@@ -41,9 +41,30 @@ static void call_fini(struct local_call *call)
     buf_fini(&call->url);
 }
 
+struct incoming {
+    CURL *easy;
+    struct buf *body;
+    local_taker take; /* NULL: all goes to `body` */
+    void *context;
+    enum err_code rc; /* of `take` */
+    struct error *err;
+};
+
+static bool success(long status)
+{
+    return status >= 200 && status < 300;
+}
+
 static size_t on_body(char *data, size_t size, size_t count, void *context)
 {
-    return buf_append(context, data, size * count, NULL) == ERR_OK ? size * count : 0;
+    struct incoming *incoming = context;
+    long status = 0;
+    (void)curl_easy_getinfo(incoming->easy, CURLINFO_RESPONSE_CODE, &status);
+    if (incoming->take == NULL || !success(status)) {
+        return buf_append(incoming->body, data, size * count, NULL) == ERR_OK ? size * count : 0;
+    }
+    incoming->rc = incoming->take(incoming->context, slice_of(data, size * count), incoming->err);
+    return incoming->rc == ERR_OK ? size * count : 0;
 }
 
 static enum err_code no_service(const struct local_call *call, const char *socket_path, struct error *err)
@@ -108,14 +129,16 @@ static bool set_headers(struct local_call *call, const char *content_type)
     return authorization[0] == '\0' || curl_slist_append(call->headers, authorization) != NULL;
 }
 
-static enum err_code perform(struct local_call *call, const char *socket_path, struct buf *ret_body,
+static enum err_code perform(struct local_call *call, const char *socket_path, struct incoming *incoming,
                              struct local_answer *ret_answer, struct error *err)
 {
+    incoming->easy = call->easy;
+    incoming->err = err;
     CURLcode code = curl_easy_setopt(call->easy, CURLOPT_WRITEFUNCTION, on_body);
-    code = code != CURLE_OK ? code : curl_easy_setopt(call->easy, CURLOPT_WRITEDATA, ret_body);
+    code = code != CURLE_OK ? code : curl_easy_setopt(call->easy, CURLOPT_WRITEDATA, incoming);
     code = code != CURLE_OK ? code : curl_easy_perform(call->easy);
     if (code != CURLE_OK) {
-        return failed(call, code, socket_path, err);
+        return incoming->rc != ERR_OK ? incoming->rc : failed(call, code, socket_path, err);
     }
     const char *content_type = NULL;
     (void)curl_easy_getinfo(call->easy, CURLINFO_RESPONSE_CODE, &ret_answer->status);
@@ -125,7 +148,7 @@ static enum err_code perform(struct local_call *call, const char *socket_path, s
 }
 
 static enum err_code ask(const char *socket_path, const char *method, const char *path, struct slice body,
-                         const char *content_type, long timeout_s, struct buf *ret_body,
+                         const char *content_type, long timeout_s, struct incoming *incoming,
                          struct local_answer *ret_answer, struct error *err)
 {
     SCOPED(call_fini) struct local_call call = { .easy = curl_easy_init() };
@@ -139,7 +162,7 @@ static enum err_code ask(const char *socket_path, const char *method, const char
     if (code != CURLE_OK) {
         return failed(&call, code, socket_path, err);
     }
-    return perform(&call, socket_path, ret_body, ret_answer, err);
+    return perform(&call, socket_path, incoming, ret_answer, err);
 }
 
 /* The service's own words, when the answer has them. */
@@ -168,7 +191,7 @@ static enum err_code load_json(struct slice text, json_t **ret_json, struct erro
 
 static bool succeeded(const struct local_answer *answer)
 {
-    return answer->status >= 200 && answer->status < 300;
+    return success(answer->status);
 }
 
 enum err_code local_request(const char *socket_path, const char *method, const char *path, const json_t *body,
@@ -182,8 +205,9 @@ enum err_code local_request(const char *socket_path, const char *method, const c
     buf_init(&answer_body, LOCAL_RESPONSE_MAX);
     struct local_answer answer = { 0 };
     struct slice sent = text != NULL ? slice_of_text(text) : (struct slice){ 0 };
+    struct incoming incoming = { .body = &answer_body };
     *ret_json = NULL;
-    TRY(ask(socket_path, method, path, sent, JSON, timeout_s, &answer_body, &answer, err));
+    TRY(ask(socket_path, method, path, sent, JSON, timeout_s, &incoming, &answer, err));
     json_t *json = NULL;
     if (answer.json || succeeded(&answer)) {
         TRY(load_json(buf_slice(&answer_body), &json, err));
@@ -192,22 +216,37 @@ enum err_code local_request(const char *socket_path, const char *method, const c
     return succeeded(&answer) ? ERR_OK : refused(answer.status, json, err);
 }
 
+/* What the service said in place of an answer; taken off `body` again. */
+static enum err_code refused_in(const struct local_answer *answer, struct buf *body, size_t before, struct error *err)
+{
+    json_t *json = NULL;
+    struct slice text = slice_of(body->data + before, body->len - before);
+    if (answer->json && load_json(text, &json, NULL) != ERR_OK) {
+        json = NULL;
+    }
+    body->len = before;
+    enum err_code rc = refused(answer->status, json, err);
+    json_decref(json);
+    return rc;
+}
+
 enum err_code local_request_bytes(const char *socket_path, const char *method, const char *path, struct slice body,
                                   const char *content_type, long timeout_s, struct buf *ret_body, struct error *err)
 {
     struct local_answer answer = { 0 };
+    struct incoming incoming = { .body = ret_body };
     size_t before = ret_body->len;
-    TRY(ask(socket_path, method, path, body, content_type, timeout_s, ret_body, &answer, err));
-    if (succeeded(&answer)) {
-        return ERR_OK;
-    }
-    json_t *json = NULL;
-    struct slice text = slice_of(ret_body->data + before, ret_body->len - before);
-    if (answer.json && load_json(text, &json, NULL) != ERR_OK) {
-        json = NULL;
-    }
-    ret_body->len = before;
-    enum err_code rc = refused(answer.status, json, err);
-    json_decref(json);
-    return rc;
+    TRY(ask(socket_path, method, path, body, content_type, timeout_s, &incoming, &answer, err));
+    return succeeded(&answer) ? ERR_OK : refused_in(&answer, ret_body, before, err);
+}
+
+enum err_code local_request_parts(const char *socket_path, const char *method, const char *path, local_taker take,
+                                  void *context, struct error *err)
+{
+    struct local_answer answer = { 0 };
+    SCOPED(buf_fini) struct buf refusal;
+    buf_init(&refusal, LOCAL_RESPONSE_MAX);
+    struct incoming incoming = { .body = &refusal, .take = take, .context = context };
+    TRY(ask(socket_path, method, path, (struct slice){ 0 }, JSON, 0, &incoming, &answer, err));
+    return succeeded(&answer) ? ERR_OK : refused_in(&answer, &refusal, 0, err);
 }

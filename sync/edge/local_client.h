@@ -31,4 +31,10 @@ MUST_USE enum err_code local_request_bytes(const char *socket_path, const char *
                                            struct slice body, const char *content_type, long timeout_s,
                                            struct buf *ret_body, struct error *err);
 
+/* The same for a long answer, which `take` gets in parts, only when it is one (2xx); what `take` fails with is the
+ * result. An answer that ends too early is ERR_NETWORK. */
+typedef enum err_code (*local_taker)(void *context, struct slice part, struct error *err);
+MUST_USE enum err_code local_request_parts(const char *socket_path, const char *method, const char *path,
+                                           local_taker take, void *context, struct error *err);
+
 #endif

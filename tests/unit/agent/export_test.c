@@ -1,3 +1,4 @@
+#include <stdlib.h>
 #include <string.h>
 
 #include "tests/unit/agent/site.h"
@@ -128,4 +129,78 @@ Test(export, the_whole_log_verifies_and_rebuilds_to_the_same)
     cr_expect_str_eq(reply_text(&reply, "digest_after"), digest);
     reply_fini(&reply);
     site_expect(&site, "POST", "/v1/rebuild", "{\"now\": true}", 400, "invalid");
+}
+
+static void say_often(size_t times)
+{
+    char body[160];
+    for (size_t i = 0; i < times; i++) {
+        (void)snprintf(body, sizeof(body),
+                       "{\"session\": \"GDN-P001@2026-11-18\", \"outcome\": \"attended\", \"minutes\": %zu, "
+                       "\"note\": \"said %zu times\"}",
+                       300 + i, i);
+        site_expect(&site, "POST", "/v1/attendance", body, 200, NULL);
+    }
+}
+
+/* In pages of a few rows each, as one of hundreds of thousands is in larger ones. */
+Test(export, a_long_one_is_the_same_byte_for_byte_as_one_that_was_not_kept_in_pages)
+{
+    static const char *const paths[] = { "/v1/export/attendance", "/v1/export/attendance?format=json",
+                                         "/v1/export/log",        "/v1/export/log?format=json",
+                                         "/v1/export/register",   "/v1/export/placement?format=json",
+                                         "/v1/export/flags",      "/v1/export/participant" };
+    static const size_t pages[] = { 1, 2, 300, 2000 };
+    say_often(20);
+    site_judge(&site);
+    for (size_t i = 0; i < ARRAY_LEN(paths); i++) {
+        site.spool_over = 0;
+        struct reply whole = site_call(&site, "GET", paths[i], NULL);
+        cr_assert_eq(whole.status, 200, "%s", whole.text);
+        cr_expect_not(whole.spooled);
+        for (size_t p = 0; p < ARRAY_LEN(pages); p++) {
+            site.spool_over = pages[p];
+            struct reply paged = site_call(&site, "GET", paths[i], NULL);
+            cr_expect(paged.spooled || whole.len < 2 * pages[p], "%s by %zu", paths[i], pages[p]);
+            cr_expect_str_eq(paged.text, whole.text);
+            reply_fini(&paged);
+        }
+        reply_fini(&whole);
+    }
+}
+
+Test(export, the_totals_of_a_long_one_are_those_of_its_rows)
+{
+    say_often(12);
+    site.spool_over = 100;
+    struct reply reply = site_call(&site, "GET", "/v1/export/attendance?format=json", NULL);
+    cr_expect(reply.spooled);
+    json_int_t minutes = 0;
+    size_t rows = reply_count(&reply, "rows");
+    cr_expect_eq(rows, 14);
+    for (size_t i = 0; i < rows; i++) {
+        char path[40];
+        (void)snprintf(path, sizeof(path), "rows.%zu.minutes", i);
+        minutes += json_is_string(reply_at(&reply, path)) ? atoi(reply_text(&reply, path)) : 0;
+    }
+    const json_t *total;
+    size_t at;
+    bool summed = false;
+    json_array_foreach((json_t *)(uintptr_t)reply_at(&reply, "totals"), at, total)
+    {
+        const char *column = json_string_value(json_object_get(total, "column"));
+        if (column != NULL && strcmp(column, "minutes") == 0) {
+            cr_expect_eq(json_integer_value(json_object_get(total, "total")), minutes);
+            summed = true;
+        }
+    }
+    cr_expect(summed);
+    reply_fini(&reply);
+}
+
+Test(export, a_call_that_fails_says_so_and_gives_no_half_of_a_file)
+{
+    site.spool_over = 1;
+    site_expect(&site, "GET", "/v1/export/nothing", NULL, 404, "not_found");
+    site_expect(&site, "GET", "/v1/export/attendance?format=docx", NULL, 400, "invalid");
 }

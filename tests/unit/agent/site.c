@@ -58,6 +58,19 @@ static const char *query_value(const void *context, const char *name)
     return NULL;
 }
 
+/* What would be sent, as the body. */
+static void read_spool(struct api_answer *answer)
+{
+    struct error err;
+    uint8_t piece[1000];
+    size_t len = 1;
+    while (answer->spool != NULL && len > 0) {
+        cr_assert_eq(spool_read(answer->spool, piece, sizeof(piece), &len, &err), ERR_OK, "%s", err.message);
+        cr_assert_eq(buf_append(&answer->body, piece, len, &err), ERR_OK, "%s", err.message);
+    }
+    cr_assert(answer->spool == NULL || spool_length(answer->spool) == answer->body.len);
+}
+
 struct reply site_call_bytes(struct site *site, const char *method, const char *path, struct slice body)
 {
     char plain[256];
@@ -79,8 +92,10 @@ struct reply site_call_bytes(struct site *site, const char *method, const char *
                                    .query_context = query != NULL ? query + 1 : NULL };
     struct api_answer answer;
     api_answer_init(&answer);
+    answer.spool_over = site->spool_over != 0 ? site->spool_over : answer.spool_over;
     api_call_data(&world, &request, &answer);
-    struct reply reply = { .status = answer.status, .len = answer.body.len };
+    read_spool(&answer);
+    struct reply reply = { .status = answer.status, .len = answer.body.len, .spooled = answer.spool != NULL };
     reply.text = calloc(1, answer.body.len + 1);
     cr_assert_not_null(reply.text);
     if (answer.body.len > 0) {

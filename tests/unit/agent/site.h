@@ -22,6 +22,7 @@ struct site {
     bool enrolled;      /* as the calls see it */
     unsigned roles;     /* of who calls; 0: all */
     const char *person; /* who is signed in; NULL: nobody is entered, and the user "tester" calls */
+    size_t spool_over;  /* from how long an export is kept compressed; 0: as the agent does */
 };
 
 void site_start(struct site *site);
@@ -34,7 +35,8 @@ struct reply {
     int status;
     json_t *json; /* NULL when the answer is not JSON */
     char *text;
-    size_t len; /* of the text, which a file of bytes may have NULs in */
+    size_t len;   /* of the text, which a file of bytes may have NULs in */
+    bool spooled; /* it was kept compressed */
 };
 
 /* `path` may have a query ("?a=1&b=2", taken as it stands, without escapes). */

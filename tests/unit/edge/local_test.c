@@ -22,6 +22,32 @@ static bool peer_known;
 
 static int handled;
 
+#define LONG_BYTES ((size_t)20 * 1000 * 1000)
+static size_t sent_bytes;
+static int released;
+
+static size_t read_long(void *context, uint8_t *out, size_t max)
+{
+    (void)context;
+    for (size_t i = 0; i < max; i++) {
+        out[i] = (uint8_t)((sent_bytes + i) % 251);
+    }
+    size_t len = max < LONG_BYTES - sent_bytes ? max : LONG_BYTES - sent_bytes;
+    sent_bytes += len;
+    return len;
+}
+
+static size_t read_half(void *context, uint8_t *out, size_t max)
+{
+    return sent_bytes > LONG_BYTES / 2 ? 0 : read_long(context, out, max);
+}
+
+static void on_release(void *context)
+{
+    (void)context;
+    released++;
+}
+
 static void serve(void *context, const struct http_request *request)
 {
     (void)context;
@@ -33,6 +59,11 @@ static void serve(void *context, const struct http_request *request)
     } else if (strcmp(request->path, "/refuse") == 0) {
         http_answer(request->exchange, 409, "application/json",
                     slice_of_text("{\"error\": {\"code\": \"refused\", \"message\": \"no\", \"line\": 3}}"), NULL);
+    } else if (strncmp(request->path, "/long", 5) == 0) {
+        sent_bytes = 0;
+        struct http_body body = { LONG_BYTES, strcmp(request->path, "/long") == 0 ? read_long : read_half, on_release,
+                                  NULL };
+        http_answer_body(request->exchange, 200, "text/csv", &body, NULL);
     } else if (strcmp(request->path, "/text") == 0) {
         http_answer(request->exchange, 500, "text/plain", slice_of_text("oops"), NULL);
     } else if (strcmp(request->path, "/broken") == 0) {
@@ -323,4 +354,51 @@ Test(local, serves_who_comes_after_the_limit_of_connections_is_reached)
     for (size_t i = 0; i < sizeof(idle) / sizeof(idle[0]); i++) {
         (void)close(idle[i]);
     }
+}
+
+struct taken {
+    size_t len;
+    size_t wrong;
+    size_t stop_at; /* 0: never */
+};
+
+static enum err_code take(void *context, struct slice part, struct error *err)
+{
+    struct taken *taken = context;
+    for (size_t i = 0; i < part.len; i++) {
+        taken->wrong += part.data[i] != (taken->len + i) % 251;
+    }
+    taken->len += part.len;
+    return taken->stop_at == 0 || taken->len < taken->stop_at ? ERR_OK : FAIL(err, DISK_FULL, "the disk is full");
+}
+
+Test(local, a_long_answer_is_read_while_it_is_sent, .init = start, .fini = stop)
+{
+    struct error err;
+    struct taken taken = { 0 };
+    cr_assert_eq(local_request_parts(path, "GET", "/long", take, &taken, &err), ERR_OK, "%s", err.message);
+    cr_expect_eq(taken.len, LONG_BYTES);
+    cr_expect_eq(taken.wrong, 0);
+    cr_assert_eq(local_request_parts(path, "GET", "/GET", take, &taken, &err), ERR_OK);
+    cr_expect_eq(released, 1);
+}
+
+Test(local, half_of_a_long_answer_is_an_error, .init = start, .fini = stop)
+{
+    struct error err;
+    struct taken taken = { 0 };
+    cr_expect_eq(local_request_parts(path, "GET", "/long/half", take, &taken, &err), ERR_NETWORK);
+    cr_expect_lt(taken.len, LONG_BYTES);
+}
+
+Test(local, who_takes_a_long_answer_may_fail_and_says_why, .init = start, .fini = stop)
+{
+    struct error err;
+    struct taken taken = { .stop_at = 1000000 };
+    cr_expect_eq(local_request_parts(path, "GET", "/long", take, &taken, &err), ERR_DISK_FULL);
+    cr_expect_str_eq(err.message, "the disk is full");
+    taken = (struct taken){ 0 };
+    cr_expect_eq(local_request_parts(path, "GET", "/refuse", take, &taken, &err), ERR_REFUSED);
+    cr_expect_str_eq(err.message, "no");
+    cr_expect_eq(taken.len, 0, "a refusal is not an answer");
 }
