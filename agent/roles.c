@@ -135,8 +135,6 @@ static const struct {
     { "GET", "/v1/restore", A },
     { "POST", "/v1/restore/", A },
     { "POST", "/v1/bundle/", C | A },
-    { "GET", "/v1/packs", C | R | T | A },
-    { "POST", "/v1/packs/", A },
 };
 
 #undef S
