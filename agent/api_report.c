@@ -71,56 +71,84 @@ static bool in_week(const struct week *week, int32_t day)
 
 /* ---- the parts ---- */
 
+/* A report of some of the rows would look whole. */
+static enum err_code whole(bool more, const char *what, struct error *err)
+{
+    return more ? FAIL(err, LIMIT, "make the report: more than %d %s; export them and count there", QUERY_LIMIT_MAX,
+                       what)
+                : ERR_OK;
+}
+
+struct referral_count {
+    const struct week *week;
+    struct words routes;
+    struct words statuses;
+    struct words answers;
+    json_int_t all;
+    json_int_t received;
+};
+
+static enum err_code count_referral(void *context, const void *referral, struct error *err UNUSED)
+{
+    struct referral_count *count = context;
+    const struct referral_row *row = referral;
+    count->all++;
+    words_add(&count->statuses, row->status);
+    if (in_week(count->week, row->received_on)) {
+        count->received++;
+        words_add(&count->routes, row->route);
+    }
+    if (in_week(count->week, row->status_on) && strcmp(row->status, "received") != 0) {
+        words_add(&count->answers, row->status);
+    }
+    return ERR_OK;
+}
+
 static enum err_code referrals_part(const struct api_world *world, const struct week *week, json_t **ret_part,
                                     struct error *err)
 {
-    struct store *store = world->store;
-    SCOPED(referral_list_fini) struct referral_list list = { 0 };
-    struct words routes = { 0 };
-    struct words statuses = { 0 };
-    struct words answers = { 0 };
-    json_int_t received = 0;
+    struct referral_count count = { .week = week };
     struct mandate ever;
-    TRY(query_mandate(store, INT32_MIN, INT32_MAX, NULL, &ever, err));
-    TRY(query_referrals(store, NULL, QUERY_LIMIT_MAX, &list, err));
-    for (size_t i = 0; i < list.count; i++) {
-        const struct referral_row *row = &list.rows[i];
-        words_add(&statuses, row->status);
-        if (in_week(week, row->received_on)) {
-            received++;
-            words_add(&routes, row->route);
-        }
-        if (in_week(week, row->status_on) && strcmp(row->status, "received") != 0) {
-            words_add(&answers, row->status);
-        }
+    TRY(query_mandate(world->store, INT32_MIN, INT32_MAX, NULL, &ever, err));
+    TRY(query_referrals_each(world->store, count_referral, &count, err));
+    *ret_part = json_pack("{s:I,s:o,s:o,s:I,s:o,s:I}", "received", count.received, "received_by_route",
+                          words_value(&count.routes), "changed_to", words_value(&count.answers), "all", count.all,
+                          "all_by_status", words_value(&count.statuses), "declined_as_policy",
+                          (json_int_t)ever.declined_as_policy);
+    return ERR_OK;
+}
+
+struct placement_count {
+    const struct week *week;
+    struct words bases;
+    json_int_t all;
+    json_int_t running;
+    json_int_t started;
+    json_int_t ended;
+};
+
+static enum err_code count_placement(void *context, const void *placement, struct error *err UNUSED)
+{
+    struct placement_count *count = context;
+    const struct placement_row *row = placement;
+    int32_t to = count->week->to;
+    count->all++;
+    count->started += in_week(count->week, row->starts_on);
+    count->ended += in_week(count->week, row->ends_on);
+    if (row->starts_on != ROW_NONE && row->starts_on <= to && row->ends_on >= to) {
+        count->running++;
+        words_add(&count->bases, basis_name(row->basis));
     }
-    *ret_part = json_pack("{s:I,s:o,s:o,s:I,s:o,s:I}", "received", received, "received_by_route", words_value(&routes),
-                          "changed_to", words_value(&answers), "all", (json_int_t)list.count, "all_by_status",
-                          words_value(&statuses), "declined_as_policy", (json_int_t)ever.declined_as_policy);
     return ERR_OK;
 }
 
 static enum err_code placements_part(const struct api_world *world, const struct week *week, json_t **ret_part,
                                      struct error *err)
 {
-    struct store *store = world->store;
-    SCOPED(placement_list_fini) struct placement_list list = { 0 };
-    struct words bases = { 0 };
-    json_int_t running = 0;
-    json_int_t started = 0;
-    json_int_t ended = 0;
-    TRY(query_placements(store, ROW_NONE, QUERY_LIMIT_MAX, &list, err));
-    for (size_t i = 0; i < list.count; i++) {
-        const struct placement_row *row = &list.rows[i];
-        started += in_week(week, row->starts_on);
-        ended += in_week(week, row->ends_on);
-        if (row->starts_on != ROW_NONE && row->starts_on <= week->to && row->ends_on >= week->to) {
-            running++;
-            words_add(&bases, basis_name(row->basis));
-        }
-    }
-    *ret_part = json_pack("{s:I,s:o,s:I,s:I,s:I}", "running", running, "running_by_basis", words_value(&bases),
-                          "started", started, "ended", ended, "all", (json_int_t)list.count);
+    struct placement_count count = { .week = week };
+    TRY(query_placements_each(world->store, count_placement, &count, err));
+    *ret_part = json_pack("{s:I,s:o,s:I,s:I,s:I}", "running", count.running, "running_by_basis",
+                          words_value(&count.bases), "started", count.started, "ended", count.ended, "all", count.all);
     return ERR_OK;
 }
 
@@ -135,6 +163,7 @@ static enum err_code attendance_part(const struct api_world *world, const struct
     json_int_t minutes = 0;
     json_int_t gaps = 0;
     TRY(query_roll(world->store, week->from, week->to, QUERY_LIMIT_MAX, &list, err));
+    TRY(whole(list.more, "sessions in the week", err));
     for (size_t i = 0; i < list.count; i++) {
         const struct session_row *session = &list.rows[i].session;
         if (session->heads == 0) {
@@ -151,19 +180,31 @@ static enum err_code attendance_part(const struct api_world *world, const struct
     return ERR_OK;
 }
 
+struct flag_count {
+    struct words severities;
+    struct words codes;
+    json_int_t standing;
+};
+
+static enum err_code count_flag(void *context, const void *state, struct error *err UNUSED)
+{
+    struct flag_count *count = context;
+    const struct flag_state *row = state;
+    if (row->cleared_at_ms == OP_TIME_NONE) {
+        count->standing++;
+        words_add(&count->severities, severity_name(row->flag.severity));
+        words_add(&count->codes, row->flag.code);
+    }
+    return ERR_OK;
+}
+
 static enum err_code flags_part(const struct api_world *world, const struct week *week UNUSED, json_t **ret_part,
                                 struct error *err)
 {
-    SCOPED(flag_list_rows_fini) struct flag_list_rows list = { 0 };
-    struct words severities = { 0 };
-    struct words codes = { 0 };
-    TRY(query_flags(world->store, false, QUERY_LIMIT_MAX, &list, err));
-    for (size_t i = 0; i < list.count; i++) {
-        words_add(&severities, severity_name(list.rows[i].flag.severity));
-        words_add(&codes, list.rows[i].flag.code);
-    }
-    *ret_part = json_pack("{s:I,s:o,s:o}", "standing", (json_int_t)list.count, "by_severity", words_value(&severities),
-                          "by_code", words_value(&codes));
+    struct flag_count count = { 0 };
+    TRY(query_flags_each(world->store, count_flag, &count, err));
+    *ret_part = json_pack("{s:I,s:o,s:o}", "standing", count.standing, "by_severity", words_value(&count.severities),
+                          "by_code", words_value(&count.codes));
     return ERR_OK;
 }
 
@@ -192,31 +233,40 @@ struct counted {
     const char *code;
 };
 
+struct record_count {
+    const struct week *week;
+    const struct counted *counted;
+    struct words words;
+    json_int_t rows;
+};
+
+static enum err_code count_record(void *context, const void *row, struct error *err UNUSED)
+{
+    struct record_count *count = context;
+    struct record record = ((const struct record_row *)row)->record;
+    const struct value *day = record_value(&record, count->counted->day);
+    if (!day->present || !in_week(count->week, (int32_t)day->number)) {
+        return ERR_OK;
+    }
+    count->rows++;
+    if (count->counted->code != NULL) {
+        const struct value *code = record_value(&record, count->counted->code);
+        char word[ROW_CODE_SIZE];
+        (void)snprintf(word, sizeof(word), "%.*s", (int)code->text.len,
+                       code->text.len > 0 ? (const char *)code->text.data : "");
+        words_add(&count->words, word);
+    }
+    return ERR_OK;
+}
+
 static enum err_code count_records(struct store *store, const struct week *week, const struct counted *counted,
                                    json_int_t *ret_rows, json_t **ret_words, struct error *err)
 {
-    const struct kind *kind = kind_by_number(counted->kind);
-    SCOPED(record_list_fini) struct record_list list = { 0 };
-    struct words words = { 0 };
-    json_int_t rows = 0;
-    TRY(query_records(store, kind, NULL, NULL, QUERY_LIMIT_MAX, &list, err));
-    for (size_t i = 0; i < list.count; i++) {
-        const struct value *day = record_value(&list.rows[i].record, counted->day);
-        if (!day->present || !in_week(week, (int32_t)day->number)) {
-            continue;
-        }
-        rows++;
-        if (counted->code != NULL) {
-            const struct value *code = record_value(&list.rows[i].record, counted->code);
-            char word[ROW_CODE_SIZE];
-            (void)snprintf(word, sizeof(word), "%.*s", (int)code->text.len,
-                           code->text.len > 0 ? (const char *)code->text.data : "");
-            words_add(&words, word);
-        }
-    }
-    *ret_rows = rows;
+    struct record_count count = { .week = week, .counted = counted };
+    TRY(query_records_each(store, kind_by_number(counted->kind), count_record, &count, err));
+    *ret_rows = count.rows;
     if (ret_words != NULL) {
-        *ret_words = words_value(&words);
+        *ret_words = words_value(&count.words);
     }
     return ERR_OK;
 }
@@ -254,6 +304,7 @@ static enum err_code told_part(const struct api_world *world, const struct week 
     json_int_t received = 0;
     TRY(count_records(store, week, &statement, &statements, NULL, err));
     TRY(query_messages(store, false, QUERY_LIMIT_MAX, &messages, err));
+    TRY(whole(messages.more, "messages", err));
     for (size_t i = 0; i < messages.count; i++) {
         if (in_week(week, messages.rows[i].sent_on)) {
             sent += !messages.rows[i].from_centre;
@@ -269,14 +320,14 @@ static enum err_code volunteers_part(const struct api_world *world, const struct
                                      struct error *err)
 {
     struct store *store = world->store;
-    struct volunteer_shift_list list;
+    SCOPED(volunteer_shift_list_fini) struct volunteer_shift_list list = { 0 };
     json_int_t minutes = 0;
     TRY(query_volunteer_shifts(store, NULL, week->from, week->to, QUERY_LIMIT_MAX, &list, err));
+    TRY(whole(list.more, "shifts in the week", err));
     for (size_t i = 0; i < list.count; i++) {
         minutes += list.rows[i].worked_minutes == ROW_NONE ? 0 : list.rows[i].worked_minutes;
     }
     *ret_part = json_pack("{s:I,s:I}", "shifts", (json_int_t)list.count, "worked_minutes", minutes);
-    volunteer_shift_list_fini(&list);
     return ERR_OK;
 }
 
@@ -284,17 +335,17 @@ static enum err_code volunteers_part(const struct api_world *world, const struct
 static enum err_code doubts_part(const struct api_world *world, const struct week *week, json_t **ret_part,
                                  struct error *err)
 {
-    struct doubt_list list;
+    SCOPED(doubt_list_fini) struct doubt_list list = { 0 };
     struct words statuses = { 0 };
     json_int_t raised = 0;
     TRY(query_doubts(world->store, true, QUERY_LIMIT_MAX, &list, err));
+    TRY(whole(list.more, "doubts", err));
     for (size_t i = 0; i < list.count; i++) {
         raised += in_week(week, clock_today(list.rows[i].said_at_ms));
         words_add(&statuses, list.rows[i].status);
     }
     *ret_part = json_pack("{s:I,s:I,s:o}", "raised", raised, "all", (json_int_t)list.count, "all_by_status",
                           words_value(&statuses));
-    doubt_list_fini(&list);
     return ERR_OK;
 }
 

@@ -1,6 +1,7 @@
 /* The week's report adds up to what the screens and the exports say. */
 #include <string.h>
 
+#include "store/replica.h"
 #include "tests/unit/agent/site.h"
 
 static struct site site;
@@ -118,6 +119,24 @@ Test(report, adds_up_to_the_screens)
     /* Mondays, Wednesdays and Fridays of two people up to today, less the three that were recorded */
     cr_expect_eq(reply_int(&report, "attendance.not_recorded"), 3);
     reply_fini(&report);
+}
+
+/* Rows of this machine's own table, put there directly: as many as one list can have, and one of them cleared. */
+Test(report, counts_all_flags_past_what_a_list_holds)
+{
+    static const char *const fill =
+        "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 200002) INSERT INTO flag (key, "
+        "code, "
+        "severity, subject, subject_ref, subject_id, since, facts, next_step, rule, raised_at, cleared_at) SELECT 'k' "
+        "|| i, "
+        "'invented', 1, 1, 'GDN-P001', zeroblob(16), 20000, '{}', '', '', 0, CASE i WHEN 7 THEN 1 END FROM n";
+    struct reply before = site_call(&site, "GET", "/v1/report/week", NULL);
+    struct error err = { 0 };
+    cr_assert_eq(db_exec(&site.replica.store->db, fill, &err), ERR_OK, "%s", err.message);
+    struct reply after = site_call(&site, "GET", "/v1/report/week", NULL);
+    cr_expect_eq(reply_int(&after, "flags.standing") - reply_int(&before, "flags.standing"), QUERY_LIMIT_MAX + 1);
+    reply_fini(&after);
+    reply_fini(&before);
 }
 
 Test(report, volunteers_are_apart_and_in_no_other_number)
