@@ -4,7 +4,7 @@
  *
  *   a decision of JCP names it ─────────► decided
  *   else the organisation took it back ─► withdrawn
- *   else JCP gave it back ──────────────► returned
+ *   else JCP gave it back ──────────────► returned (also where what JCP said of it is erased)
  *   else something that it needs lacks ─► suspended, `wants` says what (the view doubt_wants, and the pack)
  *   else ───────────────────────────────► standing
  *
@@ -108,6 +108,24 @@ static enum err_code read_event(struct store *store, const struct version *versi
     return rc;
 }
 
+/* What the centre said and erased may have been that it gave it back: nobody stands doubted again by an erasure. */
+static enum err_code read_erased(struct store *store, struct slice doubt, struct outcome_of *found, struct error *err)
+{
+    sqlite3_stmt *s;
+    bool row;
+    TRY(db_statement(&store->db,
+                     "SELECT 1 FROM op INDEXED BY op_subject WHERE subject = ?1 AND kind = ?2 AND kind <> 5 "
+                     "AND writer = ?3 AND quarantine IS NULL AND body IS NULL LIMIT 1",
+                     &s, err));
+    bind_slice(s, 1, doubt);
+    bind_int(s, 2, KIND_DOUBT_EVENT);
+    bind_int(s, 3, WRITER_CENTRE);
+    TRY(db_step(&store->db, s, &row, err));
+    sqlite3_reset(s);
+    found->status = row ? "returned" : NULL;
+    return ERR_OK;
+}
+
 static enum err_code read_events(struct store *store, struct slice doubt, struct outcome_of *found, struct error *err)
 {
     SCOPED(merged_fini) struct merged events = { 0 };
@@ -115,7 +133,7 @@ static enum err_code read_events(struct store *store, struct slice doubt, struct
     for (size_t i = 0; i < events.count; i++) {
         TRY(read_event(store, &events.versions[i], found, err));
     }
-    return ERR_OK;
+    return found->status == NULL ? read_erased(store, doubt, found, err) : ERR_OK;
 }
 
 /* The newest word of JCP's decision maker is the one. */

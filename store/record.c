@@ -335,7 +335,7 @@ static enum err_code admit_erasure(const struct op *op, const struct record *rec
     if (kind->number == KIND_PROGRAMME_PACK) {
         return FAIL(err, REFUSED, "take an erasure of a programme pack: it names nobody, and doubts are judged by it");
     }
-    if (kind->number == KIND_DOUBT_EVENT) {
+    if (kind->number == KIND_DOUBT_EVENT && writer == WRITER_ORGANISATION) {
         return FAIL(err, REFUSED, "take an erasure of what became of a doubt: it goes with the doubt alone");
     }
     if ((kind->writers & (unsigned)writer) == 0) {

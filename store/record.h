@@ -130,7 +130,7 @@ bool message_of_centre(const uint8_t id[OP_ENTITY_BYTES]);
  * What an erasure takes the bodies of: every op of its kind about its subject (of a referral its events too, of a
  * placement the assertions about its sessions), or the one op that it supersedes; only of its own side (an
  * organisation's those of organisations, the centre's its own), only before its own logical time, and never of another
- * erasure. Nothing of it is in a body that could be erased, so that every replica comes to the same whatever arrived
+ * erasure. What became of a doubt is erased by the centre alone by itself; an organisation's goes with its doubt. Nothing of it is in a body that could be erased, so that every replica comes to the same whatever arrived
  * first.
  */
 struct erasure {

@@ -414,14 +414,51 @@ enum err_code centre_erase_open(struct centre_store *store, struct error *err)
 
 /* ---- the centre's own records about a person ---- */
 
+/* A doubt of which the centre said something. */
+struct doubt_said {
+    uint8_t id[OP_ENTITY_BYTES];
+    bool held; /* it is not erased */
+    bool of_person;
+};
+
 struct finding {
     struct centre_store *store;
     const struct centre_site *site;
     const uint8_t *participant;
-    struct buf *targets; /* struct centre_erase_target */
+    struct buf *targets;   /* struct centre_erase_target */
+    struct buf doubts;     /* struct doubt_said */
+    struct buf placements; /* ids of those of the person */
     uint64_t of_others;
     struct error *err;
 };
+
+typedef enum err_code (*look_fn)(struct finding *f, const struct op *op, enum record_writer writer);
+
+#define OPS_OF_SITE "SELECT " OP_COLUMNS " FROM op o WHERE o.id > ?1 AND o.id < ?2 AND "
+
+static enum err_code walk(struct finding *f, const char *sql, look_fn look)
+{
+    sqlite3_stmt *s;
+    TRY(db_statement(&f->store->db, sql, &s, f->err));
+    bind_int(s, 1, op_row_id(f->site->id, 0));
+    bind_int(s, 2, op_row_id(f->site->id + 1, 0));
+    for (;;) {
+        struct op op;
+        struct op_id supersedes[OP_SUPERSEDES_MAX];
+        bool salted;
+        bool row;
+        TRY(db_step(&f->store->db, s, &row, f->err));
+        if (!row) {
+            return ERR_OK;
+        }
+        enum err_code rc = op_read(s, &op, supersedes, &salted, f->err);
+        rc = rc == ERR_OK ? look(f, &op, (enum record_writer)column_int(s, 8)) : rc;
+        if (rc != ERR_OK) {
+            sqlite3_reset(s);
+            return rc;
+        }
+    }
+}
 
 static bool names_person(const struct op *op, const uint8_t *participant)
 {
@@ -433,6 +470,67 @@ static bool names_person(const struct op *op, const uint8_t *participant)
     int index = kind_field_index(kind, "participant");
     return index >= 0 && record.values[index].present &&
            slice_equal(record.values[index].text, slice_of(participant, OP_ENTITY_BYTES));
+}
+
+static struct doubt_said *doubt_said(const struct finding *f, const uint8_t id[OP_ENTITY_BYTES])
+{
+    for (size_t at = 0; at < f->doubts.len; at += sizeof(struct doubt_said)) {
+        struct doubt_said *doubt = (struct doubt_said *)(void *)(f->doubts.data + at);
+        if (memcmp(doubt->id, id, OP_ENTITY_BYTES) == 0) {
+            return doubt;
+        }
+    }
+    return NULL;
+}
+
+static enum err_code look_event(struct finding *f, const struct op *op, enum record_writer writer)
+{
+    struct doubt_said fresh = { .held = false };
+    if (writer != WRITER_CENTRE || doubt_said(f, op->subject) != NULL) {
+        return ERR_OK;
+    }
+    memcpy(fresh.id, op->subject, OP_ENTITY_BYTES);
+    return buf_append(&f->doubts, &fresh, sizeof(fresh), f->err);
+}
+
+static enum err_code look_placement(struct finding *f, const struct op *op, enum record_writer writer)
+{
+    (void)writer;
+    return names_person(op, f->participant) ? buf_append(&f->placements, op->subject, OP_ENTITY_BYTES, f->err) : ERR_OK;
+}
+
+static enum err_code look_doubt(struct finding *f, const struct op *op, enum record_writer writer)
+{
+    (void)writer;
+    struct record record;
+    struct doubt_said *doubt = doubt_said(f, op->subject);
+    if (doubt == NULL || record_decode(kind_by_number(KIND_COMPLIANCE_DOUBT), op->body, &record, NULL) != ERR_OK) {
+        return ERR_OK;
+    }
+    doubt->held = true;
+    for (size_t at = 0; at < f->placements.len; at += OP_ENTITY_BYTES) {
+        doubt->of_person = doubt->of_person || slice_equal(record_value(&record, "placement")->text,
+                                                           slice_of(f->placements.data + at, OP_ENTITY_BYTES));
+    }
+    return ERR_OK;
+}
+
+/* An event names nobody: its doubt says whose it is, by its placement. */
+static enum err_code find_doubts(struct finding *f)
+{
+    TRY(walk(f, OPS_OF_SITE "o.kind = 28 AND o.body IS NOT NULL", look_event));
+    if (f->doubts.len == 0) {
+        return ERR_OK;
+    }
+    TRY(walk(f, OPS_OF_SITE "o.kind = 4 AND o.body IS NOT NULL AND o.quarantine IS NULL", look_placement));
+    return walk(f, OPS_OF_SITE "o.kind = 27 AND o.body IS NOT NULL AND o.quarantine IS NULL", look_doubt);
+}
+
+/* Of an erased doubt nobody knows any more whose it was: what became of it goes whoever is erased next. */
+static bool is_of_doubt(const struct finding *f, const struct op *op)
+{
+    const struct doubt_said *doubt = op->kind == KIND_DOUBT_EVENT ? doubt_said(f, op->subject) : NULL;
+    return doubt != NULL && (doubt->of_person || !doubt->held);
 }
 
 static struct centre_erase_target *target_of(struct buf *targets, const struct op *op)
@@ -450,7 +548,7 @@ static enum err_code find_in(struct finding *f, const struct op *op, enum record
 {
     bool person = op->kind == KIND_PARTICIPANT && memcmp(op->subject, f->participant, OP_ENTITY_BYTES) == 0;
     struct centre_erase_target *target = target_of(f->targets, op);
-    if (target == NULL && !person && !names_person(op, f->participant)) {
+    if (target == NULL && !person && !names_person(op, f->participant) && !is_of_doubt(f, op)) {
         return ERR_OK;
     }
     if (writer != WRITER_CENTRE) {
@@ -472,29 +570,15 @@ enum err_code centre_erase_find(struct centre_store *store, const struct centre_
                                 const uint8_t participant[OP_ENTITY_BYTES], struct buf *ret_targets,
                                 uint64_t *ret_of_others, struct error *err)
 {
-    sqlite3_stmt *s;
-    struct finding f = { store, site, participant, ret_targets, 0, err };
-    TRY(db_statement(&store->db,
-                     "SELECT " OP_COLUMNS " FROM op o WHERE o.id > ?1 AND o.id < ?2 AND o.body IS NOT NULL "
-                     "AND o.kind NOT IN (5, 10, 11)",
-                     &s, err));
-    bind_int(s, 1, op_row_id(site->id, 0));
-    bind_int(s, 2, op_row_id(site->id + 1, 0));
-    for (;;) {
-        struct op op;
-        struct op_id supersedes[OP_SUPERSEDES_MAX];
-        bool salted;
-        bool row;
-        TRY(db_step(&store->db, s, &row, err));
-        if (!row) {
-            *ret_of_others = f.of_others;
-            return ERR_OK;
-        }
-        enum err_code rc = op_read(s, &op, supersedes, &salted, err);
-        rc = rc == ERR_OK ? find_in(&f, &op, (enum record_writer)column_int(s, 8)) : rc;
-        if (rc != ERR_OK) {
-            sqlite3_reset(s);
-            return rc;
-        }
+    struct finding f = { .store = store, .site = site, .participant = participant, .targets = ret_targets, .err = err };
+    buf_init(&f.doubts, SIZE_MAX / 2);
+    buf_init(&f.placements, SIZE_MAX / 2);
+    enum err_code rc = find_doubts(&f);
+    rc = rc == ERR_OK ? walk(&f, OPS_OF_SITE "o.body IS NOT NULL AND o.kind NOT IN (5, 10, 11)", find_in) : rc;
+    buf_fini(&f.doubts);
+    buf_fini(&f.placements);
+    if (rc == ERR_OK) {
+        *ret_of_others = f.of_others;
     }
+    return rc;
 }

@@ -12,7 +12,7 @@ import os
 import sys
 
 HERE = os.path.dirname(os.path.abspath(__file__))
-KINDS = {"organisation": {*range(1, 8), *range(12, 28)}, "centre": {1, 2, 3, 8, 9, 20}}
+KINDS = {"organisation": {*range(1, 8), *range(12, 28)}, "centre": {1, 2, 3, 8, 9, 20, 28}}
 
 
 # ---- CBOR: what a header and a body use ----
@@ -121,6 +121,10 @@ def cases():
     yield case("an-event-of-the-doubt", 27, OTHER, header(28, OTHER, 1))
     yield case("an-event-without-its-doubt", 28, OTHER, header(28, OTHER, 1))
     yield case("an-event-of-the-centre-without-its-doubt", 28, OTHER, header(28, OTHER, 1), "centre", "centre")
+    yield case("an-event-of-the-site-by-the-centre", 28, OTHER, header(28, OTHER, 1), "centre")
+    yield case("an-event-of-the-centre-by-the-site", 28, OTHER, header(28, OTHER, 1), op_writer="centre")
+    yield case("the-doubt-of-an-event", 28, OTHER, header(27, OTHER, 1), "centre")
+    yield case("a-doubt-by-the-centre", 27, OTHER, header(28, OTHER, 1), "centre", "centre")
     yield case("an-event-of-the-centre", 27, OTHER, header(28, OTHER, 1), op_writer="centre")
     yield case("the-one-named", 4, PLACE, header(4, PLACE, 1, 3), supersedes=named)
     yield case("not-the-one-named", 4, PLACE, header(4, PLACE, 1, 4), supersedes=named)

@@ -361,6 +361,77 @@ Test(centre_doubts, one_that_was_given_back_goes_no_further)
     cr_assert_eq(decide(), ERR_REFUSED);
 }
 
+static enum err_code give_back(void)
+{
+    return ask("doubt-event", json_pack("{s:s,s:s,s:s,s:s,s:s}", "site", "garden", "doubt", doubt_digits, "status",
+                                        "returned", "reason", "evidence_unclear", "note", "about the person"));
+}
+
+/* How many doubt events go with a person. */
+static json_int_t erased_events(const char *participant, bool confirmed)
+{
+    json_t *answer =
+        world_admin(&world, "erase",
+                    json_pack("{s:s,s:s,s:s,s:s,s:s,s:b}", "site", "garden", "participant", participant, "ground",
+                              "right", "by", "C. Officer", "reason", "case 9", "confirmed", confirmed));
+    json_int_t count = json_integer_value(json_object_get(json_object_get(answer, "counts"), "doubt_event"));
+    json_decref(answer);
+    return count;
+}
+
+static void expect_event(bool erased)
+{
+    json_t *log = world_admin(&world, "log", json_pack("{s:s,s:s}", "site", "garden", "kind", "doubt_event"));
+    const json_t *entries = json_object_get(log, "entries");
+    cr_assert_eq(json_array_size(entries), 1);
+    cr_assert_eq(json_is_true(json_object_get(json_array_get(entries, 0), "erased")), erased);
+    json_decref(log);
+}
+
+Test(centre_doubts, what_the_centre_said_of_one_goes_with_the_person_it_is_about_and_it_does_not_stand_again)
+{
+    char status[ROW_CODE_SIZE];
+    char lacks[DOUBT_WANTS_SIZE];
+    raise_doubt_about_the_named();
+    cr_assert_eq(give_back(), ERR_OK, "%s", world.err.message);
+    cr_assert_eq(erased_events("GDN-002", false), 0, "somebody else's");
+    cr_assert_eq(erased_events("GDN-001", false), 1);
+    expect_event(false);
+    cr_assert_eq(erased_events("GDN-001", true), 1);
+    expect_event(true);
+    cr_assert_eq(erased_events("GDN-001", false), 0, "gone");
+    cr_assert_eq(listed(true, status, lacks), 1);
+    cr_assert_str_eq(status, "returned");
+    cr_assert_str_eq(at_the_laptop().status, "returned");
+    world_verify(&world);
+}
+
+Test(centre_doubts, what_the_centre_said_of_one_that_the_site_erased_goes_too)
+{
+    struct store_erasable erasable;
+    struct store_erase erase = { .kind = KIND_PARTICIPANT,
+                                 .subject_len = OP_ENTITY_BYTES,
+                                 .ground = "right",
+                                 .decided_by = "A. Decider",
+                                 .reason = "letter 7" };
+    raise_doubt_about_the_named();
+    cr_assert_eq(give_back(), ERR_OK, "%s", world.err.message);
+    cr_assert_str_eq(at_the_laptop().status, "returned");
+    memcpy(erase.subject, ids[PARTICIPANT], OP_ENTITY_BYTES);
+    world.now_ms += 1000;
+    cr_assert_eq(store_erase(laptop.store, "eraser", &erase, world.now_ms, &erasable, &world.err), ERR_OK, "%s",
+                 world.err.message);
+    cr_assert_eq(erasable.kinds[KIND_COMPLIANCE_DOUBT], 1);
+    cr_assert_eq(laptop_sync(&laptop), ERR_OK);
+    expect_event(false);
+    cr_assert_eq(erased_events("GDN-001", true), 1);
+    expect_event(true);
+    cr_assert_eq(laptop_sync(&laptop), ERR_OK);
+    struct store_verified verified;
+    cr_assert_eq(store_verify(laptop.store, &verified, &world.err), ERR_OK, "%s", world.err.message);
+    world_verify(&world);
+}
+
 /* A device without rules sends a doubt that nobody confirmed: kept aside, never listed, and nothing can be decided on
  * it. */
 Test(centre_doubts, of_a_hostile_device_that_nobody_confirmed_is_refused)

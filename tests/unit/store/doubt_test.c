@@ -874,6 +874,46 @@ Test(doubt, that_is_suspended_does_not_stand_again_by_erasing_the_review_that_su
     expect_status("suspended", "reviewed_again");
 }
 
+static void jcp_erases_what_it_said(void)
+{
+    struct store_entry entry = { .kind = KIND_ERASURE, .happened_at_ms = OP_TIME_NONE };
+    for (int64_t before = clock_wall_ms(); clock_wall_ms() == before;) { /* a voice's logical times are of the clock */
+    }
+    record_init(&entry.record, kind_by_number(KIND_ERASURE));
+    entity_id(world.stream, "compliance_doubt", "D-1", entry.subject);
+    record_set_number(&entry.record, "kind", KIND_DOUBT_EVENT);
+    record_set_text(&entry.record, "ground", "right");
+    record_set_text(&entry.record, "decided_by", "C. Officer");
+    record_set_text(&entry.record, "reason", "case 9");
+    jcp_says(&entry);
+}
+
+Test(doubt, that_was_given_back_does_not_stand_again_when_the_centre_erases_that_it_was_whatever_came_first)
+{
+    struct replica other;
+    struct store_entry entry;
+    struct store_applied applied;
+    struct error err = { 0 };
+    raise_doubt();
+    entry_doubt_event(&world, &entry, "D-1", "returned", "2026-06-12");
+    record_set_text(&entry.record, "note", "about Test Alder");
+    jcp_says(&entry);
+    expect_status("returned", "");
+    jcp_erases_what_it_said();
+    expect_status("returned", "");
+    cr_assert_eq(the_doubt(&site, "D-1").status_on, ROW_NONE);
+    cr_assert_eq(store_judge_again(site.store, &(struct store_judged){ 0 }, &err), ERR_OK, "%s", err.message);
+    expect_status("returned", "");
+    replica_start(&world, &other, CERTIFICATE_ROLE_AGENT);
+    cr_assert_eq(voice_reach(&jcp, 0, jcp.count, &other, &applied, &err), ERR_OK, "%s", err.message);
+    cr_assert_eq(replica_carry(&site, 0, SIZE_MAX, &other, &err), ERR_OK, "%s", err.message);
+    cr_assert_str_eq(the_doubt(&other, "D-1").status, "returned");
+    replica_stop(&other);
+    entry_decision(&world, &entry, "E-1", "GDN-001", DAY, "2026-06-20", "non_adverse", "D-1");
+    jcp_says(&entry);
+    expect_status("decided", "");
+}
+
 Test(doubt, that_was_taken_back_does_not_stand_again_by_erasing_that_it_was)
 {
     struct store_entry entry;
