@@ -81,6 +81,7 @@ static const struct route routes[] = {
     { "GET", "/v1/export/", TAIL_SOME, BODY_NONE, api_export },
     { "POST", "/v1/erase", TAIL_NONE, BODY_OBJECT, api_erase },
     { "GET", "/v1/retention", TAIL_NONE, BODY_NONE, api_retention },
+    { "GET", "/v1/retention/kinds", TAIL_NONE, BODY_NONE, api_retention_kinds },
     { "POST", "/v1/retention/run", TAIL_NONE, BODY_OBJECT, api_retention_run },
     { "GET", "/v1/quarantine", TAIL_NONE, BODY_NONE, api_quarantine },
     { "POST", "/v1/quarantine/retry", TAIL_NONE, BODY_OBJECT, api_quarantine_retry },

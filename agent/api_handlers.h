@@ -120,7 +120,13 @@ MUST_USE enum err_code api_rebuild(struct api_call *call, struct error *err);
 
 /* api_erase.c */
 MUST_USE enum err_code api_erase(struct api_call *call, struct error *err);
+json_t *erasable_counts(const struct store_erasable *erasable); /* {KIND: INT...} */
+json_t *erasable_holds(const struct store_erasable *erasable);
+bool erased_scrubbed(struct store *store); /* the file was made anew */
+
+/* api_retention.c */
 MUST_USE enum err_code api_retention(struct api_call *call, struct error *err);
+MUST_USE enum err_code api_retention_kinds(struct api_call *call, struct error *err);
 MUST_USE enum err_code api_retention_run(struct api_call *call, struct error *err);
 
 /* api_review.c */

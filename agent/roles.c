@@ -113,6 +113,7 @@ static const struct {
     { "GET", "/v1/audit", T | A },
     { "GET", "/v1/audit/verify", T | A },
     { "GET", "/v1/retention", C | R | A },
+    { "GET", "/v1/retention/kinds", C | R | A },
     { "POST", "/v1/retention/run", A },
     { "POST", "/v1/erase", A },
 

@@ -13,6 +13,7 @@
 
 #include "base/clock.h"
 #include "store/fold_parts.h"
+#include "store/retention.h"
 
 /*
  * Our default, not the end of every challenge. An application to revise a decision has to be made within one month; a
@@ -266,8 +267,26 @@ static enum err_code find_about(struct store *store, const struct store_erase *e
 /* Of all records of the person, and of the other's. */
 #define OF_PERSON(column) column " IN (" SAME_PERSON("?1") ") OR " column " IN (" SAME_PERSON("?2") ")"
 
-static enum err_code count_hold(struct store *store, sqlite3_stmt *s, const struct about *about, const char *what,
-                                struct store_erasable *counts, struct error *err)
+static const char *const hold_texts[HOLD_COUNT] = {
+    [HOLD_DISPUTE] = "sessions that are disputed; settle them first",
+    [HOLD_DOUBT] = "compliance doubts that are open",
+    [HOLD_CHALLENGE] = "challenges that nobody has answered yet",
+    [HOLD_DECISION] = "decisions of the Jobcentre of the last 13 months, which are still challenged as a rule",
+};
+
+bool erasable_held_by(const struct store_erasable *erasable, enum retention_hold hold)
+{
+    size_t len = strlen(hold_texts[hold]);
+    for (size_t i = 0; i < erasable->hold_count; i++) {
+        if (strncmp(erasable->holds[i], hold_texts[hold], len) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static enum err_code count_hold(struct store *store, sqlite3_stmt *s, const struct about *about,
+                                enum retention_hold hold, struct store_erasable *counts, struct error *err)
 {
     bool row;
     bind_blob(s, 1, about->placed ? about->placement : about->participant, OP_ENTITY_BYTES);
@@ -282,7 +301,8 @@ static enum err_code count_hold(struct store *store, sqlite3_stmt *s, const stru
     int64_t count = row ? column_int(s, 0) : 0;
     sqlite3_reset(s);
     if (count > 0) {
-        (void)snprintf(counts->holds[counts->hold_count++], STORE_HOLD_SIZE, "%s: %lld", what, (long long)count);
+        (void)snprintf(counts->holds[counts->hold_count++], STORE_HOLD_SIZE, "%s: %lld", hold_texts[hold],
+                       (long long)count);
     }
     return ERR_OK;
 }
@@ -302,7 +322,7 @@ static enum err_code find_disputes(struct store *store, const struct about *abou
                          "WHERE " OF_PERSON("p.participant"),
                          &s, err));
     }
-    return count_hold(store, s, about, "sessions that are disputed; settle them first", counts, err);
+    return count_hold(store, s, about, HOLD_DISPUTE, counts, err);
 }
 
 static enum err_code find_doubts(struct store *store, const struct about *about, struct store_erasable *counts,
@@ -320,7 +340,22 @@ static enum err_code find_doubts(struct store *store, const struct about *about,
                          "WHERE d.status IN ('standing', 'suspended') AND (" OF_PERSON("p.participant") ")",
                          &s, err));
     }
-    return count_hold(store, s, about, "compliance doubts that are open", counts, err);
+    return count_hold(store, s, about, HOLD_DOUBT, counts, err);
+}
+
+/* Made, and without an outcome: whoever made it may want all that is recorded. */
+static enum err_code find_challenges(struct store *store, const struct about *about, struct store_erasable *counts,
+                                     struct error *err)
+{
+    sqlite3_stmt *s;
+    struct about person = *about;
+    person.placed = false;
+    TRY(db_statement(
+        &store->db,
+        "SELECT count(*) FROM redress WHERE made_on IS NOT NULL AND outcome IS NULL AND outcome_on IS NULL "
+        "AND (" OF_PERSON("participant") ")",
+        &s, err));
+    return count_hold(store, s, &person, HOLD_CHALLENGE, counts, err);
 }
 
 static enum err_code find_decisions(struct store *store, const struct about *about, int32_t today,
@@ -334,9 +369,7 @@ static enum err_code find_decisions(struct store *store, const struct about *abo
                      "AND (" OF_PERSON("participant") ")",
                      &s, err));
     bind_int(s, 3, today - CHALLENGE_DAYS);
-    return count_hold(store, s, &person,
-                      "decisions of the Jobcentre of the last 13 months, which are still challenged as a rule", counts,
-                      err);
+    return count_hold(store, s, &person, HOLD_DECISION, counts, err);
 }
 
 static enum err_code look(struct store *store, const struct store_erase *erase, int32_t today, struct buf *targets,
@@ -352,6 +385,7 @@ static enum err_code look(struct store *store, const struct store_erase *erase, 
     TRY(find_about(store, erase, &about, err));
     TRY(find_disputes(store, &about, ret, err));
     TRY(find_doubts(store, &about, ret, err));
+    TRY(find_challenges(store, &about, ret, err));
     return find_decisions(store, &about, today, ret, err);
 }
 
@@ -587,60 +621,5 @@ enum err_code store_erase_late(struct store *store, int64_t now_ms, uint64_t *re
     TRY(replica_begin(store, err));
     TRY(replica_end(store, erase_late(store, now_ms, &records, err), err));
     *ret_records = records;
-    return ERR_OK;
-}
-
-/* ---- who is due ---- */
-
-static enum err_code read_due(struct store *store, sqlite3_stmt *s, struct store_due *rows, size_t max,
-                              size_t *ret_count, struct error *err)
-{
-    size_t count = 0;
-    while (count < max) {
-        bool row;
-        TRY(db_step(&store->db, s, &row, err));
-        if (!row) {
-            break;
-        }
-        (void)column_fixed(s, 0, rows[count].participant.bytes, ROW_ID_BYTES);
-        column_text(s, 1, rows[count].ref, sizeof(rows[count].ref));
-        rows[count].newest_day = (int32_t)column_int(s, 2);
-        count++;
-    }
-    sqlite3_reset(s);
-    *ret_count = count;
-    return ERR_OK;
-}
-
-enum err_code store_retention_due(struct store *store, int32_t day, size_t max, struct store_due **ret_due,
-                                  size_t *ret_count, struct error *err)
-{
-    sqlite3_stmt *s;
-    struct store_due *rows = calloc(max + 1, sizeof(*rows));
-    if (rows == NULL) {
-        return FAIL(err, NO_MEMORY, "list whose records are due");
-    }
-    enum err_code rc = db_statement(
-        &store->db,
-        "WITH d AS (SELECT ifnull(m.person, x.participant) AS person, max(x.day) AS newest FROM ("
-        "SELECT participant, max(ifnull(starts_on, 0), ifnull(ends_on, 0)) AS day FROM placement UNION ALL "
-        "SELECT p.participant, max(s.day) FROM placement p JOIN session s ON s.placement = p.id AND s.heads > 0 "
-        "GROUP BY p.id UNION ALL "
-        "SELECT participant, max(ifnull(received_on, 0), ifnull(status_on, 0)) FROM referral UNION ALL "
-        "SELECT participant, day FROM appointment UNION ALL SELECT participant, decided_on FROM decision) x "
-        "LEFT JOIN same_as m ON m.participant = x.participant GROUP BY 1) "
-        "SELECT q.id, q.ref, d.newest FROM d JOIN participant q ON q.id = (SELECT min(id) FROM participant WHERE id IN "
-        "(SELECT participant FROM same_as WHERE person = d.person UNION ALL SELECT d.person)) "
-        "WHERE d.newest > 0 AND d.newest <= ?1 ORDER BY d.newest, q.ref, q.id",
-        &s, err);
-    if (rc == ERR_OK) {
-        bind_int(s, 1, day);
-        rc = read_due(store, s, rows, max, ret_count, err);
-    }
-    if (rc != ERR_OK) {
-        free(rows);
-        return rc;
-    }
-    *ret_due = rows;
     return ERR_OK;
 }

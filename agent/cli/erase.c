@@ -12,7 +12,7 @@
 enum { OPTION_GROUND = 0x300, OPTION_BY, OPTION_REASON, OPTION_CONFIRMED_BY, OPTION_YES };
 
 struct erase_input {
-    const char *what; /* of retention: list or run */
+    const char *what; /* of retention: list, kinds or run */
     const char *ground;
     const char *by;
     const char *reason;
@@ -174,7 +174,7 @@ enum exit_code erase_run(struct cli *cli, int argc, char **argv)
 
 static error_t parse_retention(int key, char *arg, struct argp_state *state)
 {
-    static const char *const words[] = { "list", "run", NULL };
+    static const char *const words[] = { "list", "kinds", "run", NULL };
     struct erase_input *input = state->input;
     switch (key) {
     case ARGP_KEY_ARG:
@@ -203,13 +203,13 @@ static const struct argp_option retention_options[] = {
 const struct argp retention_argp = {
     .options = retention_options,
     .parser = parse_retention,
-    .args_doc = "[list|run]",
-    .doc = "Lists the people whose records have been kept for as long as the setting retention.months says after the "
-           "last day "
-           "they are about, or erases those that nothing holds back."
-           "\vNothing is erased by itself. Whoever is held back by a dispute, a compliance doubt or a decision that "
-           "can still "
-           "be challenged stays, and is listed with the reason.",
+    .args_doc = "[list|kinds|run]",
+    .doc =
+        "Lists the people whose records have been kept for as long as the setting retention.months says after the "
+        "last day they are about; or says of each kind of record how long and why it is kept, how many are here, are "
+        "due, will be within a year and are held back; or erases those that nothing holds back."
+        "\vNothing is erased by itself. Whoever is held back by a dispute, a compliance doubt, a challenge without an "
+        "answer or a decision that can still be challenged stays, and is listed with the reason.",
 };
 
 static void add_due(struct sheet *sheet, const json_t *due)
@@ -281,11 +281,91 @@ static void print_due(struct cli *cli, const json_t *answer)
     sheet_free(sheet);
 }
 
+/* ---- of each kind ---- */
+
+/* "dispute 2, doubt 1" */
+static void hold_text(const json_t *holds, char *out, size_t size)
+{
+    const char *name;
+    json_t *count;
+    size_t len = 0;
+    out[0] = '\0';
+    json_object_foreach((json_t *)(uintptr_t)holds, name, count)
+    {
+        int more = snprintf(out + len, size - len, "%s%s %lld", len > 0 ? ", " : "", name,
+                            (long long)json_integer_value(count));
+        if (more < 0 || (size_t)more >= size - len) {
+            return;
+        }
+        len += (size_t)more;
+    }
+}
+
+static void add_kind(struct sheet *sheet, const json_t *kind)
+{
+    static const char *const members[] = { "held", "due", "due_in_year" };
+    char numbers[ARRAY_LEN(members)][24];
+    char holds[160];
+    for (size_t i = 0; i < ARRAY_LEN(members); i++) {
+        (void)snprintf(numbers[i], sizeof(numbers[i]), "%lld", (long long)answer_int(kind, members[i]));
+    }
+    hold_text(answer_member(kind, "held_back_by"), holds, sizeof(holds));
+    const char *kept = answer_text(kind, "kept");
+    const char *until = strcmp(kept, "always") == 0   ? "always"
+                        : strcmp(kept, "centre") == 0 ? "at the centre"
+                                                      : "with the person";
+    const char *cells[] = { answer_text(kind, "kind"), until, numbers[0], numbers[1], numbers[2], holds,
+                            answer_text(kind, "why") };
+    sheet_add(sheet, holds[0] != '\0' ? MARK_WARNING : MARK_PLAIN, cells);
+}
+
+static void print_retention_kinds(struct cli *cli, const json_t *answer)
+{
+    static const struct sheet_column columns[] = {
+        { .title = "KIND" },
+        { .title = "KEPT" },
+        { .title = "HELD", .right = true },
+        { .title = "DUE", .right = true },
+        { .title = "IN A YEAR", .right = true },
+        { .title = "HELD BACK BY", .flexible = true, .marked = true },
+        { .title = "WHY", .flexible = true },
+        { 0 },
+    };
+    struct sheet *sheet = sheet_new(columns);
+    size_t index;
+    const json_t *kind;
+    json_array_foreach(answer_member(answer, "kinds"), index, kind)
+    {
+        add_kind(sheet, kind);
+    }
+    sheet_print(sheet, &cli->screen);
+    sheet_free(sheet);
+    if (answer_int(answer, "months") == 0) {
+        screen_print(&cli->screen, "Nothing is ever due: retention.months is 0.\n");
+        return;
+    }
+    screen_print(&cli->screen, "With the person: due %lld months after the newest day about them.\n",
+                 (long long)answer_int(answer, "months"));
+}
+
+static enum exit_code retention_kinds(struct cli *cli)
+{
+    SCOPED(answer_free) json_t *kinds = NULL;
+    enum exit_code code = call(cli, "GET", path_of("/v1/retention/kinds"), NULL, CALL_NO_TIMEOUT, &kinds);
+    if (code == EXIT_DONE && !call_printed(cli, kinds)) {
+        print_retention_kinds(cli, kinds);
+    }
+    return code;
+}
+
 enum exit_code retention_run(struct cli *cli, int argc, char **argv)
 {
     struct erase_input input = { 0 };
     command_parse(cli, argc, argv, &input);
     bool run = input.what != NULL && strcmp(input.what, "run") == 0;
+    if (input.what != NULL && strcmp(input.what, "kinds") == 0) {
+        return retention_kinds(cli);
+    }
     SCOPED(answer_free) json_t *list = NULL;
     SCOPED(answer_free) json_t *answer = NULL;
     enum exit_code code = call(cli, "GET", path_of("/v1/retention"), NULL, CALL_NO_TIMEOUT, &list);

@@ -118,6 +118,127 @@ Test(erasing, retention_takes_who_is_due_and_nobody_else)
     reply_fini(&reply);
 }
 
+static void record_kept(const char *ref, const char *placement, const char *from, const char *until)
+{
+    struct store_entry entry;
+    entry_participant(&site.world, &entry, ref, "Olda Inventedson");
+    replica_write(&site.replica, &entry, site.now_ms);
+    entry_placement(&site.world, &entry, placement, ref, "voluntary", from, until, "Mon 09:00-12:00");
+    replica_write(&site.replica, &entry, site.now_ms);
+}
+
+static void record_appeal(const char *ref, const char *outcome)
+{
+    struct store_entry entry = { .kind = KIND_REDRESS, .happened_at_ms = OP_TIME_NONE };
+    uint8_t participant[OP_ENTITY_BYTES];
+    record_init(&entry.record, kind_by_number(KIND_REDRESS));
+    entity_id(site.world.stream, "redress", ref, entry.subject);
+    entity_id(site.world.stream, "participant", ref, participant);
+    record_set_id(&entry.record, "participant", participant);
+    record_set_text(&entry.record, "form", "appeal");
+    record_set_number(&entry.record, "made_on", day_of("2019-07-01"));
+    record_set_text(&entry.record, "outcome", outcome);
+    replica_write(&site.replica, &entry, site.now_ms++);
+}
+
+/* Of the kind's row of the answer; NULL: no such kind. */
+static const json_t *kind_row(const struct reply *reply, const char *kind)
+{
+    size_t index;
+    json_t *row;
+    json_array_foreach(reply_at(reply, "kinds"), index, row)
+    {
+        if (strcmp(json_string_value(json_object_get(row, "kind")), kind) == 0) {
+            return row;
+        }
+    }
+    return NULL;
+}
+
+static void expect_kind(const struct reply *reply, const char *kind, const json_int_t want[4])
+{
+    static const char *const members[4] = { "held", "due", "due_in_year", "held_back" };
+    const json_t *row = kind_row(reply, kind);
+    cr_assert_not_null(row, "%s", kind);
+    for (size_t i = 0; i < ARRAY_LEN(members); i++) {
+        cr_expect_eq(json_integer_value(json_object_get(row, members[i])), want[i], "%s.%s: %s", kind, members[i],
+                     reply->text);
+    }
+}
+
+Test(erasing, retention_says_of_each_kind_what_is_held_due_soon_due_and_held_back)
+{
+    record_kept("OLD-1", "OLD-P1", "2019-01-07", "2019-06-28");
+    record_kept("OLD-2", "OLD-P2", "2019-01-07", "2019-06-29");
+    record_kept("SOON-1", "SOON-P1", "2021-01-04", "2021-04-30"); /* 72 months later: within a year of the site's day */
+    record_appeal("OLD-1", NULL);
+    struct reply reply = site_call(&site, "GET", "/v1/retention/kinds", NULL);
+    cr_assert_eq(reply.status, 200, "%s", reply.text);
+    cr_expect_eq(reply_int(&reply, "months"), 72);
+    cr_expect_eq(reply_count(&reply, "kinds"), 29);
+    expect_kind(&reply, "participant", (const json_int_t[]){ 5, 2, 1, 1 });
+    expect_kind(&reply, "placement", (const json_int_t[]){ 5, 2, 1, 1 });
+    expect_kind(&reply, "redress", (const json_int_t[]){ 1, 1, 0, 1 });
+    expect_kind(&reply, "erasure", (const json_int_t[]){ 0, 0, 0, 0 });
+    const json_t *by = json_object_get(kind_row(&reply, "placement"), "held_back_by");
+    cr_expect_eq(json_object_size(by), 1);
+    cr_expect_eq(json_integer_value(json_object_get(by, "challenge")), 1);
+    reply_fini(&reply);
+
+    record_appeal("OLD-1", "refused");
+    reply = site_call(&site, "POST", "/v1/retention/run", "{\"by\": \"A. Decider\", \"reason\": \"yearly\"}");
+    cr_assert_eq(reply.status, 200, "%s", reply.text);
+    cr_expect_eq(reply_int(&reply, "people"), 2);
+    reply_fini(&reply);
+    reply = site_call(&site, "GET", "/v1/retention/kinds", NULL);
+    expect_kind(&reply, "placement", (const json_int_t[]){ 3, 0, 1, 0 });
+    expect_kind(&reply, "redress", (const json_int_t[]){ 0, 0, 0, 0 });
+    reply_fini(&reply);
+}
+
+/* All of the file, each run of white space one space. */
+static void read_flowing(const char *path, char *text, size_t size)
+{
+    FILE *file = fopen(path, "re");
+    size_t len = 0;
+    cr_assert_not_null(file, "%s", path);
+    for (int c = fgetc(file); c != EOF && len + 1 < size; c = fgetc(file)) {
+        bool space = c == ' ' || c == '\n';
+        if (!space || (len > 0 && text[len - 1] != ' ')) {
+            text[len++] = space ? ' ' : (char)c;
+        }
+    }
+    text[len] = '\0';
+    cr_assert_lt(len + 1, size);
+    (void)fclose(file);
+}
+
+Test(erasing, each_kind_is_kept_as_long_as_the_document_of_the_records_says)
+{
+    static char text[256 * 1024];
+    struct reply reply = site_call(&site, "GET", "/v1/retention/kinds", NULL);
+    size_t index;
+    json_t *row;
+    read_flowing(RECORDS_MD, text, sizeof(text));
+    json_array_foreach(reply_at(&reply, "kinds"), index, row)
+    {
+        char title[80];
+        const char *name = json_string_value(json_object_get(row, "kind"));
+        const char *kept = json_string_value(json_object_get(row, "kept"));
+        (void)snprintf(title, sizeof(title), "### %u %s ", kind_by_name(name)->number, name);
+        const char *said = strstr(text, title);
+        cr_assert_not_null(said, "%s", title);
+        said = strstr(said, "Kept: ");
+        cr_assert_not_null(said, "%s", title);
+        const char *after = said + strlen("Kept: ");
+        const char *want = strcmp(kept, "always") == 0 ? "always" : "with the person";
+        cr_expect(strncmp(after, want, strlen(want)) == 0, "%s is kept %s: %.60s", name, kept, said);
+        bool at_centre = strncmp(after, "with the person; erased at the centre only", 42) == 0;
+        cr_expect_eq(strcmp(kept, "centre") == 0, at_centre, "%s is kept %s: %.60s", name, kept, said);
+    }
+    reply_fini(&reply);
+}
+
 Test(reviewing, what_another_laptop_changed_is_listed_until_it_is_reviewed)
 {
     struct store_entry entry;

@@ -300,6 +300,39 @@ Test(erase, a_dispute_holds_it_back_but_for_the_right_that_a_second_person_confi
     cr_assert_eq(must_erase(&one, &erase).hold_count, 1);
 }
 
+static void challenge(struct replica *replica, const char *made_on, const char *outcome)
+{
+    struct store_entry entry = { .kind = KIND_REDRESS, .happened_at_ms = OP_TIME_NONE };
+    uint8_t participant[OP_ENTITY_BYTES];
+    record_init(&entry.record, kind_by_number(KIND_REDRESS));
+    entity_id(world.stream, "redress", "C-1", entry.subject);
+    entity_id(world.stream, "participant", "GDN-1", participant);
+    record_set_id(&entry.record, "participant", participant);
+    record_set_text(&entry.record, "form", "appeal");
+    if (made_on != NULL) {
+        record_set_number(&entry.record, "made_on", day_of(made_on));
+    }
+    record_set_text(&entry.record, "outcome", outcome);
+    replica_write(replica, &entry, now++);
+}
+
+Test(erase, a_challenge_holds_it_back_from_when_it_is_made_until_its_outcome)
+{
+    struct error err = { 0 };
+    struct store_erasable erased;
+    struct store_erase erase = person("GDN-1", "retention");
+    record_person(&one, "GDN-1", "P-1");
+    challenge(&one, NULL, NULL);
+    cr_assert_eq(store_erase_look(one.store, &erase, day_of("2026-11-20"), &erased, &err), ERR_OK, "%s", err.message);
+    cr_assert_eq(erased.hold_count, 0, "meant to be made holds nothing");
+    challenge(&one, "2026-07-01", NULL);
+    cr_assert_eq(store_erase(one.store, "eraser", &erase, now, &erased, &err), ERR_REFUSED);
+    cr_assert_not_null(strstr(err.message, "challenges"), "%s", err.message);
+    cr_assert_eq(number(&one, "SELECT count(*) FROM op WHERE body IS NULL"), 0);
+    challenge(&one, "2026-07-01", "refused");
+    cr_assert_eq(must_erase(&one, &erase).hold_count, 0);
+}
+
 Test(erase, one_record_goes_alone_and_what_it_stood_over_does_not_come_back)
 {
     struct store_entry entry;
