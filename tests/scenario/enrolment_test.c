@@ -174,6 +174,7 @@ Test(enrolment, a_request_holds_no_code_and_its_answer_may_be_lost_and_come_twic
     (void)sign(EXIT_DONE, "request", "lost");
     laptop_stop(office);
     laptop_start(office);
+    sleep_ms(1100); /* certificates tell seconds */
     (void)sign(EXIT_DONE, "again", "answer");
     cr_assert(!holds(on_stick("answer", path), "Garden"));
     cr_assert(true_at(take(office, EXIT_DONE, "answer"), "changed"));
