@@ -184,4 +184,14 @@ Test(people, retention_says_on_the_screen_how_much_of_each_kind_is_due)
     cr_expect_not_null(strstr((const char *)result.out.data, "Together: participant 1, placement 1."), "%s",
                        (const char *)result.out.data);
     process_result_fini(&result);
+
+    const char *const kinds[] = { program_cli, "retention", "kinds", "--socket", laptop->socket, NULL };
+    process_try(kinds, slice_of_text(""), WORLD_STEP_MS, &result);
+    cr_assert_eq(buf_append(&result.out, "", 1, NULL), ERR_OK);
+    const char *placement = strstr((const char *)result.out.data, "placement ");
+    cr_assert_not_null(placement, "%s", (const char *)result.out.data);
+    cr_expect_not_null(strstr(placement, "a claim about a contract"), "%s", placement);
+    cr_expect_not_null(strstr((const char *)result.out.data, "due 12 months after the newest day"), "%s",
+                       (const char *)result.out.data);
+    process_result_fini(&result);
 }
