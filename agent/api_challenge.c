@@ -113,16 +113,43 @@ static enum err_code challenge_value(const struct api_world *world, const struct
     return ERR_OK;
 }
 
-/* Redress that is about no decision: a route, a complaint. */
+static enum err_code add_ref(struct store *store, const struct record_row *row, uint32_t kind, const char *field,
+                             json_t *value, struct error *err)
+{
+    struct record record = row->record;
+    const struct value *named = record_value(&record, field);
+    char ref[ROW_REF_SIZE] = "";
+    char name[ROW_CODE_SIZE];
+    struct row_id id;
+    if (named->present && named->text.len == ROW_ID_BYTES) {
+        memcpy(id.bytes, named->text.data, ROW_ID_BYTES);
+        TRY(query_ref(store, kind, &id, ref, err));
+    }
+    (void)snprintf(name, sizeof(name), "%s_ref", field);
+    (void)json_object_set_new(value, name, value_text(ref));
+    return ERR_OK;
+}
+
+/* Redress that is about no decision, with whom and what it is about: a route, a complaint. */
 static enum err_code others_value(struct store *store, json_t **ret_others, struct error *err)
 {
     SCOPED(record_list_fini) struct record_list list = { 0 };
     TRY(query_records(store, kind_by_number(KIND_REDRESS), NULL, NULL, CHALLENGES_LIMIT, &list, err));
     json_t *others = json_array();
-    for (size_t i = 0; i < list.count; i++) {
+    enum err_code rc = ERR_OK;
+    for (size_t i = 0; rc == ERR_OK && i < list.count; i++) {
         if (!record_value(&list.rows[i].record, "decision")->present) {
-            (void)json_array_append_new(others, redress_value(&list.rows[i]));
+            json_t *value = redress_value(&list.rows[i]);
+            (void)json_array_append_new(others, value);
+            rc = add_ref(store, &list.rows[i], KIND_PARTICIPANT, "participant", value, err);
+            if (rc == ERR_OK) {
+                rc = add_ref(store, &list.rows[i], KIND_REFERRAL, "referral", value, err);
+            }
         }
+    }
+    if (rc != ERR_OK) {
+        json_decref(others);
+        return rc;
     }
     *ret_others = others;
     return ERR_OK;
@@ -183,6 +210,22 @@ static enum err_code read_adding(struct api_call *call, struct adding *adding, s
     return ERR_OK;
 }
 
+/* A referral of the person whom the challenge is about, by any of that person's records. */
+static enum err_code find_referral(struct store *store, const char *ref, const uint8_t participant[OP_ENTITY_BYTES],
+                                   struct row_id *ret_id, struct error *err)
+{
+    SCOPED(id_list_fini) struct id_list records = { 0 };
+    struct referral_row referral;
+    struct row_id person;
+    memcpy(person.bytes, participant, ROW_ID_BYTES);
+    TRY(query_find(store, KIND_REFERRAL, ref, ret_id, err));
+    TRY(query_referral(store, ret_id, &referral, err));
+    TRY(query_same_person(store, &person, &records, err));
+    return id_list_has(&records, referral.participant.bytes)
+               ? ERR_OK
+               : FAIL(err, INVALID, "record a challenge: the referral '%s' is of another person", ref);
+}
+
 static enum err_code fill_adding(const struct api_world *world, const struct adding *adding,
                                  struct decided_row *decided, uint8_t ids[2][OP_ENTITY_BYTES], struct record *record,
                                  struct error *err)
@@ -199,7 +242,8 @@ static enum err_code fill_adding(const struct api_world *world, const struct add
         record_set_id(record, "participant", ids[0]);
     }
     if (adding->referral != NULL) {
-        TRY(query_find(world->store, KIND_REFERRAL, adding->referral, &id, err));
+        TRY(find_referral(world->store, adding->referral,
+                          adding->decision != NULL ? decided->participant.bytes : ids[0], &id, err));
         memcpy(ids[1], id.bytes, ROW_ID_BYTES);
         record_set_id(record, "referral", ids[1]);
     }

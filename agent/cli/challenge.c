@@ -128,6 +128,7 @@ static void print_next(const struct screen *screen, const json_t *challenge)
     }
 }
 
+/* "mandatory reconsideration made on 2026-11-01, helped by Invented Advice: unchanged on 2026-11-20" */
 static void print_redress(const struct screen *screen, const json_t *redress)
 {
     size_t index;
@@ -135,10 +136,20 @@ static void print_redress(const struct screen *screen, const json_t *redress)
     json_array_foreach(redress, index, one)
     {
         const json_t *fields = answer_member(one, "fields");
-        screen_print(screen, "    %.8s  %s %s%s%s%s\n", answer_text(one, "id"), answer_text(fields, "form"),
-                     answer_has(fields, "made_on") ? answer_text(fields, "made_on") : "to be made",
-                     answer_has(fields, "outcome") ? ": " : "", answer_text(fields, "outcome"),
-                     answer_has(fields, "outcome_on") ? answer_text(fields, "outcome_on") : "");
+        const char *form = answer_text(fields, "form");
+        char what[60];
+        (void)snprintf(what, sizeof(what), "%s", strcmp(form, "route") == 0 ? "the route is wrong" : form);
+        for (char *at = strchr(what, '_'); at != NULL; at = strchr(at, '_')) {
+            *at = ' ';
+        }
+        screen_print(screen, "    %.8s  %s%s%s%s%s%s%s%s%s: %s%s%s\n", answer_text(one, "id"),
+                     answer_text(one, "participant_ref"), answer_has(one, "participant_ref") ? "  " : "", what,
+                     answer_has(one, "referral_ref") ? " of " : "", answer_text(one, "referral_ref"),
+                     answer_has(fields, "made_on") ? ", made on " : ", still to be made",
+                     answer_text(fields, "made_on"), answer_has(fields, "helped_by") ? ", helped by " : "",
+                     answer_text(fields, "helped_by"),
+                     answer_has(fields, "outcome") ? answer_text(fields, "outcome") : "no answer yet",
+                     answer_has(fields, "outcome_on") ? " on " : "", answer_text(fields, "outcome_on"));
     }
 }
 

@@ -415,6 +415,25 @@ Test(doubts, a_decision_comes_back_and_can_be_challenged_in_time)
     site_expect(&site, "POST", "/v1/challenges", "{\"form\": \"complaint\", \"participant\": \"GDN-001\"}", 200, NULL);
     reply = site_call(&site, "GET", "/v1/challenges", NULL);
     cr_expect_eq(reply_count(&reply, "others"), 1);
+    cr_expect_str_eq(reply_text(&reply, "others.0.participant_ref"), "GDN-001");
+    cr_expect(json_is_null(reply_at(&reply, "others.0.referral_ref")));
+    reply_fini(&reply);
+}
+
+Test(doubts, a_route_is_challenged_by_the_person_whom_the_referral_is_about)
+{
+    site_expect(&site, "POST", "/v1/records",
+                "{\"kind\": \"referral\", \"fields\": {\"ref\": \"R-1\", \"participant\": \"GDN-001\", \"route\": "
+                "\"mir\", \"basis\": \"mandatory\", \"received_on\": \"2026-11-17\"}}",
+                200, NULL);
+    site_expect(&site, "POST", "/v1/challenges",
+                "{\"form\": \"route\", \"participant\": \"GDN-002\", \"referral\": \"R-1\"}", 400, "invalid");
+    site_expect(&site, "POST", "/v1/challenges",
+                "{\"form\": \"route\", \"participant\": \"GDN-001\", \"referral\": \"R-1\"}", 200, NULL);
+    struct reply reply = site_call(&site, "GET", "/v1/challenges", NULL);
+    cr_assert_eq(reply_count(&reply, "others"), 1);
+    cr_expect_str_eq(reply_text(&reply, "others.0.participant_ref"), "GDN-001");
+    cr_expect_str_eq(reply_text(&reply, "others.0.referral_ref"), "R-1");
     reply_fini(&reply);
 }
 

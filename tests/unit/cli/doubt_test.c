@@ -126,6 +126,26 @@ Test(doubt, the_list_says_which_decision_can_be_challenged_until_soon)
     service_stop(&service);
 }
 
+Test(challenge, says_of_redress_whom_and_what_it_is_about_in_words)
+{
+    struct service service;
+    struct outcome_of_run run = RUN_ONCE(
+        &service, 200,
+        "{\"challenges\": [], \"others\": [{\"id\": \"00112233445566778899aabbccddeeff\", \"participant_ref\": "
+        "\"P014\", "
+        "\"referral_ref\": \"R-1\", \"fields\": {\"form\": \"route\", \"helped_by\": \"Advice Garden\"}}, {\"id\": "
+        "\"aabbccddeeff00112233445566778899\", \"participant_ref\": \"P015\", \"referral_ref\": null, \"fields\": "
+        "{\"form\": \"complaint\", \"made_on\": \"2026-11-10\", \"outcome\": \"changed\", \"outcome_on\": "
+        "\"2026-11-20\"}}], \"more\": false}",
+        "challenge");
+    cr_expect(has(run.out, "00112233  P014  the route is wrong of R-1, still to be made, helped by Advice Garden: no "
+                           "answer yet\n"),
+              "%s", run.out);
+    cr_expect(has(run.out, "aabbccdd  P015  complaint, made on 2026-11-10: changed on 2026-11-20\n"), "%s", run.out);
+    run_free(&run);
+    service_stop(&service);
+}
+
 Test(challenge, shows_the_last_day_and_records_what_was_done)
 {
     struct service service;
