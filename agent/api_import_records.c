@@ -19,6 +19,7 @@
 #define IMPORT_RECORDS_MAX 20000
 #define COLUMN_IGNORED (-1)
 #define COLUMN_ID (-2)
+#define EXPECTED_SIZE 80
 #define REASON_SIZE 640 /* a name and an error */
 #define BODY_BYTES_MAX ((size_t)64 * 1024)
 
@@ -122,7 +123,9 @@ static void read_header(struct records_import *import)
     }
     for (size_t i = 0; i < import->kind->field_count; i++) {
         if (import->kind->fields[i].required && !seen[i] && !has_id) {
-            problem_add(import, line, 0, import->kind->fields[i].name, "", "a column of this name");
+            char expected[EXPECTED_SIZE];
+            (void)snprintf(expected, sizeof(expected), "a column '%s'", import->kind->fields[i].name);
+            problem_add(import, line, 0, import->kind->fields[i].name, "", expected);
         }
     }
 }

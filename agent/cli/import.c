@@ -22,7 +22,7 @@ static const char *const kinds[] = {
     "referrals",  "placements",      "register", "participant",         "referral",
     "placement",  "notice",          "host",     "opportunity",         "contact_attempt",
     "job_search", "placement_break", "redress",  "circumstance_change", "policy_decision",
-    "contract",   "milestone",       "claim",    "service_use",         NULL
+    "contract",   "milestone",       NULL
 };
 
 struct import_input {
@@ -222,7 +222,10 @@ static enum exit_code report(struct cli *cli, const struct import_input *input, 
             screen_print(&cli->screen, "rejected rows, with the reason in a column: %s\n", visible);
         }
         if (refused && !input->partial) {
-            screen_print(&cli->notes, "next: repair the lines, or take the good ones with --partial\n");
+            screen_print(&cli->notes, "next: %s\n",
+                         answer_int(answer, "rejected") + answer_int(answer, "good") > 0
+                             ? "repair the lines, or take the good ones with --partial"
+                             : "repair the first line of the file, which names the columns");
         }
     }
     if (rc != ERR_OK) {

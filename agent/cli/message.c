@@ -10,6 +10,7 @@
 enum { OPTION_ABOUT = 0x7101, OPTION_PARTICIPANT, OPTION_REFERRAL, OPTION_REPLY };
 
 #define ID_SHOWN 8
+#define NOT_FOR_YOU "(what it says is not for your role)"
 
 static const char *const verbs[] = { "list", "show", "send", NULL };
 
@@ -106,12 +107,13 @@ static const char *from_of(const json_t *message)
 static void print_line(const struct screen *screen, const json_t *message)
 {
     bool unread = answer_true(message, "unread");
-    const char *body = answer_text(message, "body");
+    const char *body = answer_has(message, "body") ? answer_text(message, "body") : NOT_FOR_YOU;
     bool cut = strchr(body, '\n') != NULL || strlen(body) > 300;
-    screen_print(screen, "%s%-10s  %-*.*s  %s: %.*s%s%s\n", unread ? screen_mark(screen, MARK_WARNING) : "",
+    const char *of = answer_text(message, answer_has(message, "referral_ref") ? "referral_ref" : "participant_ref");
+    screen_print(screen, "%s%-10s  %-*.*s  %s%s%s: %.*s%s%s\n", unread ? screen_mark(screen, MARK_WARNING) : "",
                  answer_text(message, "sent_on"), ID_SHOWN, ID_SHOWN, answer_text(message, "id"), from_of(message),
-                 cut ? (int)strcspn(body, "\n") : (int)strlen(body), body, cut ? " ..." : "",
-                 unread ? screen_unmark(screen) : "");
+                 of[0] != '\0' ? " on " : "", of, cut ? (int)strcspn(body, "\n") : (int)strlen(body), body,
+                 cut ? " ..." : "", unread ? screen_unmark(screen) : "");
 }
 
 static enum exit_code list(struct cli *cli, const struct message_input *input)
@@ -157,8 +159,7 @@ static void print_message(const struct screen *screen, const json_t *message)
             screen_fact(screen, facts[i][0], "%s", answer_text(message, facts[i][1]));
         }
     }
-    screen_print(screen, "\n%s\n",
-                 answer_has(message, "body") ? answer_text(message, "body") : "(what it says is not for your role)");
+    screen_print(screen, "\n%s\n", answer_has(message, "body") ? answer_text(message, "body") : NOT_FOR_YOU);
 }
 
 /* Shown first, then marked: what was never seen, or is withheld from who asks, is never taken for read. */

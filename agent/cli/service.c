@@ -88,7 +88,7 @@ static enum exit_code list_contracts(struct cli *cli)
         }
     }
     if (sheet_rows(sheet) == 0) {
-        screen_print(&cli->screen, "No help is bought; 'holdfast contract add REF --form spot_purchase --starts DAY' "
+        screen_print(&cli->screen, "No help is bought; 'holdfast contract add REF --form spot_purchase --from DAY' "
                                    "records a contract.\n");
     } else {
         sheet_print(sheet, &cli->screen);

@@ -65,6 +65,26 @@ static void assert_content(const char *path, const char *expected)
     "\"7 cells\", "                                                                                                    \
     "\"expected\": \"5 cells\"}]"
 
+Test(import, sends_who_has_no_such_columns_to_the_first_line_of_the_file, .init = make_folder, .fini = remove_folder)
+{
+    const char *path = in_folder("register.csv");
+    write_file(path, "zzz\n1\n", 0600);
+    struct service service;
+    struct outcome_of_run run = RUN_ONCE(
+        &service, 200,
+        "{\"refused\": true, \"dry_run\": false, \"reject_file\": null, \"kind\": \"host\", \"rows\": 1, \"good\": 0, "
+        "\"duplicates\": 0, \"rejected\": 0, \"added\": 0, \"unchanged\": 0, \"encoding\": \"UTF-8\", \"delimiter\": "
+        "\"comma\", \"warning_count\": 0, \"warnings\": [], \"ignored_columns\": [\"zzz\"], \"problem_count\": 1, "
+        "\"problems\": [{\"line\": 1, \"column\": 0, \"column_name\": \"ref\", \"found\": \"\", \"expected\": \"a "
+        "column "
+        "'ref'\"}]}",
+        "import", "--kind", "host", path);
+    cr_expect(has(run.err, "next: repair the first line of the file, which names the columns\n"), "%s", run.err);
+    cr_expect_eq(run.code, EXIT_REFUSED);
+    run_free(&run);
+    service_stop(&service);
+}
+
 Test(import, names_file_line_column_and_both_sides_of_each_problem, .init = make_folder, .fini = remove_folder)
 {
     const char *path = in_folder("register.csv");
