@@ -59,7 +59,8 @@ const struct argp subject_access_argp = {
 };
 
 static const int record_weights[] = { 3, 3, 3, 8, 0 };
-static const int flag_weights[] = { 2, 3, 2, 8, 0 };
+static const int flag_weights[] = { 2, 3, 2, 8, 2, 0 };
+static const int volunteer_weights[] = { 3, 3, 3, 8, 2, 2, 0 };
 static const int reader_weights[] = { 3, 3, 3, 6, 0 };
 
 /* "outcome: attended; minutes: 300" */
@@ -104,6 +105,17 @@ static void add_records(struct document *page, const json_t *copy)
     }
 }
 
+static void add_row(struct document *page, const json_t *row, const char *const *names)
+{
+    const char *cells[DOCUMENT_COLUMNS_MAX] = { NULL };
+    char numbers[DOCUMENT_COLUMNS_MAX][24];
+    for (size_t i = 0; names[i] != NULL && i + 1 < ARRAY_LEN(cells); i++) {
+        (void)snprintf(numbers[i], sizeof(numbers[i]), "%lld", (long long)answer_int(row, names[i]));
+        cells[i] = json_is_integer(answer_member(row, names[i])) ? numbers[i] : answer_text(row, names[i]);
+    }
+    document_row(page, cells);
+}
+
 static void add_list(struct document *page, const json_t *rows, const char *title, const char *const *titles,
                      const int *weights, const char *const *names)
 {
@@ -117,20 +129,18 @@ static void add_list(struct document *page, const json_t *rows, const char *titl
     document_table(page, titles, weights);
     json_array_foreach(rows, index, row)
     {
-        const char *cells[] = { answer_text(row, names[0]), answer_text(row, names[1]), answer_text(row, names[2]),
-                                answer_text(row, names[3]), NULL };
-        document_row(page, cells);
+        add_row(page, row, names);
     }
 }
 
 static struct document *make_page(const json_t *copy)
 {
-    static const char *const flag_titles[] = { "Since", "Flag", "About", "Facts", NULL };
-    static const char *const flag_names[] = { "since", "code", "subject", "facts" };
+    static const char *const flag_titles[] = { "Since", "Flag", "About", "Facts", "Until", NULL };
+    static const char *const flag_names[] = { "since", "code", "subject", "facts", "cleared_at", NULL };
     static const char *const reader_titles[] = { "When", "Who", "Record", "Fields", NULL };
-    static const char *const reader_names[] = { "at", "person", "kind", "fields" };
-    static const char *const volunteer_titles[] = { "Reference", "Name", "Where", "Note", NULL };
-    static const char *const volunteer_names[] = { "ref", "name", "place", "note" };
+    static const char *const reader_names[] = { "at", "person", "kind", "fields", NULL };
+    static const char *const volunteer_titles[] = { "Reference", "Name", "Where", "Note", "Shifts", "Minutes", NULL };
+    static const char *const volunteer_names[] = { "ref", "name", "place", "note", "shifts", "worked_minutes", NULL };
     struct document *page =
         document_new("What is held about you", answer_text(copy, "made_by"), answer_text(copy, "made_at"));
     document_fact(page, "Person", answer_text(copy, "participant"));
@@ -145,7 +155,7 @@ static struct document *make_page(const json_t *copy)
     add_list(page, answer_member(copy, "flags"), "Flags: reasons for a person to look, past ones too", flag_titles,
              flag_weights, flag_names);
     add_list(page, answer_member(copy, "volunteer"), "As a volunteer: kept by the charity alone", volunteer_titles,
-             record_weights, volunteer_names);
+             volunteer_weights, volunteer_names);
     add_list(page, answer_member(copy, "read_by"), "Who read what is for few to read", reader_titles, reader_weights,
              reader_names);
     document_add(page, BLOCK_HEADING, "What is not here");

@@ -195,3 +195,55 @@ Test(people, retention_says_on_the_screen_how_much_of_each_kind_is_due)
                        (const char *)result.out.data);
     process_result_fini(&result);
 }
+
+static void read_page(const char *path, char *text, size_t size)
+{
+    FILE *file = fopen(path, "re");
+    cr_assert_not_null(file, "%s", path);
+    size_t len = fread(text, 1, size - 1, file);
+    text[len] = '\0';
+    cr_assert_lt(len, size - 1);
+    (void)fclose(file);
+}
+
+static void expect_fields_on(const char *page, const json_t *record)
+{
+    const char *name;
+    json_t *value;
+    json_object_foreach(json_object_get(record, "fields"), name, value)
+    {
+        char said[300];
+        char *plain = json_is_string(value) ? NULL : json_dumps(value, JSON_ENCODE_ANY);
+        (void)snprintf(said, sizeof(said), "%s: %.200s", name, plain != NULL ? plain : json_string_value(value));
+        cr_expect_not_null(strstr(page, said), "the page lacks \"%s\"", said);
+        free(plain);
+    }
+}
+
+Test(people, a_persons_copy_as_a_page_has_every_field_of_every_record_that_the_json_has)
+{
+    static char page[1 << 20];
+    char csv[FOLDER_PATH_SIZE];
+    char html[FOLDER_PATH_SIZE];
+    size_t index;
+    json_t *record;
+    (void)laptop_do(laptop, EXIT_DONE, "import", "--kind", "placements",
+                    world_file(&world, "copy.csv",
+                               "ref,participant,name,basis,starts_on,ends_on,pattern,hours\n"
+                               "CPY-P1,CPY-1,Olive Copied,mandatory,2026-03-02,2026-06-26,Mon 09:30-13:30,4\n"
+                               "CPY-P2,CPY-2,Oscar Other,mandatory,2026-03-02,2026-06-26,Mon 09:30-13:30,4\n",
+                               csv),
+                    NULL);
+    (void)laptop_do(laptop, EXIT_DONE, "attend", "CPY-P1@2026-03-02", "attended", NULL);
+    (void)snprintf(html, sizeof(html), "%.200s/copy.html", laptop->dir);
+    json_t *copy = laptop_do(laptop, EXIT_DONE, "subject-access", "CPY-1", NULL);
+    cr_assert_geq(json_array_size(json_object_get(copy, "records")), 3);
+    (void)laptop_do(laptop, EXIT_DONE, "subject-access", "CPY-1", "-o", html, NULL);
+    read_page(html, page, sizeof(page));
+    json_array_foreach(json_object_get(copy, "records"), index, record)
+    {
+        cr_expect_not_null(strstr(page, text_at(record, "recorded_at")));
+        expect_fields_on(page, record);
+    }
+    cr_expect_null(strstr(page, "Oscar Other"), "and nobody else");
+}
