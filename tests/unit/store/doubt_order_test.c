@@ -1,0 +1,254 @@
+/* Doubts in any order of arrival, and when what they rest on is erased. */
+#include <criterion/criterion.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "doubt_world.h"
+#include "store/replica.h"
+
+/* ---- any order ---- */
+
+enum { VOICES = 6, READERS = 3, SEEDS = 6 };
+
+static uint64_t rng;
+
+static uint32_t below(uint32_t limit)
+{
+    rng ^= rng << 13;
+    rng ^= rng >> 7;
+    rng ^= rng << 17;
+    return (uint32_t)(rng >> 32) % limit;
+}
+
+/* One of the things that may be said about the session, its placement and its doubts; JCP's own are said by voice 0. */
+static void random_word(struct voice *voices)
+{
+    static const char *const doubts[] = { "D-1", "D-2" };
+    static const char *const notices[] = { "N-1", "N-2" };
+    struct store_entry entry;
+    struct voice *voice = &voices[1 + below(VOICES - 1)];
+    switch (below(10)) {
+    case 0:
+        entry_placement(&world, &entry, "P-1", "GDN-001", below(8) ? "mandatory" : "voluntary", "2026-06-01",
+                        "2026-11-27", below(8) ? "Mon Wed 09:30-15:30" : "Tue 09:30-15:30");
+        break;
+    case 1:
+        entry_notice(&world, &entry, notices[below(2)], "P-1", below(8) ? "2026-05-20" : "2026-06-04", "hand");
+        break;
+    case 2:
+        entry_contact(&world, &entry, "C-1", below(8) ? "GDN-001" : "GDN-002", "2026-06-04", DAY);
+        break;
+    case 3:
+        entry_review(&world, &entry, below(2) ? "V-1" : "V-2", "P-1", DAY, below(8) ? "doubt" : "support");
+        break;
+    case 4:
+    case 5:
+        entry_doubt(&world, &entry, doubts[below(2)], "P-1", DAY, "V-1", notices[below(2)]);
+        break;
+    case 6:
+        voice = below(2) ? voice : &voices[0];
+        entry_doubt_event(&world, &entry, doubts[below(2)],
+                          voice != &voices[0] ? "withdrawn"
+                          : below(2)          ? "received"
+                                              : "returned",
+                          "2026-06-12");
+        break;
+    case 7:
+        voice = &voices[0];
+        entry_decision(&world, &entry, "E-1", "GDN-001", DAY, "2026-06-20", "adverse",
+                       below(8) ? NULL : doubts[below(2)]);
+        break;
+    case 8:
+        voice = &voices[0];
+        entry_appointment(&world, &entry, "A-1", "GDN-001", DAY, 600, 660);
+        record_set_number(&entry.record, "cancelled", below(8) > 0);
+        break;
+    default:
+        entry_attendance(&world, &entry, "P-1", DAY, 0, below(16) ? OUTCOME_ABSENT : OUTCOME_EXCUSED, -1, NULL);
+        break;
+    }
+    voice_say(voice, &entry);
+}
+
+/* Each voice in its own order, the voices interleaved at random. */
+static void hear(struct voice *voices, struct replica *reader)
+{
+    size_t heard[VOICES] = { 0 };
+    size_t left = 0;
+    for (size_t i = 0; i < VOICES; i++) {
+        left += voices[i].count;
+    }
+    while (left > 0) {
+        size_t v = below(VOICES);
+        size_t piece = 1 + below(3);
+        struct store_applied applied;
+        struct error err = { 0 };
+        piece = piece < voices[v].count - heard[v] ? piece : voices[v].count - heard[v];
+        cr_assert_eq(voice_reach(&voices[v], heard[v], piece, reader, &applied, &err), ERR_OK, "%s", err.message);
+        cr_assert_eq(applied.quarantined, 0);
+        heard[v] += piece;
+        left -= piece;
+    }
+}
+
+static void check_orders(uint64_t seed, size_t *standing)
+{
+    struct voice voices[VOICES];
+    struct error err = { 0 };
+    char digests[READERS][65];
+    rng = seed * UINT64_C(0x9e3779b97f4a7c15) + 7;
+    for (size_t i = 0; i < VOICES; i++) {
+        voice_start(&world, &voices[i], i == 0 ? CERTIFICATE_ROLE_CENTRE : CERTIFICATE_ROLE_AGENT);
+    }
+    for (int i = 0; i < 16; i++) {
+        random_word(voices);
+    }
+    for (size_t r = 0; r < READERS; r++) {
+        struct replica reader;
+        struct doubt_list list = { 0 };
+        replica_start(&world, &reader, CERTIFICATE_ROLE_AGENT);
+        bool first = below(2); /* what it rests on, or the doubt */
+        cr_assert_eq(replica_carry(&site, 0, first ? SIZE_MAX : 1, &reader, &err), ERR_OK, "%s", err.message);
+        hear(voices, &reader);
+        cr_assert_eq(replica_carry(&site, 0, SIZE_MAX, &reader, &err), ERR_OK, "%s", err.message);
+        replica_digest(&reader, digests[r]);
+        cr_assert_str_eq(digests[r], digests[0], "seed %llu reader %zu", (unsigned long long)seed, r);
+        cr_assert_eq(query_doubts(reader.store, true, 10, &list, &err), ERR_OK);
+        for (size_t i = 0; i < list.count; i++) {
+            *standing += strcmp(list.rows[i].status, "standing") == 0;
+        }
+        doubt_list_fini(&list);
+        if (r + 1 == READERS) {
+            cr_assert_eq(store_rebuild(reader.store, &err), ERR_OK, "%s", err.message);
+            replica_digest(&reader, digests[r]);
+            cr_assert_str_eq(digests[r], digests[0], "seed %llu: rebuilt", (unsigned long long)seed);
+        }
+        replica_stop(&reader);
+    }
+    for (size_t i = 0; i < VOICES; i++) {
+        voice_stop(&voices[i]);
+    }
+}
+
+Test(doubt, stands_the_same_on_every_replica_whatever_came_first)
+{
+    const char *only = getenv("PROPERTY_SEED");
+    size_t standing = 0;
+    if (only != NULL) {
+        check_orders(strtoull(only, NULL, 10), &standing);
+        return;
+    }
+    for (uint64_t seed = 1; seed <= SEEDS; seed++) {
+        check_orders(seed, &standing);
+    }
+    cr_assert_gt(standing, 0, "no seed has a doubt that stands: the property says little");
+}
+
+/* ---- erasure ---- */
+
+Test(doubt, that_is_open_holds_back_what_it_rests_on)
+{
+    struct store_erase erase = { .kind = KIND_PARTICIPANT,
+                                 .subject_len = OP_ENTITY_BYTES,
+                                 .ground = "retention",
+                                 .decided_by = "A. Decider",
+                                 .reason = "schedule" };
+    struct store_erasable erasable;
+    struct store_entry entry;
+    struct error err = { 0 };
+    entity_id(world.stream, "participant", "GDN-001", erase.subject);
+    raise_doubt();
+    cr_assert_eq(store_erase(site.store, "eraser", &erase, now, &erasable, &err), ERR_REFUSED);
+    cr_assert_not_null(strstr(err.message, "doubts"), "%s", err.message);
+    entry_doubt_event(&world, &entry, "D-1", "withdrawn", "2026-06-12");
+    write_one(&entry);
+    cr_assert_eq(store_erase(site.store, "eraser", &erase, now += 1000, &erasable, &err), ERR_OK, "%s", err.message);
+    cr_assert_eq(erasable.kinds[KIND_COMPLIANCE_DOUBT], 1);
+    cr_assert_eq(erasable.kinds[KIND_DOUBT_EVENT], 1);
+    struct doubt_list list = { 0 };
+    cr_assert_eq(query_doubts(site.store, true, 10, &list, &err), ERR_OK);
+    cr_assert_eq(list.count, 0);
+    doubt_list_fini(&list);
+}
+
+static enum err_code erase_newest(const struct store_entry *entry, struct error *err)
+{
+    struct store_erase erase = { .kind = entry->kind,
+                                 .subject_len = OP_ENTITY_BYTES,
+                                 .ground = "retention",
+                                 .decided_by = "A. Decider",
+                                 .reason = "entered by mistake",
+                                 .one = true };
+    struct store_erasable erasable;
+    SCOPED(log_list_fini) struct log_list log = { 0 };
+    memcpy(erase.subject, entry->subject, OP_ENTITY_BYTES);
+    cr_assert_eq(query_log(site.store, entry->subject, OP_ENTITY_BYTES, false, 1, &log, err), ERR_OK);
+    erase.op = log.rows[0].op;
+    return store_erase(site.store, "eraser", &erase, now += 1000, &erasable, err);
+}
+
+Test(doubt, that_is_suspended_does_not_stand_again_by_erasing_the_review_that_suspended_it)
+{
+    struct store_entry entry;
+    struct error err = { 0 };
+    raise_doubt();
+    entry_review(&world, &entry, "V-2", "P-1", DAY, "support");
+    write_one(&entry);
+    expect_status("suspended", "reviewed_again");
+    cr_assert_eq(erase_newest(&entry, &err), ERR_REFUSED);
+    cr_assert_not_null(strstr(err.message, "doubts"), "%s", err.message);
+    expect_status("suspended", "reviewed_again");
+}
+
+static void jcp_erases_what_it_said(void)
+{
+    struct store_entry entry = { .kind = KIND_ERASURE, .happened_at_ms = OP_TIME_NONE };
+    for (int64_t before = clock_wall_ms(); clock_wall_ms() == before;) { /* a voice's logical times are of the clock */
+    }
+    record_init(&entry.record, kind_by_number(KIND_ERASURE));
+    entity_id(world.stream, "compliance_doubt", "D-1", entry.subject);
+    record_set_number(&entry.record, "kind", KIND_DOUBT_EVENT);
+    record_set_text(&entry.record, "ground", "right");
+    record_set_text(&entry.record, "decided_by", "C. Officer");
+    record_set_text(&entry.record, "reason", "case 9");
+    jcp_says(&entry);
+}
+
+Test(doubt, that_was_given_back_does_not_stand_again_when_the_centre_erases_that_it_was_whatever_came_first)
+{
+    struct replica other;
+    struct store_entry entry;
+    struct store_applied applied;
+    struct error err = { 0 };
+    raise_doubt();
+    entry_doubt_event(&world, &entry, "D-1", "returned", "2026-06-12");
+    record_set_text(&entry.record, "note", "about Test Alder");
+    jcp_says(&entry);
+    expect_status("returned", "");
+    jcp_erases_what_it_said();
+    expect_status("returned", "");
+    cr_assert_eq(the_doubt(&site, "D-1").status_on, ROW_NONE);
+    cr_assert_eq(store_judge_again(site.store, &(struct store_judged){ 0 }, &err), ERR_OK, "%s", err.message);
+    expect_status("returned", "");
+    replica_start(&world, &other, CERTIFICATE_ROLE_AGENT);
+    cr_assert_eq(voice_reach(&jcp, 0, jcp.count, &other, &applied, &err), ERR_OK, "%s", err.message);
+    cr_assert_eq(replica_carry(&site, 0, SIZE_MAX, &other, &err), ERR_OK, "%s", err.message);
+    cr_assert_str_eq(the_doubt(&other, "D-1").status, "returned");
+    replica_stop(&other);
+    entry_decision(&world, &entry, "E-1", "GDN-001", DAY, "2026-06-20", "non_adverse", "D-1");
+    jcp_says(&entry);
+    expect_status("decided", "");
+}
+
+Test(doubt, that_was_taken_back_does_not_stand_again_by_erasing_that_it_was)
+{
+    struct store_entry entry;
+    struct error err = { 0 };
+    raise_doubt();
+    entry_doubt_event(&world, &entry, "D-1", "withdrawn", "2026-06-12");
+    write_one(&entry);
+    expect_status("withdrawn", "");
+    cr_assert_eq(erase_newest(&entry, &err), ERR_REFUSED);
+    expect_status("withdrawn", "");
+}
