@@ -315,7 +315,7 @@ void laptop_deliver(struct laptop *laptop)
 void laptop_cut(struct laptop *laptop, size_t bytes)
 {
     struct centre_world *world = laptop->world;
-    struct client_answer answer = { .outcome = ERR_NETWORK, .content_type = "" };
+    struct client_answer answer = { .outcome = ERR_NETWORK, .content_type = "", .bytes_sent = bytes };
     struct slice came = slice_of(laptop->request.data, bytes);
     cr_assert(laptop->sending && bytes < laptop->request.len);
     (void)error_set(&answer.error, ERR_NETWORK, "the line broke");
