@@ -267,7 +267,7 @@ static const struct part {
     { "chain/*/signed", "chain/0001/signed" },
     { "chain/*/signature", "chain/0001/signature" },
     { "chain/*/*.header", "chain/0001" },
-    { "authority/*.pem", "device.pem" },
+    { "authority/*.pem", ".pem" }, /* it is none any more, or not the one that vouched for the device */
     { "ops/*/receipt", "ops/" },
     { "receipts/*/chain", "receipts/0001/" },
     { "receipts/*/signed", "receipts/0001/signed" },
