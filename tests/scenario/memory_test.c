@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 #include "crypto/recovery.h"
@@ -271,4 +272,33 @@ Test(memory, of_an_open_agent_holds_keys_only_where_it_is_locked_and_not_dumped)
     scan_memory(laptop->process.pid, &records, &finds);
     cr_assert(found(&finds, "note"), "the scan finds records that are there");
     cr_assert_not(found(&finds, "passphrase"), "nobody needs it any more");
+}
+
+enum { EMPTY_BYTES = 32 * 1024 * 1024, MANY_NEEDLES = 600, SCAN_SECONDS = 60 };
+
+/* As many needles as two vaults give, one of which begins like memory that was never written. */
+static void add_many(struct needles *needles)
+{
+    uint8_t bytes[NEEDLE_BYTES_MAX];
+    for (unsigned i = 0; i < MANY_NEEDLES; i++) {
+        memset(bytes, 1 + (int)(i % 255), sizeof(bytes));
+        put_be32(bytes, i == 0 ? 0xa5 : i << 16 | 0xa5a5);
+        needles_add(needles, "needle", slice_of(bytes, sizeof(bytes)));
+    }
+}
+
+Test(memory_scan, is_no_slower_where_a_key_begins_like_empty_memory, .timeout = SCAN_SECONDS)
+{
+    struct finds finds;
+    if (!scan_possible(getpid())) {
+        cr_skip_test("this process may not read its own memory");
+    }
+    void *empty = mmap(NULL, EMPTY_BYTES, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);
+    cr_assert_neq(empty, MAP_FAILED);
+    add_many(&keys);
+    scan_memory(getpid(), &keys, &finds);
+    cr_assert_geq(finds.bytes, (size_t)EMPTY_BYTES, "all of it was read");
+    cr_assert_geq(finds.count, (size_t)MANY_NEEDLES, "each was found where the needles themselves are");
+    needles_fini(&keys);
+    cr_assert_eq(munmap(empty, EMPTY_BYTES), 0);
 }

@@ -10,6 +10,8 @@
 
 enum { AES_BLOCK = 16, AES_256_WORDS = 60, PIECE_BYTES = 1024 * 1024, LINE_SIZE = 512, PREFIXES = 65536 };
 
+_Static_assert(NEEDLE_BYTES_MIN == sizeof(uint64_t), "a needle's head is what it has at least");
+
 static const size_t SHADOW_BYTES = (size_t)1024 * 1024 * 1024;
 
 /* Needles
@@ -142,9 +144,10 @@ void needles_add_aes_key(struct needles *needles, const char *name, const uint8_
 
 struct scan {
     const struct needles *needles;
-    uint8_t prefixes[PREFIXES / 8]; /* of two bytes, that a needle begins with */
-    int memory;                     /* /proc/PID/mem */
-    int pages;                      /* /proc/PID/pagemap */
+    size_t first[PREFIXES]; /* the needle that begins with these two bytes, from 1; 0: none does */
+    size_t *next;           /* for each needle another one that begins so, from 1; 0: none */
+    int memory;             /* /proc/PID/mem */
+    int pages;              /* /proc/PID/pagemap */
     uint8_t *piece;
     struct finds *finds;
 };
@@ -183,20 +186,42 @@ static void note(struct scan *scan, const struct mapping *mapping, const struct 
     finds->count++;
 }
 
+static unsigned prefix_of(const uint8_t *bytes)
+{
+    return (unsigned)bytes[0] << 8 | bytes[1];
+}
+
+static uint64_t head_of(const uint8_t *bytes)
+{
+    uint64_t head;
+    memcpy(&head, bytes, sizeof(head));
+    return head;
+}
+
+/* Keys are random: now and then one begins as most of the memory does, with zeros. So no byte of the memory may cost a
+ * look at all needles, nor a call. */
 static void look_at(struct scan *scan, const struct mapping *mapping, uintptr_t at, size_t len)
 {
     const uint8_t *bytes = scan->piece;
     for (size_t i = 0; i + NEEDLE_BYTES_MIN <= len; i++) {
-        unsigned prefix = (unsigned)bytes[i] << 8 | bytes[i + 1];
-        if ((scan->prefixes[prefix / 8] >> prefix % 8 & 1) == 0) {
-            continue;
-        }
-        for (size_t n = 0; n < scan->needles->count; n++) {
-            const struct needle *needle = &scan->needles->all[n];
-            if (needle->len <= len - i && memcmp(bytes + i, needle->bytes, needle->len) == 0) {
+        for (size_t n = scan->first[prefix_of(bytes + i)]; n != 0; n = scan->next[n - 1]) {
+            const struct needle *needle = &scan->needles->all[n - 1];
+            if (head_of(needle->bytes) == head_of(bytes + i) && needle->len <= len - i &&
+                memcmp(bytes + i, needle->bytes, needle->len) == 0) {
                 note(scan, mapping, needle, at + i);
             }
         }
+    }
+}
+
+static void index_needles(struct scan *scan)
+{
+    scan->next = calloc(scan->needles->count + 1, sizeof(scan->next[0]));
+    cr_assert_not_null(scan->next);
+    for (size_t n = scan->needles->count; n > 0; n--) {
+        size_t *first = &scan->first[prefix_of(scan->needles->all[n - 1].bytes)];
+        scan->next[n - 1] = *first;
+        *first = n;
     }
 }
 
@@ -285,10 +310,7 @@ void scan_memory(pid_t pid, const struct needles *needles, struct finds *ret_fin
     char path[64];
     struct scan scan = { .needles = needles, .finds = ret_finds };
     *ret_finds = (struct finds){ 0 };
-    for (size_t i = 0; i < needles->count; i++) {
-        unsigned prefix = (unsigned)needles->all[i].bytes[0] << 8 | needles->all[i].bytes[1];
-        scan.prefixes[prefix / 8] |= (uint8_t)(1U << prefix % 8);
-    }
+    index_needles(&scan);
     scan.piece = malloc(PIECE_BYTES + NEEDLE_BYTES_MAX);
     proc_path(pid, "mem", path);
     scan.memory = open(path, O_RDONLY | O_CLOEXEC);
@@ -303,6 +325,7 @@ void scan_memory(pid_t pid, const struct needles *needles, struct finds *ret_fin
     (void)close(scan.memory);
     (void)close(scan.pages);
     free(scan.piece);
+    free(scan.next);
 }
 
 void finds_show(const struct finds *finds)
