@@ -372,21 +372,27 @@ static enum err_code find_decisions(struct store *store, const struct about *abo
     return count_hold(store, s, &person, HOLD_DECISION, counts, err);
 }
 
+static enum err_code find_holds(struct store *store, const struct store_erase *erase, int32_t today,
+                                struct store_erasable *counts, struct error *err)
+{
+    struct about about;
+    TRY(find_about(store, erase, &about, err));
+    TRY(find_disputes(store, &about, counts, err));
+    TRY(find_doubts(store, &about, counts, err));
+    TRY(find_challenges(store, &about, counts, err));
+    return find_decisions(store, &about, today, counts, err);
+}
+
 static enum err_code look(struct store *store, const struct store_erase *erase, int32_t today, struct buf *targets,
                           struct store_erasable *ret, struct error *err)
 {
-    struct about about;
     *ret = (struct store_erasable){ 0 };
     TRY(find_targets(store, erase, targets, err));
     for (size_t at = 0; at < targets->len; at += sizeof(struct erasure)) {
         TRY(count_target(store, target_at(targets, at), ret, err));
     }
     TRY(count_of_centre(store, erase, ret, err));
-    TRY(find_about(store, erase, &about, err));
-    TRY(find_disputes(store, &about, ret, err));
-    TRY(find_doubts(store, &about, ret, err));
-    TRY(find_challenges(store, &about, ret, err));
-    return find_decisions(store, &about, today, ret, err);
+    return find_holds(store, erase, today, ret, err);
 }
 
 enum err_code store_erase_look(struct store *store, const struct store_erase *erase, int32_t today,
@@ -464,22 +470,26 @@ static enum err_code erase_targets(struct store *store, const char *actor, const
     return op_recorded(store, err);
 }
 
+/* A second person confirmed that the right to erasure outweighs what holds it back. */
+static bool confirmed(const struct store_erase *erase)
+{
+    return strcmp(erase->ground, "right") == 0 && erase->confirmed_by != NULL && erase->confirmed_by[0] != '\0' &&
+           strcmp(erase->confirmed_by, erase->decided_by) != 0;
+}
+
 static enum err_code check_holds(const struct store_erase *erase, const struct store_erasable *erasable,
                                  struct error *err)
 {
-    if (erasable->hold_count == 0) {
+    if (erasable->hold_count == 0 || confirmed(erase)) {
         return ERR_OK;
     }
     if (strcmp(erase->ground, "right") != 0) {
         return FAIL(err, REFUSED, "erase: it is held back: %s", erasable->holds[0]);
     }
-    bool second = erase->confirmed_by != NULL && erase->confirmed_by[0] != '\0' &&
-                  strcmp(erase->confirmed_by, erase->decided_by) != 0;
-    return second ? ERR_OK
-                  : FAIL(err, REFUSED,
-                         "erase: it is held back: %s. If the right to erasure outweighs that, a second person has to "
-                         "confirm it by name",
-                         erasable->holds[0]);
+    return FAIL(err, REFUSED,
+                "erase: it is held back: %s. If the right to erasure outweighs that, a second person has to "
+                "confirm it by name",
+                erasable->holds[0]);
 }
 
 static enum err_code erase_all(struct store *store, const char *actor, const struct store_erase *erase, int64_t now_ms,
@@ -575,18 +585,50 @@ static enum err_code next_decided(struct store *store, int64_t *key, bool *ret_f
 
 /* Of what belongs to the person, that about which nothing was recorded after the decision. */
 static enum err_code keep_stale(struct store *store, const struct decided *decided, const struct buf *targets,
-                                struct buf *stale, uint64_t *records, struct error *err)
+                                struct buf *stale, uint64_t *ret_records, struct error *err)
 {
+    *ret_records = 0;
     for (size_t at = 0; at < targets->len; at += sizeof(struct erasure)) {
         const struct erasure *target = target_at(targets, at);
         struct store_erasable counts = { 0 };
         TRY(count_target(store, target, &counts, err));
         if (counts.records > 0 && counts.newest_hlc < decided->hlc) {
             TRY(buf_append(stale, target, sizeof(*target), err));
-            *records += counts.records;
+            *ret_records += counts.records;
         }
     }
     return ERR_OK;
+}
+
+/* What came may hold the person's records back, or have come with what does: then it stays until that is settled. */
+static enum err_code may_follow(struct store *store, const struct decided *decided, int64_t now_ms, bool *ret_may,
+                                struct error *err)
+{
+    struct store_erasable held = { 0 };
+    TRY(find_holds(store, &decided->erase, clock_today(now_ms), &held, err));
+    *ret_may = held.hold_count == 0 || confirmed(&decided->erase);
+    return ERR_OK;
+}
+
+static enum err_code follow(struct store *store, const struct decided *decided, int64_t now_ms, uint64_t *records,
+                            struct error *err)
+{
+    uint64_t count;
+    bool may = false;
+    SCOPED(buf_fini) struct buf targets;
+    SCOPED(buf_fini) struct buf stale;
+    buf_init(&targets, SIZE_MAX / 2);
+    buf_init(&stale, SIZE_MAX / 2);
+    TRY(person_targets(store, decided->erase.subject, &targets, err));
+    TRY(keep_stale(store, decided, &targets, &stale, &count, err));
+    if (count > 0) {
+        TRY(may_follow(store, decided, now_ms, &may, err));
+    }
+    if (!may) {
+        return ERR_OK;
+    }
+    *records += count;
+    return erase_targets(store, decided->actor, &decided->erase, &stale, now_ms, err);
 }
 
 static enum err_code erase_late(struct store *store, int64_t now_ms, uint64_t *records, struct error *err)
@@ -595,19 +637,11 @@ static enum err_code erase_late(struct store *store, int64_t now_ms, uint64_t *r
     for (;;) {
         struct decided decided;
         bool found;
-        SCOPED(buf_fini) struct buf targets;
-        SCOPED(buf_fini) struct buf stale;
-        buf_init(&targets, SIZE_MAX / 2);
-        buf_init(&stale, SIZE_MAX / 2);
         TRY(next_decided(store, &key, &found, &decided, err));
         if (!found) {
             return ERR_OK;
         }
-        TRY(person_targets(store, decided.erase.subject, &targets, err));
-        TRY(keep_stale(store, &decided, &targets, &stale, records, err));
-        if (stale.len > 0) {
-            TRY(erase_targets(store, decided.actor, &decided.erase, &stale, now_ms, err));
-        }
+        TRY(follow(store, &decided, now_ms, records, err));
     }
 }
 

@@ -333,6 +333,48 @@ Test(erase, a_challenge_holds_it_back_from_when_it_is_made_until_its_outcome)
     cr_assert_eq(must_erase(&one, &erase).hold_count, 0);
 }
 
+static uint64_t erase_what_came_late(struct replica *replica)
+{
+    uint64_t records;
+    struct error err = { 0 };
+    cr_assert_eq(store_erase_late(replica->store, now++, &records, &err), ERR_OK, "%s", err.message);
+    return records;
+}
+
+Test(erase, what_comes_late_stays_while_a_challenge_is_open_and_goes_once_it_is_answered)
+{
+    struct store_entry entry;
+    struct store_erase erase = person("GDN-1", "retention");
+    entry_placement(&world, &entry, "P-9", "GDN-1", "mandatory", "2026-06-01", "2026-06-30", "Tue 09:00-12:00");
+    replica_write(&two, &entry, now++);
+    challenge(&two, "2026-07-01", NULL);
+    record_person(&one, "GDN-1", "P-1");
+    (void)must_erase(&one, &erase);
+    carry(&two, &one);
+    cr_assert_eq(erase_what_came_late(&one), 0, "retention does not go through a challenge");
+    cr_assert_eq(number(&one, "SELECT count(*) FROM placement"), 1);
+    cr_assert_eq(number(&one, "SELECT count(*) FROM redress"), 1);
+    challenge(&two, "2026-07-01", "refused");
+    carry(&two, &one);
+    cr_assert_eq(erase_what_came_late(&one), 1, "and what was said of the challenge since then stays");
+    cr_assert_eq(number(&one, "SELECT count(*) FROM placement"), 0);
+}
+
+Test(erase, what_comes_late_goes_in_spite_of_a_hold_where_a_second_person_confirmed_the_right)
+{
+    struct store_entry entry;
+    struct store_erase erase = person("GDN-1", "right");
+    entry_placement(&world, &entry, "P-9", "GDN-1", "mandatory", "2026-06-01", "2026-06-30", "Tue 09:00-12:00");
+    replica_write(&two, &entry, now++);
+    challenge(&two, "2026-07-01", NULL);
+    erase.confirmed_by = "B. Second";
+    record_person(&one, "GDN-1", "P-1");
+    (void)must_erase(&one, &erase);
+    carry(&two, &one);
+    cr_assert_eq(erase_what_came_late(&one), 2);
+    cr_assert_eq(number(&one, "SELECT count(*) FROM redress"), 0);
+}
+
 Test(erase, one_record_goes_alone_and_what_it_stood_over_does_not_come_back)
 {
     struct store_entry entry;
