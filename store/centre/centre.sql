@@ -19,6 +19,7 @@ CREATE TABLE site (
     newest_hlc    INTEGER NOT NULL DEFAULT 0,
     created_at    INTEGER NOT NULL,
     tree          BLOB NOT NULL DEFAULT x'',       -- peaks of the Merkle tree over the headers at positions 1 to head
+    attendance_read  INTEGER NOT NULL DEFAULT 0,   -- up to this position attendance_of holds what there is
     UNIQUE (organisation, name)
 ) STRICT;
 
@@ -75,7 +76,15 @@ CREATE TABLE op (
     CHECK (quarantine IS NOT NULL OR NOT ((kind IN (8, 9) AND writer <> 2) OR (kind BETWEEN 4 AND 7 AND writer <> 1)))
 ) STRICT;
 CREATE INDEX op_quarantined ON op (author, seq) WHERE quarantine IS NOT NULL;
-CREATE INDEX op_doubt ON op (kind) WHERE kind = 27; -- compliance doubts
+CREATE INDEX op_kind ON op (kind) WHERE kind <> 5; -- all but attendance, which is nearly all of a log
+
+-- The assertions about a placement's sessions. Made when somebody asks for a site's doubts, and of such sites alone: taking a record
+-- pays nothing for it.
+CREATE TABLE attendance_of (
+    placement  BLOB NOT NULL CHECK (length(placement) = 16),
+    op         INTEGER NOT NULL,
+    PRIMARY KEY (placement, op)
+) STRICT, WITHOUT ROWID;
 
 -- Ops first_seq to last_seq of an author stand at consecutive ids from first_op on: where a seq is, without an index row an op.
 CREATE TABLE run (

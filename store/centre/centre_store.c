@@ -31,7 +31,10 @@ static const char *const upgrades[] = {
     "BEGIN SELECT RAISE(ABORT, 'evidence is append-only: a record cannot be changed'); END;"
     "CREATE TRIGGER op_taken_stays BEFORE UPDATE OF quarantine ON op WHEN OLD.quarantine IS NULL BEGIN SELECT "
     "RAISE(ABORT, 'evidence is append-only: a record that was taken cannot be set aside'); END;"
-    "CREATE INDEX op_doubt ON op (kind) WHERE kind = 27;",
+    "CREATE INDEX op_kind ON op (kind) WHERE kind <> 5;"
+    "ALTER TABLE site ADD COLUMN attendance_read INTEGER NOT NULL DEFAULT 0;"
+    "CREATE TABLE attendance_of (placement BLOB NOT NULL CHECK (length(placement) = 16), op INTEGER NOT NULL, "
+    "PRIMARY KEY (placement, op)) STRICT, WITHOUT ROWID;",
 };
 
 extern const unsigned char centre_schema[];

@@ -331,6 +331,11 @@ MUST_USE enum err_code centre_log(struct centre_store *store, const struct centr
                                                         struct error *err),
                                   void *context, struct error *err);
 
+/* Is there a record of this kind about the subject in the site's log, of whichever side, that was not refused? Reads
+ * those of the kind, newest first; of attendance nobody asks. */
+MUST_USE enum err_code centre_knows(struct centre_store *store, const struct centre_site *site, uint32_t kind,
+                                    const uint8_t subject[OP_ENTITY_BYTES], bool *ret_known, struct error *err);
+
 struct centre_incident {
     int64_t at_ms;
     char site_name[CENTRE_NAME_MAX + 1];

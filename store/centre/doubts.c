@@ -1,6 +1,9 @@
 /*
  * Doubts as the centre sees them. It keeps no tables: what bears on a site's doubts is taken out of its log into tables
  * in memory, which the very code of a replica folds, so that both sides come to the same.
+ *
+ * Nearly all of a log is attendance, and little of it is of a placement in question. Where that is, attendance_of
+ * knows, which is brought up to the log's head here, whenever it is needed, and not as records are taken.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -20,6 +23,22 @@ static bool is_among(const struct buf *placements, const uint8_t *placement)
                    placement_compare) != NULL;
 }
 
+/* Ascending, each once. */
+static void sort_once(struct buf *placements)
+{
+    size_t kept = 0;
+    if (placements->len > 0) {
+        qsort(placements->data, placements->len / OP_ENTITY_BYTES, OP_ENTITY_BYTES, placement_compare);
+    }
+    for (size_t at = 0; at < placements->len; at += OP_ENTITY_BYTES) {
+        if (kept == 0 || placement_compare(placements->data + kept - OP_ENTITY_BYTES, placements->data + at) != 0) {
+            memmove(placements->data + kept, placements->data + at, OP_ENTITY_BYTES);
+            kept += OP_ENTITY_BYTES;
+        }
+    }
+    placements->len = kept;
+}
+
 static enum err_code bind_site(struct centre_store *store, const char *sql, const struct centre_site *site,
                                sqlite3_stmt **ret, struct error *err)
 {
@@ -29,15 +48,12 @@ static enum err_code bind_site(struct centre_store *store, const char *sql, cons
     return ERR_OK;
 }
 
-/* The placements that doubts of the site are about, ascending; an erased doubt names none. */
+/* The placements that doubts of the site are about, ascending, each once; an erased doubt names none. */
 static enum err_code doubted_placements(struct centre_store *store, const struct centre_site *site,
                                         struct buf *placements, struct error *err)
 {
     sqlite3_stmt *s;
-    TRY(bind_site(store,
-                  "SELECT body FROM op WHERE id > ?1 AND id < ?2 AND kind = 27 AND quarantine IS NULL AND body IS NOT "
-                  "NULL ORDER BY id",
-                  site, &s, err));
+    TRY(bind_site(store, OPS_OF_KINDS("27") " AND o.quarantine IS NULL AND o.body IS NOT NULL", site, &s, err));
     for (;;) {
         bool row;
         struct record record;
@@ -45,7 +61,7 @@ static enum err_code doubted_placements(struct centre_store *store, const struct
         if (!row) {
             break;
         }
-        enum err_code rc = record_decode(kind_by_number(KIND_COMPLIANCE_DOUBT), column_slice(s, 0), &record, err);
+        enum err_code rc = record_decode(kind_by_number(KIND_COMPLIANCE_DOUBT), column_slice(s, 5), &record, err);
         if (rc == ERR_OK) {
             rc = buf_append(placements, record_value(&record, "placement")->text.data, OP_ENTITY_BYTES, err);
         }
@@ -54,26 +70,78 @@ static enum err_code doubted_placements(struct centre_store *store, const struct
             return rc;
         }
     }
-    if (placements->len > 0) {
-        qsort(placements->data, placements->len / OP_ENTITY_BYTES, OP_ENTITY_BYTES, placement_compare);
+    sort_once(placements);
+    return ERR_OK;
+}
+
+/* ---- where a placement's attendance is ---- */
+
+enum { READ_AT_ONCE = 50000 }; /* positions, one transaction */
+
+static enum err_code note_attendance(struct centre_store *store, const struct op *op, int64_t row, struct error *err)
+{
+    sqlite3_stmt *s;
+    TRY(db_statement(&store->db, "INSERT INTO attendance_of VALUES (?1, ?2)", &s, err));
+    bind_blob(s, 1, op->subject, OP_ENTITY_BYTES); /* a session's id begins with its placement's */
+    bind_int(s, 2, row);
+    return db_run(&store->db, s, err);
+}
+
+/* What stands after `from` up to `to`, and that it was read. */
+static enum err_code read_on(struct centre_store *store, int64_t site, uint64_t from, uint64_t to, struct error *err)
+{
+    sqlite3_stmt *s;
+    TRY(db_statement(&store->db, "SELECT " OP_COLUMNS " FROM op o WHERE o.id > ?1 AND o.id <= ?2 AND o.kind = 5", &s,
+                     err));
+    bind_int(s, 1, op_row_id(site, from));
+    bind_int(s, 2, op_row_id(site, to));
+    for (;;) {
+        bool row;
+        bool salted;
+        struct op op;
+        struct op_id supersedes[OP_SUPERSEDES_MAX];
+        TRY(db_step(&store->db, s, &row, err));
+        if (!row) {
+            break;
+        }
+        enum err_code rc = op_read(s, &op, supersedes, &salted, err);
+        rc = rc == ERR_OK ? note_attendance(store, &op, column_int(s, 0), err) : rc;
+        if (rc != ERR_OK) {
+            sqlite3_reset(s);
+            return rc;
+        }
+    }
+    TRY(db_statement(&store->db, "UPDATE site SET attendance_read = ?2 WHERE id = ?1", &s, err));
+    bind_int(s, 1, site);
+    bind_int(s, 2, (int64_t)to);
+    return db_run(&store->db, s, err);
+}
+
+static enum err_code read_to_head(struct centre_store *store, int64_t site, struct error *err)
+{
+    sqlite3_stmt *s;
+    bool row;
+    TRY(db_statement(&store->db, "SELECT attendance_read, head FROM site WHERE id = ?1", &s, err));
+    bind_int(s, 1, site);
+    TRY(db_step(&store->db, s, &row, err));
+    uint64_t at = (uint64_t)column_int(s, 0);
+    uint64_t head = (uint64_t)column_int(s, 1);
+    sqlite3_reset(s);
+    while (at < head) {
+        uint64_t to = head - at > READ_AT_ONCE ? at + READ_AT_ONCE : head;
+        TRY(db_begin(&store->db, err));
+        TRY(db_end(&store->db, read_on(store, site, at, to, err), err));
+        at = to;
     }
     return ERR_OK;
 }
 
-/* Sessions are laid out and attendances read for the placements in question alone. */
-static bool bears(const struct op *op, const struct buf *placements)
-{
-    return (op->kind != KIND_PLACEMENT && op->kind != KIND_ATTENDANCE) || is_among(placements, op->subject);
-}
+/* ---- what bears on them ---- */
 
-static enum err_code take_ops(struct centre_store *store, const struct centre_site *site, const struct buf *placements,
-                              struct store *scratch, struct error *err)
+/* Of the placements those in question: sessions are laid out for them alone. */
+static enum err_code take_rows(struct centre_store *store, sqlite3_stmt *s, const struct buf *placements,
+                               struct store *scratch, struct error *err)
 {
-    sqlite3_stmt *s;
-    TRY(bind_site(store,
-                  "SELECT " OP_COLUMNS " FROM op o WHERE o.id > ?1 AND o.id < ?2 AND o.quarantine IS NULL "
-                  "AND o.kind IN (1, 2, 3, 4, 5, 6, 8, 9, 14, 17, 18, 26, 27, 28, 29) ORDER BY o.id",
-                  site, &s, err));
     for (;;) {
         bool row;
         bool salted;
@@ -84,7 +152,7 @@ static enum err_code take_ops(struct centre_store *store, const struct centre_si
             return ERR_OK;
         }
         enum err_code rc = op_read(s, &op, supersedes, &salted, err);
-        if (rc == ERR_OK && bears(&op, placements)) {
+        if (rc == ERR_OK && (op.kind != KIND_PLACEMENT || is_among(placements, op.subject))) {
             rc = scratch_add(scratch, &op, column_slice(s, 3), (enum record_writer)column_int(s, 8), err);
         }
         if (rc != ERR_OK) {
@@ -92,6 +160,24 @@ static enum err_code take_ops(struct centre_store *store, const struct centre_si
             return rc;
         }
     }
+}
+
+static enum err_code take_ops(struct centre_store *store, const struct centre_site *site, const struct buf *placements,
+                              struct store *scratch, struct error *err)
+{
+    sqlite3_stmt *s;
+    TRY(bind_site(store, OPS_OF_KINDS("1, 2, 3, 4, 6, 8, 9, 14, 17, 18, 26, 27, 28, 29") " AND o.quarantine IS NULL",
+                  site, &s, err));
+    TRY(take_rows(store, s, placements, scratch, err));
+    for (size_t at = 0; at < placements->len; at += OP_ENTITY_BYTES) {
+        TRY(bind_site(store,
+                      "SELECT " OP_COLUMNS " FROM attendance_of a CROSS JOIN op o ON o.id = a.op "
+                      "WHERE a.placement = ?3 AND a.op > ?1 AND a.op < ?2 AND o.quarantine IS NULL",
+                      site, &s, err));
+        bind_blob(s, 3, placements->data + at, OP_ENTITY_BYTES);
+        TRY(take_rows(store, s, placements, scratch, err));
+    }
+    return ERR_OK;
 }
 
 static enum err_code fold_site(struct centre_store *store, const struct centre_site *site, int32_t today,
@@ -104,6 +190,7 @@ static enum err_code fold_site(struct centre_store *store, const struct centre_s
     if (!*ret_any) {
         return ERR_OK;
     }
+    TRY(read_to_head(store, site->id, err));
     TRY(db_begin(&scratch->db, err));
     TRY(db_end(&scratch->db, take_ops(store, site, &placements, scratch, err), err));
     return scratch_fold(scratch, today, err);

@@ -342,10 +342,7 @@ void centre_erased_forget(struct centre_store *store)
 static enum err_code collect_unknown(struct centre_store *store, int64_t site, struct buf *erasures, struct error *err)
 {
     sqlite3_stmt *s;
-    TRY(db_statement(&store->db,
-                     "SELECT " OP_COLUMNS " FROM op o WHERE o.id > ?1 AND o.id < ?2 AND o.kind = 10 "
-                     "AND o.quarantine IS NULL",
-                     &s, err));
+    TRY(db_statement(&store->db, OPS_OF_KINDS("10") " AND o.quarantine IS NULL", &s, err));
     bind_int(s, 1, op_row_id(site, 0));
     bind_int(s, 2, op_row_id(site + 1, 0));
     for (;;) {
@@ -434,8 +431,6 @@ struct finding {
 
 typedef enum err_code (*look_fn)(struct finding *f, const struct op *op, enum record_writer writer);
 
-#define OPS_OF_SITE "SELECT " OP_COLUMNS " FROM op o WHERE o.id > ?1 AND o.id < ?2 AND "
-
 static enum err_code walk(struct finding *f, const char *sql, look_fn look)
 {
     sqlite3_stmt *s;
@@ -518,12 +513,12 @@ static enum err_code look_doubt(struct finding *f, const struct op *op, enum rec
 /* An event names nobody: its doubt says whose it is, by its placement. */
 static enum err_code find_doubts(struct finding *f)
 {
-    TRY(walk(f, OPS_OF_SITE "o.kind = 28 AND o.body IS NOT NULL", look_event));
+    TRY(walk(f, OPS_OF_KINDS("28") " AND o.body IS NOT NULL", look_event));
     if (f->doubts.len == 0) {
         return ERR_OK;
     }
-    TRY(walk(f, OPS_OF_SITE "o.kind = 4 AND o.body IS NOT NULL AND o.quarantine IS NULL", look_placement));
-    return walk(f, OPS_OF_SITE "o.kind = 27 AND o.body IS NOT NULL AND o.quarantine IS NULL", look_doubt);
+    TRY(walk(f, OPS_OF_KINDS("4") " AND o.body IS NOT NULL AND o.quarantine IS NULL", look_placement));
+    return walk(f, OPS_OF_KINDS("27") " AND o.body IS NOT NULL AND o.quarantine IS NULL", look_doubt);
 }
 
 /* Of an erased doubt nobody knows any more whose it was: what became of it goes whoever is erased next. */
@@ -574,7 +569,11 @@ enum err_code centre_erase_find(struct centre_store *store, const struct centre_
     buf_init(&f.doubts, SIZE_MAX / 2);
     buf_init(&f.placements, SIZE_MAX / 2);
     enum err_code rc = find_doubts(&f);
-    rc = rc == ERR_OK ? walk(&f, OPS_OF_SITE "o.body IS NOT NULL AND o.kind NOT IN (5, 10, 11)", find_in) : rc;
+    rc = rc == ERR_OK ? walk(&f,
+                             "SELECT " OP_COLUMNS " FROM op o WHERE o.id > ?1 AND o.id < ?2 AND o.body IS NOT NULL "
+                             "AND o.kind NOT IN (5, 10, 11)",
+                             find_in)
+                      : rc;
     buf_fini(&f.doubts);
     buf_fini(&f.placements);
     if (rc == ERR_OK) {

@@ -34,36 +34,50 @@ static enum err_code look_row(struct looking *l, const struct centre_site *site,
     return l->each(l->context, &row, l->err);
 }
 
-/* Refused, or of a kind that this version does not know. */
-static enum err_code site_rows(struct looking *l, sqlite3_stmt **ret)
+/* Of a site, newest first. ?3 of ANY: the kind, or 0; of ASIDE: the highest that is known. */
+#define ANY                                                                                                            \
+    "SELECT " OP_COLUMNS " FROM op o WHERE o.id > ?1 AND o.id < ?2 AND (?3 = 0 OR o.kind = ?3) ORDER BY o.id DESC"
+#define OF_KIND                                                                                                        \
+    "SELECT " OP_COLUMNS " FROM op o INDEXED BY op_kind WHERE o.kind = ?3 AND o.kind <> 5 AND o.id > ?1 AND "          \
+    "o.id < ?2 ORDER BY o.id DESC"
+#define ASIDE                                                                                                          \
+    "SELECT " OP_COLUMNS " FROM op o WHERE o.id > ?1 AND o.id < ?2 AND (o.quarantine IS NOT NULL OR o.kind > ?3 OR "   \
+    "o.kind = 0) ORDER BY o.id DESC"
+
+static enum err_code site_rows(struct centre_store *store, const char *sql, const struct centre_site *site,
+                               size_t third, sqlite3_stmt **ret, struct error *err)
 {
-    if (!l->request->aside) {
-        return db_statement(&l->store->db,
-                            "SELECT " OP_COLUMNS " FROM op o WHERE o.id > ?1 AND o.id < ?2 AND (?3 = 0 OR o.kind = ?3) "
-                            "ORDER BY o.id DESC",
-                            ret, l->err);
-    }
-    TRY(db_statement(&l->store->db,
-                     "SELECT " OP_COLUMNS " FROM op o WHERE o.id > ?1 AND o.id < ?2 AND (o.quarantine IS NOT NULL "
-                     "OR o.kind > ?3 OR o.kind = 0) ORDER BY o.id DESC",
-                     ret, l->err));
+    TRY(db_statement(&store->db, sql, ret, err));
+    bind_int(*ret, 1, op_row_id(site->id, 0));
+    bind_int(*ret, 2, op_row_id(site->id + 1, 0));
+    bind_int(*ret, 3, (int64_t)third);
+    return ERR_OK;
+}
+
+/* Kinds are numbered from 1 without gaps. */
+static size_t kinds_known(void)
+{
     size_t known = 0;
     while (kind_at(known) != NULL) {
         known++;
     }
-    bind_int(*ret, 3, (int64_t)known); /* kinds are numbered from 1 without gaps */
-    return ERR_OK;
+    return known;
+}
+
+static enum err_code rows_wanted(const struct looking *l, const struct centre_site *site, sqlite3_stmt **ret)
+{
+    uint32_t kind = l->request->kind;
+    if (l->request->aside) {
+        return site_rows(l->store, ASIDE, site, kinds_known(), ret, l->err);
+    }
+    bool indexed = kind != 0 && kind != KIND_ATTENDANCE;
+    return site_rows(l->store, indexed ? OF_KIND : ANY, site, kind, ret, l->err);
 }
 
 static enum err_code look_site(struct looking *l, const struct centre_site *site)
 {
     sqlite3_stmt *s;
-    TRY(site_rows(l, &s));
-    bind_int(s, 1, op_row_id(site->id, 0));
-    bind_int(s, 2, op_row_id(site->id + 1, 0));
-    if (!l->request->aside) {
-        bind_int(s, 3, l->request->kind);
-    }
+    TRY(rows_wanted(l, site, &s));
     enum err_code rc = ERR_OK;
     while (rc == ERR_OK && l->left > 0) {
         bool row;
@@ -95,6 +109,34 @@ enum err_code centre_log(struct centre_store *store, const struct centre_log_req
     }
     free(sites);
     return rc;
+}
+
+enum err_code centre_knows(struct centre_store *store, const struct centre_site *site, uint32_t kind,
+                           const uint8_t subject[OP_ENTITY_BYTES], bool *ret_known, struct error *err)
+{
+    sqlite3_stmt *s;
+    bool known = false;
+    CHECK(kind != KIND_ATTENDANCE);
+    TRY(site_rows(store, OF_KIND, site, kind, &s, err));
+    while (!known) {
+        bool row;
+        bool salted;
+        struct op op;
+        struct op_id supersedes[OP_SUPERSEDES_MAX];
+        TRY(db_step(&store->db, s, &row, err));
+        if (!row) {
+            break;
+        }
+        enum err_code rc = op_read(s, &op, supersedes, &salted, err);
+        if (rc != ERR_OK) {
+            sqlite3_reset(s);
+            return rc;
+        }
+        known = sqlite3_column_type(s, 6) == SQLITE_NULL && memcmp(op.subject, subject, OP_ENTITY_BYTES) == 0;
+    }
+    sqlite3_reset(s);
+    *ret_known = known;
+    return ERR_OK;
 }
 
 enum err_code centre_incidents(struct centre_store *store, struct centre_incident *ret_rows, size_t max,

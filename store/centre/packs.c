@@ -46,10 +46,8 @@ static enum err_code read_packs(struct centre_store *store, const struct centre_
                                 struct error *err)
 {
     sqlite3_stmt *s;
-    TRY(db_statement(&store->db,
-                     "SELECT " OP_COLUMNS " FROM op o WHERE o.id > ?1 AND o.id < ?2 AND o.kind = 29 AND o.quarantine "
-                     "IS NULL AND o.body IS NOT NULL ORDER BY o.id DESC",
-                     &s, err));
+    TRY(db_statement(
+        &store->db, OPS_OF_KINDS("29") " AND o.quarantine IS NULL AND o.body IS NOT NULL ORDER BY o.id DESC", &s, err));
     bind_int(s, 1, op_row_id(site->id, 0));
     bind_int(s, 2, op_row_id(site->id + 1, 0));
     for (;;) {

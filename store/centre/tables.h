@@ -152,6 +152,10 @@ const char *centre_kept_aside(const struct centre_verdict *verdict);
 MUST_USE enum err_code centre_judge_sites(struct centre_store *store, struct centre_judged *judged, struct error *err);
 
 #define OP_COLUMNS "o.id, o.author, o.seq, o.header, o.salt, o.body, o.quarantine, o.received_at, o.writer"
+/* The ops of these kinds between the rows ?1 and ?2; there is no attendance (5) in the index. */
+#define OPS_OF_KINDS(numbers)                                                                                          \
+    "SELECT " OP_COLUMNS " FROM op o INDEXED BY op_kind WHERE o.kind IN (" numbers ") AND o.kind <> 5 AND o.id > ?1 "  \
+    "AND o.id < ?2"
 /*
  * Of a row of OP_COLUMNS. The op borrows from the statement until the next step; its salt is zero and *ret_salted true
  * when it comes from a seed.

@@ -151,6 +151,7 @@ Test(exchange, an_appointment_of_jcp_excuses_the_absence_and_its_flag_clears)
     day_ago(1, day);
     site_attend(office, session, "absent", NULL);
     WAIT_UNTIL(site_flag(office, "unexplained_absence", session) != NULL, SYNC_MS);
+    sync_now(office);
     (void)centre_do(&world.centre, EXIT_DONE, "appointment", "new", "--site", "Garden", "--participant", "GDN-001",
                     "--date", day, "--from", "10:00", "--to", "10:30", "--purpose", "signing", NULL);
     sync_now(office);

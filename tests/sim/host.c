@@ -207,7 +207,7 @@ bool host_write(struct world *world, const struct site *site, const char *operat
         host->disk.aside = false;
         return true;
     }
-    if (rc == ERR_NOT_FOUND) { /* nothing to erase */
+    if (rc == ERR_NOT_FOUND) { /* nothing to erase, or nobody whom the centre has heard of */
         return false;
     }
     host->unsure = true;

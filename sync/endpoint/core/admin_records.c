@@ -38,6 +38,36 @@ static enum err_code begin(struct admin_call *call, struct writing *w)
     return ERR_OK;
 }
 
+static const char *what_to_do(enum record_kind kind)
+{
+    switch (kind) {
+    case KIND_PARTICIPANT:
+        return "look the reference up with `log --site SITE --kind participant`, refer the person with `referral "
+               "new`, or wait until the site has synchronised what it recorded";
+    case KIND_REFERRAL:
+        return "look the reference up with `log --site SITE --kind referral`";
+    default:
+        return "look the id up with `message list --site SITE`";
+    }
+}
+
+/* A slip of the pen would name somebody, or something, that the site never hears of. */
+static enum err_code check_known(const struct writing *w, enum record_kind kind, const uint8_t id[OP_ENTITY_BYTES],
+                                 const char *name)
+{
+    bool known;
+    TRY(centre_knows(w->call->centre->store, &w->site, kind, id, &known, w->call->err));
+    return known ? ERR_OK
+                 : FAIL(w->call->err, NOT_FOUND, "'%s': the log of '%s' has no such %s; %s", name, w->site.name,
+                        kind_by_number(kind)->name, what_to_do(kind));
+}
+
+static enum err_code begin_of_known(struct admin_call *call, struct writing *w)
+{
+    TRY(begin(call, w));
+    return check_known(w, KIND_PARTICIPANT, w->participant, "participant");
+}
+
 static struct record *add(struct writing *w, enum record_kind kind, const uint8_t subject[OP_ENTITY_BYTES])
 {
     struct centre_entry *entry = &w->entries[w->count];
@@ -106,7 +136,7 @@ enum err_code admin_appointment_new(struct admin_call *call)
 {
     struct writing w;
     char key[KEY_SIZE];
-    TRY(begin(call, &w));
+    TRY(begin_of_known(call, &w));
     (void)snprintf(key, sizeof(key), "%s/%s/%s", argument_text(call, "participant"), argument_text(call, "date"),
                    argument_text(call, "from"));
     struct record *record = add_keyed(&w, KIND_APPOINTMENT, key);
@@ -169,7 +199,7 @@ static enum err_code decision_of_person(struct admin_call *call, struct writing 
         return FAIL(call->err, INVALID, "'participant', 'failure_on': missing; or name the 'doubt'");
     }
     int32_t day = argument_date(call, "failure_on", 0);
-    TRY(begin(call, w));
+    TRY(begin_of_known(call, w));
     TRY(doubt_about(w, day, doubt, &found, call->err));
     (void)snprintf(key, sizeof(key), "%s/%s", argument_text(call, "participant"), argument_text(call, "failure_on"));
     *ret_record = found ? add_answer(w, doubt, key) : add_keyed(w, KIND_DECISION, key);
@@ -213,13 +243,15 @@ enum err_code admin_decision_new(struct admin_call *call)
 }
 
 /* An entity of the site that its own reference names; NULL leaves the field out. */
-static enum err_code set_named(struct writing *w, struct record *record, enum record_kind kind, const char *name,
+static enum err_code set_named(struct writing *w, struct record *record, enum record_kind kind,
                                uint8_t id[OP_ENTITY_BYTES])
 {
+    const char *name = kind_by_number(kind)->name;
     const char *ref = argument_text(w->call, name);
     if (ref != NULL) {
         TRY(check_ref(w, name, ref));
-        entity_id(w->site.stream, kind_by_number(kind)->name, ref, id);
+        entity_id(w->site.stream, name, ref, id);
+        TRY(check_known(w, kind, id, name));
         record_set_id(record, name, id);
     }
     return ERR_OK;
@@ -239,13 +271,14 @@ enum err_code admin_message_send(struct admin_call *call)
     record_set_text(record, "body", argument_text(call, "body"));
     record_set_number(record, "sent_on", clock_today(call->now_ms));
     record_set_text(record, "about", argument_text(call, "about"));
-    TRY(set_named(&w, record, KIND_PARTICIPANT, "participant", w.participant));
-    TRY(set_named(&w, record, KIND_REFERRAL, "referral", referral));
+    TRY(set_named(&w, record, KIND_PARTICIPANT, w.participant));
+    TRY(set_named(&w, record, KIND_REFERRAL, referral));
     if (replied != NULL) {
         if (!hex_decode(replied, reply_to, sizeof(reply_to))) {
             return FAIL(call->err, INVALID, "'reply_to': expected the %d digits of a message's id",
                         2 * OP_ENTITY_BYTES);
         }
+        TRY(check_known(&w, KIND_MESSAGE, reply_to, "reply_to"));
         record_set_id(record, "reply_to", reply_to);
     }
     return finish(&w);

@@ -123,8 +123,17 @@ Test(admin, a_referral_names_the_person_as_the_site_does)
     world_verify(&world);
 }
 
+/* The site has heard of them. */
+static void refer(const char *participant, const char *ref)
+{
+    json_decref(world_admin(&world, "referral-new",
+                            json_pack("{s:s, s:s, s:s, s:s, s:s}", "site", "garden", "ref", ref, "participant",
+                                      participant, "route", "cwp", "basis", "mandatory")));
+}
+
 Test(admin, says_an_appointment_again_about_the_same_subject)
 {
+    refer("P", "R-1");
     const char *words = "{\"site\": \"garden\", \"participant\": \"P\", \"date\": \"2026-11-20\", \"from\": \"10:00\", "
                         "\"to\": \"11:00\", \"purpose\": \"signing\", \"cancelled\": false}";
     cr_assert_eq(ask("appointment-new", words), ERR_OK, "%s", world.err.message);
@@ -140,8 +149,52 @@ Test(admin, says_an_appointment_again_about_the_same_subject)
     json_decref(second);
 }
 
+/* An operation that is refused because of its argument `name`, and says what to do. */
+static void expect_unknown(const char *operation, const char *arguments, const char *name, const char *advice)
+{
+    cr_assert_eq(ask(operation, arguments), ERR_NOT_FOUND, "%s %s", operation, arguments);
+    cr_assert_not_null(strstr(world.err.message, name), "%s", world.err.message);
+    cr_assert_not_null(strstr(world.err.message, advice), "%s", world.err.message);
+}
+
+Test(admin, writes_about_nobody_and_nothing_that_the_site_has_not_heard_of)
+{
+    const char *reply =
+        "{\"site\": \"garden\", \"body\": \"Yes.\", \"reply_to\": \"00112233445566778899aabbccddeeff\"}";
+    refer("P", "R-1");
+    uint64_t before = world_ops(&world, "garden");
+    expect_unknown("appointment-new",
+                   "{\"site\": \"garden\", \"participant\": \"p\", \"date\": \"2026-11-20\", \"from\": \"10:00\", "
+                   "\"to\": \"11:00\", \"purpose\": \"signing\"}",
+                   "'participant'", "`referral new`");
+    expect_unknown("appointment-new",
+                   "{\"site\": \"shop\", \"participant\": \"P\", \"date\": \"2026-11-20\", \"from\": \"10:00\", "
+                   "\"to\": \"11:00\", \"purpose\": \"signing\"}",
+                   "'shop'", "`referral new`");
+    expect_unknown("decision-new",
+                   "{\"site\": \"garden\", \"participant\": \"p\", \"failure_on\": \"2026-11-01\", \"outcome\": "
+                   "\"adverse\"}",
+                   "'participant'", "`referral new`");
+    expect_unknown("message-send", "{\"site\": \"garden\", \"body\": \"Who?\", \"participant\": \"Q\"}",
+                   "'participant'", "--kind participant");
+    expect_unknown("message-send", "{\"site\": \"garden\", \"body\": \"Which?\", \"referral\": \"R-2\"}", "'referral'",
+                   "--kind referral");
+    expect_unknown("message-send", reply, "'reply_to'", "`message list");
+    cr_assert_eq(world_ops(&world, "garden"), before);
+    cr_assert_eq(ask("message-send", "{\"site\": \"garden\", \"body\": \"About them.\", \"participant\": \"P\", "
+                                     "\"referral\": \"R-1\"}"),
+                 ERR_OK, "%s", world.err.message);
+    json_t *sent = newest("message");
+    json_decref(world_admin(&world, "message-send",
+                            json_pack("{s:s, s:s, s:O}", "site", "garden", "body", "And once more.", "reply_to",
+                                      json_object_get(sent, "subject"))));
+    json_decref(sent);
+}
+
 Test(admin, refuses_records_that_make_no_sense_and_keeps_nothing_of_them)
 {
+    refer("P", "R-1");
+    uint64_t before = world_ops(&world, "garden");
     cr_assert_eq(ask("appointment-new", "{\"site\": \"garden\", \"participant\": \"P\", \"date\": \"2026-11-20\", "
                                         "\"from\": \"11:00\", \"to\": \"10:00\", \"purpose\": \"signing\"}"),
                  ERR_INVALID);
@@ -160,7 +213,7 @@ Test(admin, refuses_records_that_make_no_sense_and_keeps_nothing_of_them)
     cr_assert_eq(ask("referral-new", "{\"site\": \"garden\", \"ref\": \"R\", \"participant\": \"P\", \"route\": "
                                      "\"cwp\", \"basis\": \"voluntary\", \"weekly_hours\": -1}"),
                  ERR_INVALID);
-    cr_assert_eq(world_ops(&world, "garden"), 0);
+    cr_assert_eq(world_ops(&world, "garden"), before);
     world_verify(&world);
 }
 

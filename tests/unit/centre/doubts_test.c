@@ -163,6 +163,14 @@ static void raise_doubt_about_the_named(void)
     raise_doubt("mandatory");
 }
 
+/* Somebody else, whom JCP has referred to the site. */
+static void refer(const char *participant)
+{
+    json_decref(world_admin(&world, "referral-new",
+                            json_pack("{s:s,s:s,s:s,s:s,s:s}", "site", "garden", "ref", "R-1", "participant",
+                                      participant, "route", "cwp", "basis", "mandatory")));
+}
+
 static enum err_code decide(void)
 {
     return ask("decision-new", json_pack("{s:s,s:s,s:s,s:i}", "site", "garden", "doubt", doubt_digits, "outcome",
@@ -219,6 +227,7 @@ Test(centre_doubts, one_that_stands_is_listed_received_and_decided_and_the_site_
 Test(centre_doubts, a_decision_about_their_person_and_day_answers_one_that_stands)
 {
     raise_doubt_about_the_named();
+    refer("GDN-002");
     cr_assert_eq(decide_by_day("GDN-001", "2026-06-08", "adverse"), ERR_OK, "%s", world.err.message);
     cr_assert_eq(decide_by_day("GDN-002", "2026-06-03", "adverse"), ERR_OK, "%s", world.err.message);
     cr_assert_str_eq(at_the_laptop().status, "standing", "of another day, and of somebody else");
@@ -244,37 +253,71 @@ Test(centre_doubts, a_decision_that_answered_one_is_the_same_by_either_name)
     cr_assert_arr_eq(at_the_laptop().decision.bytes, before.decision.bytes, ROW_ID_BYTES);
 }
 
-/* Steps of SQLite's machine that looking for doubts took since the last look. */
-static int steps_taken(void)
+/* Steps of SQLite's machine that statements with this in them took since the last look. */
+static int steps_taken(const char *sql)
 {
     int steps = 0;
     sqlite3 *handle = world.centre->store->db.handle;
     for (sqlite3_stmt *s = sqlite3_next_stmt(handle, NULL); s != NULL; s = sqlite3_next_stmt(handle, s)) {
-        if (strstr(sqlite3_sql(s), "AND kind = 27") != NULL) {
+        if (strstr(sqlite3_sql(s), sql) != NULL) {
             steps += sqlite3_stmt_status(s, SQLITE_STMTSTATUS_VM_STEP, 1);
         }
     }
     return steps;
 }
 
+/* Attendance of another placement. */
+static void write_other_attendance(int count)
+{
+    static const uint8_t placement[OP_ENTITY_BYTES] = { 9 };
+    for (int i = 0; i < count; i++) {
+        struct store_entry entry = { .kind = KIND_ATTENDANCE, .happened_at_ms = OP_TIME_NONE };
+        session_subject(placement, day("2026-06-01") + i, 0, entry.subject);
+        record_init(&entry.record, kind_by_number(KIND_ATTENDANCE));
+        record_set_number(&entry.record, "outcome", OUTCOME_ATTENDED);
+        write_entry(&entry);
+    }
+    cr_assert_eq(laptop_sync(&laptop), ERR_OK);
+}
+
+#define READING_ON "AND o.kind = 5"
+#define FINDING "o.kind IN (27)"
+
 Test(centre_doubts, of_a_site_that_has_none_the_log_is_not_read)
 {
     char status[ROW_CODE_SIZE];
     char lacks[DOUBT_WANTS_SIZE];
     enum { RECORDS = 100 };
-    for (int i = 0; i < RECORDS; i++) {
-        uint8_t id[OP_ENTITY_BYTES] = { 1, (uint8_t)i };
-        struct store_entry entry = begin_entry(KIND_PARTICIPANT, id);
-        char ref[16];
-        (void)snprintf(ref, sizeof(ref), "GDN-%d", i);
-        record_set_text(&entry.record, "ref", ref);
-        write_entry(&entry);
-    }
-    cr_assert_eq(laptop_sync(&laptop), ERR_OK);
+    write_other_attendance(RECORDS);
     cr_assert_eq(listed(true, status, lacks), 0);
-    int steps = steps_taken();
+    int steps = steps_taken(FINDING);
     cr_expect_gt(steps, 0, "it is asked");
     cr_expect_lt(steps, RECORDS);
+    cr_expect_eq(steps_taken(READING_ON), 0);
+}
+
+Test(centre_doubts, of_a_site_that_has_some_attendance_is_read_once_and_what_came_later_counts)
+{
+    char status[ROW_CODE_SIZE];
+    char lacks[DOUBT_WANTS_SIZE];
+    enum { RECORDS = 100 };
+    write_other_attendance(RECORDS);
+    raise_doubt("mandatory");
+    cr_assert_eq(listed(false, status, lacks), 1);
+    cr_assert_str_eq(status, "standing", "%s", lacks);
+    cr_expect_gt(steps_taken(READING_ON), RECORDS);
+    cr_assert_eq(listed(false, status, lacks), 1);
+    cr_expect_eq(steps_taken(READING_ON), 0, "nothing came");
+    write_attendance(OUTCOME_ATTENDED, "was there after all");
+    cr_assert_eq(laptop_sync(&laptop), ERR_OK);
+    cr_assert_eq(listed(true, status, lacks), 1);
+    cr_assert_str_eq(status, "suspended");
+    int steps = steps_taken(READING_ON);
+    cr_expect_gt(steps, 0);
+    cr_expect_lt(steps, RECORDS);
+    world_reopen(&world);
+    cr_assert_eq(listed(true, status, lacks), 1);
+    cr_assert_str_eq(status, "suspended", "after a start it is the same");
 }
 
 Test(centre_doubts, one_that_an_excuse_took_the_ground_of_is_not_for_the_jobcentre_to_decide)
@@ -297,6 +340,7 @@ Test(centre_doubts, an_appointment_of_jcp_itself_suspends_one_there_at_once)
     char status[ROW_CODE_SIZE];
     char lacks[DOUBT_WANTS_SIZE];
     raise_doubt_about_the_named();
+    refer("GDN-002");
     json_decref(world_admin(&world, "decision-new",
                             json_pack("{s:s,s:s,s:s,s:s}", "site", "garden", "participant", "GDN-002", "failure_on",
                                       "2026-05-01", "outcome", "adverse")));
@@ -317,6 +361,7 @@ Test(centre_doubts, an_appointment_under_another_record_of_the_person_suspends_o
     char lacks[DOUBT_WANTS_SIZE];
     uint8_t other[OP_ENTITY_BYTES];
     raise_doubt("mandatory");
+    refer("GDN-009");
     json_decref(world_admin(&world, "appointment-new",
                             json_pack("{s:s,s:s,s:s,s:s,s:s,s:s}", "site", "garden", "participant", "GDN-009", "date",
                                       "2026-06-03", "from", "10:00", "to", "11:00", "purpose", "signing")));
