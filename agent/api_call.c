@@ -144,6 +144,17 @@ enum err_code members_end(const struct members *members)
     return members->rc;
 }
 
+enum err_code decider_name(const struct api_world *world, const char *what, const char **name, struct error *err)
+{
+    *name = *name != NULL ? *name : world->actor;
+    return !world->named || strcmp(*name, world->actor) == 0
+               ? ERR_OK
+               : FAIL(err, REFUSED,
+                      "%s: everybody decides in their own name, and you are signed in as '%s': let '%s' sign in, or "
+                      "decide in your own name",
+                      what, world->actor, *name);
+}
+
 /* jansson's own limit of depth is 2048: too deep for a caller that nobody knows. */
 static bool shallow(struct slice text)
 {

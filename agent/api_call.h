@@ -43,6 +43,13 @@ const json_t *member_object(struct members *members, const char *name, bool requ
 void members_reject(struct members *members, const char *name, const char *expected);
 MUST_USE enum err_code members_end(const struct members *members);
 
+/*
+ * Who decides, reviews or confirms: where people are entered that is who is signed in, and nobody in the name of
+ * somebody else (ERR_REFUSED). *name NULL: it becomes the actor's. `what` begins the message.
+ */
+MUST_USE enum err_code decider_name(const struct api_world *world, const char *what, const char **name,
+                                    struct error *err);
+
 /* Parses a request's body as one object within the limits; an empty body is {}. */
 MUST_USE enum err_code body_parse(struct slice body, json_t **ret_object, struct error *err);
 

@@ -35,17 +35,6 @@ static enum err_code read_raising(struct api_call *call, struct raising *raising
     return ERR_OK;
 }
 
-/* Where people are entered, nobody confirms in the name of somebody else. */
-static enum err_code check_reviewer(const struct api_world *world, const char *reviewer, struct error *err)
-{
-    return !world->named || strcmp(reviewer, world->actor) == 0
-               ? ERR_OK
-               : FAIL(err, REFUSED,
-                      "raise a doubt: the reviewer confirms it themself, and you are signed in as '%s': let '%s' sign "
-                      "in, or confirm it in your own name",
-                      world->actor, reviewer);
-}
-
 /* Every reason at once: a person puts things right in one go. */
 static enum err_code refuse(const char *wants, struct error *err)
 {
@@ -134,7 +123,7 @@ enum err_code api_doubt_raise(struct api_call *call, struct error *err)
     struct session_name name;
     struct doubt_plan plan;
     TRY(read_raising(call, &raising, err));
-    TRY(check_reviewer(call->world, raising.reviewer, err));
+    TRY(decider_name(call->world, "raise a doubt", &raising.reviewer, err));
     TRY(session_name_find(call->world->store, raising.session, &name, err));
     TRY(doubt_plan_make(call->world, &name, &plan, err));
     TRY(check_plan(call->world, &plan, &raising, err));

@@ -154,7 +154,7 @@ static enum err_code read_merge(struct api_call *call, struct merge *merge, stru
     merge->reason = member_text(&members, "reason", ROW_NAME_SIZE - 1, true);
     merge->by = member_text(&members, "decided_by", ROW_NAME_SIZE - 1, false);
     TRY(members_end(&members));
-    merge->by = merge->by != NULL ? merge->by : world->actor;
+    TRY(decider_name(world, "merge", &merge->by, err));
     if (merge->undo && merge->confirm) {
         return FAIL(err, INVALID, "merge: expected one of 'undo' and 'confirm'");
     }

@@ -4,6 +4,7 @@
 #include "agent/api_handlers.h"
 #include "agent/names.h"
 #include "base/log.h"
+#include "store/people.h"
 
 /* ---- what is meant ---- */
 
@@ -116,6 +117,19 @@ bool erased_scrubbed(struct store *store)
     return true;
 }
 
+/* Where people are entered, the second person is one of them, and not the one who is signed in. */
+static enum err_code check_second(const struct api_world *world, const char *name, struct error *err)
+{
+    struct person person;
+    if (!world->named || name == NULL) {
+        return ERR_OK;
+    }
+    if (strcmp(name, world->actor) == 0) {
+        return FAIL(err, REFUSED, "erase: a second person has to confirm it, and not '%s' who decides", name);
+    }
+    return query_person(world->store, name, NULL, &person, err);
+}
+
 enum err_code api_erase(struct api_call *call, struct error *err)
 {
     static const char *const known[] = { "what", "ground", "by", "reason", "confirmed_by", "dry_run", NULL };
@@ -124,10 +138,12 @@ enum err_code api_erase(struct api_call *call, struct error *err)
     const char *what = member_text(&members, "what", ROW_NAME_SIZE, true);
     bool dry = member_bool(&members, "dry_run", false);
     struct store_erase erase = { .ground = member_text(&members, "ground", ROW_CODE_SIZE, !dry),
-                                 .decided_by = member_text(&members, "by", ROW_NAME_SIZE - 1, !dry),
+                                 .decided_by = member_text(&members, "by", ROW_NAME_SIZE - 1, !dry && !world->named),
                                  .reason = member_text(&members, "reason", ROW_NAME_SIZE - 1, !dry),
                                  .confirmed_by = member_text(&members, "confirmed_by", ROW_NAME_SIZE - 1, false) };
     TRY(members_end(&members));
+    TRY(decider_name(world, "erase", &erase.decided_by, err));
+    TRY(check_second(world, erase.confirmed_by, err));
     TRY(find_what(world->store, what, &erase, err));
     json_t *people;
     struct store_erasable erasable;

@@ -98,12 +98,13 @@ enum err_code api_retention_run(struct api_call *call, struct error *err)
     static const char *const known[] = { "by", "reason", NULL };
     const struct api_world *world = call->world;
     struct members members = members_begin(call->body, known, err);
-    struct store_erase decision = { .decided_by = member_text(&members, "by", ROW_NAME_SIZE - 1, true),
+    struct store_erase decision = { .decided_by = member_text(&members, "by", ROW_NAME_SIZE - 1, !world->named),
                                     .reason = member_text(&members, "reason", ROW_NAME_SIZE - 1, true) };
     struct retention_done done = { 0 };
     struct store_due *due = NULL;
     size_t count = 0;
     TRY(members_end(&members));
+    TRY(decider_name(world, "erase what is due", &decision.decided_by, err));
     TRY(read_due(world, QUERY_LIMIT_MAX, &due, &count, err));
     enum err_code rc = ERR_OK;
     for (size_t i = 0; rc == ERR_OK && i < count; i++) {

@@ -128,6 +128,33 @@ Test(people, are_no_records_and_a_rebuild_leaves_them)
     cr_expect(fits("Ann Administrator", "correct horse"));
 }
 
+Test(people, decide_confirm_and_erase_in_their_own_name_alone)
+{
+    site_fill(&site);
+    cr_assert_eq(put("Ann Administrator", ROLE_ADMINISTRATOR, "ann", ""), ERR_OK);
+    cr_assert_eq(put("Ron Reviewer", ROLE_REVIEWER, "ron", ""), ERR_OK);
+    site.person = "Ann Administrator";
+#define MERGE "{\"duplicate\": \"GDN-002\", \"into\": \"GDN-001\", \"reason\": \"seen both\""
+    site_expect(&site, "POST", "/v1/merge", MERGE ", \"decided_by\": \"Ron Reviewer\"}", 409, "refused");
+    site_expect(&site, "POST", "/v1/merge", MERGE ", \"decided_by\": \"Ann Administrator\"}", 200, NULL);
+    struct reply reply = site_call(&site, "GET", "/v1/merges", NULL);
+    cr_expect_str_eq(reply_text(&reply, "merges.0.decided_by"), "Ann Administrator");
+    reply_fini(&reply);
+#define CONFIRM "{\"duplicate\": \"GDN-002\", \"reason\": \"seen both\", \"confirm\": true"
+    site_expect(&site, "POST", "/v1/merge", CONFIRM ", \"decided_by\": \"Ron Reviewer\"}", 409, "refused");
+#define ERASE "{\"what\": \"GDN-001\", \"ground\": \"right\", \"reason\": \"letter 7\""
+    site_expect(&site, "POST", "/v1/erase", ERASE ", \"by\": \"Ron Reviewer\"}", 409, "refused");
+    site_expect(&site, "POST", "/v1/erase", ERASE ", \"confirmed_by\": \"Ann Administrator\"}", 409, "refused");
+    site_expect(&site, "POST", "/v1/erase", ERASE ", \"confirmed_by\": \"Nobody\"}", 404, "not_found");
+    site_expect(&site, "POST", "/v1/retention/run", "{\"by\": \"Ron Reviewer\", \"reason\": \"yearly\"}", 409,
+                "refused");
+    site_expect(&site, "POST", "/v1/retention/run", "{\"reason\": \"yearly\"}", 200, NULL);
+    site_expect(&site, "POST", "/v1/erase", ERASE ", \"confirmed_by\": \"Ron Reviewer\"}", 200, NULL);
+    reply = site_call(&site, "GET", "/v1/log?limit=1", NULL);
+    cr_expect_str_eq(reply_text(&reply, "entries.0.fields.decided_by"), "Ann Administrator");
+    reply_fini(&reply);
+}
+
 /* ---- the table of calls ---- */
 
 Test(roles, every_data_call_is_in_the_table)
