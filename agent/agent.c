@@ -14,10 +14,8 @@
 #include "agent/agent_parts.h"
 #include "agent/import/table.h"
 #include "agent/peer.h"
-#include "agent/secret_json.h"
 #include "base/clock.h"
 #include "base/file.h"
-#include "store/packs.h"
 
 #define DATABASE_NAME "replica.db"
 #define BACKUP_NOTE_NAME "last-backup.json"
@@ -32,12 +30,12 @@
 
 static void log_state(const struct agent *agent)
 {
-    static const char *const names[] = { "locked", "unlocking", "open", "closing", "stopping", "stopped" };
+    static const char *const names[] = { "locked", "unlocking", "preparing", "open", "closing", "stopping", "stopped" };
     LOG_INFO("state_changed", "state=%s", names[agent->state]);
     (void)sd_notifyf(0, "STATUS=%s", names[agent->state]);
 }
 
-static void enter(struct agent *agent, enum agent_state state)
+void agent_enter(struct agent *agent, enum agent_state state)
 {
     agent->state = state;
     log_state(agent);
@@ -156,91 +154,6 @@ void agent_restart_exchange(struct agent *agent)
     agent_start_exchange(agent);
 }
 
-/* By which way, and what came of it; in the audit log as soon as that can be written. */
-static void note_unlock(struct agent *agent, enum err_code rc)
-{
-    struct audit_entry *note = &agent->unlocking;
-    size_t len = strlen(note->fields);
-    if (rc != ERR_OK) {
-        (void)snprintf(note->fields + len, sizeof(note->fields) - len, rc == ERR_KEY ? ", refused" : ", failed");
-    }
-    late_notes_add(&agent->late_notes, note);
-    if (rc == ERR_OK) {
-        late_notes_keep(&agent->late_notes, agent->store);
-    }
-}
-
-/* Before anything is asked or recorded. What fails here is tried again by the pass over the flags. */
-static void settle_pack(struct agent *agent)
-{
-    struct error err;
-    if (store_pack_settle(agent->store, clock_today(clock_wall_ms()), &err) != ERR_OK) {
-        log_error("pack_settle_failed", &err);
-    }
-}
-
-const struct programme *agent_programme(const struct agent *agent)
-{
-    return agent->state == AGENT_OPEN ? store_programme(agent->store) : agent->programme;
-}
-
-static void on_unlocked(void *context, enum err_code rc, const struct error *failure)
-{
-    struct agent *agent = context;
-    struct store_options options = { .cache_kib = agent->options->cache_kib, .programme = agent->programme };
-    agent->lock_error = *failure;
-    if (rc == ERR_OK && agent->accept_files) {
-        rc = vault_adopt_freshness(agent->lockbox.vault, &agent->lock_error);
-        CHECK(rc == ERR_OK); /* nothing has it open yet */
-    }
-    agent->accept_files = false;
-    if (rc == ERR_OK) {
-        rc = store_open(agent->lockbox.vault, &options, &agent->store, &agent->lock_error);
-        if (rc != ERR_OK) {
-            lockbox_close(&agent->lockbox);
-        }
-    }
-    note_unlock(agent, rc);
-    if (rc != ERR_OK) {
-        log_error("unlock_failed", &agent->lock_error);
-        enter(agent, AGENT_LOCKED);
-        waiters_answer_error(agent, WAITING_UNLOCK, &agent->lock_error);
-        agent_step(agent);
-        return;
-    }
-    agent->lock_error = (struct error){ 0 };
-    agent->trouble = (struct error){ 0 };
-    enter(agent, AGENT_OPEN);
-    idle_lock_touch(&agent->idle);
-    agent->unseen = false;
-    settle_pack(agent);
-    flags_pass_init(&agent->flags, &agent->loop, agent->store);
-    flags_pass_wake(&agent->flags);
-    rekey_pass_init(&agent->rekey, &agent->loop, agent->lockbox.vault);
-    agent_start_exchange(agent);
-    waiters_answer_status(agent, WAITING_UNLOCK);
-    agent_step(agent);
-}
-
-enum err_code agent_unlock(struct agent *agent, enum vault_slot_kind kind, struct secret *secret, bool create,
-                           struct error *err)
-{
-    enum err_code rc = vault_check_running(&agent->check)
-                           ? FAIL(err, BUSY, "unlock: the vault is just being checked; wait for it or stop it")
-                           : restore_swap_resume(agent->vault_path, err);
-    if (rc != ERR_OK) {
-        secret_free(secret);
-        return rc;
-    }
-    TRY(lockbox_open(&agent->lockbox, kind, secret, create, on_unlocked, agent, err));
-    agent->unlocking = (struct audit_entry){ .at_ms = clock_wall_ms(), .action = "unlock", .kind = "vault" };
-    (void)snprintf(agent->unlocking.person, sizeof(agent->unlocking.person), "%s", agent->asking);
-    (void)snprintf(agent->unlocking.fields, sizeof(agent->unlocking.fields), "%s%s", slot_kind_name(kind),
-                   create ? ", new" : "");
-    enter(agent, AGENT_UNLOCKING);
-    return ERR_OK;
-}
-
 /* ---- CLOSING ---- */
 
 void agent_lock(struct agent *agent, enum lock_reason reason)
@@ -273,12 +186,24 @@ static void on_driver_stopped(void *context)
     on_part_stopped(agent);
 }
 
+/* What uses the store by itself. */
+static void stop_parts(struct agent *agent)
+{
+    agent_enter(agent, AGENT_CLOSING);
+    agent->stopping_parts = 2;
+    flags_pass_stop(&agent->flags, on_part_stopped, agent);
+    rekey_pass_stop(&agent->rekey, on_part_stopped, agent);
+    if (agent->driver != NULL) {
+        agent->stopping_parts++;
+        exchange_driver_stop(agent->driver, on_driver_stopped, agent);
+    }
+}
+
 /* An enrolment that runs is cancelled; agent_step is called again when it has told so. */
 static void begin_closing(struct agent *agent)
 {
     struct error locked;
     (void)FAIL(&locked, LOCKED, "wait: the replica was locked meanwhile");
-    enter(agent, AGENT_CLOSING);
     sign_ins_end_all(&agent->sign_ins);
     passphrase_task_cancel(&agent->passphrases);
     backup_task_cancel(&agent->backup);
@@ -289,14 +214,28 @@ static void begin_closing(struct agent *agent)
     }
     idle_lock_rest(&agent->idle);
     waiters_answer_error(agent, WAITING_SYNC, &locked);
-    agent->stopping_parts = 2;
-    flags_pass_stop(&agent->flags, on_part_stopped, agent);
-    rekey_pass_stop(&agent->rekey, on_part_stopped, agent);
-    if (agent->driver != NULL) {
-        agent->stopping_parts++;
-        exchange_driver_stop(agent->driver, on_driver_stopped, agent);
-    }
+    stop_parts(agent);
     enrolment_cancel(&agent->enrolment);
+}
+
+/* Of the pool, or on the way out: they use the store or its vault, or come back to them. */
+static bool jobs_run(const struct agent *agent)
+{
+    return enrolment_running(&agent->enrolment) || agent->drivers_leaving > 0 || restore_task_busy(&agent->restore) ||
+           key_task_running(&agent->keys) || vault_check_running(&agent->check) ||
+           passphrase_task_running(&agent->passphrases);
+}
+
+/* Not while a person waits for the end of something that needs the replica: the pass over the flags asks again. */
+void agent_pack_due(void *context)
+{
+    struct agent *agent = context;
+    if (agent->state == AGENT_OPEN && !jobs_run(agent) && !backup_task_running(&agent->backup) &&
+        !bundle_task_running(&agent->bundle)) {
+        agent->to_prepare = true;
+        bundle_task_cancel(&agent->bundle);
+        stop_parts(agent);
+    }
 }
 
 static void finish_closing(struct agent *agent)
@@ -309,7 +248,7 @@ static void finish_closing(struct agent *agent)
     agent->locked_at_ms = clock_wall_ms();
     secret_drop_stack();
     (void)malloc_trim(0);
-    enter(agent, AGENT_LOCKED);
+    agent_enter(agent, AGENT_LOCKED);
 }
 
 /* ---- STOPPING ---- */
@@ -335,7 +274,7 @@ static void begin_stopping(struct agent *agent)
 {
     struct error stopping;
     (void)FAIL(&stopping, BUSY, "wait: the agent is stopping");
-    enter(agent, AGENT_STOPPING);
+    agent_enter(agent, AGENT_STOPPING);
     (void)sd_notify(0, "STOPPING=1");
     for (int waiting = WAITING_UNLOCK; waiting <= WAITING_SYNC; waiting++) {
         waiters_answer_error(agent, (enum waiting)waiting, &stopping);
@@ -357,7 +296,7 @@ static void begin_stopping(struct agent *agent)
     backup_task_close(&agent->backup);
     api_restore_cut(agent, &stopping);
     restore_task_close(&agent->restore);
-    enter(agent, AGENT_STOPPED); /* uv_run returns when the last handle is closed */
+    agent_enter(agent, AGENT_STOPPED); /* uv_run returns when the last handle is closed */
 }
 
 /* ---- what was restored ---- */
@@ -408,11 +347,15 @@ void agent_step(struct agent *agent)
     if (agent->state == AGENT_OPEN && leave) {
         begin_closing(agent);
     }
-    bool jobs = enrolment_running(&agent->enrolment) || agent->drivers_leaving > 0 ||
-                restore_task_busy(&agent->restore) || key_task_running(&agent->keys) ||
-                vault_check_running(&agent->check) || passphrase_task_running(&agent->passphrases);
-    if (agent->state == AGENT_CLOSING && agent->stopping_parts == 0 && !jobs) {
+    bool jobs = jobs_run(agent);
+    bool closed = agent->state == AGENT_CLOSING && agent->stopping_parts == 0 && !jobs;
+    if (closed && agent->to_prepare) {
+        agent_prepare(agent);
+    } else if (closed) {
         finish_closing(agent);
+    }
+    if (agent->state == AGENT_PREPARING && leave) {
+        open_task_stop(&agent->opening); /* it comes by OPEN, or LOCKED, to the rest */
     }
     if (agent->state != AGENT_LOCKED) {
         return;

@@ -21,6 +21,7 @@
 #include "agent/late_notes.h"
 #include "agent/link_policy.h"
 #include "agent/lockbox.h"
+#include "agent/open_task.h"
 #include "agent/passphrase_task.h"
 #include "agent/peer.h"
 #include "agent/rekey_pass.h"
@@ -33,7 +34,15 @@
 
 #define WAITERS_MAX 32
 
-enum agent_state { AGENT_LOCKED, AGENT_UNLOCKING, AGENT_OPEN, AGENT_CLOSING, AGENT_STOPPING, AGENT_STOPPED };
+enum agent_state {
+    AGENT_LOCKED,
+    AGENT_UNLOCKING,
+    AGENT_PREPARING,
+    AGENT_OPEN,
+    AGENT_CLOSING,
+    AGENT_STOPPING,
+    AGENT_STOPPED
+};
 
 /* Why the replica is locked, when nothing went wrong. */
 enum lock_reason { LOCK_AT_START, LOCK_ASKED, LOCK_IDLE };
@@ -72,8 +81,10 @@ struct agent {
     int stopping_parts; /* of CLOSING or STOPPING that are not closed yet */
 
     struct lockbox lockbox;
-    struct error lock_error;        /* why the replica is locked; ERR_OK: only because nobody unlocked it */
-    struct store *store;            /* while OPEN and CLOSING */
+    struct error lock_error; /* why the replica is locked; ERR_OK: only because nobody unlocked it */
+    struct store *store;     /* while OPEN and CLOSING; while PREPARING nobody's but the task's */
+    struct open_task opening;
+    bool to_prepare; /* CLOSING leads to PREPARING, and that to OPEN: another programme pack is in force */
     struct store_identity identity; /* without its key: for status and for deriving ids */
     struct flags_pass flags;
     struct rekey_pass rekey;
@@ -109,9 +120,10 @@ struct agent {
 
 /* agent.c */
 void agent_step(struct agent *agent);
-/* For `agent->asking`. Takes the secret. */
-MUST_USE enum err_code agent_unlock(struct agent *agent, enum vault_slot_kind kind, struct secret *secret, bool create,
-                                    struct error *err);
+void agent_enter(struct agent *agent, enum agent_state state);
+/* Of the pass over the flags: the tables are to be made again by another programme pack. Begun, unless something runs
+ * that needs the replica. */
+void agent_pack_due(void *agent);
 /* An exchange, enrolment or unlock that runs is ended first; those who wait for the lock are answered then. */
 void agent_lock(struct agent *agent, enum lock_reason reason);
 /* Once the device is enrolled; reads the identity again. */
@@ -120,10 +132,19 @@ void agent_start_exchange(struct agent *agent);
 void agent_restart_exchange(struct agent *agent);
 /* renewal.c: takes a new certificate when it is time to; after every exchange. */
 void renewal_look(struct agent *agent);
-/* In force; of a locked agent the one without the centre's packs. */
-const struct programme *agent_programme(const struct agent *agent);
 /* Something was recorded here or has come from the centre. */
 void agent_data_changed(struct agent *agent, bool recorded_here);
+
+/* opening.c */
+/* For `agent->asking`. Takes the secret. */
+MUST_USE enum err_code agent_unlock(struct agent *agent, enum vault_slot_kind kind, struct secret *secret, bool create,
+                                    struct error *err);
+/* In force; of a locked agent the one without the centre's packs. */
+const struct programme *agent_programme(const struct agent *agent);
+/* With an open vault: PREPARING, and from there OPEN, or LOCKED again. */
+void agent_prepare(struct agent *agent);
+/* On its way to OPEN: nothing can be asked or recorded. */
+bool agent_is_preparing(const struct agent *agent);
 
 /* api_enrol.c, of api_service.c */
 MUST_USE enum err_code api_enrol(struct agent *agent, struct http_exchange *exchange, const json_t *body,

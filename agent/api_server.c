@@ -123,6 +123,26 @@ static void call_data(struct agent *agent, const struct http_request *request, c
     }
 }
 
+/* While the tables are being made nobody can be known either: how things stand and the lock are all that is answered.
+ */
+static bool refuse_while_preparing(const struct agent *agent, const struct http_request *request)
+{
+    static const char *const answered[] = { "/v1/status", "/v1/version", "/v1/lock" };
+    struct error err;
+    for (size_t i = 0; i < ARRAY_LEN(answered); i++) {
+        if (strcmp(request->path, answered[i]) == 0) {
+            return false;
+        }
+    }
+    if (!agent_is_preparing(agent)) {
+        return false;
+    }
+    (void)FAIL(&err, BUSY,
+               "use the replica: its tables are just being made again; `holdfast status` says how far that is");
+    api_send_error(request->exchange, &err);
+    return true;
+}
+
 /* Locks when nobody asked for so long; else notes that somebody does. A monitor's look at how things stand is not that.
  */
 static void mind_idle_lock(struct agent *agent, const char *path)
@@ -150,7 +170,7 @@ void api_server_handle(void *context, const struct http_request *request)
     }
     mind_idle_lock(agent, request->path);
     struct who who;
-    if (!people_admit(agent, request, &who)) {
+    if (refuse_while_preparing(agent, request) || !people_admit(agent, request, &who)) {
         return;
     }
     memcpy(agent->asking, who.name, sizeof(agent->asking));

@@ -41,10 +41,20 @@ static void PRINTF_LIKE(3, 4) say(struct picture *picture, const char *state, co
 
 /* ---- the state ---- */
 
-static void describe_locked(const struct agent *agent, struct picture *picture)
+/* Not open before: with the wrong secret it stays locked. */
+static bool is_unlocking(const struct agent *agent)
+{
+    return agent->state == AGENT_UNLOCKING || (agent->state == AGENT_PREPARING && !agent->to_prepare);
+}
+
+static void describe_closed(const struct agent *agent, struct picture *picture)
 {
     const char *reason = agent->lock_error.message;
-    if (agent->state == AGENT_UNLOCKING) {
+    if (agent->to_prepare || atomic_load(&agent->opening.progress.total) > 0) {
+        say(picture, "preparing",
+            "the tables are being made again from the records; nothing can be looked up or recorded until that is "
+            "done");
+    } else if (is_unlocking(agent)) {
         say(picture, "locked", "being unlocked");
     } else if (agent->lock_error.code != ERR_OK && reason[0] != '\0') {
         say(picture, "locked", "%s", reason);
@@ -473,8 +483,8 @@ static bool put_common(json_t *object, const struct agent *agent, const struct p
     struct memory memory = memory_now();
     return put(object, "state", json_string(picture->state)) &&
            put(object, "message", message != NULL ? message : json_string("")) &&
-           put(object, "vault", json_string(vault)) &&
-           put(object, "unlocking", json_boolean(agent->state == AGENT_UNLOCKING)) && put_lock(object, agent, open) &&
+           put(object, "vault", json_string(vault)) && put(object, "unlocking", json_boolean(is_unlocking(agent))) &&
+           put_lock(object, agent, open) && put(object, "preparing", open_task_value(&agent->opening)) &&
            put(object, "backup", backup_task_value(&agent->backup)) &&
            put(object, "restore", restore_task_value(&agent->restore)) &&
            put(object, "rekey", rekey_pass_value(&agent->rekey)) &&
@@ -501,10 +511,10 @@ json_t *status_value(struct agent *agent)
     } else if (open) {
         describe_open(agent, &picture);
     } else {
-        describe_locked(agent, &picture);
+        describe_closed(agent, &picture);
     }
     json_t *object = json_object();
-    bool ok = put_common(object, agent, &picture, open);
+    bool ok = put_common(object, agent, &picture, open || agent->to_prepare);
     if (open) {
         ok = ok && put(object, "enrolled", json_boolean(agent->identity.enrolled)) &&
              put_identity(object, &agent->identity, picture.sync.recording) &&

@@ -94,6 +94,11 @@ enum err_code backup_task_end(struct backup_task *task, const char *id, struct b
     return ERR_OK;
 }
 
+bool backup_task_running(const struct backup_task *task)
+{
+    return task->writer != NULL;
+}
+
 void backup_task_cancel(struct backup_task *task)
 {
     if (task->writer != NULL) {

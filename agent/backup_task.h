@@ -42,6 +42,7 @@ MUST_USE enum err_code backup_task_next(struct backup_task *task, const char *id
 /* `*ret_complete`: every byte was asked for. */
 MUST_USE enum err_code backup_task_end(struct backup_task *task, const char *id, struct backup_about *ret_about,
                                        bool *ret_complete, struct error *err);
+bool backup_task_running(const struct backup_task *task);
 /* Before the vault closes. */
 void backup_task_cancel(struct backup_task *task);
 void backup_task_close(struct backup_task *task);

@@ -12,10 +12,15 @@ void bundle_task_cancel(struct bundle_task *task)
     *task = (struct bundle_task){ 0 };
 }
 
+bool bundle_task_running(const struct bundle_task *task)
+{
+    bool begun = task->out != NULL || task->in != NULL;
+    return begun && clock_monotonic_ms() - task->used_at_ms < TASK_TAKE_OVER_MS;
+}
+
 static enum err_code begin(struct bundle_task *task, struct error *err)
 {
-    bool running = task->out != NULL || task->in != NULL;
-    if (running && clock_monotonic_ms() - task->used_at_ms < TASK_TAKE_OVER_MS) {
+    if (bundle_task_running(task)) {
         return FAIL(err, BUSY, "begin a bundle: another one is on its way");
     }
     bundle_task_cancel(task);

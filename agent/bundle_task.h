@@ -37,6 +37,8 @@ MUST_USE enum err_code bundle_task_end_out(struct bundle_task *task, const char 
 /* ERR_DAMAGED: it was cut; *ret_taken is what was taken all the same. */
 MUST_USE enum err_code bundle_task_end_in(struct bundle_task *task, const char *id,
                                           struct device_bundle_taken *ret_taken, struct error *err);
+/* Its client is not silent. */
+bool bundle_task_running(const struct bundle_task *task);
 void bundle_task_cancel(struct bundle_task *task);
 
 #endif

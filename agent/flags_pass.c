@@ -84,12 +84,19 @@ static enum err_code turn(struct flags_pass *pass, bool *ret_more, struct error 
 {
     int64_t now_ms = clock_wall_ms();
     int32_t today = clock_today(now_ms);
-    TRY(store_pack_settle(pass->store, today, err));
+    TRY(store_pack_due(pass->store, today, &pass->due, err));
     if (pass->day != today) {
         TRY(store_dirty_all(pass->store, err));
         pass->day = today;
     }
     return flags_slice(pass->store, store_programme(pass->store), today, now_ms, &pass->flags, ret_more, err);
+}
+
+/* However often somebody looks meanwhile. */
+static uint64_t until_asked(const struct flags_pass *pass)
+{
+    uint64_t now_ms = uv_now(pass->timer.loop);
+    return pass->asks_from_ms > now_ms ? pass->asks_from_ms - now_ms : NEXT_TURN_MS;
 }
 
 void flags_pass_slice(struct flags_pass *pass)
@@ -104,9 +111,9 @@ void flags_pass_slice(struct flags_pass *pass)
         schedule(pass, FLAGS_PASS_RETRY_MS);
         return;
     }
-    pass->working = more;
-    if (more) {
-        schedule(pass, NEXT_TURN_MS);
+    pass->working = more || pass->due;
+    if (pass->working) {
+        schedule(pass, more ? NEXT_TURN_MS : until_asked(pass));
     } else {
         CHECK(uv_timer_stop(&pass->timer) == 0);
     }
@@ -114,15 +121,27 @@ void flags_pass_slice(struct flags_pass *pass)
 
 static void on_timer(uv_timer_t *timer)
 {
-    flags_pass_slice(timer->data);
+    struct flags_pass *pass = timer->data;
+    uint64_t now_ms = uv_now(timer->loop);
+    flags_pass_slice(pass);
+    if (pass->due && now_ms >= pass->asks_from_ms) {
+        pass->asks_from_ms = now_ms + FLAGS_PASS_ASK_MS;
+        pass->pack_due(pass->pack_context); /* may stop the pass */
+    }
 }
 
-void flags_pass_init(struct flags_pass *pass, uv_loop_t *loop, struct store *store)
+void flags_pass_init(struct flags_pass *pass, uv_loop_t *loop, struct store *store, void (*pack_due)(void *context),
+                     void *context)
 {
-    *pass = (struct flags_pass){ .store = store, .day = ROW_NONE };
+    *pass = (struct flags_pass){ .store = store, .day = ROW_NONE, .pack_due = pack_due, .pack_context = context };
     flag_list_init(&pass->flags);
     CHECK(uv_timer_init(loop, &pass->timer) == 0);
     pass->timer.data = pass;
+}
+
+void flags_pass_rest(struct flags_pass *pass)
+{
+    pass->asks_from_ms = uv_now(pass->timer.loop) + FLAGS_PASS_RETRY_MS;
 }
 
 void flags_pass_wake(struct flags_pass *pass)

@@ -8,7 +8,8 @@
  *
  * The first slice comes FLAGS_PASS_GATHER_MS after the wake, or when somebody asks for flags. A slice is
  * FLAGS_PASS_SLICE placements, their flags and their marks in one transaction; the site comes last. A new day marks
- * all, and so does another programme pack that came or whose day has come: the tables are then made again first.
+ * all. When another programme pack came, or its day has come, `pack_due` is called from the loop: the tables have to be
+ * made again by it, for which the pass is stopped. Until that is done it goes on by the pack before, and asks again.
  *
  * Ownership:  the caller owns the struct until `stopped` is called; the store outlives the pass.
  * Threads:    the loop's.
@@ -24,6 +25,7 @@
 #define FLAGS_PASS_SLICE 64
 #define FLAGS_PASS_RETRY_MS 60000
 #define FLAGS_PASS_GATHER_MS 100 /* after the first change, so that a burst is looked at once */
+#define FLAGS_PASS_ASK_MS 1000   /* between two calls of pack_due */
 
 struct flags_pass {
     uv_timer_t timer;
@@ -31,12 +33,19 @@ struct flags_pass {
     struct flag_list flags; /* of one subject; kept so that its memory is used again */
     int32_t day;            /* that the flags are as of */
     bool working;
+    bool due;              /* another pack is in force than the tables are made by */
+    uint64_t asks_from_ms; /* on the loop's clock: pack_due is not called before */
     bool stopping;
+    void (*pack_due)(void *context);
+    void *pack_context;
     void (*stopped)(void *context);
     void *context;
 };
 
-void flags_pass_init(struct flags_pass *pass, uv_loop_t *loop, struct store *store);
+void flags_pass_init(struct flags_pass *pass, uv_loop_t *loop, struct store *store, void (*pack_due)(void *context),
+                     void *context);
+/* The tables could not be made: pack_due is not called for FLAGS_PASS_RETRY_MS. */
+void flags_pass_rest(struct flags_pass *pass);
 /* Something was recorded or applied, or it is another day. */
 void flags_pass_wake(struct flags_pass *pass);
 /* Marks are left: the flags may not say yet what the records say. */

@@ -104,7 +104,7 @@ static void look_at_sync(struct agent *agent)
     if (agent->driver != NULL) {
         exchange_driver_status(agent->driver, &status);
     }
-    if (status.state != CLIENT_EXCHANGING) {
+    if (status.state != CLIENT_EXCHANGING && !agent_is_preparing(agent)) {
         waiters_answer_status(agent, WAITING_SYNC);
     }
     int64_t now_ms = clock_monotonic_ms();

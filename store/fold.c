@@ -461,13 +461,47 @@ static enum err_code next_folded(struct store *store, int64_t after, int64_t *re
 static enum err_code fold_each(struct store *store, struct op_batch *one, struct error *err)
 {
     int64_t key = 0;
+    struct store_progress *progress = store->progress;
     for (;;) {
         TRY(next_folded(store, key, &key, one, err));
         if (one->count == 0) {
             return fold_flush(store, err);
         }
         TRY(fold_op(store, key, &one->ops[0], err));
+        if (progress != NULL && atomic_load(&progress->stop)) {
+            return FAIL(err, BUSY, "make the tables again: it was stopped; it begins anew when the replica is opened");
+        }
+        if (progress != NULL) {
+            (void)atomic_fetch_add(&progress->done, 1);
+        }
     }
+}
+
+/* Those that are set aside are among them: close enough for a person who waits, and quick to ask. */
+static enum err_code count_ops(struct store *store, uint64_t *ret_count, struct error *err)
+{
+    sqlite3_stmt *s;
+    bool row;
+    TRY(db_statement(&store->db, "SELECT coalesce(sum(newest_seq), 0) FROM author", &s, err));
+    TRY(db_step(&store->db, s, &row, err));
+    *ret_count = row ? (uint64_t)column_int(s, 0) : 0;
+    sqlite3_reset(s);
+    return ERR_OK;
+}
+
+static enum err_code fold_watched(struct store *store, struct op_batch *one, struct error *err)
+{
+    uint64_t total;
+    if (store->progress == NULL) {
+        return fold_each(store, one, err);
+    }
+    TRY(count_ops(store, &total, err));
+    atomic_store(&store->progress->done, 0);
+    atomic_store(&store->progress->total, total);
+    enum err_code rc = fold_each(store, one, err);
+    atomic_store(&store->progress->total, 0);
+    atomic_store(&store->progress->done, 0);
+    return rc;
 }
 
 enum err_code fold_all(struct store *store, struct error *err)
@@ -477,7 +511,7 @@ enum err_code fold_all(struct store *store, struct error *err)
     TRY(clear_tables(store, err));
     struct op_batch one;
     op_batch_init(&one);
-    enum err_code rc = fold_each(store, &one, err);
+    enum err_code rc = fold_watched(store, &one, err);
     op_batch_fini(&one);
     return rc;
 }

@@ -207,25 +207,48 @@ static enum err_code fold_again(struct store *store, struct error *err)
     return db_run(&store->db, s, err);
 }
 
+static void take(struct store *store, const struct choice *choice)
+{
+    store->programme = choice->programme;
+    store->programme_since = choice->since;
+}
+
+/* The choice is taken, too, when the tables are made by it already. */
+static enum err_code look(struct store *store, int32_t today, struct choice *ret_choice, bool *ret_due,
+                          struct error *err)
+{
+    bool same;
+    TRY(choose(store, today, ret_choice, err));
+    TRY(folded_by(store, ret_choice->programme, &same, err));
+    if (same) {
+        take(store, ret_choice);
+    }
+    *ret_due = !same;
+    return ERR_OK;
+}
+
+enum err_code store_pack_due(struct store *store, int32_t today, bool *ret_due, struct error *err)
+{
+    struct choice unused;
+    return look(store, today, &unused, ret_due, err);
+}
+
 enum err_code store_pack_settle(struct store *store, int32_t today, struct error *err)
 {
     struct choice choice;
-    bool same;
-    TRY(choose(store, today, &choice, err));
-    TRY(folded_by(store, choice.programme, &same, err));
-    struct choice before = { .programme = store->programme, .since = store->programme_since };
-    store->programme = choice.programme;
-    store->programme_since = choice.since;
-    if (same) {
+    bool due;
+    TRY(look(store, today, &choice, &due, err));
+    if (!due) {
         return ERR_OK;
     }
+    struct choice before = { .programme = store->programme, .since = store->programme_since };
+    take(store, &choice);
     enum err_code rc = replica_begin(store, err);
     if (rc == ERR_OK) {
         rc = replica_end(store, fold_again(store, err), err);
     }
     if (rc != ERR_OK) {
-        store->programme = before.programme;
-        store->programme_since = before.since;
+        take(store, &before);
         return error_wrap(err, rc, "make the tables by another programme pack");
     }
     return ERR_OK;
@@ -238,7 +261,6 @@ enum err_code pack_settle_scratch(struct store *store, int32_t today, struct err
     if (choice.programme == store->programme) {
         return ERR_OK;
     }
-    store->programme = choice.programme;
-    store->programme_since = choice.since;
+    take(store, &choice);
     return fold_all(store, err);
 }

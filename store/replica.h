@@ -90,6 +90,7 @@ struct store {
     const struct programme *own_programme; /* where the centre says nothing */
     struct programme *packs[PACKS_LOADED_MAX];
     size_t pack_count;
+    struct store_progress *progress; /* NULL: nobody looks */
     bool stale; /* what memory holds may not be what is on disk: read again before anything is changed */
     bool enrolled;
     uint8_t stream[STREAM_ID_BYTES];

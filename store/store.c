@@ -193,6 +193,7 @@ enum err_code store_open(struct vault *vault, const struct store_options *option
     store->programme = options->programme;
     store->own_programme = options->programme;
     store->programme_since = ROW_NONE;
+    store->progress = options->progress;
     buf_init(&store->header, OP_HEADER_MAX);
     buf_init(&store->body, OP_BODY_MAX);
     struct database_schema schema = { .text = slice_of(store_schema, store_schema_size),

@@ -12,11 +12,13 @@
  * Durable: every function that changes anything returns ERR_OK only after the commit is on disk (WAL, synchronous
  * FULL). After a failure nothing of the call has happened.
  *
- * Threads: one; the loop's.
+ * Threads: one at a time. Making all tables takes seconds in a large replica: then it is a thread of the pool.
  * Layer:   store. Knows no network and no loop.
  */
 #ifndef STORE_STORE_H
 #define STORE_STORE_H
+
+#include <stdatomic.h>
 
 #include "crypto/checkpoint.h"
 #include "crypto/vault/vault.h"
@@ -25,9 +27,17 @@
 
 struct store;
 
+/* How far the making of all tables is, for another thread to look at and to stop. */
+struct store_progress {
+    atomic_uint_least64_t done; /* ops, of `total`; 0 of 0: the tables are not being made */
+    atomic_uint_least64_t total;
+    atomic_bool stop; /* it ends with ERR_BUSY soon after, and nothing of it has happened */
+};
+
 struct store_options {
     int cache_kib;
     const struct programme *programme; /* where the centre's packs say nothing; see store/packs.h */
+    struct store_progress *progress;   /* NULL: nobody looks; else it outlives the store */
 };
 
 /* Migrates an older replica; a newer one is ERR_UNSUPPORTED. Recovers after any crash. */

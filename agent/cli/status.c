@@ -12,7 +12,7 @@ const struct argp status_argp = {
     .doc =
         "Says what state the agent is in, how many records wait to be sent and since when, how the last exchange went, "
         "what is flagged, and what to do next."
-        "\vStates: locked, offline, synchronising, synchronised, attention. "
+        "\vStates: locked, preparing, offline, synchronising, synchronised, attention. "
         "Exits 0 in every state: the question was answered.",
 };
 
@@ -22,6 +22,7 @@ static const struct {
     const char *words;
 } states[] = {
     { "locked", MARK_WARNING, "locked: nothing can be read or recorded until the vault is opened" },
+    { "preparing", MARK_WARNING, "preparing: the replica is there in a moment" },
     { "offline", MARK_WARNING, "offline: recording works, and everything is kept until the centre can be reached" },
     { "synchronising", MARK_GOOD, "synchronising: an exchange with the centre is running" },
     { "synchronised", MARK_GOOD, "synchronised" },
@@ -282,6 +283,9 @@ static const char *next_step(const json_t *status)
     if (answer_true(status, "unlocking")) {
         return "wait a moment: a passphrase is being tried";
     }
+    if (strcmp(answer_text(status, "state"), "preparing") == 0) {
+        return "wait a moment; it goes on by itself";
+    }
     if (strcmp(vault, "absent") == 0) {
         return "'holdfast unlock --new' makes the vault and asks for its passphrase";
     }
@@ -343,10 +347,22 @@ static void print_lock(const struct screen *screen, const json_t *status)
     }
 }
 
+static void print_preparing(const struct screen *screen, const json_t *status)
+{
+    const json_t *preparing = answer_member(status, "preparing");
+    if (preparing != NULL) {
+        struct human done = human_number((uint64_t)answer_int(preparing, "records_done"));
+        struct human total = human_number((uint64_t)answer_int(preparing, "records_total"));
+        screen_fact(screen, "Progress", "%s of %s records", done.text, total.text);
+    }
+}
+
 void status_print(const struct screen *screen, const json_t *status)
 {
+    const char *state = answer_text(status, "state");
     print_headline(screen, status);
-    if (strcmp(answer_text(status, "state"), "locked") != 0) {
+    print_preparing(screen, status);
+    if (strcmp(state, "locked") != 0 && strcmp(state, "preparing") != 0) {
         screen_print(screen, "\n");
         status_print_waiting(screen, status);
         print_link(screen, status);

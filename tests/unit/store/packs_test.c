@@ -223,6 +223,42 @@ Test(packs, what_comes_later_is_folded_by_the_same_as_what_was_there)
     cr_assert_str_eq(early, late);
 }
 
+static int settle_watched(struct store_progress *progress, const char *day)
+{
+    struct error err;
+    site.store->progress = progress;
+    int rc = store_pack_settle(site.store, day_of(day), &err);
+    site.store->progress = NULL;
+    return rc;
+}
+
+Test(packs, a_making_of_the_tables_that_is_stopped_leaves_those_before_and_the_pack_that_made_them)
+{
+    struct store_progress progress = { .stop = true };
+    char before[2 * SHA256_BYTES + 1];
+    char after[2 * SHA256_BYTES + 1];
+    struct error err;
+    bool due = false;
+    int own = programme_version(programme_default());
+    write_posted_notice();
+    settle("2026-06-10");
+    gives_pack(11, 5, "2026-06-12");
+    replica_digest(&site, before);
+    cr_assert_eq(settle_watched(&progress, "2026-06-12"), ERR_BUSY);
+    replica_digest(&site, after);
+    cr_assert_str_eq(after, before);
+    cr_assert_eq(programme_version(store_programme(site.store)), own);
+    cr_assert_eq(atomic_load(&progress.total), 0, "it is over");
+    cr_assert_eq(store_pack_due(site.store, day_of("2026-06-12"), &due, &err), ERR_OK);
+    cr_assert(due);
+    atomic_store(&progress.stop, false);
+    cr_assert_eq(settle_watched(&progress, "2026-06-12"), ERR_OK);
+    cr_assert_eq(programme_version(store_programme(site.store)), 11);
+    cr_assert_eq(received_on(), day_of("2026-06-15"));
+    cr_assert_eq(store_pack_due(site.store, day_of("2026-06-12"), &due, &err), ERR_OK);
+    cr_assert_not(due);
+}
+
 /* ---- what is never used ---- */
 
 static void expect_refused(struct voice *voice, const struct store_entry *entry, const char *why)
