@@ -47,7 +47,7 @@ static enum err_code check_frame(struct slice packed, size_t *ret_len, struct er
 
 enum err_code programme_expand(struct slice packed, struct buf *out, struct error *err)
 {
-    size_t len;
+    size_t len = 0;
     TRY(check_frame(packed, &len, err));
     TRY(buf_reserve(out, len + 1, err)); /* one more, so that there is memory also for none */
     size_t got = ZSTD_decompress(out->data + out->len, len, packed.data, packed.len);
