@@ -34,7 +34,7 @@ static enum err_code add_milestones(struct api_call *call, const struct row_id *
 {
     struct store_placement_facts facts;
     struct milestone milestones[TRIGGERS_MAX];
-    TRY(store_placement_facts(call->world->store, placement, &facts, err));
+    TRY(store_placement_facts(call->world->store, placement, call->world->today, &facts, err));
     size_t count = rules_milestones(call->world->programme, &facts.facts, call->world->today, milestones);
     enum err_code rc = ERR_OK;
     for (size_t i = 0; i < count && rc == ERR_OK; i++) {
@@ -231,7 +231,7 @@ static enum err_code request_check(const struct api_call *call, struct claim_req
     if (!request->for_placement) {
         return ERR_OK;
     }
-    TRY(store_placement_facts(call->world->store, &request->placement, &facts, err));
+    TRY(store_placement_facts(call->world->store, &request->placement, call->world->today, &facts, err));
     enum err_code rc = milestone_fits(call, &facts.facts, request, err);
     store_placement_facts_fini(&facts);
     TRY(rc);

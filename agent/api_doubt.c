@@ -110,7 +110,7 @@ enum err_code doubt_plan_make(const struct api_world *world, const struct sessio
     struct exposure exposure;
     TRY(doubt_find_review(world->store, &plan, &plan.review, err));
     TRY(doubt_find_notice(world->store, &plan, &plan.notice, err));
-    TRY(store_placement_facts(world->store, &plan.placement, &facts, err));
+    TRY(store_placement_facts(world->store, &plan.placement, world->today, &facts, err));
     rules_exposure(world->programme, &facts.facts, plan.day, world->today, &exposure);
     plan.exposure_weeks = exposure.weeks;
     if (exposure.decision != NULL) {
@@ -280,7 +280,7 @@ enum err_code api_doubt_preview(struct api_call *call, struct error *err)
     }
     TRY(session_name_find(store, text, &name, err));
     TRY(query_roll_session(store, &name.placement, name.day, name.slot, &roll, err));
-    TRY(store_placement_facts(store, &name.placement, &facts, err));
+    TRY(store_placement_facts(store, &name.placement, call->world->today, &facts, err));
     enum err_code rc = preview(call, &name, &roll, &facts.facts, err);
     store_placement_facts_fini(&facts);
     return rc;

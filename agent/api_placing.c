@@ -10,7 +10,6 @@
 
 #define WEEKS_MAX 260
 #define WEEK_MINUTES (7 * 24 * 60)
-#define DAYS_A_WEEK 7
 
 /* What is placed; texts are borrowed from the body or from here. */
 struct draft {
@@ -305,7 +304,7 @@ enum err_code api_placement(struct api_call *call, struct error *err)
     struct row_id id;
     struct store_placement_facts facts;
     TRY(query_find(store, KIND_PLACEMENT, call->tail, &id, err));
-    TRY(store_placement_facts(store, &id, &facts, err));
+    TRY(store_placement_facts(store, &id, call->world->today, &facts, err));
     const struct placement_row *row = &facts.facts.placement;
     json_t *value = json_pack("{s:o,s:o,s:o,s:o,s:o}", "placement", placement_value(row), "sequence",
                               value_int(row->sequence), "job_search_minutes", value_int(row->job_search_minutes),

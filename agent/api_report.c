@@ -12,7 +12,6 @@
 #include "store/doubts.h"
 #include "store/volunteers.h"
 
-#define DAYS_A_WEEK 7
 #define WORDS_MAX 64
 
 struct week {

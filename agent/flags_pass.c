@@ -15,7 +15,7 @@ struct slice_world {
 static enum err_code judge_placement(const struct slice_world *world, const struct row_id *placement, struct error *err)
 {
     struct store_placement_facts facts;
-    TRY(store_placement_facts(world->store, placement, &facts, err));
+    TRY(store_placement_facts(world->store, placement, world->today, &facts, err));
     world->scratch->count = 0;
     enum err_code rc = rules_placement(world->programme, &facts.facts, world->today, world->scratch, err);
     store_placement_facts_fini(&facts);

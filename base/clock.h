@@ -14,6 +14,12 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+enum {
+    DATE_MIN = -25567, /* 1900-01-01 */
+    DATE_MAX = 84370,  /* 2200-12-31 */
+    DAYS_A_WEEK = 7
+};
+
 int64_t clock_wall_ms(void);
 int64_t clock_monotonic_ms(void);
 

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "store/read.h"
 
 /* ---- one placement ---- */
@@ -151,10 +152,11 @@ static enum err_code read_shifts(struct store *store, const struct placement_row
     sqlite3_stmt *s;
     plain_key(placement->participant_name, name);
     TRY(db_statement(&store->db,
-                     "SELECT s.day, s.starts_min, s.ends_min, CASE s.place WHEN '' THEN v.place ELSE s.place END "
-                     "FROM volunteer v JOIN volunteer_shift s ON s.volunteer = v.id "
-                     "WHERE v.participant IN (" SAME_PERSON(
-                         "?1") ") OR (v.name_key = ?2 AND ?2 <> '') ORDER BY s.day, s.starts_min, v.id",
+                     "SELECT s.day, s.starts_min, s.ends_min, CASE s.place WHEN '' THEN v.place ELSE s.place END FROM "
+                     "(SELECT id, place FROM volunteer WHERE name_key = ?2 AND ?2 <> '' UNION ALL "
+                     "SELECT v.id, v.place FROM " PERSON_ROWS(
+                         "?1") "volunteer v ON v.participant = a.participant WHERE v.name_key <> ?2 OR ?2 = '') v "
+                               "CROSS JOIN volunteer_shift s ON s.volunteer = v.id ORDER BY s.day, s.starts_min, v.id",
                      &s, err));
     bind_blob(s, 1, placement->participant.bytes, ROW_ID_BYTES);
     bind_text(s, 2, name);
@@ -190,19 +192,87 @@ static int pattern_minutes(const char *text)
                                                                             : ROW_NONE;
 }
 
-static enum err_code fill_placement(struct store *store, const struct row_id *id, struct placement_row *placement,
-                                    struct placement_owned *owned, struct error *err)
+/* The days of which the rules look at every session. A shift of one of the charity's own volunteers is held against all
+ * that are still to come. */
+struct window {
+    int32_t from;
+    int32_t to;
+};
+
+static struct window window_on(const struct programme_rules *rules, int32_t today, bool shifts)
+{
+    int days = DAYS_A_WEEK * rules->hours_window_weeks;
+    days = days > rules->lateness_window_days ? days : rules->lateness_window_days;
+    days = days > rules->support_window_days ? days : rules->support_window_days;
+    days = days > rules->conflation_window_days ? days : rules->conflation_window_days;
+    return (struct window){ .from = today - days, .to = shifts ? DATE_MAX : today + DAYS_A_WEEK - 1 };
+}
+
+/* Of the days before the window what was missed, is in doubt, or nobody recorded; of those after it what is in doubt.
+ */
+static enum err_code read_sessions(struct store *store, const struct row_id *placement, const struct window *window,
+                                   struct row_array *sessions, struct error *err)
 {
     sqlite3_stmt *s;
-    TRY(find_placement(store, id, placement, err));
-    TRY(db_statement(&store->db, "SELECT " READ_SESSION " FROM session s WHERE s.placement = ?1 ORDER BY s.day, s.slot",
-                     &s, err));
-    bind_blob(s, 1, id->bytes, ROW_ID_BYTES);
-    TRY(row_array_read(store, s, &owned->sessions, read_session_row, err));
+    TRY(db_statement(
+        &store->db,
+        "SELECT " READ_SESSION
+        " FROM session s WHERE s.placement = ?1 AND s.day <= ?3 AND (s.day >= ?2 OR s.outcome BETWEEN 4 AND 5 "
+        "OR s.standing = 2 OR s.jcp_purpose IS NOT NULL OR (s.expected = 1 AND s.standing = 0)) "
+        "ORDER BY s.day, s.slot",
+        &s, err));
+    bind_blob(s, 1, placement->bytes, ROW_ID_BYTES);
+    bind_int(s, 2, window->from);
+    bind_int(s, 3, window->to);
+    TRY(row_array_read(store, s, sessions, read_session_row, err));
     TRY(db_statement(&store->db,
-                     "SELECT id, failure_on, decided_on, outcome FROM decision WHERE participant IN (" SURELY_PERSON(
-                         "?1") ") OR (participant IN (" SAME_PERSON("?1") ") AND outcome <> 'adverse') "
-                                                                          "ORDER BY failure_on, id",
+                     "SELECT " READ_SESSION " FROM session s INDEXED BY session_clash WHERE s.placement = ?1 "
+                     "AND s.day > ?2 AND s.jcp_purpose IS NOT NULL UNION ALL "
+                     "SELECT " READ_SESSION " FROM session s INDEXED BY session_disputed WHERE s.placement = ?1 "
+                     "AND s.day > ?2 AND s.standing = 2 AND s.jcp_purpose IS NULL ORDER BY 2, 3",
+                     &s, err));
+    bind_blob(s, 1, placement->bytes, ROW_ID_BYTES);
+    bind_int(s, 2, window->to);
+    return row_array_read(store, s, sessions, read_session_row, err);
+}
+
+static enum err_code read_came(struct store *store, const struct placement_row *placement, int32_t today,
+                               struct placement_facts *facts, struct error *err)
+{
+    sqlite3_stmt *s;
+    bool row;
+    TRY(db_statement(&store->db,
+                     "SELECT (SELECT day FROM session WHERE placement = ?1 AND day BETWEEN ?2 AND ?3 AND standing = 1 "
+                     "AND outcome BETWEEN 1 AND 3 ORDER BY day LIMIT 1), "
+                     "(SELECT day FROM session WHERE placement = ?1 AND day BETWEEN ?4 AND ?3 AND standing = 1 "
+                     "AND outcome BETWEEN 1 AND 3 ORDER BY day DESC LIMIT 1)",
+                     &s, err));
+    bind_blob(s, 1, placement->id.bytes, ROW_ID_BYTES);
+    bind_int(s, 2, placement->starts_on > DATE_MIN ? placement->starts_on : DATE_MIN);
+    bind_int(s, 3, today);
+    bind_int(s, 4, DATE_MIN);
+    TRY(db_step(&store->db, s, &row, err));
+    facts->first_came_on = (int32_t)column_int_or(s, 0, ROW_NONE);
+    facts->last_came_on = (int32_t)column_int_or(s, 1, ROW_NONE);
+    sqlite3_reset(s);
+    return ERR_OK;
+}
+
+static enum err_code fill_placement(struct store *store, const struct row_id *id, int32_t today,
+                                    struct placement_facts *facts, struct placement_owned *owned, struct error *err)
+{
+    sqlite3_stmt *s;
+    struct placement_row *placement = &facts->placement;
+    TRY(find_placement(store, id, placement, err));
+    TRY(read_taken_up(store, placement, &owned->taken, err));
+    TRY(read_shifts(store, placement, &owned->taken, &owned->shifts, err));
+    struct window window = window_on(programme_rules_of(store->programme), today, owned->shifts.count > 0);
+    TRY(read_sessions(store, id, &window, &owned->sessions, err));
+    TRY(read_came(store, placement, today, facts, err));
+    TRY(db_statement(&store->db,
+                     "SELECT d.id, d.failure_on, d.decided_on, d.outcome FROM " PERSON_ROWS(
+                         "?1") "decision d ON d.participant = a.participant WHERE d.outcome <> 'adverse' "
+                               "OR d.participant IN (" SURELY_PERSON("?1") ") ORDER BY d.failure_on, d.id",
                      &s, err));
     bind_blob(s, 1, placement->participant.bytes, ROW_ID_BYTES);
     TRY(row_array_read(store, s, &owned->decisions, read_decision_row, err));
@@ -212,13 +282,11 @@ static enum err_code fill_placement(struct store *store, const struct row_id *id
     bind_blob(s, 1, id->bytes, ROW_ID_BYTES);
     TRY(row_array_read(store, s, &owned->notices, read_notice_row, err));
     TRY(read_spans(store, &placement->participant, &owned->spans, err));
-    TRY(read_taken_up(store, placement, &owned->taken, err));
-    TRY(read_shifts(store, placement, &owned->taken, &owned->shifts, err));
     TRY(placement_place_read(store, placement, &owned->place, err));
     return placement_money_read(store, placement, &owned->money, err);
 }
 
-enum err_code store_placement_facts(struct store *store, const struct row_id *placement,
+enum err_code store_placement_facts(struct store *store, const struct row_id *placement, int32_t today,
                                     struct store_placement_facts *ret_facts, struct error *err)
 {
     struct placement_owned *owned = calloc(1, sizeof(*owned));
@@ -233,7 +301,7 @@ enum err_code store_placement_facts(struct store *store, const struct row_id *pl
     placement_place_init(&owned->place);
     owned->shifts.size = sizeof(struct shift_row);
     struct store_placement_facts facts = { .owned = owned };
-    enum err_code rc = fill_placement(store, placement, &facts.facts.placement, owned, err);
+    enum err_code rc = fill_placement(store, placement, today, &facts.facts, owned, err);
     if (rc != ERR_OK) {
         store_placement_facts_fini(&facts);
         return rc;

@@ -52,6 +52,7 @@ CREATE TABLE session (
 -- and a placement laid out would write to as many of its pages as it has days.
 CREATE INDEX session_unexpected ON session (day) WHERE expected = 0;
 CREATE INDEX session_disputed ON session (placement) WHERE standing = 2;
+CREATE INDEX session_clash ON session (placement) WHERE jcp_purpose IS NOT NULL;
 
 CREATE TABLE notice (
     id BLOB PRIMARY KEY, placement BLOB, served_on INTEGER, served_by TEXT, received_on INTEGER, says_what INTEGER,

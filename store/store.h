@@ -483,7 +483,11 @@ MUST_USE enum err_code store_dirty_read(struct store *store, size_t max, struct 
 /* Marks every placement and the site: a new day has begun, or the pack has changed. */
 MUST_USE enum err_code store_dirty_all(struct store *store, struct error *err);
 
-/* Everything the rules look at; arrays are owned by the returned struct until fini. */
+/*
+ * Everything the rules look at on a day; arrays are owned by the returned struct until fini. Of a placement's sessions
+ * those are left out of which no rule says anything: the plain ones, before the windows that the pack gives the rules
+ * and after this week. So what a record costs does not grow with the placement.
+ */
 struct store_placement_facts {
     struct placement_facts facts;
     void *owned;
@@ -494,7 +498,7 @@ struct store_site_facts {
     void *owned;
 };
 
-MUST_USE enum err_code store_placement_facts(struct store *store, const struct row_id *placement,
+MUST_USE enum err_code store_placement_facts(struct store *store, const struct row_id *placement, int32_t today,
                                              struct store_placement_facts *ret_facts, struct error *err);
 void store_placement_facts_fini(struct store_placement_facts *facts);
 MUST_USE enum err_code store_site_facts(struct store *store, int32_t today, struct store_site_facts *ret_facts,

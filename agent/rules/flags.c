@@ -146,7 +146,7 @@ void session_ref_put(char out[SESSION_REF_SIZE], const char *placement_ref, cons
 
 bool day_known(int32_t day)
 {
-    return day >= date_from_civil(1900, 1, 1) && day <= date_from_civil(2200, 12, 31);
+    return day >= DATE_MIN && day <= DATE_MAX;
 }
 
 static struct flag_row flag_of(const char *code, enum severity severity, int32_t since)

@@ -2,7 +2,7 @@
 #include "base/clock.h"
 
 /* No site has more; larger numbers in the facts are taken as this. */
-enum { PEOPLE_MAX = 1000000, MILLI = 1000, WORKING_DAYS_A_WEEK = 5, DAYS_A_WEEK = 7 };
+enum { PEOPLE_MAX = 1000000, MILLI = 1000, WORKING_DAYS_A_WEEK = 5 };
 
 /* Thousandths of a standard deviation: a normal variable is within so many of its mean 8 times in 10. */
 enum { LIKELY_MILLI = 1282 };

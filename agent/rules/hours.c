@@ -8,7 +8,7 @@
 #include "agent/rules/flags.h"
 #include "base/clock.h"
 
-enum { DAYS_A_WEEK = 7, HOUR = 60 };
+enum { HOUR = 60 };
 
 static int32_t monday_of(int32_t day)
 {

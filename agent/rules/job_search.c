@@ -7,7 +7,7 @@
 #include "agent/rules/flags.h"
 #include "base/clock.h"
 
-enum { DAYS_A_WEEK = 7, HOUR = 60 };
+enum { HOUR = 60 };
 
 static bool rests(const struct placement_facts *facts, int32_t monday)
 {

@@ -118,19 +118,6 @@ static bool walk_days(const struct placement_facts *facts, const struct chain *c
     return false;
 }
 
-/* From `since` on, up to today. */
-static bool came_since(const struct placement_case *c, int32_t since, int32_t *ret_first)
-{
-    for (size_t i = 0; i < c->facts->session_count; i++) {
-        const struct session_row *session = &c->facts->sessions[i];
-        if (person_came(session) && day_known(session->day) && session->day >= since && session->day <= c->today) {
-            *ret_first = session->day;
-            return true;
-        }
-    }
-    return false;
-}
-
 static const struct claim_row *claim_for(const struct placement_facts *facts, const struct chain *chain,
                                          const char *trigger)
 {
@@ -173,17 +160,18 @@ static bool count_from(const struct placement_case *c, const struct chain *chain
         *ret_from = chain->spans[0].starts_on;
         return true;
     }
-    return came_since(c, chain->spans[0].starts_on, ret_from);
+    *ret_from = c->facts->first_came_on;
+    return day_known(*ret_from);
 }
 
 static enum milestone_state state_on(const struct placement_case *c, int32_t on)
 {
-    int32_t ignored;
     if (on > c->today) {
         return MILESTONE_COMING;
     }
     int within = programme_rules_of(c->programme)->milestone_came_within_days;
-    return came_since(c, on - within, &ignored) ? MILESTONE_REACHED : MILESTONE_UNSHOWN;
+    return day_known(c->facts->last_came_on) && c->facts->last_came_on >= on - within ? MILESTONE_REACHED
+                                                                                      : MILESTONE_UNSHOWN;
 }
 
 /* True when the trigger falls into this placement. */

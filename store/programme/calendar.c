@@ -5,7 +5,7 @@
 #include "base/clock.h"
 #include "store/programme/pack.h"
 
-enum { FRIDAY = 5, DAYS_A_WEEK = 7, WORKING_DAYS_A_WEEK = 5 };
+enum { FRIDAY = 5, WORKING_DAYS_A_WEEK = 5 };
 
 static const char *const names[CALENDAR_COUNT] = { "england_wales", "scotland" };
 

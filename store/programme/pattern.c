@@ -11,7 +11,6 @@
  *   range   = time "-" time       the "-" with or without spaces around it
  *   sep     = 1*( space / "," )
  */
-enum { DAYS_A_WEEK = 7 };
 
 static const char *const weekdays[DAYS_A_WEEK + 1] = { "",         "Monday", "Tuesday",  "Wednesday",
                                                        "Thursday", "Friday", "Saturday", "Sunday" };

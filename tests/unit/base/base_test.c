@@ -90,6 +90,8 @@ Test(date, civil_and_day_number_agree_over_three_centuries)
         cr_assert_eq(date_from_civil(year, month, day_of_month), day);
     }
     cr_assert_eq(date_from_civil(1970, 1, 1), 0);
+    cr_assert_eq(date_from_civil(1900, 1, 1), DATE_MIN);
+    cr_assert_eq(date_from_civil(2200, 12, 31), DATE_MAX);
     cr_assert_eq(date_from_civil(2000, 2, 29), 11016);
 }
 

@@ -526,6 +526,23 @@ static void read_line(struct rule_case *c, const char *kind, struct words *words
     cr_assert_not(more(words), "line %d: too many words", words->line);
 }
 
+static void find_came(struct rule_case *c)
+{
+    struct placement_facts *facts = &c->placement;
+    facts->first_came_on = facts->last_came_on = ROW_NONE;
+    for (size_t i = 0; i < facts->session_count; i++) {
+        const struct session_row *row = &c->sessions[i];
+        if (row->day > c->today || row->standing != STANDING_RECORDED || row->outcome == OUTCOME_NONE ||
+            row->outcome > OUTCOME_LEFT_EARLY) {
+            continue;
+        }
+        facts->last_came_on = row->day;
+        if (facts->first_came_on == ROW_NONE && row->day >= facts->placement.starts_on) {
+            facts->first_came_on = row->day;
+        }
+    }
+}
+
 static void point_at_rows(struct rule_case *c)
 {
     c->placement.sessions = c->sessions;
@@ -543,6 +560,7 @@ static void point_at_rows(struct rule_case *c)
     c->placement.contract = c->contract.ref[0] == '\0' ? NULL : &c->contract;
     c->placement.claims = c->claims;
     c->placement.milestones = c->milestones;
+    find_came(c);
     c->site.contracts = c->contracts;
     c->site.open_claims = c->claims;
 }

@@ -253,7 +253,7 @@ static size_t decisions_of(const char *placement)
     struct row_id id;
     struct error err;
     entity_id(world.stream, "placement", placement, id.bytes);
-    cr_assert_eq(store_placement_facts(site.store, &id, &facts, &err), ERR_OK);
+    cr_assert_eq(store_placement_facts(site.store, &id, day_of("2026-06-10"), &facts, &err), ERR_OK);
     size_t count = facts.facts.decision_count;
     store_placement_facts_fini(&facts);
     return count;

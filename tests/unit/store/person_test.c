@@ -71,7 +71,7 @@ static size_t spans_of(const char *placement)
     struct error err;
     struct store_placement_facts facts;
     struct row_id id = id_of("placement", placement);
-    cr_assert_eq(store_placement_facts(replica.store, &id, &facts, &err), ERR_OK, "%s", err.message);
+    cr_assert_eq(store_placement_facts(replica.store, &id, day_of("2026-06-10"), &facts, &err), ERR_OK, "%s", err.message);
     size_t count = facts.facts.span_count;
     store_placement_facts_fini(&facts);
     return count;

@@ -220,7 +220,7 @@ Test(replica, a_persons_other_placements_are_looked_at_too_and_nobody_elses)
     struct store_placement_facts facts;
     struct error err;
     cr_assert_eq(query_find(one.store, KIND_PLACEMENT, "P-1", &id, &err), ERR_OK);
-    cr_assert_eq(store_placement_facts(one.store, &id, &facts, &err), ERR_OK);
+    cr_assert_eq(store_placement_facts(one.store, &id, day_of("2026-06-10"), &facts, &err), ERR_OK);
     cr_assert_eq(facts.facts.span_count, 2);
     cr_assert_eq(facts.facts.spans[1].starts_on, day_of("2026-12-07"));
     cr_assert_eq(facts.facts.pattern_minutes, 2 * 6 * 60);
