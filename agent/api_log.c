@@ -84,11 +84,11 @@ enum err_code api_verify(struct api_call *call, struct error *err)
     uint8_t digest[SHA256_BYTES];
     TRY(store_digest(call->world->store, digest, err));
     return answer_object(call->answer,
-                         json_pack("{s:I,s:I,s:I,s:I,s:o,s:I}", "ops", (json_int_t)verified.ops, "authors",
+                         json_pack("{s:I,s:I,s:I,s:I,s:I,s:o,s:I}", "ops", (json_int_t)verified.ops, "authors",
                                    (json_int_t)verified.authors, "signed_ops", (json_int_t)verified.signed_ops,
-                                   "quarantined", (json_int_t)verified.quarantined, "digest",
-                                   value_id(digest, sizeof(digest)), "duration_ms",
-                                   (json_int_t)(clock_monotonic_ms() - began_ms)),
+                                   "quarantined", (json_int_t)verified.quarantined, "receipts",
+                                   (json_int_t)verified.receipts, "digest", value_id(digest, sizeof(digest)),
+                                   "duration_ms", (json_int_t)(clock_monotonic_ms() - began_ms)),
                          err);
 }
 

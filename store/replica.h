@@ -199,6 +199,32 @@ MUST_USE enum err_code receipt_keep(struct store *store, const struct author *au
 MUST_USE enum err_code receipts_set_aside(struct store *store, int64_t author, uint64_t keep_seq, int64_t fork,
                                           struct error *err);
 
+/*
+ * Every receipt of a chain (fork 0) or of a branch set aside, while its links are made again:
+ *
+ *     receipts_check_begin ─► receipts_check_link, link by link ─► receipts_check_end: none is left over
+ *
+ * ERR_HISTORY names the device, the record and what can be done. Zeroed but for `ca` to begin with.
+ */
+struct receipts_check {
+    struct slice ca;        /* the authorities that this device knows */
+    int64_t certificate_id; /* the one looked at last; 0: none */
+    struct certificate certificate;
+    int64_t fork;
+    uint64_t next_seq; /* whose receipt comes next; 0: none */
+    uint64_t checked;  /* receipts that fit */
+};
+
+MUST_USE enum err_code receipts_check_begin(struct store *store, const struct author *author, int64_t fork,
+                                            struct receipts_check *check, struct error *err);
+MUST_USE enum err_code receipts_check_link(struct store *store, const struct author *author, uint64_t seq,
+                                           const uint8_t link[SHA256_BYTES], struct receipts_check *check,
+                                           struct error *err);
+MUST_USE enum err_code receipts_check_end(const struct author *author, const struct receipts_check *check,
+                                          struct error *err);
+/* A receipt of no chain and no branch that is held. */
+MUST_USE enum err_code receipts_check_strays(struct store *store, struct error *err);
+
 /* ---- store/owed.c ---- */
 
 /* Ops of others that the centre's stream, as far as it was read, did not give. */

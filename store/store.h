@@ -532,10 +532,12 @@ struct store_verified {
     uint64_t signed_ops; /* covered by a checked signature */
     uint64_t quarantined;
     uint64_t set_aside; /* ops in branches that others took the place of */
+    uint64_t receipts;  /* of the centre, for own ops */
 };
 
-/* Every header, body hash, link and signature of the log and of branches set aside; the tree of the stream, up to what
- * the centre signed; SQLite's own integrity check; the tables against a rebuild.
+/* Every header, body hash, link and signature of the log and of branches set aside; every receipt of the centre, over
+ * the link that is here; the tree of the stream, up to what the centre signed; SQLite's own integrity check; the tables
+ * against a rebuild.
  */
 MUST_USE enum err_code store_verify(struct store *store, struct store_verified *ret_verified, struct error *err);
 

@@ -226,7 +226,7 @@ static enum err_code next_signed(struct store *store, const struct author *autho
 }
 
 static enum err_code verify_chain(struct store *store, const struct author *author, const struct signed_link *newest,
-                                  struct error *err)
+                                  struct receipts_check *receipts, struct error *err)
 {
     uint8_t link[SHA256_BYTES];
     op_link_first(store->stream, author->device, author->incarnation, link);
@@ -234,6 +234,7 @@ static enum err_code verify_chain(struct store *store, const struct author *auth
     int64_t key = op_key(author->id, 0);
     struct signed_link next = *newest;
     TRY(next_signed(store, author, 0, &next, err));
+    TRY(receipts_check_begin(store, author, 0, receipts, err));
     for (;;) {
         sqlite3_stmt *s;
         bool row;
@@ -260,6 +261,7 @@ static enum err_code verify_chain(struct store *store, const struct author *auth
             TRY(verify_signed(store, author, &next, link, err));
             TRY(next_signed(store, author, seq, &next, err));
         }
+        TRY(receipts_check_link(store, author, seq, link, receipts, err));
     }
     if (next.seq != 0) {
         return wrong(author, next.seq, "it is signed and missing", err);
@@ -267,7 +269,7 @@ static enum err_code verify_chain(struct store *store, const struct author *auth
     if (seq != author->newest_seq || memcmp(link, author->newest_link, SHA256_BYTES) != 0) {
         return wrong(author, seq, "the chain does not end where it was left", err);
     }
-    return ERR_OK;
+    return receipts_check_end(author, receipts, err);
 }
 
 /* Columns `at` to `at` + 2: seq, signature, certificate. */
@@ -289,7 +291,8 @@ static enum err_code read_author(sqlite3_stmt *s, struct author *author, struct 
     return read_signed(s, 5, signed_link, err);
 }
 
-static enum err_code verify_authors(struct store *store, struct store_verified *verified, struct error *err)
+static enum err_code verify_authors(struct store *store, struct receipts_check *receipts,
+                                    struct store_verified *verified, struct error *err)
 {
     int64_t id = 0;
     for (;;) {
@@ -309,7 +312,7 @@ static enum err_code verify_authors(struct store *store, struct store_verified *
         enum err_code rc = read_author(s, &author, &signed_link, err);
         sqlite3_reset(s);
         TRY(rc);
-        TRY(verify_chain(store, &author, &signed_link, err));
+        TRY(verify_chain(store, &author, &signed_link, receipts, err));
         id = author.id;
         verified->authors++;
         verified->ops += author.newest_seq;
@@ -332,7 +335,7 @@ struct branch {
 static enum err_code read_branch(sqlite3_stmt *s, struct branch *branch, struct error *err)
 {
     branch->id = column_int(s, 0);
-    branch->author = (struct author){ .incarnation = (uint32_t)column_int(s, 2) };
+    branch->author = (struct author){ .id = column_int(s, 10), .incarnation = (uint32_t)column_int(s, 2) };
     (void)column_fixed(s, 1, branch->author.device, DEVICE_ID_BYTES);
     branch->first_seq = (uint64_t)column_int(s, 3);
     branch->last_seq = (uint64_t)column_int(s, 4);
@@ -359,11 +362,13 @@ static enum err_code verify_forked(struct store *store, const struct branch *bra
                                           : ERR_OK;
 }
 
-static enum err_code verify_branch(struct store *store, const struct branch *branch, struct error *err)
+static enum err_code verify_branch(struct store *store, const struct branch *branch, struct receipts_check *receipts,
+                                   struct error *err)
 {
     uint8_t link[SHA256_BYTES];
     sqlite3_stmt *s;
     memcpy(link, branch->before_link, SHA256_BYTES);
+    TRY(receipts_check_begin(store, &branch->author, branch->id, receipts, err));
     TRY(db_statement(&store->db, "SELECT seq, header, salt, body FROM forked_op WHERE fork = ?1 ORDER BY seq", &s,
                      err));
     bind_int(s, 1, branch->id);
@@ -372,10 +377,13 @@ static enum err_code verify_branch(struct store *store, const struct branch *bra
         TRY(db_step(&store->db, s, &row, err));
         if (!row) {
             return seq == branch->last_seq + 1 && memcmp(link, branch->last_link, SHA256_BYTES) == 0
-                       ? ERR_OK
+                       ? receipts_check_end(&branch->author, receipts, err)
                        : wrong(&branch->author, seq, "a branch set aside does not end where it was left", err);
         }
         enum err_code rc = verify_forked(store, branch, s, seq, link, err);
+        if (rc == ERR_OK) {
+            rc = receipts_check_link(store, &branch->author, seq, link, receipts, err);
+        }
         if (rc != ERR_OK) {
             sqlite3_reset(s);
             return rc;
@@ -383,7 +391,8 @@ static enum err_code verify_branch(struct store *store, const struct branch *bra
     }
 }
 
-static enum err_code verify_branches(struct store *store, struct store_verified *verified, struct error *err)
+static enum err_code verify_branches(struct store *store, struct receipts_check *receipts,
+                                     struct store_verified *verified, struct error *err)
 {
     struct branch branch = { 0 };
     for (;;) {
@@ -391,7 +400,7 @@ static enum err_code verify_branches(struct store *store, struct store_verified 
         bool row;
         TRY(db_statement(&store->db,
                          "SELECT f.id, w.device, w.incarnation, f.first_seq, f.last_seq, f.before_link, f.last_link, "
-                         "f.signed_seq, f.signature, w.certificate FROM fork f JOIN author w ON w.id = f.author "
+                         "f.signed_seq, f.signature, w.certificate, w.id FROM fork f JOIN author w ON w.id = f.author "
                          "WHERE f.id > ?1 ORDER BY f.id LIMIT 1",
                          &s, err));
         bind_int(s, 1, branch.id);
@@ -402,12 +411,25 @@ static enum err_code verify_branches(struct store *store, struct store_verified 
         enum err_code rc = read_branch(s, &branch, err);
         sqlite3_reset(s);
         TRY(rc);
-        TRY(verify_branch(store, &branch, err));
+        TRY(verify_branch(store, &branch, receipts, err));
         verified->set_aside += branch.last_seq - branch.first_seq + 1;
     }
 }
 
 /* ---- the whole ---- */
+
+/* Chains and branches, with the centre's receipts for them. */
+static enum err_code verify_log(struct store *store, struct store_verified *verified, struct error *err)
+{
+    SCOPED(store_identity_fini) struct store_identity identity = { 0 };
+    TRY(store_identity_read(store, &identity, err));
+    struct receipts_check receipts = { .ca = buf_slice(&identity.ca) };
+    TRY(verify_authors(store, &receipts, verified, err));
+    TRY(verify_branches(store, &receipts, verified, err));
+    TRY(receipts_check_strays(store, err));
+    verified->receipts = receipts.checked;
+    return ERR_OK;
+}
 
 static enum err_code verify_pages(struct store *store, struct error *err)
 {
@@ -488,8 +510,7 @@ enum err_code store_verify(struct store *store, struct store_verified *ret_verif
 {
     struct store_verified verified = { 0 };
     TRY(verify_pages(store, err));
-    TRY(verify_authors(store, &verified, err));
-    TRY(verify_branches(store, &verified, err));
+    TRY(verify_log(store, &verified, err));
     TRY(verify_tree(store, err));
     TRY(verify_tables(store, err));
     TRY(count_quarantined(store, &verified.quarantined, err));

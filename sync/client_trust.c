@@ -56,6 +56,10 @@ enum err_code client_check_receipt(struct client *c, const struct exchange_respo
     uint8_t message[OP_RECEIPT_MESSAGE_BYTES];
     op_receipt_message(c->identity->stream, &acked, response->acked_link, response->answered_at_ms, message);
     const struct certificate *centre = &c->centre.parsed;
+    if (response->answered_at_ms < centre->not_before_ms) {
+        buf_clear(&c->centre.certificate);
+        return FAIL(err, HISTORY, "check the centre's receipt: it is older than the certificate of who signed it");
+    }
     enum err_code rc =
         signature_verify(slice_of(centre->public_key, centre->public_key_len), OP_RECEIPT_CONTEXT,
                          slice_of(message, sizeof(message)), slice_of(response->receipt, response->receipt_len), err);

@@ -59,8 +59,10 @@ const struct argp verify_argp = {
     .options = options,
     .parser = parse_verify,
     .children = children,
-    .doc = "Checks every record's hash, its place in its device's chain, the signatures, the database, and the tables "
-           "against a rebuild from the log. Takes seconds for 100,000 records; the agent does nothing else meanwhile. "
+    .doc = "Checks every record's hash, its place in its device's chain, the signatures, the centre's receipts, the "
+           "database, and "
+           "the tables against a rebuild from the log. Takes seconds for 100,000 records; the agent does nothing else "
+           "meanwhile. "
            "With --vault the encrypted files, with --backup a backup; the agent works on meanwhile.",
 };
 
@@ -80,6 +82,10 @@ static enum exit_code verify_records(struct cli *cli)
                 answer_int(answer, "authors") == 1 ? "" : "s");
     if (answer_int(answer, "signed_ops") > 0) {
         screen_fact(screen, "Signed", "%s of them are under a signature that fits", covered.text);
+    }
+    if (answer_int(answer, "receipts") > 0) {
+        struct human receipts = human_number((uint64_t)answer_int(answer, "receipts"));
+        screen_fact(screen, "Receipts", "%s of the centre, each for records as they are here", receipts.text);
     }
     if (answer_int(answer, "quarantined") > 0) {
         screen_fact(screen, "Not accepted", "%" PRId64 " kept aside; 'holdfast log --quarantined' says why",

@@ -3,6 +3,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "tests/support/impostor.h"
 #include "tests/support/site.h"
 #include "tests/support/wait.h"
 
@@ -208,6 +209,22 @@ Test(damage, a_replica_cut_short_comes_out)
 }
 
 /* ---- what lies on the disk ---- */
+
+Test(damage, a_receipt_that_was_altered_is_named_by_verify_with_what_can_be_done)
+{
+    laptop_start(laptop);
+    json_int_t receipts = number_at(laptop_do(laptop, EXIT_DONE, "verify", NULL), "receipts");
+    cr_assert_gt(receipts, 0, "the centre acknowledged everything");
+    laptop_stop(laptop);
+    laptop_alter(laptop, "DROP TRIGGER receipt_never_changes; UPDATE receipt SET at = at + 60000 "
+                         "WHERE seq = (SELECT max(seq) FROM receipt)");
+    laptop_start(laptop);
+    json_t *answer = laptop_do(laptop, EXIT_REFUSED, "verify", NULL);
+    cr_expect_str_eq(text_at(answer, "error.code"), "history");
+    cr_expect(text_holds(answer, "error.message", "the centre's receipt for record"), "%s",
+              text_at(answer, "error.message"));
+    cr_expect(text_holds(answer, "error.message", "holdfast restore"), "%s", text_at(answer, "error.message"));
+}
 
 Test(damage, nothing_readable_lies_in_the_state_folder)
 {

@@ -58,5 +58,7 @@ struct authority *centre_authority(struct centre *centre);
 /* A laptop's identity, read from its replica while it does not run. store_identity_fini releases. */
 struct store_identity;
 void laptop_identity(struct laptop *laptop, struct store_identity *ret_identity);
+/* Whoever has the keys of a laptop that does not run changes its replica. */
+void laptop_alter(struct laptop *laptop, const char *sql);
 
 #endif

@@ -1,7 +1,8 @@
-/* What a test reads from the vaults of programs that do not run. */
+/* What a test reads from the vaults of programs that do not run, and changes in them. */
 #include <criterion/criterion.h>
 #include <stdio.h>
 
+#include "store/replica.h"
 #include "store/store.h"
 #include "sync/endpoint/core/centre.h"
 #include "sync/endpoint/core/state.h"
@@ -32,10 +33,9 @@ struct authority *centre_authority(struct centre *centre)
     return authority;
 }
 
-void laptop_identity(struct laptop *laptop, struct store_identity *ret_identity)
+static struct store *replica_open(struct laptop *laptop, struct vault **ret_vault)
 {
     struct error err = { .code = ERR_OK };
-    struct vault *vault = NULL;
     struct store *store = NULL;
     char path[FOLDER_PATH_SIZE + 16];
     SCOPED(secret_free) struct secret key = { 0 };
@@ -45,9 +45,27 @@ void laptop_identity(struct laptop *laptop, struct store_identity *ret_identity)
     cr_assert_eq(secret_read_file(laptop->key_file, VAULT_KEY_FILE_BYTES, &key, &err), ERR_OK, "%s", err.message);
     struct vault_unlock unlock = { .kind = VAULT_SLOT_KEY_FILE, .secret = key.bytes, .secret_len = key.len };
     struct store_options options = { .cache_kib = CACHE_KIB, .programme = programme_default() };
-    cr_assert_eq(vault_open(path, &unlock, &vault, &err), ERR_OK, "%s", err.message);
-    cr_assert_eq(store_open(vault, &options, &store, &err), ERR_OK, "%s", err.message);
+    cr_assert_eq(vault_open(path, &unlock, ret_vault, &err), ERR_OK, "%s", err.message);
+    cr_assert_eq(store_open(*ret_vault, &options, &store, &err), ERR_OK, "%s", err.message);
+    return store;
+}
+
+void laptop_identity(struct laptop *laptop, struct store_identity *ret_identity)
+{
+    struct error err = { .code = ERR_OK };
+    struct vault *vault = NULL;
+    struct store *store = replica_open(laptop, &vault);
     cr_assert_eq(store_identity_read(store, ret_identity, &err), ERR_OK, "%s", err.message);
+    store_close(store);
+    vault_close(vault);
+}
+
+void laptop_alter(struct laptop *laptop, const char *sql)
+{
+    struct error err = { .code = ERR_OK };
+    struct vault *vault = NULL;
+    struct store *store = replica_open(laptop, &vault);
+    cr_assert_eq(db_exec(&store->db, sql, &err), ERR_OK, "%s", err.message);
     store_close(store);
     vault_close(vault);
 }
