@@ -89,6 +89,11 @@ uint64_t centre_store_news(const struct centre_store *store)
     return store->news;
 }
 
+uint64_t centre_store_lifted(const struct centre_store *store)
+{
+    return store->lifted;
+}
+
 enum err_code centre_head(struct centre_store *store, int64_t site, uint64_t *ret_head, struct error *err)
 {
     struct position_state state;

@@ -38,8 +38,10 @@ struct centre_store;
 MUST_USE enum err_code centre_store_open(struct vault *vault, int cache_kib, struct centre_store **ret_store,
                                          struct error *err);
 void centre_store_close(struct centre_store *store);
-/* Grows with each append to any stream since it was opened. */
+/* Grows with each append to any stream since it was opened, and whenever something kept aside counts from now on. */
 uint64_t centre_store_news(const struct centre_store *store);
+/* Grows with the latter alone. */
+uint64_t centre_store_lifted(const struct centre_store *store);
 /* The newest position of a site's stream. */
 MUST_USE enum err_code centre_head(struct centre_store *store, int64_t site, uint64_t *ret_head, struct error *err);
 

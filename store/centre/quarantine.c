@@ -154,6 +154,8 @@ enum err_code centre_judge_again(struct centre_store *store, struct centre_judge
     TRY(db_begin(&store->db, err));
     TRY(db_end(&store->db, centre_judge_sites(store, &judged, err), err));
     centre_erased_forget(store);
+    store->news += judged.released > 0;
+    store->lifted += judged.released > 0;
     *ret_judged = judged;
     return ERR_OK;
 }

@@ -12,7 +12,8 @@
 
 struct centre_store {
     struct database db;
-    uint64_t news;            /* appends since it was opened */
+    uint64_t news;            /* appends since it was opened, and judgements that lifted something */
+    uint64_t lifted;          /* the latter alone */
     struct buf header;        /* scratch */
     struct buf body;          /* scratch */
     bool erased;              /* bodies, and the log ahead of the database may still hold them */

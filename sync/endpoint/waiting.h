@@ -2,6 +2,7 @@
  * sync/endpoint/waiting - answers that are kept back until there is something new for the device (PROTOCOL.md, 3.7).
  *
  *   exchange with `wait`, nothing new ──► kept ──┬─ the stream grew ────────────────► answered with what is new
+ *                                                ├─ refusals were lifted ───────────► answered with those that are left
  *                                                ├─ its time is over ──────────────► answered: nothing new
  *                                                └─ the device asks again meanwhile ─► answered; it has gone on
  *
@@ -29,7 +30,7 @@ MUST_USE enum err_code waiting_start(uv_loop_t *loop, struct centre *centre, siz
 bool waiting_keep(struct waiting *waiting, const struct http_request *request, const struct centre_wait *wait);
 /* The device asks anew: what it asked before is answered. */
 void waiting_drop(struct waiting *waiting, const uint8_t device[DEVICE_ID_BYTES]);
-/* Something may have been appended: answers those for whom it is news. */
+/* Something may have been appended, or lifted: answers those for whom it is news. */
 void waiting_look(struct waiting *waiting);
 /* The server is about to stop, which cuts them all. */
 void waiting_cut(struct waiting *waiting);

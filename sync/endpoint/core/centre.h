@@ -87,7 +87,8 @@ struct centre_wait {
     uint32_t s; /* as the device asked, at most EXCHANGE_WAIT_MAX_S */
     uint8_t device[DEVICE_ID_BYTES];
     int64_t site;
-    uint64_t head; /* of its stream, as looked at */
+    uint64_t head;   /* of its stream, as looked at */
+    uint64_t lifted; /* what counted as lifted then */
 };
 MUST_USE enum err_code centre_exchange_or_wait(struct centre *centre, struct slice peer, struct slice request,
                                                int64_t now_ms, struct centre_wait *ret_wait, struct buf *ret_response,
@@ -99,9 +100,10 @@ MUST_USE enum err_code centre_exchange_or_wait(struct centre *centre, struct sli
 MUST_USE enum err_code centre_cut_short(struct centre *centre, struct slice peer, struct slice request, int64_t now_ms,
                                         struct error *err);
 
-/* Grows with each append to any stream. */
+/* Grows with each append to any stream, and when refusals are lifted. */
 uint64_t centre_news(const struct centre *centre);
-/* Was something appended to the stream of who waits? A centre that cannot say says so when it is asked again: true. */
+/* Was something appended to the stream of who waits, or were refusals lifted, perhaps of its own? A centre that cannot
+ * say says so when it is asked again: true. */
 bool centre_wait_is_over(struct centre *centre, const struct centre_wait *wait);
 
 /* RFC 7030. `password` is the hexadecimal form of the code's secret; `request_der` PKCS#10; answers are PKCS#7, DER. */

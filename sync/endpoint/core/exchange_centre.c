@@ -383,7 +383,8 @@ enum err_code centre_exchange_or_wait(struct centre *centre, struct slice peer, 
     TRY(tell(a, ret_response));
     *ret_wait = (struct centre_wait){ .s = tells_nothing_new(a) ? a->request.wait_s : 0,
                                       .site = a->device.site.id,
-                                      .head = a->response.head };
+                                      .head = a->response.head,
+                                      .lifted = centre_store_lifted(centre->store) };
     memcpy(ret_wait->device, a->device.device, DEVICE_ID_BYTES);
     return ERR_OK;
 }
@@ -391,7 +392,8 @@ enum err_code centre_exchange_or_wait(struct centre *centre, struct slice peer, 
 bool centre_wait_is_over(struct centre *centre, const struct centre_wait *wait)
 {
     uint64_t head;
-    return centre_head(centre->store, wait->site, &head, NULL) != ERR_OK || head != wait->head;
+    return centre_store_lifted(centre->store) != wait->lifted ||
+           centre_head(centre->store, wait->site, &head, NULL) != ERR_OK || head != wait->head;
 }
 
 uint64_t centre_news(const struct centre *centre)

@@ -154,3 +154,41 @@ Test(centre_refused, nothing_is_told_again_while_nothing_changes)
     buf_fini(&answer);
     free(response);
 }
+
+/* The laptop's last question again, with leave to keep the answer back. */
+static void ask_and_wait(struct centre_wait *ret_wait)
+{
+    struct exchange_request request;
+    SCOPED(buf_fini) struct buf question;
+    SCOPED(buf_fini) struct buf answer;
+    buf_init(&question, EXCHANGE_REQUEST_MAX);
+    buf_init(&answer, EXCHANGE_RESPONSE_MAX);
+    cr_assert_eq(exchange_request_decode(buf_slice(&laptop.request), &request, &world.err), ERR_OK);
+    request.wait_s = 60;
+    cr_assert_eq(exchange_request_encode(&request, &question, &world.err), ERR_OK);
+    cr_assert_eq(centre_exchange_or_wait(world.centre, buf_slice(&laptop.identity.certificate), buf_slice(&question),
+                                         world.now_ms, ret_wait, &answer, &world.err),
+                 ERR_OK, "%s", world.err.message);
+}
+
+Test(centre_refused, who_waits_hears_at_once_that_a_refusal_was_lifted)
+{
+    struct centre_wait wait;
+    record_refused(3, "seq = 2");
+    cr_assert_eq(laptop_sync(&laptop), ERR_OK);
+    ask_and_wait(&wait);
+    cr_assert_eq(wait.s, 60);
+    uint64_t news = centre_news(world.centre);
+    retry();
+    cr_expect_neq(centre_news(world.centre), news);
+    cr_expect(centre_wait_is_over(world.centre, &wait));
+    ask_and_wait(&wait);
+    cr_expect_eq(wait.s, 0, "what is left of the refusals is to be told");
+    cr_assert_eq(laptop_sync(&laptop), ERR_OK);
+    cr_expect_eq(aside(), 0);
+    cr_assert_eq(laptop_sync(&laptop), ERR_OK); /* now it knows that none is refused */
+    ask_and_wait(&wait);
+    cr_assert_eq(wait.s, 60);
+    retry();
+    cr_expect_not(centre_wait_is_over(world.centre, &wait), "there was nothing left to lift");
+}
