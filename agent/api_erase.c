@@ -79,27 +79,47 @@ json_t *erasable_holds(const struct store_erasable *erasable)
     return holds;
 }
 
-/* The refs of all records of the person, whichever was named; of something else none. */
-static enum err_code people_value(struct store *store, const struct store_erase *erase, json_t **ret_people,
-                                  struct error *err)
+static enum err_code refs_value(struct store *store, const struct id_list *list, const struct id_list *without,
+                                json_t **ret_refs, struct error *err)
 {
-    SCOPED(id_list_fini) struct id_list list = { 0 };
-    struct row_id id;
-    memcpy(id.bytes, erase->subject, ROW_ID_BYTES);
-    if (erase->kind == KIND_PARTICIPANT && !erase->one) {
-        TRY(query_same_person(store, &id, &list, err));
-    }
-    json_t *people = json_array();
-    for (size_t i = 0; i < list.count; i++) {
-        char ref[ROW_REF_SIZE];
-        enum err_code rc = query_ref(store, KIND_PARTICIPANT, &list.rows[i], ref, err);
+    json_t *refs = json_array();
+    for (size_t i = 0; i < list->count; i++) {
+        char ref[ROW_REF_SIZE] = "";
+        if (without != NULL && id_list_has(without, list->rows[i].bytes)) {
+            continue;
+        }
+        enum err_code rc = query_ref(store, KIND_PARTICIPANT, &list->rows[i], ref, err);
         if (rc != ERR_OK) {
-            json_decref(people);
+            json_decref(refs);
             return rc;
         }
         if (ref[0] != '\0') {
-            (void)json_array_append_new(people, json_string(ref));
+            (void)json_array_append_new(refs, json_string(ref));
         }
+    }
+    *ret_refs = refs;
+    return ERR_OK;
+}
+
+/* The refs of all records that are surely of the person, and of those that were merged and stay; of something else
+ * none. */
+static enum err_code people_value(struct store *store, const struct store_erase *erase, json_t **ret_people,
+                                  json_t **ret_unconfirmed, struct error *err)
+{
+    SCOPED(id_list_fini) struct id_list sure = { 0 };
+    SCOPED(id_list_fini) struct id_list all = { 0 };
+    struct row_id id;
+    json_t *people;
+    memcpy(id.bytes, erase->subject, ROW_ID_BYTES);
+    if (erase->kind == KIND_PARTICIPANT && !erase->one) {
+        TRY(query_surely_same_person(store, &id, &sure, err));
+        TRY(query_same_person(store, &id, &all, err));
+    }
+    TRY(refs_value(store, &sure, NULL, &people, err));
+    enum err_code rc = refs_value(store, &all, &sure, ret_unconfirmed, err);
+    if (rc != ERR_OK) {
+        json_decref(people);
+        return rc;
     }
     *ret_people = people;
     return ERR_OK;
@@ -146,12 +166,14 @@ enum err_code api_erase(struct api_call *call, struct error *err)
     TRY(check_second(world, erase.confirmed_by, err));
     TRY(find_what(world->store, what, &erase, err));
     json_t *people;
+    json_t *unconfirmed;
     struct store_erasable erasable;
-    TRY(people_value(world->store, &erase, &people, err));
+    TRY(people_value(world->store, &erase, &people, &unconfirmed, err));
     enum err_code rc = dry ? store_erase_look(world->store, &erase, world->today, &erasable, err)
                            : store_erase(world->store, world->actor, &erase, world->now_ms, &erasable, err);
     if (rc != ERR_OK) {
         json_decref(people);
+        json_decref(unconfirmed);
         return rc;
     }
     call->answer->wrote = !dry;
@@ -159,10 +181,11 @@ enum err_code api_erase(struct api_call *call, struct error *err)
         LOG_INFO("erased", "kind=%u records=%llu", erase.kind, (unsigned long long)erasable.records);
     }
     return answer_object(call->answer,
-                         json_pack("{s:s,s:s,s:o,s:b,s:I,s:o,s:I,s:o,s:b}", "what", what, "kind",
+                         json_pack("{s:s,s:s,s:o,s:o,s:b,s:I,s:o,s:I,s:o,s:b}", "what", what, "kind",
                                    kind_by_number(erase.kind) != NULL ? kind_by_number(erase.kind)->name : "unknown",
-                                   "people", people, "erased", !dry, "records", (json_int_t)erasable.records, "counts",
-                                   erasable_counts(&erasable), "of_centre", (json_int_t)erasable.of_centre, "holds",
-                                   erasable_holds(&erasable), "scrubbed", !dry && erased_scrubbed(world->store)),
+                                   "people", people, "unconfirmed", unconfirmed, "erased", !dry, "records",
+                                   (json_int_t)erasable.records, "counts", erasable_counts(&erasable), "of_centre",
+                                   (json_int_t)erasable.of_centre, "holds", erasable_holds(&erasable), "scrubbed",
+                                   !dry && erased_scrubbed(world->store)),
                          err);
 }

@@ -19,7 +19,9 @@ static int32_t due_before(const struct api_world *world)
 
 static struct store_erase erase_of(const struct store_due *due)
 {
-    struct store_erase erase = { .kind = KIND_PARTICIPANT, .subject_len = OP_ENTITY_BYTES, .ground = "retention" };
+    struct store_erase erase = {
+        .kind = KIND_PARTICIPANT, .subject_len = OP_ENTITY_BYTES, .unconfirmed = true, .ground = "retention"
+    };
     memcpy(erase.subject, due->participant.bytes, OP_ENTITY_BYTES);
     return erase;
 }

@@ -5,7 +5,8 @@
  *                sessions), notices of those placements, and every plain record that names one of them
  *
  * Each erasure names one subject, so that what it covers can be told from headers alone, whatever comes later. Of a
- * person whose records were merged, all of these go, and what holds one of them back holds all.
+ * person whose records were merged, those go that are surely theirs: nobody's records are lost to a guess of one other
+ * person. What holds any of them back, sure or not, holds all.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -113,12 +114,12 @@ static enum err_code record_targets(struct store *store, const uint8_t *particip
     return ERR_OK;
 }
 
-static enum err_code person_targets(struct store *store, const uint8_t *participant, struct buf *targets,
+static enum err_code person_targets(struct store *store, const struct store_erase *erase, struct buf *targets,
                                     struct error *err)
 {
     SCOPED(buf_fini) struct buf ids;
     buf_init(&ids, SIZE_MAX / 2);
-    TRY(person_records(store, participant, false, &ids, err));
+    TRY(person_records(store, erase->subject, !erase->unconfirmed, &ids, err));
     for (size_t at = 0; at < ids.len; at += OP_ENTITY_BYTES) {
         TRY(record_targets(store, ids.data + at, targets, err));
     }
@@ -129,7 +130,7 @@ static enum err_code find_targets(struct store *store, const struct store_erase 
                                   struct error *err)
 {
     if (erase->kind == KIND_PARTICIPANT && !erase->one) {
-        return person_targets(store, erase->subject, targets, err);
+        return person_targets(store, erase, targets, err);
     }
     struct erasure target = { .kind = erase->kind,
                               .writer = WRITER_ORGANISATION,
@@ -157,6 +158,10 @@ static enum err_code count_target(struct store *store, const struct erasure *tar
 
 /* ---- what the centre wrote about the person stays until it erases it ---- */
 
+#define OF_CENTRE(person)                                                                                              \
+    "WITH person(id) AS (" person ") SELECT (SELECT count(*) FROM appointment WHERE participant IN (SELECT id FROM "   \
+    "person)) + (SELECT count(*) FROM decision WHERE participant IN (SELECT id FROM person))"
+
 static enum err_code count_of_centre(struct store *store, const struct store_erase *erase,
                                      struct store_erasable *counts, struct error *err)
 {
@@ -165,13 +170,8 @@ static enum err_code count_of_centre(struct store *store, const struct store_era
     if (erase->kind != KIND_PARTICIPANT || erase->one) {
         return ERR_OK;
     }
-    TRY(db_statement(
-        &store->db,
-        "WITH person(id) AS (" SAME_PERSON(
-            "?1") ") "
-                  "SELECT (SELECT count(*) FROM appointment WHERE participant IN (SELECT id FROM person)) + "
-                  "(SELECT count(*) FROM decision WHERE participant IN (SELECT id FROM person))",
-        &s, err));
+    TRY(db_statement(&store->db, erase->unconfirmed ? OF_CENTRE(SAME_PERSON("?1")) : OF_CENTRE(SURELY_PERSON("?1")), &s,
+                     err));
     bind_blob(s, 1, erase->subject, OP_ENTITY_BYTES);
     TRY(db_step(&store->db, s, &row, err));
     counts->of_centre += row ? (uint64_t)column_int(s, 0) : 0;
@@ -619,7 +619,7 @@ static enum err_code follow(struct store *store, const struct decided *decided, 
     SCOPED(buf_fini) struct buf stale;
     buf_init(&targets, SIZE_MAX / 2);
     buf_init(&stale, SIZE_MAX / 2);
-    TRY(person_targets(store, decided->erase.subject, &targets, err));
+    TRY(person_targets(store, &decided->erase, &targets, err));
     TRY(keep_stale(store, decided, &targets, &stale, &count, err));
     if (count > 0) {
         TRY(may_follow(store, decided, now_ms, &may, err));

@@ -120,7 +120,9 @@ static void add_due(struct retention_counts *counts, const struct store_erasable
 static enum err_code count_person(struct store *store, const struct store_due *due, bool later, int32_t today,
                                   struct retention_counts *counts, struct error *err)
 {
-    struct store_erase erase = { .kind = KIND_PARTICIPANT, .subject_len = OP_ENTITY_BYTES, .ground = "retention" };
+    struct store_erase erase = {
+        .kind = KIND_PARTICIPANT, .subject_len = OP_ENTITY_BYTES, .unconfirmed = true, .ground = "retention"
+    };
     struct store_erasable erasable;
     memcpy(erase.subject, due->participant.bytes, OP_ENTITY_BYTES);
     TRY(store_erase_look(store, &erase, today, &erasable, err));

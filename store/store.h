@@ -323,6 +323,7 @@ struct store_erase {
     uint8_t subject_len; /* OP_SESSION_BYTES for KIND_ATTENDANCE */
     bool one;            /* only `op`, whose kind and subject these are */
     struct op_id op;
+    bool unconfirmed;         /* of a person: also what was merged and is not sure, as each of it is due by itself */
     const char *ground;       /* retention, right */
     const char *decided_by;   /* a person's name */
     const char *reason;       /* a reference; not the name of whom it is about */

@@ -116,6 +116,14 @@ static json_t *erase_body(const struct erase_input *input, bool dry)
                      "reason", input->reason, "confirmed_by", input->confirmed_by, "dry_run", dry);
 }
 
+static void print_refs(const struct screen *screen, const char *title, const json_t *refs)
+{
+    for (size_t i = 0; i < json_array_size(refs); i++) {
+        screen_print(screen, "%s%s", i == 0 ? title : ", ", json_string_value(json_array_get(refs, i)));
+    }
+    screen_print(screen, "\n");
+}
+
 static void print_counts(const struct cli *cli, const struct screen *screen, const json_t *answer, const char *title)
 {
     const char *name;
@@ -124,15 +132,19 @@ static void print_counts(const struct cli *cli, const struct screen *screen, con
     const json_t *hold;
     struct human records = human_number((uint64_t)answer_int(answer, "records"));
     const json_t *people = answer_member(answer, "people");
-    screen_print(screen, "%s %s records about this %s:\n", title, records.text, answer_text(answer, "kind"));
-    for (size_t i = 0; json_array_size(people) > 1 && i < json_array_size(people); i++) {
-        screen_print(screen, "%s%s", i == 0 ? "  merged as one person: " : ", ",
-                     json_string_value(json_array_get(people, i)));
+    screen_print(screen, "%s %s %s about this %s:\n", title, records.text,
+                 answer_int(answer, "records") == 1 ? "record" : "records", answer_text(answer, "kind"));
+    if (json_array_size(people) > 1) {
+        print_refs(screen, "  surely one person, as two people found: ", people);
     }
-    screen_print(screen, json_array_size(people) > 1 ? "\n" : "");
     json_object_foreach(answer_member(answer, "counts"), name, count)
     {
         screen_print(screen, "  %-20s %lld\n", name, (long long)json_integer_value(count));
+    }
+    if (json_array_size(answer_member(answer, "unconfirmed")) > 0) {
+        print_refs(screen, "Merged with it, which nobody else has confirmed, so that they stay: ",
+                   answer_member(answer, "unconfirmed"));
+        screen_print(screen, "If they are of the same person, confirm the merge first, or erase each by its name.\n");
     }
     if (answer_int(answer, "of_centre") > 0) {
         screen_print(screen, "%lld more were written by the Jobcentre, which alone can erase them: ask it to.\n",

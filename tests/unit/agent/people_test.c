@@ -143,6 +143,10 @@ Test(people, decide_confirm_and_erase_in_their_own_name_alone)
 #define CONFIRM "{\"duplicate\": \"GDN-002\", \"reason\": \"seen both\", \"confirm\": true"
     site_expect(&site, "POST", "/v1/merge", CONFIRM ", \"decided_by\": \"Ron Reviewer\"}", 409, "refused");
 #define ERASE "{\"what\": \"GDN-001\", \"ground\": \"right\", \"reason\": \"letter 7\""
+    reply = site_call(&site, "POST", "/v1/erase", "{\"what\": \"GDN-001\", \"dry_run\": true}");
+    cr_expect_eq(reply_count(&reply, "people"), 1);
+    cr_expect_str_eq(reply_text(&reply, "unconfirmed.0"), "GDN-002", "one person's guess takes nothing with it");
+    reply_fini(&reply);
     site_expect(&site, "POST", "/v1/erase", ERASE ", \"by\": \"Ron Reviewer\"}", 409, "refused");
     site_expect(&site, "POST", "/v1/erase", ERASE ", \"confirmed_by\": \"Ann Administrator\"}", 409, "refused");
     site_expect(&site, "POST", "/v1/erase", ERASE ", \"confirmed_by\": \"Nobody\"}", 404, "not_found");

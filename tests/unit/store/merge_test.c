@@ -316,6 +316,27 @@ static enum err_code erase_person(const char *ref, struct store_erasable *ret_er
     return store_erase(site.store, "eraser", &erase, now += 1000, ret_erased, err);
 }
 
+Test(merge, that_nobody_else_confirmed_takes_no_other_record_with_an_erasure)
+{
+    struct store_entry entry;
+    struct store_erasable erased;
+    struct participant_row other;
+    struct row_id id;
+    struct error err = { 0 };
+    raise_doubt();
+    merge(false);
+    entry_doubt_event(&world, &entry, "D-1", "withdrawn", "2026-06-11");
+    write_one(&entry);
+    cr_assert_eq(erase_person("GDN-002", &erased, &err), ERR_OK, "%s", err.message);
+    cr_expect_eq(erased.kinds[KIND_PARTICIPANT], 1);
+    cr_expect_eq(erased.kinds[KIND_PLACEMENT], 0, "the placement is of the other record");
+    entity_id(world.stream, "participant", "GDN-001", id.bytes);
+    cr_assert_eq(query_participant(site.store, &id, &other, &err), ERR_OK, "%s", err.message);
+    cr_expect_str_neq(other.name, "");
+    cr_assert_eq(erase_person("GDN-001", &erased, &err), ERR_OK, "%s", err.message);
+    cr_expect_eq(erased.kinds[KIND_PLACEMENT], 1, "by its own name it goes");
+}
+
 Test(merge, is_erased_whole_and_held_back_by_what_is_about_either_record)
 {
     struct store_entry entry;
@@ -323,6 +344,7 @@ Test(merge, is_erased_whole_and_held_back_by_what_is_about_either_record)
     struct error err = { 0 };
     raise_doubt();
     merge(false);
+    confirm(&second, "GDN-001");
     cr_assert_eq(erase_person("GDN-002", &erased, &err), ERR_REFUSED, "the doubt is about the other record");
     cr_assert_not_null(strstr(err.message, "doubts"), "%s", err.message);
     entry_doubt_event(&world, &entry, "D-1", "withdrawn", "2026-06-11");
@@ -337,7 +359,7 @@ Test(merge, is_erased_whole_and_held_back_by_what_is_about_either_record)
     cr_expect_eq(erased.kinds[KIND_PARTICIPANT], 2);
     cr_expect_eq(erased.kinds[KIND_PLACEMENT], 1);
     cr_expect_eq(erased.kinds[KIND_CONTACT_ATTEMPT], 1);
-    cr_expect_eq(erased.kinds[KIND_SAME_PERSON], 1, "once, though it names both");
+    cr_expect_eq(erased.kinds[KIND_SAME_PERSON], 2, "the merge and its confirmation, once each though they name both");
     cr_expect_eq(erased.of_centre, 1, "the decision about the other record");
 }
 
