@@ -8,7 +8,6 @@
 #include "agent/cli/call.h"
 #include "agent/cli/human.h"
 #include "agent/cli/text.h"
-#include "base/clock.h"
 #include "base/part_file.h"
 #include "sync/edge/local_client.h"
 
@@ -146,7 +145,6 @@ enum exit_code backup_run(struct cli *cli, int argc, char **argv)
     if (code != EXIT_DONE || call_printed(cli, answer)) {
         return code;
     }
-    cli->screen.now_ms = clock_wall_ms(); /* later than when the command began */
     SCOPED(scoped_free) char *visible = text_visible(input.path, false);
     screen_print(&cli->screen, "The replica is in '%s'.\n", visible);
     backup_print_about(&cli->screen, answer);

@@ -15,7 +15,6 @@
 #include "agent/cli/human.h"
 #include "agent/cli/memory.h"
 #include "agent/cli/text.h"
-#include "base/clock.h"
 #include "base/part_file.h"
 #include "sync/edge/local_client.h"
 
@@ -205,7 +204,6 @@ static void print_taken(struct cli *cli, const char *path, const json_t *taken)
     SCOPED(scoped_free) char *visible = text_visible(path, false);
     int64_t records = answer_int(taken, "new_records");
     int64_t made_ms;
-    cli->screen.now_ms = clock_wall_ms();
     if (answer_instant(taken, "made_at", &made_ms)) {
         struct human made = human_instant(made_ms, screen->now_ms);
         screen_print(screen, "'%s', as of %s: %" PRId64 " new record%s.\n", visible, made.text, records,

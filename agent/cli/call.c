@@ -8,6 +8,7 @@
 #include "agent/cli/memory.h"
 #include "agent/cli/session.h"
 #include "agent/cli/text.h"
+#include "base/clock.h"
 
 /* On a terminal everything outside ASCII is escaped: JSON leaves C1 controls as they are. */
 static void print_json(const struct screen *screen, const json_t *json)
@@ -28,11 +29,29 @@ bool call_printed(struct cli *cli, json_t *answer)
     return false;
 }
 
+/* What is damaged is a file that somebody brought. */
+static const char *next_step_of_file(const char *message)
+{
+    static const struct {
+        const char *start;
+        const char *next;
+    } files[] = {
+        { "read the backup:", "use another backup: nothing was taken from this one, and nothing here was changed" },
+        { "read the bundle:", "copy the file again, or let it be written again: nothing here is damaged" },
+    };
+    for (size_t i = 0; i < ARRAY_LEN(files); i++) {
+        if (strncmp(message, files[i].start, strlen(files[i].start)) == 0) {
+            return files[i].next;
+        }
+    }
+    return NULL;
+}
+
 static const char *next_step(const struct error *err)
 {
-    static const char of_backup[] = "read the backup:";
-    if (err->code == ERR_DAMAGED && strncmp(err->message, of_backup, strlen(of_backup)) == 0) {
-        return "use another backup: nothing was taken from this one, and nothing here was changed";
+    const char *of_file = err->code == ERR_DAMAGED ? next_step_of_file(err->message) : NULL;
+    if (of_file != NULL) {
+        return of_file;
     }
     switch (err->code) {
     case ERR_LOCKED:
@@ -76,12 +95,24 @@ static char *in_words(const char *message)
     return text_visible(message, false);
 }
 
+/* It names a command, or says how long to wait. */
+static bool says_what_to_do(const char *message)
+{
+    static const char *const words[] = { "holdfast ", "; wait ", "try again in a moment" };
+    for (size_t i = 0; i < ARRAY_LEN(words); i++) {
+        if (strstr(message, words[i]) != NULL) {
+            return true;
+        }
+    }
+    return false;
+}
+
 static void say(struct cli *cli, const char *message, const char *next)
 {
     char *visible = in_words(message);
     screen_print(&cli->notes, "holdfast %s: %s\n", cli->command->name, visible);
     free(visible);
-    if (next != NULL && strstr(message, "holdfast ") == NULL) { /* else the message itself names the command */
+    if (next != NULL && !says_what_to_do(message)) {
         screen_print(&cli->notes, "next: %s\n", next);
     }
 }
@@ -129,6 +160,13 @@ static enum exit_code failed(struct cli *cli, json_t *answer, const struct error
     return err->code == ERR_LOCKED ? EXIT_LOCKED : EXIT_REFUSED;
 }
 
+/* What an answer tells of may have come about after the command began. */
+static enum exit_code answered(struct cli *cli)
+{
+    cli->screen.now_ms = clock_wall_ms();
+    return EXIT_DONE;
+}
+
 enum exit_code call(struct cli *cli, const char *method, char *path, json_t *body, long timeout_s, json_t **ret_answer)
 {
     SCOPED(scoped_free) char *owned_path = path;
@@ -141,7 +179,7 @@ enum exit_code call(struct cli *cli, const char *method, char *path, json_t *bod
     }
     *ret_answer = answer;
     answer = NULL;
-    return EXIT_DONE;
+    return answered(cli);
 }
 
 enum exit_code call_bytes(struct cli *cli, const char *method, char *path, struct slice body, const char *content_type,
@@ -154,7 +192,7 @@ enum exit_code call_bytes(struct cli *cli, const char *method, char *path, struc
                             &err) != ERR_OK) {
         return failed(cli, NULL, &err);
     }
-    return EXIT_DONE;
+    return answered(cli);
 }
 
 enum exit_code call_parts(struct cli *cli, char *path, local_taker take, void *context)

@@ -8,6 +8,7 @@
 #include "agent/cli/call.h"
 #include "agent/cli/memory.h"
 #include "agent/cli/passphrase.h"
+#include "agent/cli/status.h"
 #include "agent/cli/text.h"
 #include "base/file.h"
 #include "base/part_file.h"
@@ -156,11 +157,10 @@ static json_t *enrol_body(const struct enrol_input *input, const struct passphra
 
 static void print_enrolled(const struct screen *screen, const json_t *answer)
 {
-    const char *endpoint = answer_text(answer, "endpoint");
     screen_fact(screen, "Site", "%s", answer_text(answer_member(answer, "site"), "name"));
     screen_fact(screen, "Organisation", "%s", answer_text(answer_member(answer, "organisation"), "name"));
     screen_fact(screen, "Device", "%s", answer_text(answer, "device"));
-    screen_fact(screen, "Centre", "%s", endpoint[0] != '\0' ? endpoint : "by files, over no network");
+    status_print_centre(screen, answer);
 }
 
 static enum exit_code enrol_over_network(struct cli *cli, const struct enrol_input *input,

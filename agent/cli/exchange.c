@@ -127,7 +127,6 @@ static void print_sync(struct cli *cli, json_t *status, const char *before, enum
         return;
     }
     const struct screen *screen = &cli->screen;
-    cli->screen.now_ms = clock_wall_ms(); /* later than when the command began */
     status_print_exchange(screen, status);
     status_print_waiting(screen, status);
     (void)fflush(screen->out); /* before the notes also when both go to one file */

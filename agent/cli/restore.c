@@ -10,7 +10,6 @@
 #include "agent/cli/backup_words.h"
 #include "agent/cli/call.h"
 #include "agent/cli/human.h"
-#include "base/clock.h"
 
 enum { OPTION_REPLACE = 0x9201, OPTION_UNDO, OPTION_DISCARD, OPTION_LIST, OPTION_YES };
 
@@ -187,7 +186,6 @@ static enum exit_code restore_file(struct cli *cli, struct restore_input *input)
     if (call_printed(cli, answer)) {
         return EXIT_DONE;
     }
-    cli->screen.now_ms = clock_wall_ms();
     screen_print(&cli->screen, "The replica of the backup is in use%s.\n", open ? " and open" : "");
     backup_print_about(&cli->screen, answer);
     print_kept(&cli->screen, answer, "; '--undo' puts it back");

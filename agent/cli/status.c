@@ -148,6 +148,12 @@ static void print_bundles(const struct screen *screen, const json_t *status)
     }
 }
 
+void status_print_centre(const struct screen *screen, const json_t *status)
+{
+    const char *endpoint = answer_text(status, "endpoint");
+    screen_fact(screen, "Centre", "%s", endpoint[0] != '\0' ? endpoint : "by files, over no network");
+}
+
 static void print_link(const struct screen *screen, const json_t *status)
 {
     status_print_exchange(screen, status);
@@ -160,7 +166,7 @@ static void print_link(const struct screen *screen, const json_t *status)
         screen_fact(screen, "Next exchange", "as soon as there is something new, here or at the centre");
     }
     if (answer_has(status, "endpoint")) {
-        screen_fact(screen, "Centre", "%s", answer_text(status, "endpoint"));
+        status_print_centre(screen, status);
     }
     if (answer_true(status, "clock_off")) {
         int64_t offset_ms = answer_int(status, "clock_offset_ms");

@@ -14,6 +14,7 @@ void status_print(const struct screen *screen, const json_t *status);
 /* The lines of it that other commands print too. */
 void status_print_waiting(const struct screen *screen, const json_t *status);
 void status_print_exchange(const struct screen *screen, const json_t *status);
+void status_print_centre(const struct screen *screen, const json_t *status);
 
 /* ", 12 KiB/s, about 40 s left", or as much of it as is known. */
 struct status_pace {

@@ -8,10 +8,12 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "agent/cli/call.h"
 #include "agent/cli/command.h"
 #include "service.h"
 
 #define REFUSAL(code) "{\"error\": {\"code\": \"" code "\", \"message\": \"do it: there is a reason\"}}"
+#define BUNDLE_DAMAGED "{\"error\": {\"code\": \"damaged\", \"message\": \"read the bundle: part 1 fails its check\"}}"
 
 Test(command, ends_with_the_documented_code_and_says_the_reason)
 {
@@ -28,6 +30,7 @@ Test(command, ends_with_the_documented_code_and_says_the_reason)
         { 423, REFUSAL("locked"), EXIT_LOCKED, "holdfast unlock" },
         { 502, REFUSAL("network"), EXIT_REFUSED, "do it: there is a reason" },
         { 507, REFUSAL("disk_full"), EXIT_REFUSED, "make space" },
+        { 422, BUNDLE_DAMAGED, EXIT_REFUSED, "nothing here is damaged" },
         { 500, "not json", EXIT_UNREACHABLE, "next: " },
         { 200, "not json", EXIT_UNREACHABLE, "next: " },
     };
@@ -40,6 +43,36 @@ Test(command, ends_with_the_documented_code_and_says_the_reason)
         run_free(&run);
         service_stop(&service);
     }
+}
+
+Test(command, says_how_long_to_wait_once)
+{
+    static const char *const reasons[] = { "enrol: too many wrong codes; wait 60 minutes",
+                                           "unlock: the agent is just locking; try again in a moment",
+                                           "unlock: another try is running" };
+    for (size_t i = 0; i < ARRAY_LEN(reasons); i++) {
+        char body[160];
+        struct service service;
+        (void)snprintf(body, sizeof(body), "{\"error\": {\"code\": \"busy\", \"message\": \"%s\"}}", reasons[i]);
+        struct outcome_of_run run = RUN_ONCE(&service, 409, body, "capacity");
+        cr_expect(has(run.err, reasons[i]), "%s", run.err);
+        cr_expect_eq(has(run.err, "next: "), i == 2, "%s", run.err);
+        run_free(&run);
+        service_stop(&service);
+    }
+}
+
+Test(command, counts_the_time_since_something_from_when_it_was_answered)
+{
+    struct service service;
+    struct cli cli = { .screen = { .now_ms = 0 } };
+    json_t *answer = NULL;
+    service_start(&service, (const struct canned[]){ { 200, "{}" } }, 1);
+    (void)snprintf(cli.socket_path, sizeof(cli.socket_path), "%s", service.socket_path);
+    cr_assert_eq(call(&cli, "GET", strdup("/v1/status"), NULL, 10, &answer), EXIT_DONE);
+    cr_assert_gt(cli.screen.now_ms, 0);
+    json_decref(answer);
+    service_stop(&service);
 }
 
 Test(command, ends_with_3_and_names_the_socket_when_no_agent_listens)

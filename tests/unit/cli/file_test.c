@@ -123,10 +123,10 @@ Test(import, shows_20_problems_and_counts_the_others, .init = make_folder, .fini
     struct outcome_of_run run = RUN_ONCE(&service, 200, body, "import", "--kind", "register", in_folder("r.csv"));
     cr_expect(has(run.err, "r.csv:21:1: ") && !has(run.err, "r.csv:22:1: "), "%s", run.err);
     cr_expect(has(run.err, "... and 1480 more\n"), "%s", run.err);
+    run_free(&run);
+    service_stop(&service); /* it answers from `body` until then */
     free(body);
     json_decref(answer);
-    run_free(&run);
-    service_stop(&service);
 }
 
 Test(import, keeps_rejected_rows_byte_for_byte_and_readable_by_their_owner_only, .init = make_folder,

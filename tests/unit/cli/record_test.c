@@ -266,6 +266,16 @@ Test(status, says_since_when_and_why_it_is_locked_and_when_it_will_be)
     service_stop(&service);
 }
 
+Test(status, names_files_as_the_way_to_the_centre_of_a_device_without_its_address)
+{
+    struct service service;
+    struct outcome_of_run run =
+        RUN_ONCE(&service, 200, "{\"state\": \"offline\", \"vault\": \"open\", \"endpoint\": \"\"}", "status");
+    cr_expect(has(run.out, "by files, over no network"), "%s", run.out);
+    run_free(&run);
+    service_stop(&service);
+}
+
 Test(status, does_not_promise_that_a_device_without_a_site_can_record)
 {
     struct service service;
