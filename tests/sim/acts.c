@@ -13,7 +13,8 @@ enum trouble {
     TROUBLE_STICKS = 512, /* bundles go about */
     TROUBLE_ERASURE = 1024,
     TROUBLE_PAPERS = 2048,
-    TROUBLE_BOTH = 4096, /* the centre and a machine are put back at once */
+    TROUBLE_BOTH = 4096,    /* the centre and a machine are put back at once */
+    TROUBLE_OFFLINE = 8192, /* one machine never has a network */
 };
 
 #define TROUBLE_ALL (2 * TROUBLE_BOTH - 1)
@@ -28,13 +29,19 @@ static const struct profile profiles[] = {
     { "old copies of both", TROUBLE_LINES | TROUBLE_OLD_COPIES | TROUBLE_CENTRE_COPIES | TROUBLE_BOTH },
     { "hostile device", TROUBLE_LINES | TROUBLE_CRASHES | TROUBLE_HOSTILE_DEVICE },
     { "hostile centre", TROUBLE_LINES | TROUBLE_HOSTILE_CENTRE },
-    { "sticks", TROUBLE_LINES | TROUBLE_CLOCKS | TROUBLE_CRASHES | TROUBLE_STICKS | TROUBLE_ERASURE | TROUBLE_PAPERS },
+    { "sticks", TROUBLE_LINES | TROUBLE_CLOCKS | TROUBLE_CRASHES | TROUBLE_STICKS | TROUBLE_ERASURE | TROUBLE_PAPERS |
+                    TROUBLE_OFFLINE },
     { "everything", TROUBLE_ALL },
 };
 
 const struct profile *profile_of(uint64_t seed)
 {
     return &profiles[seed % ARRAY_LEN(profiles)];
+}
+
+bool profile_has_offline(const struct profile *profile)
+{
+    return (profile->troubles & TROUBLE_OFFLINE) != 0;
 }
 
 /* ---- time ---- */
@@ -363,6 +370,10 @@ static const struct act acts[] = {
     { "bundle read", TROUBLE_STICKS, 36, stick_in },
     { "erase", TROUBLE_ERASURE, 10, work_erase },
     { "jcp erases", TROUBLE_ERASURE, 4, work_jcp_erase },
+    { "challenge", TROUBLE_ERASURE, 5, work_challenge },
+    { "answer", TROUBLE_ERASURE, 3, work_answer },
+    { "retention", TROUBLE_ERASURE, 6, work_retention },
+    { "challenge over", TROUBLE_ERASURE, 3, work_challenge_over },
     { "renew", TROUBLE_PAPERS, 6, papers_renew },
     { "enrol again", TROUBLE_PAPERS, 4, papers_enrol_again },
     { "revoke", TROUBLE_PAPERS, 5, papers_revoke },

@@ -15,6 +15,7 @@ struct profile {
 };
 
 const struct profile *profile_of(uint64_t seed);
+bool profile_has_offline(const struct profile *profile); /* a machine that never has a network */
 
 /* One step: some act, and some time. */
 void acts_step(struct world *world, unsigned step);
@@ -31,6 +32,31 @@ void work_jcp(struct world *world);
 void work_jcp_erase(struct world *world);
 void work_attend_at(struct world *world, struct agent *agent);
 void work_erase(struct world *world); /* erasing.c */
+
+/* Retention says that everything of this person goes. False: it was refused, or could not be done. */
+bool erase_person(struct agent *agent, const uint8_t participant[OP_ENTITY_BYTES]);
+
+/* ---- challenges, and what they hold: challenges.c ---- */
+
+enum { CHALLENGES = 3 * PEOPLE };
+
+/* Subjects that nothing of may go by retention: of people with an open challenge, as far as a machine knows. */
+struct challenged {
+    uint8_t ids[64][OP_ENTITY_BYTES];
+    size_t count;
+};
+
+void challenged_find(struct agent *agent, struct challenged *ret);
+bool challenged_has(const struct challenged *challenged, const uint8_t *subject); /* a session: its placement */
+
+void challenge_id(const struct site *site, unsigned number, uint8_t out[OP_ENTITY_BYTES]);
+void challenge_person(const struct site *site, unsigned number, uint8_t out[OP_ENTITY_BYTES]); /* always the same */
+void work_challenge_at(struct agent *agent, unsigned number, bool answered); /* one word of it: work.c */
+
+void work_challenge(struct world *world);
+void work_answer(struct world *world);
+void work_retention(struct world *world);
+void work_challenge_over(struct world *world);
 
 /* ---- certificates: papers.c ---- */
 

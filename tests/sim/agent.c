@@ -34,6 +34,7 @@ static void io_send(void *context, struct slice body)
     CHECK(!agent->sending);
     agent->sending = true;
     agent->sent_at_ms = agent->world->now_ms;
+    agent->sent_skew_ms = agent->skew_ms;
     line_send(agent, body);
 }
 
@@ -262,7 +263,8 @@ static int64_t distance(int64_t a, int64_t b)
     return a > b ? a - b : b - a;
 }
 
-/* An honest answer that was taken measures its clock to within what the way there and back took. */
+/* An honest answer that was taken measures its clock to within what the way there and back took, if nobody set the
+ * clock meanwhile. */
 static void check_measured(struct agent *agent, const struct message *message, int64_t before_ms, int64_t took_ms)
 {
     struct client_status status;
@@ -271,7 +273,7 @@ static void check_measured(struct agent *agent, const struct message *message, i
     if (message->outcome != ERR_OK || (!taken && status.clock_offset_ms == before_ms)) {
         return;
     }
-    agent->offset_known = !message->lies && message->http_status == 200;
+    agent->offset_known = !message->lies && message->http_status == 200 && agent->skew_ms == agent->sent_skew_ms;
     agent->offset_ms = message->offset_ms;
     agent->offset_slack_ms = took_ms;
     if (agent->offset_known && distance(status.clock_offset_ms, agent->offset_ms) > agent->offset_slack_ms) {

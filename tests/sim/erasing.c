@@ -9,6 +9,7 @@
 
 #include "store/query.h"
 #include "store/replica.h"
+#include "store/retention.h"
 #include "sync/endpoint/core/private.h"
 #include "tests/sim/acts.h"
 
@@ -16,7 +17,7 @@
 
 static bool by_organisation(uint32_t kind)
 {
-    return kind >= KIND_PARTICIPANT && kind <= KIND_CAPACITY_STATEMENT;
+    return (kind >= KIND_PARTICIPANT && kind <= KIND_CAPACITY_STATEMENT) || kind == KIND_REDRESS;
 }
 
 static struct log_list log_of(struct agent *agent)
@@ -59,17 +60,41 @@ static bool was_there(const struct log_list *log, const struct op_id *op)
     return false;
 }
 
+/* What a machine held before somebody erased at it. */
+struct before {
+    struct log_list log;
+    struct challenged challenged;
+};
+
+static void look_before(struct agent *agent, struct before *ret)
+{
+    ret->log = log_of(agent);
+    challenged_find(agent, &ret->challenged);
+}
+
+static void check_not_challenged(const struct agent *agent, const struct log_row *row, const struct before *before)
+{
+    struct record record;
+    MUST(record_decode(kind_by_number(KIND_ERASURE), row->body, &record, must));
+    bool retention = slice_equal(record_value(&record, "ground")->text, slice_of_text("retention"));
+    if (retention && challenged_has(&before->challenged, row->subject)) {
+        sim_fail("agent %u erases by retention what an open challenge holds (kind %lld)", agent->number,
+                 (long long)record_value(&record, "kind")->number);
+    }
+}
+
 /* The erasures that this machine holds and did not before. */
-static void note_erasures(struct agent *agent, const struct log_list *before)
+static void note_erasures(struct agent *agent, const struct before *before)
 {
     struct log_list log = log_of(agent);
     for (size_t i = 0; i < log.count; i++) {
         const struct log_row *row = &log.rows[i];
-        if (row->kind == KIND_ERASURE && !was_there(before, &row->op)) {
+        if (row->kind == KIND_ERASURE && !was_there(&before->log, &row->op)) {
             const struct subject subject = { row->kind, row->subject, row->subject_len };
             struct said said = { .site = agent->site->number, .author = agent->number, .surety = SURE };
             said_fill(&said, &subject, row->body);
             ledger_add(&agent->world->ledger, &said);
+            check_not_challenged(agent, row, before);
         }
     }
     log_list_fini(&log);
@@ -84,36 +109,63 @@ static void failed(struct agent *agent, const struct error *err)
     tell("agent %u does not erase: %s", agent->number, err->message);
 }
 
-void work_erase(struct world *world)
+/* Other things may hold it; a challenge only while it is open. */
+static void check_refused(struct agent *agent, const struct store_erase *erase, const struct before *before)
+{
+    struct store_erasable erasable;
+    agent->disk.aside = true;
+    MUST(store_erase_look(agent->store, erase, clock_today(agent_wall_ms(agent)), &erasable, must));
+    agent->disk.aside = false;
+    if (erasable_held_by(&erasable, HOLD_CHALLENGE) && !challenged_has(&before->challenged, erase->subject)) {
+        sim_fail("agent %u holds back what nobody challenges any more", agent->number);
+    }
+}
+
+/* True: it was done. */
+static bool erase_at(struct agent *agent, const char *ground, struct store_erase *erase)
 {
     char reason[32];
-    struct agent *agent = any_agent(world);
-    struct store_erase erase;
+    struct before before;
     struct store_erasable erased;
     struct error err = { 0 };
-    if (agent == NULL || !draw_target(agent, &erase)) {
-        return;
-    }
-    bool right = chance_percent(&world->chance, 60);
-    (void)snprintf(reason, sizeof(reason), "case %u", ++world->token);
-    erase.ground = right ? "right" : "retention";
-    erase.decided_by = "Test Trustee";
-    erase.confirmed_by = right ? "Test Second" : NULL;
-    erase.reason = reason;
-    struct log_list before = log_of(agent);
-    enum err_code rc = store_erase(agent->store, "trustee", &erase, agent_wall_ms(agent), &erased, &err);
+    bool right = strcmp(ground, "right") == 0;
+    (void)snprintf(reason, sizeof(reason), "case %u", ++agent->world->token);
+    erase->ground = ground;
+    erase->decided_by = "Test Trustee";
+    erase->confirmed_by = right ? "Test Second" : NULL;
+    erase->reason = reason;
+    look_before(agent, &before);
+    enum err_code rc = store_erase(agent->store, "trustee", erase, agent_wall_ms(agent), &erased, &err);
     if (rc == ERR_OK) {
-        tell("agent %u erases %llu of kind %u", agent->number, (unsigned long long)erased.records, erase.kind);
+        tell("agent %u erases %llu of kind %u", agent->number, (unsigned long long)erased.records, erase->kind);
         note_erasures(agent, &before);
         agent->flags_due = true;
     } else if (rc == ERR_REFUSED && !right) {
         tell("agent %u: %s", agent->number, err.message);
+        check_refused(agent, erase, &before);
     } else if (rc != ERR_NOT_FOUND) { /* the centre's own */
         failed(agent, &err);
     }
-    log_list_fini(&before);
+    log_list_fini(&before.log);
     client_wake(agent->client, CLIENT_WAKE_NEW_OPS);
     agent_look_after(agent);
+    return rc == ERR_OK;
+}
+
+void work_erase(struct world *world)
+{
+    struct agent *agent = any_agent(world);
+    struct store_erase erase;
+    if (agent != NULL && draw_target(agent, &erase)) {
+        (void)erase_at(agent, chance_percent(&world->chance, 60) ? "right" : "retention", &erase);
+    }
+}
+
+bool erase_person(struct agent *agent, const uint8_t participant[OP_ENTITY_BYTES])
+{
+    struct store_erase erase = { .kind = KIND_PARTICIPANT, .subject_len = OP_ENTITY_BYTES };
+    memcpy(erase.subject, participant, OP_ENTITY_BYTES);
+    return erase_at(agent, "retention", &erase);
 }
 
 void agent_erase_late(struct agent *agent)
@@ -124,7 +176,8 @@ void agent_erase_late(struct agent *agent)
     if (!agent->store->erasing) {
         return;
     }
-    struct log_list before = log_of(agent);
+    struct before before;
+    look_before(agent, &before);
     if (store_erase_late(agent->store, agent_wall_ms(agent), &records, &err) != ERR_OK) {
         failed(agent, &err);
     } else if (records > 0) {
@@ -132,7 +185,7 @@ void agent_erase_late(struct agent *agent)
         note_erasures(agent, &before);
         client_wake(agent->client, CLIENT_WAKE_NEW_OPS);
     }
-    log_list_fini(&before);
+    log_list_fini(&before.log);
     if (store_scrub(agent->store, &done, &err) != ERR_OK && !disk_troubled(&agent->disk)) {
         sim_fail("agent %u does not make its file anew: %s", agent->number, err.message);
     }

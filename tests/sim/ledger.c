@@ -204,7 +204,8 @@ void ledger_reassess(struct world *world)
     }
     for (size_t i = 0; i < world->ledger.count; i++) {
         struct said *said = &world->ledger.rows[i];
-        bool off = said->author < AGENTS_MAX && world->agents[said->author].store == NULL;
+        /* what is on the disk of one that is off nobody knows, unless it was not there when it ran last */
+        bool off = said->author < AGENTS_MAX && world->agents[said->author].store == NULL && !said->lost;
         bool here = said->author < AGENTS_MAX && holds_own(&agents[said->author], said->what);
         if (!off && !here && !centre_holds(&world->ledger, &sites[said->site], said) &&
             !others_hold(world, agents, said)) {

@@ -89,7 +89,7 @@ void line_send(struct agent *agent, struct slice body)
     struct chance *chance = &world->chance;
     const struct line *line = &agent->line;
     overhear(world, body);
-    if (line->cut || chance_percent(chance, line->request_lost)) {
+    if (agent->offline || line->cut || chance_percent(chance, line->request_lost)) {
         tell_cut(agent, 0, chance_between(chance, 10, TIMEOUT_MS));
     } else if (chance_percent(chance, line->portal)) {
         stand_in(agent);

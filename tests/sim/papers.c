@@ -55,7 +55,7 @@ static void papers_new(struct world *world, const char *how,
     SCOPED(buf_fini) struct buf pkcs7;
     buf_init(&request, CERTIFICATE_DER_MAX);
     buf_init(&pkcs7, 2 * CERTIFICATE_DER_MAX);
-    if (agent == NULL || world->host.centre == NULL || agent->line.cut) {
+    if (agent == NULL || world->host.centre == NULL || agent->line.cut || agent->offline) {
         return;
     }
     MUST(device_key_request(agent->key, "laptop", &request, must));

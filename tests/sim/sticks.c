@@ -38,19 +38,28 @@ static bool write_of_agent(struct agent *agent, struct buf *out, struct error *e
     return rc == ERR_OK;
 }
 
-void stick_of_agent(struct world *world)
+/* Who has no network more often than others. */
+static struct agent *carrier(struct world *world)
 {
-    struct agent *agent = any_agent(world);
-    struct error err = { 0 };
-    if (agent == NULL) {
-        return;
+    for (size_t i = 0; i < world->agent_count; i++) {
+        struct agent *agent = &world->agents[i];
+        if (agent->offline && agent->store != NULL && chance_percent(&world->chance, 60)) {
+            return agent;
+        }
     }
+    return any_agent(world);
+}
+
+static bool bundle_of_agent(struct agent *agent, struct stick *ret)
+{
+    struct error err = { 0 };
     struct stick stick = { .to_centre = true };
     memcpy(stick.device, agent->identity.device, DEVICE_ID_BYTES);
     buf_init(&stick.bytes, STICK_BYTES_MAX);
-    if (write_of_agent(agent, &stick.bytes, &err)) {
+    bool written = write_of_agent(agent, &stick.bytes, &err);
+    if (written) {
         tell("agent %u writes %zu bytes", agent->number, stick.bytes.len);
-        keep(world, stick);
+        *ret = stick;
     } else {
         /* before the first exchange it does not know whom to seal to */
         if (err.code != ERR_REFUSED && !disk_troubled(&agent->disk)) {
@@ -60,19 +69,25 @@ void stick_of_agent(struct world *world)
         buf_fini(&stick.bytes);
     }
     agent_look_after(agent);
+    return written;
 }
 
-void stick_of_centre(struct world *world)
+void stick_of_agent(struct world *world)
 {
-    struct agent *agent = any_agent(world);
-    struct host *host = &world->host;
-    if (agent == NULL || host->centre == NULL) {
-        return;
+    struct stick stick;
+    struct agent *agent = carrier(world);
+    if (agent != NULL && bundle_of_agent(agent, &stick)) {
+        keep(world, stick);
     }
+}
+
+static bool bundle_of_centre(struct agent *agent, bool from_start, struct stick *ret)
+{
+    struct world *world = agent->world;
+    struct host *host = &world->host;
     struct centre_bundle_out *writing = NULL;
     struct error err = { 0 };
     bool end = false;
-    bool from_start = chance_percent(&world->chance, 20);
     struct stick stick = { .to_centre = false };
     memcpy(stick.device, agent->identity.device, DEVICE_ID_BYTES);
     buf_init(&stick.bytes, STICK_BYTES_MAX);
@@ -84,7 +99,7 @@ void stick_of_centre(struct world *world)
     centre_bundle_out_free(writing);
     if (rc == ERR_OK) {
         tell("the centre writes %zu bytes for agent %u", stick.bytes.len, agent->number);
-        keep(world, stick);
+        *ret = stick;
     } else {
         if (!disk_troubled(&host->disk) && !(rc == ERR_REVOKED && agent->was_revoked)) {
             sim_fail("the centre writes no bundle on a healthy disk: %s", err.message);
@@ -92,6 +107,17 @@ void stick_of_centre(struct world *world)
         buf_fini(&stick.bytes);
     }
     (void)host_look_after(world);
+    return rc == ERR_OK;
+}
+
+void stick_of_centre(struct world *world)
+{
+    struct stick stick;
+    struct agent *agent = carrier(world);
+    if (agent != NULL && world->host.centre != NULL &&
+        bundle_of_centre(agent, chance_percent(&world->chance, 20), &stick)) {
+        keep(world, stick);
+    }
 }
 
 /* ---- reading ---- */
@@ -224,6 +250,19 @@ void sticks_found(struct world *world)
         if (stick->bytes.len > 0 && chance_percent(&world->chance, 70)) {
             take(world, stick);
         }
+    }
+}
+
+void sticks_exchange(struct agent *agent)
+{
+    struct stick stick;
+    if (bundle_of_agent(agent, &stick)) {
+        take(agent->world, &stick);
+        buf_fini(&stick.bytes);
+    }
+    if (bundle_of_centre(agent, false, &stick)) {
+        take(agent->world, &stick);
+        buf_fini(&stick.bytes);
     }
 }
 

@@ -5,6 +5,9 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "agent/enrolment_by_file.h"
+#include "sync/enrolment_file.h"
+
 static const uint8_t centre_key[VAULT_KEY_FILE_BYTES] = { 7, 2 };
 static const uint8_t machine_key[VAULT_KEY_FILE_BYTES] = { 7, 1 };
 
@@ -68,6 +71,38 @@ static void fill_identity(struct store_identity *identity, const struct device_k
     (void)snprintf(identity->site_name, sizeof(identity->site_name), "%s", template.sites[site].name);
 }
 
+/* Where there is a network. */
+static void enrol_over_network(struct store *store, unsigned site)
+{
+    struct device_key *key;
+    SCOPED(store_identity_fini) struct store_identity identity = { 0 };
+    MUST(device_key_generate(&key, must));
+    fill_identity(&identity, key, site);
+    MUST(store_identity_write(store, &identity, must));
+    device_key_free(key);
+}
+
+/* Where there is none: a request and its answer are carried. */
+static void enrol_by_files(struct store *store, unsigned site)
+{
+    uint8_t device[DEVICE_ID_BYTES];
+    struct centre_enrolled enrolled;
+    struct enrolment_taken taken;
+    SCOPED(buf_fini) struct buf request;
+    SCOPED(buf_fini) struct buf answer;
+    buf_init(&request, ENROLMENT_FILE_MAX);
+    buf_init(&answer, ENROLMENT_FILE_MAX);
+    json_t *code = operate("code-new", json_pack("{s:s}", "site", template.sites[site].name));
+    struct enrolment_wish wish = { .code = json_string_value(json_object_get(code, "code")),
+                                   .now_ms = template.now_ms };
+    MUST(enrolment_file_request(store, &wish, device, &request, must));
+    json_decref(code);
+    MUST(centre_enrol_by_file(centre, buf_slice(&request), template.now_ms, &enrolled, &answer, must));
+    MUST(enrolment_file_take(store, buf_slice(&answer), &taken, must));
+    CHECK(taken.changed && memcmp(enrolled.device.device, device, DEVICE_ID_BYTES) == 0);
+    enrolment_taken_fini(&taken);
+}
+
 static void machine_add(unsigned site, unsigned number)
 {
     char name[32];
@@ -76,8 +111,6 @@ static void machine_add(unsigned site, unsigned number)
     struct disk disk;
     struct vault *vault;
     struct store *store;
-    struct device_key *key;
-    SCOPED(store_identity_fini) struct store_identity identity = { 0 };
     struct vault_unlock unlock = { VAULT_SLOT_KEY_FILE, machine_key, sizeof(machine_key) };
     struct store_options options = { .cache_kib = 512, .programme = programme_default() };
     (void)snprintf(name, sizeof(name), "%s%u", template.sites[site].name, number);
@@ -87,10 +120,11 @@ static void machine_add(unsigned site, unsigned number)
     MUST(vault_create(path, &unlock, must));
     MUST(vault_open(path, &unlock, &vault, must));
     MUST(store_open(vault, &options, &store, must));
-    MUST(device_key_generate(&key, must));
-    fill_identity(&identity, key, site);
-    MUST(store_identity_write(store, &identity, must));
-    device_key_free(key);
+    if (site == GARDEN && number == GARDEN_OFFLINE) {
+        enrol_by_files(store, site);
+    } else {
+        enrol_over_network(store, site);
+    }
     store_close(store);
     vault_close(vault);
     disk_detach(&disk);

@@ -3,7 +3,7 @@
  * them, made once in a process, always the same.
  *
  *     FOLDER/centre           "garden" of organisation one, "workshop" of organisation two
- *     FOLDER/garden0 ... 4    machines of the garden with empty replicas
+ *     FOLDER/garden0 ... 4    machines of the garden with empty replicas; garden3 was enrolled by files
  *     FOLDER/workshop0, 1
  */
 #ifndef TESTS_SIM_TEMPLATE_H
@@ -11,7 +11,7 @@
 
 #include "tests/sim/world.h"
 
-enum { GARDEN, WORKSHOP, GARDEN_MACHINES = 5, WORKSHOP_MACHINES = 2 };
+enum { GARDEN, WORKSHOP, GARDEN_OFFLINE = 3, GARDEN_MACHINES = 5, WORKSHOP_MACHINES = 2 };
 
 /* A person with a key and no scruples. */
 struct culprit {

@@ -10,7 +10,7 @@
 
 #include "tests/sim/acts.h"
 
-enum { PEOPLE = 3, REFERRALS = 3, DAYS = 3, BATCH_MAX = 3 };
+enum { REFERRALS = 3, DAYS = 3, BATCH_MAX = 3 };
 
 /* An entry with the texts and ids that it borrows. */
 struct draft {
@@ -181,6 +181,39 @@ static void draft_event(struct world *world, const struct site *site, struct dra
     say(world, draft, "note");
 }
 
+/* ---- challenges ---- */
+
+void challenge_id(const struct site *site, unsigned number, uint8_t out[OP_ENTITY_BYTES])
+{
+    char key[32];
+    (void)snprintf(key, sizeof(key), "H-%u", number);
+    entity_id(site->stream, "redress", key, out);
+}
+
+void challenge_person(const struct site *site, unsigned number, uint8_t out[OP_ENTITY_BYTES])
+{
+    char ref[32];
+    (void)snprintf(ref, sizeof(ref), "T-%03u", number % PEOPLE);
+    entity_id(site->stream, "participant", ref, out);
+}
+
+static void draft_challenge(struct world *world, const struct site *site, unsigned number, bool answered,
+                            struct draft *draft)
+{
+    begin(draft, KIND_REDRESS);
+    challenge_id(site, number, draft->entry.subject);
+    challenge_person(site, number, draft->participant);
+    record_set_id(&draft->entry.record, "participant", draft->participant);
+    record_set_text(&draft->entry.record, "form", "mandatory_reconsideration");
+    if (answered) {
+        record_set_text(&draft->entry.record, "outcome", "refused");
+        record_set_number(&draft->entry.record, "outcome_on", some_day(world));
+    } else {
+        record_set_number(&draft->entry.record, "made_on", some_day(world));
+    }
+    say(world, draft, "note");
+}
+
 /* ---- recording ---- */
 
 static void note_said(struct agent *agent, const struct draft *draft, enum surety surety)
@@ -238,6 +271,13 @@ void work_attend_at(struct world *world, struct agent *agent)
         draft_attendance(world, agent->site, &drafts[i], true);
     }
     record(agent, drafts, count, false);
+}
+
+void work_challenge_at(struct agent *agent, unsigned number, bool answered)
+{
+    struct draft draft;
+    draft_challenge(agent->world, agent->site, number, answered, &draft);
+    record(agent, &draft, 1, false);
 }
 
 void work_attend(struct world *world)

@@ -116,6 +116,10 @@ void world_make(struct world *world, uint64_t seed)
         place(world, GARDEN, i);
     }
     place(world, WORKSHOP, 0);
+    if (profile_has_offline(world->profile)) {
+        place(world, GARDEN, GARDEN_OFFLINE);
+        world->agents[world->agent_count - 1].offline = true;
+    }
     forger_make(world);
     host_start(world);
     for (size_t i = 0; i < world->agent_count; i++) {

@@ -29,7 +29,7 @@
 #define MINUTE_MS (60 * SECOND_MS)
 #define HOUR_MS (60 * MINUTE_MS)
 
-enum { SITES = 2, AGENTS_MAX = 7, REPLAYS = 8, STICKS = 6, LATEST_MESSAGES_MAX = 64 };
+enum { SITES = 2, AGENTS_MAX = 7, PEOPLE = 3, REPLAYS = 8, STICKS = 6, LATEST_MESSAGES_MAX = 64 };
 
 /* What was done to a machine, and what may therefore be found in the end. */
 enum mark {
@@ -57,6 +57,7 @@ struct agent {
     struct world *world;
     unsigned number;
     const struct site *site;
+    bool offline; /* it never has a network: bundles alone go between it and the centre */
     char folder[96];
     char path[128];
     struct disk disk;
@@ -72,7 +73,8 @@ struct agent {
     unsigned life; /* which start this is: what was under way for an earlier one is dropped */
     bool sending;
     int64_t sent_at_ms; /* true time */
-    bool offset_known;  /* its clock was measured by an answer that did not lie: this, give or take the slack */
+    int64_t sent_skew_ms;
+    bool offset_known; /* its clock was measured by an answer that did not lie: this, give or take the slack */
     int64_t offset_ms;
     int64_t offset_slack_ms;
     int64_t timer_at_ms; /* true time; -1: off */
@@ -216,6 +218,8 @@ void stick_of_centre(struct world *world);
 void stick_in(struct world *world);
 void sticks_found(struct world *world); /* in the end: what still lies about, some of it */
 void sticks_forget(struct world *world);
+/* Everything that is to be said between a machine and the centre, both on, once each way. */
+void sticks_exchange(struct agent *agent);
 
 /* ---- ill will ---- */
 
