@@ -351,22 +351,29 @@ static enum err_code admit_erasure(const struct op *op, const struct record *rec
     return ERR_OK;
 }
 
-/* Guard rail 1: nothing becomes a doubt that nobody has confirmed, and none goes without its evidence. */
-static enum err_code admit_doubt(const struct record *record, struct error *err)
+static enum err_code check_digest(const struct record *record, const char *name, struct error *err)
 {
-    struct slice evidence = record->values[kind_field_index(record->kind, "evidence")].text;
+    struct slice said = record->values[kind_field_index(record->kind, name)].text;
     uint8_t digest[SHA256_BYTES];
     char text[2 * SHA256_BYTES + 1] = "";
+    memcpy(text, said.data, said.len);
+    return hex_decode(text, digest, SHA256_BYTES)
+               ? ERR_OK
+               : FAIL(err, INVALID, "field '%s': expected %d hexadecimal digits", name, 2 * SHA256_BYTES);
+}
+
+/* Guard rail 1: nothing becomes a doubt that nobody has confirmed, and none goes without its evidence, nor without the
+ * pack by which anybody can judge it. */
+static enum err_code admit_doubt(const struct record *record, struct error *err)
+{
     if (number_or(record, "confirmed", 0) == 0) {
         return FAIL(err, REFUSED, "take a compliance doubt that its reviewer has not confirmed");
     }
     if (record->values[kind_field_index(record->kind, "answers")].text.len == 0) {
         return FAIL(err, REFUSED, "take a compliance doubt without answers to the good-reason questions");
     }
-    memcpy(text, evidence.data, evidence.len);
-    return hex_decode(text, digest, SHA256_BYTES)
-               ? ERR_OK
-               : FAIL(err, INVALID, "field 'evidence': expected %d hexadecimal digits", 2 * SHA256_BYTES);
+    TRY(check_digest(record, "evidence", err));
+    return check_digest(record, "programme_sha256", err);
 }
 
 /* The organisation takes back what it raised; JCP says what it received or gives back. */

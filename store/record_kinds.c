@@ -315,9 +315,9 @@ static const struct field compliance_doubt_fields[] = {
     BOOL(10, "confirmed"),
     NAMED(11, "evidence", 2 * SHA256_BYTES), /* SHA-256 of the pack's manifest, in hex */
     SECRET(12, "note", NOTE_MAX_BYTES),
-    TEXT(13, "programme", ROW_REF_SIZE - 1), /* the pack by which it is judged, on every replica and at the centre */
-    INT(14, "programme_version", INT32_MAX, false),
-    TEXT(15, "programme_sha256", 2 * SHA256_BYTES),
+    NAMED(13, "programme", ROW_REF_SIZE - 1), /* the pack by which it is judged, on every replica and at the centre */
+    INT(14, "programme_version", INT32_MAX, true),
+    NAMED(15, "programme_sha256", 2 * SHA256_BYTES),
 };
 
 static const char *const doubt_status_codes[] = { "withdrawn", "received", "returned", NULL };

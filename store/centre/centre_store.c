@@ -7,6 +7,8 @@
 
 enum { SCHEMA_VERSION = 3 };
 
+/* The CHECK of `op` stays as the database was made with: what was passed on as of a kind of a later version may not fit
+ * that version's. */
 static const char *const upgrades[] = {
     /* what shows that a device's files were put back, and clocks that ran ahead */
     "CREATE TABLE freshness (device BLOB NOT NULL CHECK (length(device) = 16), incarnation INTEGER NOT NULL, "

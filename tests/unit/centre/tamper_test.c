@@ -50,6 +50,8 @@ Test(tamper, the_database_refuses_to_change_evidence)
         "DELETE FROM run",
         "INSERT INTO op SELECT id + 1000, author, seq + 1000, 9, 1, header, NULL, body, NULL, 0 FROM op LIMIT 1",
         "INSERT INTO op SELECT id + 1000, author, seq + 1000, 5, 2, header, NULL, body, NULL, 0 FROM op LIMIT 1",
+        "INSERT INTO op SELECT id + 1000, author, seq + 1000, 27, 2, header, NULL, body, NULL, 0 FROM op LIMIT 1",
+        "INSERT INTO op SELECT id + 1000, author, seq + 1000, 29, 1, header, NULL, body, NULL, 0 FROM op LIMIT 1",
     };
     for (size_t i = 0; i < ARRAY_LEN(attempts); i++) {
         cr_assert_eq(run_sql(attempts[i]), ERR_REFUSED, "%s", attempts[i]);

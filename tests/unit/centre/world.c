@@ -505,6 +505,9 @@ static void fill_body(enum record_kind kind, uint64_t seq, struct buf *body)
         record_set_text(&record, "answers", "Were they ill?\nNot that we know.");
         record_set_number(&record, "confirmed", 0);
         record_set_text(&record, "evidence", "00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff");
+        record_set_text(&record, "programme", programme_id(programme_default()));
+        record_set_number(&record, "programme_version", programme_version(programme_default()));
+        record_set_text(&record, "programme_sha256", programme_sha256(programme_default()));
         break;
     default:
         record_set_number(&record, "outcome", OUTCOME_ABSENT);

@@ -438,6 +438,15 @@ Test(doubt, of_a_hostile_device_that_nobody_confirmed_is_set_aside)
     entry_doubt(&world, &entry, "D-1", "P-1", DAY, "V-1", "N-1");
     record_value(&entry.record, "notice")->present = false;
     expect_set_aside(CERTIFICATE_ROLE_AGENT, &entry, "notice");
+    static const char *const of_the_pack[] = { "programme", "programme_version", "programme_sha256" };
+    for (size_t i = 0; i < ARRAY_LEN(of_the_pack); i++) { /* by which pack it could be judged, nobody could tell */
+        entry_doubt(&world, &entry, "D-1", "P-1", DAY, "V-1", "N-1");
+        record_value(&entry.record, of_the_pack[i])->present = false;
+        expect_set_aside(CERTIFICATE_ROLE_AGENT, &entry, of_the_pack[i]);
+    }
+    entry_doubt(&world, &entry, "D-1", "P-1", DAY, "V-1", "N-1");
+    record_set_text(&entry.record, "programme_sha256", "none");
+    expect_set_aside(CERTIFICATE_ROLE_AGENT, &entry, "programme_sha256");
     struct doubt_list list = { 0 };
     struct error err;
     cr_assert_eq(query_doubts(site.store, true, 10, &list, &err), ERR_OK);

@@ -486,12 +486,3 @@ Test(packs, a_doubt_is_not_judged_by_one_that_came_after_it)
     expect_in_force("2026-06-12", 11);
     cr_assert_str_eq(the_doubt().status, "standing", "four weeks are what its own pack says: %s", the_doubt().wants);
 }
-
-Test(packs, a_doubt_that_names_none_is_judged_by_the_one_in_force)
-{
-    raise_doubt_by(NULL);
-    cr_assert_str_eq(the_doubt().status, "standing");
-    gives_mild_pack(11, "2020-01-01");
-    settle("2026-06-12");
-    cr_assert_str_eq(the_doubt().wants, "exposure_without_decision");
-}

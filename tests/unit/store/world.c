@@ -359,6 +359,9 @@ void entry_doubt(struct world *world, struct store_entry *entry, const char *key
     record_set_text(&entry->record, "answers", "Were they ill?\nNot that we know.");
     record_set_number(&entry->record, "confirmed", 1);
     record_set_text(&entry->record, "evidence", "00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff");
+    record_set_text(&entry->record, "programme", programme_id(programme_default()));
+    record_set_number(&entry->record, "programme_version", programme_version(programme_default()));
+    record_set_text(&entry->record, "programme_sha256", programme_sha256(programme_default()));
 }
 
 void entry_doubt_event(struct world *world, struct store_entry *entry, const char *doubt, const char *status,
