@@ -221,7 +221,7 @@ struct human human_duration(int64_t duration_ms)
 {
     struct human said;
     int64_t seconds = duration_ms / MS_PER_S;
-    if (duration_ms < 10 * MS_PER_S) {
+    if (duration_ms < 10 * MS_PER_S && duration_ms % MS_PER_S != 0) {
         (void)snprintf(said.text, sizeof(said.text), "%.2f s", (double)duration_ms / MS_PER_S);
     } else if (seconds < S_PER_MIN) {
         (void)snprintf(said.text, sizeof(said.text), "%" PRId64 " s", seconds);

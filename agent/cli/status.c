@@ -118,9 +118,10 @@ void status_print_exchange(const struct screen *screen, const json_t *status)
     struct human received = human_bytes((uint64_t)answer_int(last, "bytes_received"));
     struct human took = human_duration(answer_int(last, "duration_ms"));
     if (strcmp(answer_text(last, "result"), "ok") == 0) {
-        screen_fact(screen, "Last exchange", "%s: %" PRId64 " records sent, %" PRId64 " received; %s out, %s in, %s",
-                    when.text, answer_int(last, "ops_sent"), answer_int(last, "ops_received"), sent.text, received.text,
-                    took.text);
+        int64_t ops_sent = answer_int(last, "ops_sent");
+        screen_fact(screen, "Last exchange", "%s: %" PRId64 " record%s sent, %" PRId64 " received; %s out, %s in, %s",
+                    when.text, ops_sent, ops_sent == 1 ? "" : "s", answer_int(last, "ops_received"), sent.text,
+                    received.text, took.text);
         return;
     }
     screen_fact(screen, "Last exchange", "%s: failed (%s): %s; %s out, %s in, %s", when.text,

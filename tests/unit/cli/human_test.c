@@ -91,6 +91,7 @@ Test(human, says_sizes_durations_and_numbers)
     cr_expect_str_eq(human_bytes(1024 * 1024 - 1).text, "1.0 MiB");
     cr_expect_str_eq(human_bytes(UINT64_MAX).text, "16777216.0 TiB");
     cr_expect_str_eq(human_duration(312).text, "0.31 s");
+    cr_expect_str_eq(human_duration(7 * SECOND).text, "7 s");
     cr_expect_str_eq(human_duration(42 * SECOND).text, "42 s");
     cr_expect_str_eq(human_duration(185 * SECOND).text, "3 min 05 s");
     cr_expect_str_eq(human_duration(130 * MINUTE).text, "2 h 10 min");

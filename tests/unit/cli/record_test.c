@@ -266,6 +266,20 @@ Test(status, says_since_when_and_why_it_is_locked_and_when_it_will_be)
     service_stop(&service);
 }
 
+Test(status, speaks_of_one_record_and_of_whole_seconds_as_people_do)
+{
+    struct service service;
+    struct outcome_of_run run = RUN_ONCE(&service, 200,
+                                         "{\"state\": \"synchronising\", \"vault\": \"open\", \"to_fetch\": 1904, "
+                                         "\"progress\": {\"bytes_per_s\": 7145, \"seconds_left\": 7}, "
+                                         "\"last_exchange\": {\"at\": \"2026-11-20T09:00:00.000Z\", "
+                                         "\"result\": \"ok\", \"ops_sent\": 1}}",
+                                         "status");
+    cr_expect(has(run.out, "1 record sent") && has(run.out, "about 7 s left"), "%s", run.out);
+    run_free(&run);
+    service_stop(&service);
+}
+
 Test(status, names_files_as_the_way_to_the_centre_of_a_device_without_its_address)
 {
     struct service service;
