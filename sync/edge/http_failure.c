@@ -1,10 +1,13 @@
 #include "sync/edge/http_failure.h"
 
 #include <openssl/x509_vfy.h>
+#include <stdio.h>
 #include <string.h>
 #include <strings.h>
 
 #include "base/clock.h"
+
+#define NAME_AND_PORT_SIZE 512
 
 static enum err_code certificate_refused(CURL *easy, struct error *err)
 {
@@ -119,6 +122,39 @@ static enum err_code proxy_refused(long status, struct error *err)
         status);
 }
 
+/* libcurl names whom it could not connect to in its text only: the centre, or a proxy. */
+static bool tried_a_proxy(CURL *easy, const char *detail)
+{
+    static const char tried[] = "Failed to connect to ";
+    char centre[NAME_AND_PORT_SIZE] = "";
+    char *url = NULL;
+    char *host = NULL;
+    char *port = NULL;
+    CURLU *parts = curl_url();
+    if (strncmp(detail, tried, strlen(tried)) == 0 &&
+        curl_easy_getinfo(easy, CURLINFO_EFFECTIVE_URL, &url) == CURLE_OK &&
+        curl_url_set(parts, CURLUPART_URL, url, 0) == CURLUE_OK &&
+        curl_url_get(parts, CURLUPART_HOST, &host, 0) == CURLUE_OK &&
+        curl_url_get(parts, CURLUPART_PORT, &port, CURLU_DEFAULT_PORT) == CURLUE_OK) {
+        bool brackets = host[0] == '['; /* around an IPv6 address, which the text leaves out */
+        (void)snprintf(centre, sizeof(centre), "%.*s port %s ", (int)(strlen(host) - (brackets ? 2 : 0)),
+                       host + brackets, port);
+    }
+    curl_free(host);
+    curl_free(port);
+    curl_url_cleanup(parts);
+    return centre[0] != '\0' && strncmp(detail + strlen(tried), centre, strlen(centre)) != 0;
+}
+
+static enum err_code not_connected(CURL *easy, const char *detail, struct error *err)
+{
+    if (tried_a_proxy(easy, detail)) {
+        return FAIL(err, NETWORK, "reach this network's proxy: %s; check setting 'link.proxy' and the environment",
+                    detail);
+    }
+    return FAIL(err, NETWORK, "reach the centre: %s", detail);
+}
+
 static enum err_code name_not_found(const char *detail, struct error *err)
 {
     return FAIL(err, DNS,
@@ -188,7 +224,7 @@ enum err_code http_failure_classify(CURL *easy, CURLcode code, const char *detai
     case CURLE_COULDNT_RESOLVE_HOST:
         return name_not_found(detail, err);
     case CURLE_COULDNT_CONNECT:
-        return FAIL(err, NETWORK, "reach the centre: %s", detail);
+        return not_connected(easy, detail, err);
     case CURLE_OPERATION_TIMEDOUT:
         return timed_out(detail, request_began(easy), err);
     case CURLE_PEER_FAILED_VERIFICATION:

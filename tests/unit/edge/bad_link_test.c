@@ -137,6 +137,20 @@ Test(bad_link, a_proxy_that_is_not_found_is_named)
     meets(ERR_PROXY, "find this network's proxy");
 }
 
+Test(bad_link, a_proxy_that_does_not_answer_is_told_from_a_centre_that_does_not)
+{
+    static const char nobody[] = "http://127.0.0.1:9"; /* the discard service, which nobody has */
+    cr_assert_eq(setenv("https_proxy", nobody, 1), 0);
+    serve_and_connect();
+    ask();
+    cr_assert_eq(unsetenv("https_proxy"), 0);
+    meets(ERR_NETWORK, "reach this network's proxy");
+    world_ask_url(&world, "https://127.0.0.1:9/", slice_of_text("x"));
+    meets(ERR_NETWORK, "reach the centre");
+    world_ask_url(&world, "https://[::1]:9/", slice_of_text("x"));
+    meets(ERR_NETWORK, "reach the centre");
+}
+
 /* ---- names ---- */
 
 Test(bad_link, a_name_that_is_not_found_is_named)
