@@ -8,7 +8,7 @@
 #include "store/volunteers.h"
 
 #define RECORDS_PAGE 1000
-#define NOTES_MAX QUERY_LIMIT_MAX
+#define READERS_PAGE 1000
 
 struct person_copy {
     struct api_call *call;
@@ -114,11 +114,11 @@ static enum err_code flags_value(const struct person_copy *copy, json_t **ret_fl
     return ERR_OK;
 }
 
-static enum err_code readers_value(const struct person_copy *copy, json_t **ret_readers, struct error *err)
+static enum err_code add_readers(const struct person_copy *copy, struct audit_filter *page, json_t *readers,
+                                 bool *ret_more, struct error *err)
 {
     SCOPED(audit_list_fini) struct audit_list list = { 0 };
-    TRY(query_audit(copy->call->world->store, &(struct audit_filter){ .action = "read" }, NOTES_MAX, &list, err));
-    json_t *readers = json_array();
+    TRY(query_audit(copy->call->world->store, page, READERS_PAGE, &list, err));
     for (size_t i = 0; i < list.count; i++) {
         const struct audit_entry *entry = &list.rows[i];
         if (is_about(copy, entry->about.bytes) ||
@@ -126,6 +126,24 @@ static enum err_code readers_value(const struct person_copy *copy, json_t **ret_
             (void)json_array_append_new(readers, json_pack("{s:o,s:s,s:s,s:o}", "at", value_instant(entry->at_ms),
                                                            "person", entry->person, "kind", entry->kind, "fields",
                                                            value_text(entry->fields)));
+        }
+        page->before_ms = entry->at_ms;
+        page->before_number = entry->number;
+    }
+    *ret_more = list.more;
+    return ERR_OK;
+}
+
+/* All of them, however long this machine has noted who reads what. */
+static enum err_code readers_value(const struct person_copy *copy, json_t **ret_readers, struct error *err)
+{
+    struct audit_filter page = { .action = "read" };
+    json_t *readers = json_array();
+    for (bool more = true; more;) {
+        enum err_code rc = add_readers(copy, &page, readers, &more, err);
+        if (rc != ERR_OK) {
+            json_decref(readers);
+            return rc;
         }
     }
     *ret_readers = readers;

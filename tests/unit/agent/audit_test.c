@@ -264,6 +264,33 @@ Test(audit, the_oldest_change_is_found_whatever_was_written_since)
     reply_fini(&reply);
 }
 
+/* Who read about the participant; all at one time, so that only their numbers tell them apart. */
+static void note_readings(const char *participant, size_t count)
+{
+    enum { NOTES_MOST = 1600 };
+    static struct audit_entry entries[NOTES_MOST];
+    struct error err;
+    cr_assert_leq(count, NOTES_MOST);
+    for (size_t i = 0; i < count; i++) {
+        entries[i] =
+            (struct audit_entry){ .at_ms = site.now_ms, .person = "a reader", .action = "read", .kind = "host" };
+        entity_id(site.world.stream, "participant", participant, entries[i].about.bytes);
+    }
+    cr_assert_eq(store_audit_add(site.replica.store, entries, count, &err), ERR_OK, "%s", err.message);
+}
+
+Test(audit, every_reader_is_in_the_persons_own_copy_however_many_read_about_others_since)
+{
+    note_readings("GDN-001", 2);
+    note_readings("GDN-002", 1600);
+    note_readings("GDN-001", 1);
+    note_readings("GDN-002", 1400);
+    struct reply reply = site_call(&site, "GET", "/v1/subject-access/GDN-001", NULL);
+    cr_assert_eq(reply.status, 200, "%s", reply.text);
+    cr_expect_eq(reply_count(&reply, "read_by"), 3);
+    reply_fini(&reply);
+}
+
 static uint64_t first_wrong(void)
 {
     uint64_t rows;
