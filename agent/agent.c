@@ -554,6 +554,7 @@ enum err_code agent_run(const struct agent_options *options, struct error *err)
     if (rc == ERR_OK) {
         rc = run(agent, err);
     }
+    late_notes_forget(&agent->late_notes);
     programme_free(agent->own_programme);
     scoped_close(&agent->lock_fd);
     free(agent);

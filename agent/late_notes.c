@@ -36,3 +36,11 @@ void late_notes_keep(struct late_notes *notes, struct store *store)
     notes->count = 0;
     notes->more = 0;
 }
+
+void late_notes_forget(struct late_notes *notes)
+{
+    if (notes->count > 0) {
+        LOG_WARNING("notes_forgotten", "count=%" PRIu64, notes->count + notes->more);
+    }
+    *notes = (struct late_notes){ .count = 0 };
+}

@@ -1,6 +1,7 @@
 /*
  * agent/late_notes - notes for the audit log of what happens while it cannot be written: the replica is locked, or just
- * another one. In memory until the replica is open again; an agent that ends before forgets them.
+ * another one. In memory until the replica is open again: they name people, and without a key nothing of that may be on
+ * disk. An agent that ends before forgets them, and its log has how many.
  *
  * Layer: agent. No uv.h.
  */
@@ -21,5 +22,8 @@ void late_notes_add(struct late_notes *notes, const struct audit_entry *entry);
 
 /* Into the audit log, and none are left. What cannot be written is kept for the next time. */
 void late_notes_keep(struct late_notes *notes, struct store *store);
+
+/* At the agent's end. */
+void late_notes_forget(struct late_notes *notes);
 
 #endif

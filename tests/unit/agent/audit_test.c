@@ -1,8 +1,11 @@
 /* Need to know: who sees what, that reading it is noted, and that the notes stay as they were written. */
+#include <criterion/criterion.h>
+#include <criterion/redirect.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "agent/late_notes.h"
 #include "store/audit.h"
 #include "store/replica.h"
 #include "tests/unit/agent/site.h"
@@ -368,4 +371,22 @@ Test(audit, the_persons_own_copy_has_every_version_and_who_read_it_and_is_noted_
     reply_fini(&reply);
     cr_expect_geq(notes("tester"), 2, "making it was noted");
     site_expect(&site, "GET", "/v1/subject-access/NOBODY", NULL, 404, "not_found");
+}
+
+Test(late_notes, that_nobody_could_write_are_counted_in_the_log_and_name_nobody, .init = cr_redirect_stderr)
+{
+    static struct late_notes notes;
+    struct audit_entry entry = { .person = "Ann Secretname", .action = "unlock" };
+    char line[400] = "";
+    enum { TRIES = LATE_NOTES_MAX + 8 };
+    for (int i = 0; i < TRIES; i++) {
+        late_notes_add(&notes, &entry);
+    }
+    late_notes_forget(&notes);
+    late_notes_forget(&notes);
+    (void)fflush(stderr);
+    FILE *said = cr_get_redirected_stderr();
+    cr_assert_not_null(fgets(line, sizeof(line), said));
+    cr_expect_not_null(strstr(line, "notes_forgotten count=40"), "%s", line);
+    cr_expect_null(strstr(line, "Secretname"));
 }
