@@ -264,8 +264,10 @@ void api_call_data(const struct api_world *world, const struct api_request *requ
         }
         return;
     }
-    (void)(path_known ? FAIL(&err, INVALID, "call the path: not with this method")
-                      : FAIL(&err, NOT_FOUND, "find the path: there is no such call"));
+    (void)(path_known
+               ? FAIL(&err, INVALID, "call the path: not with this method")
+               : FAIL(&err, NOT_FOUND,
+                      "answer the call: there is none of this name; is what asks of another version than the agent?"));
     api_answer_error(answer, &err);
     answer->status = path_known ? 405 : 404;
 }

@@ -130,10 +130,9 @@ static void print_counts(const struct cli *cli, const struct screen *screen, con
     json_t *count;
     size_t index;
     const json_t *hold;
-    struct human records = human_number((uint64_t)answer_int(answer, "records"));
+    struct human records = human_count((uint64_t)answer_int(answer, "records"), "record", "records");
     const json_t *people = answer_member(answer, "people");
-    screen_print(screen, "%s %s %s about this %s:\n", title, records.text,
-                 answer_int(answer, "records") == 1 ? "record" : "records", answer_text(answer, "kind"));
+    screen_print(screen, "%s %s about this %s:\n", title, records.text, answer_text(answer, "kind"));
     if (json_array_size(people) > 1) {
         print_refs(screen, "  surely one person, as two people found: ", people);
     }
@@ -388,7 +387,8 @@ enum exit_code retention_run(struct cli *cli, int argc, char **argv)
         print_due(cli, list);
         return EXIT_DONE;
     }
-    screen_print(&cli->notes, "%zu people's records are due.\n", json_array_size(answer_member(list, "due")));
+    struct human due = human_count(json_array_size(answer_member(list, "due")), "person's", "people's");
+    screen_print(&cli->notes, "%s records are due.\n", due.text);
     if (!agreed(cli, input.yes, "To erase them cannot be undone.")) {
         return EXIT_REFUSED;
     }
@@ -397,8 +397,9 @@ enum exit_code retention_run(struct cli *cli, int argc, char **argv)
     if (code != EXIT_DONE || call_printed(cli, answer)) {
         return code;
     }
-    screen_print(&cli->screen, "Erased %lld records about %lld people; %lld people were held back.\n",
-                 (long long)answer_int(answer, "records"), (long long)answer_int(answer, "people"),
-                 (long long)answer_int(answer, "held"));
+    struct human records = human_count((uint64_t)answer_int(answer, "records"), "record", "records");
+    struct human people = human_count((uint64_t)answer_int(answer, "people"), "person", "people");
+    struct human held = human_count((uint64_t)answer_int(answer, "held"), "person was", "people were");
+    screen_print(&cli->screen, "Erased %s about %s; %s held back.\n", records.text, people.text, held.text);
     return EXIT_DONE;
 }

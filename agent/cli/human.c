@@ -251,6 +251,14 @@ struct human human_number(uint64_t number)
     return said;
 }
 
+struct human human_count(uint64_t number, const char *one, const char *many)
+{
+    struct human said;
+    struct human digits = human_number(number);
+    (void)snprintf(said.text, sizeof(said.text), "%.27s %s", digits.text, number == 1 ? one : many);
+    return said;
+}
+
 struct human human_minutes(int minutes)
 {
     struct human said;

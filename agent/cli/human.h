@@ -33,6 +33,7 @@ struct human human_day_ago(int32_t day, int32_t today);    /* today; 3 days ago;
 struct human human_bytes(uint64_t bytes);
 struct human human_duration(int64_t duration_ms);
 struct human human_number(uint64_t number);
-struct human human_minutes(int minutes); /* 3 h 30 min */
+struct human human_count(uint64_t number, const char *one, const char *many); /* 1 row; 12,345 rows */
+struct human human_minutes(int minutes);                                      /* 3 h 30 min */
 
 #endif

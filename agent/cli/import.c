@@ -8,6 +8,7 @@
 #include "agent/cli/answer.h"
 #include "agent/cli/argument.h"
 #include "agent/cli/call.h"
+#include "agent/cli/human.h"
 #include "agent/cli/memory.h"
 #include "agent/cli/outfile.h"
 #include "agent/cli/text.h"
@@ -156,17 +157,19 @@ static void print_summary(const struct screen *screen, const json_t *answer)
 {
     bool dry = answer_true(answer, "dry_run");
     bool refused = answer_true(answer, "refused");
-    screen_print(screen, "%" PRId64 " rows read (%s, %s)\n", answer_int(answer, "rows"),
-                 answer_text(answer, "encoding"), answer_text(answer, "delimiter"));
+    struct human rows = human_count((uint64_t)answer_int(answer, "rows"), "row", "rows");
+    screen_print(screen, "%s read (%s, %s)\n", rows.text, answer_text(answer, "encoding"),
+                 answer_text(answer, "delimiter"));
     if (refused) {
-        screen_print(screen, "refused: nothing was taken; %" PRId64 " rows have a problem, %" PRId64 " are good\n",
-                     answer_int(answer, "rejected"), answer_int(answer, "good"));
+        struct human bad = human_count((uint64_t)answer_int(answer, "rejected"), "row has", "rows have");
+        screen_print(screen, "refused: nothing was taken; %s a problem, %" PRId64 " good\n", bad.text,
+                     answer_int(answer, "good"));
     } else {
-        screen_print(screen,
-                     "%" PRId64 " records %s, %" PRId64 " stood so already, %" PRId64 " rows repeated, %" PRId64
-                     " rows left out\n",
-                     answer_int(answer, "added"), dry ? "would be added" : "added", answer_int(answer, "unchanged"),
-                     answer_int(answer, "duplicates"), answer_int(answer, "rejected"));
+        struct human added = human_count((uint64_t)answer_int(answer, "added"), "record", "records");
+        struct human repeated = human_count((uint64_t)answer_int(answer, "duplicates"), "row", "rows");
+        struct human left_out = human_count((uint64_t)answer_int(answer, "rejected"), "row", "rows");
+        screen_print(screen, "%s %s, %" PRId64 " stood so already, %s repeated, %s left out\n", added.text,
+                     dry ? "would be added" : "added", answer_int(answer, "unchanged"), repeated.text, left_out.text);
     }
     size_t index;
     const json_t *column;

@@ -160,8 +160,9 @@ enum exit_code quarantine_run(struct cli *cli, int argc, char **argv)
     if (code != EXIT_DONE || call_printed(cli, answer)) {
         return code;
     }
-    screen_print(&cli->screen, "%lld records count from now on; %lld are still set aside.\n",
-                 (long long)answer_int(answer, "released"), (long long)answer_int(answer, "still"));
+    struct human released = human_count((uint64_t)answer_int(answer, "released"), "record counts", "records count");
+    struct human still = human_count((uint64_t)answer_int(answer, "still"), "is", "are");
+    screen_print(&cli->screen, "%s from now on; %s still set aside.\n", released.text, still.text);
     return EXIT_DONE;
 }
 

@@ -98,6 +98,9 @@ Test(human, says_sizes_durations_and_numbers)
     cr_expect_str_eq(human_number(0).text, "0");
     cr_expect_str_eq(human_number(999).text, "999");
     cr_expect_str_eq(human_number(1234567).text, "1,234,567");
+    cr_expect_str_eq(human_count(1, "row", "rows").text, "1 row");
+    cr_expect_str_eq(human_count(0, "row", "rows").text, "0 rows");
+    cr_expect_str_eq(human_count(12345, "row", "rows").text, "12,345 rows");
     cr_expect_str_eq(human_number(UINT64_MAX).text, "18,446,744,073,709,551,615");
     cr_expect_str_eq(human_minutes(240).text, "4 h");
     cr_expect_str_eq(human_minutes(95).text, "1 h 35 min");
