@@ -25,7 +25,6 @@ struct appending {
     size_t *header_ends; /* one a new op */
     uint8_t *seeded;     /* one a seed of the run: it is the held one */
     bool erasing;        /* there are erasures of this site */
-    struct buf erasures; /* that came with this run */
     struct error *err;
 };
 
@@ -34,7 +33,6 @@ static void appending_fini(struct appending *a)
     buf_fini(&a->headers);
     free(a->header_ends);
     free(a->seeded);
-    buf_fini(&a->erasures);
 }
 
 /* ---- what is offered ---- */
@@ -198,8 +196,7 @@ static enum err_code keep_erasure(struct appending *a, const struct op *op, uint
 {
     struct erasure erasure;
     TRY(erasure_read(op, a->author.writer, &erasure, a->err));
-    TRY(centre_erasure_keep(a->store, a->site->id, op_row_id(a->site->id, position), &erasure, a->err));
-    return buf_append(&a->erasures, &erasure, sizeof(erasure), a->err);
+    return centre_erasure_keep(a->store, a->site->id, op_row_id(a->site->id, position), &erasure, a->err);
 }
 
 static enum err_code add_rows(struct appending *a, struct position_state *state, struct centre_appended *appended)
@@ -230,8 +227,7 @@ static enum err_code add_rows(struct appending *a, struct position_state *state,
         }
     }
     appended->new_ops = count;
-    return centre_erase_covered(a->store, a->site->id, (struct erasure *)(void *)a->erasures.data,
-                                a->erasures.len / sizeof(struct erasure), a->err);
+    return ERR_OK;
 }
 
 /* A device that was revoked sends nothing itself any more: what others give back of it, an operator hears of. */
@@ -357,11 +353,10 @@ enum err_code centre_append(struct centre_store *store, const struct centre_site
         .store = store, .site = site, .offer = offer, .run = offer->run, .now_ms = offer->now_ms, .err = err
     };
     struct centre_appended appended = { .result = CENTRE_APPENDED };
-    buf_init(&a.erasures, OP_BATCH_OPS_MAX * sizeof(struct erasure));
     TRY(check_shape(&a));
     TRY(db_begin(&store->db, err));
     enum err_code rc = db_end(&store->db, append(&a, &appended), err);
-    centre_erased_forget(store);
+    rc = rc == ERR_OK ? centre_erase_begin(store, err) : rc;
     if (rc == ERR_HISTORY) {
         struct error ignored;
         a.err = &ignored;

@@ -138,12 +138,14 @@ CREATE TABLE bundle_question (
     PRIMARY KEY (device, incarnation)
 ) STRICT, WITHOUT ROWID;
 
--- What erasures cover (store/record.h). op: the row of the erasure; seq NULL: everything about the subject.
+-- What erasures cover (store/record.h). op: the row of the erasure; seq NULL: everything about the subject. walked: the row of op up to which
+-- bodies were taken that had come before it; NULL: all of them were.
 CREATE TABLE erasure (
     op INTEGER PRIMARY KEY, site INTEGER NOT NULL, subject BLOB NOT NULL, kind INTEGER NOT NULL, writer INTEGER NOT NULL,
-    hlc INTEGER NOT NULL, device BLOB, incarnation INTEGER, seq INTEGER
+    hlc INTEGER NOT NULL, device BLOB, incarnation INTEGER, seq INTEGER, walked INTEGER
 ) STRICT;
 CREATE INDEX erasure_subject ON erasure (site, subject);
+CREATE INDEX erasure_walked ON erasure (walked) WHERE walked IS NOT NULL;
 
 -- Programme packs that every site gets, also one that is added later: the JSON as one zstd frame.
 CREATE TABLE standing_pack (version INTEGER PRIMARY KEY, in_force_from INTEGER NOT NULL, pack BLOB NOT NULL) STRICT;

@@ -21,8 +21,10 @@ static const char *const upgrades[] = {
     "made_at INTEGER NOT NULL, question BLOB NOT NULL, PRIMARY KEY (device, incarnation)) STRICT, WITHOUT ROWID;"
     "CREATE TABLE erasure (op INTEGER PRIMARY KEY, site INTEGER NOT NULL, subject BLOB NOT NULL, kind INTEGER NOT "
     "NULL, "
-    "writer INTEGER NOT NULL, hlc INTEGER NOT NULL, device BLOB, incarnation INTEGER, seq INTEGER) STRICT;"
+    "writer INTEGER NOT NULL, hlc INTEGER NOT NULL, device BLOB, incarnation INTEGER, seq INTEGER, walked INTEGER) "
+    "STRICT;"
     "CREATE INDEX erasure_subject ON erasure (site, subject);"
+    "CREATE INDEX erasure_walked ON erasure (walked) WHERE walked IS NOT NULL;"
     "CREATE TABLE standing_pack (version INTEGER PRIMARY KEY, in_force_from INTEGER NOT NULL, pack BLOB NOT NULL) "
     "STRICT;"
     "CREATE TABLE judged (only INTEGER PRIMARY KEY CHECK (only = 1), rules INTEGER NOT NULL) STRICT;"
@@ -50,6 +52,7 @@ enum err_code centre_store_open(struct vault *vault, int cache_kib, struct centr
     }
     buf_init(&store->header, OP_HEADER_MAX);
     buf_init(&store->body, OP_BODY_MAX);
+    store->slice_rows = ERASE_SLICE_ROWS;
     struct database_schema schema = { .text = slice_of(centre_schema, centre_schema_size),
                                       .version = SCHEMA_VERSION,
                                       .upgrades = upgrades };

@@ -2,7 +2,7 @@
  * Erasing bodies at the centre, by the same rule as on every replica (store/record.h): what an erasure covers follows
  * from headers, so an op that comes after its erasure is kept as if it had come erased.
  *
- *     a run with erasures ── all kept ──► one walk over the site's log for all of them ──► bodies, salts, seeds gone
+ *     a run with erasures ── all kept ──► one walk over the site's log (erase_walk.c) ──► bodies, salts, seeds gone
  */
 #include <stdlib.h>
 #include <string.h>
@@ -112,7 +112,7 @@ enum err_code centre_erasure_keep(struct centre_store *store, int64_t site, int6
                                   const struct erasure *erasure, struct error *err)
 {
     sqlite3_stmt *s;
-    TRY(db_statement(&store->db, "INSERT OR REPLACE INTO erasure VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)", &s,
+    TRY(db_statement(&store->db, "INSERT OR REPLACE INTO erasure VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)", &s,
                      err));
     bind_int(s, 1, op_row);
     bind_int(s, 2, site);
@@ -129,10 +129,12 @@ enum err_code centre_erasure_keep(struct centre_store *store, int64_t site, int6
         bind_null(s, 8);
         bind_null(s, 9);
     }
+    bind_int(s, 10, op_row_id(site, 0));
+    store->erase_due = true;
     return db_run(&store->db, s, err);
 }
 
-static void read_erasure(sqlite3_stmt *s, struct erasure *erasure)
+void erasure_of_row(sqlite3_stmt *s, struct erasure *erasure)
 {
     struct slice subject = column_slice(s, 0);
     *erasure = (struct erasure){ .subject_len = (uint8_t)(subject.len <= OP_SUBJECT_MAX ? subject.len : 0),
@@ -166,7 +168,7 @@ enum err_code centre_erasure_find(struct centre_store *store, int64_t site, cons
         if (!row) {
             return ERR_OK;
         }
-        read_erasure(s, &erasure);
+        erasure_of_row(s, &erasure);
         if (erasure_covers(&erasure, op, writer)) {
             *ret_covered = true;
             sqlite3_reset(s);
@@ -240,106 +242,9 @@ enum err_code centre_erasure_admit(struct centre_store *store, const struct cent
     return author.id != 0 ? judge_held(store, &author, &erasure, ret_admitted, reason, err) : ERR_OK;
 }
 
-/* ---- the walk ---- */
-
-static int subject_compare(const void *a, const void *b)
-{
-    const struct erasure *left = a;
-    const struct erasure *right = b;
-    return memcmp(left->subject, right->subject, OP_ENTITY_BYTES);
-}
-
-static bool any_covers(const struct erasure *erasures, size_t count, const struct op *op, enum record_writer writer)
-{
-    struct erasure key;
-    memcpy(key.subject, op->subject, OP_ENTITY_BYTES);
-    const struct erasure *found = bsearch(&key, erasures, count, sizeof(*erasures), subject_compare);
-    if (found == NULL) {
-        return false;
-    }
-    while (found > erasures && subject_compare(found - 1, &key) == 0) {
-        found--;
-    }
-    for (; found < erasures + count && subject_compare(found, &key) == 0; found++) {
-        if (erasure_covers(found, op, writer)) {
-            return true;
-        }
-    }
-    return false;
-}
-
-struct covered_row {
-    int64_t id;
-    int64_t author;
-    uint64_t seq;
-};
-
-static enum err_code collect_covered(struct centre_store *store, int64_t site, const struct erasure *erasures,
-                                     size_t count, struct buf *rows, struct error *err)
-{
-    sqlite3_stmt *s;
-    TRY(db_statement(&store->db,
-                     "SELECT id, author, seq, writer, header FROM op WHERE id > ?1 AND id < ?2 AND body IS NOT NULL "
-                     "AND kind <> 10",
-                     &s, err));
-    bind_int(s, 1, op_row_id(site, 0));
-    bind_int(s, 2, op_row_id(site + 1, 0));
-    for (;;) {
-        struct op op;
-        struct op_id supersedes[OP_SUPERSEDES_MAX];
-        bool row;
-        TRY(db_step(&store->db, s, &row, err));
-        if (!row) {
-            return ERR_OK;
-        }
-        struct covered_row covered = { .id = column_int(s, 0),
-                                       .author = column_int(s, 1),
-                                       .seq = (uint64_t)column_int(s, 2) };
-        enum err_code rc = op_header_decode(column_slice(s, 4), &op, supersedes, err);
-        if (rc == ERR_OK && any_covers(erasures, count, &op, (enum record_writer)column_int(s, 3))) {
-            rc = buf_append(rows, &covered, sizeof(covered), err);
-        }
-        if (rc != ERR_OK) {
-            sqlite3_reset(s);
-            return rc;
-        }
-    }
-}
-
-enum err_code centre_erase_covered(struct centre_store *store, int64_t site, struct erasure *erasures, size_t count,
-                                   struct error *err)
-{
-    SCOPED(buf_fini) struct buf rows;
-    buf_init(&rows, SIZE_MAX / 2);
-    if (count == 0) {
-        return ERR_OK;
-    }
-    qsort(erasures, count, sizeof(*erasures), subject_compare);
-    TRY(collect_covered(store, site, erasures, count, &rows, err));
-    for (size_t at = 0; at < rows.len; at += sizeof(struct covered_row)) {
-        struct covered_row row;
-        sqlite3_stmt *s;
-        memcpy(&row, rows.data + at, sizeof(row));
-        TRY(db_statement(&store->db, "UPDATE op SET body = NULL, salt = NULL WHERE id = ?1", &s, err));
-        bind_int(s, 1, row.id);
-        TRY(db_run(&store->db, s, err));
-        TRY(centre_salts_spread(store, row.author, op_salt_block(row.seq), err));
-        store->erased = true;
-    }
-    return ERR_OK;
-}
-
-/* The database's own pages are overwritten where something is deleted (secure_delete). */
-void centre_erased_forget(struct centre_store *store)
-{
-    if (store->erased) {
-        store->erased = db_exec(&store->db, "PRAGMA wal_checkpoint(TRUNCATE)", NULL) != ERR_OK;
-    }
-}
-
 /* ---- what an older version kept without knowing it ---- */
 
-static enum err_code collect_unknown(struct centre_store *store, int64_t site, struct buf *erasures, struct error *err)
+static enum err_code keep_unknown(struct centre_store *store, int64_t site, struct error *err)
 {
     sqlite3_stmt *s;
     TRY(db_statement(&store->db, OPS_OF_KINDS("10") " AND o.quarantine IS NULL", &s, err));
@@ -361,7 +266,6 @@ static enum err_code collect_unknown(struct centre_store *store, int64_t site, s
         if (rc == ERR_OK && record_admit(&op, writer, &reason) == ERR_OK) {
             rc = erasure_read(&op, writer, &erasure, err);
             rc = rc != ERR_OK ? rc : centre_erasure_keep(store, site, column_int(s, 0), &erasure, err);
-            rc = rc != ERR_OK ? rc : buf_append(erasures, &erasure, sizeof(erasure), err);
         }
         if (rc != ERR_OK) {
             sqlite3_reset(s);
@@ -377,12 +281,7 @@ static enum err_code know_all(struct centre_store *store, struct error *err)
     TRY(centre_sites(store, &sites, &count, err));
     enum err_code rc = ERR_OK;
     for (size_t i = 0; rc == ERR_OK && i < count; i++) {
-        SCOPED(buf_fini) struct buf erasures;
-        buf_init(&erasures, SIZE_MAX / 2);
-        rc = collect_unknown(store, sites[i].id, &erasures, err);
-        rc = rc != ERR_OK ? rc
-                          : centre_erase_covered(store, sites[i].id, (struct erasure *)(void *)erasures.data,
-                                                 erasures.len / sizeof(struct erasure), err);
+        rc = keep_unknown(store, sites[i].id, err);
     }
     free(sites);
     sqlite3_stmt *s;
@@ -402,11 +301,11 @@ enum err_code centre_erase_open(struct centre_store *store, struct error *err)
     bind_int(s, 1, RECORD_RULES);
     TRY(db_step(&store->db, s, &due, err));
     sqlite3_reset(s);
-    if (!due) {
-        return ERR_OK;
+    if (due) {
+        TRY(db_begin(&store->db, err));
+        TRY(db_end(&store->db, know_all(store, err), err));
     }
-    TRY(db_begin(&store->db, err));
-    return db_end(&store->db, know_all(store, err), err);
+    return centre_erase_slice(store, err); /* the last run may have ended before it was through */
 }
 
 /* ---- the centre's own records about a person ---- */

@@ -12,7 +12,6 @@ struct own_write {
     int64_t now_ms;
     struct centre_author author;
     struct position_state state;
-    struct buf erasures; /* among what is written */
     struct error *err;
 };
 
@@ -78,8 +77,7 @@ static enum err_code erase(struct own_write *w, const struct op *op)
             TRY(hlc_ahead_keep(w->store, w->site, &next, w->err));
         }
     }
-    TRY(centre_erasure_keep(w->store, w->site->id, op_row_id(w->site->id, w->state.head), &erasure, w->err));
-    return buf_append(&w->erasures, &erasure, sizeof(erasure), w->err);
+    return centre_erasure_keep(w->store, w->site->id, op_row_id(w->site->id, w->state.head), &erasure, w->err);
 }
 
 static enum err_code write_entry(struct own_write *w, const struct centre_entry *entry)
@@ -137,8 +135,6 @@ static enum err_code write_all(struct own_write *w, const struct device_key *key
         TRY(write_entry(w, &entries[i]));
     }
     TRY(run_add(w->store, &w->author, first_seq, w->author.newest_seq, first_position, w->err));
-    TRY(centre_erase_covered(w->store, w->site->id, (struct erasure *)(void *)w->erasures.data,
-                             w->erasures.len / sizeof(struct erasure), w->err));
     TRY(author_save(w->store, &w->author, certificate, w->err));
     TRY(sign_newest(w, key));
     return positions_save(w->store, w->site->id, &w->state, w->err);
@@ -150,16 +146,14 @@ enum err_code centre_write(struct centre_store *store, const struct centre_site 
 {
     struct own_write w = { .store = store, .site = site, .actor = actor, .now_ms = now_ms, .err = err };
     size_t actor_len = strlen(actor);
-    buf_init(&w.erasures, SIZE_MAX / 2);
     CHECK(count > 0);
     if (actor_len == 0 || actor_len > OP_ACTOR_MAX || now_ms < 0) {
         return FAIL(err, INVALID, "write a record: the actor's name has 1 to %d bytes", OP_ACTOR_MAX);
     }
     TRY(db_begin(&store->db, err));
     enum err_code rc = db_end(&store->db, write_all(&w, key, certificate, entries, count), err);
-    centre_erased_forget(store);
-    buf_fini(&w.erasures);
     TRY(rc);
+    TRY(centre_erase_begin(store, err));
     *ret_last = (struct op_id){ .incarnation = w.author.incarnation, .seq = w.author.newest_seq };
     memcpy(ret_last->device, w.author.device, DEVICE_ID_BYTES);
     return ERR_OK;

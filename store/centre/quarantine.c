@@ -35,15 +35,13 @@ const char *centre_kept_aside(const struct centre_verdict *verdict)
 struct judging {
     struct centre_store *store;
     const struct centre_site *site;
-    struct buf rows;     /* int64_t, of what is kept aside */
-    struct buf erasures; /* struct erasure, that count from now on */
+    struct buf rows; /* int64_t, of what is kept aside */
     struct error *err;
 };
 
 static void judging_fini(struct judging *j)
 {
     buf_fini(&j->rows);
-    buf_fini(&j->erasures);
 }
 
 static enum err_code collect_aside(struct judging *j)
@@ -84,8 +82,7 @@ static enum err_code judge_row(struct judging *j, sqlite3_stmt *s, struct centre
         return ERR_OK;
     }
     TRY(erasure_read(&op, writer, &erasure, j->err));
-    TRY(centre_erasure_keep(j->store, j->site->id, column_int(s, 0), &erasure, j->err));
-    return buf_append(&j->erasures, &erasure, sizeof(erasure), j->err);
+    return centre_erasure_keep(j->store, j->site->id, column_int(s, 0), &erasure, j->err);
 }
 
 static enum err_code set_reason(struct judging *j, int64_t id, const char *reason)
@@ -124,15 +121,13 @@ static enum err_code judge_site(struct centre_store *store, const struct centre_
 {
     SCOPED(judging_fini) struct judging j = { .store = store, .site = site, .err = err };
     buf_init(&j.rows, SIZE_MAX / 2);
-    buf_init(&j.erasures, SIZE_MAX / 2);
     TRY(collect_aside(&j));
     for (size_t at = 0; at < j.rows.len; at += sizeof(int64_t)) {
         int64_t id;
         memcpy(&id, j.rows.data + at, sizeof(id));
         TRY(judge_one(&j, id, judged));
     }
-    return centre_erase_covered(store, site->id, (struct erasure *)(void *)j.erasures.data,
-                                j.erasures.len / sizeof(struct erasure), err);
+    return ERR_OK;
 }
 
 enum err_code centre_judge_sites(struct centre_store *store, struct centre_judged *judged, struct error *err)
@@ -153,9 +148,9 @@ enum err_code centre_judge_again(struct centre_store *store, struct centre_judge
     struct centre_judged judged = { 0 };
     TRY(db_begin(&store->db, err));
     TRY(db_end(&store->db, centre_judge_sites(store, &judged, err), err));
-    centre_erased_forget(store);
     store->news += judged.released > 0;
     store->lifted += judged.released > 0;
+    TRY(centre_erase_begin(store, err));
     *ret_judged = judged;
     return ERR_OK;
 }

@@ -9,6 +9,7 @@
 #include "store/database.h"
 
 #define POSITION_BITS 40
+#define ERASE_SLICE_ROWS 4096
 
 struct centre_store {
     struct database db;
@@ -16,6 +17,8 @@ struct centre_store {
     uint64_t lifted;          /* the latter alone */
     struct buf header;        /* scratch */
     struct buf body;          /* scratch */
+    bool erase_due;           /* an erasure may not have taken everything yet */
+    size_t slice_rows;        /* that an erasure's walk looks at in one transaction, at least */
     bool erased;              /* bodies, and the log ahead of the database may still hold them */
     bool own_known;           /* something was written of our own since the start */
     uint32_t own_incarnation; /* in which it was: drawn anew with each start, so that an older copy of this database,
@@ -126,15 +129,17 @@ MUST_USE enum err_code centre_erasure_find(struct centre_store *store, int64_t s
 MUST_USE enum err_code centre_erasure_admit(struct centre_store *store, const struct centre_site *site,
                                             const struct op *op, enum record_writer writer, enum err_code *ret_admitted,
                                             struct error *reason, struct error *err);
+/* Columns subject, kind, writer, hlc, device, incarnation, seq of `erasure`. */
+void erasure_of_row(sqlite3_stmt *s, struct erasure *erasure);
+/* From now on what comes is covered; what is held goes with the slices that follow the transaction. */
 MUST_USE enum err_code centre_erasure_keep(struct centre_store *store, int64_t site, int64_t op_row,
                                            const struct erasure *erasure, struct error *err);
-/* Takes every body of the site that one of them covers; they are put in another order. */
-MUST_USE enum err_code centre_erase_covered(struct centre_store *store, int64_t site, struct erasure *erasures,
-                                            size_t count, struct error *err);
+/* After a transaction: the first slice, if one is due. */
+MUST_USE enum err_code centre_erase_begin(struct centre_store *store, struct error *err);
 /* After a transaction: nothing that was erased is left in the log ahead of the database. One that cannot be emptied now
  * is emptied the next time, or at the next start. */
 void centre_erased_forget(struct centre_store *store);
-/* Erasures that came when this program did not know them. */
+/* Erasures that came when this program did not know them, and those that were not through. */
 MUST_USE enum err_code centre_erase_open(struct centre_store *store, struct error *err);
 
 /* ---- quarantine.c ---- */

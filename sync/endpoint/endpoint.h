@@ -49,6 +49,9 @@ void endpoint_stop(struct endpoint *endpoint, int exit_code); /* idempotent; fro
 /* After something that may have changed the certificates: the devices' door is opened anew if it did. */
 void endpoint_refresh(struct endpoint *endpoint);
 
+/* After something that may have brought an erasure: it goes on between requests. */
+void endpoint_erase(struct endpoint *endpoint);
+
 /* After an answer that failed: logs it, and stops for what only a fresh start can mend. */
 void endpoint_failed(struct endpoint *endpoint, const char *event, const struct error *err);
 

@@ -20,6 +20,7 @@
 #define ADMIN_CONNECTIONS_MAX 32
 #define ADMIN_IDLE_S 300
 #define LOOK_MS (60 * 60 * 1000) /* does a certificate run out, or an authority? */
+#define ERASE_REST_MS 1          /* between two slices: requests that came meanwhile are answered first */
 
 const char *argp_program_version = "holdfast-endpoint " HOLDFAST_VERSION;
 
@@ -42,6 +43,7 @@ struct run {
     bool has_watchdog;
     uv_timer_t look;
     bool has_look;
+    uv_timer_t erase;        /* starts and ends with look */
     unsigned tls_generation; /* of what `devices` was started with */
     uint16_t port;
     bool restarting; /* `devices` has been stopped, to be started with other certificates */
@@ -116,6 +118,7 @@ static void on_server_stopped(void *context)
     }
     if (run->has_look) {
         uv_close((uv_handle_t *)&run->look, NULL);
+        uv_close((uv_handle_t *)&run->erase, NULL);
     }
 }
 
@@ -297,12 +300,36 @@ static void on_look(uv_timer_t *timer)
     endpoint_refresh(&run->endpoint);
 }
 
+/* Requests that came meanwhile are answered between two slices. */
+static void on_erase(uv_timer_t *timer)
+{
+    struct run *run = timer->data;
+    struct error err;
+    if (centre_erasures_go_on(run->endpoint.centre, &err) != ERR_OK) {
+        endpoint_failed(&run->endpoint, "erasing_failed", &err); /* again after the next request */
+        return;
+    }
+    endpoint_erase(&run->endpoint);
+}
+
+void endpoint_erase(struct endpoint *endpoint)
+{
+    struct run *run = endpoint->loop->data;
+    if (!endpoint->stopping && run->has_look && centre_erasures_due(endpoint->centre) &&
+        !uv_is_active((const uv_handle_t *)&run->erase)) {
+        CHECK(uv_timer_start(&run->erase, on_erase, ERASE_REST_MS, 0) == 0);
+    }
+}
+
 static void start_looking(struct run *run)
 {
+    CHECK(uv_timer_init(&run->loop, &run->erase) == 0);
+    run->erase.data = run;
     CHECK(uv_timer_init(&run->loop, &run->look) == 0);
     run->look.data = run;
     run->has_look = true;
     CHECK(uv_timer_start(&run->look, on_look, LOOK_MS, LOOK_MS) == 0);
+    endpoint_erase(&run->endpoint); /* what the last run did not finish */
 }
 
 static enum err_code start_operators(struct run *run, struct error *err)

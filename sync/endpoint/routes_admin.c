@@ -160,4 +160,5 @@ void routes_admin(void *context, const struct http_request *request)
     }
     json_decref(answer);
     waiting_look(endpoint->waiting);
+    endpoint_erase(endpoint);
 }

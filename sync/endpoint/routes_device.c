@@ -241,6 +241,7 @@ void routes_device(void *context, const struct http_request *request)
     struct endpoint *endpoint = context;
     answer_request(endpoint, request, false);
     waiting_look(endpoint->waiting);
+    endpoint_erase(endpoint);
 }
 
 void routes_device_cut(void *context, const struct http_request *request)

@@ -106,6 +106,10 @@ uint64_t centre_news(const struct centre *centre);
  * say says so when it is asked again: true. */
 bool centre_wait_is_over(struct centre *centre, const struct centre_wait *wait);
 
+/* Erasures that have not taken all that they cover: goes on by one slice (store/centre/centre_store.h). */
+bool centre_erasures_due(const struct centre *centre);
+MUST_USE enum err_code centre_erasures_go_on(struct centre *centre, struct error *err);
+
 /* RFC 7030. `password` is the hexadecimal form of the code's secret; `request_der` PKCS#10; answers are PKCS#7, DER. */
 MUST_USE enum err_code centre_authorities(struct centre *centre, int64_t now_ms, struct buf *ret_pkcs7,
                                           struct error *err);

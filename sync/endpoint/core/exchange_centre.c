@@ -396,6 +396,16 @@ bool centre_wait_is_over(struct centre *centre, const struct centre_wait *wait)
            centre_head(centre->store, wait->site, &head, NULL) != ERR_OK || head != wait->head;
 }
 
+bool centre_erasures_due(const struct centre *centre)
+{
+    return centre_erase_due(centre->store);
+}
+
+enum err_code centre_erasures_go_on(struct centre *centre, struct error *err)
+{
+    return centre_erase_slice(centre->store, err);
+}
+
 uint64_t centre_news(const struct centre *centre)
 {
     return centre_store_news(centre->store);

@@ -323,6 +323,74 @@ Test(centre_erase, an_erasure_kept_by_a_centre_that_did_not_know_it_counts_after
     cr_assert_eq(bodies("participant"), 0);
 }
 
+/* ---- slice by slice ---- */
+
+static int64_t walked(void)
+{
+    sqlite3_stmt *s;
+    bool row;
+    cr_assert_eq(db_statement(&world.centre->store->db, "SELECT count(*), max(walked) & 1099511627775 FROM erasure", &s,
+                              &world.err),
+                 ERR_OK);
+    cr_assert_eq(db_step(&world.centre->store->db, s, &row, &world.err), ERR_OK);
+    cr_assert_eq(column_int(s, 0), 1);
+    int64_t position = column_int(s, 1);
+    sqlite3_reset(s);
+    return position;
+}
+
+Test(centre_erase, a_walk_over_a_long_log_lets_exchanges_in_and_goes_on_after_a_stop)
+{
+    struct laptop other;
+    laptop_enrol(&world, "garden", &other);
+    laptop_record(&laptop, 900);
+    record_person(&laptop, "GDN-1", "Zebedee Inventedson");
+    sync_all(&laptop);
+    world.centre->store->slice_rows = 1;
+    erase_person(&laptop, "GDN-1");
+    sync_all(&laptop);
+    cr_assert_eq(walked(), 256, "the first slice follows the erasure");
+    cr_assert_eq(bodies("participant"), 1);
+    sync_all(&other);
+    cr_expect_eq(laptop_statements(&other), 900, "an exchange is answered between two slices");
+    cr_assert(centre_erasures_due(world.centre));
+    cr_assert_eq(centre_erasures_go_on(world.centre, &world.err), ERR_OK, "%s", world.err.message);
+    cr_assert_eq(walked(), 512);
+    world_reopen(&world);
+    while (centre_erasures_due(world.centre)) {
+        cr_assert_eq(centre_erasures_go_on(world.centre, &world.err), ERR_OK, "%s", world.err.message);
+    }
+    cr_expect_eq(bodies("participant"), 0);
+    cr_expect_eq(walked(), 0, "it is through");
+    world_verify(&world);
+    sync_all(&laptop);
+    sync_all(&other);
+    uint8_t digests[2][SHA256_BYTES];
+    laptop_digest(&laptop, digests[0]);
+    laptop_digest(&other, digests[1]);
+    cr_expect_arr_eq(digests[0], digests[1], SHA256_BYTES);
+    laptop_fini(&other);
+}
+
+Test(centre_erase, an_erasure_that_comes_during_a_walk_covers_what_the_walk_has_passed)
+{
+    record_person(&laptop, "GDN-1", "Zebedee Inventedson");
+    laptop_record(&laptop, 900);
+    record_person(&laptop, "GDN-2", "Somebody Else");
+    sync_all(&laptop);
+    world.centre->store->slice_rows = 1;
+    erase_person(&laptop, "GDN-2");
+    sync_all(&laptop);
+    cr_assert_eq(bodies("participant"), 2);
+    erase_person(&laptop, "GDN-1");
+    sync_all(&laptop);
+    cr_assert_eq(bodies("participant"), 1);
+    while (centre_erasures_due(world.centre)) {
+        cr_assert_eq(centre_erasures_go_on(world.centre, &world.err), ERR_OK, "%s", world.err.message);
+    }
+    cr_assert_eq(bodies("participant"), 0);
+}
+
 /* ---- what it costs, and what is left ---- */
 
 static off_t log_ahead_bytes(void)

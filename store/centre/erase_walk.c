@@ -1,0 +1,215 @@
+/*
+ * The walk of erasures over a site's log: takes the bodies that were held when they came.
+ *
+ *     erasures that are not through ──► slice: batch after batch of rows ──► walked: how far; NULL at the end of the
+ * log ▲                                    │ └──── the next one, after a stop too ┘
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "store/centre/tables.h"
+
+static int subject_compare(const void *a, const void *b)
+{
+    const struct erasure *left = a;
+    const struct erasure *right = b;
+    return memcmp(left->subject, right->subject, OP_ENTITY_BYTES);
+}
+
+static bool any_covers(const struct erasure *erasures, size_t count, const struct op *op, enum record_writer writer)
+{
+    struct erasure key;
+    memcpy(key.subject, op->subject, OP_ENTITY_BYTES);
+    const struct erasure *found = bsearch(&key, erasures, count, sizeof(*erasures), subject_compare);
+    if (found == NULL) {
+        return false;
+    }
+    while (found > erasures && subject_compare(found - 1, &key) == 0) {
+        found--;
+    }
+    for (; found < erasures + count && subject_compare(found, &key) == 0; found++) {
+        if (erasure_covers(found, op, writer)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+#define BATCH_ROWS 256
+
+/* The site whose turn it is, and all of its erasures that are not through: who is further looks again at what it saw.
+ */
+struct walk {
+    struct centre_store *store;
+    int64_t site;        /* 0: nothing is left to be done */
+    int64_t after;       /* the row of op up to which it has come */
+    struct buf erasures; /* struct erasure */
+    bool ended;
+    struct error *err;
+};
+
+static void walk_fini(struct walk *w)
+{
+    buf_fini(&w->erasures);
+}
+
+static enum err_code walk_read(struct walk *w)
+{
+    sqlite3_stmt *s;
+    bool row;
+    TRY(db_statement(&w->store->db, "SELECT site, walked FROM erasure WHERE walked IS NOT NULL ORDER BY walked LIMIT 1",
+                     &s, w->err));
+    TRY(db_step(&w->store->db, s, &row, w->err));
+    if (!row) {
+        return ERR_OK;
+    }
+    w->site = column_int(s, 0);
+    w->after = column_int(s, 1);
+    sqlite3_reset(s);
+    TRY(db_statement(&w->store->db,
+                     "SELECT subject, kind, writer, hlc, device, incarnation, seq FROM erasure "
+                     "WHERE walked > ?1 AND walked < ?2",
+                     &s, w->err));
+    bind_int(s, 1, op_row_id(w->site, 0) - 1);
+    bind_int(s, 2, op_row_id(w->site + 1, 0));
+    for (;;) {
+        struct erasure erasure;
+        TRY(db_step(&w->store->db, s, &row, w->err));
+        if (!row) {
+            qsort(w->erasures.data, w->erasures.len / sizeof(erasure), sizeof(erasure), subject_compare);
+            return ERR_OK;
+        }
+        erasure_of_row(s, &erasure);
+        enum err_code rc = buf_append(&w->erasures, &erasure, sizeof(erasure), w->err);
+        if (rc != ERR_OK) {
+            sqlite3_reset(s);
+            return rc;
+        }
+    }
+}
+
+struct covered_row {
+    int64_t id;
+    int64_t author;
+    uint64_t seq;
+};
+
+/* The row of `s`: id, author, seq, writer, header. */
+static enum err_code is_covered(const struct walk *w, sqlite3_stmt *s, bool *ret_covered)
+{
+    struct op op;
+    struct op_id supersedes[OP_SUPERSEDES_MAX];
+    TRY(op_header_decode(column_slice(s, 4), &op, supersedes, w->err));
+    *ret_covered = any_covers((const struct erasure *)(const void *)w->erasures.data,
+                              w->erasures.len / sizeof(struct erasure), &op, (enum record_writer)column_int(s, 3));
+    return ERR_OK;
+}
+
+/* Looks at the next rows; *ret_count are covered. */
+static enum err_code walk_batch(struct walk *w, struct covered_row rows[BATCH_ROWS], size_t *ret_count)
+{
+    sqlite3_stmt *s;
+    size_t count = 0;
+    size_t seen;
+    TRY(db_statement(&w->store->db,
+                     "SELECT id, author, seq, writer, header, kind <> 10 AND body IS NOT NULL FROM op "
+                     "WHERE id > ?1 AND id < ?2 ORDER BY id LIMIT ?3",
+                     &s, w->err));
+    bind_int(s, 1, w->after);
+    bind_int(s, 2, op_row_id(w->site + 1, 0));
+    bind_int(s, 3, BATCH_ROWS);
+    for (seen = 0;; seen++) {
+        bool row;
+        bool covered = false;
+        TRY(db_step(&w->store->db, s, &row, w->err));
+        if (!row) {
+            break;
+        }
+        w->after = column_int(s, 0);
+        enum err_code rc = column_int(s, 5) != 0 ? is_covered(w, s, &covered) : ERR_OK;
+        if (rc != ERR_OK) {
+            sqlite3_reset(s);
+            return rc;
+        }
+        if (covered) {
+            rows[count++] = (struct covered_row){ w->after, column_int(s, 1), (uint64_t)column_int(s, 2) };
+        }
+    }
+    w->ended = seen < BATCH_ROWS;
+    *ret_count = count;
+    return ERR_OK;
+}
+
+static enum err_code take_body(struct walk *w, const struct covered_row *row)
+{
+    sqlite3_stmt *s;
+    TRY(db_statement(&w->store->db, "UPDATE op SET body = NULL, salt = NULL WHERE id = ?1", &s, w->err));
+    bind_int(s, 1, row->id);
+    TRY(db_run(&w->store->db, s, w->err));
+    w->store->erased = true;
+    return centre_salts_spread(w->store, row->author, op_salt_block(row->seq), w->err);
+}
+
+/* Who was behind has come as far; at the end all of the site's are through. */
+static enum err_code walk_save(struct walk *w)
+{
+    sqlite3_stmt *s;
+    TRY(db_statement(&w->store->db,
+                     "UPDATE erasure SET walked = iif(?4, NULL, max(walked, ?3)) WHERE walked > ?1 AND walked < ?2", &s,
+                     w->err));
+    bind_int(s, 1, op_row_id(w->site, 0) - 1);
+    bind_int(s, 2, op_row_id(w->site + 1, 0));
+    bind_int(s, 3, w->after);
+    bind_int(s, 4, w->ended);
+    return db_run(&w->store->db, s, w->err);
+}
+
+static enum err_code walk_on(struct walk *w)
+{
+    size_t rows_seen = 0;
+    TRY(walk_read(w));
+    if (w->site == 0) {
+        return ERR_OK;
+    }
+    do {
+        struct covered_row rows[BATCH_ROWS];
+        size_t count;
+        TRY(walk_batch(w, rows, &count));
+        for (size_t i = 0; i < count; i++) {
+            TRY(take_body(w, &rows[i]));
+        }
+        rows_seen += BATCH_ROWS;
+    } while (!w->ended && rows_seen < w->store->slice_rows);
+    return walk_save(w);
+}
+
+bool centre_erase_due(const struct centre_store *store)
+{
+    return store->erase_due;
+}
+
+enum err_code centre_erase_slice(struct centre_store *store, struct error *err)
+{
+    SCOPED(walk_fini) struct walk w = { .store = store, .err = err };
+    buf_init(&w.erasures, SIZE_MAX / 2);
+    TRY(db_begin(&store->db, err));
+    enum err_code rc = db_end(&store->db, walk_on(&w), err);
+    centre_erased_forget(store);
+    if (rc == ERR_OK) {
+        store->erase_due = w.site != 0; /* another site's may be next */
+    }
+    return rc;
+}
+
+enum err_code centre_erase_begin(struct centre_store *store, struct error *err)
+{
+    return store->erase_due ? centre_erase_slice(store, err) : ERR_OK;
+}
+
+/* The database's own pages are overwritten where something is deleted (secure_delete). */
+void centre_erased_forget(struct centre_store *store)
+{
+    if (store->erased) {
+        store->erased = db_exec(&store->db, "PRAGMA wal_checkpoint(TRUNCATE)", NULL) != ERR_OK;
+    }
+}
