@@ -3,6 +3,7 @@
 
 #include "agent/api_handlers.h"
 #include "agent/record_json.h"
+#include "agent/roles.h"
 #include "agent/rules/moves.h"
 #include "agent/sight.h"
 
@@ -51,11 +52,13 @@ static enum err_code event_value(struct store *store, const struct row_id *refer
     return ERR_OK;
 }
 
-static json_t *possible_value(const char *status)
+/* For somebody who may not answer, nothing is. */
+static json_t *possible_value(const struct api_world *world, const char *status)
 {
     json_t *words = json_array();
     const struct referral_answer *answer;
-    for (size_t i = 0; (answer = referral_answer_at(i)) != NULL; i++) {
+    bool may = roles_allow(world->roles, "POST", "/v1/referrals/REF/EVENT");
+    for (size_t i = 0; may && (answer = referral_answer_at(i)) != NULL; i++) {
         if (referral_may(status, answer) && (answer->status == NULL || strcmp(answer->status, status) != 0)) {
             (void)json_array_append_new(words, json_string(answer->word));
         }
@@ -131,8 +134,8 @@ enum err_code api_referral(struct api_call *call, struct error *err)
         return rc;
     }
     return answer_object(call->answer,
-                         json_pack("{s:o,s:o,s:o,s:o}", "referral", referral, "possible", possible_value(row.status),
-                                   "events", list, "redress", redress),
+                         json_pack("{s:o,s:o,s:o,s:o}", "referral", referral, "possible",
+                                   possible_value(call->world, row.status), "events", list, "redress", redress),
                          err);
 }
 
@@ -274,6 +277,6 @@ enum err_code api_referral_event(struct api_call *call, struct error *err)
     return answer_object(call->answer,
                          json_pack("{s:i,s:o,s:o,s:o}", "added", (int)written.added, "op",
                                    written.added > 0 ? value_op(&written.last) : json_null(), "referral",
-                                   referral_value(&row), "possible", possible_value(row.status)),
+                                   referral_value(&row), "possible", possible_value(call->world, row.status)),
                          err);
 }

@@ -307,6 +307,12 @@ Test(referrals, a_move_that_is_impossible_is_refused_with_what_is_possible)
     cr_expect_eq(reply_count(&reply, "events"), 0, "nothing was recorded");
     cr_expect_eq(reply_count(&reply, "possible"), 5);
     reply_fini(&reply);
+    site.roles = ROLE_TRUSTEE;
+    reply = site_call(&site, "GET", "/v1/referrals/R-4", NULL);
+    cr_assert_eq(reply.status, 200, "%s", reply.text);
+    cr_expect_eq(reply_count(&reply, "possible"), 0, "who only reads is offered no answer");
+    reply_fini(&reply);
+    site.roles = 0;
 }
 
 Test(referrals, resume_leads_back_to_where_it_stood_before_the_pause)
