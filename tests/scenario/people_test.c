@@ -6,7 +6,9 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "base/clock.h"
 #include "tests/support/folder.h"
+#include "tests/support/process.h"
 #include "tests/support/site.h"
 
 static struct world world;
@@ -218,6 +220,77 @@ static void expect_fields_on(const char *page, const json_t *record)
         cr_expect_not_null(strstr(page, said), "the page lacks \"%s\"", said);
         free(plain);
     }
+}
+
+/* What a person can read of it, without blanks: a line of a cell may end within a word. */
+static char *pdf_words(const char *path)
+{
+    struct process_result result;
+    const char *argv[] = { "/usr/bin/env", "pdftotext", path, "-", NULL };
+    process_try(argv, slice_of_text(""), 20000, &result);
+    cr_assert_eq(result.exit_status, 0, "%.*s", (int)result.err.len, (const char *)result.err.data);
+    char *words = calloc(1, result.out.len + 1);
+    cr_assert_not_null(words);
+    size_t len = 0;
+    for (size_t i = 0; i < result.out.len; i++) {
+        if (strchr(" \n\f", result.out.data[i]) == NULL) {
+            words[len++] = (char)result.out.data[i];
+        }
+    }
+    process_result_fini(&result);
+    return words;
+}
+
+static void expect_words(const char *words, const char *said)
+{
+    while (*said != '\0') {
+        char word[64];
+        size_t len = strcspn(said, " \n");
+        (void)snprintf(word, sizeof(word), "%.*s", (int)len, said);
+        cr_expect_not_null(strstr(words, word), "the PDF lacks \"%s\"", word);
+        said += len + (said[len] != '\0');
+    }
+}
+
+Test(people, a_persons_copy_as_a_pdf_says_what_the_json_says_and_names_nobody_else)
+{
+    char csv[FOLDER_PATH_SIZE];
+    char pdf[FOLDER_PATH_SIZE];
+    size_t index;
+    json_t *record;
+    (void)laptop_do(laptop, EXIT_DONE, "import", "--kind", "placements",
+                    world_file(&world, "copy.csv",
+                               "ref,participant,name,basis,starts_on,ends_on,pattern,hours\n"
+                               "CPY-P1,CPY-1,Olive Copied,mandatory,2026-03-02,2026-06-26,Mon 09:30-13:30,4\n"
+                               "CPY-P2,CPY-2,Oscar Other,mandatory,2026-03-02,2026-06-26,Mon 09:30-13:30,4\n",
+                               csv),
+                    NULL);
+    (void)laptop_do(laptop, EXIT_DONE, "attend", "CPY-P1@2026-03-02", "attended", "--note", "swept the glasshouse",
+                    NULL);
+    (void)laptop_do(laptop, EXIT_DONE, "attend", "CPY-P2@2026-03-02", "attended", "--note", "of somebody else", NULL);
+    (void)snprintf(pdf, sizeof(pdf), "%.200s/copy.pdf", laptop->dir);
+    json_t *copy = laptop_do(laptop, EXIT_DONE, "subject-access", "CPY-1", NULL);
+    (void)laptop_do(laptop, EXIT_DONE, "subject-access", "CPY-1", "-o", pdf, NULL);
+    char *words = pdf_words(pdf);
+    cr_assert_geq(json_array_size(json_object_get(copy, "records")), 3);
+    json_array_foreach(json_object_get(copy, "records"), index, record)
+    {
+        const char *name;
+        json_t *value;
+        json_object_foreach(json_object_get(record, "fields"), name, value)
+        {
+            expect_words(words, name);
+            expect_words(words, json_is_string(value) ? json_string_value(value) : "");
+        }
+        char day[DATE_TEXT_SIZE];
+        (void)snprintf(day, sizeof(day), "%.10s",
+                       text_at(record, "recorded_at")); /* the time is on a line of its own */
+        expect_words(words, day);
+    }
+    cr_expect_not_null(strstr(words, "glasshouse"));
+    cr_expect_null(strstr(words, "Oscar"), "and nobody else");
+    cr_expect_null(strstr(words, "somebody"), "nor what is recorded about them");
+    free(words);
 }
 
 Test(people, a_persons_copy_as_a_page_has_every_field_of_every_record_that_the_json_has)

@@ -61,6 +61,15 @@ Test(sight, an_address_of_a_restricted_case_is_for_those_who_need_it)
     cr_expect(shows(ROLE_SUPERVISOR, path, "\"withheld\":[\"address\",\"phone\""), "and it is said that it is");
 }
 
+Test(sight, what_is_withheld_of_a_restricted_case_is_in_their_own_copy)
+{
+    static const char path[] = "/v1/subject-access/GDN-R";
+    cr_expect(shows(ROLE_COORDINATOR, path, "7 Hidden Row"));
+    cr_expect(shows(ROLE_REVIEWER, path, "01632 960007"));
+    cr_expect(shows(ROLE_REVIEWER, path, "has a dog"), "a note is theirs, too");
+    cr_expect_not(shows(ROLE_COORDINATOR, path, "Ben Tester"), "and nobody else is in it");
+}
+
 Test(sight, a_supervisor_reaches_those_who_are_not_restricted)
 {
     cr_expect(shows(ROLE_SUPERVISOR, "/v1/log?subject=GDN-N", "01632 960007"));
