@@ -303,15 +303,14 @@ static enum err_code save_sync(struct store *store, const struct store_exchange 
 {
     sqlite3_stmt *s;
     TRY(db_statement(&store->db,
-                     "UPDATE sync_state SET clock_offset = iif(?4, clock_offset, ?1), newest_hlc = ?2, "
-                     "settled = max(settled, ?3), read_to_end = max(read_to_end, ?3), heard_at = max(heard_at, ?5), "
-                     "dirty_site = dirty_site OR heard_at < ?5 - 86400000", /* it was said to be stale, perhaps */
+                     "UPDATE sync_state SET clock_offset = iif(?3, clock_offset, ?1), "
+                     "settled = max(settled, ?2), read_to_end = max(read_to_end, ?2), heard_at = max(heard_at, ?4), "
+                     "dirty_site = dirty_site OR heard_at < ?4 - 86400000", /* it was said to be stale, perhaps */
                      &s, err));
     bind_int(s, 1, exchange->clock_offset_ms);
-    bind_int(s, 2, (int64_t)store->newest_hlc);
-    bind_int(s, 3, exchange->whole);
-    bind_int(s, 4, exchange->clock_unmeasured);
-    bind_int(s, 5, exchange->answered_at_ms);
+    bind_int(s, 2, exchange->whole);
+    bind_int(s, 3, exchange->clock_unmeasured);
+    bind_int(s, 4, exchange->answered_at_ms);
     TRY(db_run(&store->db, s, err));
     return exchange->read_again ? chains_ask(store, err) : ERR_OK;
 }

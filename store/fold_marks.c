@@ -33,11 +33,11 @@ static size_t find(const struct fold_marks *marks, uint32_t kind, struct slice s
 void fold_forget(struct store *store)
 {
     struct fold_marks *marks = &store->fold_marks;
-    if (marks->count > 0) {
-        memset(marks->places, 0, sizeof(marks->places));
-        marks->count = 0;
-        marks->assertion_count = 0;
+    for (size_t i = 0; i < marks->count; i++) {
+        marks->places[marks->marks[i].place] = 0;
     }
+    marks->count = 0;
+    marks->assertion_count = 0;
 }
 
 bool fold_marked(const struct store *store, uint32_t kind, struct slice subject)
@@ -56,7 +56,7 @@ static struct fold_mark *mark_of(struct fold_marks *marks, uint32_t kind, struct
     }
     CHECK(marks->count < FOLD_MARKS_MAX);
     struct fold_mark *mark = &marks->marks[marks->count];
-    *mark = (struct fold_mark){ .kind = kind, .subject_len = (uint8_t)subject.len };
+    *mark = (struct fold_mark){ .kind = kind, .subject_len = (uint8_t)subject.len, .place = (uint16_t)place };
     memcpy(mark->subject, subject.data, subject.len);
     marks->places[place] = (uint16_t)++marks->count;
     return mark;

@@ -70,10 +70,12 @@ enum err_code oplog_author_add(struct store *store, struct author *author, struc
 enum err_code oplog_author_save(struct store *store, const struct author *author, struct error *err)
 {
     sqlite3_stmt *s;
-    TRY(db_statement(&store->db, "UPDATE author SET newest_seq = ?2, newest_link = ?3 WHERE id = ?1", &s, err));
+    TRY(db_statement(&store->db, "UPDATE author SET newest_seq = ?2, newest_link = ?3, newest_hlc = ?4 WHERE id = ?1",
+                     &s, err));
     bind_int(s, 1, author->id);
     bind_int(s, 2, (int64_t)author->newest_seq);
     bind_blob(s, 3, author->newest_link, SHA256_BYTES);
+    bind_int(s, 4, (int64_t)store->newest_hlc);
     return db_run(&store->db, s, err);
 }
 

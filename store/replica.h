@@ -51,6 +51,7 @@ struct fold_mark {
     uint32_t kind; /* whose table */
     uint8_t subject[OP_SUBJECT_MAX];
     uint8_t subject_len;
+    uint16_t place;  /* where its index stands */
     bool only_first; /* of a session: all that came is one assertion that supersedes nothing */
 };
 /* A row of `attendance` to be. */

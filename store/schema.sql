@@ -34,6 +34,7 @@ CREATE TABLE author (
     signature    BLOB,
     centre_seq   INTEGER NOT NULL DEFAULT 0, -- so far the centre's stream, read from its beginning, gave it
     tree_seq     INTEGER NOT NULL DEFAULT 0, -- its ops up to here stand in the centre's tree at positions up to the cursor
+    newest_hlc   INTEGER NOT NULL DEFAULT 0, -- this replica's logical clock when the row was last written: no time after it was given out
     UNIQUE (device, incarnation)
 ) STRICT;
 
@@ -166,7 +167,6 @@ CREATE TABLE sync_state (
     only           INTEGER PRIMARY KEY CHECK (only = 1),
     cursor         INTEGER NOT NULL,
     clock_offset   INTEGER,                  -- ms, NULL: never measured
-    newest_hlc     INTEGER NOT NULL,
     dirty_site     INTEGER NOT NULL,
     refold         INTEGER NOT NULL DEFAULT 0, -- the folded tables are not there, or of an older schema: make them
     settled        INTEGER NOT NULL DEFAULT 0, -- the whole stream was held at once since this copy was last found to be older
@@ -185,7 +185,7 @@ CREATE TABLE sync_state (
     assertions_most INTEGER NOT NULL DEFAULT 0, -- no session has more rows in attendance; it may have had
     folded_by      TEXT NOT NULL DEFAULT ''  -- SHA-256 of the programme pack by which the folded tables were made
 ) STRICT;
-INSERT INTO sync_state (only, cursor, newest_hlc, dirty_site, refold) VALUES (1, 0, 0, 1, 1);
+INSERT INTO sync_state (only, cursor, dirty_site, refold) VALUES (1, 0, 1, 1);
 
 -- Exchange by files: the centre's certificate, to seal to it, and when one was last written and taken.
 CREATE TABLE bundle_state (

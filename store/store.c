@@ -19,7 +19,9 @@ static enum err_code read_state(struct store *store, struct error *err)
 {
     sqlite3_stmt *s;
     bool row;
-    TRY(db_statement(&store->db, "SELECT newest_hlc, assertions_most FROM sync_state", &s, err));
+    TRY(db_statement(&store->db,
+                     "SELECT (SELECT ifnull(max(newest_hlc), 0) FROM author), assertions_most FROM sync_state", &s,
+                     err));
     TRY(db_step(&store->db, s, &row, err));
     store->newest_hlc = row ? (uint64_t)column_int(s, 0) : 0;
     store->assertions_most = row ? column_int(s, 1) : INT64_MAX;

@@ -15,11 +15,7 @@ static uint64_t next_hlc(struct store *store, int64_t now_ms)
 
 enum err_code op_recorded(struct store *store, struct error *err)
 {
-    sqlite3_stmt *s;
     TRY(fold_flush(store, err));
-    TRY(db_statement(&store->db, "UPDATE sync_state SET newest_hlc = ?1", &s, err));
-    bind_int(s, 1, (int64_t)store->newest_hlc);
-    TRY(db_run(&store->db, s, err));
     return oplog_author_save(store, &store->self, err);
 }
 

@@ -9,11 +9,15 @@ static const char *calendar_title(enum calendar calendar)
     return calendar == CALENDAR_SCOTLAND ? "Scotland" : "England and Wales";
 }
 
-static bool is_gap(const struct placement_case *c, const struct session_row *session)
+static bool unrecorded(const struct session_row *session)
 {
-    return session->expected && session->standing == STANDING_UNRECORDED && day_known(session->day) &&
-           calendar_working_days_between(c->programme, c->facts->placement.calendar, session->day, c->today) >
-               programme_rules_of(c->programme)->register_gap_after_working_days;
+    return session->expected && session->standing == STANDING_UNRECORDED && day_known(session->day);
+}
+
+static bool long_ago(const struct placement_case *c, int32_t day)
+{
+    return calendar_working_days_between(c->programme, c->facts->placement.calendar, day, c->today) >
+           programme_rules_of(c->programme)->register_gap_after_working_days;
 }
 
 static enum err_code flag_gap(const struct placement_case *c, struct flag_list *out, struct error *err)
@@ -21,10 +25,11 @@ static enum err_code flag_gap(const struct placement_case *c, struct flag_list *
     const struct session_row *first = NULL;
     const struct session_row *latest = NULL;
     int count = 0;
-    for (size_t i = 0; i < c->facts->session_count; i++) {
-        if (is_gap(c, &c->facts->sessions[i])) {
-            latest = &c->facts->sessions[i];
-            first = first == NULL ? latest : first;
+    for (size_t i = c->facts->session_count; i-- > 0;) {
+        const struct session_row *session = &c->facts->sessions[i];
+        if (unrecorded(session) && (latest != NULL || long_ago(c, session->day))) { /* all before one are as long ago */
+            latest = latest == NULL ? session : latest;
+            first = session;
             count++;
         }
     }

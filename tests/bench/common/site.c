@@ -46,7 +46,7 @@ void bench_site_open(struct bench_site *site, struct authority *authority, const
                      const char *folder, const char *name)
 {
     *site = (struct bench_site){ .vault = bench_vault_new(folder, name) };
-    struct store_options options = { CACHE_KIB, programme_default() };
+    struct store_options options = { .cache_kib = CACHE_KIB, .programme = programme_default() };
     MUST(store_open(site->vault, &options, &site->store, err));
     struct store_identity *identity = &site->identity;
     identity->enrolled = true;
