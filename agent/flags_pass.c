@@ -15,7 +15,11 @@ struct slice_world {
 static enum err_code judge_placement(const struct slice_world *world, const struct row_id *placement, struct error *err)
 {
     struct store_placement_facts facts;
-    TRY(store_placement_facts(world->store, placement, world->today, &facts, err));
+    enum err_code found = store_placement_facts(world->store, placement, world->today, &facts, err);
+    if (found == ERR_NOT_FOUND) { /* attendance came before its placement: marked again when that comes */
+        return store_flags_replace(world->store, placement, NULL, 0, world->now_ms, err);
+    }
+    TRY(found);
     world->scratch->count = 0;
     enum err_code rc = rules_placement(world->programme, &facts.facts, world->today, world->scratch, err);
     store_placement_facts_fini(&facts);
@@ -40,11 +44,7 @@ static enum err_code judge_dirty(const struct slice_world *world, bool *ret_more
     SCOPED(store_dirty_fini) struct store_dirty dirty = { 0 };
     TRY(store_dirty_read(world->store, FLAGS_PASS_SLICE, &dirty, err));
     for (size_t i = 0; i < dirty.placement_count; i++) {
-        enum err_code rc = judge_placement(world, &dirty.placements[i], err);
-        if (rc == ERR_NOT_FOUND) { /* attendance came before its placement: marked again when that comes */
-            rc = store_flags_replace(world->store, &dirty.placements[i], NULL, 0, world->now_ms, err);
-        }
-        TRY(rc);
+        TRY(judge_placement(world, &dirty.placements[i], err));
     }
     *ret_more = dirty.placement_count == FLAGS_PASS_SLICE;
     return dirty.site && !*ret_more ? judge_site(world, err) : ERR_OK;
@@ -68,6 +68,33 @@ enum err_code flags_slice(struct store *store, const struct programme *programme
     return ERR_OK;
 }
 
+/* ---- with a record ---- */
+
+static enum err_code judge_with_record(void *context, const struct row_id *placement, struct error *err)
+{
+    struct flags_judge *judge = context;
+    int64_t now_ms = clock_wall_ms();
+    const struct slice_world world = { .store = judge->store,
+                                       .programme = store_programme(judge->store),
+                                       .today = clock_today(now_ms),
+                                       .now_ms = now_ms,
+                                       .scratch = &judge->flags };
+    return judge_placement(&world, placement, err);
+}
+
+void flags_judge_begin(struct flags_judge *judge, struct store *store)
+{
+    judge->store = store;
+    flag_list_init(&judge->flags);
+    store_judge_writes(store, &(struct store_judge){ judge_with_record, judge });
+}
+
+void flags_judge_end(struct flags_judge *judge)
+{
+    store_judge_writes(judge->store, NULL);
+    flag_list_fini(&judge->flags);
+}
+
 /* ---- on the loop ---- */
 
 static void on_timer(uv_timer_t *timer);
@@ -89,7 +116,7 @@ static enum err_code turn(struct flags_pass *pass, bool *ret_more, struct error 
         TRY(store_dirty_all(pass->store, err));
         pass->day = today;
     }
-    return flags_slice(pass->store, store_programme(pass->store), today, now_ms, &pass->flags, ret_more, err);
+    return flags_slice(pass->store, store_programme(pass->store), today, now_ms, &pass->judge.flags, ret_more, err);
 }
 
 /* However often somebody looks meanwhile. */
@@ -134,7 +161,7 @@ void flags_pass_init(struct flags_pass *pass, uv_loop_t *loop, struct store *sto
                      void *context)
 {
     *pass = (struct flags_pass){ .store = store, .day = ROW_NONE, .pack_due = pack_due, .pack_context = context };
-    flag_list_init(&pass->flags);
+    flags_judge_begin(&pass->judge, store);
     CHECK(uv_timer_init(loop, &pass->timer) == 0);
     pass->timer.data = pass;
 }
@@ -160,7 +187,6 @@ bool flags_pass_pending(const struct flags_pass *pass)
 static void on_closed(uv_handle_t *handle)
 {
     struct flags_pass *pass = handle->data;
-    flag_list_fini(&pass->flags);
     pass->stopped(pass->context);
 }
 
@@ -168,6 +194,7 @@ void flags_pass_stop(struct flags_pass *pass, void (*stopped)(void *context), vo
 {
     CHECK(!pass->stopping);
     pass->stopping = true;
+    flags_judge_end(&pass->judge);
     pass->stopped = stopped;
     pass->context = context;
     uv_close((uv_handle_t *)&pass->timer, on_closed);

@@ -8,7 +8,7 @@
  *
  * The first slice comes FLAGS_PASS_GATHER_MS after the wake, or when somebody asks for flags. A slice is
  * FLAGS_PASS_SLICE placements, their flags and their marks in one transaction; the site comes last. A new day marks
- * all. When another programme pack came, or its day has come, `pack_due` is called from the loop: the tables have to be
+ * all. A record of one placement is judged with the record, and marks nothing. When another programme pack came, or its day has come, `pack_due` is called from the loop: the tables have to be
  * made again by it, for which the pass is stopped. Until that is done it goes on by the pack before, and asks again.
  *
  * Ownership:  the caller owns the struct until `stopped` is called; the store outlives the pass.
@@ -27,10 +27,20 @@
 #define FLAGS_PASS_GATHER_MS 100 /* after the first change, so that a burst is looked at once */
 #define FLAGS_PASS_ASK_MS 1000   /* between two calls of pack_due */
 
+/* Has a record of one placement judged in the commit that records it (store_judge_writes). */
+struct flags_judge {
+    struct store *store;
+    struct flag_list flags; /* of one subject; kept so that its memory is used again */
+};
+
+/* From now on until `end`; the store outlives it. */
+void flags_judge_begin(struct flags_judge *judge, struct store *store);
+void flags_judge_end(struct flags_judge *judge);
+
 struct flags_pass {
     uv_timer_t timer;
     struct store *store;
-    struct flag_list flags; /* of one subject; kept so that its memory is used again */
+    struct flags_judge judge; /* of records as they are made; its list serves the slices too */
     int32_t day;            /* that the flags are as of */
     bool working;
     bool due;              /* another pack is in force than the tables are made by */

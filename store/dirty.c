@@ -6,10 +6,69 @@
 void dirty_forget(struct store *store)
 {
     memset(store->dirty_known.set, 0, sizeof(store->dirty_known.set));
+    store->dirty_held.open = store->dirty_held.set = false;
+}
+
+void store_judge_writes(struct store *store, const struct store_judge *judge)
+{
+    store->judge = judge != NULL ? *judge : (struct store_judge){ 0 };
+}
+
+void dirty_hold(struct store *store)
+{
+    store->dirty_held.open = store->judge.placement != NULL;
+}
+
+/* True when it is held. A second one ends that: both are marked. */
+static bool hold(struct dirty_held *held, const uint8_t placement[OP_ENTITY_BYTES])
+{
+    if (held->open && !held->set) {
+        held->set = true;
+        memcpy(held->placement.bytes, placement, OP_ENTITY_BYTES);
+        return true;
+    }
+    return held->set && memcmp(held->placement.bytes, placement, OP_ENTITY_BYTES) == 0;
+}
+
+static enum err_code let_go(struct store *store, struct error *err)
+{
+    struct dirty_held held = store->dirty_held;
+    store->dirty_held = (struct dirty_held){ 0 };
+    return held.set ? dirty_placement(store, held.placement.bytes, err) : ERR_OK;
+}
+
+static enum err_code run(struct store *store, const char *sql, struct error *err)
+{
+    sqlite3_stmt *s;
+    TRY(db_statement(&store->db, sql, &s, err));
+    return db_run(&store->db, s, err);
+}
+
+enum err_code dirty_judge(struct store *store, struct error *err)
+{
+    struct dirty_held held = store->dirty_held;
+    struct error why;
+    if (!held.set) {
+        return ERR_OK;
+    }
+    TRY(run(store, "SAVEPOINT judge", err));
+    if (store->judge.placement(store->judge.context, &held.placement, &why) == ERR_OK) {
+        store->dirty_held = (struct dirty_held){ 0 };
+    } else {
+        TRY(run(store, "ROLLBACK TO judge", err));
+        TRY(let_go(store, err)); /* whoever looks at the marks says why */
+    }
+    return run(store, "RELEASE judge", err);
 }
 
 enum err_code dirty_placement(struct store *store, const uint8_t placement[OP_ENTITY_BYTES], struct error *err)
 {
+    if (hold(&store->dirty_held, placement)) {
+        return ERR_OK;
+    }
+    if (store->dirty_held.open) {
+        TRY(let_go(store, err));
+    }
     struct dirty_known *known = &store->dirty_known;
     size_t place = get_be32(placement) % DIRTY_KNOWN_MAX; /* ids are hashes */
     if (known->set[place] && memcmp(known->placements[place], placement, OP_ENTITY_BYTES) == 0) {

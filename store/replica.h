@@ -43,6 +43,13 @@ struct dirty_known {
     bool set[DIRTY_KNOWN_MAX];
 };
 
+/* The placement that a write of one record changed: judged at its end, and then not marked. */
+struct dirty_held {
+    bool open; /* the first one is held, and not marked */
+    bool set;
+    struct row_id placement;
+};
+
 /* Subjects that this transaction has touched, and what was said of sessions; folded when there are so many, and at its
  * end. */
 #define FOLD_MARKS_MAX 4096
@@ -105,6 +112,8 @@ struct store {
     struct buf header; /* scratch */
     struct buf body;   /* scratch */
     struct dirty_known dirty_known;
+    struct dirty_held dirty_held;
+    struct store_judge judge;
     struct fold_marks fold_marks;
     struct records_counted records_counted;
 };
@@ -417,6 +426,10 @@ void plain_key(const char *text, char out[ROW_NAME_SIZE]);
 void dirty_forget(struct store *store);
 MUST_USE enum err_code dirty_placement(struct store *store, const uint8_t placement[OP_ENTITY_BYTES],
                                        struct error *err);
+/* For the transaction: what it marks first is held for dirty_judge, where somebody judges. */
+void dirty_hold(struct store *store);
+/* At its end, when all is folded. */
+MUST_USE enum err_code dirty_judge(struct store *store, struct error *err);
 MUST_USE enum err_code dirty_participant(struct store *store, struct slice participant, struct error *err);
 MUST_USE enum err_code dirty_site(struct store *store, struct error *err);
 

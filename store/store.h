@@ -481,6 +481,17 @@ void store_dirty_fini(struct store_dirty *dirty);
 /* At most `max` placements, in id order. */
 MUST_USE enum err_code store_dirty_read(struct store *store, size_t max, struct store_dirty *ret_dirty,
                                         struct error *err);
+/*
+ * Who judges. A write of one record that marks one placement has it judged before the commit, so that the record and
+ * its flags cost one; when that fails, the record is kept and the mark made, as for every other write. `placement` calls
+ * store_flags_replace. The store keeps a copy of the struct; NULL: nobody.
+ */
+struct store_judge {
+    enum err_code (*placement)(void *context, const struct row_id *placement, struct error *err);
+    void *context;
+};
+
+void store_judge_writes(struct store *store, const struct store_judge *judge);
 /* Marks every placement and the site: a new day has begun, or the pack has changed. */
 MUST_USE enum err_code store_dirty_all(struct store *store, struct error *err);
 

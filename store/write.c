@@ -318,7 +318,11 @@ static enum err_code write_all(struct store *store, const char *actor, const str
             return rc;
         }
     }
-    return written->added > 0 ? op_recorded(store, err) : fold_flush(store, err);
+    if (written->added == 0) {
+        return fold_flush(store, err);
+    }
+    TRY(op_recorded(store, err));
+    return dirty_judge(store, err);
 }
 
 static enum err_code check_call(const struct store *store, const char *actor, struct error *err)
@@ -339,6 +343,9 @@ enum err_code store_write_from(struct store *store, const char *actor, const str
     struct store_written written = { .failed_at = source->count };
     TRY(check_call(store, actor, err));
     TRY(replica_begin(store, err));
+    if (source->count == 1) {
+        dirty_hold(store);
+    }
     enum err_code rc = replica_end(store, write_all(store, actor, source, now_ms, &written, err), err);
     if (rc != ERR_OK) {
         written.added = 0;

@@ -2,6 +2,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "agent/flags_pass.h"
 #include "store/replica.h"
 #include "tests/unit/agent/site.h"
 
@@ -258,4 +259,85 @@ Test(flags, one_attendance_and_its_flags_look_at_no_more_rows_among_many_placeme
     int64_t many = steps_of_an_absence("X-MANY");
     printf("steps among 4 placements: %lld, among 404: %lld\n", (long long)few, (long long)many);
     cr_expect_lt(many - few, 40, "where a list ends in an index costs a step or two; each of 400 looked at, several");
+}
+
+/* ---- judged with the record ---- */
+
+static size_t marked(void)
+{
+    struct store_dirty dirty;
+    struct error err;
+    cr_assert_eq(store_dirty_read(site.replica.store, 1000, &dirty, &err), ERR_OK);
+    size_t count = dirty.placement_count;
+    store_dirty_fini(&dirty);
+    return count;
+}
+
+static bool stands(const char *code)
+{
+    struct reply reply = site_call(&site, "GET", "/v1/flags", NULL);
+    bool found = find(&reply, code) < reply_count(&reply, "flags");
+    reply_fini(&reply);
+    return found;
+}
+
+Test(flags, of_one_record_are_there_when_it_is)
+{
+    struct flags_judge judge;
+    site_judge(&site);
+    flags_judge_begin(&judge, site.replica.store);
+    site_expect(&site, "POST", "/v1/attendance", "{\"session\": \"GDN-P001@2026-11-18\", \"outcome\": \"absent\"}", 200,
+                NULL);
+    cr_expect_eq(marked(), 0);
+    cr_expect(stands("unexplained_absence"));
+    site_expect(&site, "POST", "/v1/attendance",
+                "{\"session\": \"GDN-P001@2026-11-18\", \"outcome\": \"attended\", \"note\": \"wrong row\"}", 200,
+                NULL);
+    cr_expect_eq(marked(), 0);
+    cr_expect_not(stands("unexplained_absence"));
+    flags_judge_end(&judge);
+}
+
+Test(flags, of_several_records_are_for_the_pass)
+{
+    struct flags_judge judge;
+    struct store_entry entries[2];
+    struct store_written written;
+    struct error err;
+    site_judge(&site);
+    flags_judge_begin(&judge, site.replica.store);
+    entry_attendance(&site.world, &entries[0], "GDN-P001", "2026-11-18", 0, OUTCOME_ABSENT, -1, NULL);
+    entry_attendance(&site.world, &entries[1], "GDN-P002", "2026-11-18", 0, OUTCOME_ABSENT, -1, NULL);
+    cr_assert_eq(store_write(site.replica.store, "tester", entries, 2, site.now_ms, &written, &err), ERR_OK);
+    cr_expect_eq(marked(), 2);
+    cr_expect_not(stands("unexplained_absence"));
+    site_judge(&site);
+    cr_expect(stands("unexplained_absence"));
+    flags_judge_end(&judge);
+}
+
+/* Says something, and then that it cannot. */
+static enum err_code judge_badly(void *context, const struct row_id *placement, struct error *err)
+{
+    const struct flag_row flag = { .key = "half@done", .code = "half_done", .subject_id = *placement, .subject = 1 };
+    int *calls = context;
+    ++*calls;
+    TRY(store_flags_replace(site.replica.store, placement, &flag, 1, site.now_ms, err));
+    return FAIL(err, LIMIT, "judge: too much");
+}
+
+Test(flags, that_cannot_be_made_never_cost_the_record)
+{
+    int calls = 0;
+    struct store_judge judge = { judge_badly, &calls };
+    site_judge(&site);
+    store_judge_writes(site.replica.store, &judge);
+    site_expect(&site, "POST", "/v1/attendance", "{\"session\": \"GDN-P001@2026-11-18\", \"outcome\": \"absent\"}", 200,
+                NULL);
+    cr_expect_eq(calls, 1);
+    cr_expect_eq(marked(), 1, "the pass looks again");
+    cr_expect_not(stands("half_done"));
+    store_judge_writes(site.replica.store, NULL);
+    site_judge(&site);
+    cr_expect(stands("unexplained_absence"));
 }
