@@ -283,7 +283,7 @@ static void act_host_put_back(struct world *world)
     }
 }
 
-static void wake_all(struct world *world)
+void work_exchange_all(struct world *world)
 {
     for (size_t i = 0; i < world->agent_count; i++) {
         if (world->agents[i].store != NULL) {
@@ -305,8 +305,8 @@ static void act_both_put_back(struct world *world)
     host_copy(world);
     agent_copy(agent);
     work_attend_at(world, agent);
-    wake_all(world);
-    wake_all(world);
+    work_exchange_all(world);
+    work_exchange_all(world);
     if (world->host.centre == NULL) {
         return;
     }
@@ -374,6 +374,7 @@ static const struct act acts[] = {
     { "answer", TROUBLE_ERASURE, 3, work_answer },
     { "retention", TROUBLE_ERASURE, 6, work_retention },
     { "challenge over", TROUBLE_ERASURE, 3, work_challenge_over },
+    { "challenge unheard", TROUBLE_OFFLINE, 6, work_challenge_unheard },
     { "renew", TROUBLE_PAPERS, 6, papers_renew },
     { "enrol again", TROUBLE_PAPERS, 4, papers_enrol_again },
     { "revoke", TROUBLE_PAPERS, 5, papers_revoke },

@@ -51,12 +51,14 @@ bool challenged_has(const struct challenged *challenged, const uint8_t *subject)
 
 void challenge_id(const struct site *site, unsigned number, uint8_t out[OP_ENTITY_BYTES]);
 void challenge_person(const struct site *site, unsigned number, uint8_t out[OP_ENTITY_BYTES]); /* always the same */
+void work_person_at(struct agent *agent, unsigned number);                   /* whose challenge it is: work.c */
 void work_challenge_at(struct agent *agent, unsigned number, bool answered); /* one word of it: work.c */
 
 void work_challenge(struct world *world);
 void work_answer(struct world *world);
 void work_retention(struct world *world);
 void work_challenge_over(struct world *world);
+void work_challenge_unheard(struct world *world);
 
 /* ---- certificates: papers.c ---- */
 
@@ -64,6 +66,7 @@ void papers_renew(struct world *world);
 void papers_enrol_again(struct world *world);
 void papers_revoke(struct world *world);
 
+void work_exchange_all(struct world *world);  /* everybody is woken, and some time goes by: acts.c */
 struct agent *any_agent(struct world *world); /* that runs; NULL: none does */
 
 #endif

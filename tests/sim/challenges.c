@@ -216,3 +216,44 @@ void work_challenge_over(struct world *world)
         (void)erase_person(agent, participant);
     }
 }
+
+/* Of the same site, with a network, and well. */
+static struct agent *any_other(struct agent *agent)
+{
+    struct world *world = agent->world;
+    for (size_t i = 0; i < world->agent_count; i++) {
+        struct agent *other = &world->agents[i];
+        bool here = other != agent && other->site == agent->site && other->store != NULL;
+        if (here && !other->offline && !disk_troubled(&other->disk)) {
+            return other;
+        }
+    }
+    return NULL;
+}
+
+/* One machine erases by retention what another one, out of its reach, has just heard challenged. */
+void work_challenge_unheard(struct world *world)
+{
+    uint8_t participant[OP_ENTITY_BYTES];
+    unsigned number = chance_below(&world->chance, CHALLENGES);
+    struct agent *agent = any_agent(world);
+    struct agent *other = agent != NULL && !disk_troubled(&agent->disk) ? any_other(agent) : NULL;
+    if (other == NULL) {
+        return;
+    }
+    challenge_person(agent->site, number, participant);
+    other->line.cut = true;
+    work_challenge_at(other, (number + PEOPLE) % CHALLENGES, false);
+    work_person_at(agent, number);
+    if (agent->store != NULL) {
+        (void)erase_person(agent, participant);
+    }
+    other->line = (struct line){ .latency_ms = 40 };
+    agent->line = other->line;
+    for (int i = 0; i < 2; i++) {
+        work_exchange_all(world);
+    }
+    if (agent->store != NULL) {
+        agent_judge(agent);
+    }
+}

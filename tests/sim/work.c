@@ -280,6 +280,15 @@ void work_challenge_at(struct agent *agent, unsigned number, bool answered)
     record(agent, &draft, 1, false);
 }
 
+void work_person_at(struct agent *agent, unsigned number)
+{
+    struct draft draft;
+    begin(&draft, KIND_PARTICIPANT);
+    refer(agent->site, &draft, "participant", "T-", number % PEOPLE);
+    say(agent->world, &draft, "phone");
+    record(agent, &draft, 1, false);
+}
+
 void work_attend(struct world *world)
 {
     struct agent *agent = any_agent(world);
