@@ -342,7 +342,7 @@ enum err_code bundle_read_finish(const struct bundle_reader *reader, struct erro
         return FAIL(err, INVALID, "read the bundle: this file is none, or only its beginning");
     }
     return FAIL(err, DAMAGED,
-                "read the bundle: it was cut; the %llu whole parts before were taken, the rest has to come again",
+                "read the bundle: it was cut; what is whole of it was taken (parts: %llu), the rest has to come again",
                 (unsigned long long)reader->messages);
 }
 

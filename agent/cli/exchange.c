@@ -136,9 +136,12 @@ static void print_sync(struct cli *cli, json_t *status, const char *before, enum
         screen_print(&cli->notes, "holdfast sync: the time is over and the exchange has not ended\n"
                                   "next: 'holdfast status' shows how it goes on\n");
     } else if (code == EXIT_REFUSED) {
-        const char *message = answer_text(answer_member(status, "last_exchange"), "message");
+        const json_t *last = answer_member(status, "last_exchange");
+        const char *message = answer_text(last, "message");
+        bool revoked = strcmp(answer_text(last, "result"), err_code_name(ERR_REVOKED)) == 0;
         screen_print(&cli->notes, "holdfast sync: %s\nnext: %s\n", message[0] != '\0' ? message : "the exchange failed",
-                     "nothing is lost; the agent tries again by itself, 'holdfast status' says when");
+                     revoked ? "nothing is lost here; ask the Jobcentre to take this device in again"
+                             : "nothing is lost; the agent tries again by itself, 'holdfast status' says when");
     }
 }
 

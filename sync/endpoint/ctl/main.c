@@ -39,6 +39,9 @@ static void set_option(struct argp_state *state, const struct command_option *op
     struct parsing *parsing = state->input;
     json_t *value = NULL;
     char *end = NULL;
+    if (json_object_get(parsing->arguments, option->argument) != NULL) {
+        argp_error(state, "--%s is given twice", option->name);
+    }
     errno = 0;
     if (option->type == OPTION_FLAG) {
         value = json_true();
