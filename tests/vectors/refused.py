@@ -136,4 +136,5 @@ def main():
     print(f"{sum(count.values())} messages say of refusals and errors what the document says")
 
 
-main()
+if __name__ == "__main__":
+    main()
