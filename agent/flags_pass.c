@@ -39,15 +39,13 @@ static enum err_code judge_site(const struct slice_world *world, struct error *e
     return store_flags_replace(world->store, NULL, world->scratch->flags, world->scratch->count, world->now_ms, err);
 }
 
-static enum err_code judge_dirty(const struct slice_world *world, bool *ret_more, struct error *err)
+static enum err_code judge_dirty(const struct slice_world *world, const struct store_dirty *dirty, bool site,
+                                 struct error *err)
 {
-    SCOPED(store_dirty_fini) struct store_dirty dirty = { 0 };
-    TRY(store_dirty_read(world->store, FLAGS_PASS_SLICE, &dirty, err));
-    for (size_t i = 0; i < dirty.placement_count; i++) {
-        TRY(judge_placement(world, &dirty.placements[i], err));
+    for (size_t i = 0; i < dirty->placement_count; i++) {
+        TRY(judge_placement(world, &dirty->placements[i], err));
     }
-    *ret_more = dirty.placement_count == FLAGS_PASS_SLICE;
-    return dirty.site && !*ret_more ? judge_site(world, err) : ERR_OK;
+    return site ? judge_site(world, err) : ERR_OK;
 }
 
 enum err_code flags_slice(struct store *store, const struct programme *programme, int32_t today, int64_t now_ms,
@@ -56,14 +54,19 @@ enum err_code flags_slice(struct store *store, const struct programme *programme
     struct slice_world world = {
         .store = store, .programme = programme, .today = today, .now_ms = now_ms, .scratch = scratch
     };
-    bool more = false;
-    TRY(store_flags_begin(store, err));
-    enum err_code rc = judge_dirty(&world, &more, err);
-    if (rc != ERR_OK) {
-        store_flags_abandon(store);
-        return rc;
+    SCOPED(store_dirty_fini) struct store_dirty dirty = { 0 };
+    TRY(store_dirty_read(store, FLAGS_PASS_SLICE, &dirty, err));
+    bool more = dirty.placement_count == FLAGS_PASS_SLICE;
+    bool site = dirty.site && !more; /* last */
+    if (dirty.placement_count > 0 || site) {
+        TRY(store_flags_begin(store, err));
+        enum err_code rc = judge_dirty(&world, &dirty, site, err);
+        if (rc != ERR_OK) {
+            store_flags_abandon(store);
+            return rc;
+        }
+        TRY(store_flags_commit(store, err));
     }
-    TRY(store_flags_commit(store, err));
     *ret_more = more;
     return ERR_OK;
 }
