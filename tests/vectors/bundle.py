@@ -13,6 +13,7 @@ import struct
 import sys
 
 from cryptography import x509
+from cryptography.exceptions import InvalidSignature, InvalidTag
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
@@ -117,23 +118,54 @@ def write(receiver, sender, certificate, stream, made_at, messages):
     return out
 
 
-def read(key, data):
+class Refused(Exception):
+    """For somebody else, or not from who it says."""
+
+
+class Damaged(Exception):
+    """Cut, changed, or with its parts in another order."""
+
+
+def checked_sender(head, row, content):
+    sender, end = read_item(content, 0)
+    assert end == len(content) and sorted(sender) == [1, 2, 3, 4]
+    public = x509.load_der_x509_certificate(sender[1]).public_key()
+    try:
+        public.verify(sender[4], signed(head, row, sender[2], sender[3], public), ec.ECDSA(hashes.SHA256()))
+    except InvalidSignature as error:
+        raise Refused("not signed by its sender") from error
+    return sender
+
+
+def each(key, direction, data):
+    """Yields the sender, then each message, so far as they are whole."""
     head, encapsulated = data[:26], data[26:91]
-    assert head[:8] == b"HFBUNDLE" and head[8] == 1 and head[10:] == name(key.public_key())
+    assert head[:8] == b"HFBUNDLE" and head[8] == 1
+    if head[9] != direction or head[10:] != name(key.public_key()):
+        raise Refused("for another receiver")
     peer = ec.EllipticCurvePublicKey.from_encoded_point(ec.SECP256R1(), encapsulated)
     row = Row(key.exchange(ec.ECDH(), peer), encapsulated, point(key.public_key()), head)
-    at, last, contents = 91, False, []
+    at, last, first = 91, False, True
     while not last:
         frame = data[at:at + 5]
-        last, length = struct.unpack(">BI", frame)
-        contents.append(AESGCM(row.key).decrypt(row.next_nonce(), data[at + 5:at + 5 + length], frame))
-        at += 5 + length
-    assert at == len(data) and contents[-1] == b""
-    sender, end = read_item(contents[0], 0)
-    assert end == len(contents[0]) and sorted(sender) == [1, 2, 3, 4]
-    public = x509.load_der_x509_certificate(sender[1]).public_key()
-    public.verify(sender[4], signed(head, row, sender[2], sender[3], public), ec.ECDSA(hashes.SHA256()))
-    return sender, contents[1:-1]
+        sealed = data[at + 5:at + 5 + int.from_bytes(frame[1:], "big")]
+        at += 5 + int.from_bytes(frame[1:], "big")
+        if at > len(data) or len(frame) < 5:
+            raise Damaged("cut")
+        try:
+            content = AESGCM(row.key).decrypt(row.next_nonce(), sealed, frame)
+        except InvalidTag as error:
+            raise Damaged("not what was sealed in this place") from error
+        last = frame[0] == 1
+        if not last:
+            yield checked_sender(head, row, content) if first else content
+        first = False
+    assert at == len(data) and content == b""
+
+
+def read(key, data):
+    sender, *messages = each(key, 1, data)
+    return sender, messages
 
 
 def make_certificate(key):

@@ -227,4 +227,5 @@ def main():
     print("issued device_of_new new")
 
 
-main()
+if __name__ == "__main__":
+    main()

@@ -27,6 +27,17 @@ def device_of(public):
     return sha256(public.public_bytes(serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo))[:16]
 
 
+def issued_names(authority, certificate):
+    """The names in a certificate of the authority, else None."""
+    try:
+        authority.public_key().verify(certificate.signature, certificate.tbs_certificate_bytes,
+                                      ec.ECDSA(certificate.signature_hash_algorithm))
+    except InvalidSignature:
+        return None
+    names = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+    return names.get_values_for_type(x509.UniformResourceIdentifier)
+
+
 class Centre:
     def __init__(self):
         self.stream = self.authority = None
@@ -37,22 +48,21 @@ class Centre:
         if not segment.flags & CERTIFIED:
             return None, "no certificate"
         certificate = x509.load_der_x509_certificate(segment.certificate)
-        try:
-            self.authority.public_key().verify(certificate.signature, certificate.tbs_certificate_bytes,
-                                               ec.ECDSA(certificate.signature_hash_algorithm))
-        except InvalidSignature:
+        uris = issued_names(self.authority, certificate)
+        if uris is None:
             return None, "another authority's"
-        names = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
-        uris = names.get_values_for_type(x509.UniformResourceIdentifier)
         here = "urn:holdfast:stream:" + self.stream.hex() in uris
         if "urn:holdfast:role:centre" not in uris and not ("urn:holdfast:role:agent" in uris and here):
             return None, "of another site"
         public = certificate.public_key()
         return (public, None) if device_of(public) == segment.device else (None, "another device's certificate")
 
+    def first_link(self, device, incarnation):
+        return sha256(b"holdfast/chain/v1", self.stream, device, incarnation.to_bytes(4, "big"))
+
     def follow(self, segment):
         """The author's links with those of the segment, or why it does not continue what is held."""
-        start = sha256(b"holdfast/chain/v1", self.stream, segment.device, segment.incarnation.to_bytes(4, "big"))
+        start = self.first_link(segment.device, segment.incarnation)
         held = self.chains.get((segment.device, segment.incarnation), [start])
         if segment.first > len(held):
             return None, "a gap"
@@ -65,8 +75,9 @@ class Centre:
         """None when it is taken."""
         segment = Segment(data, self.stream)
         public, why = self.author(segment)
-        if why:
-            return why
+        return why or self.extend(segment, public)
+
+    def extend(self, segment, public):
         last = segment.first + segment.count - 1
         if not segment.flags & SIGNED or segment.signed_seq != last:
             return "not signed at its last record"

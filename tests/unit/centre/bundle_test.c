@@ -7,13 +7,12 @@
 #include <string.h>
 
 #include "base/file.h"
+#include "stick.h"
 #include "store/bundles.h"
 #include "sync/bundle.h"
-#include "sync/bundle_device.h"
-#include "sync/endpoint/core/bundles.h"
 #include "world.h"
 
-enum { LAPTOPS = 2, FILE_MAX = 64 * 1024 * 1024, HEAD = BUNDLE_HEAD_BYTES };
+enum { LAPTOPS = 2, HEAD = BUNDLE_HEAD_BYTES };
 
 static struct centre_world world;
 static struct laptop laptops[LAPTOPS];
@@ -38,89 +37,24 @@ TestSuite(bundle, .init = begin, .fini = end, .timeout = 240);
 
 /* ---- the stick ---- */
 
-static enum err_code try_from_centre(struct laptop *laptop, bool from_start, struct buf *file)
-{
-    struct centre_bundle_out *out = NULL;
-    bool last = false;
-    uint8_t id[DEVICE_ID_BYTES];
-    device_key_id(laptop->key, id);
-    world.now_ms += 1000;
-    buf_init(file, FILE_MAX);
-    TRY(centre_bundle_out_begin(world.centre, id, from_start, world.now_ms, &out, &world.err));
-    while (!last) {
-        cr_assert_eq(centre_bundle_out_next(out, file, &last, &world.err), ERR_OK, "%s", world.err.message);
-    }
-    centre_bundle_out_free(out);
-    return ERR_OK;
-}
-
 static struct buf from_centre(struct laptop *laptop)
 {
     struct buf file;
-    cr_assert_eq(try_from_centre(laptop, false, &file), ERR_OK, "%s", world.err.message);
+    cr_assert_eq(stick_from_centre(laptop, false, &file), ERR_OK, "%s", world.err.message);
     return file;
-}
-
-static struct buf from_laptop(struct laptop *laptop)
-{
-    struct buf file;
-    struct device_bundle_out *out;
-    bool last = false;
-    world.now_ms += 1000;
-    buf_init(&file, FILE_MAX);
-    cr_assert_eq(device_bundle_out_begin(laptop->client, world.now_ms, &out, &world.err), ERR_OK, "%s",
-                 world.err.message);
-    while (!last) {
-        cr_assert_eq(device_bundle_out_next(out, &file, &last, &world.err), ERR_OK, "%s", world.err.message);
-    }
-    device_bundle_out_free(out);
-    return file;
-}
-
-/* In pieces of odd sizes, as files are read. */
-static enum err_code centre_takes(struct slice file, struct centre_bundle_taken *taken)
-{
-    struct centre_bundle_in *in;
-    enum err_code rc = ERR_OK;
-    world.now_ms += 1000;
-    cr_assert_eq(centre_bundle_in_new(world.centre, &in, &world.err), ERR_OK);
-    for (size_t at = 0; at < file.len && rc == ERR_OK; at += 70001) {
-        size_t len = file.len - at < 70001 ? file.len - at : 70001;
-        rc = centre_bundle_in_put(in, slice_of(file.data + at, len), world.now_ms, &world.err);
-    }
-    rc = rc != ERR_OK ? rc : centre_bundle_in_finish(in, &world.err);
-    centre_bundle_in_taken(in, taken);
-    centre_bundle_in_free(in);
-    return rc;
-}
-
-static enum err_code laptop_takes(struct laptop *laptop, struct slice file, struct device_bundle_taken *taken)
-{
-    struct device_bundle_in *in;
-    enum err_code rc = ERR_OK;
-    world.now_ms += 1000;
-    cr_assert_eq(device_bundle_in_new(laptop->client, &in, &world.err), ERR_OK);
-    for (size_t at = 0; at < file.len && rc == ERR_OK; at += 70001) {
-        size_t len = file.len - at < 70001 ? file.len - at : 70001;
-        rc = device_bundle_in_put(in, slice_of(file.data + at, len), &world.err);
-    }
-    rc = rc != ERR_OK ? rc : device_bundle_in_finish(in, &world.err);
-    device_bundle_in_taken(in, taken);
-    device_bundle_in_free(in);
-    return rc;
 }
 
 static struct device_bundle_taken give_laptop(struct laptop *laptop, const struct buf *file)
 {
     struct device_bundle_taken taken;
-    cr_assert_eq(laptop_takes(laptop, buf_slice(file), &taken), ERR_OK, "%s", world.err.message);
+    cr_assert_eq(stick_to_laptop(laptop, buf_slice(file), &taken), ERR_OK, "%s", world.err.message);
     return taken;
 }
 
 static struct centre_bundle_taken give_centre(const struct buf *file)
 {
     struct centre_bundle_taken taken;
-    cr_assert_eq(centre_takes(buf_slice(file), &taken), ERR_OK, "%s", world.err.message);
+    cr_assert_eq(stick_to_centre(&world, buf_slice(file), &taken), ERR_OK, "%s", world.err.message);
     return taken;
 }
 
@@ -133,7 +67,7 @@ static void carry_to(struct laptop *laptop)
 
 static void carry_from(struct laptop *laptop)
 {
-    struct buf file = from_laptop(laptop);
+    struct buf file = stick_from_laptop(laptop);
     (void)give_centre(&file);
     buf_fini(&file);
 }
@@ -189,7 +123,7 @@ Test(bundle, lost_doubled_and_late_files_lose_nothing_and_double_nothing)
     struct buf down[3];
     for (size_t i = 0; i < ARRAY_LEN(up); i++) {
         laptop_record(&laptops[0], 10);
-        up[i] = from_laptop(&laptops[0]);
+        up[i] = stick_from_laptop(&laptops[0]);
     }
     (void)give_centre(&up[2]); /* the first two come after it, and one of them twice */
     down[0] = from_centre(&laptops[0]);
@@ -256,7 +190,7 @@ Test(bundle, a_network_in_between_changes_nothing)
 {
     introduce();
     laptop_record(&laptops[0], 20);
-    struct buf up = from_laptop(&laptops[0]);
+    struct buf up = stick_from_laptop(&laptops[0]);
     cr_assert_eq(laptop_sync(&laptops[0]), ERR_OK, "%s", world.err.message);
     struct buf down = from_centre(&laptops[0]);
     laptop_record(&laptops[1], 20);
@@ -289,7 +223,7 @@ Test(bundle, a_laptop_put_back_to_an_older_copy_gets_everything_again)
     laptop_put_back(&laptops[0]);
     struct buf ahead = from_centre(&laptops[0]);
     struct device_bundle_taken taken;
-    cr_assert_eq(laptop_takes(&laptops[0], buf_slice(&ahead), &taken), ERR_REFUSED, "%s", world.err.message);
+    cr_assert_eq(stick_to_laptop(&laptops[0], buf_slice(&ahead), &taken), ERR_REFUSED, "%s", world.err.message);
     cr_assert_not_null(strstr(world.err.message, "export one here"), "%s", world.err.message);
     laptop_record(&laptops[0], 5);
     for (int i = 0; i < 4; i++) {
@@ -347,7 +281,7 @@ Test(bundle, a_centre_that_was_put_back_gets_what_others_had_said_from_whoever_h
     uint64_t given_back = 0;
     bool asked_again = false;
     for (int i = 0; i < 3; i++) { /* asks; is told of a shorter history, asks from its beginning; gives back */
-        struct buf up = from_laptop(&laptops[1]);
+        struct buf up = stick_from_laptop(&laptops[1]);
         taken = give_centre(&up);
         given_back += taken.given_back;
         cr_assert_eq(give_centre(&up).given_back, 0); /* twice */
@@ -359,7 +293,7 @@ Test(bundle, a_centre_that_was_put_back_gets_what_others_had_said_from_whoever_h
     cr_assert(asked_again);
     cr_assert_eq(given_back, lost, "%llu", (unsigned long long)given_back);
     cr_assert_eq(world_ops(&world, "garden"), ops);
-    struct buf again = from_laptop(&laptops[1]);
+    struct buf again = stick_from_laptop(&laptops[1]);
     cr_assert_lt(again.len, 2048); /* nothing is owed any more */
     cr_assert_eq(give_centre(&again).given_back, 0);
     carry_to(&laptops[0]); /* it was found again */
@@ -383,7 +317,7 @@ Test(bundle, a_bundle_for_a_laptop_that_lost_everything_comes_from_the_start)
     carry_from(&laptops[1]);
     carry_to(&laptops[1]);
     carry_from(&laptops[1]);
-    cr_assert_eq(try_from_centre(&laptops[1], true, &file), ERR_OK, "%s", world.err.message);
+    cr_assert_eq(stick_from_centre(&laptops[1], true, &file), ERR_OK, "%s", world.err.message);
     cr_assert_eq(give_laptop(&laptops[1], &file).new_ops, 0);
     carry_to(&laptops[0]);
     expect_everything(10);
@@ -397,10 +331,10 @@ Test(bundle, a_cut_file_says_so_and_what_was_whole_is_kept)
     struct centre_bundle_taken taken;
     introduce();
     laptop_record(&laptops[0], 5000);
-    struct buf file = from_laptop(&laptops[0]);
+    struct buf file = stick_from_laptop(&laptops[0]);
     size_t cuts[] = { 0, 1, 50, HEAD, HEAD + 3, HEAD + 700, file.len / 2, file.len - 1 };
     for (size_t i = 0; i < ARRAY_LEN(cuts); i++) {
-        enum err_code rc = centre_takes(slice_of(file.data, cuts[i]), &taken);
+        enum err_code rc = stick_to_centre(&world, slice_of(file.data, cuts[i]), &taken);
         cr_assert_eq(rc, cuts[i] < HEAD ? ERR_INVALID : ERR_DAMAGED, "%zu: %s", cuts[i], world.err.message);
         cr_assert_not(taken.whole);
     }
@@ -418,10 +352,10 @@ Test(bundle, no_changed_byte_is_taken)
     struct centre_bundle_taken taken;
     introduce();
     laptop_record(&laptops[0], 3);
-    struct buf file = from_laptop(&laptops[0]);
+    struct buf file = stick_from_laptop(&laptops[0]);
     for (size_t i = 0; i < file.len; i += i < HEAD + 40 ? 1 : 29) {
         file.data[i] ^= 0x20;
-        cr_assert_neq(centre_takes(buf_slice(&file), &taken), ERR_OK, "byte %zu", i);
+        cr_assert_neq(stick_to_centre(&world, buf_slice(&file), &taken), ERR_OK, "byte %zu", i);
         cr_assert_eq(taken.new_ops > 0, i >= file.len - BUNDLE_FRAME_BYTES - HPKE_TAG_BYTES, "byte %zu", i);
         file.data[i] ^= 0x20;
         if (taken.new_ops > 0) {
@@ -450,7 +384,7 @@ Test(bundle, parts_exchanged_left_out_or_put_in_twice_are_refused)
     struct centre_bundle_taken taken;
     introduce();
     laptop_record(&laptops[0], 5000);
-    struct buf file = from_laptop(&laptops[0]);
+    struct buf file = stick_from_laptop(&laptops[0]);
     cr_assert_geq(chunks_of(&file, starts, 19), 4);
     struct slice parts[] = { slice_of(file.data, starts[1]), slice_of(file.data + starts[1], starts[2] - starts[1]),
                              slice_of(file.data + starts[2], starts[3] - starts[2]),
@@ -458,17 +392,17 @@ Test(bundle, parts_exchanged_left_out_or_put_in_twice_are_refused)
     static const int orders[][5] = { { 0, 2, 1, 3, -1 }, { 0, 2, 3, -1 }, { 0, 1, 1, 2, 3 }, { 1, 0, 2, 3, -1 } };
     for (size_t i = 0; i < ARRAY_LEN(orders); i++) {
         struct buf mixed;
-        buf_init(&mixed, FILE_MAX);
+        buf_init(&mixed, STICK_FILE_MAX);
         for (size_t k = 0; k < 5 && orders[i][k] >= 0; k++) {
             struct slice part = parts[orders[i][k]];
             cr_assert_eq(buf_append(&mixed, part.data, part.len, NULL), ERR_OK);
         }
-        enum err_code rc = centre_takes(buf_slice(&mixed), &taken);
+        enum err_code rc = stick_to_centre(&world, buf_slice(&mixed), &taken);
         cr_assert(rc == ERR_DAMAGED || rc == ERR_INVALID, "%zu: %s", i, world.err.message);
         buf_fini(&mixed);
     }
     cr_assert_eq(buf_append(&file, "x", 1, NULL), ERR_OK);
-    cr_assert_eq(centre_takes(buf_slice(&file), &taken), ERR_PROTOCOL);
+    cr_assert_eq(stick_to_centre(&world, buf_slice(&file), &taken), ERR_PROTOCOL);
     buf_fini(&file);
 }
 
@@ -479,12 +413,12 @@ Test(bundle, one_for_somebody_else_is_refused_by_name)
     introduce();
     laptop_record(&laptops[0], 3);
     struct buf down = from_centre(&laptops[0]);
-    struct buf up = from_laptop(&laptops[0]);
-    cr_assert_eq(laptop_takes(&laptops[1], buf_slice(&down), &taken), ERR_REFUSED);
+    struct buf up = stick_from_laptop(&laptops[0]);
+    cr_assert_eq(stick_to_laptop(&laptops[1], buf_slice(&down), &taken), ERR_REFUSED);
     cr_assert_not_null(strstr(world.err.message, "for another device"), "%s", world.err.message);
-    cr_assert_eq(laptop_takes(&laptops[1], buf_slice(&up), &taken), ERR_REFUSED);
+    cr_assert_eq(stick_to_laptop(&laptops[1], buf_slice(&up), &taken), ERR_REFUSED);
     cr_assert_not_null(strstr(world.err.message, "for its centre"), "%s", world.err.message);
-    cr_assert_eq(centre_takes(buf_slice(&down), &at_centre), ERR_REFUSED);
+    cr_assert_eq(stick_to_centre(&world, buf_slice(&down), &at_centre), ERR_REFUSED);
     cr_assert_eq(laptop_statements(&laptops[1]), 0);
     buf_fini(&down);
     buf_fini(&up);
@@ -497,7 +431,7 @@ static void forge(const struct bundle_sender *sender, enum bundle_direction dire
     struct bundle_writer writer = { 0 };
     struct certificate receiver;
     struct bundle_about about = { .direction = direction, .made_at_ms = world.now_ms };
-    buf_init(out, FILE_MAX);
+    buf_init(out, STICK_FILE_MAX);
     memcpy(about.stream, stream, STREAM_ID_BYTES);
     cr_assert_eq(certificate_parse(receiver_der, &receiver, &world.err), ERR_OK);
     cr_assert_eq(bundle_write_begin(&writer, &about, sender, &receiver, out, &world.err), ERR_OK);
@@ -514,7 +448,7 @@ Test(bundle, a_signature_that_is_not_the_senders_is_refused)
     struct bundle_sender liar = { .key = laptops[1].key, .certificate = buf_slice(&laptops[0].identity.certificate) };
     forge(&liar, BUNDLE_TO_CENTRE, laptops[0].identity.stream, centre_signing_certificate(world.centre),
           slice_of_text("x"), &file);
-    cr_assert_eq(centre_takes(buf_slice(&file), &taken), ERR_HISTORY, "%s", world.err.message);
+    cr_assert_eq(stick_to_centre(&world, buf_slice(&file), &taken), ERR_HISTORY, "%s", world.err.message);
     cr_assert_not(taken.known);
     buf_fini(&file);
 }
@@ -527,7 +461,7 @@ Test(bundle, a_laptop_believes_no_other_laptop_to_be_the_centre)
     struct bundle_sender other = { .key = laptops[1].key, .certificate = buf_slice(&laptops[1].identity.certificate) };
     forge(&other, BUNDLE_TO_DEVICE, laptops[0].identity.stream, buf_slice(&laptops[0].identity.certificate),
           slice_of_text("x"), &file);
-    cr_assert_eq(laptop_takes(&laptops[0], buf_slice(&file), &taken), ERR_REFUSED, "%s", world.err.message);
+    cr_assert_eq(stick_to_laptop(&laptops[0], buf_slice(&file), &taken), ERR_REFUSED, "%s", world.err.message);
     cr_assert_not(taken.known);
     buf_fini(&file);
 }
@@ -542,7 +476,7 @@ Test(bundle, another_organisations_laptop_cannot_speak_for_this_site)
     struct bundle_sender sender = { .key = stranger.key, .certificate = buf_slice(&stranger.identity.certificate) };
     forge(&sender, BUNDLE_TO_CENTRE, laptops[0].identity.stream, centre_signing_certificate(world.centre),
           slice_of_text("x"), &file);
-    cr_assert_eq(centre_takes(buf_slice(&file), &taken), ERR_REFUSED, "%s", world.err.message);
+    cr_assert_eq(stick_to_centre(&world, buf_slice(&file), &taken), ERR_REFUSED, "%s", world.err.message);
     cr_assert_not(taken.known);
     buf_fini(&file);
     laptop_fini(&stranger);
@@ -570,7 +504,7 @@ Test(bundle, another_centres_bundle_is_not_of_this_devices_centre)
     struct bundle_sender sender = { .key = key, .certificate = buf_slice(&certificate) };
     forge(&sender, BUNDLE_TO_DEVICE, laptops[0].identity.stream, buf_slice(&laptops[0].identity.certificate),
           slice_of_text("x"), &file);
-    cr_assert_eq(laptop_takes(&laptops[0], buf_slice(&file), &taken), ERR_TLS, "%s", world.err.message);
+    cr_assert_eq(stick_to_laptop(&laptops[0], buf_slice(&file), &taken), ERR_TLS, "%s", world.err.message);
     cr_assert_not_null(strstr(world.err.message, "not of this device's centre"), "%s", world.err.message);
     buf_fini(&file);
     buf_fini(&request);
@@ -589,7 +523,7 @@ Test(bundle, an_honest_devices_key_with_dishonest_messages_brings_nothing_in)
         struct buf file;
         forge(&sender, BUNDLE_TO_CENTRE, laptops[0].identity.stream, centre_signing_certificate(world.centre),
               slice_of_text(messages[i]), &file);
-        cr_assert_eq(centre_takes(buf_slice(&file), &taken), ERR_PROTOCOL, "%zu: %s", i, world.err.message);
+        cr_assert_eq(stick_to_centre(&world, buf_slice(&file), &taken), ERR_PROTOCOL, "%zu: %s", i, world.err.message);
         cr_assert_eq(taken.messages, 0);
         buf_fini(&file);
     }
@@ -604,12 +538,12 @@ Test(bundle, a_revoked_laptops_bundle_is_refused_and_none_is_made_for_it)
     uint8_t device[DEVICE_ID_BYTES];
     introduce();
     laptop_record(&laptops[0], 3);
-    struct buf file = from_laptop(&laptops[0]);
+    struct buf file = stick_from_laptop(&laptops[0]);
     device_key_id(laptops[0].key, device);
     hex_encode(device, sizeof(device), id);
     json_decref(world_admin(&world, "revoke", json_pack("{s:s}", "device", id)));
-    cr_assert_eq(centre_takes(buf_slice(&file), &taken), ERR_REVOKED, "%s", world.err.message);
-    cr_assert_eq(try_from_centre(&laptops[0], false, &none), ERR_REVOKED, "%s", world.err.message);
+    cr_assert_eq(stick_to_centre(&world, buf_slice(&file), &taken), ERR_REVOKED, "%s", world.err.message);
+    cr_assert_eq(stick_from_centre(&laptops[0], false, &none), ERR_REVOKED, "%s", world.err.message);
     cr_assert_eq(world_ops(&world, "garden"), 0);
     buf_fini(&file);
     buf_fini(&none);
@@ -619,7 +553,7 @@ Test(bundle, at_rest_holds_nothing_readable)
 {
     introduce();
     laptop_record(&laptops[0], 100);
-    struct buf file = from_laptop(&laptops[0]);
+    struct buf file = stick_from_laptop(&laptops[0]);
     uint8_t sender[DEVICE_ID_BYTES];
     device_key_id(laptops[0].key, sender);
     cr_assert_null(memmem(file.data, file.len, sender, sizeof(sender)));

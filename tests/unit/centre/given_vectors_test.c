@@ -1,12 +1,12 @@
 /*
  * What the centre says of records that are given back, and when it may keep an answer back: tests/vectors/given.py
- * judges each by the document alone. Written anew with GIVEN_TXT=tests/vectors/given.txt.
+ * judges each by the document alone. Written anew with VECTORS_TO=tests/vectors.
  */
 #include <criterion/criterion.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "lines.h"
 #include "sync/endpoint/core/private.h"
 #include "world.h"
 
@@ -48,11 +48,7 @@ TestSuite(given_vectors, .init = begin, .fini = end, .timeout = 60);
 
 static void put(const char *name, struct slice bytes)
 {
-    cr_assert_eq(buf_append_format(&text, NULL, "%s ", name), ERR_OK);
-    for (size_t i = 0; i < bytes.len; i++) {
-        cr_assert_eq(buf_append_format(&text, NULL, "%02x", bytes.data[i]), ERR_OK);
-    }
-    cr_assert_eq(buf_append(&text, "\n", 1, NULL), ERR_OK);
+    lines_put_bytes(&text, name, bytes);
 }
 
 static void segment_of(struct forger *forger, bool certified, struct buf *out)
@@ -142,23 +138,6 @@ static void make_given(void)
     giver.request.given_count = GIVEN;
 }
 
-static void judge(void)
-{
-    char path[160];
-    char command[800];
-    (void)snprintf(path, sizeof(path), "%s/given.txt", world.folder);
-    const char *wanted = getenv("GIVEN_TXT");
-    FILE *file = fopen(wanted == NULL ? path : wanted, "we");
-    cr_assert_not_null(file);
-    cr_assert_eq(fwrite(text.data, 1, text.len, file), text.len);
-    cr_assert_eq(fclose(file), 0);
-    cr_assert_not_null(getenv("VECTORS_DIR"), "VECTORS_DIR names tests/vectors");
-    (void)snprintf(command, sizeof(command), "python3 -B '%s/given.py' < '%s'", getenv("VECTORS_DIR"),
-                   wanted == NULL ? path : wanted);
-    cr_assert_eq(system(command), 0); /* NOLINT(cert-env33-c): a reader of the test's */
-    (void)remove(path);
-}
-
 Test(given_vectors, a_reader_by_the_document_alone_comes_to_the_centres_verdicts)
 {
     put("stream", slice_of(giver.stream, STREAM_ID_BYTES));
@@ -170,5 +149,5 @@ Test(given_vectors, a_reader_by_the_document_alone_comes_to_the_centres_verdicts
     hold(&authors[1], 1);
     ask(false);
     ask(true);
-    judge();
+    lines_judge(&text, &world, "given");
 }

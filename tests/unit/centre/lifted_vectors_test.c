@@ -1,12 +1,11 @@
 /*
  * A device and a centre that takes later what it refused: tests/vectors/lifted.py follows both by the document alone.
- * Written anew with LIFTED_TXT=tests/vectors/lifted.txt.
+ * Written anew with VECTORS_TO=tests/vectors.
  */
 #include <criterion/criterion.h>
 #include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 
+#include "lines.h"
 #include "store/centre/tables.h"
 #include "store/replica.h"
 #include "sync/endpoint/core/private.h"
@@ -32,26 +31,12 @@ static void end(void)
 
 TestSuite(lifted_vectors, .init = begin, .fini = end, .timeout = 60);
 
-static void put_text(const char *words)
-{
-    cr_assert_eq(buf_append(&text, words, strlen(words), NULL), ERR_OK);
-}
-
-static void put_message(const char *name, struct slice bytes)
-{
-    put_text(name);
-    for (size_t i = 0; i < bytes.len; i++) {
-        cr_assert_eq(buf_append_format(&text, NULL, "%s%02x", i == 0 ? " " : "", bytes.data[i]), ERR_OK);
-    }
-    put_text("\n");
-}
-
 /* What the query finds, in one line. */
 static void put_seqs(const char *name, struct database *db, const char *sql)
 {
     sqlite3_stmt *s;
     bool row;
-    put_text(name);
+    lines_put(&text, "%s", name);
     const char *before = " ";
     cr_assert_eq(db_statement(db, sql, &s, &world.err), ERR_OK, "%s", world.err.message);
     for (;;) {
@@ -59,10 +44,10 @@ static void put_seqs(const char *name, struct database *db, const char *sql)
         if (!row) {
             break;
         }
-        cr_assert_eq(buf_append_format(&text, NULL, "%s%lld", before, (long long)column_int(s, 0)), ERR_OK);
+        lines_put(&text, "%s%lld", before, (long long)column_int(s, 0));
         before = ",";
     }
-    put_text(*before == ' ' ? " -\n" : "\n");
+    lines_put(&text, "%s\n", *before == ' ' ? " -" : "");
 }
 
 static void lose(void *context, struct buf *answer)
@@ -74,9 +59,9 @@ static void lose(void *context, struct buf *answer)
 static void note(void *context, struct buf *answer)
 {
     (void)context;
-    put_message("request", buf_slice(&laptop.request));
+    lines_put_bytes(&text, "request", buf_slice(&laptop.request));
     put_seqs("refuses", &world.centre->store->db, "SELECT seq FROM op WHERE quarantine IS NOT NULL ORDER BY seq");
-    put_message("answer", buf_slice(answer));
+    lines_put_bytes(&text, "answer", buf_slice(answer));
 }
 
 /* Its ids go on from one record to the next of an author, the only one here. */
@@ -133,28 +118,6 @@ static void centre_takes_all(void)
     exchange();
 }
 
-static void judge(void)
-{
-    char path[160];
-    char command[800];
-    const char *wanted = getenv("LIFTED_TXT");
-    const char *folder = getenv("VECTORS_DIR");
-    cr_assert_not_null(folder, "VECTORS_DIR names tests/vectors");
-    (void)snprintf(path, sizeof(path), "%s", wanted != NULL ? wanted : "");
-    if (wanted == NULL) {
-        (void)snprintf(path, sizeof(path), "%s/lifted.txt", world.folder);
-    }
-    FILE *file = fopen(path, "we");
-    cr_assert_not_null(file);
-    cr_assert_eq(fwrite(text.data, 1, text.len, file), text.len);
-    cr_assert_eq(fclose(file), 0);
-    (void)snprintf(command, sizeof(command), "python3 -B '%s/lifted.py' < '%s'", folder, path);
-    cr_assert_eq(system(command), 0); /* NOLINT(cert-env33-c): a reader of the test's */
-    if (wanted == NULL) {
-        (void)remove(path);
-    }
-}
-
 Test(lifted_vectors, a_reader_by_the_document_alone_holds_as_refused_what_the_device_does)
 {
     record_refused(4, "seq IN (2, 3)");
@@ -171,5 +134,5 @@ Test(lifted_vectors, a_reader_by_the_document_alone_holds_as_refused_what_the_de
     exchange();
     centre_takes_all();
     exchange();
-    judge();
+    lines_judge(&text, &world, "lifted");
 }

@@ -1,0 +1,255 @@
+#!/usr/bin/env python3
+"""Opens bundles of two devices and their centre, and says by sync/PROTOCOL.md (section 6) alone what comes of each where it is
+brought: in order or not, twice, cut, mixed up, or to somebody else.
+
+    tests/vectors/bundles.py < tests/vectors/bundles.txt
+
+Lines, bytes in hexadecimal: stream; authority (certificate); key, whose, PKCS#8; file, its name, all of it, when it is made (the
+name begins with the device that made it, with "for-" and the device that the centre made it for, or with "mixed"); give, a file,
+who gets it, how many of its bytes arrive, and what comes of it; again, a device that begins to read the stream from position 0.
+What comes of it: whole, damaged or refused; at the centre the messages taken and the new ops; at a device how many answers it had
+already (held), new ops, its cursor, and its own ops that are not acknowledged. tests/unit/centre makes such lines each time anew.
+"""
+import sys
+
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+
+from bundle import Damaged, Refused, each
+from enrolment import valid
+from given import Centre as Chains, device_of, issued_names
+from history import cbor, message
+from segment import CERTIFIED, Segment
+
+TO_CENTRE, TO_DEVICE = 1, 2
+NOT_OF_A_QUESTION = {9, 10, 11, 14, 15}
+
+
+class Side(Chains):
+    def __init__(self, world, key):
+        super().__init__()
+        self.stream, self.authority = world.stream, world.authority
+        self.key, self.id = key, device_of(key.public_key())
+        self.publics = {}
+
+    def count(self, device, incarnation):
+        return len(self.chains.get((device, incarnation), [b""])) - 1
+
+    def link(self, device, incarnation, seq):
+        return self.chains.get((device, incarnation), [self.first_link(device, incarnation)])[seq]
+
+    def sender_is_of(self, sender, role):
+        certificate = x509.load_der_x509_certificate(sender[1])
+        uris = issued_names(self.authority, certificate) or []
+        if "urn:holdfast:role:" + role not in uris or sender[2] != self.stream:
+            raise Refused("not of this centre or site")
+        return certificate, uris
+
+    def take_segment(self, data, public=None):
+        """How many ops in it are new."""
+        segment = Segment(data, self.stream)
+        if segment.flags & CERTIFIED:
+            public, why = self.author(segment)
+            assert why is None, why
+            self.publics[segment.device] = public
+        before = self.count(segment.device, segment.incarnation)
+        why = self.extend(segment, public or self.publics[segment.device])
+        assert why is None, why
+        return self.count(segment.device, segment.incarnation) - before
+
+
+class Centre(Side):
+    def __init__(self, world, key):
+        super().__init__(world, key)
+        self.positions, self.questions = 0, {}
+
+    def keep(self, device, made_at, request):
+        newest, kept = self.questions.get(device, (-1, {}))
+        if made_at < newest:
+            return
+        if made_at > newest:
+            kept = {}
+        kept[request[3]] = {key: value for key, value in request.items() if key not in NOT_OF_A_QUESTION}
+        self.questions[device] = made_at, kept
+
+    def take(self, data):
+        messages = new = 0
+        word = "whole"
+        try:
+            whole = each(self.key, TO_CENTRE, data)
+            sender = next(whole)
+            certificate, uris = self.sender_is_of(sender, "agent")
+            if "urn:holdfast:stream:" + self.stream.hex() not in uris:
+                raise Refused("of another site")
+            for content in whole:
+                request = message(content)
+                assert request[2] == self.stream
+                if 9 in request:
+                    segment = Segment(request[9], self.stream)
+                    assert (segment.device, segment.incarnation) == (device_of(certificate.public_key()), request[3])
+                    new += self.take_segment(request[9], certificate.public_key())
+                self.keep(device_of(certificate.public_key()), sender[3], request)
+                messages += 1
+        except Refused:
+            word = "refused"
+        except Damaged:
+            word = "damaged"
+        self.positions += new
+        return f"{word} messages={messages} new={new}"
+
+    def asked(self, device, made_at):
+        """What the device's newest bundle asks, or what the centre asks for it."""
+        if device in self.questions:
+            return self.questions[device][1]
+        mine = {incarnation: len(links) - 1 for (who, incarnation), links in self.chains.items() if who == device}
+        return {incarnation: {1: 1, 2: self.stream, 3: incarnation, 4: 0, 5: 0, 6: newest, 7: made_at}
+                for incarnation, newest in (mine or {0: 0}).items()}
+
+    def made(self, device, sender, pairs):
+        """Is it what section 6.3 says that the centre gives now?"""
+        asked, cursor, done = self.asked(device, sender[3]), None, set()
+        for content in pairs:
+            (question, answer), end = cbor(content)
+            assert end == len(content)
+            question, answer = message(question), message(answer)
+            kept = asked[question[3]]
+            assert all(question[key] == kept[key] for key in (2, 3, 5, 6, 7)) and not NOT_OF_A_QUESTION & set(question)
+            if cursor is None:
+                assert question[6] == 0 or all(one[6] > 0 for one in asked.values())
+            assert question[4] == (kept[4] if cursor is None else cursor)
+            assert answer[5] == sender[3] and answer[12] == sender[1] and 17 in answer and answer[7] == self.positions
+            assert answer[2] == self.count(device, question[3])
+            assert answer[3] == self.link(device, question[3], answer[2])
+            # nothing is refused here, and no question names anything: so all is told anew wherever something is acknowledged
+            assert answer.get(22) == (1 if question[5] > 0 else None) and 10 not in answer
+            cursor = answer[6]
+            if not answer[8]:
+                done.add(question[3])
+        assert done == set(asked)
+
+
+class Device(Side):
+    def __init__(self, world, key):
+        super().__init__(world, key)
+        self.cursor = self.heard = 0
+        self.acknowledged = {}
+
+    def made(self, sender, requests):
+        """Is it what section 6.2 says that the device gives? Its own ops are known from there."""
+        assert device_of(x509.load_der_x509_certificate(sender[1]).public_key()) == self.id
+        last = {}
+        for content in requests:
+            request = message(content)
+            assert request[2] == self.stream and request[4] == self.cursor
+            incarnation, whole = request[3], request[6] == 0 and 9 not in request
+            acknowledged = self.acknowledged.get(incarnation, 0)
+            assert request[5] == (0 if whole else acknowledged)
+            if 9 in request:
+                segment = Segment(request[9], self.stream)
+                assert segment.first == last.get(incarnation, acknowledged) + 1
+                last[incarnation] = segment.first + segment.count - 1
+                self.take_segment(request[9], self.key.public_key())
+            assert whole or request[6] == self.count(self.id, incarnation)
+            self.acknowledged.setdefault(incarnation, 0)
+
+    def pending(self):
+        return sum(self.count(self.id, incarnation) - seq for incarnation, seq in self.acknowledged.items())
+
+    def receipt(self, question, answer):
+        where = self.stream + self.id + question[3].to_bytes(4, "big") + answer[2].to_bytes(8, "big")
+        said = b"holdfast/receipt/v1\0" + where + answer[3] + answer[5].to_bytes(8, "big")
+        certificate = x509.load_der_x509_certificate(answer[12])
+        assert "urn:holdfast:role:centre" in issued_names(self.authority, certificate)
+        certificate.public_key().verify(answer[4], said, ec.ECDSA(hashes.SHA256()))
+        assert answer[3] == self.link(self.id, question[3], answer[2])
+        self.acknowledged[question[3]] = max(answer[2], self.acknowledged.get(question[3], 0))
+
+    def take_answered(self, data):
+        segment = Segment(data, self.stream)
+        if segment.device == self.id and segment.incarnation in self.acknowledged:  # it came back, so it is there
+            last = segment.first + segment.count - 1
+            self.acknowledged[segment.incarnation] = max(last, self.acknowledged[segment.incarnation])
+        return self.take_segment(data)
+
+    def take_pair(self, question, answer):
+        """1 if it was held already, and how many ops are new."""
+        known = (self.id, question[3]) in self.chains
+        if not known and question[6] > 0:
+            raise Refused("for another copy of this machine")
+        if question[4] > self.cursor:
+            raise Refused("one before it is missing")
+        old = answer[5] < self.heard
+        further = answer[6] > self.cursor
+        if old and not further:
+            return 1, 0
+        new = sum(self.take_answered(data) for data in answer.get(11, [])) if further else 0
+        if not old:
+            self.heard = answer[5]
+            self.cursor = max(self.cursor, answer[6])
+            if known:
+                self.receipt(question, answer)
+        return 0, new
+
+    def take(self, data):
+        held = new = 0
+        word = "whole"
+        try:
+            whole = each(self.key, TO_DEVICE, data)
+            sender = next(whole)
+            certificate, _ = self.sender_is_of(sender, "centre")
+            assert valid(certificate, sender[3])
+            for content in whole:
+                pair, end = cbor(content)
+                assert end == len(content)
+                was_held, brought = self.take_pair(*map(message, pair))
+                held, new = held + was_held, new + brought
+        except Refused:
+            word = "refused"
+        except Damaged:
+            word = "damaged"
+        return f"{word} held={held} new={new} cursor={self.cursor} pending={self.pending()}"
+
+
+class World:
+    def __init__(self):
+        self.stream = self.authority = None
+        self.sides, self.files, self.seen = {}, {}, []
+
+    def key(self, name, value):
+        key = serialization.load_der_private_key(bytes.fromhex(value), None)
+        self.sides[name] = (Centre if name == "centre" else Device)(self, key)
+
+    def file(self, name, value):
+        data = self.files[name] = bytes.fromhex(value)
+        maker = name.rsplit("-", 1)[0]
+        if maker.startswith("for-"):
+            receiver = self.sides[maker[4:]]
+            sender, *pairs = each(receiver.key, TO_DEVICE, data)
+            self.sides["centre"].made(receiver.id, sender, pairs)
+        elif maker in self.sides:
+            sender, *requests = each(self.sides["centre"].key, TO_CENTRE, data)
+            self.sides[maker].made(sender, requests)
+
+    def give(self, name, to, length, *expected):
+        found = self.sides[to].take(self.files[name][:int(length)])
+        assert found == " ".join(expected), f"{name} to {to}: {found}"
+        self.seen.append((to == "centre", expected[0]))
+
+    def line(self, words):
+        if words[0] == "stream":
+            self.stream = bytes.fromhex(words[1])
+        elif words[0] == "authority":
+            self.authority = x509.load_der_x509_certificate(bytes.fromhex(words[1]))
+        elif words[0] == "again":
+            self.sides[words[1]].cursor = 0
+        else:
+            {"key": self.key, "file": self.file, "give": self.give}[words[0]](*words[1:])
+
+
+if __name__ == "__main__":
+    world = World()
+    for text in sys.stdin:
+        world.line(text.split())
+    assert len(set(world.seen)) == 6, "each side takes, refuses and finds damaged"
+    print(len(world.files), "bundles, brought", len(world.seen), "times: what came of each is what the document says")
