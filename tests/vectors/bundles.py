@@ -8,7 +8,9 @@ Lines, bytes in hexadecimal: stream; authority (certificate); key, whose, PKCS#8
 name begins with the device that made it, with "for-" and the device that the centre made it for, or with "mixed"); give, a file,
 who gets it, how many of its bytes arrive, and what comes of it; again, a device that begins to read the stream from position 0.
 What comes of it: whole, damaged or refused; at the centre the messages taken and the new ops; at a device how many answers it had
-already (held), new ops, its cursor, and its own ops that are not acknowledged. tests/unit/centre makes such lines each time anew.
+already (held), new ops, its cursor, and its own ops that are not acknowledged. refuses, a device and seqs (- is none): what the
+centre refuses from then on of the incarnation that the device records under; holds: what the device holds as refused of it.
+tests/unit/centre makes such lines each time anew.
 """
 import sys
 
@@ -20,6 +22,7 @@ from bundle import Damaged, Refused, each
 from enrolment import valid
 from given import Centre as Chains, device_of, issued_names
 from history import cbor, message
+from lifted import Device as Refusals, expected
 from segment import CERTIFIED, Segment
 
 TO_CENTRE, TO_DEVICE = 1, 2
@@ -62,7 +65,7 @@ class Side(Chains):
 class Centre(Side):
     def __init__(self, world, key):
         super().__init__(world, key)
-        self.positions, self.questions = 0, {}
+        self.positions, self.questions, self.refused = 0, {}, {}
 
     def keep(self, device, made_at, request):
         newest, kept = self.questions.get(device, (-1, {}))
@@ -121,8 +124,9 @@ class Centre(Side):
             assert answer[5] == sender[3] and answer[12] == sender[1] and 17 in answer and answer[7] == self.positions
             assert answer[2] == self.count(device, question[3])
             assert answer[3] == self.link(device, question[3], answer[2])
-            # nothing is refused here, and no question names anything: so all is told anew wherever something is acknowledged
-            assert answer.get(22) == (1 if question[5] > 0 else None) and 10 not in answer
+            said = answer.get(22), [seq for seq, _ in answer.get(10, [])]
+            named = {19: [1, b""]} if question[5] > 0 else {}  # all of them, wherever something is acknowledged
+            assert said == expected(question | named, self.refused.get((device, question[3]), []))
             cursor = answer[6]
             if not answer[8]:
                 done.add(question[3])
@@ -133,7 +137,7 @@ class Device(Side):
     def __init__(self, world, key):
         super().__init__(world, key)
         self.cursor = self.heard = 0
-        self.acknowledged = {}
+        self.acknowledged, self.recording, self.refused = {}, None, {}
 
     def made(self, sender, requests):
         """Is it what section 6.2 says that the device gives? Its own ops are known from there."""
@@ -152,6 +156,8 @@ class Device(Side):
                 self.take_segment(request[9], self.key.public_key())
             assert whole or request[6] == self.count(self.id, incarnation)
             self.acknowledged.setdefault(incarnation, 0)
+            self.recording = incarnation
+            assert 19 not in request
 
     def pending(self):
         return sum(self.count(self.id, incarnation) - seq for incarnation, seq in self.acknowledged.items())
@@ -164,6 +170,7 @@ class Device(Side):
         certificate.public_key().verify(answer[4], said, ec.ECDSA(hashes.SHA256()))
         assert answer[3] == self.link(self.id, question[3], answer[2])
         self.acknowledged[question[3]] = max(answer[2], self.acknowledged.get(question[3], 0))
+        self.refused.setdefault(question[3], Refusals()).answered(answer)
 
     def take_answered(self, data):
         segment = Segment(data, self.stream)
@@ -236,6 +243,14 @@ class World:
         assert found == " ".join(expected), f"{name} to {to}: {found}"
         self.seen.append((to == "centre", expected[0]))
 
+    def judged(self, what, name, seqs):
+        device = self.sides[name]
+        seqs = [] if seqs == "-" else [int(seq) for seq in seqs.split(",")]
+        if what == "refuses":
+            self.sides["centre"].refused[device.id, device.recording] = seqs
+        else:
+            assert sorted(device.refused[device.recording].held) == seqs
+
     def line(self, words):
         if words[0] == "stream":
             self.stream = bytes.fromhex(words[1])
@@ -243,6 +258,8 @@ class World:
             self.authority = x509.load_der_x509_certificate(bytes.fromhex(words[1]))
         elif words[0] == "again":
             self.sides[words[1]].cursor = 0
+        elif words[0] in ("refuses", "holds"):
+            self.judged(*words)
         else:
             {"key": self.key, "file": self.file, "give": self.give}[words[0]](*words[1:])
 

@@ -7,6 +7,7 @@
 
 #include "lines.h"
 #include "stick.h"
+#include "store/centre/tables.h"
 #include "sync/bundle.h"
 #include "sync/endpoint/core/private.h"
 
@@ -204,6 +205,46 @@ static void cut_and_mixed(void)
     give(down(0), 0);
 }
 
+/* Of the incarnation that it records under. */
+static void put_refused(void)
+{
+    uint64_t seqs[EXCHANGE_REFUSALS_MAX];
+    size_t count;
+    struct store_sync sync;
+    struct store *store = laptops[0].store;
+    cr_assert_eq(store_sync_read(store, &sync, &world.err), ERR_OK);
+    cr_assert_eq(store_refused_read(store, sync.recording, seqs, EXCHANGE_REFUSALS_MAX, &count, &world.err), ERR_OK);
+    lines_put(&text, "holds first %s", count == 0 ? "-" : "");
+    for (size_t i = 0; i < count; i++) {
+        lines_put(&text, "%s%llu", i == 0 ? "" : ",", (unsigned long long)seqs[i]);
+    }
+    lines_put(&text, "\n");
+}
+
+static void put_refusing(void)
+{
+    lines_put_seqs(&text, "refuses first", &world.centre->store->db,
+                   "SELECT seq FROM op WHERE quarantine IS NOT NULL ORDER BY seq");
+}
+
+/* The centre refuses one; later it takes it. */
+static void refused_and_taken(void)
+{
+    laptop_record(&laptops[0], 3); /* 5 to 7 of the newest author */
+    give_centre(up(0));
+    world_refuse(&world, "seq = 6 AND author = (SELECT max(author) FROM op)");
+    put_refusing();
+    give(down(0), 0);
+    put_refused();
+    give_centre(up(0));
+    give(down(0), 0);
+    put_refused();
+    world_retry(&world);
+    put_refusing();
+    give(down(0), 0);
+    put_refused();
+}
+
 Test(bundles_vectors, a_reader_by_the_document_alone_says_what_comes_of_each_file)
 {
     const struct file *hello = down(0);
@@ -213,5 +254,6 @@ Test(bundles_vectors, a_reader_by_the_document_alone_says_what_comes_of_each_fil
     late_and_doubled();
     one_is_missing();
     cut_and_mixed();
+    refused_and_taken();
     lines_judge(&text, &world, "bundles");
 }

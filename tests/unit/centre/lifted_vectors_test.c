@@ -31,44 +31,20 @@ static void end(void)
 
 TestSuite(lifted_vectors, .init = begin, .fini = end, .timeout = 60);
 
-/* What the query finds, in one line. */
-static void put_seqs(const char *name, struct database *db, const char *sql)
-{
-    sqlite3_stmt *s;
-    bool row;
-    lines_put(&text, "%s", name);
-    const char *before = " ";
-    cr_assert_eq(db_statement(db, sql, &s, &world.err), ERR_OK, "%s", world.err.message);
-    for (;;) {
-        cr_assert_eq(db_step(db, s, &row, &world.err), ERR_OK, "%s", world.err.message);
-        if (!row) {
-            break;
-        }
-        lines_put(&text, "%s%lld", before, (long long)column_int(s, 0));
-        before = ",";
-    }
-    lines_put(&text, "%s\n", *before == ' ' ? " -" : "");
-}
-
-static void lose(void *context, struct buf *answer)
-{
-    (void)context;
-    buf_clear(answer);
-}
-
 static void note(void *context, struct buf *answer)
 {
     (void)context;
     lines_put_bytes(&text, "request", buf_slice(&laptop.request));
-    put_seqs("refuses", &world.centre->store->db, "SELECT seq FROM op WHERE quarantine IS NOT NULL ORDER BY seq");
+    lines_put_seqs(&text, "refuses", &world.centre->store->db,
+                   "SELECT seq FROM op WHERE quarantine IS NOT NULL ORDER BY seq");
     lines_put_bytes(&text, "answer", buf_slice(answer));
 }
 
 /* Its ids go on from one record to the next of an author, the only one here. */
 static void put_held(const char *name)
 {
-    put_seqs(name, &laptop.store->db,
-             "SELECT id - (SELECT min(id) FROM op) + 1 FROM op WHERE quarantine IS NOT NULL ORDER BY id");
+    lines_put_seqs(&text, name, &laptop.store->db,
+                   "SELECT id - (SELECT min(id) FROM op) + 1 FROM op WHERE quarantine IS NOT NULL ORDER BY id");
 }
 
 static void exchange(void)
@@ -87,20 +63,9 @@ static void change(struct database *db, const char *sql)
     cr_assert_eq(db_exec(db, sql, &world.err), ERR_OK, "%s", world.err.message);
 }
 
-/* As an older version would have: nothing that it does not know counts. The answer is lost: the next one tells of it.
- */
 static void record_refused(size_t count, const char *which)
 {
-    char sql[512];
-    laptop_record(&laptop, count);
-    laptop.on_the_way = lose;
-    cr_assert_neq(laptop_sync(&laptop), ERR_OK);
-    (void)snprintf(sql, sizeof(sql),
-                   "DROP TRIGGER op_taken_stays; UPDATE op SET quarantine = 'by older rules' WHERE %s;"
-                   "CREATE TRIGGER op_taken_stays BEFORE UPDATE OF quarantine ON op WHEN OLD.quarantine IS NULL "
-                   "BEGIN SELECT RAISE(ABORT, 'no'); END",
-                   which);
-    change(&world.centre->store->db, sql);
+    laptop_record_refused(&laptop, count, which);
     exchange();
 }
 
@@ -114,7 +79,7 @@ static void centre_takes(uint64_t seq)
 
 static void centre_takes_all(void)
 {
-    json_decref(world_admin(&world, "quarantine-retry", NULL));
+    world_retry(&world);
     exchange();
 }
 

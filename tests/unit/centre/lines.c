@@ -25,6 +25,25 @@ void lines_put_bytes(struct buf *text, const char *name, struct slice bytes)
     lines_put(text, "\n");
 }
 
+void lines_put_seqs(struct buf *text, const char *name, struct database *db, const char *sql)
+{
+    sqlite3_stmt *s;
+    bool row;
+    struct error err;
+    lines_put(text, "%s", name);
+    const char *before = " ";
+    cr_assert_eq(db_statement(db, sql, &s, &err), ERR_OK, "%s", err.message);
+    for (;;) {
+        cr_assert_eq(db_step(db, s, &row, &err), ERR_OK, "%s", err.message);
+        if (!row) {
+            break;
+        }
+        lines_put(text, "%s%lld", before, (long long)column_int(s, 0));
+        before = ",";
+    }
+    lines_put(text, "%s\n", *before == ' ' ? " -" : "");
+}
+
 void lines_judge(const struct buf *text, const struct centre_world *world, const char *name)
 {
     char path[512];

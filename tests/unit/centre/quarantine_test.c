@@ -18,12 +18,7 @@ static void begin(void)
     (void)forger_add(&forger, KIND_CAPACITY_STATEMENT, 4);
     cr_assert_eq(forger_send(&forger), ERR_OK, "%s", world.err.message);
     cr_assert_eq(forger.response->refusal_count, 2);
-    cr_assert_eq(db_exec(&world.centre->store->db,
-                         "DROP TRIGGER op_taken_stays; UPDATE op SET quarantine = 'by older rules';"
-                         "CREATE TRIGGER op_taken_stays BEFORE UPDATE OF quarantine ON op WHEN OLD.quarantine IS NULL "
-                         "BEGIN SELECT RAISE(ABORT, 'no'); END",
-                         &world.err),
-                 ERR_OK, "%s", world.err.message);
+    world_refuse(&world, "true");
 }
 
 static void end(void)
@@ -65,7 +60,7 @@ Test(centre_quarantine, what_older_rules_refused_counts_when_it_is_judged_again)
 
 Test(centre_quarantine, nothing_changes_when_it_is_judged_once_more)
 {
-    json_decref(world_admin(&world, "quarantine-retry", NULL));
+    world_retry(&world);
     json_t *answer = world_admin(&world, "quarantine-retry", NULL);
     cr_expect_eq(json_integer_value(json_object_get(answer, "released")), 0);
     cr_expect_eq(json_integer_value(json_object_get(answer, "still")), 2);

@@ -27,38 +27,10 @@ static void end(void)
 
 TestSuite(centre_refused, .init = begin, .fini = end, .timeout = 60);
 
-static void lose(void *context, struct buf *answer)
-{
-    (void)context;
-    buf_clear(answer);
-}
-
-/* As an older version would have: nothing that it does not know counts. */
-static void refuse(const char *which)
-{
-    char sql[512];
-    (void)snprintf(sql, sizeof(sql),
-                   "DROP TRIGGER op_taken_stays; UPDATE op SET quarantine = 'by older rules' WHERE %s;"
-                   "CREATE TRIGGER op_taken_stays BEFORE UPDATE OF quarantine ON op WHEN OLD.quarantine IS NULL "
-                   "BEGIN SELECT RAISE(ABORT, 'no'); END",
-                   which);
-    cr_assert_eq(db_exec(&world.centre->store->db, sql, &world.err), ERR_OK, "%s", world.err.message);
-}
-
-/* The centre takes what is recorded; its answer is lost, so that its refusals come with the next one. */
 static void record_refused(size_t count, const char *which)
 {
-    laptop_record(&laptop, count);
-    laptop.on_the_way = lose;
-    cr_assert_neq(laptop_sync(&laptop), ERR_OK);
-    laptop.on_the_way = NULL;
-    refuse(which);
+    laptop_record_refused(&laptop, count, which);
     cr_assert_eq(laptop_sync(&laptop), ERR_OK);
-}
-
-static void retry(void)
-{
-    json_decref(world_admin(&world, "quarantine-retry", NULL));
 }
 
 static uint64_t aside(void)
@@ -77,7 +49,7 @@ Test(centre_refused, what_the_centre_takes_later_counts_at_the_device_from_the_n
     cr_assert_eq(laptop_statements(&laptop), 2);
     cr_assert_eq(laptop_sync(&laptop), ERR_OK);
     cr_assert_eq(aside(), 2, "the centre has not said that it takes them");
-    retry();
+    world_retry(&world);
     cr_assert_eq(laptop_sync(&laptop), ERR_OK);
     cr_expect_eq(aside(), 0);
     cr_expect_eq(laptop_statements(&laptop), 4);
@@ -115,7 +87,7 @@ Test(centre_refused, what_an_earlier_incarnation_had_refused_is_asked_about_afte
     laptop_record(&laptop, 2);
     cr_assert_eq(laptop_sync(&laptop), ERR_OK);
     cr_assert_eq(aside(), 1);
-    retry();
+    world_retry(&world);
     laptop_save(&laptop); /* closed and opened */
     laptop_put_back(&laptop);
     cr_assert_eq(laptop_sync(&laptop), ERR_OK);
@@ -127,7 +99,7 @@ Test(centre_refused, more_of_them_than_one_answer_tells_are_all_lifted)
     size_t count = EXCHANGE_REFUSALS_MAX + 20;
     record_refused(count, "seq > 0");
     cr_assert_eq(aside(), count);
-    retry();
+    world_retry(&world);
     cr_assert_eq(laptop_sync(&laptop), ERR_OK);
     cr_assert_eq(laptop_sync(&laptop), ERR_OK);
     cr_expect_eq(aside(), 0);
@@ -179,7 +151,7 @@ Test(centre_refused, who_waits_hears_at_once_that_a_refusal_was_lifted)
     ask_and_wait(&wait);
     cr_assert_eq(wait.s, 60);
     uint64_t news = centre_news(world.centre);
-    retry();
+    world_retry(&world);
     cr_expect_neq(centre_news(world.centre), news);
     cr_expect(centre_wait_is_over(world.centre, &wait));
     ask_and_wait(&wait);
@@ -189,6 +161,6 @@ Test(centre_refused, who_waits_hears_at_once_that_a_refusal_was_lifted)
     cr_assert_eq(laptop_sync(&laptop), ERR_OK); /* now it knows that none is refused */
     ask_and_wait(&wait);
     cr_assert_eq(wait.s, 60);
-    retry();
+    world_retry(&world);
     cr_expect_not(centre_wait_is_over(world.centre, &wait), "there was nothing left to lift");
 }

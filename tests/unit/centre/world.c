@@ -10,7 +10,9 @@
 #include "base/clock.h"
 #include "base/file.h"
 #include "base/log.h"
+#include "store/centre/tables.h"
 #include "store/replica.h"
+#include "sync/endpoint/core/private.h"
 
 #define MUST(call)                                                                                                     \
     do {                                                                                                               \
@@ -98,6 +100,22 @@ json_t *world_admin(struct centre_world *world, const char *operation, json_t *a
     MUST(centre_admin(world->centre, operation, arguments, world->now_ms, &answer, err));
     json_decref(arguments);
     return answer;
+}
+
+void world_refuse(struct centre_world *world, const char *which)
+{
+    char sql[512];
+    (void)snprintf(sql, sizeof(sql),
+                   "DROP TRIGGER op_taken_stays; UPDATE op SET quarantine = 'by older rules' WHERE %s;"
+                   "CREATE TRIGGER op_taken_stays BEFORE UPDATE OF quarantine ON op WHEN OLD.quarantine IS NULL "
+                   "BEGIN SELECT RAISE(ABORT, 'no'); END",
+                   which);
+    cr_assert_eq(db_exec(&world->centre->store->db, sql, &world->err), ERR_OK, "%s", world->err.message);
+}
+
+void world_retry(struct centre_world *world)
+{
+    json_decref(world_admin(world, "quarantine-retry", NULL));
 }
 
 void world_verify(struct centre_world *world)
@@ -335,6 +353,21 @@ enum err_code laptop_sync(struct laptop *laptop)
     client_status(laptop->client, &status);
     laptop->world->err = status.last.error;
     return status.last.result;
+}
+
+static void lose(void *context, struct buf *answer)
+{
+    (void)context;
+    buf_clear(answer);
+}
+
+void laptop_record_refused(struct laptop *laptop, size_t count, const char *which)
+{
+    laptop_record(laptop, count);
+    laptop->on_the_way = lose;
+    cr_assert_neq(laptop_sync(laptop), ERR_OK);
+    laptop->on_the_way = NULL;
+    world_refuse(laptop->world, which);
 }
 
 void laptop_digest(struct laptop *laptop, uint8_t digest[SHA256_BYTES])

@@ -27,6 +27,10 @@ void world_close(struct centre_world *world);
 
 /* An operation that has to succeed; the answer is the caller's. `arguments` as for json_pack. */
 json_t *world_admin(struct centre_world *world, const char *operation, json_t *arguments);
+/* The records that the condition names are refused, as an older version would have: what it does not know does not
+ * count. */
+void world_refuse(struct centre_world *world, const char *which);
+void world_retry(struct centre_world *world); /* what is refused is judged again */
 void world_verify(struct centre_world *world);
 uint64_t world_ops(struct centre_world *world, const char *site);
 size_t world_incidents(struct centre_world *world);
@@ -60,6 +64,8 @@ struct laptop {
 void laptop_enrol(struct centre_world *world, const char *site, struct laptop *laptop);
 void laptop_fini(struct laptop *laptop);
 void laptop_record(struct laptop *laptop, size_t count);
+/* The centre gets them, and refuses some as in world_refuse; its answer is lost, so the next one tells of it. */
+void laptop_record_refused(struct laptop *laptop, size_t count, const char *which);
 /* Exchanges until nothing is left; the client's last result. */
 enum err_code laptop_sync(struct laptop *laptop);
 /* The first `bytes` of the request under way arrive, then the line breaks. */
