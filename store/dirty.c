@@ -16,7 +16,7 @@ void store_judge_writes(struct store *store, const struct store_judge *judge)
 
 void dirty_hold(struct store *store)
 {
-    store->dirty_held.open = store->judge.placement != NULL;
+    store->dirty_held = (struct dirty_held){ .open = store->judge.placement != NULL };
 }
 
 /* True when it is held. A second one ends that: both are marked. */
@@ -52,8 +52,12 @@ enum err_code dirty_judge(struct store *store, struct error *err)
         return ERR_OK;
     }
     TRY(run(store, "SAVEPOINT judge", err));
-    if (store->judge.placement(store->judge.context, &held.placement, &why) == ERR_OK) {
+    enum err_code rc = store->judge.placement(store->judge.context, &held.placement, &why);
+    if (rc == ERR_OK) {
         store->dirty_held = (struct dirty_held){ 0 };
+    } else if (sqlite3_get_autocommit(store->db.handle)) {
+        store->dirty_held.lost = true;
+        return error_set(err, rc, "%s", why.message);
     } else {
         TRY(run(store, "ROLLBACK TO judge", err));
         TRY(let_go(store, err)); /* whoever looks at the marks says why */

@@ -473,8 +473,14 @@ static enum err_code erase_targets(struct store *store, const char *actor, const
 /* A second person confirmed that the right to erasure outweighs what holds it back. */
 static bool confirmed(const struct store_erase *erase)
 {
-    return strcmp(erase->ground, "right") == 0 && erase->confirmed_by != NULL && erase->confirmed_by[0] != '\0' &&
-           strcmp(erase->confirmed_by, erase->decided_by) != 0;
+    char decides[ROW_NAME_SIZE];
+    char confirms[ROW_NAME_SIZE];
+    if (strcmp(erase->ground, "right") != 0 || erase->confirmed_by == NULL) {
+        return false;
+    }
+    plain_key(erase->decided_by, decides);
+    plain_key(erase->confirmed_by, confirms);
+    return confirms[0] != '\0' && strcmp(confirms, decides) != 0;
 }
 
 static enum err_code check_holds(const struct store_erase *erase, const struct store_erasable *erasable,

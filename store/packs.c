@@ -187,6 +187,29 @@ static enum err_code choose(struct store *store, int32_t today, struct choice *r
     return ERR_OK;
 }
 
+/* By which the tables are made, as far as it is still known. */
+static enum err_code choice_before(struct store *store, struct choice *choice, struct error *err)
+{
+    sqlite3_stmt *s;
+    bool row;
+    char sha256[2 * SHA256_BYTES + 1] = "";
+    const struct programme *programme = NULL;
+    TRY(db_statement(&store->db,
+                     "SELECT s.folded_by, (SELECT max(p.in_force_from) FROM programme_pack p WHERE p.sha256 = "
+                     "s.folded_by) FROM sync_state s",
+                     &s, err));
+    TRY(db_step(&store->db, s, &row, err));
+    column_text(s, 0, sha256, sizeof(sha256));
+    int32_t since = (int32_t)column_int_or(s, 1, ROW_NONE);
+    sqlite3_reset(s);
+    TRY(pack_find(store, sha256, &programme, err));
+    if (programme != NULL) {
+        *choice =
+            (struct choice){ .programme = programme, .since = programme == store->own_programme ? ROW_NONE : since };
+    }
+    return ERR_OK;
+}
+
 static enum err_code folded_by(struct store *store, const struct programme *programme, bool *ret_same,
                                struct error *err)
 {
@@ -198,7 +221,7 @@ static enum err_code folded_by(struct store *store, const struct programme *prog
     return ERR_OK;
 }
 
-static enum err_code fold_again(struct store *store, struct error *err)
+enum err_code pack_fold_all(struct store *store, struct error *err)
 {
     sqlite3_stmt *s;
     TRY(fold_all(store, err));
@@ -242,10 +265,11 @@ enum err_code store_pack_settle(struct store *store, int32_t today, struct error
         return ERR_OK;
     }
     struct choice before = { .programme = store->programme, .since = store->programme_since };
+    TRY(choice_before(store, &before, err));
     take(store, &choice);
     enum err_code rc = replica_begin(store, err);
     if (rc == ERR_OK) {
-        rc = replica_end(store, fold_again(store, err), err);
+        rc = replica_end(store, pack_fold_all(store, err), err);
     }
     if (rc != ERR_OK) {
         take(store, &before);

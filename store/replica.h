@@ -47,6 +47,7 @@ struct dirty_known {
 struct dirty_held {
     bool open; /* the first one is held, and not marked */
     bool set;
+    bool lost; /* judging it ended the transaction */
     struct row_id placement;
 };
 
@@ -428,7 +429,8 @@ MUST_USE enum err_code dirty_placement(struct store *store, const uint8_t placem
                                        struct error *err);
 /* For the transaction: what it marks first is held for dirty_judge, where somebody judges. */
 void dirty_hold(struct store *store);
-/* At its end, when all is folded. */
+/* At its end, when all is folded. What SQLite answers with a rollback of everything (a page that cannot be read, no
+ * memory) fails it, and sets `lost`: the write is to be done again without dirty_hold. */
 MUST_USE enum err_code dirty_judge(struct store *store, struct error *err);
 MUST_USE enum err_code dirty_participant(struct store *store, struct slice participant, struct error *err);
 MUST_USE enum err_code dirty_site(struct store *store, struct error *err);
@@ -438,6 +440,8 @@ MUST_USE enum err_code dirty_site(struct store *store, struct error *err);
 /* The pack with this SHA-256, from the centre or of this program; NULL when it is not here or cannot be used. */
 MUST_USE enum err_code pack_find(struct store *store, const char *sha256, const struct programme **ret_programme,
                                  struct error *err);
+/* Every table, by the pack in force, and that it was made by it. */
+MUST_USE enum err_code pack_fold_all(struct store *store, struct error *err);
 /* Within the transaction of scratch_fold. */
 MUST_USE enum err_code pack_settle_scratch(struct store *store, int32_t today, struct error *err);
 

@@ -148,7 +148,7 @@ static enum err_code refold(struct store *store, struct error *err)
         return ERR_OK;
     }
     TRY(replica_begin(store, err));
-    enum err_code rc = fold_all(store, err);
+    enum err_code rc = pack_fold_all(store, err);
     if (rc == ERR_OK) {
         rc = db_exec(&store->db, "UPDATE sync_state SET refold = 0", err);
     }

@@ -337,16 +337,27 @@ static enum err_code check_call(const struct store *store, const char *actor, st
                : FAIL(err, INVALID, "record: the actor's name must have 1 to %d bytes", OP_ACTOR_MAX);
 }
 
+static enum err_code write_once(struct store *store, const char *actor, const struct store_source *source, bool judged,
+                                int64_t now_ms, struct store_written *written, struct error *err)
+{
+    *written = (struct store_written){ .failed_at = source->count };
+    TRY(replica_begin(store, err));
+    if (judged) {
+        dirty_hold(store);
+    }
+    return replica_end(store, write_all(store, actor, source, now_ms, written, err), err);
+}
+
 enum err_code store_write_from(struct store *store, const char *actor, const struct store_source *source,
                                int64_t now_ms, struct store_written *ret_written, struct error *err)
 {
-    struct store_written written = { .failed_at = source->count };
+    struct store_written written;
     TRY(check_call(store, actor, err));
-    TRY(replica_begin(store, err));
-    if (source->count == 1) {
-        dirty_hold(store);
+    bool judged = source->count == 1;
+    enum err_code rc = write_once(store, actor, source, judged, now_ms, &written, err);
+    if (rc != ERR_OK && judged && store->dirty_held.lost) {
+        rc = write_once(store, actor, source, false, now_ms, &written, err);
     }
-    enum err_code rc = replica_end(store, write_all(store, actor, source, now_ms, &written, err), err);
     if (rc != ERR_OK) {
         written.added = 0;
         written.unchanged = 0;

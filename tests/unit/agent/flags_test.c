@@ -341,3 +341,28 @@ Test(flags, that_cannot_be_made_never_cost_the_record)
     site_judge(&site);
     cr_expect(stands("unexplained_absence"));
 }
+
+/* As SQLite does when a page cannot be read or memory is out. */
+static enum err_code judge_and_lose_all(void *context, const struct row_id *placement, struct error *err)
+{
+    int *calls = context;
+    ++*calls;
+    (void)placement;
+    cr_assert_eq(sqlite3_exec(site.replica.store->db.handle, "ROLLBACK", NULL, NULL, NULL), SQLITE_OK);
+    return FAIL(err, DAMAGED, "judge: a page cannot be read");
+}
+
+Test(flags, for_which_everything_was_taken_back_never_cost_the_record)
+{
+    int calls = 0;
+    struct store_judge judge = { judge_and_lose_all, &calls };
+    site_judge(&site);
+    store_judge_writes(site.replica.store, &judge);
+    site_expect(&site, "POST", "/v1/attendance", "{\"session\": \"GDN-P001@2026-11-18\", \"outcome\": \"absent\"}", 200,
+                NULL);
+    cr_expect_eq(calls, 1, "the write is done again, and not judged");
+    cr_expect_eq(marked(), 1);
+    store_judge_writes(site.replica.store, NULL);
+    site_judge(&site);
+    cr_expect(stands("unexplained_absence"));
+}
