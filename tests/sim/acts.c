@@ -374,7 +374,7 @@ static const struct act acts[] = {
     { "answer", TROUBLE_ERASURE, 3, work_answer },
     { "retention", TROUBLE_ERASURE, 6, work_retention },
     { "challenge over", TROUBLE_ERASURE, 3, work_challenge_over },
-    { "challenge unheard", TROUBLE_OFFLINE, 6, work_challenge_unheard },
+    { "challenge unheard", TROUBLE_ERASURE, 3, work_challenge_unheard },
     { "renew", TROUBLE_PAPERS, 6, papers_renew },
     { "enrol again", TROUBLE_PAPERS, 4, papers_enrol_again },
     { "revoke", TROUBLE_PAPERS, 5, papers_revoke },

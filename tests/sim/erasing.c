@@ -278,11 +278,11 @@ static void row_add(struct rows *rows, const struct op *op, struct slice body, b
     }
 }
 
-static void rows_of_agent(struct agent *agent, struct rows *rows)
+static void rows_of_agent(struct agent *agent, const char *select, struct rows *rows)
 {
     sqlite3_stmt *s;
     bool more = true;
-    MUST(db_statement(&agent->store->db, "SELECT writer, header, body, quarantine IS NOT NULL FROM op", &s, must));
+    MUST(db_statement(&agent->store->db, select, &s, must));
     while (more) {
         struct op op;
         struct op_id supersedes[OP_SUPERSEDES_MAX];
@@ -312,14 +312,32 @@ static bool covers(const struct row *erasure, const struct row *row)
            row->hlc < erasure->hlc && (!erasure->one || op_id_compare(&erasure->named, &row->id) == 0);
 }
 
+static bool any_covers(const struct rows *rows, const struct row *row)
+{
+    for (size_t i = 0; i < rows->count; i++) {
+        if (covers(&rows->rows[i], row)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* What was set aside goes too; who erased it may have been set aside as well. */
+static void check_aside(const struct rows *log, const struct rows *aside, const char *who)
+{
+    for (size_t i = 0; i < aside->count; i++) {
+        if (!aside->rows[i].erased && any_covers(log, &aside->rows[i])) {
+            sim_fail("%s still holds aside what was erased (record %llu of kind %u)", who,
+                     (unsigned long long)aside->rows[i].id.seq, aside->rows[i].kind);
+        }
+    }
+}
+
 static void check_rows(const struct rows *rows, const char *who)
 {
     size_t gone = 0;
     for (size_t i = 0; i < rows->count; i++) {
-        bool covered = false;
-        for (size_t k = 0; k < rows->count && !covered; k++) {
-            covered = covers(&rows->rows[k], &rows->rows[i]);
-        }
+        bool covered = any_covers(rows, &rows->rows[i]);
         gone += covered;
         if (covered != rows->rows[i].erased) {
             sim_fail("%s %s (record %llu of kind %u)", who,
@@ -330,17 +348,26 @@ static void check_rows(const struct rows *rows, const char *who)
     tell("%s: %zu of %zu records are erased", who, gone, rows->count);
 }
 
+#define ROWS_OF_LOG "SELECT writer, header, body, quarantine IS NOT NULL FROM op"
+#define ROWS_ASIDE                                                                                                     \
+    "SELECT a.writer, x.header, x.body, x.quarantine IS NOT NULL FROM forked_op x "                                    \
+    "JOIN fork f ON f.id = x.fork JOIN author a ON a.id = f.author"
+
 void check_erased(struct world *world)
 {
     for (size_t i = 0; i < world->agent_count; i++) {
         char who[32];
         struct rows rows = { 0 };
+        struct rows aside = { 0 };
         (void)snprintf(who, sizeof(who), "agent %zu", i);
-        rows_of_agent(&world->agents[i], &rows);
+        rows_of_agent(&world->agents[i], ROWS_OF_LOG, &rows);
+        rows_of_agent(&world->agents[i], ROWS_ASIDE, &aside);
         if (!(world->agents[i].marks & MARK_REFUSED)) {
             check_rows(&rows, who);
         }
+        check_aside(&rows, &aside, who);
         free(rows.rows);
+        free(aside.rows);
     }
     for (unsigned site = 0; site < SITES; site++) {
         struct rows rows = { 0 };

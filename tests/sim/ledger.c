@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "store/query.h"
+#include "store/replica.h"
 #include "sync/endpoint/core/private.h"
 #include "tests/sim/world.h"
 
@@ -48,6 +49,7 @@ bool ledger_knows(const struct ledger *ledger, const uint8_t what[SHA256_BYTES])
 void ledger_fini(struct ledger *ledger)
 {
     free(ledger->rows);
+    held_fini(&ledger->erased_aside);
     *ledger = (struct ledger){ 0 };
 }
 
@@ -256,6 +258,41 @@ static void set_aside_by(struct agent *agent)
     log_list_fini(&log);
 }
 
+/* By its header: the body that says which of what was said it was is not there. */
+static void note_erased_aside(struct ledger *ledger, struct slice header)
+{
+    struct op op;
+    struct op_id supersedes[OP_SUPERSEDES_MAX];
+    struct held held = { .erased = true };
+    struct held_list *list = &ledger->erased_aside;
+    MUST(op_header_decode(header, &op, supersedes, must));
+    const struct subject subject = { op.kind, op.subject, op.subject_len };
+    digest(&subject, header, held.what);
+    digest(&subject, (struct slice){ 0 }, held.about);
+    for (size_t i = 0; i < list->count; i++) {
+        if (memcmp(list->rows[i].what, held.what, SHA256_BYTES) == 0) {
+            return; /* set aside by several machines */
+        }
+    }
+    list->rows = realloc(list->rows, (list->count + 1) * sizeof(*list->rows));
+    CHECK(list->rows != NULL);
+    list->rows[list->count++] = held;
+}
+
+static void erased_aside_by(struct agent *agent)
+{
+    sqlite3_stmt *s;
+    struct database *db = &agent->store->db;
+    bool more = true;
+    MUST(db_statement(db, "SELECT header FROM forked_op WHERE issued_seq IS NULL AND body IS NULL", &s, must));
+    while (more) {
+        MUST(db_step(db, s, &more, must));
+        if (more) {
+            note_erased_aside(&agent->world->ledger, column_slice(s, 0));
+        }
+    }
+}
+
 /* A revoked machine gives nothing back: what only it holds, after older copies were put back, is lost to the others. */
 static void shut_in(struct agent *agent)
 {
@@ -284,6 +321,7 @@ void ledger_set_aside(struct world *world)
 {
     for (size_t i = 0; i < world->agent_count; i++) {
         set_aside_by(&world->agents[i]);
+        erased_aside_by(&world->agents[i]);
         if (papers_revoked(world, &world->agents[i])) {
             shut_in(&world->agents[i]);
         }
@@ -318,7 +356,7 @@ static bool met_before(const struct ledger *ledger, size_t at)
     return false;
 }
 
-/* How many of what was said about the same are not there, and of how many only the header is. */
+/* How many of what was said about the same are not there, and of how many only the header is, there or set aside. */
 static void count_about(const struct ledger *ledger, const struct checked *checked, const struct said *about,
                         const struct held_list *list, size_t *ret_gone, size_t *ret_erased)
 {
@@ -337,6 +375,9 @@ static void count_about(const struct ledger *ledger, const struct checked *check
     }
     *ret_gone = gone;
     (void)held_find(list, about->about, ret_erased);
+    for (size_t i = 0; i < ledger->erased_aside.count; i++) {
+        *ret_erased += memcmp(ledger->erased_aside.rows[i].about, about->about, SHA256_BYTES) == 0;
+    }
 }
 
 static bool was_erased(const struct ledger *ledger, const struct checked *checked, const struct said *said,

@@ -38,23 +38,6 @@ struct said {
     bool elsewhere; /* its author could send it: it has to be at the centre and with everybody in the end */
 };
 
-struct ledger {
-    struct said *rows;
-    size_t count;
-    size_t capacity;
-};
-
-struct subject {
-    uint32_t kind;
-    const uint8_t *id;
-    size_t id_len;
-};
-
-void said_fill(struct said *said, const struct subject *subject, struct slice body); /* what, and about */
-void ledger_add(struct ledger *ledger, const struct said *said);
-bool ledger_knows(const struct ledger *ledger, const uint8_t what[SHA256_BYTES]);
-void ledger_fini(struct ledger *ledger);
-
 /* What a log holds of what was said. */
 struct held {
     uint8_t what[SHA256_BYTES];
@@ -69,6 +52,24 @@ struct held_list {
     struct held *rows; /* sorted by what */
     size_t count;
 };
+
+struct ledger {
+    struct said *rows;
+    size_t count;
+    size_t capacity;
+    struct held_list erased_aside; /* gave way, and has no body; each once, not sorted; `what` is of its header */
+};
+
+struct subject {
+    uint32_t kind;
+    const uint8_t *id;
+    size_t id_len;
+};
+
+void said_fill(struct said *said, const struct subject *subject, struct slice body); /* what, and about */
+void ledger_add(struct ledger *ledger, const struct said *said);
+bool ledger_knows(const struct ledger *ledger, const uint8_t what[SHA256_BYTES]);
+void ledger_fini(struct ledger *ledger);
 
 void held_fini(struct held_list *list);
 /* The first of *ret_count that are the same. */
