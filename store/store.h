@@ -498,7 +498,7 @@ MUST_USE enum err_code store_dirty_all(struct store *store, struct error *err);
 /*
  * Everything the rules look at on a day; arrays are owned by the returned struct until fini. Of a placement's sessions
  * those are left out of which no rule says anything: the plain ones, before the windows that the pack gives the rules
- * and after this week. So what a record costs does not grow with the placement.
+ * and after this week. Those up to this week are looked at one by one for that.
  */
 struct store_placement_facts {
     struct placement_facts facts;

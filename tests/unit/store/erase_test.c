@@ -295,6 +295,8 @@ Test(erase, a_dispute_holds_it_back_but_for_the_right_that_a_second_person_confi
     erase.ground = "right";
     erase.confirmed_by = erase.decided_by;
     cr_assert_eq(store_erase(one.store, "eraser", &erase, now, &erased, &err), ERR_REFUSED, "not the same person");
+    erase.confirmed_by = "a.  DECIDER";
+    cr_assert_eq(store_erase(one.store, "eraser", &erase, now, &erased, &err), ERR_REFUSED, "however it is written");
     cr_assert_eq(number(&one, "SELECT count(*) FROM op WHERE body IS NULL"), 0);
     erase.confirmed_by = "B. Second";
     cr_assert_eq(must_erase(&one, &erase).hold_count, 1);
