@@ -325,10 +325,8 @@ static enum err_code settle_doubt(struct store *store, struct slice doubt, struc
 
 /* ---- all that is due ---- */
 
-static enum err_code collect_ids(struct store *store, const char *sql, struct buf *ids, struct error *err)
+static enum err_code collect_ids(struct store *store, sqlite3_stmt *s, struct buf *ids, struct error *err)
 {
-    sqlite3_stmt *s;
-    TRY(db_statement(&store->db, sql, &s, err));
     for (;;) {
         bool row;
         TRY(db_step(&store->db, s, &row, err));
@@ -355,21 +353,41 @@ static enum err_code each_id(struct store *store, const struct buf *ids,
     return ERR_OK;
 }
 
+static enum err_code collect_due(struct store *store, struct buf *due, struct error *err)
+{
+    sqlite3_stmt *s;
+    TRY(db_statement(&store->db, "SELECT id FROM doubt_due ORDER BY id", &s, err));
+    return collect_ids(store, s, due, err);
+}
+
+/* Of placements that were marked before this transaction too: judging again changes nothing. */
+static enum err_code collect_open(struct store *store, struct buf *open, struct error *err)
+{
+    sqlite3_stmt *s;
+    TRY(db_statement(&store->db,
+                     "SELECT d.id FROM compliance_doubt d INDEXED BY doubt_open WHERE d.status IN ('standing', "
+                     "'suspended') AND d.placement IN (SELECT placement FROM dirty_placement UNION ALL SELECT ?1) "
+                     "ORDER BY d.id",
+                     &s, err));
+    if (store->dirty_held.set) {
+        bind_blob(s, 1, store->dirty_held.placement.bytes, OP_ENTITY_BYTES);
+    } else {
+        bind_null(s, 1);
+    }
+    return collect_ids(store, s, open, err);
+}
+
 enum err_code fold_doubts(struct store *store, struct error *err)
 {
     SCOPED(buf_fini) struct buf due;
     SCOPED(buf_fini) struct buf open;
     buf_init(&due, SIZE_MAX / 2);
     buf_init(&open, SIZE_MAX / 2);
-    TRY(collect_ids(store, "SELECT id FROM doubt_due ORDER BY id", &due, err));
+    TRY(collect_due(store, &due, err));
     TRY(each_id(store, &due, make_doubt, err));
     if (due.len > 0) {
         TRY(db_exec(&store->db, "DELETE FROM doubt_due", err));
     }
-    /* placements that were marked before this transaction are among them: judging again changes nothing */
-    TRY(collect_ids(store,
-                    "SELECT d.id FROM compliance_doubt d INDEXED BY doubt_open WHERE d.status IN ('standing', "
-                    "'suspended') AND d.placement IN (SELECT placement FROM dirty_placement) ORDER BY d.id",
-                    &open, err));
+    TRY(collect_open(store, &open, err));
     return each_id(store, &open, settle_doubt, err);
 }

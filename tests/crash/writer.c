@@ -103,7 +103,7 @@ static bool try_record(struct writer *writer, uint32_t record)
         writer->records[record].seq = number_at(answer, "added") == 1 ? number_at(answer, "op.seq") : 0;
         writer->records[record].acknowledged = true;
         writer->acknowledged++;
-    } else if (rc != ERR_NETWORK && rc != ERR_LOCKED && writer->refusal[0] == '\0') {
+    } else if (rc != ERR_NETWORK && rc != ERR_LOCKED && rc != ERR_BUSY && writer->refusal[0] == '\0') {
         (void)snprintf(writer->refusal, sizeof(writer->refusal), "%s: %.300s", err_code_name(rc), err.message);
     }
     json_decref(answer);

@@ -2,6 +2,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "agent/flags_pass.h"
 #include "tests/unit/agent/site.h"
 
 #define SESSION "GDN-P001@2026-11-18"
@@ -229,7 +230,7 @@ Test(doubts, a_review_for_a_doubt_answers_every_question_of_a_flag_that_stands)
     reply_fini(&reply);
 }
 
-Test(doubts, a_later_excuse_suspends_one_and_it_can_be_withdrawn)
+static void excuse_and_withdraw(void)
 {
     ready();
     struct reply reply = site_call(&site, "POST", "/v1/doubts", RAISE);
@@ -261,6 +262,19 @@ Test(doubts, a_later_excuse_suspends_one_and_it_can_be_withdrawn)
 }
 
 /* Boundary days: 14 days after a failure is not later, 15 is; 364 is, 365 is not. Our own doubts never count. */
+Test(doubts, a_later_excuse_suspends_one_and_it_can_be_withdrawn)
+{
+    excuse_and_withdraw();
+}
+
+Test(doubts, one_is_suspended_all_the_same_when_flags_are_judged_with_each_record)
+{
+    struct flags_judge judge;
+    flags_judge_begin(&judge, site.replica.store);
+    excuse_and_withdraw();
+    flags_judge_end(&judge);
+}
+
 Test(doubts, the_exposure_rests_on_decisions_of_jcp_within_two_weeks_and_a_year)
 {
     static const struct {
