@@ -356,13 +356,13 @@ enum err_code centre_append(struct centre_store *store, const struct centre_site
     TRY(check_shape(&a));
     TRY(db_begin(&store->db, err));
     enum err_code rc = db_end(&store->db, append(&a, &appended), err);
-    rc = rc == ERR_OK ? centre_erase_begin(store, err) : rc;
     if (rc == ERR_HISTORY) {
         struct error ignored;
         a.err = &ignored;
         (void)!note_forgery(&a);
     }
     if (rc == ERR_OK) {
+        centre_erase_begin(store);
         *ret_appended = appended;
     }
     return rc;

@@ -53,19 +53,38 @@ static void walk_fini(struct walk *w)
     buf_fini(&w->erasures);
 }
 
-static enum err_code walk_read(struct walk *w)
+/* The first site after this one that has erasures that are not through. */
+static enum err_code next_site(struct walk *w, int64_t after)
 {
     sqlite3_stmt *s;
     bool row;
-    TRY(db_statement(&w->store->db, "SELECT site, walked FROM erasure WHERE walked IS NOT NULL ORDER BY walked LIMIT 1",
-                     &s, w->err));
+    TRY(db_statement(&w->store->db, "SELECT site, walked FROM erasure WHERE walked >= ?1 ORDER BY walked LIMIT 1", &s,
+                     w->err));
+    bind_int(s, 1, op_row_id(after + 1, 0));
     TRY(db_step(&w->store->db, s, &row, w->err));
-    if (!row) {
-        return ERR_OK;
+    if (row) {
+        w->site = column_int(s, 0);
+        w->after = column_int(s, 1);
+        sqlite3_reset(s);
     }
-    w->site = column_int(s, 0);
-    w->after = column_int(s, 1);
-    sqlite3_reset(s);
+    return ERR_OK;
+}
+
+/* Sites take turns, so that one that cannot be walked does not hold up the others. */
+static enum err_code choose_site(struct walk *w)
+{
+    TRY(next_site(w, w->store->walked_last));
+    if (w->site == 0) {
+        TRY(next_site(w, 0));
+    }
+    w->store->walked_last = w->site;
+    return ERR_OK;
+}
+
+static enum err_code read_erasures(struct walk *w)
+{
+    sqlite3_stmt *s;
+    bool row;
     TRY(db_statement(&w->store->db,
                      "SELECT subject, kind, writer, hlc, device, incarnation, seq FROM erasure "
                      "WHERE walked > ?1 AND walked < ?2",
@@ -167,10 +186,11 @@ static enum err_code walk_save(struct walk *w)
 static enum err_code walk_on(struct walk *w)
 {
     size_t rows_seen = 0;
-    TRY(walk_read(w));
+    TRY(choose_site(w));
     if (w->site == 0) {
         return ERR_OK;
     }
+    TRY(read_erasures(w));
     do {
         struct covered_row rows[BATCH_ROWS];
         size_t count;
@@ -201,9 +221,11 @@ enum err_code centre_erase_slice(struct centre_store *store, struct error *err)
     return rc;
 }
 
-enum err_code centre_erase_begin(struct centre_store *store, struct error *err)
+void centre_erase_begin(struct centre_store *store)
 {
-    return store->erase_due ? centre_erase_slice(store, err) : ERR_OK;
+    if (store->erase_due) {
+        (void)!centre_erase_slice(store, NULL); /* it stays due: whoever goes on with it is told */
+    }
 }
 
 /* The database's own pages are overwritten where something is deleted (secure_delete). */

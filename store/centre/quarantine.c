@@ -150,7 +150,7 @@ enum err_code centre_judge_again(struct centre_store *store, struct centre_judge
     TRY(db_end(&store->db, centre_judge_sites(store, &judged, err), err));
     store->news += judged.released > 0;
     store->lifted += judged.released > 0;
-    TRY(centre_erase_begin(store, err));
+    centre_erase_begin(store);
     *ret_judged = judged;
     return ERR_OK;
 }

@@ -18,6 +18,7 @@ struct centre_store {
     struct buf header;        /* scratch */
     struct buf body;          /* scratch */
     bool erase_due;           /* an erasure may not have taken everything yet */
+    int64_t walked_last;      /* the site whose walk was tried last; 0: none */
     size_t slice_rows;        /* that an erasure's walk looks at in one transaction, at least */
     bool erased;              /* bodies, and the log ahead of the database may still hold them */
     bool own_known;           /* something was written of our own since the start */
@@ -134,12 +135,12 @@ void erasure_of_row(sqlite3_stmt *s, struct erasure *erasure);
 /* From now on what comes is covered; what is held goes with the slices that follow the transaction. */
 MUST_USE enum err_code centre_erasure_keep(struct centre_store *store, int64_t site, int64_t op_row,
                                            const struct erasure *erasure, struct error *err);
-/* After a transaction: the first slice, if one is due. */
-MUST_USE enum err_code centre_erase_begin(struct centre_store *store, struct error *err);
+/* After a transaction: the first slice, if one is due. One that fails stays due, and what was committed is taken. */
+void centre_erase_begin(struct centre_store *store);
 /* After a transaction: nothing that was erased is left in the log ahead of the database. One that cannot be emptied now
  * is emptied the next time, or at the next start. */
 void centre_erased_forget(struct centre_store *store);
-/* Erasures that came when this program did not know them, and those that were not through. */
+/* Keeps the erasures that came when this program did not know them; a slice is due. */
 MUST_USE enum err_code centre_erase_open(struct centre_store *store, struct error *err);
 
 /* ---- quarantine.c ---- */

@@ -21,6 +21,7 @@
 #define ADMIN_IDLE_S 300
 #define LOOK_MS (60 * 60 * 1000) /* does a certificate run out, or an authority? */
 #define ERASE_REST_MS 1          /* between two slices: requests that came meanwhile are answered first */
+#define ERASE_AGAIN_MS 60000     /* after one that failed */
 
 const char *argp_program_version = "holdfast-endpoint " HOLDFAST_VERSION;
 
@@ -300,25 +301,33 @@ static void on_look(uv_timer_t *timer)
     endpoint_refresh(&run->endpoint);
 }
 
+static void erase_after(struct endpoint *endpoint, uint64_t rest_ms);
+
 /* Requests that came meanwhile are answered between two slices. */
 static void on_erase(uv_timer_t *timer)
 {
     struct run *run = timer->data;
     struct error err;
+    uint64_t rest_ms = ERASE_REST_MS;
     if (centre_erasures_go_on(run->endpoint.centre, &err) != ERR_OK) {
-        endpoint_failed(&run->endpoint, "erasing_failed", &err); /* again after the next request */
-        return;
+        endpoint_failed(&run->endpoint, "erasing_failed", &err);
+        rest_ms = ERASE_AGAIN_MS;
     }
-    endpoint_erase(&run->endpoint);
+    erase_after(&run->endpoint, rest_ms);
 }
 
-void endpoint_erase(struct endpoint *endpoint)
+static void erase_after(struct endpoint *endpoint, uint64_t rest_ms)
 {
     struct run *run = endpoint->loop->data;
     if (!endpoint->stopping && run->has_look && centre_erasures_due(endpoint->centre) &&
         !uv_is_active((const uv_handle_t *)&run->erase)) {
-        CHECK(uv_timer_start(&run->erase, on_erase, ERASE_REST_MS, 0) == 0);
+        CHECK(uv_timer_start(&run->erase, on_erase, rest_ms, 0) == 0);
     }
+}
+
+void endpoint_erase(struct endpoint *endpoint)
+{
+    erase_after(endpoint, ERASE_REST_MS);
 }
 
 static void start_looking(struct run *run)

@@ -2,6 +2,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "store/centre/tables.h"
 #include "sync/endpoint/core/private.h"
 #include "tests/sim/world.h"
 
@@ -16,7 +17,9 @@ static enum err_code open_parts(struct host *host, struct error *err)
 {
     struct vault_unlock unlock = { VAULT_SLOT_KEY_FILE, vault_key, sizeof(vault_key) };
     TRY(vault_open(host->path, &unlock, &host->vault, err));
-    return centre_open(host->vault, 512, &host->centre, err);
+    TRY(centre_open(host->vault, 512, &host->centre, err));
+    host->centre->store->slice_rows = 1; /* its logs are short: walks take several slices */
+    return ERR_OK;
 }
 
 static void close_parts(struct host *host)
@@ -160,6 +163,13 @@ bool host_answer(struct world *world, struct slice peer, struct slice request, s
         host_start(world);
     }
     return true;
+}
+
+void host_erase_on(struct world *world)
+{
+    while (centre_erasures_due(world->host.centre)) {
+        MUST(centre_erasures_go_on(world->host.centre, must));
+    }
 }
 
 struct newest {

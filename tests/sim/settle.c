@@ -67,6 +67,7 @@ static bool round_of_all(struct world *world)
     struct store_sync before[AGENTS_MAX];
     uint64_t ops = host_ops(world);
     uint32_t from = chance_below(&world->chance, (uint32_t)world->agent_count);
+    host_erase_on(world);
     for (size_t i = 0; i < world->agent_count; i++) {
         before[i] = sync_of(&world->agents[i]);
     }

@@ -175,6 +175,8 @@ bool host_look_after(struct world *world); /* true: its disk died, and it went d
 int64_t host_wall_ms(const struct world *world);
 /* The answer to a request as its edge gives it; false: it went down over it. */
 bool host_answer(struct world *world, struct slice peer, struct slice request, struct message *answer);
+/* What it does between requests: the slices of erasures that are due, with a healthy disk. */
+void host_erase_on(struct world *world);
 /* An operation by JCP; the answer's op ids are in the ledger. False: refused for trouble with its disk. */
 bool host_write(struct world *world, const struct site *site, const char *operation, json_t *arguments);
 uint64_t host_ops(struct world *world); /* held, of all sites */

@@ -62,11 +62,10 @@ static void erase_person(struct laptop *on, const char *ref)
                  world.err.message);
 }
 
-/* Ops of a kind in the garden's log that still have what they said. */
-static size_t bodies(const char *kind)
+/* Ops of a kind in a site's log that still have what they said. */
+static size_t bodies_at(const char *site, const char *kind)
 {
-    json_t *log =
-        world_admin(&world, "log", json_pack("{s:s, s:s, s:i}", "site", "garden", "kind", kind, "limit", 1000));
+    json_t *log = world_admin(&world, "log", json_pack("{s:s, s:s, s:i}", "site", site, "kind", kind, "limit", 1000));
     size_t count = 0;
     size_t i;
     const json_t *entry;
@@ -76,6 +75,19 @@ static size_t bodies(const char *kind)
     }
     json_decref(log);
     return count;
+}
+
+static size_t bodies(const char *kind)
+{
+    return bodies_at("garden", kind);
+}
+
+/* As the service does it between requests. */
+static void erase_on(void)
+{
+    while (centre_erasures_due(world.centre)) {
+        cr_assert_eq(centre_erasures_go_on(world.centre, &world.err), ERR_OK, "%s", world.err.message);
+    }
 }
 
 static void refer(const char *participant)
@@ -320,6 +332,7 @@ Test(centre_erase, an_erasure_kept_by_a_centre_that_did_not_know_it_counts_after
                  ERR_OK, "%s", world.err.message);
     cr_assert_eq(bodies("participant"), 1);
     world_reopen(&world);
+    erase_on();
     cr_assert_eq(bodies("participant"), 0);
 }
 
@@ -357,9 +370,7 @@ Test(centre_erase, a_walk_over_a_long_log_lets_exchanges_in_and_goes_on_after_a_
     cr_assert_eq(centre_erasures_go_on(world.centre, &world.err), ERR_OK, "%s", world.err.message);
     cr_assert_eq(walked(), 512);
     world_reopen(&world);
-    while (centre_erasures_due(world.centre)) {
-        cr_assert_eq(centre_erasures_go_on(world.centre, &world.err), ERR_OK, "%s", world.err.message);
-    }
+    erase_on();
     cr_expect_eq(bodies("participant"), 0);
     cr_expect_eq(walked(), 0, "it is through");
     world_verify(&world);
@@ -385,10 +396,41 @@ Test(centre_erase, an_erasure_that_comes_during_a_walk_covers_what_the_walk_has_
     erase_person(&laptop, "GDN-1");
     sync_all(&laptop);
     cr_assert_eq(bodies("participant"), 1);
-    while (centre_erasures_due(world.centre)) {
-        cr_assert_eq(centre_erasures_go_on(world.centre, &world.err), ERR_OK, "%s", world.err.message);
-    }
+    erase_on();
     cr_assert_eq(bodies("participant"), 0);
+}
+
+Test(centre_erase, a_slice_that_fails_fails_no_push_holds_up_no_other_site_and_is_tried_again)
+{
+    struct database *db;
+    struct laptop other;
+    laptop_enrol(&world, "other", &other);
+    record_person(&laptop, "GDN-1", "Zebedee Inventedson");
+    record_person(&other, "OTH-1", "Somebody Else");
+    sync_all(&laptop);
+    sync_all(&other);
+    db = &world.centre->store->db;
+    cr_assert_eq(db_exec(db,
+                         "CREATE TRIGGER stuck BEFORE UPDATE OF body ON op WHEN OLD.id >> 40 = (SELECT id FROM site "
+                         "WHERE name = 'garden') BEGIN SELECT RAISE(ABORT, 'stuck'); END",
+                         &world.err),
+                 ERR_OK, "%s", world.err.message);
+    erase_person(&laptop, "GDN-1");
+    sync_all(&laptop);
+    erase_person(&other, "OTH-1");
+    sync_all(&other);
+    cr_expect_eq(bodies("participant"), 1);
+    cr_expect_eq(bodies_at("other", "participant"), 0);
+    world_reopen(&world);
+    record_person(&laptop, "GDN-2", "Zebedee Otherson");
+    sync_all(&laptop);
+    cr_assert(centre_erasures_due(world.centre));
+    cr_expect_eq(bodies("participant"), 2);
+    db = &world.centre->store->db;
+    cr_assert_eq(db_exec(db, "DROP TRIGGER stuck", &world.err), ERR_OK, "%s", world.err.message);
+    erase_on();
+    cr_expect_eq(bodies("participant"), 1);
+    laptop_fini(&other);
 }
 
 /* ---- what it costs, and what is left ---- */
