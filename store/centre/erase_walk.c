@@ -41,8 +41,9 @@ static bool any_covers(const struct erasure *erasures, size_t count, const struc
  */
 struct walk {
     struct centre_store *store;
-    int64_t site;        /* 0: nothing is left to be done */
-    int64_t after;       /* the row of op up to which it has come */
+    int64_t site;  /* 0: nothing is left to be done */
+    int64_t after; /* the row of op up to which it has come */
+    struct centre_judged judged;
     struct buf erasures; /* struct erasure */
     bool ended;
     struct error *err;
@@ -111,6 +112,7 @@ struct covered_row {
     int64_t id;
     int64_t author;
     uint64_t seq;
+    bool aside;
 };
 
 /* The row of `s`: id, author, seq, writer, header. */
@@ -130,10 +132,11 @@ static enum err_code walk_batch(struct walk *w, struct covered_row rows[BATCH_RO
     sqlite3_stmt *s;
     size_t count = 0;
     size_t seen;
-    TRY(db_statement(&w->store->db,
-                     "SELECT id, author, seq, writer, header, kind <> 10 AND body IS NOT NULL FROM op "
-                     "WHERE id > ?1 AND id < ?2 ORDER BY id LIMIT ?3",
-                     &s, w->err));
+    TRY(db_statement(
+        &w->store->db,
+        "SELECT id, author, seq, writer, header, kind <> 10 AND body IS NOT NULL, quarantine IS NOT NULL FROM op "
+        "WHERE id > ?1 AND id < ?2 ORDER BY id LIMIT ?3",
+        &s, w->err));
     bind_int(s, 1, w->after);
     bind_int(s, 2, op_row_id(w->site + 1, 0));
     bind_int(s, 3, BATCH_ROWS);
@@ -151,7 +154,8 @@ static enum err_code walk_batch(struct walk *w, struct covered_row rows[BATCH_RO
             return rc;
         }
         if (covered) {
-            rows[count++] = (struct covered_row){ w->after, column_int(s, 1), (uint64_t)column_int(s, 2) };
+            rows[count++] =
+                (struct covered_row){ w->after, column_int(s, 1), (uint64_t)column_int(s, 2), column_int(s, 6) != 0 };
         }
     }
     w->ended = seen < BATCH_ROWS;
@@ -166,7 +170,10 @@ static enum err_code take_body(struct walk *w, const struct covered_row *row)
     bind_int(s, 1, row->id);
     TRY(db_run(&w->store->db, s, w->err));
     w->store->erased = true;
-    return centre_salts_spread(w->store, row->author, op_salt_block(row->seq), w->err);
+    TRY(centre_salts_spread(w->store, row->author, op_salt_block(row->seq), w->err));
+    /* what was set aside for its content is no longer, as on every replica */
+    const struct centre_site site = { .id = w->site };
+    return row->aside ? centre_judge_row(w->store, &site, row->id, &w->judged, w->err) : ERR_OK;
 }
 
 /* Who was behind has come as far; at the end all of the site's are through. */
@@ -216,6 +223,7 @@ enum err_code centre_erase_slice(struct centre_store *store, struct error *err)
     enum err_code rc = db_end(&store->db, walk_on(&w), err);
     centre_erased_forget(store);
     if (rc == ERR_OK) {
+        centre_judged_tell(store, &w.judged);
         store->erase_due = w.site != 0; /* another site's may be next */
     }
     return rc;

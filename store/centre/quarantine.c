@@ -116,6 +116,13 @@ static enum err_code judge_one(struct judging *j, int64_t id, struct centre_judg
     return set_reason(j, id, reason);
 }
 
+enum err_code centre_judge_row(struct centre_store *store, const struct centre_site *site, int64_t id,
+                               struct centre_judged *judged, struct error *err)
+{
+    struct judging j = { .store = store, .site = site, .err = err };
+    return judge_one(&j, id, judged);
+}
+
 static enum err_code judge_site(struct centre_store *store, const struct centre_site *site,
                                 struct centre_judged *judged, struct error *err)
 {
@@ -143,13 +150,18 @@ enum err_code centre_judge_sites(struct centre_store *store, struct centre_judge
     return rc;
 }
 
+void centre_judged_tell(struct centre_store *store, const struct centre_judged *judged)
+{
+    store->news += judged->released > 0;
+    store->lifted += judged->released > 0;
+}
+
 enum err_code centre_judge_again(struct centre_store *store, struct centre_judged *ret_judged, struct error *err)
 {
     struct centre_judged judged = { 0 };
     TRY(db_begin(&store->db, err));
     TRY(db_end(&store->db, centre_judge_sites(store, &judged, err), err));
-    store->news += judged.released > 0;
-    store->lifted += judged.released > 0;
+    centre_judged_tell(store, &judged);
     centre_erase_begin(store);
     *ret_judged = judged;
     return ERR_OK;

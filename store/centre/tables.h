@@ -155,6 +155,11 @@ MUST_USE enum err_code centre_op_judge(struct centre_store *store, const struct 
                                        struct error *err);
 /* Why it does not count, borrowed from the verdict; NULL: it does, or is of a kind of a later version. */
 const char *centre_kept_aside(const struct centre_verdict *verdict);
+/* Of one op that is kept aside, inside the caller's transaction; counts are added to *judged. */
+MUST_USE enum err_code centre_judge_row(struct centre_store *store, const struct centre_site *site, int64_t id,
+                                        struct centre_judged *judged, struct error *err);
+/* After the transaction: what was released is news, and lifts refusals. */
+void centre_judged_tell(struct centre_store *store, const struct centre_judged *judged);
 /* centre_judge_again inside the caller's transaction; counts are added to *judged. */
 MUST_USE enum err_code centre_judge_sites(struct centre_store *store, struct centre_judged *judged, struct error *err);
 

@@ -262,6 +262,33 @@ Test(centre_erase, a_device_that_erases_what_the_jobcentre_decided_is_refused_at
     forger_fini(&forger);
 }
 
+static size_t kept_aside(void)
+{
+    json_t *answer = world_admin(&world, "quarantine", NULL);
+    size_t count = json_array_size(json_object_get(answer, "quarantine"));
+    json_decref(answer);
+    return count;
+}
+
+Test(centre_erase, what_was_refused_for_its_content_is_refused_no_longer_once_it_is_erased)
+{
+    struct forger forger;
+    struct op op = { .kind = KIND_PARTICIPANT, .subject_len = OP_ENTITY_BYTES, .subject = { 7 } };
+    forger_enrol(&world, "garden", &forger);
+    (void)forger_add_op(&forger, &op);
+    (void)forger_add(&forger, KIND_DECISION, 1);
+    cr_assert_eq(refusals_of(&forger), 2);
+    uint64_t lifted = centre_store_lifted(world.centre->store);
+    uint64_t news = centre_news(world.centre);
+    world.now_ms += HOUR_MS;
+    (void)add_erasure(&forger, KIND_PARTICIPANT, op.subject, NULL);
+    (void)forger_send(&forger);
+    cr_expect_eq(kept_aside(), 1, "a decision stays one that no device may write");
+    cr_expect_eq(centre_store_lifted(world.centre->store), lifted + 1);
+    cr_expect_gt(centre_news(world.centre), news + 1);
+    forger_fini(&forger);
+}
+
 /* As if an older version had refused the erasure, and what it is about were still here. */
 Test(centre_erase, an_erasure_that_was_kept_aside_takes_effect_when_it_is_judged_again)
 {
