@@ -196,6 +196,7 @@ static enum err_code keep_erasure(struct appending *a, const struct op *op, uint
 {
     struct erasure erasure;
     TRY(erasure_read(op, a->author.writer, &erasure, a->err));
+    a->erasing = true;
     return centre_erasure_keep(a->store, a->site->id, op_row_id(a->site->id, position), &erasure, a->err);
 }
 

@@ -93,6 +93,7 @@ enum err_code centre_salts_spread(struct centre_store *store, int64_t author, ui
     TRY(db_statement(&store->db, "DELETE FROM salt_seed WHERE author = ?1 AND block = ?2", &s, err));
     bind_int(s, 1, author);
     bind_int(s, 2, (int64_t)block);
+    store->erased = true;
     return db_run(&store->db, s, err);
 }
 

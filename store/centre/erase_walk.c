@@ -231,7 +231,9 @@ enum err_code centre_erase_slice(struct centre_store *store, struct error *err)
 
 void centre_erase_begin(struct centre_store *store)
 {
-    if (store->erase_due) {
+    if (!store->erase_due) {
+        centre_erased_forget(store);
+    } else {
         (void)!centre_erase_slice(store, NULL); /* it stays due: whoever goes on with it is told */
     }
 }

@@ -20,7 +20,7 @@ struct centre_store {
     bool erase_due;           /* an erasure may not have taken everything yet */
     int64_t walked_last;      /* the site whose walk was tried last; 0: none */
     size_t slice_rows;        /* that an erasure's walk looks at in one transaction, at least */
-    bool erased;              /* bodies, and the log ahead of the database may still hold them */
+    bool erased;              /* bodies or seeds, and the log ahead of the database may still hold them */
     bool own_known;           /* something was written of our own since the start */
     uint32_t own_incarnation; /* in which it was: drawn anew with each start, so that an older copy of this database,
                                  put back, never gives a number again */
@@ -117,7 +117,8 @@ MUST_USE enum err_code op_same(struct centre_store *store, const struct centre_a
 
 /* ---- erase.c ---- */
 
-/* As on a replica: no block with an erased op has a seed. */
+/* As on a replica, the seed from which an erased op's salt came is not kept, and none of the block's is taken from
+ * others afterwards; the centre's own chain goes on with a fresh one. */
 MUST_USE enum err_code centre_block_has_erased(struct centre_store *store, int64_t author, uint64_t block,
                                                bool *ret_has, struct error *err);
 MUST_USE enum err_code centre_salts_spread(struct centre_store *store, int64_t author, uint64_t block,
@@ -135,7 +136,8 @@ void erasure_of_row(sqlite3_stmt *s, struct erasure *erasure);
 /* From now on what comes is covered; what is held goes with the slices that follow the transaction. */
 MUST_USE enum err_code centre_erasure_keep(struct centre_store *store, int64_t site, int64_t op_row,
                                            const struct erasure *erasure, struct error *err);
-/* After a transaction: the first slice, if one is due. One that fails stays due, and what was committed is taken. */
+/* After a transaction: the first slice, if one is due; it forgets what was erased. One that fails stays due, and what
+ * was committed is taken. */
 void centre_erase_begin(struct centre_store *store);
 /* After a transaction: nothing that was erased is left in the log ahead of the database. One that cannot be emptied now
  * is emptied the next time, or at the next start. */

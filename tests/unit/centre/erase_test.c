@@ -427,6 +427,24 @@ Test(centre_erase, an_erasure_that_comes_during_a_walk_covers_what_the_walk_has_
     cr_assert_eq(bodies("participant"), 0);
 }
 
+Test(centre_erase, what_an_erasure_of_the_same_run_covers_is_kept_as_erased_at_once)
+{
+    struct forger forger;
+    struct op op = { .kind = KIND_PARTICIPANT, .subject_len = OP_ENTITY_BYTES, .subject = { 7 } };
+    laptop_record(&laptop, 300);
+    sync_all(&laptop);
+    forger_enrol(&world, "garden", &forger);
+    world.centre->store->slice_rows = 1;
+    world.now_ms += HOUR_MS;
+    (void)add_erasure(&forger, KIND_PARTICIPANT, op.subject, NULL);
+    world.now_ms -= HOUR_MS;
+    (void)forger_add_op(&forger, &op);
+    cr_assert_eq(refusals_of(&forger), 0);
+    cr_assert(centre_erasures_due(world.centre), "the walk has not come as far");
+    cr_assert_eq(bodies("participant"), 0);
+    forger_fini(&forger);
+}
+
 Test(centre_erase, a_slice_that_fails_fails_no_push_holds_up_no_other_site_and_is_tried_again)
 {
     struct database *db;
@@ -479,6 +497,38 @@ Test(centre_erase, nothing_of_it_is_left_in_the_log_ahead_of_the_database)
     sync_all(&laptop);
     cr_assert_eq(log_ahead_bytes(), 0);
     cr_assert_eq(bodies("participant"), 0);
+}
+
+Test(centre_erase, the_seed_of_what_comes_after_its_erasure_is_not_left_in_it_either)
+{
+    struct forger forger;
+    struct op op = { .kind = KIND_PARTICIPANT, .subject_len = OP_ENTITY_BYTES, .subject = { 7 } };
+    forger_enrol(&world, "garden", &forger);
+    (void)forger_add(&forger, KIND_CAPACITY_STATEMENT, 1);
+    (void)forger_send(&forger);
+    world.now_ms += HOUR_MS;
+    (void)add_erasure(&forger, KIND_PARTICIPANT, op.subject, NULL);
+    (void)forger_send(&forger);
+    (void)forger_add(&forger, KIND_CAPACITY_STATEMENT, 1);
+    (void)forger_send(&forger);
+    cr_assert_not(centre_erasures_due(world.centre));
+    cr_assert_gt(log_ahead_bytes(), 0, "there is a seed in it");
+    world.now_ms -= HOUR_MS;
+    (void)forger_add_op(&forger, &op);
+    (void)forger_send(&forger);
+    cr_assert_eq(log_ahead_bytes(), 0);
+    forger_fini(&forger);
+}
+
+Test(centre_erase, a_log_ahead_that_could_not_be_emptied_is_emptied_after_the_next_push)
+{
+    record_person(&laptop, "GDN-1", "Zebedee Inventedson");
+    sync_all(&laptop);
+    erase_on();
+    world.centre->store->erased = true; /* as after a checkpoint that somebody who reads held up */
+    record_person(&laptop, "GDN-2", "Somebody Else");
+    sync_all(&laptop);
+    cr_assert_not(world.centre->store->erased);
 }
 
 /* An erasure of a subject that nobody ever heard of. */
