@@ -41,6 +41,14 @@ void agent_enter(struct agent *agent, enum agent_state state)
     log_state(agent);
 }
 
+void agent_enter_locked(struct agent *agent)
+{
+    lockbox_close(&agent->lockbox);
+    secret_drop_stack();
+    (void)malloc_trim(0);
+    agent_enter(agent, AGENT_LOCKED);
+}
+
 /* ---- OPEN ---- */
 
 static void on_gathered(uv_timer_t *timer)
@@ -166,7 +174,7 @@ void agent_lock(struct agent *agent, enum lock_reason reason)
 static void on_idle(void *context)
 {
     struct agent *agent = context;
-    if (agent->state == AGENT_OPEN) {
+    if (agent->state == AGENT_OPEN || agent_is_preparing(agent)) {
         LOG_INFO("lock_due", "idle_minutes=%d", agent->options->lock_after_minutes);
         agent_lock(agent, LOCK_IDLE);
     }
@@ -231,7 +239,7 @@ void agent_pack_due(void *context)
 {
     struct agent *agent = context;
     if (agent->state == AGENT_OPEN && !jobs_run(agent) && !backup_task_running(&agent->backup) &&
-        !bundle_task_running(&agent->bundle)) {
+        agent->restore.state == RESTORE_IDLE && !bundle_task_running(&agent->bundle)) {
         agent->to_prepare = true;
         bundle_task_cancel(&agent->bundle);
         stop_parts(agent);
@@ -244,11 +252,8 @@ static void finish_closing(struct agent *agent)
     agent->store = NULL;
     store_identity_fini(&agent->identity);
     agent->identity = (struct store_identity){ 0 };
-    lockbox_close(&agent->lockbox);
     agent->locked_at_ms = clock_wall_ms();
-    secret_drop_stack();
-    (void)malloc_trim(0);
-    agent_enter(agent, AGENT_LOCKED);
+    agent_enter_locked(agent);
 }
 
 /* ---- STOPPING ---- */

@@ -85,6 +85,7 @@ struct agent {
     struct store *store;     /* while OPEN and CLOSING; while PREPARING nobody's but the task's */
     struct open_task opening;
     bool to_prepare; /* CLOSING leads to PREPARING, and that to OPEN: another programme pack is in force */
+    unsigned behind; /* how often in a row the tables could not be made by the pack in force, since the unlocking */
     struct store_identity identity; /* without its key: for status and for deriving ids */
     struct flags_pass flags;
     struct rekey_pass rekey;
@@ -121,6 +122,8 @@ struct agent {
 /* agent.c */
 void agent_step(struct agent *agent);
 void agent_enter(struct agent *agent, enum agent_state state);
+/* LOCKED, the store being closed: nothing of the replica, nor of what was tried to open it, stays in memory. */
+void agent_enter_locked(struct agent *agent);
 /* Of the pass over the flags: the tables are to be made again by another programme pack. Begun, unless something runs
  * that needs the replica. */
 void agent_pack_due(void *agent);
@@ -145,6 +148,8 @@ const struct programme *agent_programme(const struct agent *agent);
 void agent_prepare(struct agent *agent);
 /* On its way to OPEN: nothing can be asked or recorded. */
 bool agent_is_preparing(const struct agent *agent);
+/* Preparing, and that is more than opening: all tables are made again. */
+bool agent_makes_tables(const struct agent *agent);
 
 /* api_enrol.c, of api_service.c */
 MUST_USE enum err_code api_enrol(struct agent *agent, struct http_exchange *exchange, const json_t *body,

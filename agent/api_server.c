@@ -123,8 +123,8 @@ static void call_data(struct agent *agent, const struct http_request *request, c
     }
 }
 
-/* While the tables are being made nobody can be known either: how things stand and the lock are all that is answered.
- */
+/* While the replica is being opened, or its tables made, nobody can be known either: how things stand and the lock are
+ * all that is answered. */
 static bool refuse_while_preparing(const struct agent *agent, const struct http_request *request)
 {
     static const char *const answered[] = { "/v1/status", "/v1/version", "/v1/lock" };
@@ -137,8 +137,10 @@ static bool refuse_while_preparing(const struct agent *agent, const struct http_
     if (!agent_is_preparing(agent)) {
         return false;
     }
-    (void)FAIL(&err, BUSY,
-               "use the replica: its tables are just being made again; `holdfast status` says how far that is");
+    (void)(agent_makes_tables(agent)
+               ? FAIL(&err, BUSY,
+                      "use the replica: its tables are just being made again; `holdfast status` says how far that is")
+               : FAIL(&err, BUSY, "use the replica: it is just being opened; try again in a moment"));
     api_send_error(request->exchange, &err);
     return true;
 }
@@ -149,7 +151,8 @@ static void mind_idle_lock(struct agent *agent, const char *path)
 {
     if (idle_lock_overdue(&agent->idle)) {
         agent_lock(agent, LOCK_IDLE);
-    } else if (agent->state == AGENT_OPEN && strcmp(path, "/v1/status") != 0 && strcmp(path, "/v1/version") != 0) {
+    } else if ((agent->state == AGENT_OPEN || agent->to_prepare) && strcmp(path, "/v1/status") != 0 &&
+               strcmp(path, "/v1/version") != 0) {
         idle_lock_touch(&agent->idle);
     }
 }

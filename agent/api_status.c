@@ -50,7 +50,7 @@ static bool is_unlocking(const struct agent *agent)
 static void describe_closed(const struct agent *agent, struct picture *picture)
 {
     const char *reason = agent->lock_error.message;
-    if (agent->to_prepare || atomic_load(&agent->opening.progress.total) > 0) {
+    if (agent_makes_tables(agent)) {
         say(picture, "preparing",
             "the tables are being made again from the records; nothing can be looked up or recorded until that is "
             "done");

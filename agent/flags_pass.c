@@ -136,11 +136,13 @@ void flags_pass_slice(struct flags_pass *pass)
     }
     struct error err;
     bool more = false;
+    pass->only_due = false;
     if (turn(pass, &more, &err) != ERR_OK) {
         log_error("flags_pass_failed", &err);
         schedule(pass, FLAGS_PASS_RETRY_MS);
         return;
     }
+    pass->only_due = pass->due && !more;
     pass->working = more || pass->due;
     if (pass->working) {
         schedule(pass, more ? NEXT_TURN_MS : until_asked(pass));
@@ -169,15 +171,18 @@ void flags_pass_init(struct flags_pass *pass, uv_loop_t *loop, struct store *sto
     pass->timer.data = pass;
 }
 
-void flags_pass_rest(struct flags_pass *pass)
+void flags_pass_rest(struct flags_pass *pass, unsigned failures)
 {
-    pass->asks_from_ms = uv_now(pass->timer.loop) + FLAGS_PASS_RETRY_MS;
+    static const uint64_t minutes[] = { 1, 5, 60 };
+    size_t nth = failures < ARRAY_LEN(minutes) ? failures : ARRAY_LEN(minutes);
+    pass->asks_from_ms = uv_now(pass->timer.loop) + minutes[nth - 1] * 60000;
 }
 
 void flags_pass_wake(struct flags_pass *pass)
 {
-    if (!pass->stopping && !pass->working) {
+    if (!pass->stopping && (!pass->working || pass->only_due)) {
         pass->working = true;
+        pass->only_due = false;
         schedule(pass, FLAGS_PASS_GATHER_MS);
     }
 }

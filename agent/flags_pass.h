@@ -8,8 +8,10 @@
  *
  * The first slice comes FLAGS_PASS_GATHER_MS after the wake, or when somebody asks for flags. A slice is
  * FLAGS_PASS_SLICE placements, their flags and their marks in one transaction; the site comes last. A new day marks
- * all. A record of one placement is judged with the record, and marks nothing. When another programme pack came, or its day has come, `pack_due` is called from the loop: the tables have to be
- * made again by it, for which the pass is stopped. Until that is done it goes on by the pack before, and asks again.
+ * all. A record of one placement is judged with the record, and marks nothing.
+ *
+ * When another programme pack came, or its day has come, `pack_due` is called from the loop: the tables have to be made
+ * again by it, for which the pass is stopped. Until that is done it goes on by the pack before, and asks again.
  *
  * Ownership:  the caller owns the struct until `stopped` is called; the store outlives the pass.
  * Threads:    the loop's.
@@ -41,9 +43,10 @@ struct flags_pass {
     uv_timer_t timer;
     struct store *store;
     struct flags_judge judge; /* of records as they are made; its list serves the slices too */
-    int32_t day;            /* that the flags are as of */
+    int32_t day;              /* that the flags are as of */
     bool working;
     bool due;              /* another pack is in force than the tables are made by */
+    bool only_due;         /* WORKING for nothing but that: it rests until it asks again */
     uint64_t asks_from_ms; /* on the loop's clock: pack_due is not called before */
     bool stopping;
     void (*pack_due)(void *context);
@@ -54,11 +57,12 @@ struct flags_pass {
 
 void flags_pass_init(struct flags_pass *pass, uv_loop_t *loop, struct store *store, void (*pack_due)(void *context),
                      void *context);
-/* The tables could not be made: pack_due is not called for FLAGS_PASS_RETRY_MS. */
-void flags_pass_rest(struct flags_pass *pass);
+/* The tables could not be made, for the n-th time in a row (from 1): pack_due is not called for 1, 5, then 60 minutes.
+ */
+void flags_pass_rest(struct flags_pass *pass, unsigned failures);
 /* Something was recorded or applied, or it is another day. */
 void flags_pass_wake(struct flags_pass *pass);
-/* Marks are left: the flags may not say yet what the records say. */
+/* Marks are left, or another pack is due: the flags may not say yet what the records say. */
 bool flags_pass_pending(const struct flags_pass *pass);
 /* One slice now, in the caller's turn, so that an answer shows what was just recorded. */
 void flags_pass_slice(struct flags_pass *pass);

@@ -2,6 +2,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "crypto/secret.h"
 #include "store/packs.h"
 
 /* ---- in a thread of the pool ---- */
@@ -19,8 +20,12 @@ static void prepare(uv_work_t *work)
     outcome->rc = open_store(task, outcome);
     if (outcome->rc == ERR_OK && store_pack_settle(outcome->store, clock_today(clock_wall_ms()), &err) != ERR_OK) {
         outcome->behind = true;
-        log_error("pack_settle_failed", &err);
+        if (!atomic_load(&task->progress.stop)) {
+            log_error("pack_settle_failed", &err);
+        }
     }
+    outcome->stopped = outcome->rc == ERR_BUSY && atomic_load(&task->progress.stop);
+    secret_drop_stack();
 }
 
 /* ---- on the loop ---- */

@@ -22,7 +22,8 @@
 /* What became of it: ERR_OK with the store, open; else there is none. */
 struct open_outcome {
     struct store *store;
-    bool behind; /* its tables are not by the pack that is in force: making them failed, and may work later */
+    bool behind;  /* its tables are not by the pack that is in force: making them failed, and may work later */
+    bool stopped; /* there is none because of open_task_stop alone */
     enum err_code rc;
     struct error err;
 };

@@ -7,16 +7,14 @@
 #include "base/clock.h"
 #include "store/packs.h"
 
-/* By which way, and what came of it; in the audit log as soon as that can be written. */
-static void note_unlock(struct agent *agent, enum err_code rc)
+/* By which way, and what came of it ("": it is open); in the audit log as soon as that can be written. */
+static void note_unlock(struct agent *agent, const char *outcome)
 {
     struct audit_entry *note = &agent->unlocking;
     size_t len = strlen(note->fields);
-    if (rc != ERR_OK) {
-        (void)snprintf(note->fields + len, sizeof(note->fields) - len, rc == ERR_KEY ? ", refused" : ", failed");
-    }
+    (void)snprintf(note->fields + len, sizeof(note->fields) - len, "%s", outcome);
     late_notes_add(&agent->late_notes, note);
-    if (rc == ERR_OK) {
+    if (agent->store != NULL) {
         late_notes_keep(&agent->late_notes, agent->store);
     }
 }
@@ -26,24 +24,37 @@ const struct programme *agent_programme(const struct agent *agent)
     return agent->state == AGENT_OPEN ? store_programme(agent->store) : agent->programme;
 }
 
-static void stay_locked(struct agent *agent)
+static void stay_locked(struct agent *agent, const struct error *why)
 {
-    log_error("unlock_failed", &agent->lock_error);
-    agent_enter(agent, AGENT_LOCKED);
-    waiters_answer_error(agent, WAITING_UNLOCK, &agent->lock_error);
+    agent_enter_locked(agent);
+    waiters_answer_error(agent, WAITING_UNLOCK, why);
     agent_step(agent);
 }
 
-static void start_parts(struct agent *agent, bool behind)
+static void unlock_failed(struct agent *agent)
+{
+    log_error("unlock_failed", &agent->lock_error);
+    stay_locked(agent, &agent->lock_error);
+}
+
+static void unlock_given_up(struct agent *agent)
+{
+    struct error why;
+    (void)FAIL(&why, LOCKED, "unlock: it was given up, because a lock or a stop was asked for meanwhile");
+    agent->lock_error = (struct error){ 0 };
+    note_unlock(agent, ", given up");
+    stay_locked(agent, &why);
+}
+
+static void start_parts(struct agent *agent)
 {
     agent->lock_error = (struct error){ 0 };
     agent->trouble = (struct error){ 0 };
     agent_enter(agent, AGENT_OPEN);
-    idle_lock_touch(&agent->idle);
     agent->unseen = false;
     flags_pass_init(&agent->flags, &agent->loop, agent->store, agent_pack_due, agent);
-    if (behind) {
-        flags_pass_rest(&agent->flags);
+    if (agent->behind > 0) {
+        flags_pass_rest(&agent->flags, agent->behind);
     }
     flags_pass_wake(&agent->flags);
     rekey_pass_init(&agent->rekey, &agent->loop, agent->lockbox.vault);
@@ -56,16 +67,22 @@ static void on_prepared(void *context, const struct open_outcome *outcome)
     bool unlocked = !agent->to_prepare; /* not open before */
     agent->to_prepare = false;
     agent->store = outcome->store;
-    if (unlocked) {
-        note_unlock(agent, outcome->rc);
+    if (outcome->stopped) {
+        unlock_given_up(agent);
+        return;
     }
     if (outcome->rc != ERR_OK) {
         agent->lock_error = outcome->err;
-        lockbox_close(&agent->lockbox);
-        stay_locked(agent);
+        note_unlock(agent, ", failed");
+        unlock_failed(agent);
         return;
     }
-    start_parts(agent, outcome->behind);
+    if (unlocked) {
+        note_unlock(agent, "");
+        idle_lock_touch(&agent->idle);
+    }
+    agent->behind = !outcome->behind ? 0 : unlocked ? 1 : agent->behind + 1;
+    start_parts(agent);
     waiters_answer_status(agent, WAITING_UNLOCK);
     waiters_wake(agent);
     agent_step(agent);
@@ -85,6 +102,11 @@ bool agent_is_preparing(const struct agent *agent)
     return agent->state == AGENT_PREPARING || (agent->state == AGENT_CLOSING && agent->to_prepare);
 }
 
+bool agent_makes_tables(const struct agent *agent)
+{
+    return agent->to_prepare || atomic_load(&agent->opening.progress.total) > 0;
+}
+
 static void on_unlocked(void *context, enum err_code rc, const struct error *failure)
 {
     struct agent *agent = context;
@@ -95,8 +117,8 @@ static void on_unlocked(void *context, enum err_code rc, const struct error *fai
     }
     agent->accept_files = false;
     if (rc != ERR_OK) {
-        note_unlock(agent, rc);
-        stay_locked(agent);
+        note_unlock(agent, rc == ERR_KEY ? ", refused" : ", failed");
+        unlock_failed(agent);
         return;
     }
     agent_prepare(agent);

@@ -107,6 +107,7 @@ static void unlock_job(uv_work_t *work)
     struct restore_task *task = work->data;
     struct vault_unlock unlock = { .kind = task->kind, .secret = task->secret.bytes, .secret_len = task->secret.len };
     task->rc = backup_read_unlock(task->reader, &unlock, &task->err);
+    secret_drop_stack();
 }
 
 static void on_unlock_done(uv_work_t *work, int status)
@@ -207,6 +208,7 @@ static void seal_job(uv_work_t *work)
     if (task->rc == ERR_OK) {
         restore_keep(task->restore);
     }
+    secret_drop_stack();
 }
 
 static void on_seal_done(uv_work_t *work, int status)

@@ -49,6 +49,7 @@ static void check_job(uv_work_t *work)
 {
     struct vault_check *check = work->data;
     check->rc = check->vault != NULL ? look(check, check->vault, &check->err) : look_at_closed(check, &check->err);
+    secret_drop_stack();
 }
 
 /* ---- on the loop ---- */

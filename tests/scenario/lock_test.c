@@ -4,6 +4,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "tests/support/opening.h"
 #include "tests/support/proxy.h"
 #include "tests/support/site.h"
 #include "tests/support/wait.h"
@@ -109,6 +110,22 @@ Test(lock, says_when_and_why_by_hand_and_at_a_start)
     cr_assert(json_is_null(json_at(status, "locks_at")));
 }
 
+Test(lock, is_not_put_off_by_another_programme_pack)
+{
+    centre_make(&world);
+    centre_add_site(&world.centre, "Greenfield Trust", "Garden");
+    struct laptop *laptop = forgetful_laptop();
+    laptop_enrol(laptop, "Garden", world.centre.port);
+    WAIT_UNTIL(true_at(laptop_status(laptop), "waiting"), SYNC_MS);
+    laptop_sleep(laptop, 9 * 60);
+    (void)centre_do(&world.centre, EXIT_DONE, "pack", "add", OTHER_PACK_FILE, "--in-force-from", "2026-01-01", "--all",
+                    NULL);
+    WAIT_UNTIL(strcmp(text_at(laptop_status(laptop), "programme.source"), "centre") == 0, SYNC_MS);
+    laptop_sleep(laptop, 11 * 60);
+    WAIT_UNTIL(strcmp(text_at(laptop_status(laptop), "vault"), "locked") == 0, SYNC_MS);
+    cr_assert_str_eq(text_at(laptop_status(laptop), "lock_reason"), "idle");
+}
+
 /* ---- in the middle of work ---- */
 
 Test(lock, in_the_middle_of_an_exchange_loses_nothing_of_it)
@@ -168,16 +185,39 @@ Test(lock, is_kept_when_it_was_asked_for_during_an_unlock)
 {
     struct laptop *laptop = passphrase_laptop();
     (void)laptop_do(laptop, EXIT_DONE, "lock", NULL);
-    struct process opening = process_named("opening");
-    char file[FOLDER_PATH_SIZE];
-    (void)world_file(&world, "passphrase", PASSPHRASE "\n", file);
-    cr_assert_eq(chmod(file, 0600), 0);
-    const char *argv[] = { program_cli, "--socket", laptop->socket, "unlock", "--passphrase-file", file, NULL };
-    process_start(&opening, argv);
-    WAIT_UNTIL(true_at(laptop_status(laptop), "unlocking") || !process_running(&opening), SYNC_MS);
+    opening_locked(laptop, PASSPHRASE);
+}
+
+static size_t unlocks_noted(struct laptop *laptop, const char *word)
+{
+    size_t count = 0;
+    size_t index;
+    json_t *entry;
+    json_array_foreach(json_at(laptop_do(laptop, EXIT_DONE, "audit", NULL), "entries"), index, entry)
+    {
+        count += strcmp(text_at(entry, "action"), "unlock") == 0 && text_holds(entry, "fields", word);
+    }
+    return count;
+}
+
+Test(lock, asked_for_while_the_tables_are_made_is_no_failure_of_the_passphrase)
+{
+    centre_make(&world);
+    centre_add_site(&world.centre, "Greenfield Trust", "Garden");
+    struct laptop *laptop = passphrase_laptop();
+    laptop_enrol(laptop, "Garden", world.centre.port);
+    site_import_people(laptop, "GDN", 5);
     (void)laptop_do(laptop, EXIT_DONE, "lock", NULL);
-    cr_assert_str_eq(text_at(laptop_status(laptop), "vault"), "locked");
-    process_kill(&opening);
+    opening_makes_tables(laptop, PASSPHRASE);
+    opening_locked(laptop, PASSPHRASE);
+    json_t *status = laptop_status(laptop);
+    cr_assert_str_eq(text_at(status, "lock_reason"), "asked");
+    cr_assert_str_eq(text_at(status, "message"), "unlock it with `holdfast unlock`");
+    cr_assert_not(process_said(&laptop->process, "unlock_failed"));
+    (void)laptop_tell(laptop, EXIT_DONE, PASSPHRASE "\n", "unlock", NULL);
+    cr_assert_eq(number_at(laptop_status(laptop), "records.placement"), 5);
+    cr_assert_eq(unlocks_noted(laptop, "given up"), 1);
+    cr_assert_eq(unlocks_noted(laptop, "failed"), 0);
 }
 
 /* ---- wrong passphrases ---- */

@@ -14,6 +14,7 @@
 #include "crypto/vault/wrap.h"
 #include "store/store.h"
 #include "tests/support/memory_scan.h"
+#include "tests/support/opening.h"
 #include "tests/support/site.h"
 #include "tests/support/wait.h"
 
@@ -232,6 +233,12 @@ static void assert_nothing_of(const struct needles *needles)
     cr_assert_eq(finds.count, (size_t)0);
 }
 
+static void assert_nothing(void)
+{
+    assert_nothing_of(&keys);
+    assert_nothing_of(&records);
+}
+
 Test(memory, of_a_locked_agent_holds_no_key_no_passphrase_and_no_record)
 {
     work();
@@ -240,14 +247,50 @@ Test(memory, of_a_locked_agent_holds_no_key_no_passphrase_and_no_record)
     }
     lock();
     learn_secrets();
-    assert_nothing_of(&keys);
-    assert_nothing_of(&records);
+    assert_nothing();
     unlock();
     unlock_with_recovery_key();
     (void)laptop_do(laptop, EXIT_DONE, "roll", NULL);
     lock();
-    assert_nothing_of(&keys);
-    assert_nothing_of(&records);
+    assert_nothing();
+}
+
+Test(memory, of_an_agent_that_made_its_tables_in_a_thread_of_the_pool_holds_nothing_once_it_is_locked)
+{
+    work();
+    if (!scan_possible(laptop->process.pid)) {
+        cr_skip_test("only root may read the memory of a process that is not dumpable");
+    }
+    lock();
+    learn_secrets();
+    needles_add(&records, "name", slice_of_text("Example Person 3"));
+    needles_add(&records, "ref", slice_of_text("GDN-P003"));
+    opening_makes_tables(laptop, PASSPHRASE);
+    opening_locked(laptop, PASSPHRASE);
+    assert_nothing();
+    unlock();
+    lock();
+    assert_nothing();
+}
+
+Test(memory, of_a_locked_agent_that_looked_at_its_files_and_at_a_backup_holds_nothing)
+{
+    char file[FOLDER_PATH_SIZE];
+    work();
+    if (!scan_possible(laptop->process.pid)) {
+        cr_skip_test("only root may read the memory of a process that is not dumpable");
+    }
+    (void)snprintf(file, sizeof(file), "%.180s/greenfield.backup", world.folder);
+    (void)laptop_do(laptop, EXIT_DONE, "backup", file, NULL);
+    lock();
+    learn_secrets();
+    (void)laptop_tell(laptop, EXIT_DONE, PASSPHRASE "\n", "verify", "--vault", NULL);
+    assert_nothing();
+    (void)laptop_tell(laptop, EXIT_DONE, PASSPHRASE "\n", "verify", "--backup", file, NULL);
+    assert_nothing();
+    (void)laptop_tell(laptop, EXIT_DONE, PASSPHRASE "\n", "restore", file, "--replace", "--yes", NULL);
+    lock();
+    assert_nothing();
 }
 
 Test(memory, of_an_open_agent_holds_keys_only_where_it_is_locked_and_not_dumped)

@@ -2,7 +2,11 @@
  * the rules of both while they run, and nothing that could not be used is ever given out. */
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
+#include "agent/backup_task.h"
+#include "base/file.h"
+#include "sync/edge/local_client.h"
 #include "tests/support/proxy.h"
 #include "tests/support/site.h"
 #include "tests/support/wait.h"
@@ -104,6 +108,45 @@ Test(packs, of_another_programme_switches_the_rules_of_running_agents_on_the_lin
     cr_assert_str_eq(text_at(packs, "packs.0.sha256"), text_at(added, "sha256"));
     json_t *shown = laptop_do(office, EXIT_DONE, "pack", "show", NULL);
     cr_assert_str_eq(text_at(shown, "id"), OTHER);
+}
+
+/* A check of a backup that was begun, and whose client goes on later. */
+static const char *begin_check(struct laptop *laptop)
+{
+    char file[FOLDER_PATH_SIZE];
+    struct error err;
+    SCOPED(buf_fini) struct buf bytes;
+    SCOPED(buf_fini) struct buf answer;
+    buf_init(&bytes, (size_t)64 * 1024 * 1024);
+    buf_init(&answer, 4096);
+    (void)snprintf(file, sizeof(file), "%.180s/garden.backup", world.folder);
+    (void)laptop_do(laptop, EXIT_DONE, "backup", file, NULL);
+    cr_assert_eq(file_read(file, &bytes, &err), ERR_OK, "%s", err.message);
+    struct slice head = slice_of(bytes.data, bytes.len < BACKUP_PIECE_BYTES ? bytes.len : BACKUP_PIECE_BYTES);
+    cr_assert_eq(local_request_bytes(laptop->socket, "POST", "/v1/restore/begin?check=1", head,
+                                     "application/octet-stream", STEP_MS / 1000, &answer, &err),
+                 ERR_OK, "%s", err.message);
+    json_t *begun = json_loadb((const char *)answer.data, answer.len, 0, NULL);
+    static char id[SITE_TEXT_SIZE];
+    (void)snprintf(id, sizeof(id), "%s", text_at(begun, "id"));
+    json_decref(begun);
+    return id;
+}
+
+Test(packs, wait_for_the_end_of_a_check_of_a_backup)
+{
+    const char *id = begin_check(office);
+    (void)centre_do(&world.centre, EXIT_DONE, "pack", "add", OTHER_PACK_FILE, "--in-force-from", "2026-01-01", "--all",
+                    NULL);
+    sync_now(office);
+    cr_assert_eq(json_array_size(json_at(laptop_do(office, EXIT_DONE, "pack", "list", NULL), "packs")), 2,
+                 "it is here");
+    (void)sleep(2); /* it is asked for every second */
+    json_t *status = laptop_status(office);
+    cr_assert_str_eq(text_at(status, "programme.source"), "built_in");
+    cr_assert(json_is_object(json_at(status, "restore")));
+    (void)laptop_ask(office, "ok", "POST", "/v1/restore/cancel", json_pack("{s:s}", "id", id));
+    WAIT_UNTIL(in_force(office, OTHER, "centre"), STEP_MS);
 }
 
 /* A charity's first year: making its tables takes a while. */

@@ -1,8 +1,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "agent/flags_pass.h"
+#include "base/clock.h"
 #include "store/replica.h"
 #include "tests/unit/agent/site.h"
 
@@ -365,4 +367,87 @@ Test(flags, for_which_everything_was_taken_back_never_cost_the_record)
     store_judge_writes(site.replica.store, NULL);
     site_judge(&site);
     cr_expect(stands("unexplained_absence"));
+}
+
+/* ---- the pass, while another pack is due ---- */
+
+#define SOON_MS 5000 /* less than any rest */
+
+static uv_loop_t loop;
+static struct flags_pass pass;
+static int asked;
+
+static void on_pack_due(void *context)
+{
+    (void)context;
+    asked++;
+}
+
+static void on_pass_stopped(void *context)
+{
+    (void)context;
+}
+
+/* As if another pack had made the tables. */
+static void begin_pass(unsigned failures)
+{
+    struct error err;
+    cr_assert_eq(db_exec(&site.replica.store->db, "UPDATE sync_state SET folded_by = ''", &err), ERR_OK);
+    cr_assert_eq(uv_loop_init(&loop), 0);
+    flags_pass_init(&pass, &loop, site.replica.store, on_pack_due, NULL);
+    if (failures > 0) {
+        flags_pass_rest(&pass, failures);
+    }
+    flags_pass_wake(&pass);
+}
+
+static void end_pass(void)
+{
+    flags_pass_stop(&pass, on_pass_stopped, NULL);
+    (void)uv_run(&loop, UV_RUN_DEFAULT);
+    cr_assert_eq(uv_loop_close(&loop), 0);
+}
+
+static bool all_looked_at_soon(void)
+{
+    int64_t until_ms = clock_monotonic_ms() + SOON_MS;
+    while (marked() > 0 && clock_monotonic_ms() < until_ms) {
+        (void)uv_run(&loop, UV_RUN_NOWAIT);
+        (void)usleep(1000);
+    }
+    return marked() == 0;
+}
+
+Test(flags, of_a_change_are_looked_at_at_once_though_another_pack_could_not_be_used_yet)
+{
+    struct store_entry entries[2];
+    struct store_written written;
+    struct error err;
+    begin_pass(1);
+    cr_assert(all_looked_at_soon());
+    entry_attendance(&site.world, &entries[0], "GDN-P001", "2026-11-18", 0, OUTCOME_ABSENT, -1, NULL);
+    entry_attendance(&site.world, &entries[1], "GDN-P002", "2026-11-18", 0, OUTCOME_ABSENT, -1, NULL);
+    cr_assert_eq(store_write(site.replica.store, "tester", entries, 2, site.now_ms, &written, &err), ERR_OK);
+    cr_assert_eq(marked(), 2);
+    flags_pass_wake(&pass);
+    cr_expect(all_looked_at_soon());
+    cr_expect(flags_pass_pending(&pass), "the pack is still due");
+    cr_expect_eq(asked, 0, "its rest is not cut short");
+    end_pass();
+}
+
+Test(flags, pass_asks_for_the_tables_at_once_and_after_failures_later_and_later)
+{
+    static const uint64_t minutes[] = { 1, 5, 60, 60 };
+    begin_pass(0);
+    int64_t until_ms = clock_monotonic_ms() + SOON_MS;
+    while (asked == 0 && clock_monotonic_ms() < until_ms) {
+        (void)uv_run(&loop, UV_RUN_ONCE);
+    }
+    cr_expect_eq(asked, 1);
+    for (unsigned i = 0; i < ARRAY_LEN(minutes); i++) {
+        flags_pass_rest(&pass, i + 1);
+        cr_expect_eq(pass.asks_from_ms - uv_now(&loop), minutes[i] * 60000);
+    }
+    end_pass();
 }
