@@ -11,8 +11,7 @@
 static const struct doubt_want wants[] = {
     { "no_review", 1,
       "no named person has reviewed this session, answered the good-reason questions and found that a doubt is right, "
-      "before "
-      "it was confirmed" },
+      "before it was confirmed" },
     { "reviewed_again", 1, "a later review of this session came to something else" },
     { "no_contact", 1, "no attempt to reach the person about this session was recorded before it was confirmed" },
     { "contact_unconfirmed", 1,
