@@ -1,5 +1,5 @@
 /*
- * Deciding to erase: what goes with a person, what holds it back, and the ops that say so.
+ * Deciding to erase: what goes with a person, and the ops that say so. What holds it back is in erase_holds.c.
  *
  *     person ──► an erasure each for: the person's record, referrals (with their events), placements (with their
  *                sessions), notices of those placements, and every plain record that names one of them
@@ -15,15 +15,6 @@
 #include "base/clock.h"
 #include "store/fold_parts.h"
 #include "store/retention.h"
-
-/*
- * Our default, not the end of every challenge. An application to revise a decision has to be made within one month; a
- * late one is advised by Citizens Advice and others to be possible up to 13 months after the decision's date (The
- * Universal Credit, Personal Independence Payment, Jobseeker's Allowance and Employment and Support Allowance
- * (Decisions and Appeals) Regulations 2013, SI 2013/381, regs 5 and 6). A sanction may be revised after that, too (reg
- * 14).
- */
-enum { CHALLENGE_DAYS = 396 };
 
 /* ---- what goes ---- */
 
@@ -179,209 +170,7 @@ static enum err_code count_of_centre(struct store *store, const struct store_era
     return ERR_OK;
 }
 
-/* ---- what holds it back ---- */
-
-/* Of whom and what it is: an id of 16 bytes, or none. */
-struct about {
-    uint8_t participant[OP_ENTITY_BYTES];
-    uint8_t other[OP_ENTITY_BYTES]; /* of a merge, which may be undone: the duplicate */
-    uint8_t placement[OP_ENTITY_BYTES];
-    bool placed;
-    bool session;
-    int32_t day;
-    int slot;
-};
-
-static enum err_code read_ids(struct store *store, sqlite3_stmt *s, const struct store_erase *erase,
-                              struct about *about, struct error *err)
-{
-    bool row;
-    bind_blob(s, 1, erase->subject, OP_ENTITY_BYTES);
-    TRY(db_step(&store->db, s, &row, err));
-    if (row) {
-        (void)column_fixed(s, 0, about->participant, OP_ENTITY_BYTES);
-        about->placed = column_fixed(s, 1, about->placement, OP_ENTITY_BYTES);
-        sqlite3_reset(s);
-    }
-    return ERR_OK;
-}
-
-/* A plain record: by the person, the placement or the referral that it names. */
-static enum err_code read_plain_ids(struct store *store, const struct store_erase *erase, struct about *about,
-                                    struct error *err)
-{
-    static const char *const links[][3] = {
-        { "participant", "r.participant, NULL", "" },
-        { "placement", "p.participant, p.id", "JOIN placement p ON p.id = r.placement" },
-        { "referral", "q.participant, NULL", "JOIN referral q ON q.id = r.referral" },
-    };
-    const struct kind *kind = kind_by_number(erase->kind);
-    char sql[200];
-    for (size_t i = 0; i < ARRAY_LEN(links); i++) {
-        if (kind_field_index(kind, links[i][0]) >= 0) {
-            SCOPED(statement_fini) sqlite3_stmt *s = NULL;
-            (void)snprintf(sql, sizeof(sql), "SELECT %s FROM %s r %s WHERE r.id = ?1", links[i][1], kind->name,
-                           links[i][2]);
-            TRY(db_prepare(&store->db, sql, &s, err));
-            return read_ids(store, s, erase, about, err);
-        }
-    }
-    return ERR_OK;
-}
-
-static enum err_code find_about(struct store *store, const struct store_erase *erase, struct about *about,
-                                struct error *err)
-{
-    sqlite3_stmt *s;
-    *about = (struct about){ 0 };
-    switch (erase->kind) {
-    case KIND_PARTICIPANT:
-        memcpy(about->participant, erase->subject, OP_ENTITY_BYTES);
-        return ERR_OK;
-    case KIND_ATTENDANCE:
-        about->session = true;
-        session_of_subject(erase->subject, &about->day, &about->slot);
-        TRY(db_statement(&store->db, "SELECT participant, ?1 FROM placement WHERE id = ?1", &s, err));
-        return read_ids(store, s, erase, about, err);
-    case KIND_PLACEMENT:
-        TRY(db_statement(&store->db, "SELECT participant, id FROM placement WHERE id = ?1", &s, err));
-        return read_ids(store, s, erase, about, err);
-    case KIND_NOTICE:
-        TRY(db_statement(&store->db,
-                         "SELECT p.participant, p.id FROM notice n JOIN placement p ON p.id = n.placement "
-                         "WHERE n.id = ?1",
-                         &s, err));
-        return read_ids(store, s, erase, about, err);
-    default:
-        if (erase->kind == KIND_SAME_PERSON) {
-            memcpy(about->other, erase->subject, OP_ENTITY_BYTES);
-        }
-        if (kind_is_plain(erase->kind) || erase->kind == KIND_COMPLIANCE_DOUBT) {
-            return read_plain_ids(store, erase, about, err);
-        }
-        TRY(db_statement(&store->db, "SELECT participant, NULL FROM referral WHERE id = ?1", &s, err));
-        return read_ids(store, s, erase, about, err);
-    }
-}
-
-/* Of all records of the person, and of the other's. */
-#define OF_PERSON(column) column " IN (" SAME_PERSON("?1") ") OR " column " IN (" SAME_PERSON("?2") ")"
-
-static const char *const hold_texts[HOLD_COUNT] = {
-    [HOLD_DISPUTE] = "sessions that are disputed; settle them first",
-    [HOLD_DOUBT] = "compliance doubts that are open",
-    [HOLD_CHALLENGE] = "challenges that nobody has answered yet",
-    [HOLD_DECISION] = "decisions of the Jobcentre of the last 13 months, which are still challenged as a rule",
-};
-
-bool erasable_held_by(const struct store_erasable *erasable, enum retention_hold hold)
-{
-    size_t len = strlen(hold_texts[hold]);
-    for (size_t i = 0; i < erasable->hold_count; i++) {
-        if (strncmp(erasable->holds[i], hold_texts[hold], len) == 0) {
-            return true;
-        }
-    }
-    return false;
-}
-
-static enum err_code count_hold(struct store *store, sqlite3_stmt *s, const struct about *about,
-                                enum retention_hold hold, struct store_erasable *counts, struct error *err)
-{
-    bool row;
-    bind_blob(s, 1, about->placed ? about->placement : about->participant, OP_ENTITY_BYTES);
-    if (sqlite3_bind_parameter_count(s) == 4) {
-        bind_int(s, 2, about->session);
-        bind_int(s, 3, about->day);
-        bind_int(s, 4, about->slot);
-    } else if (!about->placed) {
-        bind_blob(s, 2, about->other, OP_ENTITY_BYTES);
-    }
-    TRY(db_step(&store->db, s, &row, err));
-    int64_t count = row ? column_int(s, 0) : 0;
-    sqlite3_reset(s);
-    if (count > 0) {
-        (void)snprintf(counts->holds[counts->hold_count++], STORE_HOLD_SIZE, "%s: %lld", hold_texts[hold],
-                       (long long)count);
-    }
-    return ERR_OK;
-}
-
-static enum err_code find_disputes(struct store *store, const struct about *about, struct store_erasable *counts,
-                                   struct error *err)
-{
-    sqlite3_stmt *s;
-    if (about->placed) {
-        TRY(db_statement(&store->db,
-                         "SELECT count(*) FROM session WHERE placement = ?1 AND standing = 2 "
-                         "AND (?2 = 0 OR (day = ?3 AND slot = ?4))",
-                         &s, err));
-    } else {
-        TRY(db_statement(&store->db,
-                         "SELECT count(*) FROM placement p JOIN session s ON s.placement = p.id AND s.standing = 2 "
-                         "WHERE " OF_PERSON("p.participant"),
-                         &s, err));
-    }
-    return count_hold(store, s, about, HOLD_DISPUTE, counts, err);
-}
-
-static enum err_code find_doubts(struct store *store, const struct about *about, struct store_erasable *counts,
-                                 struct error *err)
-{
-    sqlite3_stmt *s;
-    if (about->placed) {
-        TRY(db_statement(&store->db,
-                         "SELECT count(*) FROM compliance_doubt WHERE placement = ?1 "
-                         "AND status IN ('standing', 'suspended')",
-                         &s, err));
-    } else {
-        TRY(db_statement(&store->db,
-                         "SELECT count(*) FROM placement p JOIN compliance_doubt d ON d.placement = p.id "
-                         "WHERE d.status IN ('standing', 'suspended') AND (" OF_PERSON("p.participant") ")",
-                         &s, err));
-    }
-    return count_hold(store, s, about, HOLD_DOUBT, counts, err);
-}
-
-/* Made, and without an outcome: whoever made it may want all that is recorded. */
-static enum err_code find_challenges(struct store *store, const struct about *about, struct store_erasable *counts,
-                                     struct error *err)
-{
-    sqlite3_stmt *s;
-    struct about person = *about;
-    person.placed = false;
-    TRY(db_statement(
-        &store->db,
-        "SELECT count(*) FROM redress WHERE made_on IS NOT NULL AND outcome IS NULL AND outcome_on IS NULL "
-        "AND (" OF_PERSON("participant") ")",
-        &s, err));
-    return count_hold(store, s, &person, HOLD_CHALLENGE, counts, err);
-}
-
-static enum err_code find_decisions(struct store *store, const struct about *about, int32_t today,
-                                    struct store_erasable *counts, struct error *err)
-{
-    sqlite3_stmt *s;
-    struct about person = *about;
-    person.placed = false;
-    TRY(db_statement(&store->db,
-                     "SELECT count(*) FROM decision WHERE outcome IN ('adverse', 'reserved') AND decided_on > ?3 "
-                     "AND (" OF_PERSON("participant") ")",
-                     &s, err));
-    bind_int(s, 3, today - CHALLENGE_DAYS);
-    return count_hold(store, s, &person, HOLD_DECISION, counts, err);
-}
-
-static enum err_code find_holds(struct store *store, const struct store_erase *erase, int32_t today,
-                                struct store_erasable *counts, struct error *err)
-{
-    struct about about;
-    TRY(find_about(store, erase, &about, err));
-    TRY(find_disputes(store, &about, counts, err));
-    TRY(find_doubts(store, &about, counts, err));
-    TRY(find_challenges(store, &about, counts, err));
-    return find_decisions(store, &about, today, counts, err);
-}
+/* ---- looking ---- */
 
 static enum err_code look(struct store *store, const struct store_erase *erase, int32_t today, struct buf *targets,
                           struct store_erasable *ret, struct error *err)
@@ -391,8 +180,11 @@ static enum err_code look(struct store *store, const struct store_erase *erase, 
     for (size_t at = 0; at < targets->len; at += sizeof(struct erasure)) {
         TRY(count_target(store, target_at(targets, at), ret, err));
     }
+    if (ret->records > 0) { /* what nobody may erase by itself is no plan either */
+        TRY(record_may_erase(erase->kind, WRITER_ORGANISATION, err));
+    }
     TRY(count_of_centre(store, erase, ret, err));
-    return find_holds(store, erase, today, ret, err);
+    return erase_holds(store, erase, today, ret, err);
 }
 
 enum err_code store_erase_look(struct store *store, const struct store_erase *erase, int32_t today,
@@ -470,34 +262,6 @@ static enum err_code erase_targets(struct store *store, const char *actor, const
     return op_recorded(store, err);
 }
 
-/* A second person confirmed that the right to erasure outweighs what holds it back. */
-static bool confirmed(const struct store_erase *erase)
-{
-    char decides[ROW_NAME_SIZE];
-    char confirms[ROW_NAME_SIZE];
-    if (strcmp(erase->ground, "right") != 0 || erase->confirmed_by == NULL) {
-        return false;
-    }
-    plain_key(erase->decided_by, decides);
-    plain_key(erase->confirmed_by, confirms);
-    return confirms[0] != '\0' && strcmp(confirms, decides) != 0;
-}
-
-static enum err_code check_holds(const struct store_erase *erase, const struct store_erasable *erasable,
-                                 struct error *err)
-{
-    if (erasable->hold_count == 0 || confirmed(erase)) {
-        return ERR_OK;
-    }
-    if (strcmp(erase->ground, "right") != 0) {
-        return FAIL(err, REFUSED, "erase: it is held back: %s", erasable->holds[0]);
-    }
-    return FAIL(err, REFUSED,
-                "erase: it is held back: %s. If the right to erasure outweighs that, a second person has to "
-                "confirm it by name",
-                erasable->holds[0]);
-}
-
 static enum err_code erase_all(struct store *store, const char *actor, const struct store_erase *erase, int64_t now_ms,
                                struct store_erasable *erased, struct error *err)
 {
@@ -508,7 +272,7 @@ static enum err_code erase_all(struct store *store, const char *actor, const str
         return FAIL(err, NOT_FOUND, "erase: there is nothing of this organisation's own left to erase%s",
                     erased->of_centre > 0 ? "; what the Jobcentre wrote only its endpoint can erase" : "");
     }
-    TRY(check_holds(erase, erased, err));
+    TRY(erase_check_holds(erase, erased, err));
     return erase_targets(store, actor, erase, &targets, now_ms, err);
 }
 
@@ -611,8 +375,8 @@ static enum err_code may_follow(struct store *store, const struct decided *decid
                                 struct error *err)
 {
     struct store_erasable held = { 0 };
-    TRY(find_holds(store, &decided->erase, clock_today(now_ms), &held, err));
-    *ret_may = held.hold_count == 0 || confirmed(&decided->erase);
+    TRY(erase_holds(store, &decided->erase, clock_today(now_ms), &held, err));
+    *ret_may = held.hold_count == 0 || erase_confirmed(&decided->erase);
     return ERR_OK;
 }
 

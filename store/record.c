@@ -322,28 +322,36 @@ static bool is_complete(uint32_t kind)
            kind == KIND_COMPLIANCE_DOUBT || kind == KIND_DOUBT_EVENT || kind == KIND_PROGRAMME_PACK;
 }
 
-static enum err_code admit_erasure(const struct op *op, const struct record *record, enum record_writer writer,
-                                   struct error *err)
+enum err_code record_may_erase(uint32_t number, enum record_writer writer, struct error *err)
 {
-    const struct kind *kind = kind_by_number((uint32_t)number_or(record, "kind", 0));
+    const struct kind *kind = kind_by_number(number);
     if (kind == NULL) {
         return FAIL(err, UNSUPPORTED, "take an erasure of records of a kind that this version does not know");
     }
-    if (kind->number == KIND_ERASURE || kind->number == KIND_OVERWRITE_REVIEW) {
+    if (number == KIND_ERASURE || number == KIND_OVERWRITE_REVIEW) {
         return FAIL(err, REFUSED, "take an erasure of an erasure or a review: that something went stays known");
     }
-    if (kind->number == KIND_PROGRAMME_PACK) {
+    if (number == KIND_PROGRAMME_PACK) {
         return FAIL(err, REFUSED, "take an erasure of a programme pack: it names nobody, and doubts are judged by it");
     }
-    if (kind->number == KIND_DOUBT_EVENT && writer == WRITER_ORGANISATION) {
+    if (number == KIND_DOUBT_EVENT && writer == WRITER_ORGANISATION) {
         return FAIL(err, REFUSED, "take an erasure of what became of a doubt: it goes with the doubt alone");
     }
     if ((kind->writers & (unsigned)writer) == 0) {
         return FAIL(err, REFUSED, "take an erasure of a %s by %s: only who may write it may erase it", kind->name,
                     writer == WRITER_CENTRE ? "the centre" : "an organisation");
     }
-    if ((op->subject_len == OP_SESSION_BYTES) != (kind->number == KIND_ATTENDANCE)) {
-        return FAIL(err, INVALID, "take an erasure of a %s: its subject is of another kind", kind->name);
+    return ERR_OK;
+}
+
+static enum err_code admit_erasure(const struct op *op, const struct record *record, enum record_writer writer,
+                                   struct error *err)
+{
+    uint32_t number = (uint32_t)number_or(record, "kind", 0);
+    TRY(record_may_erase(number, writer, err));
+    if ((op->subject_len == OP_SESSION_BYTES) != (number == KIND_ATTENDANCE)) {
+        return FAIL(err, INVALID, "take an erasure of a %s: its subject is of another kind",
+                    kind_by_number(number)->name);
     }
     if (op->supersedes_count > 1) {
         return FAIL(err, INVALID, "take an erasure: it names %zu records, expected one at most", op->supersedes_count);

@@ -130,8 +130,8 @@ bool message_of_centre(const uint8_t id[OP_ENTITY_BYTES]);
  * What an erasure takes the bodies of: every op of its kind about its subject (of a referral its events too, of a
  * placement the assertions about its sessions), or the one op that it supersedes; only of its own side (an
  * organisation's those of organisations, the centre's its own), only before its own logical time, and never of another
- * erasure. What became of a doubt is erased by the centre alone by itself; an organisation's goes with its doubt. Nothing of it is in a body that could be erased, so that every replica comes to the same whatever arrived
- * first.
+ * erasure. What became of a doubt is erased by the centre alone by itself; an organisation's goes with its doubt.
+ * Nothing of it is in a body that could be erased, so that every replica comes to the same whatever arrived first.
  */
 struct erasure {
     uint32_t kind;
@@ -143,6 +143,8 @@ struct erasure {
     struct op_id op;
 };
 
+/* Whether this side may erase records of the kind by themselves; ERR_REFUSED or ERR_UNSUPPORTED says why not. */
+MUST_USE enum err_code record_may_erase(uint32_t number, enum record_writer writer, struct error *err);
 /* Of an op that record_admit allows. */
 MUST_USE enum err_code erasure_read(const struct op *op, enum record_writer writer, struct erasure *ret_erasure,
                                     struct error *err);

@@ -292,6 +292,12 @@ MUST_USE enum err_code erasure_find(struct store *store, const struct op *op, en
 /* Raises op->hlc to that of the erasures about its subject: what is recorded after them stays. */
 MUST_USE enum err_code erasure_before(struct store *store, struct op *op, struct error *err);
 
+/* ---- store/erase_holds.c ---- */
+
+/* Adds to erasable->holds what holds back what `erase` is about. */
+MUST_USE enum err_code erase_holds(struct store *store, const struct store_erase *erase, int32_t today,
+                                   struct store_erasable *erasable, struct error *err);
+
 /* ---- store/branches.c: a person accepted the centre's history ---- */
 
 MUST_USE enum err_code following_read(struct store *store, bool *ret_following, struct error *err);

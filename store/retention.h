@@ -17,6 +17,11 @@ enum retention_hold {
 
 const char *retention_hold_name(enum retention_hold hold);
 bool erasable_held_by(const struct store_erasable *erasable, enum retention_hold hold);
+/* A second person confirmed that the right to erasure outweighs what holds it back. */
+bool erase_confirmed(const struct store_erase *erase);
+/* ERR_REFUSED: something holds it back, and that is not confirmed. */
+MUST_USE enum err_code erase_check_holds(const struct store_erase *erase, const struct store_erasable *erasable,
+                                         struct error *err);
 
 /* Goes with the person whom it is about; any other is kept always. */
 bool kind_goes_with_person(const struct kind *kind);

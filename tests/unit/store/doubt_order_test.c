@@ -172,19 +172,26 @@ Test(doubt, that_is_open_holds_back_what_it_rests_on)
     doubt_list_fini(&list);
 }
 
-static enum err_code erase_newest(const struct store_entry *entry, struct error *err)
+static struct store_erase newest_of(const struct store_entry *entry)
 {
+    struct error err = { 0 };
     struct store_erase erase = { .kind = entry->kind,
                                  .subject_len = OP_ENTITY_BYTES,
                                  .ground = "retention",
                                  .decided_by = "A. Decider",
                                  .reason = "entered by mistake",
                                  .one = true };
-    struct store_erasable erasable;
     SCOPED(log_list_fini) struct log_list log = { 0 };
     memcpy(erase.subject, entry->subject, OP_ENTITY_BYTES);
-    cr_assert_eq(query_log(site.store, entry->subject, OP_ENTITY_BYTES, false, 1, &log, err), ERR_OK);
+    cr_assert_eq(query_log(site.store, entry->subject, OP_ENTITY_BYTES, false, 1, &log, &err), ERR_OK);
     erase.op = log.rows[0].op;
+    return erase;
+}
+
+static enum err_code erase_newest(const struct store_entry *entry, struct error *err)
+{
+    struct store_erase erase = newest_of(entry);
+    struct store_erasable erasable;
     return store_erase(site.store, "eraser", &erase, now += 1000, &erasable, err);
 }
 
@@ -251,4 +258,8 @@ Test(doubt, that_was_taken_back_does_not_stand_again_by_erasing_that_it_was)
     expect_status("withdrawn", "");
     cr_assert_eq(erase_newest(&entry, &err), ERR_REFUSED);
     expect_status("withdrawn", "");
+    struct store_erase erase = newest_of(&entry);
+    cr_assert_eq(store_erase_look(site.store, &erase, clock_today(now), &(struct store_erasable){ 0 }, &err),
+                 ERR_REFUSED, "who only looks is told so too");
+    cr_assert_not_null(strstr(err.message, "goes with the doubt alone"), "%s", err.message);
 }
