@@ -1,8 +1,9 @@
 /*
  * Deciding to erase: what goes with a person, and the ops that say so. What holds it back is in erase_holds.c.
  *
- *     person ──► an erasure each for: the person's record, referrals (with their events), placements (with their
- *                sessions), notices of those placements, and every plain record that names one of them
+ *     person ──► an erasure each for: the person, whether or not a record of theirs is here, and what is: referrals
+ * (with their events), placements (with their sessions), notices of those placements, and every plain record that names
+ * one of them
  *
  * Each erasure names one subject, so that what it covers can be told from headers alone, whatever comes later. Of a
  * person whose records were merged, those go that are surely theirs: nobody's records are lost to a guess of one other
@@ -242,8 +243,8 @@ static enum err_code erase_target(struct store *store, const struct store_erase 
     SCOPED(buf_fini) struct buf body;
     buf_init(&body, OP_BODY_MAX);
     TRY(count_target(store, target, &counts, err));
-    if (counts.records == 0) {
-        return ERR_OK; /* nothing of ours is there */
+    if (counts.records == 0 && target->kind != KIND_PARTICIPANT) {
+        return ERR_OK; /* nothing of ours is there; that a person went is recorded all the same, for what comes late */
     }
     TRY(erasure_body(erase, target->kind, &body, err));
     saying->body = buf_slice(&body);

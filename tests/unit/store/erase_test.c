@@ -279,6 +279,28 @@ Test(erase, a_placement_that_another_laptop_had_made_follows_on_the_same_decisio
     expect_same_tables();
 }
 
+Test(erase, of_a_person_without_a_record_what_comes_late_follows_on_the_same_decision)
+{
+    uint64_t records;
+    struct error err = { 0 };
+    struct store_entry entry;
+    struct store_erase erase = person("GDN-1", "retention");
+    entry_placement(&world, &entry, "P-9", "GDN-1", "mandatory", "2026-06-01", "2026-06-30", "Tue 09:00-12:00");
+    record_set_text(&entry.record, "note", NOTE);
+    replica_write(&two, &entry, now++);
+    entry_placement(&world, &entry, "P-1", "GDN-1", "mandatory", "2026-06-01", "2026-06-30", "Mon 09:00-12:00");
+    replica_write(&one, &entry, now++);
+    cr_assert_eq(must_erase(&one, &erase).records, 1);
+    cr_assert_eq(number(&one, "SELECT count(*) FROM erasure WHERE kind = 1 AND seq IS NULL"), 1);
+    carry(&two, &one);
+    cr_assert_eq(number(&one, "SELECT count(*) FROM placement"), 1, "who erased did not know it");
+    cr_assert_eq(store_erase_late(one.store, now++, &records, &err), ERR_OK, "%s", err.message);
+    cr_assert_eq(records, 1);
+    carry(&one, &two);
+    cr_assert_eq(number(&two, "SELECT count(*) FROM op WHERE body IS NOT NULL AND kind < 10"), 0);
+    expect_same_tables();
+}
+
 Test(erase, a_dispute_holds_it_back_but_for_the_right_that_a_second_person_confirms)
 {
     struct error err = { 0 };
