@@ -79,8 +79,8 @@ CREATE TABLE op (
 CREATE INDEX op_quarantined ON op (author, seq) WHERE quarantine IS NOT NULL;
 CREATE INDEX op_kind ON op (kind) WHERE kind <> 5; -- all but attendance, which is nearly all of a log
 
--- The assertions about a placement's sessions. Made when somebody asks for a site's doubts, and of such sites alone: taking a record
--- pays nothing for it.
+-- The assertions about a placement's sessions. Made when somebody asks for a site's doubts, or erases there, and of such sites alone:
+-- taking a record pays nothing for it.
 CREATE TABLE attendance_of (
     placement  BLOB NOT NULL CHECK (length(placement) = 16),
     op         INTEGER NOT NULL,

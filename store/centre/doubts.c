@@ -1,6 +1,6 @@
 /*
- * Doubts as the centre sees them. It keeps no tables: what bears on a site's doubts is taken out of its log into tables
- * in memory, which the very code of a replica folds, so that both sides come to the same.
+ * Doubts as the centre sees them, and what holds an erasure back. It keeps no tables: what bears on them is taken out
+ * of a site's log into tables in memory, which the very code of a replica folds, so that both sides come to the same.
  *
  * Nearly all of a log is attendance, and little of it is of a placement in question. Where that is, attendance_of
  * knows, which is brought up to the log's head here, whenever it is needed, and not as records are taken.
@@ -12,31 +12,30 @@
 #include "store/centre/tables.h"
 #include "store/replica.h"
 
-static int placement_compare(const void *a, const void *b)
+static int id_compare(const void *a, const void *b)
 {
     return memcmp(a, b, OP_ENTITY_BYTES);
 }
 
-static bool is_among(const struct buf *placements, const uint8_t *placement)
+static bool is_among(const struct buf *ids, const uint8_t *id)
 {
-    return bsearch(placement, placements->data, placements->len / OP_ENTITY_BYTES, OP_ENTITY_BYTES,
-                   placement_compare) != NULL;
+    return ids->len > 0 && bsearch(id, ids->data, ids->len / OP_ENTITY_BYTES, OP_ENTITY_BYTES, id_compare) != NULL;
 }
 
 /* Ascending, each once. */
-static void sort_once(struct buf *placements)
+static void sort_once(struct buf *ids)
 {
     size_t kept = 0;
-    if (placements->len > 0) {
-        qsort(placements->data, placements->len / OP_ENTITY_BYTES, OP_ENTITY_BYTES, placement_compare);
+    if (ids->len > 0) {
+        qsort(ids->data, ids->len / OP_ENTITY_BYTES, OP_ENTITY_BYTES, id_compare);
     }
-    for (size_t at = 0; at < placements->len; at += OP_ENTITY_BYTES) {
-        if (kept == 0 || placement_compare(placements->data + kept - OP_ENTITY_BYTES, placements->data + at) != 0) {
-            memmove(placements->data + kept, placements->data + at, OP_ENTITY_BYTES);
+    for (size_t at = 0; at < ids->len; at += OP_ENTITY_BYTES) {
+        if (kept == 0 || id_compare(ids->data + kept - OP_ENTITY_BYTES, ids->data + at) != 0) {
+            memmove(ids->data + kept, ids->data + at, OP_ENTITY_BYTES);
             kept += OP_ENTITY_BYTES;
         }
     }
-    placements->len = kept;
+    ids->len = kept;
 }
 
 static enum err_code bind_site(struct centre_store *store, const char *sql, const struct centre_site *site,
@@ -166,8 +165,9 @@ static enum err_code take_ops(struct centre_store *store, const struct centre_si
                               struct store *scratch, struct error *err)
 {
     sqlite3_stmt *s;
-    TRY(bind_site(store, OPS_OF_KINDS("1, 2, 3, 4, 6, 8, 9, 14, 17, 18, 26, 27, 28, 29") " AND o.quarantine IS NULL",
-                  site, &s, err));
+    TRY(bind_site(store,
+                  OPS_OF_KINDS("1, 2, 3, 4, 6, 8, 9, 14, 17, 18, 19, 26, 27, 28, 29") " AND o.quarantine IS NULL", site,
+                  &s, err));
     TRY(take_rows(store, s, placements, scratch, err));
     for (size_t at = 0; at < placements->len; at += OP_ENTITY_BYTES) {
         TRY(bind_site(store,
@@ -180,6 +180,18 @@ static enum err_code take_ops(struct centre_store *store, const struct centre_si
     return ERR_OK;
 }
 
+static enum err_code fold_placements(struct centre_store *store, const struct centre_site *site,
+                                     const struct buf *placements, int32_t today, struct store *scratch,
+                                     struct error *err)
+{
+    if (placements->len > 0) {
+        TRY(read_to_head(store, site->id, err));
+    }
+    TRY(db_begin(&scratch->db, err));
+    TRY(db_end(&scratch->db, take_ops(store, site, placements, scratch, err), err));
+    return scratch_fold(scratch, today, err);
+}
+
 static enum err_code fold_site(struct centre_store *store, const struct centre_site *site, int32_t today,
                                struct store *scratch, bool *ret_any, struct error *err)
 {
@@ -187,13 +199,7 @@ static enum err_code fold_site(struct centre_store *store, const struct centre_s
     buf_init(&placements, SIZE_MAX / 2);
     TRY(doubted_placements(store, site, &placements, err));
     *ret_any = placements.len > 0;
-    if (!*ret_any) {
-        return ERR_OK;
-    }
-    TRY(read_to_head(store, site->id, err));
-    TRY(db_begin(&scratch->db, err));
-    TRY(db_end(&scratch->db, take_ops(store, site, &placements, scratch, err), err));
-    return scratch_fold(scratch, today, err);
+    return *ret_any ? fold_placements(store, site, &placements, today, scratch, err) : ERR_OK;
 }
 
 static enum err_code ask(struct centre_store *store, const struct centre_site *site, int32_t today, const char *digits,
@@ -222,4 +228,98 @@ enum err_code centre_doubt(struct centre_store *store, const struct centre_site 
                            const char *digits, struct doubt_row *ret_row, struct error *err)
 {
     return ask(store, site, today, digits, NULL, ret_row, err);
+}
+
+/* ---- what holds an erasure back ---- */
+
+static enum err_code take_merges(struct centre_store *store, const struct centre_site *site, struct store *scratch,
+                                 struct error *err)
+{
+    static const struct buf none;
+    sqlite3_stmt *s;
+    TRY(bind_site(store, OPS_OF_KINDS("26") " AND o.quarantine IS NULL", site, &s, err));
+    return take_rows(store, s, &none, scratch, err);
+}
+
+/* The ids of all records of the person, by the merges of the site, sure or not. */
+static enum err_code people_of(struct centre_store *store, const struct centre_site *site,
+                               const uint8_t participant[OP_ENTITY_BYTES], int32_t today, struct buf *people,
+                               struct error *err)
+{
+    struct store *scratch;
+    TRY(scratch_open(programme_default(), &scratch, err));
+    enum err_code rc = db_begin(&scratch->db, err);
+    if (rc == ERR_OK) {
+        rc = db_end(&scratch->db, take_merges(store, site, scratch, err), err);
+    }
+    if (rc == ERR_OK) {
+        rc = scratch_fold(scratch, today, err);
+    }
+    if (rc == ERR_OK) {
+        rc = person_records(scratch, participant, false, people, err);
+    }
+    store_close(scratch);
+    sort_once(people);
+    return rc;
+}
+
+static enum err_code add_placement(const struct op *op, const struct buf *people, struct buf *placements,
+                                   struct error *err)
+{
+    struct record record;
+    TRY(record_decode(kind_by_number(KIND_PLACEMENT), op->body, &record, err));
+    const struct value *participant = record_value(&record, "participant");
+    return participant->present && is_among(people, participant->text.data)
+               ? buf_append(placements, op->subject, OP_ENTITY_BYTES, err)
+               : ERR_OK;
+}
+
+/* The placements of which any record names one of them; where each stands the fold says. */
+static enum err_code placements_of(struct centre_store *store, const struct centre_site *site, const struct buf *people,
+                                   struct buf *placements, struct error *err)
+{
+    sqlite3_stmt *s;
+    TRY(bind_site(store, OPS_OF_KINDS("4") " AND o.quarantine IS NULL AND o.body IS NOT NULL", site, &s, err));
+    for (;;) {
+        bool row;
+        bool salted;
+        struct op op;
+        struct op_id supersedes[OP_SUPERSEDES_MAX];
+        TRY(db_step(&store->db, s, &row, err));
+        if (!row) {
+            break;
+        }
+        enum err_code rc = op_read(s, &op, supersedes, &salted, err);
+        rc = rc == ERR_OK ? add_placement(&op, people, placements, err) : rc;
+        if (rc != ERR_OK) {
+            sqlite3_reset(s);
+            return rc;
+        }
+    }
+    sort_once(placements);
+    return ERR_OK;
+}
+
+enum err_code centre_erase_holds(struct centre_store *store, const struct centre_site *site,
+                                 const struct store_erase *erase, int32_t today, struct store_erasable *ret_holds,
+                                 struct error *err)
+{
+    struct store *scratch;
+    struct store_erasable holds = { 0 };
+    SCOPED(buf_fini) struct buf people;
+    SCOPED(buf_fini) struct buf placements;
+    buf_init(&people, SIZE_MAX / 2);
+    buf_init(&placements, SIZE_MAX / 2);
+    TRY(people_of(store, site, erase->subject, today, &people, err));
+    TRY(placements_of(store, site, &people, &placements, err));
+    TRY(scratch_open(programme_default(), &scratch, err));
+    enum err_code rc = fold_placements(store, site, &placements, today, scratch, err);
+    if (rc == ERR_OK) {
+        rc = erase_holds(scratch, erase, today, &holds, err);
+    }
+    store_close(scratch);
+    if (rc == ERR_OK) {
+        *ret_holds = holds;
+    }
+    return rc;
 }

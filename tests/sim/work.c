@@ -386,8 +386,9 @@ static void jcp_erase(struct world *world, const struct site *site)
     (void)snprintf(participant, sizeof(participant), "T-%03u", chance_below(&world->chance, PEOPLE));
     (void)snprintf(reason, sizeof(reason), "case %u", ++world->token);
     (void)host_write(world, site, "erase",
-                     json_pack("{s:s, s:s, s:s, s:s, s:s, s:b}", "site", site->name, "participant", participant,
-                               "ground", "right", "by", "Test Officer", "reason", reason, "confirmed", true));
+                     json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:b}", "site", site->name, "participant", participant,
+                               "ground", "right", "by", "Test Officer", "reason", reason, "confirmed_by", "Test Second",
+                               "confirmed", true));
 }
 
 static void jcp_referral(struct world *world, const struct site *site)

@@ -77,6 +77,7 @@ static const struct operation operations[] = {
         TEXT("ground", true),
         TEXT("by", true),
         TEXT("reason", true),
+        TEXT("confirmed_by", false),
         { "confirmed", ARGUMENT_BOOL, false },
         TEXT("actor", false) } },
     { "quarantine", admin_quarantine, { TEXT("site", false), TEXT("id", false) } },

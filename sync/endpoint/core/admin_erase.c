@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "store/centre/doubts.h"
+#include "store/retention.h"
 #include "sync/endpoint/core/admin.h"
 
 #define ACTOR_DEFAULT "jcp"
@@ -23,13 +25,14 @@ static json_t *json_counts(const struct centre_erase_target *targets, size_t cou
     return kinds;
 }
 
-static enum err_code fill_record(struct admin_call *call, uint32_t kind, struct record *record)
+static enum err_code fill_record(const struct admin_call *call, uint32_t kind, struct record *record)
 {
     record_init(record, kind_by_number(KIND_ERASURE));
     record_set_number(record, "kind", kind);
     record_set_text(record, "ground", argument_text(call, "ground"));
     record_set_text(record, "decided_by", argument_text(call, "by"));
     record_set_text(record, "reason", argument_text(call, "reason"));
+    record_set_text(record, "confirmed_by", argument_text(call, "confirmed_by"));
     return record_check(record, true, call->err);
 }
 
@@ -54,20 +57,43 @@ static enum err_code write_erasures(struct admin_call *call, const struct centre
                         count, call->now_ms, &last, call->err);
 }
 
+static json_t *json_holds(const struct store_erasable *holds)
+{
+    json_t *texts = json_array();
+    for (size_t i = 0; i < holds->hold_count; i++) {
+        (void)json_array_append_new(texts, json_string(holds->holds[i]));
+    }
+    return texts;
+}
+
+/* The person, and the decision. */
+static enum err_code read_decision(const struct admin_call *call, const struct centre_site *site,
+                                   struct store_erase *ret_erase)
+{
+    struct record unused;
+    *ret_erase = (struct store_erase){ .kind = KIND_PARTICIPANT,
+                                       .subject_len = OP_ENTITY_BYTES,
+                                       .ground = argument_text(call, "ground"),
+                                       .decided_by = argument_text(call, "by"),
+                                       .reason = argument_text(call, "reason"),
+                                       .confirmed_by = argument_text(call, "confirmed_by") };
+    entity_id(site->stream, "participant", argument_text(call, "participant"), ret_erase->subject);
+    return fill_record(call, KIND_PARTICIPANT, &unused);
+}
+
 enum err_code admin_erase(struct admin_call *call)
 {
     struct centre_site site;
-    uint8_t participant[OP_ENTITY_BYTES];
+    struct store_erase erase;
+    struct store_erasable holds;
     uint64_t of_site = 0;
     uint64_t records = 0;
     SCOPED(buf_fini) struct buf found;
-    struct record unused;
     bool dry = !argument_bool(call, "confirmed"); /* only looks */
     buf_init(&found, SIZE_MAX / 2);
-    TRY(fill_record(call, KIND_PARTICIPANT, &unused));
     TRY(argument_site(call, &site));
-    entity_id(site.stream, "participant", argument_text(call, "participant"), participant);
-    TRY(centre_erase_find(call->centre->store, &site, participant, &found, &of_site, call->err));
+    TRY(read_decision(call, &site, &erase));
+    TRY(centre_erase_find(call->centre->store, &site, erase.subject, &found, &of_site, call->err));
     const struct centre_erase_target *targets = (const struct centre_erase_target *)(const void *)found.data;
     size_t count = found.len / sizeof(*targets);
     for (size_t i = 0; i < count; i++) {
@@ -77,12 +103,14 @@ enum err_code admin_erase(struct admin_call *call)
         return FAIL(call->err, NOT_FOUND,
                     "erase: the centre has written nothing about this person that is still there");
     }
+    TRY(centre_erase_holds(call->centre->store, &site, &erase, clock_today(call->now_ms), &holds, call->err));
     if (!dry) {
+        TRY(erase_check_holds(&erase, &holds, call->err));
         TRY(write_erasures(call, &site, targets, count));
     }
-    return admin_answer(call, json_pack("{s:o, s:b, s:I, s:o, s:I}", "site", json_site(&site), "erased", !dry,
+    return admin_answer(call, json_pack("{s:o, s:b, s:I, s:o, s:I, s:o}", "site", json_site(&site), "erased", !dry,
                                         "records", (json_int_t)records, "counts", json_counts(targets, count),
-                                        "of_the_site", (json_int_t)of_site));
+                                        "of_the_site", (json_int_t)of_site, "holds", json_holds(&holds)));
 }
 
 /* ---- quarantine ---- */

@@ -134,13 +134,18 @@ static void print_erased(const json_t *answer)
                                            { "records of the centre about the person", "records" },
                                            { "of these", "counts" },
                                            { "records of the site about the person (it erases those itself)",
-                                             "of_the_site" } };
+                                             "of_the_site" },
+                                           { "held back by", "holds" } };
     print_pairs(answer, pairs, ARRAY_LEN(pairs));
-    (void)printf(
-        json_is_true(json_object_get(answer, "erased"))
-            ? "Erased here; every device of the site follows at its next exchange. Backups made before hold it "
-              "until they are replaced.\n"
-            : "Nothing is erased yet: give the command again with --yes.\n");
+    if (json_is_true(json_object_get(answer, "erased"))) {
+        (void)printf("Erased here; every device of the site follows at its next exchange. Backups made before hold it "
+                     "until they are replaced.\n");
+    } else if (json_array_size(json_object_get(answer, "holds")) > 0) {
+        (void)printf("Nothing is erased: it is held back. If the right to erasure outweighs that, a second person has "
+                     "to confirm it by name (--confirmed-by, with --yes).\n");
+    } else {
+        (void)printf("Nothing is erased yet: give the command again with --yes.\n");
+    }
 }
 
 static void print_quarantine(const json_t *answer)
@@ -405,6 +410,8 @@ const struct command commands[] = {
         { "ground", "GROUND", "ground", OPTION_TEXT, true, "retention or right" },
         { "by", "NAME", "by", OPTION_TEXT, true, "Who decided it" },
         { "reason", "TEXT", "reason", OPTION_TEXT, true, "A reference; not the person's name" },
+        { "confirmed-by", "NAME", "confirmed_by", OPTION_TEXT, false,
+          "A second person, who confirms a right to erasure in spite of what holds it back" },
         { "yes", NULL, "confirmed", OPTION_FLAG, false, "Do it; without it the command only says what would go" },
         ACTOR } },
     { "quarantine retry", /* before the other one, of which its second word would be the ID */

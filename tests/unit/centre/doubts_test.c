@@ -454,6 +454,22 @@ Test(centre_doubts, what_the_centre_said_of_one_goes_with_the_person_it_is_about
     world_verify(&world);
 }
 
+Test(centre_doubts, one_that_stands_holds_back_what_the_centre_wrote_about_the_person)
+{
+    json_t *retention = json_pack("{s:s,s:s,s:s,s:s,s:s,s:b}", "site", "garden", "participant", "GDN-001", "ground",
+                                  "retention", "by", "C. Officer", "reason", "schedule", "confirmed", 1);
+    raise_doubt_about_the_named();
+    cr_assert_eq(
+        ask("doubt-event", json_pack("{s:s,s:s,s:s}", "site", "garden", "doubt", doubt_digits, "status", "received")),
+        ERR_OK, "%s", world.err.message);
+    cr_assert_eq(ask("erase", json_incref(retention)), ERR_REFUSED);
+    cr_assert_not_null(strstr(world.err.message, "doubts"), "%s", world.err.message);
+    expect_event(false);
+    cr_assert_eq(give_back(), ERR_OK, "%s", world.err.message);
+    cr_assert_eq(ask("erase", retention), ERR_OK, "%s", world.err.message);
+    cr_assert_eq(erased_events("GDN-001", false), 0);
+}
+
 Test(centre_doubts, what_the_centre_said_of_one_that_the_site_erased_goes_too)
 {
     struct store_erasable erasable;

@@ -169,6 +169,19 @@ Test(centre_erase, the_centre_goes_on_recording_and_sending_after_an_erasure)
     laptop_fini(&later);
 }
 
+/* What the centre wrote about GDN-1. */
+static enum err_code erase_here(const char *ground, const char *confirmed_by)
+{
+    json_t *answer = NULL;
+    json_t *arguments =
+        json_pack("{s:s, s:s, s:s, s:s, s:s, s:s*, s:b}", "site", "garden", "participant", "GDN-1", "ground", ground,
+                  "by", "C. Officer", "reason", "case 9", "confirmed_by", confirmed_by, "confirmed", 1);
+    enum err_code rc = centre_admin(world.centre, "erase", arguments, world.now_ms, &answer, &world.err);
+    json_decref(arguments);
+    json_decref(answer);
+    return rc;
+}
+
 Test(centre_erase, the_centre_erases_what_it_wrote_and_only_that)
 {
     refer("GDN-1");
@@ -182,9 +195,7 @@ Test(centre_erase, the_centre_erases_what_it_wrote_and_only_that)
     cr_assert_eq(json_integer_value(json_object_get(look, "of_the_site")), 1);
     json_decref(look);
     cr_assert_eq(bodies("decision"), 1);
-    json_decref(world_admin(&world, "erase",
-                            json_pack("{s:s, s:s, s:s, s:s, s:s, s:b}", "site", "garden", "participant", "GDN-1",
-                                      "ground", "right", "by", "C. Officer", "reason", "case 9", "confirmed", 1)));
+    cr_assert_eq(erase_here("right", "D. Second"), ERR_OK, "%s", world.err.message);
     cr_assert_eq(bodies("decision"), 0);
     cr_assert_eq(bodies("referral"), 0);
     cr_assert_eq(bodies("participant"), 1, "the site's own record is the site's to erase");
@@ -197,6 +208,188 @@ Test(centre_erase, the_centre_erases_what_it_wrote_and_only_that)
     sync_all(&laptop);
     cr_assert_eq(query_counts(laptop.store, &counts, &world.err), ERR_OK, "%s", world.err.message);
     cr_assert_eq(counts.decisions, 1);
+}
+
+static struct op_id decision_op(uint8_t subject[OP_ENTITY_BYTES])
+{
+    struct op_id id = { 0 };
+    json_t *log = world_admin(&world, "log", json_pack("{s:s, s:s}", "site", "garden", "kind", "decision"));
+    const json_t *entry = json_array_get(json_object_get(log, "entries"), 0);
+    const json_t *op = json_object_get(entry, "op");
+    cr_assert(hex_decode(json_string_value(json_object_get(op, "device")), id.device, DEVICE_ID_BYTES));
+    cr_assert(hex_decode(json_string_value(json_object_get(entry, "subject")), subject, OP_ENTITY_BYTES));
+    id.incarnation = (uint32_t)json_integer_value(json_object_get(op, "incarnation"));
+    id.seq = (uint64_t)json_integer_value(json_object_get(op, "seq"));
+    json_decref(log);
+    return id;
+}
+
+/* ---- what holds it back ---- */
+
+/* The one hold that stands, as a look says it; "": none does. */
+static void look(char hold[STORE_HOLD_SIZE])
+{
+    json_t *answer = world_admin(&world, "erase",
+                                 json_pack("{s:s, s:s, s:s, s:s, s:s}", "site", "garden", "participant", "GDN-1",
+                                           "ground", "retention", "by", "C. Officer", "reason", "case 9"));
+    const json_t *holds = json_object_get(answer, "holds");
+    cr_assert(json_is_array(holds));
+    cr_assert_leq(json_array_size(holds), 1);
+    const json_t *first = json_array_get(holds, 0);
+    (void)snprintf(hold, STORE_HOLD_SIZE, "%s", first != NULL ? json_string_value(first) : "");
+    json_decref(answer);
+}
+
+static void expect_held(const char *word)
+{
+    char hold[STORE_HOLD_SIZE];
+    size_t before = bodies("decision");
+    look(hold);
+    cr_expect_not_null(strstr(hold, word), "'%s'", hold);
+    cr_expect_eq(erase_here("retention", "D. Second"), ERR_REFUSED, "retention never goes through it");
+    cr_expect_not_null(strstr(world.err.message, word), "%s", world.err.message);
+    cr_expect_eq(erase_here("right", NULL), ERR_REFUSED);
+    cr_expect_eq(erase_here("right", "C. Officer"), ERR_REFUSED, "not the same person");
+    cr_expect_eq(bodies("decision"), before);
+    cr_expect_gt(before, 0);
+}
+
+static void expect_free(void)
+{
+    char hold[STORE_HOLD_SIZE];
+    look(hold);
+    cr_expect_str_empty(hold);
+    cr_expect_eq(erase_here("retention", NULL), ERR_OK, "%s", world.err.message);
+    cr_expect_eq(bodies("decision"), 0);
+}
+
+static struct store_entry begin_entry(enum record_kind kind, const char *ref)
+{
+    struct store_entry entry = { .kind = kind, .happened_at_ms = OP_TIME_NONE };
+    record_init(&entry.record, kind_by_number(kind));
+    entity_id(laptop.identity.stream, entry.record.kind->name, ref, entry.subject);
+    return entry;
+}
+
+static void set_participant(struct store_entry *entry, uint8_t id[OP_ENTITY_BYTES], const char *ref)
+{
+    entity_id(laptop.identity.stream, "participant", ref, id);
+    record_set_id(&entry->record, "participant", id);
+}
+
+static void challenge(const char *participant, const char *outcome)
+{
+    uint8_t id[OP_ENTITY_BYTES];
+    struct store_entry entry = begin_entry(KIND_REDRESS, "C-1");
+    set_participant(&entry, id, participant);
+    record_set_text(&entry.record, "form", "mandatory_reconsideration");
+    record_set_number(&entry.record, "made_on", clock_today(world.now_ms));
+    record_set_text(&entry.record, "outcome", outcome);
+    world.now_ms += 1000;
+    laptop_write(&laptop, &entry);
+    sync_all(&laptop);
+}
+
+/* A decision that holds nothing by itself. */
+static void decide_for_the_person(void)
+{
+    refer("GDN-1");
+    json_decref(world_admin(&world, "decision-new",
+                            json_pack("{s:s, s:s, s:s, s:s}", "site", "garden", "participant", "GDN-1", "failure_on",
+                                      "2020-06-01", "outcome", "non_adverse")));
+    sync_all(&laptop);
+}
+
+Test(centre_erase, a_challenge_that_the_site_recorded_holds_the_centres_own_back_until_its_outcome)
+{
+    decide_for_the_person();
+    challenge("GDN-2", NULL);
+    challenge("GDN-1", NULL);
+    expect_held("challenges");
+    challenge("GDN-1", "refused");
+    expect_free();
+}
+
+Test(centre_erase, a_challenge_under_another_record_of_the_person_holds_it_back_too)
+{
+    uint8_t id[OP_ENTITY_BYTES];
+    decide_for_the_person();
+    challenge("GDN-9", NULL);
+    struct store_entry entry = begin_entry(KIND_SAME_PERSON, "");
+    entity_id(laptop.identity.stream, "participant", "GDN-9", entry.subject);
+    set_participant(&entry, id, "GDN-1");
+    record_set_text(&entry.record, "decided_by", "A. Decider");
+    record_set_text(&entry.record, "reason", "seen both");
+    laptop_write(&laptop, &entry);
+    sync_all(&laptop);
+    expect_held("challenges");
+}
+
+Test(centre_erase, a_challenge_of_the_very_decision_holds_it_back_whosever_record_it_stands_under)
+{
+    uint8_t id[OP_ENTITY_BYTES];
+    uint8_t decision[OP_ENTITY_BYTES];
+    decide_for_the_person();
+    (void)decision_op(decision);
+    struct store_entry entry = begin_entry(KIND_REDRESS, "C-2");
+    set_participant(&entry, id, "GDN-9");
+    record_set_id(&entry.record, "decision", decision);
+    record_set_text(&entry.record, "form", "appeal");
+    record_set_number(&entry.record, "made_on", clock_today(world.now_ms));
+    laptop_write(&laptop, &entry);
+    sync_all(&laptop);
+    expect_held("challenges");
+}
+
+Test(centre_erase, a_right_that_a_second_person_confirms_goes_through_what_holds_it_back)
+{
+    decide_for_the_person();
+    challenge("GDN-1", NULL);
+    cr_assert_eq(erase_here("right", "D. Second"), ERR_OK, "%s", world.err.message);
+    cr_assert_eq(bodies("decision"), 0);
+}
+
+Test(centre_erase, an_adverse_decision_is_kept_for_as_long_as_it_is_still_challenged_as_a_rule)
+{
+    refer("GDN-1");
+    sync_all(&laptop);
+    expect_held("13 months");
+    world.now_ms += 397 * DAYS_MS;
+    expect_free();
+}
+
+static void attend(struct laptop *on, enum outcome outcome)
+{
+    uint8_t placement[OP_ENTITY_BYTES];
+    struct store_entry entry = { .kind = KIND_ATTENDANCE, .happened_at_ms = OP_TIME_NONE };
+    entity_id(on->identity.stream, "placement", "P-1", placement);
+    session_subject(placement, date_from_civil(2026, 6, 1), 0, entry.subject);
+    record_init(&entry.record, kind_by_number(KIND_ATTENDANCE));
+    record_set_number(&entry.record, "outcome", outcome);
+    laptop_write(on, &entry);
+}
+
+Test(centre_erase, a_session_on_which_two_of_its_devices_differ_holds_it_back)
+{
+    struct laptop other;
+    uint8_t id[OP_ENTITY_BYTES];
+    decide_for_the_person();
+    laptop_enrol(&world, "garden", &other);
+    struct store_entry entry = begin_entry(KIND_PLACEMENT, "P-1");
+    record_set_text(&entry.record, "ref", "P-1");
+    set_participant(&entry, id, "GDN-1");
+    record_set_text(&entry.record, "basis", "mandatory");
+    record_set_number(&entry.record, "starts_on", date_from_civil(2026, 6, 1));
+    record_set_number(&entry.record, "ends_on", date_from_civil(2026, 6, 30));
+    record_set_text(&entry.record, "pattern", "Mon 09:30-15:30");
+    record_set_number(&entry.record, "weekly_minutes", 360);
+    laptop_write(&laptop, &entry);
+    attend(&laptop, OUTCOME_ATTENDED);
+    attend(&other, OUTCOME_ABSENT);
+    sync_all(&laptop);
+    sync_all(&other);
+    expect_held("disputed");
+    laptop_fini(&other);
 }
 
 /* ---- hostile ---- */
@@ -222,20 +415,6 @@ static struct op *add_erasure(struct forger *forger, uint32_t kind, const uint8_
     memcpy(made.subject, subject, OP_ENTITY_BYTES);
     buf_fini(&body);
     return forger_add_op(forger, &made);
-}
-
-static struct op_id decision_op(uint8_t subject[OP_ENTITY_BYTES])
-{
-    struct op_id id = { 0 };
-    json_t *log = world_admin(&world, "log", json_pack("{s:s, s:s}", "site", "garden", "kind", "decision"));
-    const json_t *entry = json_array_get(json_object_get(log, "entries"), 0);
-    const json_t *op = json_object_get(entry, "op");
-    cr_assert(hex_decode(json_string_value(json_object_get(op, "device")), id.device, DEVICE_ID_BYTES));
-    cr_assert(hex_decode(json_string_value(json_object_get(entry, "subject")), subject, OP_ENTITY_BYTES));
-    id.incarnation = (uint32_t)json_integer_value(json_object_get(op, "incarnation"));
-    id.seq = (uint64_t)json_integer_value(json_object_get(op, "seq"));
-    json_decref(log);
-    return id;
 }
 
 Test(centre_erase, a_device_that_erases_what_the_jobcentre_decided_is_refused_at_both_ends)
