@@ -293,8 +293,9 @@ MUST_USE enum err_code centre_freshness_take(struct centre_store *store, const s
 
 /*
  * An erasure counts from the transaction in which it came: whatever it covers and comes later is kept as erased. The
- * bodies that are held already are looked for in slices of 4096 ops, each a transaction; the first follows at once,
- * the others whenever this is called, also after a stop. One that fails is due again; the sites take turns.
+ * bodies that are held already are looked for in slices of 4096 ops, or of as many as there are erasures that are not
+ * through if those are more, each a transaction; the first follows at once, the others whenever this is called, also
+ * after a stop. One that fails is due again; the sites take turns.
  */
 bool centre_erase_due(const struct centre_store *store);
 MUST_USE enum err_code centre_erase_slice(struct centre_store *store, struct error *err);

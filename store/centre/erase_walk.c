@@ -198,6 +198,8 @@ static enum err_code walk_on(struct walk *w)
         return ERR_OK;
     }
     TRY(read_erasures(w));
+    size_t erasures = w->erasures.len / sizeof(struct erasure); /* each is read and written once a slice */
+    size_t rows_due = erasures > w->store->slice_rows ? erasures : w->store->slice_rows;
     do {
         struct covered_row rows[BATCH_ROWS];
         size_t count;
@@ -206,7 +208,7 @@ static enum err_code walk_on(struct walk *w)
             TRY(take_body(w, &rows[i]));
         }
         rows_seen += BATCH_ROWS;
-    } while (!w->ended && rows_seen < w->store->slice_rows);
+    } while (!w->ended && rows_seen < rows_due);
     return walk_save(w);
 }
 

@@ -544,7 +544,7 @@ Test(centre_erase, an_erasure_kept_by_a_centre_that_did_not_know_it_counts_after
 
 /* ---- slice by slice ---- */
 
-static int64_t walked(void)
+static int64_t walked(int64_t erasures)
 {
     sqlite3_stmt *s;
     bool row;
@@ -552,7 +552,7 @@ static int64_t walked(void)
                               &world.err),
                  ERR_OK);
     cr_assert_eq(db_step(&world.centre->store->db, s, &row, &world.err), ERR_OK);
-    cr_assert_eq(column_int(s, 0), 1);
+    cr_assert_eq(column_int(s, 0), erasures);
     int64_t position = column_int(s, 1);
     sqlite3_reset(s);
     return position;
@@ -568,17 +568,17 @@ Test(centre_erase, a_walk_over_a_long_log_lets_exchanges_in_and_goes_on_after_a_
     world.centre->store->slice_rows = 1;
     erase_person(&laptop, "GDN-1");
     sync_all(&laptop);
-    cr_assert_eq(walked(), 256, "the first slice follows the erasure");
+    cr_assert_eq(walked(1), 256, "the first slice follows the erasure");
     cr_assert_eq(bodies("participant"), 1);
     sync_all(&other);
     cr_expect_eq(laptop_statements(&other), 900, "an exchange is answered between two slices");
     cr_assert(centre_erasures_due(world.centre));
     cr_assert_eq(centre_erasures_go_on(world.centre, &world.err), ERR_OK, "%s", world.err.message);
-    cr_assert_eq(walked(), 512);
+    cr_assert_eq(walked(1), 512);
     world_reopen(&world);
     erase_on();
     cr_expect_eq(bodies("participant"), 0);
-    cr_expect_eq(walked(), 0, "it is through");
+    cr_expect_eq(walked(1), 0, "it is through");
     world_verify(&world);
     sync_all(&laptop);
     sync_all(&other);
@@ -587,6 +587,23 @@ Test(centre_erase, a_walk_over_a_long_log_lets_exchanges_in_and_goes_on_after_a_
     laptop_digest(&other, digests[1]);
     cr_expect_arr_eq(digests[0], digests[1], SHA256_BYTES);
     laptop_fini(&other);
+}
+
+Test(centre_erase, a_slice_is_as_long_as_there_are_erasures_that_it_reads)
+{
+    struct forger forger;
+    laptop_record(&laptop, 600);
+    sync_all(&laptop);
+    forger_enrol(&world, "garden", &forger);
+    world.centre->store->slice_rows = 1;
+    for (uint32_t i = 1; i <= 300; i++) {
+        uint8_t subject[OP_ENTITY_BYTES] = { 0 };
+        put_be32(subject, i);
+        (void)add_erasure(&forger, KIND_PARTICIPANT, subject, NULL);
+    }
+    cr_assert_eq(refusals_of(&forger), 0);
+    cr_assert_eq(walked(300), 512);
+    forger_fini(&forger);
 }
 
 Test(centre_erase, an_erasure_that_comes_during_a_walk_covers_what_the_walk_has_passed)
