@@ -242,7 +242,7 @@ static enum err_code pack_of(struct store *store, sqlite3_stmt *s, int at, const
 {
     char sha256[PROGRAMME_SHA256_SIZE];
     column_text(s, at, sha256, sizeof(sha256));
-    if (sha256[0] == '\0') { /* nobody has raised it: a preview */
+    if (sha256[0] == '\0') { /* a preview, or taken before a doubt had to name it */
         *ret_programme = store->programme;
         return ERR_OK;
     }

@@ -1,6 +1,6 @@
 /*
  * tests/fuzz/api_site - the local API's calls against a real replica, for fuzzers. What was recorded still verifies
- * when the program ends, and whenever the replica has had so many calls that a fresh one takes its place; else it
+ * when the program ends, and whenever a fresh one takes its place after 20,000 calls; else it
  * aborts.
  */
 #ifndef FUZZ_API_SITE_H
