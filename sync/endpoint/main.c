@@ -132,6 +132,9 @@ void endpoint_stop(struct endpoint *endpoint, int exit_code)
     endpoint->stopping = true;
     endpoint->exit_code = exit_code;
     (void)sd_notify(0, "STOPPING=1");
+    if (run->has_look) {
+        CHECK(uv_timer_stop(&run->erase) == 0);
+    }
     waiting_stop(endpoint->waiting);
     if (endpoint->devices != NULL) {
         http_server_stop(endpoint->devices, on_server_stopped, run);
@@ -313,6 +316,7 @@ static void on_erase(uv_timer_t *timer)
         endpoint_failed(&run->endpoint, "erasing_failed", &err);
         rest_ms = ERASE_AGAIN_MS;
     }
+    waiting_look(run->endpoint.waiting); /* refusals may have been lifted */
     erase_after(&run->endpoint, rest_ms);
 }
 

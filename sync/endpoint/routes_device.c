@@ -252,6 +252,7 @@ void routes_device_cut(void *context, const struct http_request *request)
         centre_cut_short(endpoint->centre, request->peer_certificate, request->body, clock_wall_ms(), &err) != ERR_OK) {
         LOG_DEBUG("request_cut", "received=%zu code=%s", request->body.len, err_code_name(err.code));
     }
+    endpoint_erase(endpoint); /* what arrived before the break may have been an erasure */
 }
 
 void routes_device_waited(void *context, const struct http_request *request)

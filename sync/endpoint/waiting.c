@@ -91,7 +91,7 @@ bool waiting_keep(struct waiting *waiting, const struct http_request *request, c
     while (at < waiting->used && waiting->kept[at].request != NULL) {
         at++;
     }
-    if (s == 0 || at == waiting->max) {
+    if (s == 0 || at == waiting->max || uv_is_closing((const uv_handle_t *)&waiting->timer)) {
         return false;
     }
     waiting->used = at < waiting->used ? waiting->used : at + 1;
@@ -143,6 +143,7 @@ static void on_closed(uv_handle_t *handle)
 void waiting_stop(struct waiting *waiting)
 {
     if (waiting != NULL) {
+        waiting_cut(waiting);
         uv_close((uv_handle_t *)&waiting->timer, on_closed);
     }
 }

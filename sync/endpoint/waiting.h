@@ -34,6 +34,7 @@ void waiting_drop(struct waiting *waiting, const uint8_t device[DEVICE_ID_BYTES]
 void waiting_look(struct waiting *waiting);
 /* The server is about to stop, which cuts them all. */
 void waiting_cut(struct waiting *waiting);
+/* The same, and nothing is kept back any more. */
 void waiting_stop(struct waiting *waiting);
 
 #endif
