@@ -5,6 +5,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "base/clock.h"
 #include "store/centre/tables.h"
 #include "store/query.h"
 #include "sync/endpoint/core/private.h"
