@@ -91,7 +91,7 @@ static void note_erasures(struct agent *agent, const struct before *before)
         const struct log_row *row = &log.rows[i];
         if (row->kind == KIND_ERASURE && !was_there(&before->log, &row->op)) {
             const struct subject subject = { row->kind, row->subject, row->subject_len };
-            struct said said = { .site = agent->site->number, .author = agent->number, .surety = SURE };
+            struct said said = { .site = agent->site->number, .author = agent->number, .surety = SURE, .erases = true };
             said_fill(&said, &subject, row->body);
             ledger_add(&agent->world->ledger, &said);
             check_not_challenged(agent, row, before);
@@ -211,7 +211,7 @@ static void adopt_from(struct agent *agent)
     for (size_t i = 0; i < log.count; i++) {
         const struct log_row *row = &log.rows[i];
         const struct subject subject = { row->kind, row->subject, row->subject_len };
-        struct said said = { .site = agent->site->number, .author = agent->number, .surety = MAYBE };
+        struct said said = { .site = agent->site->number, .author = agent->number, .surety = MAYBE, .erases = true };
         size_t held;
         said_fill(&said, &subject, row->body);
         (void)held_find(&list, said.what, &held);

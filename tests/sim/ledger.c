@@ -253,6 +253,9 @@ static void set_aside_by(struct agent *agent)
                 tell("agent %u has set aside what %u had said", agent->number, said->author);
                 said->surety = MAYBE;
             }
+            if (said->site == agent->site->number && said->erases) {
+                said->apart = APART_MAYBE;
+            }
         }
     }
     log_list_fini(&log);
@@ -409,7 +412,7 @@ static size_t check_one(const struct ledger *ledger, const struct checked *check
     }
     bool apart = said->apart == APART_REFUSED || (said->apart == APART_UNKNOWN && checked->author != AUTHOR_CENTRE);
     for (size_t i = 0; i < count; i++) {
-        if (held[i].apart != apart && !(checked->refused && !apart)) {
+        if (held[i].apart != apart && said->apart != APART_MAYBE && !(checked->refused && !apart)) {
             sim_fail("%s %s: %s", checked->who, apart ? "takes what it must keep apart" : "keeps apart what is good",
                      name);
         }

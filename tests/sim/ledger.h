@@ -24,6 +24,7 @@ enum apart {
     APART_NOT,
     APART_REFUSED, /* against a guard rail: kept with a reason everywhere */
     APART_UNKNOWN, /* of a kind of a later version: kept apart by replicas, not by the centre */
+    APART_MAYBE,   /* an erasure where records gave way: kept apart if another one has the number of what it names */
 };
 
 struct said {
@@ -33,6 +34,7 @@ struct said {
     unsigned author; /* an agent's number, or above */
     enum surety surety;
     enum apart apart;
+    bool erases;    /* an erasure */
     bool sent;      /* the centre held it when its author was revoked */
     bool lost;      /* with its author's files: the others have it, and a revoked author does not get it again */
     bool elsewhere; /* its author could send it: it has to be at the centre and with everybody in the end */
