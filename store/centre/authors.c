@@ -358,3 +358,32 @@ enum err_code op_read(sqlite3_stmt *s, struct op *ret_op, struct op_id supersede
     }
     return ERR_OK;
 }
+
+enum err_code op_rows_of(struct centre_store *store, const char *sql, int64_t site, sqlite3_stmt **ret,
+                         struct error *err)
+{
+    TRY(db_statement(&store->db, sql, ret, err));
+    bind_int(*ret, 1, op_row_id(site, 0));
+    bind_int(*ret, 2, op_row_id(site + 1, 0));
+    return ERR_OK;
+}
+
+enum err_code op_each(struct centre_store *store, sqlite3_stmt *s, op_visit_fn visit, void *context, struct error *err)
+{
+    for (;;) {
+        struct op op;
+        struct op_id supersedes[OP_SUPERSEDES_MAX];
+        bool salted;
+        bool row;
+        TRY(db_step(&store->db, s, &row, err));
+        if (!row) {
+            return ERR_OK;
+        }
+        enum err_code rc = op_read(s, &op, supersedes, &salted, err);
+        rc = rc == ERR_OK ? visit(context, &op, s, err) : rc;
+        if (rc != ERR_OK) {
+            sqlite3_reset(s);
+            return rc;
+        }
+    }
+}

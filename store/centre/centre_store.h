@@ -238,8 +238,9 @@ struct centre_erase_target {
     uint64_t newest_hlc;
 };
 
-/* What the centre wrote about a person in a site's log and is not erased yet (struct centre_erase_target, appended to
- * `ret_targets`), and how many records of the organisation's own there are about the person: those it erases itself. */
+/* What the centre wrote about a person in a site's log, and no erasure covers yet (struct centre_erase_target, appended
+ * to `ret_targets`), and how many records of the organisation's own there are about the person: those it erases itself.
+ */
 MUST_USE enum err_code centre_erase_find(struct centre_store *store, const struct centre_site *site,
                                          const uint8_t participant[OP_ENTITY_BYTES], struct buf *ret_targets,
                                          uint64_t *ret_of_others, struct error *err);
@@ -345,7 +346,7 @@ MUST_USE enum err_code centre_log(struct centre_store *store, const struct centr
                                   void *context, struct error *err);
 
 /* Is there a record of this kind about the subject in the site's log, of whichever side, that was not refused? Reads
- * those of the kind, newest first; of attendance nobody asks. */
+ * those of the kind; of attendance nobody asks. */
 MUST_USE enum err_code centre_knows(struct centre_store *store, const struct centre_site *site, uint32_t kind,
                                     const uint8_t subject[OP_ENTITY_BYTES], bool *ret_known, struct error *err);
 

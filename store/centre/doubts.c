@@ -38,13 +38,12 @@ static void sort_once(struct buf *ids)
     ids->len = kept;
 }
 
-static enum err_code bind_site(struct centre_store *store, const char *sql, const struct centre_site *site,
-                               sqlite3_stmt **ret, struct error *err)
+static enum err_code add_doubted(void *context, const struct op *op, sqlite3_stmt *s, struct error *err)
 {
-    TRY(db_statement(&store->db, sql, ret, err));
-    bind_int(*ret, 1, op_row_id(site->id, 0));
-    bind_int(*ret, 2, op_row_id(site->id + 1, 0));
-    return ERR_OK;
+    (void)s;
+    struct record record;
+    TRY(record_decode(kind_by_number(KIND_COMPLIANCE_DOUBT), op->body, &record, err));
+    return buf_append(context, record_value(&record, "placement")->text.data, OP_ENTITY_BYTES, err);
 }
 
 /* The placements that doubts of the site are about, ascending, each once; an erased doubt names none. */
@@ -52,23 +51,8 @@ static enum err_code doubted_placements(struct centre_store *store, const struct
                                         struct buf *placements, struct error *err)
 {
     sqlite3_stmt *s;
-    TRY(bind_site(store, OPS_OF_KINDS("27") " AND o.quarantine IS NULL AND o.body IS NOT NULL", site, &s, err));
-    for (;;) {
-        bool row;
-        struct record record;
-        TRY(db_step(&store->db, s, &row, err));
-        if (!row) {
-            break;
-        }
-        enum err_code rc = record_decode(kind_by_number(KIND_COMPLIANCE_DOUBT), column_slice(s, 5), &record, err);
-        if (rc == ERR_OK) {
-            rc = buf_append(placements, record_value(&record, "placement")->text.data, OP_ENTITY_BYTES, err);
-        }
-        if (rc != ERR_OK) {
-            sqlite3_reset(s);
-            return rc;
-        }
-    }
+    TRY(op_rows_of(store, OPS_OF_KINDS("27") " AND o.quarantine IS NULL AND o.body IS NOT NULL", site->id, &s, err));
+    TRY(op_each(store, s, add_doubted, placements, err));
     sort_once(placements);
     return ERR_OK;
 }
@@ -77,13 +61,14 @@ static enum err_code doubted_placements(struct centre_store *store, const struct
 
 enum { READ_AT_ONCE = 50000 }; /* positions, one transaction */
 
-static enum err_code note_attendance(struct centre_store *store, const struct op *op, int64_t row, struct error *err)
+static enum err_code note_attendance(void *context, const struct op *op, sqlite3_stmt *s, struct error *err)
 {
-    sqlite3_stmt *s;
-    TRY(db_statement(&store->db, "INSERT INTO attendance_of VALUES (?1, ?2)", &s, err));
-    bind_blob(s, 1, op->subject, OP_ENTITY_BYTES); /* a session's id begins with its placement's */
-    bind_int(s, 2, row);
-    return db_run(&store->db, s, err);
+    struct centre_store *store = context;
+    sqlite3_stmt *note;
+    TRY(db_statement(&store->db, "INSERT INTO attendance_of VALUES (?1, ?2)", &note, err));
+    bind_blob(note, 1, op->subject, OP_ENTITY_BYTES); /* a session's id begins with its placement's */
+    bind_int(note, 2, column_int(s, 0));
+    return db_run(&store->db, note, err);
 }
 
 /* What stands after `from` up to `to`, and that it was read. */
@@ -94,22 +79,7 @@ static enum err_code read_on(struct centre_store *store, int64_t site, uint64_t 
                      err));
     bind_int(s, 1, op_row_id(site, from));
     bind_int(s, 2, op_row_id(site, to));
-    for (;;) {
-        bool row;
-        bool salted;
-        struct op op;
-        struct op_id supersedes[OP_SUPERSEDES_MAX];
-        TRY(db_step(&store->db, s, &row, err));
-        if (!row) {
-            break;
-        }
-        enum err_code rc = op_read(s, &op, supersedes, &salted, err);
-        rc = rc == ERR_OK ? note_attendance(store, &op, column_int(s, 0), err) : rc;
-        if (rc != ERR_OK) {
-            sqlite3_reset(s);
-            return rc;
-        }
-    }
+    TRY(op_each(store, s, note_attendance, store, err));
     TRY(db_statement(&store->db, "UPDATE site SET attendance_read = ?2 WHERE id = ?1", &s, err));
     bind_int(s, 1, site);
     bind_int(s, 2, (int64_t)to);
@@ -137,45 +107,36 @@ static enum err_code read_to_head(struct centre_store *store, int64_t site, stru
 
 /* ---- what bears on them ---- */
 
+struct taking {
+    const struct buf *placements;
+    struct store *scratch;
+};
+
 /* Of the placements those in question: sessions are laid out for them alone. */
-static enum err_code take_rows(struct centre_store *store, sqlite3_stmt *s, const struct buf *placements,
-                               struct store *scratch, struct error *err)
+static enum err_code take_row(void *context, const struct op *op, sqlite3_stmt *s, struct error *err)
 {
-    for (;;) {
-        bool row;
-        bool salted;
-        struct op op;
-        struct op_id supersedes[OP_SUPERSEDES_MAX];
-        TRY(db_step(&store->db, s, &row, err));
-        if (!row) {
-            return ERR_OK;
-        }
-        enum err_code rc = op_read(s, &op, supersedes, &salted, err);
-        if (rc == ERR_OK && (op.kind != KIND_PLACEMENT || is_among(placements, op.subject))) {
-            rc = scratch_add(scratch, &op, column_slice(s, 3), (enum record_writer)column_int(s, 8), err);
-        }
-        if (rc != ERR_OK) {
-            sqlite3_reset(s);
-            return rc;
-        }
-    }
+    const struct taking *t = context;
+    return op->kind != KIND_PLACEMENT || is_among(t->placements, op->subject)
+               ? scratch_add(t->scratch, op, column_slice(s, 3), (enum record_writer)column_int(s, 8), err)
+               : ERR_OK;
 }
 
 static enum err_code take_ops(struct centre_store *store, const struct centre_site *site, const struct buf *placements,
                               struct store *scratch, struct error *err)
 {
     sqlite3_stmt *s;
-    TRY(bind_site(store,
-                  OPS_OF_KINDS("1, 2, 3, 4, 6, 8, 9, 14, 17, 18, 19, 26, 27, 28, 29") " AND o.quarantine IS NULL", site,
-                  &s, err));
-    TRY(take_rows(store, s, placements, scratch, err));
+    struct taking t = { placements, scratch };
+    TRY(op_rows_of(store,
+                   OPS_OF_KINDS("1, 2, 3, 4, 6, 8, 9, 14, 17, 18, 19, 26, 27, 28, 29") " AND o.quarantine IS NULL",
+                   site->id, &s, err));
+    TRY(op_each(store, s, take_row, &t, err));
     for (size_t at = 0; at < placements->len; at += OP_ENTITY_BYTES) {
-        TRY(bind_site(store,
-                      "SELECT " OP_COLUMNS " FROM attendance_of a CROSS JOIN op o ON o.id = a.op "
-                      "WHERE a.placement = ?3 AND a.op > ?1 AND a.op < ?2 AND o.quarantine IS NULL",
-                      site, &s, err));
+        TRY(op_rows_of(store,
+                       "SELECT " OP_COLUMNS " FROM attendance_of a CROSS JOIN op o ON o.id = a.op "
+                       "WHERE a.placement = ?3 AND a.op > ?1 AND a.op < ?2 AND o.quarantine IS NULL",
+                       site->id, &s, err));
         bind_blob(s, 3, placements->data + at, OP_ENTITY_BYTES);
-        TRY(take_rows(store, s, placements, scratch, err));
+        TRY(op_each(store, s, take_row, &t, err));
     }
     return ERR_OK;
 }
@@ -237,8 +198,9 @@ static enum err_code take_merges(struct centre_store *store, const struct centre
 {
     static const struct buf none;
     sqlite3_stmt *s;
-    TRY(bind_site(store, OPS_OF_KINDS("26") " AND o.quarantine IS NULL", site, &s, err));
-    return take_rows(store, s, &none, scratch, err);
+    struct taking t = { &none, scratch };
+    TRY(op_rows_of(store, OPS_OF_KINDS("26") " AND o.quarantine IS NULL", site->id, &s, err));
+    return op_each(store, s, take_row, &t, err);
 }
 
 /* The ids of all records of the person, by the merges of the site, sure or not. */
@@ -263,14 +225,20 @@ static enum err_code people_of(struct centre_store *store, const struct centre_s
     return rc;
 }
 
-static enum err_code add_placement(const struct op *op, const struct buf *people, struct buf *placements,
-                                   struct error *err)
+struct placing {
+    const struct buf *people;
+    struct buf *placements;
+};
+
+static enum err_code add_placement(void *context, const struct op *op, sqlite3_stmt *s, struct error *err)
 {
+    (void)s;
+    const struct placing *p = context;
     struct record record;
     TRY(record_decode(kind_by_number(KIND_PLACEMENT), op->body, &record, err));
     const struct value *participant = record_value(&record, "participant");
-    return participant->present && is_among(people, participant->text.data)
-               ? buf_append(placements, op->subject, OP_ENTITY_BYTES, err)
+    return participant->present && is_among(p->people, participant->text.data)
+               ? buf_append(p->placements, op->subject, OP_ENTITY_BYTES, err)
                : ERR_OK;
 }
 
@@ -279,23 +247,9 @@ static enum err_code placements_of(struct centre_store *store, const struct cent
                                    struct buf *placements, struct error *err)
 {
     sqlite3_stmt *s;
-    TRY(bind_site(store, OPS_OF_KINDS("4") " AND o.quarantine IS NULL AND o.body IS NOT NULL", site, &s, err));
-    for (;;) {
-        bool row;
-        bool salted;
-        struct op op;
-        struct op_id supersedes[OP_SUPERSEDES_MAX];
-        TRY(db_step(&store->db, s, &row, err));
-        if (!row) {
-            break;
-        }
-        enum err_code rc = op_read(s, &op, supersedes, &salted, err);
-        rc = rc == ERR_OK ? add_placement(&op, people, placements, err) : rc;
-        if (rc != ERR_OK) {
-            sqlite3_reset(s);
-            return rc;
-        }
-    }
+    struct placing p = { people, placements };
+    TRY(op_rows_of(store, OPS_OF_KINDS("4") " AND o.quarantine IS NULL AND o.body IS NOT NULL", site->id, &s, err));
+    TRY(op_each(store, s, add_placement, &p, err));
     sort_once(placements);
     return ERR_OK;
 }

@@ -245,34 +245,30 @@ enum err_code centre_erasure_admit(struct centre_store *store, const struct cent
 
 /* ---- what an older version kept without knowing it ---- */
 
-static enum err_code keep_unknown(struct centre_store *store, int64_t site, struct error *err)
+struct keeping {
+    struct centre_store *store;
+    int64_t site;
+};
+
+static enum err_code keep_unknown(void *context, const struct op *op, sqlite3_stmt *s, struct error *err)
+{
+    const struct keeping *k = context;
+    struct erasure erasure;
+    struct error reason;
+    enum record_writer writer = (enum record_writer)column_int(s, 8);
+    if (record_admit(op, writer, &reason) != ERR_OK) {
+        return ERR_OK;
+    }
+    TRY(erasure_read(op, writer, &erasure, err));
+    return centre_erasure_keep(k->store, k->site, column_int(s, 0), &erasure, err);
+}
+
+static enum err_code know_site(struct centre_store *store, int64_t site, struct error *err)
 {
     sqlite3_stmt *s;
-    TRY(db_statement(&store->db, OPS_OF_KINDS("10") " AND o.quarantine IS NULL", &s, err));
-    bind_int(s, 1, op_row_id(site, 0));
-    bind_int(s, 2, op_row_id(site + 1, 0));
-    for (;;) {
-        struct op op;
-        struct op_id supersedes[OP_SUPERSEDES_MAX];
-        struct erasure erasure;
-        struct error reason;
-        bool salted;
-        bool row;
-        TRY(db_step(&store->db, s, &row, err));
-        if (!row) {
-            return ERR_OK;
-        }
-        enum record_writer writer = (enum record_writer)column_int(s, 8);
-        enum err_code rc = op_read(s, &op, supersedes, &salted, err);
-        if (rc == ERR_OK && record_admit(&op, writer, &reason) == ERR_OK) {
-            rc = erasure_read(&op, writer, &erasure, err);
-            rc = rc != ERR_OK ? rc : centre_erasure_keep(store, site, column_int(s, 0), &erasure, err);
-        }
-        if (rc != ERR_OK) {
-            sqlite3_reset(s);
-            return rc;
-        }
-    }
+    struct keeping k = { store, site };
+    TRY(op_rows_of(store, OPS_OF_KINDS("10") " AND o.quarantine IS NULL", site, &s, err));
+    return op_each(store, s, keep_unknown, &k, err);
 }
 
 static enum err_code know_all(struct centre_store *store, struct error *err)
@@ -282,7 +278,7 @@ static enum err_code know_all(struct centre_store *store, struct error *err)
     TRY(centre_sites(store, &sites, &count, err));
     enum err_code rc = ERR_OK;
     for (size_t i = 0; rc == ERR_OK && i < count; i++) {
-        rc = keep_unknown(store, sites[i].id, err);
+        rc = know_site(store, sites[i].id, err);
     }
     free(sites);
     sqlite3_stmt *s;
@@ -327,33 +323,13 @@ struct finding {
     struct buf doubts;     /* struct doubt_said */
     struct buf placements; /* ids of those of the person */
     uint64_t of_others;
-    struct error *err;
 };
 
-typedef enum err_code (*look_fn)(struct finding *f, const struct op *op, enum record_writer writer);
-
-static enum err_code walk(struct finding *f, const char *sql, look_fn look)
+static enum err_code walk(struct finding *f, const char *sql, op_visit_fn look, struct error *err)
 {
     sqlite3_stmt *s;
-    TRY(db_statement(&f->store->db, sql, &s, f->err));
-    bind_int(s, 1, op_row_id(f->site->id, 0));
-    bind_int(s, 2, op_row_id(f->site->id + 1, 0));
-    for (;;) {
-        struct op op;
-        struct op_id supersedes[OP_SUPERSEDES_MAX];
-        bool salted;
-        bool row;
-        TRY(db_step(&f->store->db, s, &row, f->err));
-        if (!row) {
-            return ERR_OK;
-        }
-        enum err_code rc = op_read(s, &op, supersedes, &salted, f->err);
-        rc = rc == ERR_OK ? look(f, &op, (enum record_writer)column_int(s, 8)) : rc;
-        if (rc != ERR_OK) {
-            sqlite3_reset(s);
-            return rc;
-        }
-    }
+    TRY(op_rows_of(f->store, sql, f->site->id, &s, err));
+    return op_each(f->store, s, look, f, err);
 }
 
 static bool names_person(const struct op *op, const uint8_t *participant)
@@ -379,25 +355,29 @@ static struct doubt_said *doubt_said(const struct finding *f, const uint8_t id[O
     return NULL;
 }
 
-static enum err_code look_event(struct finding *f, const struct op *op, enum record_writer writer)
+static enum err_code look_event(void *context, const struct op *op, sqlite3_stmt *s, struct error *err)
 {
+    struct finding *f = context;
     struct doubt_said fresh = { .held = false };
-    if (writer != WRITER_CENTRE || doubt_said(f, op->subject) != NULL) {
+    if (column_int(s, 8) != WRITER_CENTRE || doubt_said(f, op->subject) != NULL) {
         return ERR_OK;
     }
     memcpy(fresh.id, op->subject, OP_ENTITY_BYTES);
-    return buf_append(&f->doubts, &fresh, sizeof(fresh), f->err);
+    return buf_append(&f->doubts, &fresh, sizeof(fresh), err);
 }
 
-static enum err_code look_placement(struct finding *f, const struct op *op, enum record_writer writer)
+static enum err_code look_placement(void *context, const struct op *op, sqlite3_stmt *s, struct error *err)
 {
-    (void)writer;
-    return names_person(op, f->participant) ? buf_append(&f->placements, op->subject, OP_ENTITY_BYTES, f->err) : ERR_OK;
+    (void)s;
+    struct finding *f = context;
+    return names_person(op, f->participant) ? buf_append(&f->placements, op->subject, OP_ENTITY_BYTES, err) : ERR_OK;
 }
 
-static enum err_code look_doubt(struct finding *f, const struct op *op, enum record_writer writer)
+static enum err_code look_doubt(void *context, const struct op *op, sqlite3_stmt *s, struct error *err)
 {
-    (void)writer;
+    (void)s;
+    (void)err;
+    struct finding *f = context;
     struct record record;
     struct doubt_said *doubt = doubt_said(f, op->subject);
     if (doubt == NULL || record_decode(kind_by_number(KIND_COMPLIANCE_DOUBT), op->body, &record, NULL) != ERR_OK) {
@@ -412,14 +392,14 @@ static enum err_code look_doubt(struct finding *f, const struct op *op, enum rec
 }
 
 /* An event names nobody: its doubt says whose it is, by its placement. */
-static enum err_code find_doubts(struct finding *f)
+static enum err_code find_doubts(struct finding *f, struct error *err)
 {
-    TRY(walk(f, OPS_OF_KINDS("28") " AND o.body IS NOT NULL", look_event));
+    TRY(walk(f, OPS_OF_KINDS("28") " AND o.body IS NOT NULL", look_event, err));
     if (f->doubts.len == 0) {
         return ERR_OK;
     }
-    TRY(walk(f, OPS_OF_KINDS("4") " AND o.body IS NOT NULL AND o.quarantine IS NULL", look_placement));
-    return walk(f, OPS_OF_KINDS("27") " AND o.body IS NOT NULL AND o.quarantine IS NULL", look_doubt);
+    TRY(walk(f, OPS_OF_KINDS("4") " AND o.body IS NOT NULL AND o.quarantine IS NULL", look_placement, err));
+    return walk(f, OPS_OF_KINDS("27") " AND o.body IS NOT NULL AND o.quarantine IS NULL", look_doubt, err);
 }
 
 /* Of an erased doubt nobody knows any more whose it was: what became of it goes whoever is erased next. */
@@ -440,8 +420,10 @@ static struct centre_erase_target *target_of(struct buf *targets, const struct o
     return NULL;
 }
 
-static enum err_code find_in(struct finding *f, const struct op *op, enum record_writer writer)
+static enum err_code find_in(void *context, const struct op *op, sqlite3_stmt *s, struct error *err)
 {
+    struct finding *f = context;
+    enum record_writer writer = (enum record_writer)column_int(s, 8);
     bool person = op->kind == KIND_PARTICIPANT && memcmp(op->subject, f->participant, OP_ENTITY_BYTES) == 0;
     struct centre_erase_target *target = target_of(f->targets, op);
     if (target == NULL && !person && !names_person(op, f->participant) && !is_of_doubt(f, op)) {
@@ -454,7 +436,7 @@ static enum err_code find_in(struct finding *f, const struct op *op, enum record
     if (target == NULL) {
         struct centre_erase_target fresh = { .kind = op->kind };
         memcpy(fresh.subject, op->subject, OP_ENTITY_BYTES);
-        TRY(buf_append(f->targets, &fresh, sizeof(fresh), f->err));
+        TRY(buf_append(f->targets, &fresh, sizeof(fresh), err));
         target = target_of(f->targets, op);
     }
     target->records++;
@@ -466,14 +448,14 @@ enum err_code centre_erase_find(struct centre_store *store, const struct centre_
                                 const uint8_t participant[OP_ENTITY_BYTES], struct buf *ret_targets,
                                 uint64_t *ret_of_others, struct error *err)
 {
-    struct finding f = { .store = store, .site = site, .participant = participant, .targets = ret_targets, .err = err };
+    struct finding f = { .store = store, .site = site, .participant = participant, .targets = ret_targets };
     buf_init(&f.doubts, SIZE_MAX / 2);
     buf_init(&f.placements, SIZE_MAX / 2);
-    enum err_code rc = find_doubts(&f);
+    enum err_code rc = find_doubts(&f, err);
     rc = rc == ERR_OK ? walk(&f,
                              "SELECT " OP_COLUMNS " FROM op o WHERE o.id > ?1 AND o.id < ?2 AND o.body IS NOT NULL "
                              "AND o.kind NOT IN (5, 10, 11)",
-                             find_in)
+                             find_in, err)
                       : rc;
     buf_fini(&f.doubts);
     buf_fini(&f.placements);

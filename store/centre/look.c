@@ -14,43 +14,43 @@ struct looking {
     enum err_code (*each)(void *context, const struct centre_log_row *row, struct error *err);
     void *context;
     size_t left;
+    const struct centre_site *site;
     struct error *err;
 };
 
-static enum err_code look_row(struct looking *l, const struct centre_site *site, sqlite3_stmt *s)
+static enum err_code look_row(void *context, const struct op *op, sqlite3_stmt *s, struct error *err)
 {
-    struct op op;
-    struct op_id supersedes[OP_SUPERSEDES_MAX];
-    bool salted;
+    struct looking *l = context;
     char quarantine[CENTRE_REASON_SIZE];
-    TRY(op_read(s, &op, supersedes, &salted, l->err));
     column_text(s, 6, quarantine, sizeof(quarantine));
-    struct centre_log_row row = { .site = site,
+    struct centre_log_row row = { .site = l->site,
                                   .position = op_row_position(column_int(s, 0)),
-                                  .op = &op,
+                                  .op = op,
                                   .writer = (enum record_writer)column_int(s, 8),
                                   .quarantine = quarantine[0] != '\0' ? quarantine : NULL,
                                   .received_at_ms = column_int(s, 7) };
-    return l->each(l->context, &row, l->err);
+    l->left--;
+    return l->each(l->context, &row, err);
 }
 
-/* Of a site, newest first. ?3 of ANY: the kind, or 0; of ASIDE: the highest that is known. */
+/* Of a site, newest first, at most ?4 (all if it is negative). ?3 of ANY: the kind, or 0; of ASIDE: the highest that is
+ * known. */
 #define ANY                                                                                                            \
-    "SELECT " OP_COLUMNS " FROM op o WHERE o.id > ?1 AND o.id < ?2 AND (?3 = 0 OR o.kind = ?3) ORDER BY o.id DESC"
+    "SELECT " OP_COLUMNS                                                                                               \
+    " FROM op o WHERE o.id > ?1 AND o.id < ?2 AND (?3 = 0 OR o.kind = ?3) ORDER BY o.id DESC LIMIT ?4"
 #define OF_KIND                                                                                                        \
     "SELECT " OP_COLUMNS " FROM op o INDEXED BY op_kind WHERE o.kind = ?3 AND o.kind <> 5 AND o.id > ?1 AND "          \
-    "o.id < ?2 ORDER BY o.id DESC"
+    "o.id < ?2 ORDER BY o.id DESC LIMIT ?4"
 #define ASIDE                                                                                                          \
     "SELECT " OP_COLUMNS " FROM op o WHERE o.id > ?1 AND o.id < ?2 AND (o.quarantine IS NOT NULL OR o.kind > ?3 OR "   \
-    "o.kind = 0) ORDER BY o.id DESC"
+    "o.kind = 0) ORDER BY o.id DESC LIMIT ?4"
 
 static enum err_code site_rows(struct centre_store *store, const char *sql, const struct centre_site *site,
-                               size_t third, sqlite3_stmt **ret, struct error *err)
+                               size_t third, int64_t max, sqlite3_stmt **ret, struct error *err)
 {
-    TRY(db_statement(&store->db, sql, ret, err));
-    bind_int(*ret, 1, op_row_id(site->id, 0));
-    bind_int(*ret, 2, op_row_id(site->id + 1, 0));
+    TRY(op_rows_of(store, sql, site->id, ret, err));
     bind_int(*ret, 3, (int64_t)third);
+    bind_int(*ret, 4, max);
     return ERR_OK;
 }
 
@@ -64,39 +64,29 @@ static size_t kinds_known(void)
     return known;
 }
 
-static enum err_code rows_wanted(const struct looking *l, const struct centre_site *site, sqlite3_stmt **ret)
+static enum err_code rows_wanted(const struct looking *l, sqlite3_stmt **ret)
 {
     uint32_t kind = l->request->kind;
     if (l->request->aside) {
-        return site_rows(l->store, ASIDE, site, kinds_known(), ret, l->err);
+        return site_rows(l->store, ASIDE, l->site, kinds_known(), (int64_t)l->left, ret, l->err);
     }
     bool indexed = kind != 0 && kind != KIND_ATTENDANCE;
-    return site_rows(l->store, indexed ? OF_KIND : ANY, site, kind, ret, l->err);
+    return site_rows(l->store, indexed ? OF_KIND : ANY, l->site, kind, (int64_t)l->left, ret, l->err);
 }
 
 static enum err_code look_site(struct looking *l, const struct centre_site *site)
 {
     sqlite3_stmt *s;
-    TRY(rows_wanted(l, site, &s));
-    enum err_code rc = ERR_OK;
-    while (rc == ERR_OK && l->left > 0) {
-        bool row;
-        rc = db_step(&l->store->db, s, &row, l->err);
-        if (rc != ERR_OK || !row) {
-            break;
-        }
-        l->left--;
-        rc = look_row(l, site, s);
-    }
-    sqlite3_reset(s);
-    return rc;
+    l->site = site;
+    TRY(rows_wanted(l, &s));
+    return op_each(l->store, s, look_row, l, l->err);
 }
 
 enum err_code centre_log(struct centre_store *store, const struct centre_log_request *request,
                          enum err_code (*each)(void *context, const struct centre_log_row *row, struct error *err),
                          void *context, struct error *err)
 {
-    struct looking l = { store, request, each, context, request->limit, err };
+    struct looking l = { store, request, each, context, request->limit, NULL, err };
     if (request->site != NULL) {
         return look_site(&l, request->site);
     }
@@ -111,31 +101,28 @@ enum err_code centre_log(struct centre_store *store, const struct centre_log_req
     return rc;
 }
 
+struct knowing {
+    const uint8_t *subject;
+    bool known;
+};
+
+static enum err_code look_for_subject(void *context, const struct op *op, sqlite3_stmt *s, struct error *err)
+{
+    (void)err;
+    struct knowing *k = context;
+    k->known |= sqlite3_column_type(s, 6) == SQLITE_NULL && memcmp(op->subject, k->subject, OP_ENTITY_BYTES) == 0;
+    return ERR_OK;
+}
+
 enum err_code centre_knows(struct centre_store *store, const struct centre_site *site, uint32_t kind,
                            const uint8_t subject[OP_ENTITY_BYTES], bool *ret_known, struct error *err)
 {
     sqlite3_stmt *s;
-    bool known = false;
+    struct knowing k = { subject, false };
     CHECK(kind != KIND_ATTENDANCE);
-    TRY(site_rows(store, OF_KIND, site, kind, &s, err));
-    while (!known) {
-        bool row;
-        bool salted;
-        struct op op;
-        struct op_id supersedes[OP_SUPERSEDES_MAX];
-        TRY(db_step(&store->db, s, &row, err));
-        if (!row) {
-            break;
-        }
-        enum err_code rc = op_read(s, &op, supersedes, &salted, err);
-        if (rc != ERR_OK) {
-            sqlite3_reset(s);
-            return rc;
-        }
-        known = sqlite3_column_type(s, 6) == SQLITE_NULL && memcmp(op.subject, subject, OP_ENTITY_BYTES) == 0;
-    }
-    sqlite3_reset(s);
-    *ret_known = known;
+    TRY(site_rows(store, OF_KIND, site, kind, -1, &s, err));
+    TRY(op_each(store, s, look_for_subject, &k, err));
+    *ret_known = k.known;
     return ERR_OK;
 }
 

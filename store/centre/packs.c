@@ -16,8 +16,10 @@ static void copy_field(const struct record *record, const char *name, char *out,
     out[len] = '\0';
 }
 
-static enum err_code take_pack(const struct op *op, struct row_array *rows, struct error *err)
+static enum err_code take_pack(void *context, const struct op *op, sqlite3_stmt *s, struct error *err)
 {
+    (void)s;
+    struct row_array *rows = context;
     struct record record;
     void *out;
     TRY(record_decode(kind_by_number(KIND_PROGRAMME_PACK), op->body, &record, err));
@@ -46,28 +48,9 @@ static enum err_code read_packs(struct centre_store *store, const struct centre_
                                 struct error *err)
 {
     sqlite3_stmt *s;
-    TRY(db_statement(
-        &store->db, OPS_OF_KINDS("29") " AND o.quarantine IS NULL AND o.body IS NOT NULL ORDER BY o.id DESC", &s, err));
-    bind_int(s, 1, op_row_id(site->id, 0));
-    bind_int(s, 2, op_row_id(site->id + 1, 0));
-    for (;;) {
-        bool row;
-        bool salted;
-        struct op op;
-        struct op_id supersedes[OP_SUPERSEDES_MAX];
-        TRY(db_step(&store->db, s, &row, err));
-        if (!row) {
-            return ERR_OK;
-        }
-        enum err_code rc = op_read(s, &op, supersedes, &salted, err);
-        if (rc == ERR_OK) {
-            rc = take_pack(&op, rows, err);
-        }
-        if (rc != ERR_OK) {
-            sqlite3_reset(s);
-            return rc;
-        }
-    }
+    TRY(op_rows_of(store, OPS_OF_KINDS("29") " AND o.quarantine IS NULL AND o.body IS NOT NULL ORDER BY o.id DESC",
+                   site->id, &s, err));
+    return op_each(store, s, take_pack, rows, err);
 }
 
 enum err_code centre_packs(struct centre_store *store, const struct centre_site *site, struct pack_list *ret_list,

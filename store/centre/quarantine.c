@@ -47,12 +47,10 @@ static void judging_fini(struct judging *j)
 static enum err_code collect_aside(struct judging *j)
 {
     sqlite3_stmt *s;
-    TRY(db_statement(&j->store->db,
-                     "SELECT id FROM op INDEXED BY op_quarantined WHERE quarantine IS NOT NULL AND id > ?1 AND id < ?2 "
-                     "ORDER BY id",
-                     &s, j->err));
-    bind_int(s, 1, op_row_id(j->site->id, 0));
-    bind_int(s, 2, op_row_id(j->site->id + 1, 0));
+    TRY(op_rows_of(j->store,
+                   "SELECT id FROM op INDEXED BY op_quarantined WHERE quarantine IS NOT NULL AND id > ?1 AND id < ?2 "
+                   "ORDER BY id",
+                   j->site->id, &s, j->err));
     for (;;) {
         bool row;
         TRY(db_step(&j->store->db, s, &row, j->err));

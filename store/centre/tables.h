@@ -177,4 +177,13 @@ MUST_USE enum err_code centre_judge_sites(struct centre_store *store, struct cen
 MUST_USE enum err_code op_read(sqlite3_stmt *s, struct op *ret_op, struct op_id supersedes[OP_SUPERSEDES_MAX],
                                bool *ret_salted, struct error *err);
 
+/* A statement whose ?1 and ?2 are the rows between which the site's ops are. */
+MUST_USE enum err_code op_rows_of(struct centre_store *store, const char *sql, int64_t site, sqlite3_stmt **ret,
+                                  struct error *err);
+/* `s` stands on the op's row, from which the op borrows. */
+typedef enum err_code (*op_visit_fn)(void *context, const struct op *op, sqlite3_stmt *s, struct error *err);
+/* Every op that a statement of OP_COLUMNS gives, until one fails; the statement is reset either way. */
+MUST_USE enum err_code op_each(struct centre_store *store, sqlite3_stmt *s, op_visit_fn visit, void *context,
+                               struct error *err);
+
 #endif
