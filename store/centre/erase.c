@@ -424,10 +424,15 @@ static enum err_code find_in(void *context, const struct op *op, sqlite3_stmt *s
 {
     struct finding *f = context;
     enum record_writer writer = (enum record_writer)column_int(s, 8);
+    bool covered;
     bool person = op->kind == KIND_PARTICIPANT && memcmp(op->subject, f->participant, OP_ENTITY_BYTES) == 0;
     struct centre_erase_target *target = target_of(f->targets, op);
     if (target == NULL && !person && !names_person(op, f->participant) && !is_of_doubt(f, op)) {
         return ERR_OK;
+    }
+    TRY(centre_erasure_find(f->store, f->site->id, op, writer, &covered, err));
+    if (covered) {
+        return ERR_OK; /* a walk that is under way takes it */
     }
     if (writer != WRITER_CENTRE) {
         f->of_others++;

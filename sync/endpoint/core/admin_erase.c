@@ -101,7 +101,7 @@ enum err_code admin_erase(struct admin_call *call)
     }
     if (!dry && count == 0) {
         return FAIL(call->err, NOT_FOUND,
-                    "erase: the centre has written nothing about this person that is still there");
+                    "erase: the centre has written nothing about this person that is not erased already");
     }
     TRY(centre_erase_holds(call->centre->store, &site, &erase, clock_today(call->now_ms), &holds, call->err));
     if (!dry) {

@@ -624,6 +624,26 @@ Test(centre_erase, an_erasure_that_comes_during_a_walk_covers_what_the_walk_has_
     cr_assert_eq(bodies("participant"), 0);
 }
 
+Test(centre_erase, what_a_walk_has_not_come_to_yet_is_not_erased_once_more)
+{
+    laptop_record(&laptop, 900);
+    sync_all(&laptop);
+    refer("GDN-1");
+    world.centre->store->slice_rows = 1;
+    cr_assert_eq(erase_here("right", "D. Second"), ERR_OK, "%s", world.err.message);
+    cr_assert_eq(bodies("decision"), 1);
+    uint64_t before = world_ops(&world, "garden");
+    cr_expect_eq(erase_here("right", "D. Second"), ERR_NOT_FOUND);
+    cr_expect_eq(world_ops(&world, "garden"), before);
+    refer("GDN-1"); /* and what comes meanwhile is */
+    before = world_ops(&world, "garden");
+    cr_expect_eq(erase_here("right", "D. Second"), ERR_OK, "%s", world.err.message);
+    cr_expect_gt(world_ops(&world, "garden"), before);
+    erase_on();
+    cr_expect_eq(bodies("decision"), 0);
+    cr_expect_eq(bodies("referral"), 0);
+}
+
 Test(centre_erase, what_an_erasure_of_the_same_run_covers_is_kept_as_erased_at_once)
 {
     struct forger forger;
