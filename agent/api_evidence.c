@@ -14,7 +14,7 @@ enum { RECORDS_LIMIT = 100, RECORDS_LIMIT_MAX = 500, HEADERS_LIMIT = 1000, HEADE
 static enum err_code subject_read(struct store *store, const char *text, struct evidence_subject *ret_subject,
                                   struct error *err)
 {
-    struct evidence_subject subject = { .session = strchr(text, '@') != NULL };
+    struct evidence_subject subject = { .session = strchr(text, '@') != NULL, .rules = true };
     if (!subject.session) {
         enum err_code rc = query_find(store, KIND_PARTICIPANT, text, &subject.participant, err);
         if (rc == ERR_NOT_FOUND && query_find(store, KIND_PLACEMENT, text, &subject.placement, NULL) == ERR_OK) {
@@ -53,9 +53,9 @@ static json_t *authorities_value(struct slice ca)
 
 static json_t *about_value(const struct evidence_subject *subject, const char *name, const struct api_call *call,
                            const struct evidence_about *about, const struct store_identity *identity,
-                           json_t *checkpoint)
+                           json_t *checkpoint, json_t *rules)
 {
-    return json_pack("{s:{s:s,s:s},s:{s:o,s:s,s:o},s:{s:s,s:o,s:o},s:o,s:s,s:o,s:o,s:o}", "about", "kind",
+    return json_pack("{s:{s:s,s:s},s:{s:o,s:s,s:o},s:{s:s,s:o,s:o},s:o,s:s,s:o,s:o,s:o,s:o}", "about", "kind",
                      subject->session ? "session" : "participant", "name", name, "participant", "id",
                      value_id(subject->participant.bytes, ROW_ID_BYTES), "ref", about->participant_ref, "name",
                      value_text(about->participant_name), "site", "name", identity->site_name, "stream",
@@ -63,7 +63,7 @@ static json_t *about_value(const struct evidence_subject *subject, const char *n
                      value_id(identity->organisation, ORGANISATION_ID_BYTES), "device",
                      value_id(identity->device, DEVICE_ID_BYTES), "made_by", call->world->actor, "made_at",
                      value_instant(call->world->now_ms), "authorities", authorities_value(buf_slice(&identity->ca)),
-                     "checkpoint", checkpoint);
+                     "checkpoint", checkpoint, "rules", rules);
 }
 
 enum err_code api_evidence(struct api_call *call, struct error *err)
@@ -78,11 +78,17 @@ enum err_code api_evidence(struct api_call *call, struct error *err)
     TRY(evidence_begin(call->world->store, &subject, &about, err));
     SCOPED(store_verified_checkpoint_fini) struct store_verified_checkpoint held = { 0 };
     struct store_identity identity;
+    json_t *rules;
     TRY(store_checkpoint_read(call->world->store, &held, err));
-    TRY(store_identity_read(call->world->store, &identity, err));
-    enum err_code rc = answer_object(
-        call->answer, about_value(&subject, name, call, &about, &identity, checkpoint_value(&held, identity.stream)),
-        err);
+    TRY(packs_value(call->world->store, true, &rules, err));
+    enum err_code rc = store_identity_read(call->world->store, &identity, err);
+    if (rc != ERR_OK) {
+        json_decref(rules);
+        return rc;
+    }
+    rc = answer_object(
+        call->answer,
+        about_value(&subject, name, call, &about, &identity, checkpoint_value(&held, identity.stream), rules), err);
     store_identity_fini(&identity);
     return rc;
 }

@@ -38,21 +38,58 @@ static enum err_code refused_value(struct store *store, json_t **ret_value, stru
     return ERR_OK;
 }
 
+static enum err_code add_json(struct store *store, const struct pack_row *row, json_t *pack, struct error *err)
+{
+    SCOPED(buf_fini) struct buf json;
+    buf_init(&json, PROGRAMME_JSON_MAX + 1);
+    TRY(query_pack_json(store, row->sha256, &json, err));
+    (void)json_object_set_new(pack, "json", json_stringn((const char *)json.data, json.len));
+    return ERR_OK;
+}
+
+static json_t *own_json(const struct programme *programme)
+{
+    struct slice json = programme_default_json();
+    return programme == programme_default() ? json_stringn((const char *)json.data, json.len) : json_null();
+}
+
+enum err_code packs_value(struct store *store, bool json, json_t **ret_value, struct error *err)
+{
+    SCOPED(pack_list_fini) struct pack_list list = { 0 };
+    const struct programme *own[] = { store_own_programme(store), programme_default() };
+    TRY(query_packs(store, &list, err));
+    json_t *packs = json_array();
+    enum err_code rc = ERR_OK;
+    for (size_t i = 0; rc == ERR_OK && i < list.count; i++) {
+        json_t *pack = pack_value(&list.rows[i]);
+        rc = json ? add_json(store, &list.rows[i], pack, err) : ERR_OK;
+        (void)json_array_append_new(packs, pack);
+    }
+    if (rc != ERR_OK) {
+        json_decref(packs);
+        return rc;
+    }
+    for (size_t i = own[0] == own[1] ? 1 : 0; i < ARRAY_LEN(own); i++) {
+        json_t *pack = own_value(store, own[i]);
+        if (json) {
+            (void)json_object_set_new(pack, "json", own_json(own[i]));
+        }
+        (void)json_array_append_new(packs, pack);
+    }
+    *ret_value = packs;
+    return ERR_OK;
+}
+
 enum err_code api_packs(struct api_call *call, struct error *err)
 {
-    struct store *store = call->world->store;
-    SCOPED(pack_list_fini) struct pack_list list = { 0 };
     json_t *refused;
-    TRY(query_packs(store, &list, err));
-    TRY(refused_value(store, &refused, err));
-    json_t *packs = json_array();
-    for (size_t i = 0; i < list.count; i++) {
-        (void)json_array_append_new(packs, pack_value(&list.rows[i]));
+    json_t *packs;
+    TRY(refused_value(call->world->store, &refused, err));
+    enum err_code rc = packs_value(call->world->store, false, &packs, err);
+    if (rc != ERR_OK) {
+        json_decref(refused);
+        return rc;
     }
-    if (store_own_programme(store) != programme_default()) {
-        (void)json_array_append_new(packs, own_value(store, store_own_programme(store)));
-    }
-    (void)json_array_append_new(packs, own_value(store, programme_default()));
     return answer_object(call->answer, json_pack("{s:o,s:o}", "packs", packs, "refused", refused), err);
 }
 

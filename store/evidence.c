@@ -55,6 +55,8 @@ static enum err_code read_about(struct store *store, const struct evidence_subje
 #define OF_SUBJECTS                                                                                                    \
     ") SELECT x.id FROM op x INDEXED BY op_subject WHERE x.kind <> 5 AND x.subject IN (SELECT id FROM about) "
 
+#define RULES "UNION SELECT id FROM programme_pack WHERE ?8"
+
 #define PERSON "WITH person(id) AS (" SAME_PERSON("?2") "), "
 
 static const char about_person[] = RECORD_COLUMNS PERSON
@@ -68,7 +70,7 @@ static const char about_person[] = RECORD_COLUMNS PERSON
     "UNION SELECT id FROM circumstance_change WHERE participant IN (SELECT id FROM person) "
     "UNION SELECT id FROM redress WHERE participant IN (SELECT id FROM person) "
     "UNION SELECT id FROM flag_review WHERE placement IN (SELECT id FROM mine) "
-    "UNION SELECT id FROM compliance_doubt WHERE placement IN (SELECT id FROM mine)" OF_SUBJECTS
+    "UNION SELECT id FROM compliance_doubt WHERE placement IN (SELECT id FROM mine) " RULES OF_SUBJECTS
     "UNION SELECT a.op FROM attendance a WHERE a.placement IN (SELECT id FROM mine) "
     "UNION SELECT x.id FROM op x INDEXED BY op_subject WHERE x.kind <> 5 AND length(x.subject) = 20 "
     "AND substr(x.subject, 1, 16) IN (SELECT id FROM mine) "
@@ -85,7 +87,7 @@ static const char about_session[] = RECORD_COLUMNS PERSON
     "UNION SELECT id FROM circumstance_change WHERE participant IN (SELECT id FROM person) AND starts_on <= ?6 "
     "AND ifnull(ends_on, ?6) >= ?6 "
     "UNION SELECT id FROM flag_review WHERE placement = ?4 AND day = ?6 AND ifnull(slot, 0) = ?7 "
-    "UNION SELECT id FROM compliance_doubt WHERE placement = ?4 AND day = ?6 AND slot = ?7" OF_SUBJECTS
+    "UNION SELECT id FROM compliance_doubt WHERE placement = ?4 AND day = ?6 AND slot = ?7 " RULES OF_SUBJECTS
     "UNION SELECT a.op FROM attendance a WHERE a.placement = ?4 AND a.day = ?6 AND a.slot = ?7 "
     "UNION SELECT x.id FROM op x WHERE x.quarantine IS NOT NULL AND x.kind = 5 AND x.subject = ?5) "
     "ORDER BY o.id LIMIT ?3";
@@ -98,6 +100,7 @@ static enum err_code records_statement(struct store *store, const struct evidenc
     bind_int(*ret, 1, place);
     bind_blob(*ret, 2, subject->participant.bytes, ROW_ID_BYTES);
     bind_int(*ret, 3, (int64_t)limit);
+    bind_int(*ret, 8, subject->rules);
     if (subject->session) {
         bind_blob(*ret, 4, subject->placement.bytes, ROW_ID_BYTES);
         bind_blob(*ret, 5, session, OP_SESSION_BYTES);

@@ -10,7 +10,7 @@
  * decisions, attempts to reach them, changes of circumstances, reviews, doubts and challenges. About a session: what
  * was said of it; the person and the placement; the placement's notices; JCP's appointments and decisions of that day;
  * attempts to reach the person about it, changes that cover the day, reviews and doubts of it. Ops that were not
- * accepted are among them, and say so.
+ * accepted are among them, and say so. With either, when it is asked for, the programme packs that the centre gave.
  *
  * Ownership: lists own what their rows borrow; *_fini releases.
  */
@@ -28,6 +28,7 @@ struct evidence_subject {
     struct row_id placement;
     int32_t day;
     int slot;
+    bool rules; /* with every programme pack of the centre's that is held */
 };
 
 struct evidence_about {

@@ -186,6 +186,26 @@ static enum err_code put_checkpoint(struct writer *writer, const struct evidence
     return put_base64(writer, checkpoint, "voucher", "checkpoint/voucher", err);
 }
 
+/* The rules, under the SHA-256 that the centre's record, or a doubt, names. */
+static enum err_code put_rules(struct writer *writer, const struct evidence_pack *pack, struct error *err)
+{
+    const json_t *all = answer_member(pack->about, "rules");
+    size_t index;
+    const json_t *rules;
+    json_array_foreach(all, index, rules)
+    {
+        bool again = false; /* the centre may give those that the program carries */
+        for (size_t i = 0; i < index; i++) {
+            again |= strcmp(answer_text(json_array_get(all, i), "sha256"), answer_text(rules, "sha256")) == 0;
+        }
+        if (!again && answer_has(rules, "json")) {
+            TRY(put(writer, slice_of_text(answer_text(rules, "json")), err, "rules/%.64s.json",
+                    answer_text(rules, "sha256")));
+        }
+    }
+    return ERR_OK;
+}
+
 /* ---- for people and programs ---- */
 
 static enum err_code put_pages(struct writer *writer, const struct evidence_pack *pack, struct error *err)
@@ -228,6 +248,12 @@ static enum err_code put_json(struct writer *writer, const struct evidence_pack 
     SCOPED(answer_free) json_t *summary = must_have(json_deep_copy(pack->about));
     (void)json_object_del(summary, "authorities");
     (void)json_object_del(summary, "checkpoint");
+    size_t index;
+    json_t *rules;
+    json_array_foreach(answer_member(summary, "rules"), index, rules)
+    {
+        (void)json_object_del(rules, "json"); /* a file of its own */
+    }
     (void)json_object_set_new(summary, "format", json_string("holdfast evidence pack"));
     (void)json_object_set_new(summary, "version", json_integer(1));
     json_t *records = must_have(json_array());
@@ -286,6 +312,7 @@ static enum err_code put_all(struct writer *writer, const struct evidence_pack *
     for (size_t i = 0; i < pack->record_count; i++) {
         TRY(put_record(writer, &pack->records[i], i, err));
     }
+    TRY(put_rules(writer, pack, err));
     TRY(put_json(writer, pack, err));
     TRY(put_pages(writer, pack, err));
     return put_manifest(writer, err);

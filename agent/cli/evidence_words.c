@@ -304,8 +304,10 @@ static void add_section(struct document *document, const struct evidence_pack *p
 }
 
 static const char *const attendance[] = { "attendance", NULL };
-static const char *const known_kinds[] = { "participant", "referral",    "referral_event", "placement", "attendance",
-                                           "notice",      "appointment", "decision",       "erasure",   NULL };
+static const char *const known_kinds[] = { "participant",    "referral",   "referral_event",
+                                           "placement",      "attendance", "notice",
+                                           "appointment",    "decision",   "erasure",
+                                           "programme_pack", NULL };
 
 static void add_unknown(struct document *document, const struct evidence_pack *pack)
 {
@@ -324,6 +326,57 @@ static void add_unknown(struct document *document, const struct evidence_pack *p
         document_add(document, BLOCK_SUBHEADING, "Record %04zu: %s", i + 1, kind);
         add_fields(document, pack, record);
         add_origin(document, pack, &pack->records[i]);
+    }
+}
+
+/* Which record gives the rules; 0: none in this pack. */
+static size_t giver_of(const struct evidence_pack *pack, const char *sha256)
+{
+    for (size_t i = pack->record_count; i > 0; i--) {
+        const json_t *record = pack->records[i - 1].json;
+        if (strcmp(answer_text(record, "kind"), "programme_pack") == 0 && !answer_has(record, "quarantine") &&
+            strcmp(answer_text(answer_member(record, "fields"), "sha256"), sha256) == 0) {
+            return i;
+        }
+    }
+    return 0;
+}
+
+static void say_source(const struct evidence_pack *pack, const json_t *rules, char out[WORDS_SIZE])
+{
+    char from[WORDS_SIZE];
+    size_t giver = giver_of(pack, answer_text(rules, "sha256"));
+    if (giver > 0) {
+        say_day(answer_text(rules, "in_force_from"), from);
+        (void)snprintf(out, WORDS_SIZE, "given by the centre in record %04zu; they count from %.40s on", giver, from);
+    } else if (strcmp(answer_text(rules, "source"), "built_in") == 0) {
+        (void)snprintf(out, WORDS_SIZE, "built into the program; they count where the centre has given none");
+    } else if (strcmp(answer_text(rules, "source"), "configured") == 0) {
+        (void)snprintf(out, WORDS_SIZE,
+                       "a file that the setting programme.pack of this machine names: no record gives them, and they "
+                       "are not in this pack");
+    } else {
+        (void)snprintf(out, WORDS_SIZE, "given by the centre while this pack was made: its record is not in it");
+    }
+}
+
+static void add_rules(struct document *document, const struct evidence_pack *pack)
+{
+    size_t index;
+    const json_t *rules;
+    document_add(document, BLOCK_HEADING, "The rules");
+    document_add(document, BLOCK_PARAGRAPH,
+                 "In force on a day are those of the greatest version that counts by then. A compliance doubt is "
+                 "judged by those whose SHA-256 it names. What they say is in the folder rules, under it.");
+    json_array_foreach(answer_member(pack->about, "rules"), index, rules)
+    {
+        char source[WORDS_SIZE];
+        say_source(pack, rules, source);
+        document_add(document, BLOCK_SUBHEADING, "%.64s, version %" PRId64 "%s", answer_text(rules, "name"),
+                     answer_int(rules, "version"),
+                     answer_true(rules, "in_force") ? " (in force when the pack was made)" : "");
+        document_fact(document, "Source", source);
+        document_fact(document, "SHA-256", answer_text(rules, "sha256"));
     }
 }
 
@@ -499,10 +552,11 @@ static void add_scope(struct document *document, bool of_session)
     document_add(document, BLOCK_PARAGRAPH, "%s",
                  of_session
                      ? "In it: everything recorded about this session, what is recorded about the person and the "
-                       "placement, the placement's written notices, and the Jobcentre's appointments and decisions of "
-                       "that day."
+                       "placement, the placement's written notices, the Jobcentre's appointments and decisions of "
+                       "that day, and the programme's rules."
                      : "In it: everything recorded about this person: referrals and what became of them, placements, "
-                       "attendance, written notices, the Jobcentre's appointments and decisions.");
+                       "attendance, written notices, the Jobcentre's appointments and decisions; and the programme's "
+                       "rules.");
     document_add(
         document, BLOCK_PARAGRAPH,
         "Not in it: what was recorded about anybody else. To prove that a record stands where it does, the pack "
@@ -552,6 +606,7 @@ struct document *evidence_words(const struct evidence_pack *pack)
     static const char *const appointments[] = { "appointment", NULL };
     static const char *const decisions[] = { "decision", NULL };
     static const char *const erasures[] = { "erasure", NULL };
+    static const char *const packs[] = { "programme_pack", NULL };
     const json_t *about = answer_member(pack->about, "about");
     bool of_session = strcmp(answer_text(about, "kind"), "session") == 0;
     char title[WORDS_SIZE];
@@ -575,6 +630,8 @@ struct document *evidence_words(const struct evidence_pack *pack)
     add_section(document, pack, "The person", person);
     add_section(document, pack, "What was erased", erasures);
     add_unknown(document, pack);
+    add_rules(document, pack);
+    add_section(document, pack, "The centre's records of its rules", packs);
     add_proof(document, pack);
     return document;
 }

@@ -251,6 +251,9 @@ static bool known_file(const char *path)
             return true;
         }
     }
+    if (pack_rules_path(path)) {
+        return true;
+    }
     if (strncmp(path, "authority/", 10) == 0) {
         return digits(path + 10, 1) && strcmp(path + 11, ".pem") == 0;
     }
@@ -285,6 +288,7 @@ static enum err_code check_all(const struct pack_files *files, const uint8_t *au
     check_checkpoint(files, report);
     TRY(pack_read_receipts(files, report, err));
     TRY(pack_read_ops(files, report, err));
+    TRY(pack_read_rules(files, report, err));
     if (report->op_count == 0) {
         pack_wrong(report, "ops", "there is no record in the pack");
     }
@@ -299,6 +303,7 @@ void pack_report_fini(struct pack_report *report)
     free(report->chains);
     free(report->receipts);
     free(report->ops);
+    free(report->rules);
     buf_fini(&report->ca);
 }
 

@@ -5,7 +5,9 @@
  *     authority/ ──► device.pem ──► signature over the last link of chain/NNNN ──► every header before it ──► an op
  *     op's header ──► hash of its salt and body
  *     authority/ ──► receipts/NNNN/centre.pem ──► signature over a link of chain/NNNN and the time ──► every op before
- * it authority/ ──► checkpoint/centre.pem ──► voucher over the checkpoint's key ──► note ──► proof of an op
+ * it
+ *     rules/SHA-256.json ──► its name ──► the centre's op that gives it
+ *     authority/ ──► checkpoint/centre.pem ──► voucher over the checkpoint's key ──► note ──► proof of an op
  *
  * Nothing is believed because the pack says so, but the authority: whose certificate that is only a person can say, so
  * it is shown, or insisted on. The format is in sync/PROTOCOL.md.
@@ -17,12 +19,14 @@
 
 #include "agent/verify/pack_files.h"
 #include "crypto/checkpoint.h"
+#include "store/programme/programme.h"
 #include "store/record.h"
 
 #define PACK_OPS_MAX 9999 /* and as many chains */
 #define PACK_AUTHORITIES_MAX 8
 #define PACK_FINDINGS_MAX 200
 #define PACK_FINDING_SIZE 400
+#define PACK_NO_OP SIZE_MAX
 #define PACK_CHECKPOINT_KEY_CONTEXT "holdfast/checkpoint-key/v1"
 #define PACK_ORIGIN_FORMAT "holdfast.invalid/stream/%s"
 
@@ -66,6 +70,13 @@ struct pack_op {
     char admitted_text[PACK_FINDING_SIZE];
 };
 
+/* A programme's rules that the pack has as a file of their own, or in a record of the centre. */
+struct pack_rules {
+    char sha256[PROGRAMME_SHA256_SIZE];
+    size_t giver;  /* index of the newest op by which the centre gave them; PACK_NO_OP: none that is proved */
+    bool built_in; /* this program carries the same */
+};
+
 struct pack_report {
     struct pack_finding findings[PACK_FINDINGS_MAX];         /* what is wrong; the first ones */
     size_t finding_count;                                    /* of all */
@@ -82,6 +93,8 @@ struct pack_report {
     size_t receipt_count;
     struct pack_op *ops;
     size_t op_count;
+    struct pack_rules *rules;
+    size_t rules_count;
     struct buf ca; /* DER, one behind the other */
 };
 
@@ -90,5 +103,9 @@ struct pack_report {
 MUST_USE enum err_code pack_check(const struct pack_files *files, const uint8_t *authority,
                                   struct pack_report *ret_report, struct error *err);
 void pack_report_fini(struct pack_report *report);
+
+/* The SHA-256 of rules that a proved op names in `field`: what a programme_pack gives, or a doubt is judged by. */
+bool pack_rules_named(const struct pack_op *op, const char *field, char ret_sha256[PROGRAMME_SHA256_SIZE]);
+const struct pack_rules *pack_rules_find(const struct pack_report *report, const char *sha256); /* NULL: none */
 
 #endif

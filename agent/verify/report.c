@@ -159,6 +159,30 @@ static void print_id(const struct op_id *id, FILE *out)
     (void)fprintf(out, "/%" PRIu32 "/%" PRIu64, id->incarnation, id->seq);
 }
 
+/* "record 0007, the centre's", or where else rules come from. */
+static void print_rules_source(const struct pack_report *report, const struct pack_rules *rules, FILE *out)
+{
+    if (rules == NULL) {
+        (void)fputs("not in this pack\n", out);
+    } else if (rules->giver != PACK_NO_OP) {
+        (void)fprintf(out, "given by the centre in record %s\n", report->ops[rules->giver].name);
+    } else if (rules->built_in) {
+        (void)fprintf(out, "%s, version %d, as this program carries them\n", programme_id(programme_default()),
+                      programme_version(programme_default()));
+    } else {
+        (void)fputs("given by no record of this pack\n", out);
+    }
+}
+
+static void print_judged_by(const struct pack_report *report, const struct pack_op *op, FILE *out)
+{
+    char sha256[PROGRAMME_SHA256_SIZE];
+    if (op->op.kind == KIND_COMPLIANCE_DOUBT && pack_rules_named(op, "programme_sha256", sha256)) {
+        (void)fputs("      judged by rules ", out);
+        print_rules_source(report, pack_rules_find(report, sha256), out);
+    }
+}
+
 static void print_proof(const struct pack_report *report, const struct pack_op *op, FILE *out)
 {
     const struct certificate *device = &report->chains[op->chain].device;
@@ -224,6 +248,7 @@ static void print_op(const struct pack_report *report, const struct pack_op *op,
         (void)fputc('\n', out);
     }
     print_fields(op, out);
+    print_judged_by(report, op, out);
     print_proof(report, op, out);
 }
 
@@ -245,6 +270,10 @@ static void print_trust(const struct pack_report *report, bool insisted, FILE *o
                       report->checkpoint.size, root, report->centre_serial);
     } else {
         (void)fprintf(out, "checkpoint  %s\n", report->checkpoint_there ? "does not verify" : "none in this pack");
+    }
+    for (size_t i = 0; i < report->rules_count; i++) {
+        (void)fprintf(out, "rules       SHA-256 %s,\n            ", report->rules[i].sha256);
+        print_rules_source(report, &report->rules[i], out);
     }
     (void)fprintf(out, "records     %zu, of which %zu are confirmed by the centre; its receipt is held of %zu\n\n",
                   report->op_count, confirmed_count(report), acknowledged_count(report));
@@ -378,6 +407,21 @@ static void json_op(FILE *out, const struct pack_report *report, const struct pa
     (void)fputc('}', out);
 }
 
+static void json_rules(FILE *out, const struct pack_report *report)
+{
+    (void)fputs(",\n \"rules\": [", out);
+    for (size_t i = 0; i < report->rules_count; i++) {
+        const struct pack_rules *rules = &report->rules[i];
+        (void)fprintf(out, "%s{\"sha256\": \"%s\", \"built_in\": %s", i > 0 ? ", " : "", rules->sha256,
+                      rules->built_in ? "true" : "false");
+        if (rules->giver != PACK_NO_OP) {
+            json_member(out, "number", report->ops[rules->giver].name);
+        }
+        (void)fputc('}', out);
+    }
+    (void)fputc(']', out);
+}
+
 void report_json(const struct pack_report *report, FILE *out)
 {
     (void)fprintf(out,
@@ -406,6 +450,7 @@ void report_json(const struct pack_report *report, FILE *out)
         (void)fputs("null", out);
     }
     json_hex(out, "stream", report->stream, STREAM_ID_BYTES);
+    json_rules(out, report);
     (void)fputs(",\n \"ops\": [", out);
     for (size_t i = 0; i < report->op_count; i++) {
         (void)fputs(i > 0 ? ",\n  " : "\n  ", out);

@@ -1,6 +1,7 @@
 /* An evidence pack, from the record to a stranger who checks it: what it proves, and that no part of it can be changed.
  */
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -279,6 +280,7 @@ static const struct part {
     { "checkpoint/key", "checkpoint/voucher" },
     { "checkpoint/voucher", "checkpoint/voucher" },
     { "checkpoint/centre.pem", "checkpoint/centre.pem" },
+    { "rules/*.json", "rules/" },
     { "index.html", NULL },
     { "summary.pdf", NULL },
     { "pack.json", NULL },
@@ -385,6 +387,55 @@ Test(evidence, can_be_checked_with_common_tools_as_its_instructions_say, .timeou
         damaged_copy(file, parts[i].named != NULL, copy);
         cr_assert_not(steps_verify(copy), "%s was changed", file);
     }
+}
+
+/* ---- by which rules ---- */
+
+static json_t *rules_with(json_t *report, bool built_in)
+{
+    size_t index;
+    json_t *rules;
+    json_array_foreach(json_object_get(report, "rules"), index, rules)
+    {
+        if (true_at(rules, "built_in") == built_in) {
+            return rules;
+        }
+    }
+    cr_assert(false, "rules of either kind are in it");
+    return NULL;
+}
+
+Test(evidence, proves_which_rules_the_centre_gave_and_says_of_those_built_in_that_no_record_does)
+{
+    char file[PATH_SIZE];
+    char copy[PATH_SIZE];
+    json_t *added = centre_do(&world.centre, EXIT_DONE, "pack", "add", OTHER_PACK_FILE, "--in-force-from", "2026-01-01",
+                              "--all", NULL);
+    sync_now(office);
+    make_pack(office, session);
+    json_t *report = verify_pack(pack, 0);
+    json_t *given = rules_with(report, false);
+    cr_assert_str_eq(text_at(given, "sha256"), text_at(added, "sha256"));
+    cr_assert_null(json_object_get(rules_with(report, true), "number"), "no record gives those of the program");
+    json_t *op = json_array_get(json_object_get(report, "ops"), (size_t)atoi(text_at(given, "number")) - 1);
+    cr_assert_str_eq(text_at(op, "kind"), "programme_pack");
+    cr_assert_str_eq(text_at(op, "role"), "centre");
+    cr_assert_str_eq(text_at(op, "fields.in_force_from"), "2026-01-01");
+    cr_assert(true_at(op, "signed") && true_at(op, "body_proved") && true_at(op, "confirmed"));
+    must_shell(pack, "cmp rules/$(sha256sum < " OTHER_PACK_FILE " | cut -c 1-64).json " OTHER_PACK_FILE);
+    must_shell(pack,
+               "grep -q 'given by the centre in record' index.html && grep -q 'built into the program' index.html");
+    cr_assert(steps_verify(pack));
+    cr_assert(another_program_verifies(pack));
+
+    (void)snprintf(file, sizeof(file), "ops/%s/body.cbor", text_at(given, "number"));
+    damaged_copy(file, true, copy);
+    json_decref(report);
+    report = verify_pack(copy, 1);
+    expect_named(report, file, file);
+    json_decref(report);
+    cr_assert_not(steps_verify(copy));
+    cr_assert_not(another_program_verifies(copy));
 }
 
 Test(evidence, of_what_was_erased_proves_that_it_was_recorded_and_names_who_decided)

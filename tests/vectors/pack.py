@@ -25,7 +25,7 @@ ROLE = "urn:holdfast:role:"
 FILES = [r"authority/[1-8]\.pem", r"chain/\d{4}/(before|signed|signature|device\.pem|\d{13}\.header)",
          r"ops/\d{4}/(header\.cbor|body\.cbor|salt|chain|receipt|position|proof)",
          r"receipts/\d{4}/(chain|signed|signature|centre\.pem)", r"checkpoint/(note|key|voucher|centre\.pem)",
-         r"index\.html|summary\.pdf|pack\.json|VERIFY\.txt"]
+         r"rules/[0-9a-f]{64}\.json", r"index\.html|summary\.pdf|pack\.json|VERIFY\.txt"]
 
 
 class Wrong(Exception):
@@ -220,6 +220,17 @@ class Pack:
         demand(last == 0 and node == root, f"{at}/proof: leads to another history")
         return True
 
+    # ---- 8: the rules ----
+
+    def rules(self, numbers):
+        """How many there are, each under its own SHA-256, and how many of them a record of the centre gives."""
+        there = {path[6:-5] for path in self.files if path.startswith("rules/")}
+        for name in there:
+            demand(sha256(self.files[f"rules/{name}.json"]).hex() == name, f"rules/{name}.json: not what its name says")
+        records = [number for number in numbers if cbor(self.read(f"ops/{number}/header.cbor"))[0][5] == 29]
+        given = {cbor(self.read(f"ops/{number}/body.cbor"))[0][4] for number in records}
+        return len(there), len(there & given)
+
     def check(self, fingerprint):
         self.manifest()
         self.authorities(fingerprint)
@@ -236,7 +247,7 @@ class Pack:
         named = {self.files[f"ops/{number}/receipt"][:4].decode() for number in numbers
                  if f"ops/{number}/receipt" in self.files}
         demand(named == set(receipts), "receipts: one that no record names")
-        return len(numbers), erased, confirmed, acknowledged
+        return len(numbers), erased, confirmed, acknowledged, *self.rules(numbers)
 
 
 def main():
@@ -247,7 +258,8 @@ def main():
     except (Wrong, ValueError, KeyError, AssertionError, IndexError, x509.ExtensionNotFound) as why:
         print(f"WRONG: {why}")
         sys.exit(1)
-    print("%d records, %d of them erased, %d confirmed by the centre, %d with its receipt: as they were signed" % found)
+    print("%d records, %d of them erased, %d confirmed by the centre, %d with its receipt: as they were signed; "
+          "%d rules, %d of them given by the centre" % found)
 
 
 if __name__ == "__main__":

@@ -109,6 +109,17 @@ Test(pack, of_two_devices_proves_both_records)
     cr_expect_eq(report.authority_count, 1);
 }
 
+Test(pack, with_rules_under_another_sha256_than_their_own_proves_nothing)
+{
+    struct pack_file *rules = &parts[part_count++];
+    (void)snprintf(rules->path, sizeof(rules->path), "rules/%s.json", programme_sha256(programme_default()));
+    rules->content = programme_default_json();
+    cr_assert(proves(), "%s: %s", report.findings[0].path, report.findings[0].text);
+    rules->content.len--;
+    cr_assert_not(proves());
+    cr_expect(finding_says(rules->path, "not the rules"));
+}
+
 Test(pack, says_when_the_centre_acknowledged_a_record_and_where_no_receipt_is_held)
 {
     cr_assert(proves(), "%s: %s", report.findings[0].path, report.findings[0].text);
