@@ -8,6 +8,7 @@
 
 #define SYNC_MS 40000
 #define SANITIZED_MS 3000 /* what the same takes at most under the sanitizers on a busy machine */
+#define STOP_MS 8000      /* likewise a stop, with what the sanitizers look through at the end */
 
 static struct world world;
 static struct proxy *proxy;
@@ -134,6 +135,40 @@ Test(link, after_the_centre_was_away_it_waits_again)
     (void)laptop_do(laptop, EXIT_DONE, "sync", "--wait", NULL);
     refer("R-1");
     laptop_wait_number(laptop, "records.referral", 1, SYNC_MS);
+}
+
+/* Two of them wait for up to some minutes; what the third one sends would take a quarter of one. */
+Test(link, a_centre_that_stops_lets_go_of_who_waits_and_of_who_sends_at_once)
+{
+    struct laptop *waiting[] = { laptop_make(&world, "office", true), laptop_make(&world, "shed", true) };
+    struct laptop *sending = enrolled("van", "[link]\nwait = no\n");
+    struct proxy_counts before;
+    struct proxy_counts now;
+    site_import_people(sending, "GDN", 3);
+    laptop_wait_synchronised(sending, SYNC_MS);
+    for (size_t i = 0; i < ARRAY_LEN(waiting); i++) {
+        laptop_enrol(waiting[i], "Garden", world.centre.port);
+        wait_until_it_waits(waiting[i]);
+    }
+    proxy_counts(proxy, &before);
+    proxy_set(proxy, &(struct proxy_faults){ .bytes_per_s = 4000 });
+    (void)site_import_register(sending, &(struct site_register){ "GDN", 3, 160, 160, true });
+    WAIT_UNTIL((proxy_counts(proxy, &now), now.bytes_up > before.bytes_up + 9000), SYNC_MS);
+    cr_expect(true_at(laptop_status(waiting[0]), "waiting") && true_at(laptop_status(waiting[1]), "waiting"));
+    int64_t began_ms = clock_monotonic_ms();
+    centre_stop(&world.centre);
+    int64_t took_ms = clock_monotonic_ms() - began_ms;
+    printf("it stopped within %lld ms\n", (long long)took_ms);
+    cr_assert_lt(took_ms, STOP_MS);
+    laptop_wait_text(waiting[0], "state", "offline", STOP_MS);
+    laptop_wait_text(waiting[1], "state", "offline", STOP_MS);
+    proxy_set(proxy, NULL);
+    centre_start(&world.centre);
+    (void)laptop_do(sending, EXIT_DONE, "sync", "--wait", NULL);
+    laptop_wait_synchronised(sending, SYNC_MS);
+    cr_assert_eq(attendances_at_the_centre(), 480);
+    laptop_wait_number(waiting[0], "records.attendance", 480, SYNC_MS);
+    (void)centre_do(&world.centre, EXIT_DONE, "verify", NULL);
 }
 
 static void never_waits(const char *settings)

@@ -74,19 +74,28 @@ void world_open(struct centre_world *world)
     json_decref(world_admin(world, "site-add", json_pack("{s:s, s:s}", "organisation", "two", "name", "other")));
 }
 
-void world_reopen(struct centre_world *world)
+void world_stop(struct centre_world *world)
 {
     centre_close(world->centre);
     vault_close(world->vault);
+}
+
+void world_start(struct centre_world *world)
+{
     open_vault(world->path, &world->vault);
     MUST(centre_open(world->vault, 1024, &world->centre, err));
+}
+
+void world_reopen(struct centre_world *world)
+{
+    world_stop(world);
+    world_start(world);
 }
 
 void world_close(struct centre_world *world)
 {
     char saved[96];
-    centre_close(world->centre);
-    vault_close(world->vault);
+    world_stop(world);
     remove_folder(world->folder);
     saved_path(world->folder, saved);
     if (file_exists(saved)) {
@@ -453,22 +462,18 @@ void world_save(struct centre_world *world)
 {
     char saved[96];
     saved_path(world->folder, saved);
-    centre_close(world->centre);
-    vault_close(world->vault);
+    world_stop(world);
     copy_folder(world->folder, saved);
-    open_vault(world->path, &world->vault);
-    MUST(centre_open(world->vault, 1024, &world->centre, err));
+    world_start(world);
 }
 
 void world_put_back(struct centre_world *world)
 {
     char saved[96];
     saved_path(world->folder, saved);
-    centre_close(world->centre);
-    vault_close(world->vault);
+    world_stop(world);
     copy_folder(saved, world->folder);
-    open_vault(world->path, &world->vault);
-    MUST(centre_open(world->vault, 1024, &world->centre, err));
+    world_start(world);
 }
 
 /* ---- forger ---- */

@@ -23,6 +23,8 @@ struct centre_world {
 
 void world_open(struct centre_world *world); /* with organisation "one", sites "garden", "shop"; "two", site "other" */
 void world_reopen(struct centre_world *world); /* the centre is closed and opened again, as after a stop */
+void world_stop(struct centre_world *world);   /* half of it each */
+void world_start(struct centre_world *world);
 void world_close(struct centre_world *world);
 
 /* An operation that has to succeed; the answer is the caller's. `arguments` as for json_pack. */
