@@ -216,6 +216,7 @@ static void begin_closing(struct agent *agent)
     passphrase_task_cancel(&agent->passphrases);
     backup_task_cancel(&agent->backup);
     bundle_task_cancel(&agent->bundle);
+    export_task_stop(&agent->export);
     if (!restore_task_ending(&agent->restore)) {
         api_restore_cut(agent, &locked);
         restore_task_cancel(&agent->restore);
@@ -231,7 +232,7 @@ static bool jobs_run(const struct agent *agent)
 {
     return enrolment_running(&agent->enrolment) || agent->drivers_leaving > 0 || restore_task_busy(&agent->restore) ||
            key_task_running(&agent->keys) || vault_check_running(&agent->check) ||
-           passphrase_task_running(&agent->passphrases);
+           passphrase_task_running(&agent->passphrases) || export_task_running(&agent->export);
 }
 
 /* Not while a person waits for the end of something that needs the replica: the pass over the flags asks again. */
@@ -299,6 +300,7 @@ static void begin_stopping(struct agent *agent)
     uv_close((uv_handle_t *)&agent->watchdog, NULL);
     uv_close((uv_handle_t *)&agent->gather, NULL);
     backup_task_close(&agent->backup);
+    export_task_close(&agent->export);
     api_restore_cut(agent, &stopping);
     restore_task_close(&agent->restore);
     agent_enter(agent, AGENT_STOPPED); /* uv_run returns when the last handle is closed */
@@ -495,6 +497,7 @@ static void start_timers(struct agent *agent)
     CHECK(uv_timer_init(&agent->loop, &agent->watchdog) == 0);
     CHECK(uv_timer_init(&agent->loop, &agent->gather) == 0);
     backup_task_init(&agent->backup, &agent->loop, agent->backup_note_path);
+    export_task_init(&agent->export, &agent->loop, api_export_done, api_export_awaited, agent);
     passphrase_task_init(&agent->passphrases, &agent->loop, on_part_changed, agent);
     vault_check_init(&agent->check, &agent->loop, agent->vault_path, on_part_changed, agent);
     restore_task_init(&agent->restore, &agent->loop, agent->vault_path, on_part_changed, agent);

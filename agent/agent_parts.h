@@ -15,6 +15,7 @@
 #include "agent/day_watch.h"
 #include "agent/enrolment.h"
 #include "agent/exchange_driver.h"
+#include "agent/export_task.h"
 #include "agent/flags_pass.h"
 #include "agent/idle_lock.h"
 #include "agent/key_task.h"
@@ -93,6 +94,7 @@ struct agent {
     struct http_exchange *changing_keys; /* waits for it */
     struct backup_task backup;
     struct bundle_task bundle;
+    struct export_task export;
     struct restore_task restore;
     struct http_exchange *restoring; /* waits for a step of it */
     struct vault_check check;
@@ -163,6 +165,9 @@ MUST_USE enum err_code api_need_open(const struct agent *agent, struct error *er
 
 /* api_server.c */
 void api_server_handle(void *context, const struct http_request *request);
+/* Of the export: its answer, and that somebody waits for it. */
+void api_export_done(void *context, struct http_exchange *exchange, struct api_answer *answer);
+void api_export_awaited(void *context);
 
 /* Who makes a call. Before anybody is entered that is every user who may ask, in every role. */
 struct who {

@@ -118,11 +118,13 @@ void api_answer_init(struct api_answer *answer)
 {
     *answer = (struct api_answer){ .status = 200, .content_type = "application/json", .spool_over = API_SPOOL_OVER };
     buf_init(&answer->body, API_ANSWER_MAX);
+    buf_init(&answer->notes, SIZE_MAX / 2);
 }
 
 void api_answer_fini(struct api_answer *answer)
 {
     buf_fini(&answer->body);
+    buf_fini(&answer->notes);
     spool_free(answer->spool);
     answer->spool = NULL;
 }
@@ -234,7 +236,39 @@ static enum err_code call_route(const struct route *route, struct api_call *call
     return rc;
 }
 
+static void answer_failure(struct api_answer *answer, const struct error *err)
+{
+    api_answer_error(answer, err);
+    if (answer->status >= 500) {
+        log_error("call_failed", err);
+    }
+}
+
+bool api_reads_long(const char *method, const char *path)
+{
+    static const char exports[] = "/v1/export/";
+    return strcmp(method, "GET") == 0 && strncmp(path, exports, strlen(exports)) == 0;
+}
+
+void api_answer_note(struct api_answer *answer, struct store *store)
+{
+    struct error err = { .code = ERR_OK };
+    size_t count = answer->notes.len / sizeof(struct audit_entry);
+    if (count > 0 &&
+        store_audit_add(store, (const struct audit_entry *)(const void *)answer->notes.data, count, &err) != ERR_OK &&
+        answer->code == ERR_OK) { /* nobody reads what it cannot be said of that they read it */
+        answer_failure(answer, &err);
+    }
+    buf_fini(&answer->notes);
+}
+
 void api_call_data(const struct api_world *world, const struct api_request *request, struct api_answer *answer)
+{
+    api_call_run(world, request, answer);
+    api_answer_note(answer, world->store);
+}
+
+void api_call_run(const struct api_world *world, const struct api_request *request, struct api_answer *answer)
 {
     struct api_call call = { .world = world, .request = request, .answer = answer };
     struct error err = { .code = ERR_OK };
@@ -250,17 +284,14 @@ void api_call_data(const struct api_world *world, const struct api_request *requ
         sight_begin(world, request);
         enum err_code rc = call_route(&routes[i], &call, &err);
         struct error unkept;
-        enum err_code kept = sight_end(&unkept);
-        if (rc == ERR_OK && kept != ERR_OK) { /* nobody reads what it cannot be said of that they read it */
-            rc = kept;
+        enum err_code noted = sight_end(&answer->notes, &unkept);
+        if (rc == ERR_OK && noted != ERR_OK) {
+            rc = noted;
             err = unkept;
         }
         if (rc != ERR_OK) {
             err.code = rc;
-            api_answer_error(answer, &err);
-            if (answer->status >= 500) {
-                log_error("call_failed", &err);
-            }
+            answer_failure(answer, &err);
         }
         return;
     }

@@ -15,6 +15,7 @@
 #define AGENT_API_H
 
 #include <jansson.h>
+#include <stdatomic.h>
 
 #include "agent/spool.h"
 #include "base/clock.h"
@@ -35,7 +36,8 @@ struct api_world {
     unsigned roles; /* of who asks (store/people.h): what they may see; agent/roles.h has decided what they may call */
     int64_t now_ms;
     int32_t today;
-    int retention_months; /* after a person's newest day; 0: nothing is ever due */
+    int retention_months;        /* after a person's newest day; 0: nothing is ever due */
+    atomic_uint_least64_t *rows; /* NULL, or counts the rows of an export as they are written */
 };
 
 struct api_request {
@@ -54,6 +56,7 @@ struct api_answer {
     size_t spool_over;   /* from how long an export is kept so */
     bool wrote;          /* something was recorded: the rules and the exchange have work */
     bool changed_here;   /* something of this machine alone was: the rules have work */
+    struct buf notes;    /* struct audit_entry of what it shows, in the log before it goes out (api_answer_note) */
     enum err_code code;  /* ERR_OK, or why it failed: */
     struct error error;
 };
@@ -75,5 +78,12 @@ bool api_route_at(size_t index, const char **ret_method, const char **ret_prefix
 
 /* Answers always: a failure is the answer. */
 void api_call_data(const struct api_world *world, const struct api_request *request, struct api_answer *answer);
+
+/* Does the call read so much that it belongs in a thread, with a store_open_reader? */
+bool api_reads_long(const char *method, const char *path);
+/* The same as api_call_data in two steps: the first may be in another thread, with another store, than the second,
+ * without which the answer must not go out. */
+void api_call_run(const struct api_world *world, const struct api_request *request, struct api_answer *answer);
+void api_answer_note(struct api_answer *answer, struct store *store);
 
 #endif

@@ -83,6 +83,49 @@ static void send_spool(struct http_exchange *exchange, struct api_answer *answer
     http_answer_body(exchange, answer->status, answer->content_type, &body, no_store);
 }
 
+/* Releases the answer. */
+static void send_data(struct agent *agent, struct http_exchange *exchange, struct api_answer *answer)
+{
+    note_trouble(agent, answer);
+    if (answer->wrote || answer->changed_here) {
+        agent_data_changed(agent, answer->wrote);
+    }
+    idle_lock_touch(&agent->idle); /* it may have taken long */
+    if (answer->spool != NULL) {
+        send_spool(exchange, answer);
+    } else {
+        api_send(exchange, answer);
+    }
+    bool large = answer->body.capacity > TRIM_OVER;
+    api_answer_fini(answer);
+    if (large) {
+        (void)malloc_trim(0);
+    }
+}
+
+void api_export_done(void *context, struct http_exchange *exchange, struct api_answer *answer)
+{
+    struct agent *agent = context;
+    api_answer_note(answer, agent->store);
+    send_data(agent, exchange, answer);
+    agent_step(agent);
+}
+
+void api_export_awaited(void *context)
+{
+    struct agent *agent = context;
+    idle_lock_touch(&agent->idle);
+}
+
+static void start_export(struct agent *agent, const struct api_world *world, const struct api_request *call,
+                         struct http_exchange *exchange)
+{
+    struct error err;
+    if (export_task_start(&agent->export, world, call, exchange, &err) != ERR_OK) {
+        api_send_error(exchange, &err);
+    }
+}
+
 static void call_data(struct agent *agent, const struct http_request *request, const struct who *who)
 {
     int64_t now_ms = clock_wall_ms();
@@ -103,22 +146,15 @@ static void call_data(struct agent *agent, const struct http_request *request, c
     if (strcmp(request->method, "GET") == 0) {
         flags_pass_slice(&agent->flags); /* so that an answer shows what was just recorded */
     }
+    if (api_reads_long(request->method, request->path)) {
+        start_export(agent, &world, &call, request->exchange);
+        return;
+    }
     struct api_answer answer;
     api_answer_init(&answer);
     api_call_data(&world, &call, &answer);
-    note_trouble(agent, &answer);
-    if (answer.wrote || answer.changed_here) {
-        agent_data_changed(agent, answer.wrote);
-    }
-    idle_lock_touch(&agent->idle); /* it may have taken long */
-    if (answer.spool != NULL) {
-        send_spool(request->exchange, &answer);
-    } else {
-        api_send(request->exchange, &answer);
-    }
-    bool large = answer.body.capacity > TRIM_OVER || request->body.len > TRIM_OVER;
-    api_answer_fini(&answer);
-    if (large) {
+    send_data(agent, request->exchange, &answer);
+    if (request->body.len > TRIM_OVER) {
         (void)malloc_trim(0);
     }
 }

@@ -129,6 +129,9 @@ enum err_code export_row(struct export *export, const char *const *cells, struct
 {
     struct api_answer *answer = export->call->answer;
     export->rows++;
+    if (export->call->world->rows != NULL) {
+        atomic_store(export->call->world->rows, export->rows);
+    }
     for (size_t i = 0; i < export->column_count; i++) {
         count_cell(&export->tallies[i], export->columns[i].cell, cells[i]);
     }

@@ -90,13 +90,16 @@ static enum err_code run(const struct agent_arguments *arguments, struct error *
     return rc;
 }
 
+/* An export and a look at the vault may both take minutes, and nobody who unlocks or signs in waits for them. */
+#define POOL_THREADS "3"
+
 /* Memory that was freed goes back to the system: the agent is idle for most of its life. */
 static void tune_memory(void)
 {
     (void)mallopt(M_ARENA_MAX, 1);
     (void)mallopt(M_MMAP_THRESHOLD, 128 * 1024);
     (void)mallopt(M_TRIM_THRESHOLD, 128 * 1024);
-    (void)setenv("UV_THREADPOOL_SIZE", "1", 0);
+    (void)setenv("UV_THREADPOOL_SIZE", POOL_THREADS, 0);
     tpm_counter_quiet();
     api_wipe_freed_json();
 }

@@ -17,7 +17,7 @@ struct shown {
 
 _Static_assert(RECORD_FIELDS_MAX <= 32, "a bit for each field");
 
-static struct {
+static _Thread_local struct {
     const struct api_world *world; /* NULL: outside of a call */
     char call[AUDIT_CALL_SIZE];
     struct buf shown;        /* struct shown, one behind the other */
@@ -106,12 +106,10 @@ static struct audit_entry entry_of(const struct shown *shown)
     return entry;
 }
 
-static enum err_code keep(struct error *err)
+static enum err_code make_notes(struct buf *notes, struct error *err)
 {
     struct shown *all = (struct shown *)(void *)sight.shown.data;
     size_t count = sight.shown.len / sizeof(*all);
-    SCOPED(buf_fini) struct buf entries;
-    buf_init(&entries, SIZE_MAX / 2);
     if (count == 0) {
         return ERR_OK;
     }
@@ -120,14 +118,14 @@ static enum err_code keep(struct error *err)
     count = merge(all, count, compare_people);
     for (size_t i = 0; i < count; i++) {
         struct audit_entry entry = entry_of(&all[i]);
-        TRY(buf_append(&entries, &entry, sizeof(entry), err));
+        TRY(buf_append(notes, &entry, sizeof(entry), err));
     }
-    return store_audit_add(sight.world->store, (const struct audit_entry *)(const void *)entries.data, count, err);
+    return ERR_OK;
 }
 
-enum err_code sight_end(struct error *err)
+enum err_code sight_end(struct buf *notes, struct error *err)
 {
-    enum err_code rc = sight.full ? FAIL(err, NO_MEMORY, "note who read what") : keep(err);
+    enum err_code rc = sight.full ? FAIL(err, NO_MEMORY, "note who read what") : make_notes(notes, err);
     buf_fini(&sight.shown);
     sight.world = NULL;
     return rc;

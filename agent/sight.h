@@ -18,7 +18,7 @@
  *
  * Outside of a call (tests, the rules) everything is shown and nothing is noted.
  *
- * Threads: one; the loop's. One call at a time.
+ * Threads: any; one call at a time in each.
  * Layer:   agent, inside the API.
  */
 #ifndef AGENT_SIGHT_H
@@ -28,8 +28,9 @@
 #include "store/audit.h"
 
 void sight_begin(const struct api_world *world, const struct api_request *request);
-/* Keeps what was noted. The answer must not go out when this fails. */
-MUST_USE enum err_code sight_end(struct error *err);
+/* What was noted, as struct audit_entry one behind the other. The answer must not go out when this fails, or before
+ * they are in the audit log. */
+MUST_USE enum err_code sight_end(struct buf *notes, struct error *err);
 
 /* Notes it when it is shown. `subject` may be empty: of which record is then not known. */
 bool sight_shows(const struct kind *kind, const struct field *field, struct slice subject);

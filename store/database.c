@@ -26,6 +26,8 @@ enum err_code db_fail(struct database *db, struct error *err)
     case SQLITE_BUSY:
     case SQLITE_LOCKED:
         return FAIL(err, BUSY, "use the replica: another process has it open");
+    case SQLITE_INTERRUPT:
+        return FAIL(err, BUSY, "read the replica: it was stopped");
     case SQLITE_CONSTRAINT:
         return FAIL(err, REFUSED, "%s", sqlite3_errmsg(db->handle));
     case SQLITE_NOMEM:
@@ -109,6 +111,26 @@ enum err_code db_open_memory(struct database *db, struct error *err)
     }
     db_close(db);
     return FAIL(err, NO_MEMORY, "open tables in memory");
+}
+
+#define STOP_LOOK_STEPS 1000 /* of SQLite's machine, between two looks at whether to stop: some microseconds */
+
+static int stop_asked(void *stop)
+{
+    return atomic_load((atomic_bool *)stop);
+}
+
+enum err_code db_open_reader(struct database *db, struct vault *vault, int cache_kib, atomic_bool *stop,
+                             struct error *err)
+{
+    *db = (struct database){ .vault = vault };
+    TRY(vault_open_database(vault, cache_kib, &db->handle, err));
+    sqlite3_progress_handler(db->handle, STOP_LOOK_STEPS, stop_asked, stop);
+    enum err_code rc = db_exec(db, "PRAGMA query_only=ON", err);
+    if (rc != ERR_OK) {
+        db_close(db);
+    }
+    return rc;
 }
 
 void db_close(struct database *db)

@@ -8,6 +8,7 @@
 #define STORE_DATABASE_H
 
 #include <sqlite3.h>
+#include <stdatomic.h>
 
 #include "base/bytes.h"
 #include "crypto/vault/vault.h"
@@ -39,6 +40,10 @@ MUST_USE enum err_code db_open(struct database *db, struct vault *vault, int cac
                                const struct database_schema *schema, struct error *err);
 /* An empty one in memory, for a question: without a vault, gone when it is closed. */
 MUST_USE enum err_code db_open_memory(struct database *db, struct error *err);
+/* One more connection over the vault, to tables that db_open has looked after, which refuses to write. Soon after
+ * `stop` is set what runs on it ends with ERR_BUSY. */
+MUST_USE enum err_code db_open_reader(struct database *db, struct vault *vault, int cache_kib, atomic_bool *stop,
+                                      struct error *err);
 void db_close(struct database *db);
 
 /* The failure of the last call on this connection: full disk, read-only, damage (with the page), a guard rail's

@@ -228,6 +228,41 @@ enum err_code store_open(struct vault *vault, const struct store_options *option
     return ERR_OK;
 }
 
+#define READER_CACHE_KIB 512
+
+/* The transaction stays until the connection is closed. */
+static enum err_code take_snapshot(struct store *reader, struct error *err)
+{
+    sqlite3_stmt *s;
+    bool row;
+    TRY(db_exec(&reader->db, "BEGIN", err));
+    TRY(db_statement(&reader->db, "SELECT 1 FROM sync_state", &s, err));
+    TRY(db_step(&reader->db, s, &row, err));
+    sqlite3_reset(s);
+    return ERR_OK;
+}
+
+enum err_code store_open_reader(struct store *store, atomic_bool *stop, struct store **ret_reader, struct error *err)
+{
+    struct store *reader = calloc(1, sizeof(*reader));
+    if (reader == NULL) {
+        return FAIL(err, NO_MEMORY, "read the replica");
+    }
+    reader->programme = store->programme;
+    reader->programme_since = store->programme_since;
+    reader->own_programme = store->own_programme;
+    enum err_code rc = db_open_reader(&reader->db, store->db.vault, READER_CACHE_KIB, stop, err);
+    if (rc == ERR_OK) {
+        rc = take_snapshot(reader, err);
+    }
+    if (rc != ERR_OK) {
+        store_close(reader);
+        return error_wrap(err, rc, "read the replica");
+    }
+    *ret_reader = reader;
+    return ERR_OK;
+}
+
 void store_close(struct store *store)
 {
     if (store == NULL) {

@@ -45,6 +45,16 @@ MUST_USE enum err_code store_open(struct vault *vault, const struct store_option
                                   struct error *err);
 void store_close(struct store *store);
 
+/*
+ * A second view of the replica, for another thread: all of it as it is now, whatever is recorded meanwhile, for the
+ * functions that read. Soon after `stop` is set they end with ERR_BUSY. While it is open the write-ahead log only
+ * grows, a backup cannot begin, and what is erased stays in the file until the store_scrub after that.
+ *
+ * Opened and closed (store_close) in the thread of `store`, before that is closed; used by one thread at a time.
+ */
+MUST_USE enum err_code store_open_reader(struct store *store, atomic_bool *stop, struct store **ret_reader,
+                                         struct error *err);
+
 /* ---- enrolment: who this device is ---- */
 
 #define STORE_URL_MAX 512
@@ -360,7 +370,8 @@ MUST_USE enum err_code store_erase(struct store *store, const char *actor, const
 MUST_USE enum err_code store_erase_late(struct store *store, int64_t now_ms, uint64_t *ret_records, struct error *err);
 
 /* After bodies were erased: makes the file anew without them (VACUUM, then a checkpoint), which takes about as long as
- * copying it. *ret_done false: nothing was erased since. Outside any transaction. */
+ * copying it. *ret_done false: nothing was erased since. ERR_BUSY: an older state is being read (store_open_reader, a
+ * backup); a later one does it. Outside any transaction. */
 MUST_USE enum err_code store_scrub(struct store *store, bool *ret_done, struct error *err);
 
 /* One whose records are due: nothing of the person goes on, and the newest day is so long ago. */

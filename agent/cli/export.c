@@ -8,6 +8,7 @@
 #include "agent/cli/human.h"
 #include "agent/cli/memory.h"
 #include "agent/cli/outfile.h"
+#include "agent/cli/progress.h"
 #include "agent/cli/text.h"
 
 enum { OPTION_FORMAT = 0x7001, OPTION_FROM, OPTION_TO };
@@ -102,15 +103,32 @@ static void print_visible(const struct screen *screen, const struct buf *content
     free(text);
 }
 
-static enum err_code take_for_file(void *context, struct slice part, struct error *err)
+/* Where the parts go. */
+struct sink {
+    struct cli *cli;
+    struct outfile *file; /* NULL: standard output */
+};
+
+static enum err_code take(void *context, struct slice part, struct error *err)
 {
-    return outfile_put(context, part, err);
+    const struct sink *sink = context;
+    progress_end(sink->cli);
+    if (sink->file != NULL) {
+        return outfile_put(sink->file, part, err);
+    }
+    return fwrite(part.data, 1, part.len, sink->cli->screen.out) == part.len
+               ? ERR_OK
+               : error_errno(err, "write to standard output");
 }
 
-static enum err_code take_for_pipe(void *context, struct slice part, struct error *err)
+/* `path` is the call's, and taken. `file` NULL: standard output. */
+static enum exit_code export_parts(struct cli *cli, char *path, struct outfile *file)
 {
-    FILE *out = context;
-    return fwrite(part.data, 1, part.len, out) == part.len ? ERR_OK : error_errno(err, "write to standard output");
+    struct sink sink = { .cli = cli, .file = file };
+    progress_begin(cli, "export");
+    enum exit_code code = call_parts(cli, path, take, &sink);
+    progress_end(cli);
+    return code;
 }
 
 /* `path` is the call's, and taken. */
@@ -122,7 +140,7 @@ static enum exit_code export_to_file(struct cli *cli, char *path, const char *ou
         free(path);
         return call_refused(cli, &err);
     }
-    enum exit_code code = call_parts(cli, path, take_for_file, &file);
+    enum exit_code code = export_parts(cli, path, &file);
     if (code == EXIT_DONE && outfile_keep(&file, &err) != ERR_OK) {
         code = call_refused(cli, &err);
     }
@@ -139,7 +157,9 @@ static enum exit_code export_to_terminal(struct cli *cli, char *path)
 {
     SCOPED(buf_fini) struct buf content;
     buf_init(&content, ANSWER_BYTES_MAX);
+    progress_begin(cli, "export");
     enum exit_code code = call_bytes(cli, "GET", path, (struct slice){ 0 }, "text/csv", &content);
+    progress_end(cli);
     if (code == EXIT_DONE) {
         print_visible(&cli->screen, &content);
     }
@@ -157,6 +177,5 @@ enum exit_code export_run(struct cli *cli, int argc, char **argv)
     if (input.output != NULL && strcmp(input.output, "-") != 0) {
         return export_to_file(cli, path, input.output);
     }
-    return cli->screen.width != 0 ? export_to_terminal(cli, path)
-                                  : call_parts(cli, path, take_for_pipe, cli->screen.out);
+    return cli->screen.width != 0 ? export_to_terminal(cli, path) : export_parts(cli, path, NULL);
 }

@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -28,6 +29,39 @@ enum err_code outfile_write(const char *path, struct slice content, struct error
     return file_replace(path, content, OWNER_ONLY, err);
 }
 
+/* ---- in parts ---- */
+
+static const int ending[] = { SIGINT, SIGTERM, SIGHUP, SIGQUIT };
+static char unfinished[OUTFILE_PATH_MAX]; /* "": none */
+
+static void remove_unfinished(int number)
+{
+    (void)unlink(unfinished);
+    (void)signal(number, SIG_DFL);
+    (void)raise(number);
+}
+
+/* A signal that somebody ignores goes on being ignored. */
+static void guard(const char *temporary)
+{
+    (void)snprintf(unfinished, sizeof(unfinished), "%s", temporary);
+    for (size_t i = 0; i < ARRAY_LEN(ending); i++) {
+        if (signal(ending[i], remove_unfinished) == SIG_IGN) {
+            (void)signal(ending[i], SIG_IGN);
+        }
+    }
+}
+
+static void unguard(void)
+{
+    for (size_t i = 0; i < ARRAY_LEN(ending); i++) {
+        if (signal(ending[i], SIG_DFL) == SIG_IGN) {
+            (void)signal(ending[i], SIG_IGN);
+        }
+    }
+    unfinished[0] = '\0';
+}
+
 enum err_code outfile_begin(const char *path, struct outfile *ret_file, struct error *err)
 {
     *ret_file = (struct outfile){ .path = path, .fd = -1 };
@@ -38,7 +72,11 @@ enum err_code outfile_begin(const char *path, struct outfile *ret_file, struct e
     }
     (void)unlink(ret_file->temporary); /* of a write that was cut */
     ret_file->fd = open(ret_file->temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, OWNER_ONLY);
-    return ret_file->fd >= 0 ? ERR_OK : error_errno(err, "make '%s'", ret_file->temporary);
+    if (ret_file->fd < 0) {
+        return error_errno(err, "make '%s'", ret_file->temporary);
+    }
+    guard(ret_file->temporary);
+    return ERR_OK;
 }
 
 enum err_code outfile_put(struct outfile *file, struct slice part, struct error *err)
@@ -67,6 +105,7 @@ enum err_code outfile_keep(struct outfile *file, struct error *err)
     }
     (void)close(file->fd);
     file->fd = -1;
+    unguard();
     return file_sync_folder(file->path, err);
 }
 
@@ -76,6 +115,7 @@ void outfile_fini(struct outfile *file)
         (void)close(file->fd);
         (void)unlink(file->temporary);
         file->fd = -1;
+        unguard();
     }
 }
 

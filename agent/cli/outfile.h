@@ -11,7 +11,8 @@
 /* Atomic, mode 0600. A path that is there and not an ordinary file is refused. */
 MUST_USE enum err_code outfile_write(const char *path, struct slice content, struct error *err);
 
-/* The same in parts, for what is too long to stand in memory: the file is there, and whole, after outfile_keep. */
+/* The same in parts, for what is too long to stand in memory: the file is there, and whole, after outfile_keep. One at a
+ * time: a signal that ends the program in the middle (Ctrl-C) takes what there is of it along. */
 struct outfile {
     const char *path;
     char temporary[OUTFILE_PATH_MAX];

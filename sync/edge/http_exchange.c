@@ -1,6 +1,7 @@
 #include <gnutls/gnutls.h>
 #include <gnutls/x509.h>
 #include <netinet/in.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -374,6 +375,14 @@ void http_exchange_on_completed(void *cls, struct MHD_Connection *connection, vo
 const char *http_query(const struct http_request *request, const char *name)
 {
     return MHD_lookup_connection_value(request->exchange->connection, MHD_GET_ARGUMENT_KIND, name);
+}
+
+bool http_gone(const struct http_exchange *exchange)
+{
+    const union MHD_ConnectionInfo *info =
+        MHD_get_connection_info(exchange->connection, MHD_CONNECTION_INFO_CONNECTION_FD);
+    struct pollfd client = { .fd = info != NULL ? info->connect_fd : -1 };
+    return poll(&client, 1, 0) > 0 && (client.revents & (POLLHUP | POLLERR)) != 0;
 }
 
 /* ---- answers ---- */

@@ -74,6 +74,9 @@ MUST_USE enum err_code http_server_start(uv_loop_t *loop, const struct http_serv
                                          struct http_server **ret_server, struct error *err);
 uint16_t http_server_port(const struct http_server *server);
 
+/* Has the client of a request that waits for its answer gone away? Nobody tells; ask now and then. */
+bool http_gone(const struct http_exchange *exchange);
+
 /* Answers once; copies what it is given. `headers` is NULL or name, value, ..., NULL. */
 void http_answer(struct http_exchange *exchange, int status, const char *content_type, struct slice body,
                  const char *const *headers);

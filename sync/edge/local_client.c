@@ -29,6 +29,29 @@ void local_authorize(const char *token)
     }
 }
 
+static void (*on_wait)(void);
+static bool in_wait;
+
+void local_on_wait(void (*waited)(void))
+{
+    on_wait = waited;
+}
+
+/* libcurl calls it once a second also when nothing comes. */
+static int look_while_waiting(void *context, curl_off_t down_total, curl_off_t down, curl_off_t up_total, curl_off_t up)
+{
+    (void)context;
+    (void)down_total;
+    (void)up_total;
+    (void)up;
+    if (down == 0 && !in_wait) {
+        in_wait = true;
+        on_wait();
+        in_wait = false;
+    }
+    return 0;
+}
+
 struct local_answer {
     long status;
     bool json;
@@ -107,6 +130,10 @@ static CURLcode set_request(struct local_call *call, const char *socket_path, co
     code = code != CURLE_OK ? code : curl_easy_setopt(easy, CURLOPT_TIMEOUT, timeout_s);
     code = code != CURLE_OK ? code : curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, call->detail);
     code = code != CURLE_OK ? code : curl_easy_setopt(easy, CURLOPT_HTTPHEADER, call->headers);
+    if (on_wait != NULL) {
+        code = code != CURLE_OK ? code : curl_easy_setopt(easy, CURLOPT_XFERINFOFUNCTION, look_while_waiting);
+        code = code != CURLE_OK ? code : curl_easy_setopt(easy, CURLOPT_NOPROGRESS, 0L);
+    }
     if (post || strcmp(method, "POST") == 0) {
         code = code != CURLE_OK ? code : curl_easy_setopt(easy, CURLOPT_POST, 1L);
         code = code != CURLE_OK ? code : curl_easy_setopt(easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)body.len);

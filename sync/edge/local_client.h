@@ -26,6 +26,10 @@ MUST_USE enum err_code local_request(const char *socket_path, const char *method
 #define LOCAL_TOKEN_MAX 128
 void local_authorize(const char *token);
 
+/* From now on `waited` is called about once a second while a request waits for its answer; it may make requests of its
+ * own, during which it is not called. NULL: no longer. */
+void local_on_wait(void (*waited)(void));
+
 /* The same for a body or an answer that is not JSON; the answer is appended to `ret_body`, whose limit holds. */
 MUST_USE enum err_code local_request_bytes(const char *socket_path, const char *method, const char *path,
                                            struct slice body, const char *content_type, long timeout_s,

@@ -303,7 +303,8 @@ Test(memory, of_an_open_agent_holds_keys_only_where_it_is_locked_and_not_dumped)
     lock();
     learn_secrets();
     unlock();
-    (void)laptop_do(laptop, EXIT_DONE, "export", "attendance", NULL);
+    (void)laptop_do(laptop, EXIT_DONE, "export", "attendance", NULL); /* over a connection that is gone by now */
+    (void)laptop_do(laptop, EXIT_DONE, "log", NULL);
     scan_memory(laptop->process.pid, &keys, &finds);
     cr_assert(found(&finds, "vault key") && found(&finds, "device key"), "the scan finds what is there");
     for (size_t i = 0; i < finds.count && i < FINDS_MAX; i++) {

@@ -1,0 +1,19 @@
+/*
+ * agent/cli/progress - how far a call is that may take long, on a terminal, once a second while its answer is waited
+ * for: what the status says of it.
+ *
+ * Layer: cli.
+ */
+#ifndef AGENT_CLI_PROGRESS_H
+#define AGENT_CLI_PROGRESS_H
+
+#include "agent/cli/command.h"
+
+/* `member` of the status tells of it: {"rows"}, or {"records_done", "records_total"}. Nothing without a terminal or
+ * with
+ * --json. */
+void progress_begin(struct cli *cli, const char *member);
+/* The line is gone; safe to call again. */
+void progress_end(struct cli *cli);
+
+#endif

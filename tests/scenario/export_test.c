@@ -1,0 +1,106 @@
+/*
+ * An export beside everything else: others are answered while it is written, it has the records of one moment, and it
+ * ends when its client goes, or the agent stops.
+ */
+#include <criterion/criterion.h>
+#include <signal.h>
+#include <string.h>
+
+#include "base/file.h"
+#include "tests/support/site.h"
+#include "tests/support/wait.h"
+
+#define STEP_MS 60000
+#define PLACEMENTS 16
+#define DAYS 390
+
+static struct world world;
+static struct laptop *laptop;
+static struct process export;
+static char output[FOLDER_PATH_SIZE];
+static char unfinished[FOLDER_PATH_SIZE + 8];
+
+static void setup(void)
+{
+    static const struct site_register year = {
+        .prefix = "EXP", .placements = PLACEMENTS, .from_days_ago = 399, .days = DAYS
+    };
+    world_init(&world);
+    centre_make(&world);
+    centre_add_site(&world.centre, "Pershore Charity", "Garden");
+    laptop = laptop_make(&world, "laptop", true);
+    laptop_enrol(laptop, "Garden", world.centre.port);
+    site_import_people(laptop, "EXP", PLACEMENTS);
+    (void)site_import_register(laptop, &year);
+    (void)snprintf(output, sizeof(output), "%.200s/log.json", world.folder);
+    (void)snprintf(export.stderr_path, sizeof(export.stderr_path), "%.200s/export.err", world.folder);
+    (void)snprintf(unfinished, sizeof(unfinished), "%s.new", output);
+}
+
+static void teardown(void)
+{
+    process_kill(&export);
+    world_fini(&world);
+}
+
+TestSuite(export, .init = setup, .fini = teardown, .timeout = 180);
+
+static bool under_way(void)
+{
+    return strcmp(text_at(laptop_status(laptop), "export.kind"), "log") == 0;
+}
+
+/* Returns when the status, which is answered beside it, tells of it. */
+static void begin(void)
+{
+    const char *const argv[] = {
+        program_cli, "--socket", laptop->socket, "export", "log", "--json", "-o", output, NULL
+    };
+    process_start(&export, argv);
+    WAIT_UNTIL(under_way() || !process_running(&export), STEP_MS);
+    cr_assert(process_running(&export), "it ended before anybody else was answered");
+}
+
+static size_t rows_of(const char *kind)
+{
+    return json_array_size(json_at(laptop_do(laptop, EXIT_DONE, "export", kind, NULL), "rows"));
+}
+
+Test(export, of_one_moment_is_written_while_others_are_answered_and_record)
+{
+    char session[SITE_TEXT_SIZE];
+    size_t before = rows_of("log");
+    cr_assert_gt(before, (size_t)PLACEMENTS * DAYS);
+    begin();
+    json_t *refused = laptop_do(laptop, EXIT_REFUSED, "export", "referrals", NULL);
+    cr_assert_str_eq(text_at(refused, "error.code"), "busy");
+    session_name("EXP", 1, 2, session);
+    site_attend(laptop, session, "attended", NULL);
+    cr_assert(under_way(), "the record was durable before the export was done");
+    cr_assert_eq(process_wait(&export, STEP_MS), 0);
+    json_t *written = json_load_file(output, 0, NULL);
+    cr_assert_eq(json_array_size(json_object_get(written, "rows")), before, "the records of when it began");
+    json_decref(written);
+    cr_assert_eq(rows_of("log"), before + 1);
+    cr_assert_str_eq(text_at(laptop_status(laptop), "export.kind"), "", "none is under way");
+}
+
+Test(export, ends_with_its_client_and_leaves_no_file)
+{
+    begin();
+    cr_assert_eq(kill(export.pid, SIGINT), 0);
+    cr_assert_eq(process_wait(&export, STEP_MS), 128 + SIGINT);
+    WAIT_UNTIL(!under_way(), STEP_MS);
+    cr_assert_not(file_exists(output) || file_exists(unfinished));
+    (void)rows_of("placement"); /* the next one is welcome */
+}
+
+Test(export, ends_when_the_agent_stops_and_leaves_no_file)
+{
+    begin();
+    laptop_stop(laptop);
+    cr_assert_neq(process_wait(&export, STEP_MS), 0);
+    cr_assert_not(file_exists(output) || file_exists(unfinished));
+    laptop_start(laptop);
+    cr_assert_gt(rows_of("log"), (size_t)PLACEMENTS * DAYS);
+}

@@ -1,0 +1,68 @@
+/* A second view of the replica, beside the one that writes. */
+#include <criterion/criterion.h>
+
+#include "tests/unit/store/world.h"
+
+static struct world world;
+static struct replica one;
+static struct store *reader;
+static atomic_bool stop;
+
+static void add_person(const char *ref)
+{
+    struct store_entry entry;
+    entry_participant(&world, &entry, ref, "Invented Tester");
+    replica_write(&one, &entry, 0);
+}
+
+static void start(void)
+{
+    struct error err;
+    world_init(&world);
+    replica_start(&world, &one, CERTIFICATE_ROLE_AGENT);
+    add_person("GDN-001");
+    atomic_store(&stop, false);
+    cr_assert_eq(store_open_reader(one.store, &stop, &reader, &err), ERR_OK, "%s", err.message);
+}
+
+static void end(void)
+{
+    store_close(reader);
+    replica_stop(&one);
+    world_fini(&world);
+}
+
+TestSuite(reader, .init = start, .fini = end);
+
+static bool knows(struct store *store, const char *ref)
+{
+    struct row_id id;
+    struct error err;
+    enum err_code rc = query_find(store, KIND_PARTICIPANT, ref, &id, &err);
+    cr_assert(rc == ERR_OK || rc == ERR_NOT_FOUND, "%s", err.message);
+    return rc == ERR_OK;
+}
+
+Test(reader, has_what_was_there_when_it_was_opened_whatever_is_recorded_meanwhile)
+{
+    add_person("GDN-002");
+    cr_expect(knows(reader, "GDN-001"));
+    cr_expect_not(knows(reader, "GDN-002"));
+    cr_expect(knows(one.store, "GDN-002"));
+}
+
+Test(reader, ends_what_it_does_once_it_is_told_to)
+{
+    struct store_verified verified;
+    struct error err;
+    atomic_store(&stop, true);
+    cr_expect_eq(store_verify(reader, &verified, &err), ERR_BUSY);
+    cr_expect(knows(one.store, "GDN-001"), "the other one goes on");
+}
+
+Test(reader, refuses_to_write)
+{
+    struct error err;
+    cr_expect_neq(store_rebuild(reader, &err), ERR_OK);
+    cr_expect(knows(one.store, "GDN-001"));
+}
