@@ -112,7 +112,7 @@ static const char from_2_to_3[] =
     "CREATE TABLE op ( id INTEGER PRIMARY KEY, kind INTEGER NOT NULL, writer INTEGER NOT NULL, subject BLOB NOT NULL, "
     "header BLOB NOT NULL, salt BLOB, body BLOB, quarantine TEXT, received_at INTEGER NOT NULL, CHECK (quarantine IS "
     "NOT NULL OR (writer = 2 AND kind NOT BETWEEN 4 AND 7 AND kind NOT BETWEEN 11 AND 19 AND kind NOT BETWEEN 21 AND "
-    "27) OR (writer = 1 AND kind NOT IN (8, 9, 29))) ) STRICT;"
+    "27) OR (writer = 1 AND kind NOT BETWEEN 8 AND 9 AND kind <> 29)) ) STRICT;"
     "CREATE INDEX op_subject ON op (subject) WHERE kind <> 5;"
     "CREATE INDEX op_quarantined ON op (id) WHERE quarantine IS NOT NULL;"
     "INSERT INTO op SELECT id, kind, writer, subject, header, salt, body, quarantine, received_at FROM old_op;"

@@ -74,7 +74,7 @@ CREATE TABLE op (
     received_at  INTEGER NOT NULL,
     -- guard rails 3 and 5, as in a site's own replica: what only one side may write (store/record_kinds.c)
     CHECK (quarantine IS NOT NULL OR (writer = 2 AND kind NOT BETWEEN 4 AND 7 AND kind NOT BETWEEN 11 AND 19 AND kind NOT BETWEEN 21 AND 27)
-           OR (writer = 1 AND kind NOT IN (8, 9, 29)))
+           OR (writer = 1 AND kind NOT BETWEEN 8 AND 9 AND kind <> 29))
 ) STRICT;
 CREATE INDEX op_quarantined ON op (author, seq) WHERE quarantine IS NOT NULL;
 CREATE INDEX op_kind ON op (kind) WHERE kind <> 5; -- all but attendance, which is nearly all of a log
