@@ -111,15 +111,26 @@ void store_dirty_fini(struct store_dirty *dirty)
     *dirty = (struct store_dirty){ 0 };
 }
 
-static enum err_code read_site(struct store *store, bool *ret_site, struct error *err)
+/* The site's mark comes with each of the placements, or alone. */
+static enum err_code read_marks(struct store *store, size_t max, struct store_dirty *dirty, struct error *err)
 {
     sqlite3_stmt *s;
-    bool row;
-    TRY(db_statement(&store->db, "SELECT dirty_site FROM sync_state", &s, err));
-    TRY(db_step(&store->db, s, &row, err));
-    *ret_site = row && column_int(s, 0) != 0;
-    sqlite3_reset(s);
-    return ERR_OK;
+    TRY(db_statement(&store->db,
+                     "SELECT y.dirty_site, d.placement FROM sync_state y LEFT JOIN dirty_placement d WHERE y.only = 1 "
+                     "ORDER BY d.placement LIMIT ?1",
+                     &s, err));
+    bind_int(s, 1, (int64_t)max);
+    for (;;) {
+        bool row;
+        TRY(db_step(&store->db, s, &row, err));
+        if (!row) {
+            return ERR_OK;
+        }
+        dirty->site = column_int(s, 0) != 0;
+        if (column_fixed(s, 1, dirty->placements[dirty->placement_count].bytes, ROW_ID_BYTES)) {
+            dirty->placement_count++;
+        }
+    }
 }
 
 enum err_code store_dirty_read(struct store *store, size_t max, struct store_dirty *ret_dirty, struct error *err)
@@ -128,22 +139,7 @@ enum err_code store_dirty_read(struct store *store, size_t max, struct store_dir
     if (dirty.placements == NULL) {
         return FAIL(err, NO_MEMORY, "list what changed");
     }
-    sqlite3_stmt *s;
-    enum err_code rc =
-        db_statement(&store->db, "SELECT placement FROM dirty_placement ORDER BY placement LIMIT ?1", &s, err);
-    if (rc == ERR_OK) {
-        bind_int(s, 1, (int64_t)max);
-    }
-    bool row = true;
-    while (rc == ERR_OK && row) {
-        rc = db_step(&store->db, s, &row, err);
-        if (rc == ERR_OK && row && column_fixed(s, 0, dirty.placements[dirty.placement_count].bytes, ROW_ID_BYTES)) {
-            dirty.placement_count++;
-        }
-    }
-    if (rc == ERR_OK) {
-        rc = read_site(store, &dirty.site, err);
-    }
+    enum err_code rc = read_marks(store, max, &dirty, err);
     if (rc != ERR_OK) {
         store_dirty_fini(&dirty);
         return rc;

@@ -83,25 +83,78 @@ static void read_notice_row(sqlite3_stmt *s, void *row)
     read_notice(s, row);
 }
 
-static void read_span_row(sqlite3_stmt *s, void *out)
+/* By first day and id. */
+static int span_compare(const void *a, const void *b)
 {
-    struct span_row *row = out;
-    (void)column_fixed(s, 0, row->placement.bytes, ROW_ID_BYTES);
-    row->starts_on = (int32_t)column_int(s, 1);
-    row->ends_on = (int32_t)column_int(s, 2);
+    const struct span_row *x = a;
+    const struct span_row *y = b;
+    return x->starts_on != y->starts_on ? (x->starts_on > y->starts_on) - (x->starts_on < y->starts_on)
+                                        : memcmp(x->placement.bytes, y->placement.bytes, ROW_ID_BYTES);
 }
 
-static enum err_code read_spans(struct store *store, const struct row_id *participant, struct row_array *spans,
-                                struct error *err)
+static enum err_code add_span(sqlite3_stmt *s, struct row_array *spans, struct error *err)
+{
+    void *out;
+    TRY(row_array_next(spans, &out, err));
+    struct span_row *row = out;
+    (void)column_fixed(s, 1, row->placement.bytes, ROW_ID_BYTES);
+    row->starts_on = (int32_t)column_int(s, 2);
+    row->ends_on = (int32_t)column_int(s, 3);
+    return ERR_OK;
+}
+
+static void add_what_is_there(sqlite3_stmt *s, struct person_has *has)
+{
+    has->decisions |= column_int(s, 4) != 0;
+    has->changes |= column_int(s, 5) != 0;
+    has->volunteers |= column_int(s, 6) != 0;
+    has->breaks |= column_int(s, 7) != 0;
+    has->milestones |= column_int(s, 8) != 0;
+    has->claims |= column_int(s, 9) != 0;
+}
+
+/* In the order of add_what_is_there. */
+#define WHAT_IS_THERE                                                                                                  \
+    "EXISTS (SELECT 1 FROM decision x WHERE x.participant = a.participant), "                                          \
+    "EXISTS (SELECT 1 FROM circumstance_change x WHERE x.participant = a.participant), "                               \
+    "EXISTS (SELECT 1 FROM volunteer x WHERE x.participant = a.participant) "                                          \
+    "OR EXISTS (SELECT 1 FROM volunteer WHERE name_key = ?2 AND ?2 <> ''), "                                           \
+    "EXISTS (SELECT 1 FROM placement_break x WHERE x.placement = p.id), "                                              \
+    "EXISTS (SELECT 1 FROM milestone x WHERE x.placement = p.id), "                                                    \
+    "EXISTS (SELECT 1 FROM claim x WHERE x.placement = p.id)"
+
+/* The person's mandatory placements, and of what else there is any; volunteers by the person's name too. */
+static enum err_code read_person(struct store *store, const struct placement_row *placement, struct row_array *spans,
+                                 struct person_has *has, struct error *err)
 {
     sqlite3_stmt *s;
+    char name[ROW_NAME_SIZE];
+    plain_key(placement->participant_name, name);
     TRY(db_statement(&store->db,
-                     "SELECT p.id, p.starts_on, p.ends_on FROM " PERSON_ROWS(
-                         "?1") "placement p ON p.participant = a.participant WHERE p.basis = 'mandatory' "
-                               "AND p.starts_on IS NOT NULL AND p.ends_on >= p.starts_on ORDER BY p.starts_on, p.id",
+                     "SELECT p.basis = 'mandatory' AND p.starts_on IS NOT NULL AND p.ends_on >= p.starts_on, p.id, "
+                     "p.starts_on, p.ends_on, " WHAT_IS_THERE
+                     " FROM (" SAME_PERSON("?1") ") a "
+                                                 "LEFT JOIN placement p ON p.participant = a.participant",
                      &s, err));
-    bind_blob(s, 1, participant->bytes, ROW_ID_BYTES);
-    return row_array_read(store, s, spans, read_span_row, err);
+    bind_blob(s, 1, placement->participant.bytes, ROW_ID_BYTES);
+    bind_text(s, 2, name);
+    for (;;) {
+        bool row;
+        TRY(db_step(&store->db, s, &row, err));
+        if (!row) {
+            break;
+        }
+        add_what_is_there(s, has);
+        enum err_code rc = column_int(s, 0) != 0 ? add_span(s, spans, err) : ERR_OK;
+        if (rc != ERR_OK) {
+            sqlite3_reset(s);
+            return rc;
+        }
+    }
+    if (spans->count > 1) {
+        qsort(spans->rows, spans->count, spans->size, span_compare);
+    }
+    return ERR_OK;
 }
 
 static enum err_code read_taken_up(struct store *store, const struct placement_row *placement, struct taken_up *taken,
@@ -258,32 +311,44 @@ static enum err_code read_came(struct store *store, const struct placement_row *
     return ERR_OK;
 }
 
-static enum err_code fill_placement(struct store *store, const struct row_id *id, int32_t today,
-                                    struct placement_facts *facts, struct placement_owned *owned, struct error *err)
+static enum err_code read_decisions(struct store *store, const struct row_id *participant, struct row_array *decisions,
+                                    struct error *err)
 {
     sqlite3_stmt *s;
-    struct placement_row *placement = &facts->placement;
-    TRY(find_placement(store, id, placement, err));
-    TRY(read_taken_up(store, placement, &owned->taken, err));
-    TRY(read_shifts(store, placement, &owned->taken, &owned->shifts, err));
-    struct window window = window_on(programme_rules_of(store->programme), today, owned->shifts.count > 0);
-    TRY(read_sessions(store, id, &window, &owned->sessions, err));
-    TRY(read_came(store, placement, today, facts, err));
     TRY(db_statement(&store->db,
                      "SELECT d.id, d.failure_on, d.decided_on, d.outcome FROM " PERSON_ROWS(
                          "?1") "decision d ON d.participant = a.participant WHERE d.outcome <> 'adverse' "
                                "OR d.participant IN (" SURELY_PERSON("?1") ") ORDER BY d.failure_on, d.id",
                      &s, err));
-    bind_blob(s, 1, placement->participant.bytes, ROW_ID_BYTES);
-    TRY(row_array_read(store, s, &owned->decisions, read_decision_row, err));
+    bind_blob(s, 1, participant->bytes, ROW_ID_BYTES);
+    return row_array_read(store, s, decisions, read_decision_row, err);
+}
+
+static enum err_code fill_placement(struct store *store, const struct row_id *id, int32_t today,
+                                    struct placement_facts *facts, struct placement_owned *owned, struct error *err)
+{
+    sqlite3_stmt *s;
+    struct placement_row *placement = &facts->placement;
+    struct person_has has = { 0 };
+    TRY(find_placement(store, id, placement, err));
+    TRY(read_taken_up(store, placement, &owned->taken, err));
+    TRY(read_person(store, placement, &owned->spans, &has, err));
+    if (has.volunteers) {
+        TRY(read_shifts(store, placement, &owned->taken, &owned->shifts, err));
+    }
+    struct window window = window_on(programme_rules_of(store->programme), today, owned->shifts.count > 0);
+    TRY(read_sessions(store, id, &window, &owned->sessions, err));
+    TRY(read_came(store, placement, today, facts, err));
+    if (has.decisions) {
+        TRY(read_decisions(store, &placement->participant, &owned->decisions, err));
+    }
     TRY(db_statement(&store->db,
                      "SELECT " READ_NOTICE " FROM notice n WHERE n.placement = ?1 ORDER BY n.deemed_received_on, n.id",
                      &s, err));
     bind_blob(s, 1, id->bytes, ROW_ID_BYTES);
     TRY(row_array_read(store, s, &owned->notices, read_notice_row, err));
-    TRY(read_spans(store, &placement->participant, &owned->spans, err));
-    TRY(placement_place_read(store, placement, &owned->place, err));
-    return placement_money_read(store, placement, &owned->money, err);
+    TRY(placement_place_read(store, placement, &has, &owned->place, err));
+    return placement_money_read(store, placement, &has, &owned->money, err);
 }
 
 enum err_code store_placement_facts(struct store *store, const struct row_id *placement, int32_t today,

@@ -81,27 +81,33 @@ void placement_money_fini(struct placement_money *money)
 }
 
 enum err_code placement_money_read(struct store *store, const struct placement_row *placement,
-                                   struct placement_money *money, struct error *err)
+                                   const struct person_has *has, struct placement_money *money, struct error *err)
 {
     TRY(paying_contract(store, &placement->id, money, err));
-    TRY(of_person(
-        store,
-        "SELECT b.starts_on, b.ends_on FROM " PERSON_ROWS(
-            "?1") "placement p ON p.participant = a.participant CROSS JOIN placement_break b ON b.placement = p.id "
-                  "WHERE p.basis = 'mandatory' AND b.starts_on IS NOT NULL ORDER BY b.starts_on, b.id",
-        &placement->participant, &money->breaks, read_break_row, err));
-    TRY(of_person(store,
-                  "SELECT m.placement, m.payment_trigger, m.reached_on FROM " PERSON_ROWS(
-                      "?1") "placement p ON p.participant = a.participant CROSS JOIN milestone m ON m.placement = p.id "
-                            "WHERE m.payment_trigger IS NOT NULL AND m.reached_on IS NOT NULL "
-                            "ORDER BY m.reached_on, m.id",
-                  &placement->participant, &money->milestones, read_milestone_row, err));
-    return of_person(store,
-                     "SELECT " READ_CLAIM " FROM " PERSON_ROWS(
-                         "?1") "placement p ON p.participant = a.participant CROSS JOIN claim c ON c.placement = p.id "
-                               "LEFT JOIN contract k ON k.id = c.contract WHERE c.claimed_on IS NOT NULL "
-                               "ORDER BY c.claimed_on, c.id",
-                     &placement->participant, &money->claims, read_claim_row, err);
+    if (has->breaks) {
+        TRY(of_person(store,
+                      "SELECT b.starts_on, b.ends_on FROM " PERSON_ROWS(
+                          "?1") "placement p ON p.participant = a.participant CROSS JOIN placement_break b "
+                                "ON b.placement = p.id WHERE p.basis = 'mandatory' AND b.starts_on IS NOT NULL "
+                                "ORDER BY b.starts_on, b.id",
+                      &placement->participant, &money->breaks, read_break_row, err));
+    }
+    if (has->milestones) {
+        TRY(of_person(store,
+                      "SELECT m.placement, m.payment_trigger, m.reached_on FROM " PERSON_ROWS(
+                          "?1") "placement p ON p.participant = a.participant CROSS JOIN milestone m ON m.placement = "
+                                "p.id WHERE m.payment_trigger IS NOT NULL AND m.reached_on IS NOT NULL "
+                                "ORDER BY m.reached_on, m.id",
+                      &placement->participant, &money->milestones, read_milestone_row, err));
+    }
+    return !has->claims
+               ? ERR_OK
+               : of_person(store,
+                           "SELECT " READ_CLAIM " FROM " PERSON_ROWS(
+                               "?1") "placement p ON p.participant = a.participant CROSS JOIN claim c ON c.placement "
+                                     "= p.id LEFT JOIN contract k ON k.id = c.contract WHERE c.claimed_on IS NOT NULL "
+                                     "ORDER BY c.claimed_on, c.id",
+                           &placement->participant, &money->claims, read_claim_row, err);
 }
 
 void placement_money_put(const struct placement_money *money, struct placement_facts *facts)

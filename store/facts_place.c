@@ -35,7 +35,7 @@ void placement_place_fini(struct placement_place *place)
 }
 
 enum err_code placement_place_read(struct store *store, const struct placement_row *placement,
-                                   struct placement_place *place, struct error *err)
+                                   const struct person_has *has, struct placement_place *place, struct error *err)
 {
     sqlite3_stmt *s;
     TRY(db_statement(&store->db,
@@ -44,6 +44,9 @@ enum err_code placement_place_read(struct store *store, const struct placement_r
                      &s, err));
     bind_blob(s, 1, placement->id.bytes, ROW_ID_BYTES);
     TRY(row_array_read(store, s, &place->searches, read_search, err));
+    if (!has->changes) {
+        return ERR_OK;
+    }
     TRY(db_statement(&store->db,
                      "SELECT c.starts_on, c.ends_on FROM " PERSON_ROWS(
                          "?1") "circumstance_change c ON c.participant = a.participant "

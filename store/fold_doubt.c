@@ -365,9 +365,9 @@ static enum err_code collect_open(struct store *store, struct buf *open, struct 
 {
     sqlite3_stmt *s;
     TRY(db_statement(&store->db,
-                     "SELECT d.id FROM compliance_doubt d INDEXED BY doubt_open WHERE d.status IN ('standing', "
-                     "'suspended') AND d.placement IN (SELECT placement FROM dirty_placement UNION ALL SELECT ?1) "
-                     "ORDER BY d.id",
+                     "SELECT d.id FROM (SELECT placement FROM dirty_placement UNION ALL SELECT ?1) m CROSS JOIN "
+                     "compliance_doubt d INDEXED BY doubt_open ON d.placement = m.placement "
+                     "WHERE d.status IN ('standing', 'suspended')",
                      &s, err));
     if (store->dirty_held.set) {
         bind_blob(s, 1, store->dirty_held.placement.bytes, OP_ENTITY_BYTES);

@@ -59,7 +59,7 @@ CREATE TABLE notice (
     says_when INTEGER, says_where INTEGER, says_mandatory INTEGER, says_evidence INTEGER, says_consequences INTEGER,
     note TEXT, deemed_received_on INTEGER
 ) STRICT, WITHOUT ROWID;
-CREATE INDEX notice_placement ON notice (placement);
+CREATE INDEX notice_placement ON notice (placement, deemed_received_on);
 
 CREATE TABLE capacity_statement (
     id BLOB PRIMARY KEY, places INTEGER, stated_on INTEGER, supervisor_minutes INTEGER, note TEXT, hlc INTEGER NOT NULL
@@ -115,7 +115,7 @@ CREATE TABLE job_search (
     id BLOB PRIMARY KEY, placement BLOB, week INTEGER, minutes INTEGER, note TEXT, said_by TEXT NOT NULL, said_at
     INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
-CREATE INDEX job_search_placement ON job_search (placement);
+CREATE INDEX job_search_placement ON job_search (placement, week);
 
 CREATE TABLE placement_break (
     id BLOB PRIMARY KEY, placement BLOB, starts_on INTEGER, ends_on INTEGER, reason TEXT, note TEXT, said_by TEXT

@@ -72,6 +72,16 @@ MUST_USE enum err_code rows_each(struct store *store, sqlite3_stmt *s, size_t si
 MUST_USE enum err_code row_array_read(struct store *store, sqlite3_stmt *s, struct row_array *array, row_reader read,
                                       struct error *err);
 
+/* Of what there is any of a person: the rest is not asked for. */
+struct person_has {
+    bool decisions;
+    bool changes;
+    bool volunteers;
+    bool breaks;
+    bool milestones;
+    bool claims;
+};
+
 /* ---- facts_place.c ---- */
 
 struct placement_place {
@@ -82,7 +92,8 @@ struct placement_place {
 void placement_place_init(struct placement_place *place);
 void placement_place_fini(struct placement_place *place);
 MUST_USE enum err_code placement_place_read(struct store *store, const struct placement_row *placement,
-                                            struct placement_place *place, struct error *err);
+                                            const struct person_has *has, struct placement_place *place,
+                                            struct error *err);
 /* Borrows from `place`. */
 void placement_place_put(const struct placement_place *place, struct placement_facts *facts);
 
@@ -104,7 +115,8 @@ struct placement_money {
 void placement_money_init(struct placement_money *money);
 void placement_money_fini(struct placement_money *money);
 MUST_USE enum err_code placement_money_read(struct store *store, const struct placement_row *placement,
-                                            struct placement_money *money, struct error *err);
+                                            const struct person_has *has, struct placement_money *money,
+                                            struct error *err);
 /* Borrows from `money`. */
 void placement_money_put(const struct placement_money *money, struct placement_facts *facts);
 

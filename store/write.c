@@ -174,6 +174,10 @@ static enum err_code salt_next(struct store *store, uint64_t seq, uint8_t seed[O
 {
     uint64_t block = op_salt_block(seq);
     bool written;
+    TRY(oplog_seed_find(store, store->self.id, block, seed, ret_seeded, err));
+    if (*ret_seeded) {
+        return ERR_OK;
+    }
     TRY(salts_are_written(store, store->self.id, block, &written, err));
     *ret_seeded = !written;
     if (written) {
