@@ -33,7 +33,19 @@ static enum err_code find_entity(struct store *store, const char *text, struct s
             return rc;
         }
     }
-    return FAIL(err, NOT_FOUND, "find what to erase: no participant, placement or referral has this reference");
+    struct row_id id;
+    enum err_code rc = query_find_unrecorded(store, text, &id, err);
+    if (rc == ERR_NOT_FOUND) {
+        return FAIL(err, NOT_FOUND,
+                    "find what to erase: no participant, placement or referral has this reference, and no other record "
+                    "names such a person");
+    }
+    if (rc == ERR_OK) {
+        erase->kind = KIND_PARTICIPANT;
+        erase->subject_len = OP_ENTITY_BYTES;
+        memcpy(erase->subject, id.bytes, OP_ENTITY_BYTES);
+    }
+    return rc;
 }
 
 static enum err_code find_one(struct store *store, const char *text, struct store_erase *erase, struct error *err)

@@ -17,20 +17,11 @@ static int32_t due_before(const struct api_world *world)
     return world->today - (int32_t)((int64_t)world->retention_months * DAYS_PER_MONTH_100 / 100);
 }
 
-static struct store_erase erase_of(const struct store_due *due)
-{
-    struct store_erase erase = {
-        .kind = KIND_PARTICIPANT, .subject_len = OP_ENTITY_BYTES, .unconfirmed = true, .ground = "retention"
-    };
-    memcpy(erase.subject, due->participant.bytes, OP_ENTITY_BYTES);
-    return erase;
-}
-
 static enum err_code due_value(const struct api_world *world, const struct store_due *due, json_t **ret_value,
                                struct error *err)
 {
     struct store_erasable erasable;
-    struct store_erase erase = erase_of(due);
+    struct store_erase erase = retention_erase(due);
     TRY(store_erase_look(world->store, &erase, world->today, &erasable, err));
     *ret_value =
         json_pack("{s:o,s:o,s:o,s:I,s:o,s:I,s:o}", "participant", value_id(due->participant.bytes, ROW_ID_BYTES), "ref",
@@ -82,7 +73,7 @@ static enum err_code erase_due(const struct api_world *world, const struct store
                                const struct store_erase *decision, struct retention_done *done, struct error *err)
 {
     struct store_erasable erasable;
-    struct store_erase erase = erase_of(due);
+    struct store_erase erase = retention_erase(due);
     erase.decided_by = decision->decided_by;
     erase.reason = decision->reason;
     enum err_code rc = store_erase(world->store, world->actor, &erase, world->now_ms, &erasable, err);

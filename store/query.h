@@ -243,6 +243,10 @@ MUST_USE enum err_code store_message_seen(struct store *store, const struct row_
 MUST_USE enum err_code query_ref(struct store *store, uint32_t kind, const struct row_id *id,
                                  char ret_ref[ROW_REF_SIZE], struct error *err);
 
+/* By 32-digit id or ref, a person of whom there is no participant record: other records name them. ERR_NOT_FOUND. */
+MUST_USE enum err_code query_find_unrecorded(struct store *store, const char *text, struct row_id *ret_id,
+                                             struct error *err);
+
 /* Every record of a person, by id, until `read` fails. */
 typedef enum err_code (*participant_reader)(void *context, const struct participant_row *row);
 MUST_USE enum err_code query_participants(struct store *store, participant_reader read, void *context,

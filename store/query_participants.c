@@ -1,6 +1,7 @@
 /*
  * The records of people, one by one and as the people they are.
  */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -56,6 +57,40 @@ enum err_code query_participant(struct store *store, const struct row_id *id, st
     sqlite3_reset(s);
     return ERR_OK;
 }
+
+/* ---- without a record of their own ---- */
+
+static enum err_code is_named_by(struct store *store, const struct kind *kind, const struct row_id *id, bool *ret_named,
+                                 struct error *err)
+{
+    SCOPED(statement_fini) sqlite3_stmt *s = NULL;
+    char sql[100];
+    (void)snprintf(sql, sizeof(sql), "SELECT 1 FROM %s WHERE participant = ?1 LIMIT 1", kind->name);
+    TRY(db_prepare(&store->db, sql, &s, err));
+    bind_blob(s, 1, id->bytes, ROW_ID_BYTES);
+    return db_step(&store->db, s, ret_named, err);
+}
+
+enum err_code query_find_unrecorded(struct store *store, const char *text, struct row_id *ret_id, struct error *err)
+{
+    struct row_id id;
+    bool named = false;
+    if (!hex_decode(text, id.bytes, ROW_ID_BYTES)) {
+        entity_id(store->stream, "participant", text, id.bytes); /* as whoever named them did */
+    }
+    for (size_t i = 0; kind_at(i) != NULL && !named; i++) {
+        if (kind_field_index(kind_at(i), "participant") >= 0) {
+            TRY(is_named_by(store, kind_at(i), &id, &named, err));
+        }
+    }
+    if (!named) {
+        return FAIL(err, NOT_FOUND, "find the person: no record names one by this");
+    }
+    *ret_id = id;
+    return ERR_OK;
+}
+
+/* ---- as the people they are ---- */
 
 static enum err_code list_records(struct store *store, const struct row_id *id, bool sure, struct id_list *ret_list,
                                   struct error *err)

@@ -8,56 +8,83 @@
 
 /* ---- who is due ---- */
 
-static enum err_code read_due(struct store *store, sqlite3_stmt *s, struct store_due *rows, size_t max,
-                              size_t *ret_count, struct error *err)
+/* Every day that a record about a person names. */
+#define DAYS                                                                                                           \
+    "SELECT participant, max(ifnull(starts_on, 0), ifnull(ends_on, 0)) AS day FROM placement UNION ALL "               \
+    "SELECT p.participant, max(s.day) FROM placement p JOIN session s ON s.placement = p.id AND s.heads > 0 "          \
+    "GROUP BY p.id UNION ALL "                                                                                         \
+    "SELECT participant, max(ifnull(received_on, 0), ifnull(status_on, 0)) FROM referral UNION ALL "                   \
+    "SELECT participant, max(ifnull(day, 0), ifnull(about_day, 0)) FROM contact_attempt UNION ALL "                    \
+    "SELECT participant, max(ifnull(starts_on, 0), ifnull(ends_on, 0)) FROM circumstance_change UNION ALL "            \
+    "SELECT participant, max(ifnull(made_on, 0), ifnull(outcome_on, 0)) FROM redress UNION ALL "                       \
+    "SELECT participant, sent_on FROM message UNION ALL "                                                              \
+    "SELECT participant, day FROM appointment UNION ALL SELECT participant, decided_on FROM decision"
+
+static const char due_people[] =
+    "WITH d AS (SELECT ifnull(m.person, x.participant) AS person, max(x.day) AS newest FROM (" DAYS ") x "
+    "LEFT JOIN same_as m ON m.participant = x.participant WHERE x.participant IS NOT NULL GROUP BY 1) "
+    "SELECT ifnull(q.id, d.person), q.ref, d.newest, q.id IS NOT NULL FROM d LEFT JOIN participant q ON q.id = "
+    "(SELECT min(id) FROM participant WHERE id IN (SELECT participant FROM same_as WHERE person = d.person UNION ALL "
+    "SELECT d.person)) WHERE d.newest > 0 AND d.newest <= ?1 ORDER BY d.newest, q.ref, 1";
+
+struct store_erase retention_erase(const struct store_due *due)
 {
-    size_t count = 0;
-    while (count < max) {
+    struct store_erase erase = {
+        .kind = KIND_PARTICIPANT, .subject_len = OP_ENTITY_BYTES, .unconfirmed = true, .ground = "retention"
+    };
+    memcpy(erase.subject, due->participant.bytes, OP_ENTITY_BYTES);
+    return erase;
+}
+
+/* Of whom there is no record, and whom the organisation erased, the centre's own may go on saying something: that alone
+ * is not ours to erase. */
+static enum err_code is_ours(struct store *store, const struct store_due *due, bool recorded, bool *ret_ours,
+                             struct error *err)
+{
+    struct store_erase erase = retention_erase(due);
+    struct store_erasable erasable = { .records = 1 };
+    if (!recorded) {
+        TRY(store_erase_look(store, &erase, due->newest_day, &erasable, err));
+    }
+    *ret_ours = erasable.records > 0;
+    return ERR_OK;
+}
+
+static enum err_code take_due(struct store *store, sqlite3_stmt *s, struct buf *rows, struct error *err)
+{
+    struct store_due due = { .newest_day = (int32_t)column_int(s, 2) };
+    bool ours = false;
+    (void)column_fixed(s, 0, due.participant.bytes, ROW_ID_BYTES);
+    column_text(s, 1, due.ref, sizeof(due.ref));
+    TRY(is_ours(store, &due, column_int(s, 3) != 0, &ours, err));
+    return ours ? buf_append(rows, &due, sizeof(due), err) : ERR_OK;
+}
+
+static enum err_code read_due(struct store *store, sqlite3_stmt *s, size_t max, struct buf *rows, struct error *err)
+{
+    while (rows->len / sizeof(struct store_due) < max) {
         bool row;
         TRY(db_step(&store->db, s, &row, err));
         if (!row) {
             break;
         }
-        (void)column_fixed(s, 0, rows[count].participant.bytes, ROW_ID_BYTES);
-        column_text(s, 1, rows[count].ref, sizeof(rows[count].ref));
-        rows[count].newest_day = (int32_t)column_int(s, 2);
-        count++;
+        TRY(take_due(store, s, rows, err));
     }
-    sqlite3_reset(s);
-    *ret_count = count;
     return ERR_OK;
 }
 
 enum err_code store_retention_due(struct store *store, int32_t day, size_t max, struct store_due **ret_due,
                                   size_t *ret_count, struct error *err)
 {
-    sqlite3_stmt *s;
-    struct store_due *rows = calloc(max + 1, sizeof(*rows));
-    if (rows == NULL) {
-        return FAIL(err, NO_MEMORY, "list whose records are due");
-    }
-    enum err_code rc = db_statement(
-        &store->db,
-        "WITH d AS (SELECT ifnull(m.person, x.participant) AS person, max(x.day) AS newest FROM ("
-        "SELECT participant, max(ifnull(starts_on, 0), ifnull(ends_on, 0)) AS day FROM placement UNION ALL "
-        "SELECT p.participant, max(s.day) FROM placement p JOIN session s ON s.placement = p.id AND s.heads > 0 "
-        "GROUP BY p.id UNION ALL "
-        "SELECT participant, max(ifnull(received_on, 0), ifnull(status_on, 0)) FROM referral UNION ALL "
-        "SELECT participant, day FROM appointment UNION ALL SELECT participant, decided_on FROM decision) x "
-        "LEFT JOIN same_as m ON m.participant = x.participant GROUP BY 1) "
-        "SELECT q.id, q.ref, d.newest FROM d JOIN participant q ON q.id = (SELECT min(id) FROM participant WHERE id IN "
-        "(SELECT participant FROM same_as WHERE person = d.person UNION ALL SELECT d.person)) "
-        "WHERE d.newest > 0 AND d.newest <= ?1 ORDER BY d.newest, q.ref, q.id",
-        &s, err);
-    if (rc == ERR_OK) {
-        bind_int(s, 1, day);
-        rc = read_due(store, s, rows, max, ret_count, err);
-    }
-    if (rc != ERR_OK) {
-        free(rows);
-        return rc;
-    }
-    *ret_due = rows;
+    SCOPED(statement_fini) sqlite3_stmt *s = NULL;
+    SCOPED(buf_fini) struct buf rows;
+    buf_init(&rows, SIZE_MAX / 2);
+    TRY(db_prepare(&store->db, due_people, &s, err));
+    bind_int(s, 1, day);
+    TRY(read_due(store, s, max, &rows, err));
+    *ret_due = (struct store_due *)(void *)rows.data;
+    *ret_count = rows.len / sizeof(**ret_due);
+    rows.data = NULL;
     return ERR_OK;
 }
 
@@ -120,11 +147,8 @@ static void add_due(struct retention_counts *counts, const struct store_erasable
 static enum err_code count_person(struct store *store, const struct store_due *due, bool later, int32_t today,
                                   struct retention_counts *counts, struct error *err)
 {
-    struct store_erase erase = {
-        .kind = KIND_PARTICIPANT, .subject_len = OP_ENTITY_BYTES, .unconfirmed = true, .ground = "retention"
-    };
+    struct store_erase erase = retention_erase(due);
     struct store_erasable erasable;
-    memcpy(erase.subject, due->participant.bytes, OP_ENTITY_BYTES);
     TRY(store_erase_look(store, &erase, today, &erasable, err));
     if (!later) {
         add_due(counts, &erasable);
@@ -136,27 +160,15 @@ static enum err_code count_person(struct store *store, const struct store_due *d
     return ERR_OK;
 }
 
-static enum err_code people_count(struct store *store, size_t *ret_count, struct error *err)
-{
-    SCOPED(statement_fini) sqlite3_stmt *s = NULL;
-    bool row;
-    TRY(db_prepare(&store->db, "SELECT count(*) FROM participant", &s, err));
-    TRY(db_step(&store->db, s, &row, err));
-    *ret_count = row ? (size_t)column_int(s, 0) : 0;
-    return ERR_OK;
-}
-
 enum err_code store_retention_counts(struct store *store, int32_t day, int32_t later, int32_t today,
                                      struct retention_counts *ret_counts, struct error *err)
 {
     struct retention_counts counts = { 0 };
     struct store_due *due = NULL;
-    size_t people = 0;
     size_t count = 0;
     TRY(count_held(store, &counts, err));
     if (day > 0) {
-        TRY(people_count(store, &people, err));
-        TRY(store_retention_due(store, later, people, &due, &count, err));
+        TRY(store_retention_due(store, later, SIZE_MAX, &due, &count, err));
     }
     enum err_code rc = ERR_OK;
     for (size_t i = 0; rc == ERR_OK && i < count; i++) {

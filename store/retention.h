@@ -23,6 +23,9 @@ bool erase_confirmed(const struct store_erase *erase);
 MUST_USE enum err_code erase_check_holds(const struct store_erase *erase, const struct store_erasable *erasable,
                                          struct error *err);
 
+/* The erasure of who is due, but for who decides it and why. */
+struct store_erase retention_erase(const struct store_due *due);
+
 /* Goes with the person whom it is about; any other is kept always. */
 bool kind_goes_with_person(const struct kind *kind);
 

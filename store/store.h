@@ -377,12 +377,13 @@ MUST_USE enum err_code store_scrub(struct store *store, bool *ret_done, struct e
 /* One whose records are due: nothing of the person goes on, and the newest day is so long ago. */
 struct store_due {
     struct row_id participant;
-    char ref[ROW_REF_SIZE];
+    char ref[ROW_REF_SIZE]; /* empty: of whom there is no participant record, and other records alone */
     int32_t newest_day;
 };
 
-/* Participants whose newest day (of a placement's end, a session, a referral, an appointment, a decision) is on or
- * before `day`, oldest first, at most `max`. *ret_due is malloc'd. */
+/* People whose newest day (of a placement's end, a session, a referral, an attempt to reach them, a change, a
+ * challenge, a message, an appointment, a decision) is on or before `day`, oldest first, at most `max`. Of whom there
+ * is no participant record, when anything is the organisation's own to erase. *ret_due is malloc'd. */
 MUST_USE enum err_code store_retention_due(struct store *store, int32_t day, size_t max, struct store_due **ret_due,
                                            size_t *ret_count, struct error *err);
 
@@ -494,8 +495,8 @@ MUST_USE enum err_code store_dirty_read(struct store *store, size_t max, struct 
                                         struct error *err);
 /*
  * Who judges. A write of one record that marks one placement has it judged before the commit, so that the record and
- * its flags cost one; when that fails, the record is kept and the mark made, as for every other write. `placement` calls
- * store_flags_replace. The store keeps a copy of the struct; NULL: nobody.
+ * its flags cost one; when that fails, the record is kept and the mark made, as for every other write. `placement`
+ * calls store_flags_replace. The store keeps a copy of the struct; NULL: nobody.
  */
 struct store_judge {
     enum err_code (*placement)(void *context, const struct row_id *placement, struct error *err);

@@ -234,7 +234,8 @@ static void add_due(struct sheet *sheet, const json_t *due)
         newest = human_day(day);
     }
     (void)snprintf(records, sizeof(records), "%lld", (long long)answer_int(due, "records"));
-    const char *cells[] = { answer_text(due, "ref"), newest.text, records, hold != NULL ? hold : "" };
+    const char *ref = answer_text(due, answer_has(due, "ref") ? "ref" : "participant");
+    const char *cells[] = { ref, newest.text, records, hold != NULL ? hold : "" };
     sheet_add(sheet, hold != NULL ? MARK_WARNING : MARK_PLAIN, cells);
 }
 

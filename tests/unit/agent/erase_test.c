@@ -118,6 +118,43 @@ Test(erasing, retention_takes_who_is_due_and_nobody_else)
     reply_fini(&reply);
 }
 
+Test(erasing, who_has_no_record_of_their_own_is_due_and_found_by_id_and_by_ref)
+{
+    struct store_entry entry;
+    char id[2 * ROW_ID_BYTES + 1];
+    char body[300];
+    uint8_t participant[OP_ENTITY_BYTES];
+    static const char *const refs[] = { "GONE-1", "GONE-2", "GONE-3" };
+    for (size_t i = 0; i < ARRAY_LEN(refs); i++) {
+        char placement[32];
+        (void)snprintf(placement, sizeof(placement), "P-%s", refs[i]);
+        entry_placement(&site.world, &entry, placement, refs[i], "voluntary", "2019-01-07", "2019-06-28",
+                        "Mon 09:00-12:00");
+        replica_write(&site.replica, &entry, site.now_ms);
+    }
+    entity_id(site.world.stream, "participant", refs[0], participant);
+    hex_encode(participant, sizeof(participant), id);
+    struct reply reply = site_call(&site, "GET", "/v1/retention", NULL);
+    cr_assert_eq(reply_count(&reply, "due"), 3, "%s", reply.text);
+    cr_expect(json_is_null(reply_at(&reply, "due.0.ref")));
+    cr_expect_not_null(strstr(reply.text, id));
+    reply_fini(&reply);
+    (void)snprintf(body, sizeof(body), "{\"what\": \"%s\", \"dry_run\": true}", id);
+    reply = site_call(&site, "POST", "/v1/erase", body);
+    cr_expect_eq(reply_int(&reply, "counts.placement"), 1, "%s", reply.text);
+    reply_fini(&reply);
+    reply = site_call(&site, "POST", "/v1/erase", ERASE("GONE-2"));
+    cr_expect_eq(reply_int(&reply, "records"), 1, "%s", reply.text);
+    reply_fini(&reply);
+    site_expect(&site, "POST", "/v1/erase", ERASE("GONE-2"), 404, "not_found");
+    reply = site_call(&site, "POST", "/v1/retention/run", "{\"by\": \"A. Decider\", \"reason\": \"yearly\"}");
+    cr_expect_eq(reply_int(&reply, "people"), 2, "%s", reply.text);
+    reply_fini(&reply);
+    reply = site_call(&site, "GET", "/v1/retention", NULL);
+    cr_expect_eq(reply_count(&reply, "due"), 0);
+    reply_fini(&reply);
+}
+
 static void record_kept(const char *ref, const char *placement, const char *from, const char *until)
 {
     struct store_entry entry;

@@ -306,6 +306,42 @@ Test(erase, of_a_person_without_a_record_what_comes_late_follows_on_the_same_dec
     expect_same_tables();
 }
 
+Test(erase, of_a_person_whom_other_records_alone_name_is_due_until_nothing_of_the_organisation_is_left)
+{
+    struct store_entry entry;
+    struct store_due *due;
+    size_t count;
+    struct row_id id;
+    struct store_applied applied;
+    struct error err = { 0 };
+    struct store_erase erase = person("GDN-1", "retention");
+    int32_t day = day_of("2026-07-01");
+    cr_assert_eq(query_find_unrecorded(one.store, "GDN-1", &id, &err), ERR_NOT_FOUND);
+    entry_appointment(&world, &entry, "A-1", "GDN-1", "2026-06-05", 600, 630);
+    struct voice jcp;
+    voice_start(&world, &jcp, CERTIFICATE_ROLE_CENTRE);
+    voice_say(&jcp, &entry);
+    cr_assert_eq(voice_reach(&jcp, 0, 1, &one, &applied, &err), ERR_OK, "%s", err.message);
+    cr_assert_eq(store_retention_due(one.store, day, 10, &due, &count, &err), ERR_OK, "%s", err.message);
+    cr_assert_eq(count, 0, "what the Jobcentre wrote is not the organisation's to erase");
+    free(due);
+    entry_contact(&world, &entry, "C-1", "GDN-1", "2026-06-10", NULL);
+    replica_write(&one, &entry, now++);
+    cr_assert_eq(store_retention_due(one.store, day, 10, &due, &count, &err), ERR_OK, "%s", err.message);
+    cr_assert_eq(count, 1);
+    cr_expect_eq(due[0].newest_day, day_of("2026-06-10"));
+    cr_expect_str_empty(due[0].ref);
+    cr_expect_eq(memcmp(due[0].participant.bytes, erase.subject, OP_ENTITY_BYTES), 0);
+    free(due);
+    cr_assert_eq(query_find_unrecorded(one.store, "GDN-1", &id, &err), ERR_OK, "%s", err.message);
+    cr_expect_eq(memcmp(id.bytes, erase.subject, OP_ENTITY_BYTES), 0);
+    cr_assert_eq(must_erase(&one, &erase).records, 1);
+    cr_assert_eq(store_retention_due(one.store, day, 10, &due, &count, &err), ERR_OK, "%s", err.message);
+    cr_expect_eq(count, 0);
+    free(due);
+    voice_stop(&jcp);
+}
+
 Test(erase, a_dispute_holds_it_back_but_for_the_right_that_a_second_person_confirms)
 {
     struct error err = { 0 };
