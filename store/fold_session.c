@@ -50,6 +50,14 @@ static void bind_int_or_null(sqlite3_stmt *s, int at, int value)
 
 /* ---- JCP's appointments ---- */
 
+static void no_overlap(struct session_frame *frame)
+{
+    frame->overlaps = false;
+    frame->jcp_starts_min = ROW_NONE;
+    frame->jcp_ends_min = ROW_NONE;
+    frame->jcp_purpose[0] = '\0';
+}
+
 /*
  * The first appointment that overlaps. A session whose hours are not known overlaps any appointment of its day: in
  * doubt for the person.
@@ -57,21 +65,17 @@ static void bind_int_or_null(sqlite3_stmt *s, int at, int value)
 static enum err_code find_overlap(struct store *store, struct slice participant, int32_t day,
                                   struct session_frame *frame, struct error *err)
 {
-    frame->overlaps = false;
-    frame->jcp_starts_min = ROW_NONE;
-    frame->jcp_ends_min = ROW_NONE;
-    frame->jcp_purpose[0] = '\0';
+    no_overlap(frame);
     if (participant.len == 0) {
         return ERR_OK;
     }
     sqlite3_stmt *s;
     bool row;
     TRY(db_statement(&store->db,
-                     "SELECT starts_min, ends_min, purpose FROM appointment WHERE participant IN (" SAME_PERSON(
-                         "?1") ") "
-                               "AND day = ?2 "
-                               "AND ifnull(cancelled, 0) = 0 AND starts_min < ?4 AND ends_min > ?3 ORDER BY "
-                               "starts_min, ends_min, id",
+                     "SELECT j.starts_min, j.ends_min, j.purpose FROM " PERSON_ROWS(
+                         "?1") "appointment j ON j.participant = a.participant AND j.day = ?2 "
+                               "WHERE ifnull(j.cancelled, 0) = 0 AND j.starts_min < ?4 AND j.ends_min > ?3 "
+                               "ORDER BY j.starts_min, j.ends_min, j.id",
                      &s, err));
     bool known = frame->starts_min != ROW_NONE && frame->ends_min != ROW_NONE;
     bind_slice(s, 1, participant);
@@ -395,11 +399,10 @@ static enum err_code read_layout(struct store *store, const uint8_t placement[OP
     return rc == ERR_OK && layout->count > 0 ? leave_breaks_out(store, placement, layout, err) : rc;
 }
 
-static enum err_code put_framed(struct store *store, const struct session_key *key, struct session_frame *frame,
-                                struct slice participant, struct error *err)
+static enum err_code put_framed(struct store *store, const struct session_key *key, const struct session_frame *frame,
+                                struct error *err)
 {
     struct heads heads;
-    TRY(find_overlap(store, participant, key->day, frame, err));
     TRY(read_heads(store, key, &heads, err));
     return put_session(store, key, frame, &heads, err);
 }
@@ -458,6 +461,38 @@ static enum err_code read_appointment_days(struct store *store, struct slice par
     }
 }
 
+static int day_compare(const void *a, const void *b)
+{
+    int32_t x = *(const int32_t *)a;
+    int32_t y = *(const int32_t *)b;
+    return (x > y) - (x < y);
+}
+
+static int key_compare(const void *a, const void *b)
+{
+    const struct session_key *x = a;
+    const struct session_key *y = b;
+    return x->day != y->day ? (x->day > y->day) - (x->day < y->day) : (x->slot > y->slot) - (x->slot < y->slot);
+}
+
+static bool is_recorded(const struct bearing *bearing, const struct session_key *key)
+{
+    const struct buf *recorded = &bearing->recorded;
+    return recorded->len > 0 &&
+           bsearch(key, recorded->data, recorded->len / sizeof(*key), sizeof(*key), key_compare) != NULL;
+}
+
+static enum err_code overlap_borne(struct store *store, const struct bearing *bearing, const struct layout *layout,
+                                   int32_t day, struct session_frame *frame, struct error *err)
+{
+    const struct buf *days = &bearing->appointments;
+    if (days->len == 0 || bsearch(&day, days->data, days->len / sizeof(day), sizeof(day), day_compare) == NULL) {
+        no_overlap(frame);
+        return ERR_OK;
+    }
+    return find_overlap(store, layout->participant, day, frame, err);
+}
+
 static int expected_compare(const void *a, const void *b)
 {
     const struct session_key *key = a;
@@ -476,34 +511,11 @@ static enum err_code put_unexpected(struct store *store, const struct bearing *b
         memcpy(&key, bearing->recorded.data + at, sizeof(key));
         if (layout->count == 0 ||
             bsearch(&key, layout->sessions, layout->count, sizeof(*layout->sessions), expected_compare) == NULL) {
-            TRY(put_framed(store, &key, &frame, layout->participant, err));
+            TRY(overlap_borne(store, bearing, layout, key.day, &frame, err));
+            TRY(put_framed(store, &key, &frame, err));
         }
     }
     return ERR_OK;
-}
-
-static int day_compare(const void *a, const void *b)
-{
-    int32_t x = *(const int32_t *)a;
-    int32_t y = *(const int32_t *)b;
-    return (x > y) - (x < y);
-}
-
-static int key_compare(const void *a, const void *b)
-{
-    const struct session_key *x = a;
-    const struct session_key *y = b;
-    return x->day != y->day ? (x->day > y->day) - (x->day < y->day) : (x->slot > y->slot) - (x->slot < y->slot);
-}
-
-static bool bears(const struct bearing *bearing, const struct session_key *key)
-{
-    const struct buf *recorded = &bearing->recorded;
-    const struct buf *days = &bearing->appointments;
-    return (recorded->len > 0 &&
-            bsearch(key, recorded->data, recorded->len / sizeof(*key), sizeof(*key), key_compare) != NULL) ||
-           (days->len > 0 &&
-            bsearch(&key->day, days->data, days->len / sizeof(key->day), sizeof(key->day), day_compare) != NULL);
 }
 
 /* A session that nothing bears on: as put_session writes one without heads, where there is no row yet. */
@@ -530,11 +542,9 @@ static enum err_code put_expected(struct store *store, const uint8_t placement[O
         struct session_frame frame = { .expected = true,
                                        .starts_min = expected->starts_min,
                                        .ends_min = expected->ends_min };
-        if (bears(bearing, &key)) {
-            TRY(put_framed(store, &key, &frame, layout->participant, err));
-        } else {
-            TRY(insert_unrecorded(store, &key, &frame, err));
-        }
+        TRY(overlap_borne(store, bearing, layout, key.day, &frame, err));
+        TRY(is_recorded(bearing, &key) || frame.overlaps ? put_framed(store, &key, &frame, err)
+                                                         : insert_unrecorded(store, &key, &frame, err));
     }
     return ERR_OK;
 }
@@ -590,7 +600,8 @@ enum err_code fold_sessions_of_day(struct store *store, struct slice participant
         struct session_frame frame;
         memcpy(&key, keys.data + at, sizeof(key));
         TRY(frame_of_row(store, &key, &frame, err));
-        TRY(put_framed(store, &key, &frame, participant, err));
+        TRY(find_overlap(store, participant, day, &frame, err));
+        TRY(put_framed(store, &key, &frame, err));
         TRY(dirty_placement(store, key.placement, err));
     }
     return ERR_OK;
