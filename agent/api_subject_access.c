@@ -58,6 +58,14 @@ static enum err_code add_records(struct person_copy *copy, struct error *err)
     return ERR_OK;
 }
 
+/* A copy that leaves something out without a word is none. */
+static enum err_code whole(bool more, struct error *err)
+{
+    return more ? FAIL(err, LIMIT, "copy what is held about the person: more than %d records of one kind",
+                       QUERY_LIMIT_MAX)
+                : ERR_OK;
+}
+
 /* Every version of the records of a kind that name this record (of the person, a placement, a referral). */
 static enum err_code add_linked(struct person_copy *copy, const struct kind *kind, const char *link,
                                 const struct row_id *id, struct error *err)
@@ -65,12 +73,14 @@ static enum err_code add_linked(struct person_copy *copy, const struct kind *kin
     struct store *store = copy->call->world->store;
     SCOPED(record_list_fini) struct record_list list = { 0 };
     TRY(query_records(store, kind, link, id, QUERY_LIMIT_MAX, &list, err));
+    TRY(whole(list.more, err));
     for (size_t i = 0; i < list.count; i++) {
         SCOPED(log_list_fini) struct log_list versions = { 0 };
         if (is_about(copy, list.rows[i].id.bytes)) {
             continue;
         }
         TRY(query_log(store, list.rows[i].id.bytes, ROW_ID_BYTES, false, QUERY_LIMIT_MAX, &versions, err));
+        TRY(whole(versions.more, err));
         for (size_t j = 0; j < versions.count; j++) {
             TRY(add_record(copy, &versions.rows[j], err));
         }
@@ -95,22 +105,36 @@ static enum err_code add_all_linked(struct person_copy *copy, struct error *err)
     return ERR_OK;
 }
 
+struct person_flags {
+    const struct person_copy *copy;
+    json_t *flags;
+};
+
+static enum err_code add_flag(void *context, const void *row, struct error *err)
+{
+    (void)err;
+    const struct person_flags *person = context;
+    const struct flag_state *state = row;
+    const struct flag_row *flag = &state->flag;
+    if (flag->subject != FLAG_SUBJECT_SITE && is_about(person->copy, flag->subject_id.bytes)) {
+        (void)json_array_append_new(person->flags, json_pack("{s:s,s:s,s:o,s:s,s:o,s:o}", "code", flag->code, "subject",
+                                                             flag->subject_ref, "since", value_day(flag->since),
+                                                             "facts", flag_facts_for_file(flag), "raised_at",
+                                                             value_instant(state->raised_at_ms), "cleared_at",
+                                                             value_instant(state->cleared_at_ms)));
+    }
+    return ERR_OK;
+}
+
 static enum err_code flags_value(const struct person_copy *copy, json_t **ret_flags, struct error *err)
 {
-    SCOPED(flag_list_rows_fini) struct flag_list_rows list = { 0 };
-    TRY(query_flags(copy->call->world->store, true, QUERY_LIMIT_MAX, &list, err));
-    json_t *flags = json_array();
-    for (size_t i = 0; i < list.count; i++) {
-        const struct flag_row *flag = &list.rows[i].flag;
-        if (flag->subject != FLAG_SUBJECT_SITE && is_about(copy, flag->subject_id.bytes)) {
-            (void)json_array_append_new(flags, json_pack("{s:s,s:s,s:o,s:s,s:o,s:o}", "code", flag->code, "subject",
-                                                         flag->subject_ref, "since", value_day(flag->since), "facts",
-                                                         flag_facts_for_file(flag), "raised_at",
-                                                         value_instant(list.rows[i].raised_at_ms), "cleared_at",
-                                                         value_instant(list.rows[i].cleared_at_ms)));
-        }
+    struct person_flags person = { .copy = copy, .flags = json_array() };
+    enum err_code rc = query_flags_each(copy->call->world->store, add_flag, &person, err);
+    if (rc != ERR_OK) {
+        json_decref(person.flags);
+        return rc;
     }
-    *ret_flags = flags;
+    *ret_flags = person.flags;
     return ERR_OK;
 }
 
@@ -157,6 +181,7 @@ static enum err_code volunteer_value_of(const struct person_copy *copy, json_t *
     SCOPED(id_list_fini) struct id_list person = { 0 };
     TRY(query_same_person(copy->call->world->store, &copy->participant, &person, err));
     TRY(query_volunteers(copy->call->world->store, NULL, QUERY_LIMIT_MAX, &list, err));
+    TRY(whole(list.more, err));
     json_t *rows = json_array();
     for (size_t i = 0; i < list.count; i++) {
         const struct volunteer *row = &list.rows[i];
@@ -201,6 +226,9 @@ enum err_code api_subject_access(struct api_call *call, struct error *err)
     struct person_copy copy = { .call = call, .records = json_array() };
     buf_init(&copy.ids, SIZE_MAX / 2);
     enum err_code rc = query_find(call->world->store, KIND_PARTICIPANT, call->tail, &copy.participant, err);
+    if (rc == ERR_NOT_FOUND) {
+        rc = query_find_unrecorded(call->world->store, call->tail, &copy.participant, err);
+    }
     rc = rc == ERR_OK ? copy_answer(&copy, call->tail, err) : rc;
     json_decref(copy.records);
     buf_fini(&copy.ids);

@@ -382,6 +382,19 @@ Test(audit, the_persons_own_copy_has_every_version_and_who_read_it_and_is_noted_
     site_expect(&site, "GET", "/v1/subject-access/NOBODY", NULL, 404, "not_found");
 }
 
+Test(audit, a_persons_copy_is_made_also_where_other_records_alone_name_them)
+{
+    struct store_entry entry;
+    entry_placement(&site.world, &entry, "GONE-P1", "GONE-1", "voluntary", "2026-10-05", "2026-11-27",
+                    "Mon 09:00-12:00");
+    replica_write(&site.replica, &entry, site.now_ms);
+    struct reply reply = site_call(&site, "GET", "/v1/subject-access/GONE-1", NULL);
+    cr_assert_eq(reply.status, 200, "%s", reply.text);
+    cr_expect_eq(reply_count(&reply, "records"), 1);
+    cr_expect_not_null(strstr(reply.text, "GONE-P1"));
+    reply_fini(&reply);
+}
+
 Test(late_notes, that_nobody_could_write_are_counted_in_the_log_and_name_nobody, .init = cr_redirect_stderr)
 {
     static struct late_notes notes;
