@@ -190,7 +190,7 @@ static enum err_code read_adding(struct api_call *call, struct adding *adding, s
                                          "made_on", "helped_by", "note",        NULL };
     struct members members = members_begin(call->body, known, err);
     adding->form = member_text(&members, "form", ROW_CODE_SIZE - 1, true);
-    adding->decision = member_text(&members, "decision", DOUBT_ID_SIZE - 1, false);
+    adding->decision = member_text(&members, "decision", ROW_REF_SIZE - 1, false);
     adding->participant = member_text(&members, "participant", ROW_REF_SIZE - 1, false);
     adding->referral = member_text(&members, "referral", ROW_REF_SIZE - 1, false);
     adding->helped_by = member_text(&members, "helped_by", ROW_NAME_SIZE - 1, false);
@@ -226,6 +226,40 @@ static enum err_code find_referral(struct store *store, const char *ref, const u
                : FAIL(err, INVALID, "record a challenge: the referral '%s' is of another person", ref);
 }
 
+/* By its digits, or by the person, where the Jobcentre decided about them once. */
+static enum err_code find_decision(struct store *store, const char *text, struct decided_row *ret_row,
+                                   struct error *err)
+{
+    struct error why;
+    struct row_id person;
+    SCOPED(id_list_fini) struct id_list records = { 0 };
+    SCOPED(decided_list_fini) struct decided_list list = { 0 };
+    char digits[100] = "";
+    size_t count = 0;
+    if (query_find(store, KIND_PARTICIPANT, text, &person, &why) != ERR_OK) {
+        return query_decision(store, text, ret_row, err);
+    }
+    TRY(query_same_person(store, &person, &records, err));
+    TRY(query_decisions(store, QUERY_LIMIT_MAX, &list, err));
+    for (size_t i = 0; i < list.count; i++) {
+        char id[DOUBT_ID_SIZE];
+        size_t len = strlen(digits);
+        if (!id_list_has(&records, list.rows[i].participant.bytes)) {
+            continue;
+        }
+        hex_encode(list.rows[i].decision.id.bytes, ROW_ID_BYTES, id);
+        (void)snprintf(digits + len, sizeof(digits) - len, "%s%.8s", count > 0 ? ", " : "", id);
+        *ret_row = list.rows[i];
+        count++;
+    }
+    if (count == 0) {
+        return FAIL(err, NOT_FOUND, "find the decision: the Jobcentre has decided nothing about '%s'", text);
+    }
+    return count == 1 ? ERR_OK
+                      : FAIL(err, CONFLICT, "find the decision: there are %zu about '%s'; name one by its digits: %s",
+                             count, text, digits);
+}
+
 static enum err_code fill_adding(const struct api_world *world, const struct adding *adding,
                                  struct decided_row *decided, uint8_t ids[2][OP_ENTITY_BYTES], struct record *record,
                                  struct error *err)
@@ -233,7 +267,7 @@ static enum err_code fill_adding(const struct api_world *world, const struct add
     struct row_id id;
     record_init(record, kind_by_number(KIND_REDRESS));
     if (adding->decision != NULL) {
-        TRY(query_decision(world->store, adding->decision, decided, err));
+        TRY(find_decision(world->store, adding->decision, decided, err));
         record_set_id(record, "participant", decided->participant.bytes);
         record_set_id(record, "decision", decided->decision.id.bytes);
     } else {

@@ -106,7 +106,7 @@ const struct argp challenge_argp = {
         "come "
         "from the programme pack; after them a challenge is still possible for good cause. DECISION and ID are the "
         "beginning of "
-        "the digits that the list shows.",
+        "the digits that the list shows; DECISION may be the person, where there is one decision about them.",
 };
 
 /* ---- the list ---- */

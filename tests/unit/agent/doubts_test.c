@@ -434,6 +434,27 @@ Test(doubts, a_decision_comes_back_and_can_be_challenged_in_time)
     reply_fini(&reply);
 }
 
+Test(doubts, a_decision_is_named_by_the_person_where_there_is_one_about_them)
+{
+    struct store_entry entry;
+    static const char body[] = "{\"form\": \"appeal\", \"decision\": \"GDN-001\"}";
+    site_expect(&site, "POST", "/v1/challenges", body, 404, "not_found");
+    entry_decision(&site.world, &entry, "E-1", "GDN-001", "2026-09-18", "2026-10-31", "adverse", NULL);
+    jcp_says(&entry);
+    struct reply reply = site_call(&site, "POST", "/v1/challenges", body);
+    cr_assert_eq(reply.status, 200, "%s", reply.text);
+    cr_expect_str_eq(reply_text(&reply, "challenge.decision.decided_on"), "2026-10-31");
+    char digits[9];
+    (void)snprintf(digits, sizeof(digits), "%.8s", reply_text(&reply, "challenge.decision.id"));
+    reply_fini(&reply);
+    entry_decision(&site.world, &entry, "E-2", "GDN-001", "2026-09-25", "2026-11-02", "adverse", NULL);
+    jcp_says(&entry);
+    reply = site_call(&site, "POST", "/v1/challenges", body);
+    cr_assert_eq(reply.status, 409, "%s", reply.text);
+    cr_expect_not_null(strstr(reply.text, digits), "each is named");
+    reply_fini(&reply);
+}
+
 Test(doubts, a_route_is_challenged_by_the_person_whom_the_referral_is_about)
 {
     site_expect(&site, "POST", "/v1/records",
