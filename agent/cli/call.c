@@ -160,6 +160,50 @@ static enum exit_code failed(struct cli *cli, json_t *answer, const struct error
     return err->code == ERR_LOCKED ? EXIT_LOCKED : EXIT_REFUSED;
 }
 
+/* ---- right after the start ---- */
+
+enum { OPENS_WITHIN_MS = 60000, LOOKS_EVERY_MS = 200, LOOK_TIMEOUT_S = 5 };
+
+/* Tables that are made again may take long: that is refused with what to do, and not waited for. */
+static bool is_opening(struct cli *cli)
+{
+    SCOPED(answer_free) json_t *status = NULL;
+    struct error unused;
+    if (local_request(cli->socket_path, "GET", "/v1/status", NULL, LOOK_TIMEOUT_S, &status, &unused) != ERR_OK) {
+        return false;
+    }
+    const char *state = answer_text(status, "state");
+    return (strcmp(state, "preparing") == 0 && !answer_has(status, "preparing")) || strcmp(state, "unlocking") == 0;
+}
+
+/* The replica was being opened, so that nothing was done of what was asked, and is not any more: ask again. */
+static bool opened_meanwhile(struct cli *cli, struct error *err)
+{
+    bool shown = cli->notes.width > 0 && !cli->json;
+    bool opening = err->code == ERR_BUSY && is_opening(cli);
+    if (!opening) {
+        return false;
+    }
+    if (shown) {
+        screen_print(&cli->notes, "the replica is just being opened ...");
+        (void)fflush(cli->notes.out);
+    }
+    int64_t until_ms = clock_monotonic_ms() + OPENS_WITHIN_MS;
+    while (opening && clock_monotonic_ms() < until_ms) {
+        (void)usleep(LOOKS_EVERY_MS * 1000);
+        opening = is_opening(cli);
+    }
+    if (shown) {
+        screen_print(&cli->notes, "\r\033[K");
+    }
+    if (opening) {
+        (void)FAIL(err, BUSY,
+                   "use the replica: it is still being opened after %d s; `holdfast status` says how it stands",
+                   OPENS_WITHIN_MS / 1000);
+    }
+    return !opening;
+}
+
 /* What an answer tells of may have come about after the command began. */
 static enum exit_code answered(struct cli *cli)
 {
@@ -174,7 +218,12 @@ enum exit_code call(struct cli *cli, const char *method, char *path, json_t *bod
     SCOPED(answer_free) json_t *answer = NULL;
     struct error err = { .code = ERR_OK };
     session_use(cli->socket_path);
-    if (local_request(cli->socket_path, method, owned_path, owned_body, timeout_s, &answer, &err) != ERR_OK) {
+    enum err_code rc = local_request(cli->socket_path, method, owned_path, owned_body, timeout_s, &answer, &err);
+    if (rc != ERR_OK && opened_meanwhile(cli, &err)) {
+        answer_free(&answer);
+        rc = local_request(cli->socket_path, method, owned_path, owned_body, timeout_s, &answer, &err);
+    }
+    if (rc != ERR_OK) {
         return failed(cli, answer, &err);
     }
     *ret_answer = answer;

@@ -294,3 +294,46 @@ Test(socket, is_the_one_of_the_environment_unless_an_option_names_another)
     cr_expect(has(run.err, "/tmp/cli-test-of-option") && !has(run.err, "of-environment"));
     run_free(&run);
 }
+
+/* ---- right after the agent's start ---- */
+
+#define OPENING "{\"error\": {\"code\": \"busy\", \"message\": \"use the replica: it is just being opened\"}}"
+
+Test(command, waits_while_the_replica_is_being_opened_and_asks_again)
+{
+    static const struct canned answers[] = {
+        { 503, OPENING },
+        { 200, "{\"state\": \"preparing\", \"preparing\": null}" },
+        { 200, "{\"state\": \"preparing\", \"preparing\": null}" },
+        { 200, "{\"state\": \"open\"}" },
+        { 200, "{\"months\": 72, \"due\": []}" },
+    };
+    struct service service;
+    service_start(&service, answers, 5);
+    struct outcome_of_run run = RUN(&service, "retention");
+    cr_expect_eq(run.code, EXIT_DONE, "%s", run.err);
+    cr_expect(has(run.out, "Nobody's records are due"));
+    cr_assert_eq(service.asked_count, 5);
+    cr_expect_str_eq(service.asked[0].line, "GET /v1/retention");
+    cr_expect_str_eq(service.asked[4].line, "GET /v1/retention");
+    run_free(&run);
+    service_stop(&service);
+}
+
+Test(command, does_not_wait_for_tables_that_are_made_again)
+{
+    static const struct canned answers[] = {
+        { 503,
+          "{\"error\": {\"code\": \"busy\", \"message\": \"its tables are just being made again; `holdfast status` "
+          "says how far that is\"}}" },
+        { 200, "{\"state\": \"preparing\", \"preparing\": {\"records_total\": 9}}" },
+    };
+    struct service service;
+    service_start(&service, answers, 2);
+    struct outcome_of_run run = RUN(&service, "retention");
+    cr_expect_eq(run.code, EXIT_REFUSED);
+    cr_expect(has(run.err, "holdfast status"));
+    cr_expect_eq(service.asked_count, 2);
+    run_free(&run);
+    service_stop(&service);
+}
