@@ -174,6 +174,7 @@ enum err_code api_erase(struct api_call *call, struct error *err)
                                  .reason = member_text(&members, "reason", ROW_NAME_SIZE - 1, !dry),
                                  .confirmed_by = member_text(&members, "confirmed_by", ROW_NAME_SIZE - 1, false) };
     TRY(members_end(&members));
+    const char *given = erase.decided_by;
     TRY(decider_name(world, "erase", &erase.decided_by, err));
     TRY(check_second(world, erase.confirmed_by, err));
     TRY(find_what(world->store, what, &erase, err));
@@ -193,11 +194,11 @@ enum err_code api_erase(struct api_call *call, struct error *err)
         LOG_INFO("erased", "kind=%u records=%llu", erase.kind, (unsigned long long)erasable.records);
     }
     return answer_object(call->answer,
-                         json_pack("{s:s,s:s,s:o,s:o,s:b,s:I,s:o,s:I,s:o,s:b}", "what", what, "kind",
+                         json_pack("{s:s,s:s,s:s?,s:o,s:o,s:b,s:I,s:o,s:I,s:o,s:b}", "what", what, "kind",
                                    kind_by_number(erase.kind) != NULL ? kind_by_number(erase.kind)->name : "unknown",
-                                   "people", people, "unconfirmed", unconfirmed, "erased", !dry, "records",
-                                   (json_int_t)erasable.records, "counts", erasable_counts(&erasable), "of_centre",
-                                   (json_int_t)erasable.of_centre, "holds", erasable_holds(&erasable), "scrubbed",
-                                   !dry && erased_scrubbed(world->store)),
+                                   "by", world->named ? erase.decided_by : given, "people", people, "unconfirmed",
+                                   unconfirmed, "erased", !dry, "records", (json_int_t)erasable.records, "counts",
+                                   erasable_counts(&erasable), "of_centre", (json_int_t)erasable.of_centre, "holds",
+                                   erasable_holds(&erasable), "scrubbed", !dry && erased_scrubbed(world->store)),
                          err);
 }

@@ -50,8 +50,9 @@ enum err_code api_retention(struct api_call *call, struct error *err)
     TRY(query_number(call, "limit", DUE_LIMIT, QUERY_LIMIT_MAX, &limit, err));
     struct store_due *due = NULL;
     TRY(read_due(world, limit + 1, &due, &count, err));
-    json_t *head = json_pack("{s:i,s:o}", "months", world->retention_months, "due_before",
-                             world->retention_months > 0 ? value_day(due_before(world)) : json_null());
+    json_t *head = json_pack("{s:i,s:o,s:s?}", "months", world->retention_months, "due_before",
+                             world->retention_months > 0 ? value_day(due_before(world)) : json_null(), "by",
+                             world->named ? world->actor : NULL);
     enum err_code rc = answer_list_begin(call->answer, head, "due", err);
     for (size_t i = 0; rc == ERR_OK && i < count && i < limit; i++) {
         json_t *value = NULL;

@@ -11,6 +11,8 @@
 
 enum { OPTION_GROUND = 0x300, OPTION_BY, OPTION_REASON, OPTION_CONFIRMED_BY, OPTION_YES };
 
+#define BY_DOC "who decided it; left out, who is signed in"
+
 struct erase_input {
     const char *what; /* of retention: list, kinds or run */
     const char *ground;
@@ -64,6 +66,17 @@ static bool agreed(const struct cli *cli, bool yes, const char *question)
     return meant;
 }
 
+/* What nobody can take back is decided by somebody with a name: whoever is signed in, or else one that is given. */
+static enum exit_code decider(struct cli *cli, const struct erase_input *input, const json_t *look)
+{
+    struct error err;
+    if (input->by != NULL || answer_has(look, "by")) {
+        return EXIT_DONE;
+    }
+    (void)FAIL(&err, INVALID, "erase: nobody is signed in here by name: say with --by NAME who decided it");
+    return call_refused(cli, &err);
+}
+
 /* ---- erase ---- */
 
 static error_t parse_erase(int key, char *arg, struct argp_state *state)
@@ -77,8 +90,8 @@ static error_t parse_erase(int key, char *arg, struct argp_state *state)
         input->what = argument_text(state, "what to erase", arg);
         return 0;
     case ARGP_KEY_END:
-        if (input->what == NULL || input->ground == NULL || input->by == NULL || input->reason == NULL) {
-            argp_error(state, "name a person, a session or a record, and give --ground, --by and --reason");
+        if (input->what == NULL || input->ground == NULL || input->reason == NULL) {
+            argp_error(state, "name a person, a session or a record, and give --ground and --reason");
         }
         return 0;
     default:
@@ -88,7 +101,7 @@ static error_t parse_erase(int key, char *arg, struct argp_state *state)
 
 static const struct argp_option erase_options[] = {
     { "ground", OPTION_GROUND, "GROUND", 0, "retention (its time is over) or right (the person asked for it)", 0 },
-    { "by", OPTION_BY, "NAME", 0, "who decided it", 0 },
+    { "by", OPTION_BY, "NAME", 0, BY_DOC, 0 },
     { "reason", OPTION_REASON, "TEXT", 0, "a reference, such as of a letter; not the person's name: it stays", 0 },
     { "confirmed-by", OPTION_CONFIRMED_BY, "NAME", 0,
       "a second person, where a dispute or a decision holds it back; with the ground right", 0 },
@@ -112,7 +125,7 @@ const struct argp erase_argp = {
 
 static json_t *erase_body(const struct erase_input *input, bool dry)
 {
-    return json_pack("{s:s,s:s?,s:s?,s:s?,s:s?,s:b}", "what", input->what, "ground", input->ground, "by", input->by,
+    return json_pack("{s:s,s:s?,s:s*,s:s?,s:s?,s:b}", "what", input->what, "ground", input->ground, "by", input->by,
                      "reason", input->reason, "confirmed_by", input->confirmed_by, "dry_run", dry);
 }
 
@@ -163,6 +176,7 @@ enum exit_code erase_run(struct cli *cli, int argc, char **argv)
     SCOPED(answer_free) json_t *look = NULL;
     SCOPED(answer_free) json_t *answer = NULL;
     enum exit_code code = call(cli, "POST", path_of("/v1/erase"), erase_body(&input, true), CALL_NO_TIMEOUT, &look);
+    code = code == EXIT_DONE ? decider(cli, &input, look) : code;
     if (code != EXIT_DONE) {
         return code;
     }
@@ -195,8 +209,8 @@ static error_t parse_retention(int key, char *arg, struct argp_state *state)
         input->what = argument_word(state, "the first argument", arg, words);
         return 0;
     case ARGP_KEY_END:
-        if (input->what != NULL && strcmp(input->what, "run") == 0 && (input->by == NULL || input->reason == NULL)) {
-            argp_error(state, "run needs --by and --reason");
+        if (input->what != NULL && strcmp(input->what, "run") == 0 && input->reason == NULL) {
+            argp_error(state, "run needs --reason");
         }
         return 0;
     default:
@@ -205,7 +219,7 @@ static error_t parse_retention(int key, char *arg, struct argp_state *state)
 }
 
 static const struct argp_option retention_options[] = {
-    { "by", OPTION_BY, "NAME", 0, "who decided it (run)", 0 },
+    { "by", OPTION_BY, "NAME", 0, BY_DOC " (run)", 0 },
     { "reason", OPTION_REASON, "TEXT", 0, "a reference; not a person's name (run)", 0 },
     { "yes", OPTION_YES, NULL, 0, "do not ask whether that is meant (run)", 0 },
     { 0 },
@@ -388,12 +402,16 @@ enum exit_code retention_run(struct cli *cli, int argc, char **argv)
         print_due(cli, list);
         return EXIT_DONE;
     }
+    code = decider(cli, &input, list);
+    if (code != EXIT_DONE) {
+        return code;
+    }
     struct human due = human_count(json_array_size(answer_member(list, "due")), "person's", "people's");
     screen_print(&cli->notes, "%s records are due.\n", due.text);
     if (!agreed(cli, input.yes, "To erase them cannot be undone.")) {
         return EXIT_REFUSED;
     }
-    json_t *body = json_pack("{s:s,s:s}", "by", input.by, "reason", input.reason);
+    json_t *body = json_pack("{s:s*,s:s}", "by", input.by, "reason", input.reason);
     code = call(cli, "POST", path_of("/v1/retention/run"), body, CALL_NO_TIMEOUT, &answer);
     if (code != EXIT_DONE || call_printed(cli, answer)) {
         return code;

@@ -82,6 +82,24 @@ Test(erasing, one_entry_of_the_log_is_named_as_the_log_shows_it)
     reply_fini(&log);
 }
 
+Test(erasing, says_who_decides_it_or_that_this_has_to_be_said)
+{
+    static const char look[] = "{\"what\": \"GDN-001\", \"dry_run\": true}";
+    struct reply reply = site_call(&site, "POST", "/v1/erase", look);
+    cr_expect(json_is_null(reply_at(&reply, "by")), "%s", reply.text);
+    reply_fini(&reply);
+    reply = site_call(&site, "GET", "/v1/retention", NULL);
+    cr_expect(json_is_null(reply_at(&reply, "by")), "%s", reply.text);
+    reply_fini(&reply);
+    site.person = "tester";
+    reply = site_call(&site, "POST", "/v1/erase", look);
+    cr_expect_str_eq(reply_text(&reply, "by"), "tester");
+    reply_fini(&reply);
+    reply = site_call(&site, "GET", "/v1/retention", NULL);
+    cr_expect_str_eq(reply_text(&reply, "by"), "tester");
+    reply_fini(&reply);
+}
+
 Test(erasing, wrong_names_and_missing_reasons_are_refused)
 {
     site_expect(&site, "POST", "/v1/erase", ERASE("GDN-999"), 404, "not_found");

@@ -337,3 +337,32 @@ Test(command, does_not_wait_for_tables_that_are_made_again)
     run_free(&run);
     service_stop(&service);
 }
+
+/* ---- who decides ---- */
+
+Test(command, erase_asks_for_by_where_nobody_is_signed_in_before_anything_is_confirmed)
+{
+    struct service service;
+    struct outcome_of_run run = RUN_ONCE(&service, 200, "{\"what\": \"GDN-001\", \"by\": null, \"records\": 2}",
+                                         "erase", "GDN-001", "--ground", "right", "--reason", "R-7", "--yes");
+    cr_expect_eq(run.code, EXIT_REFUSED);
+    cr_expect(has(run.err, "--by NAME"), "%s", run.err);
+    cr_expect_eq(service.asked_count, 1, "nothing was erased");
+    run_free(&run);
+    service_stop(&service);
+}
+
+Test(command, erase_leaves_who_decides_to_the_agent_where_somebody_is_signed_in)
+{
+    static const struct canned answers[] = {
+        { 200, "{\"what\": \"GDN-001\", \"kind\": \"participant\", \"by\": \"Ann Invented\", \"records\": 2}" },
+    };
+    struct service service;
+    service_start(&service, answers, 1);
+    struct outcome_of_run run = RUN(&service, "erase", "GDN-001", "--ground", "right", "--reason", "R-7", "--yes");
+    cr_expect_eq(run.code, EXIT_DONE, "%s", run.err);
+    cr_assert_eq(service.asked_count, 2);
+    cr_expect_not(has(service.asked[1].body, "\"by\""), "%s", service.asked[1].body);
+    run_free(&run);
+    service_stop(&service);
+}
