@@ -58,6 +58,8 @@ MUST_USE enum err_code db_statement(struct database *db, const char *sql, sqlite
 MUST_USE enum err_code db_prepare(struct database *db, const char *sql, sqlite3_stmt **ret, struct error *err);
 void statement_fini(sqlite3_stmt **statement);
 MUST_USE enum err_code db_run(struct database *db, sqlite3_stmt *statement, struct error *err);
+/* Of a VALUES: a table and its indexes are opened and closed once for eight rows. */
+#define EIGHT_ROWS(row) row ", " row ", " row ", " row ", " row ", " row ", " row ", " row
 MUST_USE enum err_code db_step(struct database *db, sqlite3_stmt *statement, bool *ret_row, struct error *err);
 
 /* One transaction: BEGIN IMMEDIATE .. COMMIT (durable) or ROLLBACK. */

@@ -9,14 +9,14 @@
 
 #include "store/replica.h"
 
-static void bind_subject(sqlite3_stmt *s, const uint8_t subject[OP_SESSION_BYTES])
+static void bind_subject(sqlite3_stmt *s, int at, const uint8_t subject[OP_SESSION_BYTES])
 {
     int32_t day;
     int slot;
     session_of_subject(subject, &day, &slot);
-    bind_blob(s, 1, subject, OP_ENTITY_BYTES);
-    bind_int(s, 2, day);
-    bind_int(s, 3, slot);
+    bind_blob(s, at, subject, OP_ENTITY_BYTES);
+    bind_int(s, at + 1, day);
+    bind_int(s, at + 2, slot);
 }
 
 static void bind_said(sqlite3_stmt *s, int at, const struct fold_assertion *assertion)
@@ -41,7 +41,7 @@ static enum err_code insert_supersedes(struct store *store, int64_t op_number, c
         }
         TRY(db_statement(&store->db, "INSERT OR IGNORE INTO attendance_supersedes VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
                          &s, err));
-        bind_subject(s, op->subject);
+        bind_subject(s, 1, op->subject);
         bind_blob(s, 4, op->supersedes[i].device, DEVICE_ID_BYTES);
         bind_int(s, 5, op->supersedes[i].incarnation);
         bind_int(s, 6, (int64_t)op->supersedes[i].seq);
@@ -110,13 +110,13 @@ enum err_code fold_attendance_out(struct store *store, int64_t op_number, const 
     }
     TRY(db_statement(&store->db, "DELETE FROM attendance WHERE placement = ?1 AND day = ?2 AND slot = ?3 AND op = ?4",
                      &s, err));
-    bind_subject(s, op->subject);
+    bind_subject(s, 1, op->subject);
     bind_int(s, 4, op_number);
     TRY(db_run(&store->db, s, err));
     TRY(db_statement(&store->db,
                      "DELETE FROM attendance_supersedes WHERE placement = ?1 AND day = ?2 AND slot = ?3 AND by_op = ?4",
                      &s, err));
-    bind_subject(s, op->subject);
+    bind_subject(s, 1, op->subject);
     bind_int(s, 4, op_number);
     TRY(db_run(&store->db, s, err));
     return fold_mark(store, KIND_ATTENDANCE, subject, err);
@@ -137,20 +137,26 @@ static int assertion_compare(const void *a, const void *b)
 
 enum err_code fold_assertions_insert(struct store *store, struct error *err)
 {
+#define ASSERTION "(?, ?, ?, ?, ?, ?, ?, ?, 1, ?)"
+    static const char one[] = "INSERT OR REPLACE INTO attendance VALUES " ASSERTION;
+    static const char many[] = "INSERT OR REPLACE INTO attendance VALUES " EIGHT_ROWS(ASSERTION);
+#undef ASSERTION
     struct fold_marks *marks = &store->fold_marks;
-    sqlite3_stmt *s;
     if (marks->assertion_count > 1) {
         qsort(marks->assertions, marks->assertion_count, sizeof(marks->assertions[0]), assertion_compare);
     }
-    for (size_t i = 0; i < marks->assertion_count; i++) {
-        const struct fold_assertion *assertion = &marks->assertions[i];
-        TRY(db_statement(&store->db, "INSERT OR REPLACE INTO attendance VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, 1, ?9)",
-                         &s, err));
-        bind_subject(s, assertion->subject);
-        bind_int(s, 4, assertion->op);
-        bind_said(s, 5, assertion);
-        bind_int(s, 8, assertion->hlc);
-        bind_int(s, 9, assertion->note_hints);
+    for (size_t i = 0; i < marks->assertion_count;) {
+        size_t rows = marks->assertion_count - i < 8 ? 1 : 8;
+        sqlite3_stmt *s;
+        TRY(db_statement(&store->db, rows == 1 ? one : many, &s, err));
+        for (int at = 1; at < 1 + 9 * (int)rows; at += 9, i++) {
+            const struct fold_assertion *assertion = &marks->assertions[i];
+            bind_subject(s, at, assertion->subject);
+            bind_int(s, at + 3, assertion->op);
+            bind_said(s, at + 4, assertion);
+            bind_int(s, at + 7, assertion->hlc);
+            bind_int(s, at + 8, assertion->note_hints);
+        }
         TRY(db_run(&store->db, s, err));
     }
     return ERR_OK;
@@ -189,7 +195,7 @@ enum err_code fold_first_assertion(struct store *store, const struct fold_assert
                      "WHERE placement = ?1 AND day = ?2 AND slot = ?3 AND heads = 0 AND NOT EXISTS (SELECT 1 FROM "
                      "attendance_supersedes WHERE placement = ?1 AND day = ?2 AND slot = ?3)",
                      &s, err));
-    bind_subject(s, assertion->subject);
+    bind_subject(s, 1, assertion->subject);
     bind_said(s, 4, assertion);
     bind_int(s, 7, assertion->note_hints);
     TRY(db_run(&store->db, s, err));

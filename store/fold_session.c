@@ -518,23 +518,35 @@ static enum err_code put_unexpected(struct store *store, const struct bearing *b
     return ERR_OK;
 }
 
-/* A session that nothing bears on: as put_session writes one without heads, where there is no row yet. */
-static enum err_code insert_unrecorded(struct store *store, const struct session_key *key,
-                                       const struct session_frame *frame, struct error *err)
+/* Sessions that nothing bears on: as put_session writes them without heads, where there are no rows yet. */
+static enum err_code insert_unrecorded(struct store *store, const uint8_t placement[OP_ENTITY_BYTES],
+                                       const struct pattern_session *sessions, size_t count, struct error *err)
 {
-    sqlite3_stmt *s;
-    TRY(db_statement(&store->db,
-                     "INSERT INTO session VALUES (?1, ?2, ?3, ?4, ?5, 1, 0, 0, NULL, '', 0, NULL, NULL, NULL, 0)", &s,
-                     err));
-    bind_key(s, key);
-    bind_int_or_null(s, 4, frame->starts_min);
-    bind_int_or_null(s, 5, frame->ends_min);
-    return db_run(&store->db, s, err);
+#define UNRECORDED "(?1, ?, ?, ?, ?, 1, 0, 0, NULL, '', 0, NULL, NULL, NULL, 0)"
+    static const char one[] = "INSERT INTO session VALUES " UNRECORDED;
+    static const char many[] = "INSERT INTO session VALUES " EIGHT_ROWS(UNRECORDED);
+#undef UNRECORDED
+    for (size_t i = 0; i < count;) {
+        size_t rows = count - i < 8 ? 1 : 8;
+        sqlite3_stmt *s;
+        TRY(db_statement(&store->db, rows == 1 ? one : many, &s, err));
+        bind_blob(s, 1, placement, OP_ENTITY_BYTES);
+        for (int at = 2; at < 2 + 4 * (int)rows; at += 4, i++) {
+            bind_int(s, at, sessions[i].day);
+            bind_int(s, at + 1, sessions[i].slot);
+            bind_int_or_null(s, at + 2, sessions[i].starts_min);
+            bind_int_or_null(s, at + 3, sessions[i].ends_min);
+        }
+        TRY(db_run(&store->db, s, err));
+    }
+    return ERR_OK;
 }
 
-static enum err_code put_expected(struct store *store, const uint8_t placement[OP_ENTITY_BYTES],
-                                  const struct bearing *bearing, const struct layout *layout, struct error *err)
+/* Leaves those in the layout that nothing bears on. */
+static enum err_code put_borne(struct store *store, const uint8_t placement[OP_ENTITY_BYTES],
+                               const struct bearing *bearing, struct layout *layout, struct error *err)
 {
+    size_t kept = 0;
     for (size_t i = 0; i < layout->count; i++) {
         const struct pattern_session *expected = &layout->sessions[i];
         struct session_key key = { .day = expected->day, .slot = expected->slot };
@@ -543,9 +555,13 @@ static enum err_code put_expected(struct store *store, const uint8_t placement[O
                                        .starts_min = expected->starts_min,
                                        .ends_min = expected->ends_min };
         TRY(overlap_borne(store, bearing, layout, key.day, &frame, err));
-        TRY(is_recorded(bearing, &key) || frame.overlaps ? put_framed(store, &key, &frame, err)
-                                                         : insert_unrecorded(store, &key, &frame, err));
+        if (is_recorded(bearing, &key) || frame.overlaps) {
+            TRY(put_framed(store, &key, &frame, err));
+        } else {
+            layout->sessions[kept++] = *expected;
+        }
     }
+    layout->count = kept;
     return ERR_OK;
 }
 
@@ -563,7 +579,8 @@ enum err_code fold_placement_sessions(struct store *store, const uint8_t placeme
     bind_blob(s, 1, placement, OP_ENTITY_BYTES);
     TRY(db_run(&store->db, s, err));
     TRY(put_unexpected(store, &bearing, &layout, err));
-    return put_expected(store, placement, &bearing, &layout, err);
+    TRY(put_borne(store, placement, &bearing, &layout, err));
+    return insert_unrecorded(store, placement, layout.sessions, layout.count, err);
 }
 
 /* ---- a person's day ---- */
