@@ -235,15 +235,25 @@ static bool jobs_run(const struct agent *agent)
            passphrase_task_running(&agent->passphrases) || export_task_running(&agent->export);
 }
 
-/* Not while a person waits for the end of something that needs the replica: the pass over the flags asks again. */
+bool agent_may_prepare(const struct agent *agent)
+{
+    return agent->state == AGENT_OPEN && !jobs_run(agent) && !backup_task_running(&agent->backup) &&
+           agent->restore.state == RESTORE_IDLE && !bundle_task_running(&agent->bundle);
+}
+
+void agent_begin_preparing(struct agent *agent)
+{
+    agent->to_prepare = true;
+    bundle_task_cancel(&agent->bundle);
+    stop_parts(agent);
+}
+
+/* The pass over the flags asks again. */
 void agent_pack_due(void *context)
 {
     struct agent *agent = context;
-    if (agent->state == AGENT_OPEN && !jobs_run(agent) && !backup_task_running(&agent->backup) &&
-        agent->restore.state == RESTORE_IDLE && !bundle_task_running(&agent->bundle)) {
-        agent->to_prepare = true;
-        bundle_task_cancel(&agent->bundle);
-        stop_parts(agent);
+    if (agent_may_prepare(agent)) {
+        agent_begin_preparing(agent);
     }
 }
 
@@ -497,7 +507,7 @@ static void start_timers(struct agent *agent)
     CHECK(uv_timer_init(&agent->loop, &agent->watchdog) == 0);
     CHECK(uv_timer_init(&agent->loop, &agent->gather) == 0);
     backup_task_init(&agent->backup, &agent->loop, agent->backup_note_path);
-    export_task_init(&agent->export, &agent->loop, api_export_done, api_export_awaited, agent);
+    export_task_init(&agent->export, &agent->loop, api_data_done, api_export_awaited, agent);
     passphrase_task_init(&agent->passphrases, &agent->loop, on_part_changed, agent);
     vault_check_init(&agent->check, &agent->loop, agent->vault_path, on_part_changed, agent);
     restore_task_init(&agent->restore, &agent->loop, agent->vault_path, on_part_changed, agent);

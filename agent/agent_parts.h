@@ -57,6 +57,16 @@ struct waiter {
     int64_t deadline_ms; /* monotonic; of WAITING_SYNC */
 };
 
+/* The call that runs while PREPARING, if one does. */
+struct alone_call {
+    struct http_exchange *exchange; /* NULL: none */
+    struct api_world world;
+    struct api_answer answer;
+    struct slice body; /* of the request that waits */
+    char actor[OP_ACTOR_MAX + 1];
+    char path[32];
+};
+
 struct agent {
     uv_loop_t loop;
     const struct agent_options *options;
@@ -85,7 +95,9 @@ struct agent {
     struct error lock_error; /* why the replica is locked; ERR_OK: only because nobody unlocked it */
     struct store *store;     /* while OPEN and CLOSING; while PREPARING nobody's but the task's */
     struct open_task opening;
-    bool to_prepare; /* CLOSING leads to PREPARING, and that to OPEN: another programme pack is in force */
+    struct alone_call alone;
+    bool
+        to_prepare; /* CLOSING leads to PREPARING, and that to OPEN: another programme pack is in force, or a rebuild */
     unsigned behind; /* how often in a row the tables could not be made by the pack in force, since the unlocking */
     struct store_identity identity; /* without its key: for status and for deriving ids */
     struct flags_pass flags;
@@ -129,6 +141,10 @@ void agent_enter_locked(struct agent *agent);
 /* Of the pass over the flags: the tables are to be made again by another programme pack. Begun, unless something runs
  * that needs the replica. */
 void agent_pack_due(void *agent);
+/* Not while a person waits for the end of something that needs the replica. */
+bool agent_may_prepare(const struct agent *agent);
+/* From OPEN by PREPARING to OPEN again. */
+void agent_begin_preparing(struct agent *agent);
 /* An exchange, enrolment or unlock that runs is ended first; those who wait for the lock are answered then. */
 void agent_lock(struct agent *agent, enum lock_reason reason);
 /* Once the device is enrolled; reads the identity again. */
@@ -165,9 +181,17 @@ MUST_USE enum err_code api_need_open(const struct agent *agent, struct error *er
 
 /* api_server.c */
 void api_server_handle(void *context, const struct http_request *request);
-/* Of the export: its answer, and that somebody waits for it. */
-void api_export_done(void *context, struct http_exchange *exchange, struct api_answer *answer);
+/* The answer of a call that ran in a thread. Releases it. */
+void api_data_done(void *context, struct http_exchange *exchange, struct api_answer *answer);
+/* Somebody waits for the export. */
 void api_export_awaited(void *context);
+
+/* alone.c: rebuild, in the thread that prepares the replica; answered or begun */
+bool api_needs_all(const char *method, const char *path);
+void alone_begin(struct agent *agent, const struct api_world *world, const struct api_request *request,
+                 struct http_exchange *exchange);
+/* The replica is open again: answers it, if there was one. */
+void alone_end(struct agent *agent);
 
 /* Who makes a call. Before anybody is entered that is every user who may ask, in every role. */
 struct who {

@@ -103,7 +103,7 @@ static void send_data(struct agent *agent, struct http_exchange *exchange, struc
     }
 }
 
-void api_export_done(void *context, struct http_exchange *exchange, struct api_answer *answer)
+void api_data_done(void *context, struct http_exchange *exchange, struct api_answer *answer)
 {
     struct agent *agent = context;
     api_answer_note(answer, agent->store);
@@ -145,6 +145,10 @@ static void call_data(struct agent *agent, const struct http_request *request, c
                                 .query_context = request };
     if (strcmp(request->method, "GET") == 0) {
         flags_pass_slice(&agent->flags); /* so that an answer shows what was just recorded */
+    }
+    if (api_needs_all(request->method, request->path)) {
+        alone_begin(agent, &world, &call, request->exchange);
+        return;
     }
     if (api_reads_long(request->method, request->path)) {
         start_export(agent, &world, &call, request->exchange);

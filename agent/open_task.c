@@ -18,6 +18,9 @@ static void prepare(uv_work_t *work)
     struct open_outcome *outcome = &task->outcome;
     struct error err;
     outcome->rc = open_store(task, outcome);
+    if (outcome->rc == ERR_OK && task->also != NULL) {
+        task->also(task->also_context, outcome->store);
+    }
     if (outcome->rc == ERR_OK && store_pack_settle(outcome->store, clock_today(clock_wall_ms()), &err) != ERR_OK) {
         outcome->behind = true;
         if (!atomic_load(&task->progress.stop)) {

@@ -28,6 +28,8 @@ struct open_outcome {
     struct error err;
 };
 
+/* What else is done in the thread, with the store that is open. */
+typedef void (*open_task_also)(void *context, struct store *store);
 typedef void (*open_task_done)(void *context, const struct open_outcome *outcome);
 
 struct open_task {
@@ -37,6 +39,8 @@ struct open_task {
     struct vault *vault;
     struct store_options options;
     struct open_outcome outcome;
+    open_task_also also; /* NULL: nothing */
+    void *also_context;
     open_task_done done;
     void *context;
 };

@@ -85,6 +85,7 @@ static void on_prepared(void *context, const struct open_outcome *outcome)
     start_parts(agent);
     waiters_answer_status(agent, WAITING_UNLOCK);
     waiters_wake(agent);
+    alone_end(agent);
     agent_step(agent);
 }
 

@@ -120,12 +120,17 @@ static int stop_asked(void *stop)
     return atomic_load((atomic_bool *)stop);
 }
 
+void db_stop_by(struct database *db, atomic_bool *stop)
+{
+    sqlite3_progress_handler(db->handle, STOP_LOOK_STEPS, stop != NULL ? stop_asked : NULL, stop);
+}
+
 enum err_code db_open_reader(struct database *db, struct vault *vault, int cache_kib, atomic_bool *stop,
                              struct error *err)
 {
     *db = (struct database){ .vault = vault };
     TRY(vault_open_database(vault, cache_kib, &db->handle, err));
-    sqlite3_progress_handler(db->handle, STOP_LOOK_STEPS, stop_asked, stop);
+    db_stop_by(db, stop);
     enum err_code rc = db_exec(db, "PRAGMA query_only=ON", err);
     if (rc != ERR_OK) {
         db_close(db);

@@ -127,7 +127,7 @@ static enum err_code digest_query(struct store *store, const char *sql, struct b
     }
 }
 
-enum err_code store_digest(struct store *store, uint8_t ret_digest[SHA256_BYTES], struct error *err)
+static enum err_code digest_tables(struct store *store, uint8_t ret_digest[SHA256_BYTES], struct error *err)
 {
     SCOPED(buf_fini) struct buf row;
     buf_init(&row, 1024 * 1024);
@@ -139,6 +139,17 @@ enum err_code store_digest(struct store *store, uint8_t ret_digest[SHA256_BYTES]
     }
     memcpy(ret_digest, digest, SHA256_BYTES);
     return ERR_OK;
+}
+
+enum err_code store_digest(struct store *store, uint8_t ret_digest[SHA256_BYTES], struct error *err)
+{
+    if (store->progress == NULL) {
+        return digest_tables(store, ret_digest, err);
+    }
+    db_stop_by(&store->db, &store->progress->stop);
+    enum err_code rc = digest_tables(store, ret_digest, err);
+    db_stop_by(&store->db, NULL);
+    return rc;
 }
 
 /* ---- verify ---- */

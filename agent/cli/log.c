@@ -8,6 +8,7 @@
 #include "agent/cli/call.h"
 #include "agent/cli/human.h"
 #include "agent/cli/memory.h"
+#include "agent/cli/progress.h"
 #include "agent/cli/sheet.h"
 #include "agent/cli/text.h"
 
@@ -179,14 +180,17 @@ static error_t parse_nothing(int key, char *arg, struct argp_state *state)
 
 const struct argp rebuild_argp = {
     .parser = parse_nothing,
-    .doc = "Makes every table again from the log and says whether they are the same as before. Long like verify.",
+    .doc = "Makes every table again from the log and says whether they are the same as before. Takes seconds for "
+           "100,000 records, and the agent refuses what needs the replica meanwhile.",
 };
 
 enum exit_code rebuild_run(struct cli *cli, int argc, char **argv)
 {
     command_parse(cli, argc, argv, NULL);
     SCOPED(answer_free) json_t *answer = NULL;
+    progress_begin(cli, "preparing");
     enum exit_code code = call(cli, "POST", path_of("/v1/rebuild"), json_object(), CALL_NO_TIMEOUT, &answer);
+    progress_end(cli);
     if (code != EXIT_DONE || call_printed(cli, answer)) {
         return code;
     }

@@ -1,6 +1,6 @@
 /*
- * An export beside everything else: others are answered while it is written, it has the records of one moment, and it
- * ends when its client goes, or the agent stops.
+ * Long work beside everything else. An export: others are answered while it is written, it has the records of one
+ * moment, and it ends when its client goes, or the agent stops. A rebuild: the status is answered, all else is refused.
  */
 #include <criterion/criterion.h>
 #include <signal.h>
@@ -16,7 +16,7 @@
 
 static struct world world;
 static struct laptop *laptop;
-static struct process export;
+static struct process work;
 static char output[FOLDER_PATH_SIZE];
 static char unfinished[FOLDER_PATH_SIZE + 8];
 
@@ -33,13 +33,13 @@ static void setup(void)
     site_import_people(laptop, "EXP", PLACEMENTS);
     (void)site_import_register(laptop, &year);
     (void)snprintf(output, sizeof(output), "%.200s/log.json", world.folder);
-    (void)snprintf(export.stderr_path, sizeof(export.stderr_path), "%.200s/export.err", world.folder);
+    (void)snprintf(work.stderr_path, sizeof(work.stderr_path), "%.200s/work.err", world.folder);
     (void)snprintf(unfinished, sizeof(unfinished), "%s.new", output);
 }
 
 static void teardown(void)
 {
-    process_kill(&export);
+    process_kill(&work);
     world_fini(&world);
 }
 
@@ -56,9 +56,9 @@ static void begin(void)
     const char *const argv[] = {
         program_cli, "--socket", laptop->socket, "export", "log", "--json", "-o", output, NULL
     };
-    process_start(&export, argv);
-    WAIT_UNTIL(under_way() || !process_running(&export), STEP_MS);
-    cr_assert(process_running(&export), "it ended before anybody else was answered");
+    process_start(&work, argv);
+    WAIT_UNTIL(under_way() || !process_running(&work), STEP_MS);
+    cr_assert(process_running(&work), "it ended before anybody else was answered");
 }
 
 static size_t rows_of(const char *kind)
@@ -77,7 +77,7 @@ Test(export, of_one_moment_is_written_while_others_are_answered_and_record)
     session_name("EXP", 1, 2, session);
     site_attend(laptop, session, "attended", NULL);
     cr_assert(under_way(), "the record was durable before the export was done");
-    cr_assert_eq(process_wait(&export, STEP_MS), 0);
+    cr_assert_eq(process_wait(&work, STEP_MS), 0);
     json_t *written = json_load_file(output, 0, NULL);
     cr_assert_eq(json_array_size(json_object_get(written, "rows")), before, "the records of when it began");
     json_decref(written);
@@ -88,8 +88,8 @@ Test(export, of_one_moment_is_written_while_others_are_answered_and_record)
 Test(export, ends_with_its_client_and_leaves_no_file)
 {
     begin();
-    cr_assert_eq(kill(export.pid, SIGINT), 0);
-    cr_assert_eq(process_wait(&export, STEP_MS), 128 + SIGINT);
+    cr_assert_eq(kill(work.pid, SIGINT), 0);
+    cr_assert_eq(process_wait(&work, STEP_MS), 128 + SIGINT);
     WAIT_UNTIL(!under_way(), STEP_MS);
     cr_assert_not(file_exists(output) || file_exists(unfinished));
     (void)rows_of("placement"); /* the next one is welcome */
@@ -99,8 +99,44 @@ Test(export, ends_when_the_agent_stops_and_leaves_no_file)
 {
     begin();
     laptop_stop(laptop);
-    cr_assert_neq(process_wait(&export, STEP_MS), 0);
+    cr_assert_neq(process_wait(&work, STEP_MS), 0);
     cr_assert_not(file_exists(output) || file_exists(unfinished));
     laptop_start(laptop);
     cr_assert_gt(rows_of("log"), (size_t)PLACEMENTS * DAYS);
+}
+
+TestSuite(rebuild, .init = setup, .fini = teardown, .timeout = 180);
+
+static bool making_tables(void)
+{
+    return number_at(laptop_status(laptop), "preparing.records_total") > PLACEMENTS * DAYS;
+}
+
+static void begin_rebuild(void)
+{
+    const char *const argv[] = { program_cli, "--socket", laptop->socket, "rebuild", NULL };
+    process_start(&work, argv);
+    WAIT_UNTIL(making_tables() || !process_running(&work), STEP_MS);
+    cr_assert(process_running(&work), "it ended before anybody else was answered");
+}
+
+Test(rebuild, goes_on_beside_the_status_and_refuses_what_needs_the_replica)
+{
+    char session[SITE_TEXT_SIZE];
+    begin_rebuild();
+    session_name("EXP", 1, 2, session);
+    json_t *refused = laptop_do(laptop, EXIT_REFUSED, "attend", session, "attended", NULL);
+    cr_assert_str_eq(text_at(refused, "error.code"), "busy");
+    cr_assert_eq(process_wait(&work, STEP_MS), 0);
+    site_attend(laptop, session, "attended", NULL);
+    (void)laptop_do(laptop, EXIT_DONE, "verify", NULL); /* the tables are those that the log gives */
+}
+
+Test(rebuild, ends_when_the_agent_stops_and_changes_nothing)
+{
+    begin_rebuild();
+    laptop_stop(laptop);
+    cr_assert_neq(process_wait(&work, STEP_MS), 0);
+    laptop_start(laptop);
+    (void)laptop_do(laptop, EXIT_DONE, "verify", NULL);
 }
