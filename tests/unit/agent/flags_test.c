@@ -328,20 +328,27 @@ static enum err_code judge_badly(void *context, const struct row_id *placement, 
     return FAIL(err, LIMIT, "judge: too much");
 }
 
-Test(flags, that_cannot_be_made_never_cost_the_record)
+/* An absence is recorded while this judges, and is kept; the pass makes of it afterwards what it should be. */
+static void record_and_be_judged(enum err_code (*judged)(void *context, const struct row_id *placement,
+                                                         struct error *err))
 {
     int calls = 0;
-    struct store_judge judge = { judge_badly, &calls };
+    struct store_judge judge = { judged, &calls };
     site_judge(&site);
     store_judge_writes(site.replica.store, &judge);
     site_expect(&site, "POST", "/v1/attendance", "{\"session\": \"GDN-P001@2026-11-18\", \"outcome\": \"absent\"}", 200,
                 NULL);
-    cr_expect_eq(calls, 1);
+    cr_expect_eq(calls, 1, "a write that is done again is not judged");
     cr_expect_eq(marked(), 1, "the pass looks again");
     cr_expect_not(stands("half_done"));
     store_judge_writes(site.replica.store, NULL);
     site_judge(&site);
     cr_expect(stands("unexplained_absence"));
+}
+
+Test(flags, that_cannot_be_made_never_cost_the_record)
+{
+    record_and_be_judged(judge_badly);
 }
 
 /* As SQLite does when a page cannot be read or memory is out. */
@@ -356,17 +363,7 @@ static enum err_code judge_and_lose_all(void *context, const struct row_id *plac
 
 Test(flags, for_which_everything_was_taken_back_never_cost_the_record)
 {
-    int calls = 0;
-    struct store_judge judge = { judge_and_lose_all, &calls };
-    site_judge(&site);
-    store_judge_writes(site.replica.store, &judge);
-    site_expect(&site, "POST", "/v1/attendance", "{\"session\": \"GDN-P001@2026-11-18\", \"outcome\": \"absent\"}", 200,
-                NULL);
-    cr_expect_eq(calls, 1, "the write is done again, and not judged");
-    cr_expect_eq(marked(), 1);
-    store_judge_writes(site.replica.store, NULL);
-    site_judge(&site);
-    cr_expect(stands("unexplained_absence"));
+    record_and_be_judged(judge_and_lose_all);
 }
 
 /* ---- the pass, while another pack is due ---- */
