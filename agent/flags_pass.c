@@ -110,11 +110,26 @@ static void schedule(struct flags_pass *pass, uint64_t delay_ms)
     CHECK(uv_timer_start(&pass->timer, on_timer, delay_ms, 0) == 0);
 }
 
+/* A rest is for the pack that failed: one that was not tried yet does not wait for the end of it. */
+static void mind_rest(struct flags_pass *pass)
+{
+    if (!pass->resting || pass->due == NULL) {
+        return;
+    }
+    if (pass->failed == NULL) {
+        pass->failed = pass->due;
+    } else if (pass->failed != pass->due) {
+        pass->resting = false;
+        pass->asks_from_ms = 0;
+    }
+}
+
 static enum err_code turn(struct flags_pass *pass, bool *ret_more, struct error *err)
 {
     int64_t now_ms = clock_wall_ms();
     int32_t today = clock_today(now_ms);
     TRY(store_pack_due(pass->store, today, &pass->due, err));
+    mind_rest(pass);
     if (pass->day != today) {
         TRY(store_dirty_all(pass->store, err));
         pass->day = today;
@@ -142,8 +157,8 @@ void flags_pass_slice(struct flags_pass *pass)
         schedule(pass, FLAGS_PASS_RETRY_MS);
         return;
     }
-    pass->only_due = pass->due && !more;
-    pass->working = more || pass->due;
+    pass->only_due = pass->due != NULL && !more;
+    pass->working = more || pass->due != NULL;
     if (pass->working) {
         schedule(pass, more ? NEXT_TURN_MS : until_asked(pass));
     } else {
@@ -156,7 +171,7 @@ static void on_timer(uv_timer_t *timer)
     struct flags_pass *pass = timer->data;
     uint64_t now_ms = uv_now(timer->loop);
     flags_pass_slice(pass);
-    if (pass->due && now_ms >= pass->asks_from_ms) {
+    if (pass->due != NULL && now_ms >= pass->asks_from_ms) {
         pass->asks_from_ms = now_ms + FLAGS_PASS_ASK_MS;
         pass->pack_due(pass->pack_context); /* may stop the pass */
     }
@@ -176,6 +191,8 @@ void flags_pass_rest(struct flags_pass *pass, unsigned failures)
     static const uint64_t minutes[] = { 1, 5, 60 };
     size_t nth = failures < ARRAY_LEN(minutes) ? failures : ARRAY_LEN(minutes);
     pass->asks_from_ms = uv_now(pass->timer.loop) + minutes[nth - 1] * 60000;
+    pass->resting = true;
+    pass->failed = NULL;
 }
 
 void flags_pass_wake(struct flags_pass *pass)

@@ -45,9 +45,11 @@ struct flags_pass {
     struct flags_judge judge; /* of records as they are made; its list serves the slices too */
     int32_t day;              /* that the flags are as of */
     bool working;
-    bool due;              /* another pack is in force than the tables are made by */
-    bool only_due;         /* WORKING for nothing but that: it rests until it asks again */
-    uint64_t asks_from_ms; /* on the loop's clock: pack_due is not called before */
+    const struct programme *due;    /* the pack in force, when the tables are made by another; else NULL */
+    const struct programme *failed; /* by which they could not be made; NULL: none, or not looked at yet */
+    bool resting;                   /* asks_from_ms is for its sake */
+    bool only_due;                  /* WORKING for nothing but that: it rests until it asks again */
+    uint64_t asks_from_ms;          /* on the loop's clock: pack_due is not called before */
     bool stopping;
     void (*pack_due)(void *context);
     void *pack_context;
@@ -57,8 +59,8 @@ struct flags_pass {
 
 void flags_pass_init(struct flags_pass *pass, uv_loop_t *loop, struct store *store, void (*pack_due)(void *context),
                      void *context);
-/* The tables could not be made, for the n-th time in a row (from 1): pack_due is not called for 1, 5, then 60 minutes.
- */
+/* The tables could not be made, for the n-th time in a row (from 1): pack_due is not called for 1, 5, then 60 minutes,
+ * unless yet another pack is in force meanwhile. */
 void flags_pass_rest(struct flags_pass *pass, unsigned failures);
 /* Something was recorded or applied, or it is another day. */
 void flags_pass_wake(struct flags_pass *pass);

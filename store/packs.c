@@ -250,10 +250,13 @@ static enum err_code look(struct store *store, int32_t today, struct choice *ret
     return ERR_OK;
 }
 
-enum err_code store_pack_due(struct store *store, int32_t today, bool *ret_due, struct error *err)
+enum err_code store_pack_due(struct store *store, int32_t today, const struct programme **ret_due, struct error *err)
 {
-    struct choice unused;
-    return look(store, today, &unused, ret_due, err);
+    struct choice choice;
+    bool due;
+    TRY(look(store, today, &choice, &due, err));
+    *ret_due = due ? choice.programme : NULL;
+    return ERR_OK;
 }
 
 enum err_code store_pack_settle(struct store *store, int32_t today, struct error *err)

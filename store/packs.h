@@ -58,8 +58,10 @@ int32_t store_programme_since(const struct store *store);
 /* The one of store_options. */
 const struct programme *store_own_programme(const struct store *store);
 
-/* Another day came, or records: is another pack in force on it than the tables were made by? Quick. */
-MUST_USE enum err_code store_pack_due(struct store *store, int32_t today, bool *ret_due, struct error *err);
+/* Another day came, or records: which pack is in force on it, if another than the tables were made by? NULL: none.
+ * Quick. */
+MUST_USE enum err_code store_pack_due(struct store *store, int32_t today, const struct programme **ret_due,
+                                      struct error *err);
 /*
  * Then they are made again, in one transaction, and every flag is to be looked at again. Takes as long as there are
  * records; see struct store_progress. After a failure the pack before is in force, and its tables are there.

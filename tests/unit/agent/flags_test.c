@@ -433,6 +433,52 @@ Test(flags, of_a_change_are_looked_at_at_once_though_another_pack_could_not_be_u
     end_pass();
 }
 
+/* Greater than the one that failed, and in force already. */
+static void add_newer_pack(void)
+{
+    struct error err;
+    struct buf packed;
+    sqlite3_stmt *s;
+    struct slice json = programme_default_json();
+    char *text = strndup((const char *)json.data, json.len);
+    char *version = strstr(text, "\"version\": ");
+    cr_assert_not_null(version);
+    version[strlen("\"version\": ")] = '9';
+    struct slice newer = slice_of_text(text);
+    uint8_t hash[SHA256_BYTES];
+    char hex[2 * SHA256_BYTES + 1];
+    sha256(&newer, 1, hash);
+    hex_encode(hash, sizeof(hash), hex);
+    buf_init(&packed, PROGRAMME_PACKED_MAX);
+    cr_assert_eq(programme_compress(newer, &packed, &err), ERR_OK, "%s", err.message);
+    cr_assert_eq(db_statement(&site.replica.store->db,
+                              "INSERT INTO programme_pack VALUES (?1, 'help-to-work-2014', 9, 0, ?2, ?3, 'centre', 0)",
+                              &s, &err),
+                 ERR_OK, "%s", err.message);
+    bind_blob(s, 1, hash, ROW_ID_BYTES);
+    bind_text(s, 2, hex);
+    bind_slice(s, 3, buf_slice(&packed));
+    cr_assert_eq(db_run(&site.replica.store->db, s, &err), ERR_OK, "%s", err.message);
+    buf_fini(&packed);
+    free(text);
+}
+
+Test(flags, pass_asks_at_once_for_a_newer_pack_while_it_rests_from_the_failure_of_another)
+{
+    begin_pass(3);
+    cr_assert(all_looked_at_soon());
+    cr_assert_eq(asked, 0);
+    add_newer_pack();
+    flags_pass_wake(&pass);
+    int64_t until_ms = clock_monotonic_ms() + SOON_MS;
+    while (asked == 0 && clock_monotonic_ms() < until_ms) {
+        (void)uv_run(&loop, UV_RUN_NOWAIT);
+        (void)usleep(1000);
+    }
+    cr_expect_eq(asked, 1);
+    end_pass();
+}
+
 Test(flags, pass_asks_for_the_tables_at_once_and_after_failures_later_and_later)
 {
     static const uint64_t minutes[] = { 1, 5, 60, 60 };
