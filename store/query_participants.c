@@ -60,27 +60,29 @@ enum err_code query_participant(struct store *store, const struct row_id *id, st
 
 /* ---- without a record of their own ---- */
 
-static enum err_code is_named_by(struct store *store, const struct kind *kind, const struct row_id *id, bool *ret_named,
-                                 struct error *err)
+static enum err_code is_in(struct store *store, const char *table, const char *column, const struct row_id *id,
+                           bool *ret_found, struct error *err)
 {
     SCOPED(statement_fini) sqlite3_stmt *s = NULL;
     char sql[100];
-    (void)snprintf(sql, sizeof(sql), "SELECT 1 FROM %s WHERE participant = ?1 LIMIT 1", kind->name);
+    (void)snprintf(sql, sizeof(sql), "SELECT 1 FROM %s WHERE %s = ?1 LIMIT 1", table, column);
     TRY(db_prepare(&store->db, sql, &s, err));
     bind_blob(s, 1, id->bytes, ROW_ID_BYTES);
-    return db_step(&store->db, s, ret_named, err);
+    return db_step(&store->db, s, ret_found, err);
 }
 
 enum err_code query_find_unrecorded(struct store *store, const char *text, struct row_id *ret_id, struct error *err)
 {
     struct row_id id;
+    bool recorded;
     bool named = false;
     if (!hex_decode(text, id.bytes, ROW_ID_BYTES)) {
         entity_id(store->stream, "participant", text, id.bytes); /* as whoever named them did */
     }
-    for (size_t i = 0; kind_at(i) != NULL && !named; i++) {
+    TRY(is_in(store, "participant", "id", &id, &recorded, err)); /* then it has another ref by now */
+    for (size_t i = 0; !recorded && kind_at(i) != NULL && !named; i++) {
         if (kind_field_index(kind_at(i), "participant") >= 0) {
-            TRY(is_named_by(store, kind_at(i), &id, &named, err));
+            TRY(is_in(store, kind_at(i)->name, "participant", &id, &named, err));
         }
     }
     if (!named) {

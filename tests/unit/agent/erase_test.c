@@ -221,6 +221,23 @@ static void expect_kind(const struct reply *reply, const char *kind, const json_
     }
 }
 
+Test(erasing, a_former_ref_finds_nobody_who_has_another_one_now)
+{
+    struct store_entry entry;
+    uint8_t id[OP_ENTITY_BYTES];
+    entry_participant(&site.world, &entry, "TYPED-1", "Olda Inventedson");
+    replica_write(&site.replica, &entry, site.now_ms);
+    memcpy(id, entry.subject, sizeof(id));
+    entry_participant(&site.world, &entry, "RIGHT-2", "Olda Inventedson");
+    memcpy(entry.subject, id, sizeof(id));
+    replica_write(&site.replica, &entry, ++site.now_ms);
+    entry_placement(&site.world, &entry, "P-1", "TYPED-1", "voluntary", "2019-01-07", "2019-06-28", "Mon 09:00-12:00");
+    replica_write(&site.replica, &entry, ++site.now_ms);
+    site_expect(&site, "POST", "/v1/erase", ERASE("TYPED-1"), 404, "not_found");
+    site_expect(&site, "GET", "/v1/subject-access/TYPED-1", NULL, 404, "not_found");
+    site_expect(&site, "GET", "/v1/subject-access/RIGHT-2", NULL, 200, NULL);
+}
+
 Test(erasing, retention_says_of_each_kind_what_is_held_due_soon_due_and_held_back)
 {
     record_kept("OLD-1", "OLD-P1", "2019-01-07", "2019-06-28");
