@@ -239,7 +239,7 @@ static enum err_code take_snapshot(struct store *reader, struct error *err)
     TRY(db_statement(&reader->db, "SELECT 1 FROM sync_state", &s, err));
     TRY(db_step(&reader->db, s, &row, err));
     sqlite3_reset(s);
-    return ERR_OK;
+    return read_self(reader, err);
 }
 
 enum err_code store_open_reader(struct store *store, atomic_bool *stop, struct store **ret_reader, struct error *err)

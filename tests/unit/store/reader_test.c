@@ -51,6 +51,18 @@ Test(reader, has_what_was_there_when_it_was_opened_whatever_is_recorded_meanwhil
     cr_expect(knows(one.store, "GDN-002"));
 }
 
+Test(reader, knows_whose_replica_it_reads)
+{
+    struct store_entry entry;
+    struct row_id id;
+    struct error err;
+    entry_contact(&world, &entry, "C-1", "GDN-003", "2026-06-10", NULL);
+    replica_write(&one, &entry, 0);
+    store_close(reader);
+    cr_assert_eq(store_open_reader(one.store, &stop, &reader, &err), ERR_OK, "%s", err.message);
+    cr_expect_eq(query_find_unrecorded(reader, "GDN-003", &id, &err), ERR_OK, "found by the ids of its site");
+}
+
 Test(reader, ends_what_it_does_once_it_is_told_to)
 {
     struct store_verified verified;
