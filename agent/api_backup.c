@@ -18,6 +18,9 @@ static enum err_code post_backup(struct agent *agent, const struct http_request 
     static const char *const known[] = { NULL };
     struct members members = members_begin(body, known, err);
     TRY(members_end(&members));
+    if (export_task_running(&agent->export)) {
+        return FAIL(err, BUSY, "begin a backup: an export is just being written; try again when it has ended");
+    }
     TRY(backup_task_begin(&agent->backup, agent->lockbox.vault, clock_wall_ms(), err));
     struct backup_about about;
     (void)backup_write_about(agent->backup.writer, &about);

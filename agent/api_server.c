@@ -114,7 +114,11 @@ void api_data_done(void *context, struct http_exchange *exchange, struct api_ans
 void api_export_awaited(void *context)
 {
     struct agent *agent = context;
-    idle_lock_touch(&agent->idle);
+    if (idle_lock_overdue(&agent->idle)) { /* the machine slept meanwhile */
+        agent_lock(agent, LOCK_IDLE);
+    } else {
+        idle_lock_touch(&agent->idle);
+    }
 }
 
 static void start_export(struct agent *agent, const struct api_world *world, const struct api_request *call,

@@ -105,6 +105,28 @@ Test(export, ends_when_the_agent_stops_and_leaves_no_file)
     cr_assert_gt(rows_of("log"), (size_t)PLACEMENTS * DAYS);
 }
 
+Test(export, does_not_keep_a_laptop_open_that_slept)
+{
+    laptop_stop(laptop);
+    laptop_set_config(laptop, "[vault]\nlock_after = 10\n");
+    laptop_sleep(laptop, 0);
+    laptop_start(laptop);
+    begin();
+    laptop_sleep(laptop, 3600);
+    cr_assert_neq(process_wait(&work, STEP_MS), 0);
+    laptop_wait_text(laptop, "vault", "locked", STEP_MS);
+    cr_assert_str_eq(text_at(laptop_status(laptop), "lock_reason"), "idle");
+    cr_assert_not(file_exists(output) || file_exists(unfinished));
+}
+
+Test(export, is_what_a_backup_waits_for_and_says_so)
+{
+    begin();
+    json_t *refused = laptop_ask(laptop, "busy", "POST", "/v1/backup", json_object());
+    cr_assert(text_holds(refused, "error.message", "an export is just being written"));
+    cr_assert_eq(process_wait(&work, STEP_MS), 0);
+}
+
 TestSuite(rebuild, .init = setup, .fini = teardown, .timeout = 180);
 
 static bool making_tables(void)
