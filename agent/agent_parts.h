@@ -183,6 +183,8 @@ MUST_USE enum err_code api_need_open(const struct agent *agent, struct error *er
 void api_server_handle(void *context, const struct http_request *request);
 /* The answer of a call that ran in a thread. Releases it. */
 void api_data_done(void *context, struct http_exchange *exchange, struct api_answer *answer);
+/* Nobody reads an older state of the replica any more: what was erased meanwhile goes from the file. */
+void api_reader_ended(struct agent *agent);
 /* Somebody waits for the export. Locks when the machine slept for too long. */
 void api_export_awaited(void *context);
 

@@ -68,6 +68,7 @@ static enum err_code post_backup_end(struct agent *agent, const struct http_requ
         log_error("backup_not_noted", &unkept); /* the backup is there all the same */
     }
     api_send_object(request->exchange, backup_about_value(&about, NULL, complete));
+    api_reader_ended(agent);
     return ERR_OK;
 }
 

@@ -137,7 +137,8 @@ static enum err_code people_value(struct store *store, const struct store_erase 
     return ERR_OK;
 }
 
-/* The file is made anew without them; if that fails now it is tried again after the next exchange. */
+/* The file is made anew without them; if that fails now it is tried again when an export or a
+ * backup has ended, after the next exchange and when the replica is opened. */
 bool erased_scrubbed(struct store *store)
 {
     bool done = false;

@@ -3,7 +3,7 @@
 #include <string.h>
 
 #include "agent/agent_parts.h"
-#include "agent/api_call.h"
+#include "agent/api_handlers.h"
 #include "agent/peer.h"
 #include "base/clock.h"
 #include "base/log.h"
@@ -108,7 +108,15 @@ void api_data_done(void *context, struct http_exchange *exchange, struct api_ans
     struct agent *agent = context;
     api_answer_note(answer, agent->store);
     send_data(agent, exchange, answer);
+    api_reader_ended(agent);
     agent_step(agent);
+}
+
+void api_reader_ended(struct agent *agent)
+{
+    if (agent->state == AGENT_OPEN) {
+        (void)erased_scrubbed(agent->store);
+    }
 }
 
 void api_export_awaited(void *context)

@@ -17,9 +17,13 @@ static void prepare(uv_work_t *work)
     struct open_task *task = work->data;
     struct open_outcome *outcome = &task->outcome;
     struct error err;
+    bool scrubbed;
     outcome->rc = open_store(task, outcome);
     if (outcome->rc == ERR_OK && task->also != NULL) {
         task->also(task->also_context, outcome->store);
+    }
+    if (outcome->rc == ERR_OK && store_scrub(outcome->store, &scrubbed, &err) != ERR_OK) {
+        log_error("scrub_failed", &err);
     }
     if (outcome->rc == ERR_OK && store_pack_settle(outcome->store, clock_today(clock_wall_ms()), &err) != ERR_OK) {
         outcome->behind = true;

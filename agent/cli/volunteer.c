@@ -308,7 +308,8 @@ static enum exit_code remove_volunteer(struct cli *cli, const struct volunteer_i
     if (code == EXIT_DONE && !call_printed(cli, answer)) {
         screen_print(&cli->screen, "removed: %s and every shift\n", answer_text(answer, "removed"));
         if (!answer_true(answer, "scrubbed")) {
-            screen_print(&cli->screen, "The file is made anew without them after the next exchange.\n");
+            screen_print(&cli->screen,
+                         "The file could not be made anew without them yet; that is tried again by itself.\n");
         }
     }
     return code;

@@ -105,6 +105,44 @@ Test(export, ends_when_the_agent_stops_and_leaves_no_file)
     cr_assert_gt(rows_of("log"), (size_t)PLACEMENTS * DAYS);
 }
 
+static int64_t log_size(void)
+{
+    char path[FOLDER_PATH_SIZE + 32];
+    (void)snprintf(path, sizeof(path), "%s/replica.db-wal", laptop->dir);
+    return file_size(path);
+}
+
+/* Somebody is erased while an export reads them; how long the log is then. */
+static int64_t erase_beside(void)
+{
+    (void)laptop_ask(
+        laptop, "ok", "POST", "/v1/records",
+        json_pack("{s:s,s:{s:s,s:s}}", "kind", "participant", "fields", "ref", "GONE-1", "name", "Example Gone"));
+    begin();
+    json_t *erased = laptop_ask(laptop, "ok", "POST", "/v1/erase",
+                                json_pack("{s:s,s:s,s:s,s:s}", "what", "GONE-1", "ground", "right", "by",
+                                          "Test Manager", "reason", "asked for it"));
+    cr_assert_not(true_at(erased, "scrubbed"), "the export reads an older state");
+    return log_size();
+}
+
+/* The file made anew begins with an empty log. */
+Test(export, that_ends_lets_go_of_what_was_erased_meanwhile)
+{
+    int64_t held = erase_beside();
+    cr_assert_eq(process_wait(&work, STEP_MS), 0);
+    WAIT_UNTIL(log_size() < held / 4, STEP_MS);
+}
+
+Test(export, that_was_cut_by_a_kill_leaves_what_was_erased_to_the_next_start)
+{
+    int64_t held = erase_beside();
+    laptop_kill(laptop);
+    cr_assert_neq(process_wait(&work, STEP_MS), 0);
+    laptop_start(laptop);
+    WAIT_UNTIL(log_size() < held / 4, STEP_MS);
+}
+
 Test(export, does_not_keep_a_laptop_open_that_slept)
 {
     laptop_stop(laptop);
