@@ -8,7 +8,15 @@
 
 /* ---- who is due ---- */
 
-/* Every day that a record about a person names. */
+#define DAYS_OF_PLACEMENT                                                                                              \
+    "SELECT placement, max(ifnull(served_on, 0), ifnull(received_on, 0)) AS day FROM notice UNION ALL "                \
+    "SELECT placement, reached_on FROM milestone UNION ALL "                                                           \
+    "SELECT placement, max(ifnull(claimed_on, 0), ifnull(paid_on, 0), ifnull(refused_on, 0)) FROM claim UNION ALL "    \
+    "SELECT placement, max(ifnull(day, 0), ifnull(status_on, 0)) FROM compliance_doubt"
+
+#define DAYS_OF_REFERRAL "SELECT referral, day FROM service_use UNION ALL SELECT referral, sent_on FROM message"
+
+/* The days that records about a person are of, also what came of a placement or a referral after its end. */
 #define DAYS                                                                                                           \
     "SELECT participant, max(ifnull(starts_on, 0), ifnull(ends_on, 0)) AS day FROM placement UNION ALL "               \
     "SELECT p.participant, max(s.day) FROM placement p JOIN session s ON s.placement = p.id AND s.heads > 0 "          \
@@ -18,6 +26,8 @@
     "SELECT participant, max(ifnull(starts_on, 0), ifnull(ends_on, 0)) FROM circumstance_change UNION ALL "            \
     "SELECT participant, max(ifnull(made_on, 0), ifnull(outcome_on, 0)) FROM redress UNION ALL "                       \
     "SELECT participant, sent_on FROM message UNION ALL "                                                              \
+    "SELECT p.participant, x.day FROM placement p JOIN (" DAYS_OF_PLACEMENT ") x ON x.placement = p.id UNION ALL "     \
+    "SELECT r.participant, x.day FROM referral r JOIN (" DAYS_OF_REFERRAL ") x ON x.referral = r.id UNION ALL "        \
     "SELECT participant, day FROM appointment UNION ALL SELECT participant, decided_on FROM decision"
 
 static const char due_people[] =

@@ -382,8 +382,9 @@ struct store_due {
 };
 
 /* People whose newest day (of a placement's end, a session, a referral, an attempt to reach them, a change, a
- * challenge, a message, an appointment, a decision) is on or before `day`, oldest first, at most `max`. Of whom there
- * is no participant record, when anything is the organisation's own to erase. *ret_due is malloc'd. */
+ * challenge, a message, a notice, a milestone, a claim, a service, what became of a doubt, an appointment, a decision)
+ * is on or before `day`, oldest first, at most `max`. Of whom there is no participant record, when anything is the
+ * organisation's own to erase. *ret_due is malloc'd. */
 MUST_USE enum err_code store_retention_due(struct store *store, int32_t day, size_t max, struct store_due **ret_due,
                                            size_t *ret_count, struct error *err);
 

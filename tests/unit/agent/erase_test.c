@@ -182,6 +182,49 @@ static void record_kept(const char *ref, const char *placement, const char *from
     replica_write(&site.replica, &entry, site.now_ms);
 }
 
+struct later {
+    uint32_t kind;
+    const char *link; /* the kind of the record of the person's that it names */
+    const char *ref;
+    const char *day; /* the field */
+};
+
+/* With all else that the kind needs. */
+static void record_later(const struct later *later, const char *day)
+{
+    static const struct {
+        const char *name;
+        const char *text;
+        int64_t number;
+    } needed[] = { { "payment_trigger", "initial_placement", 0 },
+                   { "claimed_on", NULL, 17500 },
+                   { "amount_pence", NULL, 100 },
+                   { "units", NULL, 1 },
+                   { "body", "It is settled.", 0 },
+                   { "served_on", NULL, 17500 },
+                   { "served_by", "hand", 0 } };
+    const struct kind *kind = kind_by_number(later->kind);
+    struct store_entry entry = { .kind = later->kind, .happened_at_ms = OP_TIME_NONE };
+    uint8_t named[OP_ENTITY_BYTES];
+    record_init(&entry.record, kind);
+    entity_id(site.world.stream, kind->name, later->ref, entry.subject);
+    for (size_t i = 0; i < ARRAY_LEN(needed); i++) {
+        if (kind_field_index(kind, needed[i].name) >= 0 && needed[i].text != NULL) {
+            record_set_text(&entry.record, needed[i].name, needed[i].text);
+        } else if (kind_field_index(kind, needed[i].name) >= 0) {
+            record_set_number(&entry.record, needed[i].name, needed[i].number);
+        }
+    }
+    if (kind_field_index(kind, "contract") >= 0) {
+        entity_id(site.world.stream, "contract", "C-1", named);
+        record_set_id(&entry.record, "contract", named);
+    }
+    entity_id(site.world.stream, later->link, later->ref, named);
+    record_set_id(&entry.record, later->link, named);
+    record_set_number(&entry.record, later->day, day_of(day));
+    replica_write(&site.replica, &entry, site.now_ms++);
+}
+
 static void record_appeal(const char *ref, const char *outcome)
 {
     struct store_entry entry = { .kind = KIND_REDRESS, .happened_at_ms = OP_TIME_NONE };
@@ -218,6 +261,28 @@ static void expect_kind(const struct reply *reply, const char *kind, const json_
     for (size_t i = 0; i < ARRAY_LEN(members); i++) {
         cr_expect_eq(json_integer_value(json_object_get(row, members[i])), want[i], "%s.%s: %s", kind, members[i],
                      reply->text);
+    }
+}
+
+Test(erasing, what_came_of_a_placement_and_a_referral_after_their_end_counts_for_the_newest_day)
+{
+    static const struct later laters[] = {
+        { KIND_MILESTONE, "placement", "OLD-1", "reached_on" }, { KIND_CLAIM, "placement", "OLD-2", "paid_on" },
+        { KIND_NOTICE, "placement", "OLD-3", "received_on" },   { KIND_SERVICE_USE, "referral", "OLD-4", "day" },
+        { KIND_MESSAGE, "referral", "OLD-5", "sent_on" },
+    };
+    for (size_t i = 0; i < ARRAY_LEN(laters); i++) {
+        struct store_entry entry;
+        record_kept(laters[i].ref, laters[i].ref, "2019-01-07", "2019-06-28");
+        entry_referral(&site.world, &entry, laters[i].ref, laters[i].ref, "2019-01-02");
+        replica_write(&site.replica, &entry, site.now_ms);
+        struct reply reply = site_call(&site, "GET", "/v1/retention", NULL);
+        cr_assert_eq(reply_count(&reply, "due"), 1, "%s", reply.text);
+        reply_fini(&reply);
+        record_later(&laters[i], "2021-06-30");
+        reply = site_call(&site, "GET", "/v1/retention", NULL);
+        cr_expect_eq(reply_count(&reply, "due"), 0, "%s: %s", kind_by_number(laters[i].kind)->name, reply.text);
+        reply_fini(&reply);
     }
 }
 
