@@ -176,11 +176,13 @@ static bool is_opening(struct cli *cli)
     return (strcmp(state, "preparing") == 0 && !answer_has(status, "preparing")) || strcmp(state, "unlocking") == 0;
 }
 
-/* The replica was being opened, so that nothing was done of what was asked, and is not any more: ask again. */
+/* The replica was being opened, so that nothing was done of what was asked, and is not any more: ask again. It may have
+ * been open before anybody could look. */
 static bool opened_meanwhile(struct cli *cli, struct error *err)
 {
     bool shown = cli->notes.width > 0 && !cli->json;
-    bool opening = err->code == ERR_BUSY && is_opening(cli);
+    bool opening =
+        err->code == ERR_BUSY && (strstr(err->message, "it is just being opened") != NULL || is_opening(cli));
     if (!opening) {
         return false;
     }

@@ -304,6 +304,9 @@ static void print_due(struct cli *cli, const json_t *answer)
         sheet_print(sheet, &cli->screen);
         print_kinds(cli, answer);
     }
+    if (answer_true(answer, "more")) {
+        screen_print(&cli->screen, "There are more; these have been due for longest. 'run' takes all.\n");
+    }
     sheet_free(sheet);
 }
 
@@ -407,7 +410,7 @@ enum exit_code retention_run(struct cli *cli, int argc, char **argv)
         return code;
     }
     struct human due = human_count(json_array_size(answer_member(list, "due")), "person's", "people's");
-    screen_print(&cli->notes, "%s records are due.\n", due.text);
+    screen_print(&cli->notes, "%s%s records are due.\n", answer_true(list, "more") ? "More than " : "", due.text);
     if (!agreed(cli, input.yes, "To erase them cannot be undone.")) {
         return EXIT_REFUSED;
     }

@@ -320,6 +320,22 @@ Test(command, waits_while_the_replica_is_being_opened_and_asks_again)
     service_stop(&service);
 }
 
+Test(command, asks_again_when_the_replica_was_open_before_it_looked)
+{
+    static const struct canned answers[] = {
+        { 503, OPENING },
+        { 200, "{\"state\": \"open\"}" },
+        { 200, "{\"months\": 72, \"due\": []}" },
+    };
+    struct service service;
+    service_start(&service, answers, 3);
+    struct outcome_of_run run = RUN(&service, "retention");
+    cr_expect_eq(run.code, EXIT_DONE, "%s", run.err);
+    cr_expect_eq(service.asked_count, 3);
+    run_free(&run);
+    service_stop(&service);
+}
+
 Test(command, does_not_wait_for_tables_that_are_made_again)
 {
     static const struct canned answers[] = {
@@ -334,6 +350,25 @@ Test(command, does_not_wait_for_tables_that_are_made_again)
     cr_expect_eq(run.code, EXIT_REFUSED);
     cr_expect(has(run.err, "holdfast status"));
     cr_expect_eq(service.asked_count, 2);
+    run_free(&run);
+    service_stop(&service);
+}
+
+/* ---- how much is due ---- */
+
+#define DUE_AND_MORE                                                                                                   \
+    "{\"months\": 72, \"by\": \"Ann Invented\", \"due\": [{\"ref\": \"GDN-001\", \"newest_day\": \"2019-06-28\", "     \
+    "\"records\": 2, \"counts\": {}, \"holds\": []}], \"more\": true}"
+
+Test(command, retention_says_that_more_are_due_than_it_lists)
+{
+    struct service service;
+    struct outcome_of_run run = RUN_ONCE(&service, 200, DUE_AND_MORE, "retention");
+    cr_expect(has(run.out, "There are more"), "%s", run.out);
+    run_free(&run);
+    service_stop(&service);
+    run = RUN_ONCE(&service, 200, DUE_AND_MORE, "retention", "run", "--reason", "yearly", "--yes");
+    cr_expect(has(run.err, "More than 1 person's records are due"), "%s", run.err);
     run_free(&run);
     service_stop(&service);
 }
