@@ -239,8 +239,13 @@ enum exit_code call_bytes(struct cli *cli, const char *method, char *path, struc
     SCOPED(scoped_free) char *owned_path = path;
     struct error err = { .code = ERR_OK };
     session_use(cli->socket_path);
-    if (local_request_bytes(cli->socket_path, method, owned_path, body, content_type, CALL_NO_TIMEOUT, ret_body,
-                            &err) != ERR_OK) {
+    enum err_code rc =
+        local_request_bytes(cli->socket_path, method, owned_path, body, content_type, CALL_NO_TIMEOUT, ret_body, &err);
+    if (rc != ERR_OK && opened_meanwhile(cli, &err)) {
+        rc = local_request_bytes(cli->socket_path, method, owned_path, body, content_type, CALL_NO_TIMEOUT, ret_body,
+                                 &err);
+    }
+    if (rc != ERR_OK) {
         return failed(cli, NULL, &err);
     }
     return answered(cli);
@@ -251,7 +256,11 @@ enum exit_code call_parts(struct cli *cli, char *path, local_taker take, void *c
     SCOPED(scoped_free) char *owned_path = path;
     struct error err = { .code = ERR_OK };
     session_use(cli->socket_path);
-    if (local_request_parts(cli->socket_path, "GET", owned_path, take, context, &err) != ERR_OK) {
+    enum err_code rc = local_request_parts(cli->socket_path, "GET", owned_path, take, context, &err);
+    if (rc != ERR_OK && opened_meanwhile(cli, &err)) {
+        rc = local_request_parts(cli->socket_path, "GET", owned_path, take, context, &err);
+    }
+    if (rc != ERR_OK) {
         return failed(cli, NULL, &err);
     }
     return EXIT_DONE;

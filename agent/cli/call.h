@@ -27,7 +27,7 @@ MUST_USE enum exit_code call(struct cli *cli, const char *method, char *path, js
 MUST_USE enum exit_code call_bytes(struct cli *cli, const char *method, char *path, struct slice body,
                                    const char *content_type, struct buf *ret_body);
 
-/* A GET whose answer may be long: `take` gets it in parts (sync/edge/local_client.h). */
+/* The same for a GET whose answer may be long: `take` gets it in parts (sync/edge/local_client.h). */
 MUST_USE enum exit_code call_parts(struct cli *cli, char *path, local_taker take, void *context);
 
 /* The agent's JSON in the bytes of call_bytes. */

@@ -336,6 +336,36 @@ Test(command, asks_again_when_the_replica_was_open_before_it_looked)
     service_stop(&service);
 }
 
+Test(command, waits_with_what_is_written_in_parts_or_bytes_too)
+{
+    static const struct canned answers[] = {
+        { 503, OPENING },
+        { 200, "{\"state\": \"preparing\", \"preparing\": null}" },
+        { 200, "{\"state\": \"open\"}" },
+        { 200, "ref,name\n" },
+    };
+    char folder[] = "/tmp/holdfast-cli-XXXXXX";
+    char file[sizeof(folder) + 8];
+    struct service service;
+    cr_assert_not_null(mkdtemp(folder));
+    (void)snprintf(file, sizeof(file), "%s/a.ics", folder);
+    service_start(&service, answers, 4);
+    struct outcome_of_run run = RUN(&service, "export", "placements");
+    cr_expect_eq(run.code, EXIT_DONE, "%s", run.err);
+    cr_expect_str_eq(run.out, "ref,name\n");
+    cr_expect_eq(service.asked_count, 4);
+    run_free(&run);
+    service_stop(&service);
+    service_start(&service, answers, 4);
+    run = RUN(&service, "calendar", "-o", file);
+    cr_expect_eq(run.code, EXIT_DONE, "%s", run.err);
+    cr_expect_eq(service.asked_count, 4);
+    run_free(&run);
+    service_stop(&service);
+    cr_expect_eq(unlink(file), 0);
+    cr_expect_eq(rmdir(folder), 0);
+}
+
 Test(command, does_not_wait_for_tables_that_are_made_again)
 {
     static const struct canned answers[] = {
