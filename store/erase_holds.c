@@ -44,7 +44,7 @@ static enum err_code read_ids(struct store *store, sqlite3_stmt *s, const struct
     return ERR_OK;
 }
 
-/* A plain record: by the person, the placement or the referral that it names. */
+/* A plain record: by the person, or else the placement or the referral, that it names. */
 static enum err_code read_plain_ids(struct store *store, const struct store_erase *erase, struct about *about,
                                     struct error *err)
 {
@@ -53,15 +53,16 @@ static enum err_code read_plain_ids(struct store *store, const struct store_eras
         { "placement", "p.participant, p.id", "JOIN placement p ON p.id = r.placement" },
         { "referral", "q.participant, NULL", "JOIN referral q ON q.id = r.referral" },
     };
+    static const uint8_t nobody[OP_ENTITY_BYTES];
     const struct kind *kind = kind_by_number(erase->kind);
     char sql[200];
-    for (size_t i = 0; i < ARRAY_LEN(links); i++) {
+    for (size_t i = 0; i < ARRAY_LEN(links) && memcmp(about->participant, nobody, sizeof(nobody)) == 0; i++) {
         if (kind_field_index(kind, links[i][0]) >= 0) {
             SCOPED(statement_fini) sqlite3_stmt *s = NULL;
             (void)snprintf(sql, sizeof(sql), "SELECT %s FROM %s r %s WHERE r.id = ?1", links[i][1], kind->name,
                            links[i][2]);
             TRY(db_prepare(&store->db, sql, &s, err));
-            return read_ids(store, s, erase, about, err);
+            TRY(read_ids(store, s, erase, about, err));
         }
     }
     return ERR_OK;

@@ -286,6 +286,26 @@ Test(erasing, what_came_of_a_placement_and_a_referral_after_their_end_counts_for
     }
 }
 
+Test(erasing, a_message_about_a_referral_is_held_back_with_its_person)
+{
+    static const struct later about = { KIND_MESSAGE, "referral", "OLD-5", "sent_on" };
+    struct store_entry entry;
+    char body[300];
+    record_kept("OLD-5", "OLD-5", "2019-01-07", "2019-06-28");
+    entry_referral(&site.world, &entry, "OLD-5", "OLD-5", "2019-01-02");
+    replica_write(&site.replica, &entry, site.now_ms);
+    record_appeal("OLD-5", NULL);
+    record_later(&about, "2021-06-30");
+    struct reply log = site_call(&site, "GET", "/v1/log?limit=1", NULL);
+    (void)snprintf(body, sizeof(body), "{\"what\": \"%.8s/%d\", \"dry_run\": true}",
+                   reply_text(&log, "entries.0.op.device"), (int)reply_int(&log, "entries.0.op.seq"));
+    reply_fini(&log);
+    struct reply reply = site_call(&site, "POST", "/v1/erase", body);
+    cr_expect_str_eq(reply_text(&reply, "kind"), "message");
+    cr_expect_eq(reply_count(&reply, "holds"), 1, "%s", reply.text);
+    reply_fini(&reply);
+}
+
 Test(erasing, a_former_ref_finds_nobody_who_has_another_one_now)
 {
     struct store_entry entry;
