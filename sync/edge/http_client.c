@@ -9,6 +9,7 @@
 
 #include "sync/edge/http_failure.h"
 #include "sync/edge/resume_client.h"
+#include "sync/edge/send_ahead.h"
 #include "sync/edge/wire_count.h"
 
 #define KEEPALIVE_S 30L
@@ -39,7 +40,8 @@ struct http_client {
     bool cut; /* in the middle of it */
     struct buf response;
     struct wire_count wire;
-    unsigned mss_step; /* of mss_steps, for new connections */
+    unsigned mss_step;     /* of mss_steps, for new connections */
+    uint32_t slow_bytes_s; /* that the line carries; 0: it is not slow */
     struct resume_client *resume;
     char detail[CURL_ERROR_SIZE];
     http_done done;
@@ -71,9 +73,22 @@ static void learn_packet_size(struct http_client *client, CURLcode code)
 
 /* ---- the end of a request ---- */
 
+static void learn_speed(struct http_client *client, const struct wire_carried *carried)
+{
+    uint32_t bytes_s = send_ahead_learn(client->slow_bytes_s, carried->sent, carried->busy_us);
+    for (size_t i = 0; bytes_s != client->slow_bytes_s && i < client->wire.socket_count; i++) {
+        send_ahead_fit(client->wire.sockets[i].fd, bytes_s);
+    }
+    client->slow_bytes_s = bytes_s;
+}
+
 static void measure(struct http_client *client, struct http_result *result)
 {
-    if (wire_count_take(&client->wire, &result->bytes_sent, &result->bytes_received)) {
+    struct wire_carried carried;
+    if (wire_count_take(&client->wire, &carried)) {
+        result->bytes_sent = carried.sent;
+        result->bytes_received = carried.received;
+        learn_speed(client, &carried);
         return;
     }
     long request = 0;
@@ -308,6 +323,9 @@ static curl_socket_t open_socket(void *context, curlsocktype purpose, struct cur
     int mss = mss_steps[client->mss_step];
     if (mss > 0) {
         (void)setsockopt(fd, IPPROTO_TCP, TCP_MAXSEG, &mss, sizeof(mss)); /* told to the other side, too */
+    }
+    if (client->slow_bytes_s > 0) {
+        send_ahead_fit(fd, client->slow_bytes_s);
     }
     wire_count_opened(&client->wire, fd);
     return fd;

@@ -10,14 +10,16 @@ static void look(struct wire_count *count, struct wire_socket *wire)
     struct tcp_info info = { 0 };
     socklen_t len = sizeof(info);
     if (getsockopt(wire->fd, IPPROTO_TCP, TCP_INFO, &info, &len) != 0 ||
-        len < offsetof(struct tcp_info, tcpi_bytes_received) + sizeof(info.tcpi_bytes_received)) {
+        len < offsetof(struct tcp_info, tcpi_busy_time) + sizeof(info.tcpi_busy_time)) {
         count->incomplete = true;
         return;
     }
-    count->sent += info.tcpi_bytes_acked - wire->sent;
-    count->received += info.tcpi_bytes_received - wire->received;
-    wire->sent = info.tcpi_bytes_acked;
-    wire->received = info.tcpi_bytes_received;
+    count->carried.sent += info.tcpi_bytes_acked - wire->seen.sent;
+    count->carried.received += info.tcpi_bytes_received - wire->seen.received;
+    count->carried.busy_us += info.tcpi_busy_time - wire->seen.busy_us;
+    wire->seen = (struct wire_carried){ .sent = info.tcpi_bytes_acked,
+                                        .received = info.tcpi_bytes_received,
+                                        .busy_us = info.tcpi_busy_time };
 }
 
 void wire_count_opened(struct wire_count *count, int fd)
@@ -45,21 +47,19 @@ uint64_t wire_count_sent(struct wire_count *count)
     for (size_t i = 0; i < count->socket_count; i++) {
         look(count, &count->sockets[i]);
     }
-    return count->incomplete ? UINT64_MAX : count->sent;
+    return count->incomplete ? UINT64_MAX : count->carried.sent;
 }
 
-bool wire_count_take(struct wire_count *count, uint64_t *ret_sent, uint64_t *ret_received)
+bool wire_count_take(struct wire_count *count, struct wire_carried *ret_carried)
 {
     for (size_t i = 0; i < count->socket_count; i++) {
         look(count, &count->sockets[i]);
     }
     bool complete = !count->incomplete;
     if (complete) {
-        *ret_sent = count->sent;
-        *ret_received = count->received;
+        *ret_carried = count->carried;
     }
-    count->sent = 0;
-    count->received = 0;
+    count->carried = (struct wire_carried){ 0 };
     count->incomplete = false;
     return complete;
 }

@@ -17,17 +17,21 @@
 /* libcurl tries an IPv6 and an IPv4 address at once, and a new connection may overlap the old one's end. */
 #define WIRE_SOCKETS_MAX 8
 
+struct wire_carried {
+    uint64_t sent; /* that arrived */
+    uint64_t received;
+    uint64_t busy_us; /* so long something was on its way and not yet acknowledged */
+};
+
 struct wire_socket {
     int fd;
-    uint64_t sent;
-    uint64_t received;
+    struct wire_carried seen;
 };
 
 struct wire_count {
     struct wire_socket sockets[WIRE_SOCKETS_MAX];
     size_t socket_count;
-    uint64_t sent; /* not yet taken */
-    uint64_t received;
+    struct wire_carried carried; /* not yet taken */
     bool incomplete; /* a socket was not counted: the kernel does not tell, or there were too many */
 };
 
@@ -37,6 +41,6 @@ void wire_count_closed(struct wire_count *count, int fd);
 /* That arrived since the last wire_count_take; UINT64_MAX: not every byte was counted. */
 uint64_t wire_count_sent(struct wire_count *count);
 /* False, and nothing set, when not every byte was counted. Begins anew either way. */
-bool wire_count_take(struct wire_count *count, uint64_t *ret_sent, uint64_t *ret_received);
+bool wire_count_take(struct wire_count *count, struct wire_carried *ret_carried);
 
 #endif

@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "sync/edge/send_ahead.h"
 #include "tests/support/gate.h"
 #include "tests/support/namespace.h"
 #include "world.h"
@@ -258,6 +259,56 @@ Test(bad_link, a_line_that_loses_one_packet_in_ten_carries_everything)
         done += world.result.outcome == ERR_OK && world.result.body.len == sizeof(body);
     }
     printf("4 times 64 KiB and back: %lld ms\n", (long long)(clock_monotonic_ms() - began_ms));
+}
+
+static void line(const char *what)
+{
+    char command[160];
+    (void)snprintf(command, sizeof(command), "tc qdisc %s 2>/dev/null", what);
+    if (system(command) != 0) {
+        cr_skip_test("no line can be made slow here: is tc installed?");
+    }
+}
+
+/* Of the client's connection, which is kept. */
+static int send_buffer(void)
+{
+    const int port = atoi(strrchr(world.base, ':') + 1);
+    for (int fd = 0; fd < 256; fd++) {
+        struct sockaddr_in peer = { 0 };
+        socklen_t len = sizeof(peer);
+        int bytes = 0;
+        if (getpeername(fd, (struct sockaddr *)&peer, &len) == 0 && peer.sin_family == AF_INET &&
+            ntohs(peer.sin_port) == port) {
+            len = sizeof(bytes);
+            cr_assert_eq(getsockopt(fd, SOL_SOCKET, SO_SNDBUF, &bytes, &len), 0);
+            return bytes;
+        }
+    }
+    cr_assert_fail("the client keeps no connection");
+    return 0;
+}
+
+Test(bad_link, over_a_slow_line_little_is_on_its_way_at_a_time_until_it_is_fast_again)
+{
+    static char body[SEND_TELLING_BYTES + 4096];
+    memset(body, 'x', sizeof(body));
+    own_network();
+    ordinary_packets();
+    serve_and_connect();
+    ask();
+    int ordinary = send_buffer();
+    cr_assert_gt(ordinary, 2 * SEND_AHEAD_BYTES);
+    line("add dev lo root tbf rate 64kbit burst 1600 limit 30000");
+    world_ask(&world, "/", slice_of(body, sizeof(body)));
+    cr_assert_eq(world.result.outcome, ERR_OK, "%s", world.result.error.message);
+    cr_assert_eq(send_buffer(), 2 * SEND_AHEAD_BYTES);
+    line("del dev lo root");
+    ask(); /* says nothing of the line */
+    cr_assert_eq(send_buffer(), 2 * SEND_AHEAD_BYTES);
+    world_ask(&world, "/", slice_of(body, sizeof(body)));
+    cr_assert_eq(world.result.outcome, ERR_OK, "%s", world.result.error.message);
+    cr_assert_geq(send_buffer(), ordinary / 2);
 }
 
 Test(bad_link, a_network_of_ipv6_alone_is_enough)
