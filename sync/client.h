@@ -45,7 +45,7 @@
 #include "store/bundles.h"
 #include "sync/exchange.h"
 
-#define CLIENT_BATCH_START (16 * 1024)
+#define CLIENT_BATCH_START (48 * 1024)
 #define CLIENT_BATCH_MIN (4 * 1024)
 #define CLIENT_INTERVAL_MS (15 * 60 * 1000) /* an idle exchange this often when nothing wakes it */
 #define CLIENT_WAIT_MAX_S 900

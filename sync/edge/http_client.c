@@ -77,7 +77,12 @@ static void learn_speed(struct http_client *client, const struct wire_carried *c
 {
     uint32_t bytes_s = send_ahead_learn(client->slow_bytes_s, carried->sent, carried->busy_us);
     for (size_t i = 0; bytes_s != client->slow_bytes_s && i < client->wire.socket_count; i++) {
-        send_ahead_fit(client->wire.sockets[i].fd, bytes_s);
+        int fd = client->wire.sockets[i].fd;
+        if (bytes_s > 0) {
+            send_ahead_fit(fd, bytes_s);
+        } else {
+            send_ahead_widen(fd);
+        }
     }
     client->slow_bytes_s = bytes_s;
 }

@@ -7,10 +7,15 @@
  * TCP sends as much as the other side's window and its own send buffer allow. At 32 kbit/s ten packets wait for four
  * seconds for each other, in the kernel or in the modem, and the time after which TCP sends again what was lost is a
  * multiple of that wait (RFC 6298, 2.3), doubled each time it is lost again (5.5): a packet that is lost three times
- * holds up everything behind it for half a minute. With a send buffer of SEND_AHEAD_BYTES four packets are on their way
- * at a time: enough for three of them to tell of one that was lost (RFC 5681, 3.2), and as much as a line of
- * SEND_SLOW_BYTES_S carries in half a second. Linux 6.15 and later also bound the time for sending again: to what the
- * line needs for SEND_AGAIN_BYTES, which is more than is ever on its way.
+ * holds up everything behind it for half a minute. So over a slow line
+ *
+ *     - a connection sends half as fast again as the line was seen to carry, under BBR (N. Cardwell and others, "BBR:
+ *       Congestion-Based Congestion Control", ACM Queue 14, 5, 2016), which does not take a lost packet for a queue that
+ *       is full, as Reno and CUBIC do (RFC 5681, 3.1; RFC 9438, 4.6);
+ *     - where the kernel has no BBR at hand (its module tcp_bbr is not loaded), it has a send buffer of SEND_AHEAD_BYTES:
+ *       four packets, enough for three of them to tell of one that was lost (RFC 5681, 3.2);
+ *     - Linux 6.15 and later bound the time for sending again: to what the line needs for SEND_AGAIN_BYTES, which is
+ *       more than is ever on its way.
  *
  * Layer: edge.
  */
@@ -30,7 +35,9 @@
  * request that says nothing leaves `known`.
  */
 uint32_t send_ahead_learn(uint32_t known, uint64_t sent, uint64_t busy_us);
-/* For a line that carries so much; 0: as much as the machine allows (net.core.wmem_max). */
+/* For a slow line, which carries so much. */
 void send_ahead_fit(int fd, uint32_t bytes_s);
+/* For one that is not slow any more: as much as the machine allows (net.core.wmem_max). */
+void send_ahead_widen(int fd);
 
 #endif

@@ -18,6 +18,8 @@ static struct laptop *shed;
 static char session[SITE_TEXT_SIZE];
 static char pack[PATH_SIZE];
 
+#define PACK_MS 60000
+
 static void sync_now(struct laptop *laptop)
 {
     (void)laptop_do(laptop, EXIT_DONE, "sync", "--wait", "--timeout", "50", NULL);
@@ -411,7 +413,8 @@ Test(evidence, proves_which_rules_the_centre_gave_and_says_of_those_built_in_tha
     char copy[PATH_SIZE];
     json_t *added = centre_do(&world.centre, EXIT_DONE, "pack", "add", OTHER_PACK_FILE, "--in-force-from", "2026-01-01",
                               "--all", NULL);
-    sync_now(office);
+    laptop_wait_text(office, "programme.source", "centre", PACK_MS); /* the centre tells of it by itself */
+    laptop_wait_synchronised(office, PACK_MS);                       /* its tables are made */
     make_pack(office, session);
     json_t *report = verify_pack(pack, 0);
     json_t *given = rules_with(report, false);
