@@ -5,6 +5,7 @@
 enum {
     ASKED_ABOUT_MIN = 2048, /* what is shorter costs less to send again than to ask about */
     KEPT_MS = 60 * 60 * 1000,
+    IN_VAIN_MAX = 3, /* rests; a line that bears none of them wants smaller segments */
 };
 
 void client_cut_drop(struct client *c)
@@ -34,6 +35,8 @@ void client_cut_note(struct client *c)
     } else if (keep_segment(c)) {
         c->cut.phase = CUT_ASK;
         c->cut.sent = c->sent;
+        c->cut.from = 0;
+        c->cut.in_vain = 0;
     } else {
         client_cut_drop(c);
     }
@@ -68,7 +71,8 @@ void client_cut_answered(struct client *c, const struct exchange_response *respo
     if (c->cut.phase == CUT_ASK && begun->len > 0 && begun->len < c->cut.segment.len &&
         response->acked_seq + 1 == c->cut.sent.first_seq && c->sent.incarnation == c->cut.sent.incarnation) {
         struct exchange_begun ours = exchange_begun_of(slice_of(c->cut.segment.data, begun->len));
-        if (exchange_begun_equal(&ours, begun)) {
+        c->cut.in_vain = begun->len > c->cut.from ? 0 : c->cut.in_vain + 1;
+        if (c->cut.in_vain < IN_VAIN_MAX && exchange_begun_equal(&ours, begun)) {
             c->cut.phase = CUT_CONTINUE;
             c->cut.from = begun->len;
             client_line_cuts(c, false);

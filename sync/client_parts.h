@@ -40,7 +40,7 @@ struct client_sent {
  * again:
  *
  *   NONE ── broke, with a segment ──► ASK ── answered: a part ──► CONTINUE ── the rest was answered ──► NONE
- *                                      ▲ └── answered: nothing, or all ──► NONE        │
+ *                                      ▲ └── nothing, all, or no more ──► NONE         │
  *                                      └────────────────── broke again ────────────────┘
  */
 enum client_cut_phase { CUT_NONE, CUT_ASK, CUT_CONTINUE };
@@ -50,6 +50,7 @@ struct client_cut {
     struct buf segment;
     struct client_sent sent; /* with it */
     uint64_t from;           /* the centre has the bytes before */
+    unsigned in_vain;        /* rests in turn of which nothing stayed there */
 };
 
 /* What follows from an answer, or from a request that could not be made. */

@@ -74,15 +74,19 @@ static enum err_code segment_of(struct client *c, uint64_t after_seq, size_t max
                           introduce ? buf_slice(&c->identity->certificate) : slice_of("", 0), segment, err);
 }
 
-/* As much as about batch_bytes of segment hold. Reads less when the ops pack worse than those before. */
+/*
+ * As much as about batch_bytes of segment hold, and no more where what is cut is lost. Reads less when the ops pack
+ * worse than those before.
+ */
 static enum err_code add_segment(struct client *c, uint64_t after_seq, struct outgoing *out, struct buf *segment,
                                  struct error *err)
 {
     size_t max_bytes = c->batch_bytes * c->packed_ratio;
     max_bytes = max_bytes < READ_BYTES_MAX ? max_bytes : READ_BYTES_MAX;
+    size_t long_bytes = c->batch_bytes * (c->cuts_lose ? 1 : 2);
     for (;;) {
         enum err_code rc = segment_of(c, after_seq, max_bytes, out, segment, err);
-        bool too_long = rc == ERR_LIMIT || (rc == ERR_OK && segment->len > 2 * c->batch_bytes);
+        bool too_long = rc == ERR_LIMIT || (rc == ERR_OK && segment->len > long_bytes);
         if (!too_long || out->ops.count <= 1 || max_bytes <= READ_BYTES_MIN) {
             TRY(rc);
             break;

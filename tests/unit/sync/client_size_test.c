@@ -192,3 +192,33 @@ Test(client, says_how_long_the_rest_takes_by_what_went_of_late)
     cr_assert_lt(wrong_ms * 5, took_ms, "it was %lld ms wrong of %lld", (long long)wrong_ms, (long long)took_ms);
     desk_fini(&desk);
 }
+
+/* A line that bears 10 kB at a time, and a centre that loses what it had not read when the line broke. */
+Test(client, a_rest_that_gets_no_further_is_given_up_and_what_follows_is_small)
+{
+    enum { LIFE = 10 * 1000, KEPT = 4096, RESTS_MAX = 3 };
+    struct desk desk;
+    struct exchange_request request;
+    unsigned rests = 0;
+    desk_init(&desk);
+    desk_record(&desk, &desk.replica, 300, 400);
+    client_wake(desk.client, CLIENT_WAKE_NEW_OPS);
+    for (unsigned i = 0; desk_sync(&desk).pending_ops > 0; i++) {
+        cr_assert_lt(i, 200, "it goes round in circles");
+        if (!desk.sending) {
+            desk_timer(&desk);
+            continue;
+        }
+        cr_assert_eq(exchange_request_decode(buf_slice(&desk.sent), &request, NULL), ERR_OK);
+        rests += request.rest.len > 0;
+        if (desk.sent.len > LIFE) {
+            small_centre_cut(&desk.centre, buf_slice(&desk.sent), KEPT);
+            desk_cut(&desk);
+        } else {
+            desk_deliver(&desk, 20);
+        }
+    }
+    cr_assert(rests > 0 && rests <= RESTS_MAX, "%u", rests);
+    cr_assert_eq(desk.centre.held.count, 300);
+    desk_fini(&desk);
+}

@@ -14,6 +14,7 @@ void small_centre_init(struct small_centre *centre, struct replica *device, stru
                                      .page_ops = 100,
                                      .take_ops_max = SMALL_CENTRE_OPS_MAX };
     op_batch_init(&centre->held);
+    buf_init(&centre->begun, SEGMENT_BYTES_MAX);
     centre->links = calloc(SMALL_CENTRE_OPS_MAX + 1, sizeof(*centre->links));
     cr_assert_not_null(centre->links);
     centre->places = calloc(SMALL_CENTRE_PLACES_MAX, sizeof(*centre->places));
@@ -27,6 +28,7 @@ void small_centre_init(struct small_centre *centre, struct replica *device, stru
 void small_centre_fini(struct small_centre *centre)
 {
     op_batch_fini(&centre->held);
+    buf_fini(&centre->begun);
     free(centre->links);
     free(centre->places);
     secret_free(&centre->checkpoint_key);
@@ -324,6 +326,28 @@ static void put_certificate(struct small_centre *centre, const struct exchange_r
     response->checkpoint_key = slice_of(page->vouched, CHECKPOINT_KEY_BYTES + len);
 }
 
+/* ---- what was cut ---- */
+
+void small_centre_cut(struct small_centre *centre, struct slice bytes, size_t len)
+{
+    struct exchange_request request;
+    cr_assert_eq(exchange_request_decode(bytes, &request, NULL), ERR_OK);
+    if (request.segment.len > 0) {
+        buf_clear(&centre->begun);
+        cr_assert_lt(len, request.segment.len);
+        cr_assert_eq(buf_append(&centre->begun, request.segment.data, len, NULL), ERR_OK);
+    }
+}
+
+static void take_rest(struct small_centre *centre, const struct exchange_request *request)
+{
+    struct exchange_begun ours = exchange_begun_of(buf_slice(&centre->begun));
+    cr_assert(exchange_begun_equal(&ours, &request->begun));
+    cr_assert_eq(buf_append(&centre->begun, request->rest.data, request->rest.len, NULL), ERR_OK);
+    take_segment(centre, buf_slice(&centre->begun));
+    buf_clear(&centre->begun);
+}
+
 void small_centre_answer(struct small_centre *centre, struct slice bytes, struct buf *out)
 {
     struct error err;
@@ -340,6 +364,11 @@ void small_centre_answer(struct small_centre *centre, struct slice bytes, struct
     place_authors(centre);
     if (request.segment.len > 0) {
         take_segment(centre, request.segment);
+        buf_clear(&centre->begun);
+    } else if (request.rest.len > 0) {
+        take_rest(centre, &request);
+    } else if (centre->begun.len > 0) {
+        response.begun = exchange_begun_of(buf_slice(&centre->begun));
     }
     sign_receipt(centre, &response);
     give_page(centre, &request, &page, &response);

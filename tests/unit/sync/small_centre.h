@@ -45,12 +45,15 @@ struct small_centre {
     size_t last_segment_len;
     uint64_t last_segment_first;
     size_t last_segment_ops;
+    struct buf begun; /* what it keeps of a segment that was cut */
 };
 
 void small_centre_init(struct small_centre *centre, struct replica *device, struct replica *author);
 void small_centre_fini(struct small_centre *centre);
 /* Takes a request in and appends the answer to `out`. */
 void small_centre_answer(struct small_centre *centre, struct slice request, struct buf *out);
+/* Keeps the first `len` bytes of the request's segment, when it has one; of a rest it keeps nothing. */
+void small_centre_cut(struct small_centre *centre, struct slice request, size_t len);
 /* It is put back to an older state, and what others wrote stands first afterwards. */
 void small_centre_turn(struct small_centre *centre, size_t keep_ops);
 /* It is put back to an older state. */
