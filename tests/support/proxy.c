@@ -33,12 +33,13 @@ struct lane {
     bool from_ended; /* FIN seen */
     bool to_ended;   /* FIN passed on */
     bool then_cut;   /* when the piece is written */
+    bool unseen;     /* by the centre */
     bool then_end;
 };
 
 struct link {
     bool used;
-    int client;
+    int client; /* -1: cut, and the centre does not know */
     int centre; /* -1: not connected (accepted while silent) */
     bool newest;
     struct buf *kept; /* what it sends up; NULL: nobody asked */
@@ -166,6 +167,7 @@ static void apply_faults(struct proxy *proxy, struct link *link, struct lane *la
     int64_t wait_ms = faults->delay_ms;
     spoil(proxy, lane, up ? faults->garble_up_at : faults->garble_down_at);
     lane->then_cut = reaches(proxy, lane, up ? faults->cut_up_at : faults->cut_down_at);
+    lane->unseen = faults->cut_unseen;
     lane->then_end = !up && reaches(proxy, lane, faults->end_down_at);
     if (!up && faults->silent_down) {
         lane->len = 0;
@@ -238,7 +240,11 @@ static void lane_settle(struct link *link, struct lane *lane, int to)
     if (!link->used || holds_piece(lane) || lane->to_ended) {
         return;
     }
-    if (lane->then_cut) {
+    if (lane->then_cut && lane->unseen) {
+        close_with_reset(link->client);
+        link->client = -1;
+        link->up.to_ended = true;
+    } else if (lane->then_cut) {
         link_cut(link);
     } else if (lane->from_ended || lane->then_end) {
         (void)shutdown(to, SHUT_WR);

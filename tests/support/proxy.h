@@ -24,6 +24,7 @@ struct proxy_faults {
     bool silent_down;        /* only what the centre answers is swallowed */
     uint64_t cut_up_at;      /* cut by a reset once this many bytes went to the centre; 0: never */
     uint64_t cut_down_at;    /* ... once this many came from it */
+    bool cut_unseen;         /* by the centre: to it the line only falls silent */
     uint64_t end_down_at;    /* the answer ends (FIN) after this many bytes */
     uint64_t garble_down_at; /* bytes from this one on are changed */
     uint64_t garble_up_at;
