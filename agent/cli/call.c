@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "agent/cli/answer.h"
+#include "agent/cli/human.h"
 #include "agent/cli/memory.h"
 #include "agent/cli/session.h"
 #include "agent/cli/text.h"
@@ -160,50 +161,81 @@ static enum exit_code failed(struct cli *cli, json_t *answer, const struct error
     return err->code == ERR_LOCKED ? EXIT_LOCKED : EXIT_REFUSED;
 }
 
-/* ---- right after the start ---- */
+/* ---- until the replica is there ---- */
 
-enum { OPENS_WITHIN_MS = 60000, LOOKS_EVERY_MS = 200, LOOK_TIMEOUT_S = 5 };
+enum { READY_WITHIN_MS = 60000, LOOKS_EVERY_MS = 200, LOOK_TIMEOUT_S = 5 };
 
-/* Tables that are made again may take long: that is refused with what to do, and not waited for. */
-static bool is_opening(struct cli *cli)
+/* Why nothing was done of what was asked. */
+enum unready { READY, OPENING, MAKING_TABLES };
+
+/* `status` NULL: nobody answered. */
+static enum unready unready_of(const json_t *status)
+{
+    const char *state = answer_text(status, "state");
+    if (strcmp(state, "preparing") == 0) {
+        return answer_has(status, "preparing") ? MAKING_TABLES : OPENING;
+    }
+    return strcmp(state, "unlocking") == 0 ? OPENING : READY;
+}
+
+static void show_unready(struct cli *cli, enum unready unready, const json_t *status)
+{
+    if (cli->notes.width == 0 || cli->json) {
+        return;
+    }
+    if (unready == MAKING_TABLES) {
+        const json_t *preparing = answer_member(status, "preparing");
+        struct human done = human_number((uint64_t)answer_int(preparing, "records_done"));
+        struct human total = human_number((uint64_t)answer_int(preparing, "records_total"));
+        screen_print(&cli->notes, "\r  the tables are being made again: %s of %s records ...\033[K", done.text,
+                     total.text);
+    } else if (unready == OPENING) {
+        screen_print(&cli->notes, "\r  the replica is just being opened ...\033[K");
+    } else {
+        screen_print(&cli->notes, "\r\033[K");
+    }
+    (void)fflush(cli->notes.out);
+}
+
+static enum unready look(struct cli *cli)
 {
     SCOPED(answer_free) json_t *status = NULL;
     struct error unused;
-    if (local_request(cli->socket_path, "GET", "/v1/status", NULL, LOOK_TIMEOUT_S, &status, &unused) != ERR_OK) {
-        return false;
-    }
-    const char *state = answer_text(status, "state");
-    return (strcmp(state, "preparing") == 0 && !answer_has(status, "preparing")) || strcmp(state, "unlocking") == 0;
+    (void)!local_request(cli->socket_path, "GET", "/v1/status", NULL, LOOK_TIMEOUT_S, &status, &unused);
+    enum unready unready = unready_of(status);
+    show_unready(cli, unready, status);
+    return unready;
 }
 
-/* The replica was being opened, so that nothing was done of what was asked, and is not any more: ask again. It may have
- * been open before anybody could look. */
-static bool opened_meanwhile(struct cli *cli, struct error *err)
+/* It may be ready before anybody could look. */
+static bool says_unready(const struct error *err)
 {
-    bool shown = cli->notes.width > 0 && !cli->json;
-    bool opening =
-        err->code == ERR_BUSY && (strstr(err->message, "it is just being opened") != NULL || is_opening(cli));
-    if (!opening) {
+    return strstr(err->message, "it is just being opened") != NULL ||
+           strstr(err->message, "its tables are just being made again") != NULL;
+}
+
+/* The replica was not ready, so that nothing was done of what was asked, and is now: ask again. */
+static bool ready_meanwhile(struct cli *cli, struct error *err)
+{
+    if (err->code != ERR_BUSY) {
         return false;
     }
-    if (shown) {
-        screen_print(&cli->notes, "the replica is just being opened ...");
-        (void)fflush(cli->notes.out);
+    enum unready unready = look(cli);
+    if (unready == READY) {
+        return says_unready(err);
     }
-    int64_t until_ms = clock_monotonic_ms() + OPENS_WITHIN_MS;
-    while (opening && clock_monotonic_ms() < until_ms) {
+    int64_t until_ms = clock_monotonic_ms() + READY_WITHIN_MS;
+    while (unready != READY && clock_monotonic_ms() < until_ms) {
         (void)usleep(LOOKS_EVERY_MS * 1000);
-        opening = is_opening(cli);
+        unready = look(cli);
     }
-    if (shown) {
-        screen_print(&cli->notes, "\r\033[K");
+    if (unready != READY) {
+        show_unready(cli, READY, NULL);
+        (void)FAIL(err, BUSY, "use the replica: %s after %d s; `holdfast status` says how it stands",
+                   unready == OPENING ? "it is still being opened" : "its tables are still being made again",
+                   READY_WITHIN_MS / 1000);
     }
-    if (opening) {
-        (void)FAIL(err, BUSY,
-                   "use the replica: it is still being opened after %d s; `holdfast status` says how it stands",
-                   OPENS_WITHIN_MS / 1000);
-    }
-    return !opening;
+    return unready == READY;
 }
 
 /* What an answer tells of may have come about after the command began. */
@@ -221,7 +253,7 @@ enum exit_code call(struct cli *cli, const char *method, char *path, json_t *bod
     struct error err = { .code = ERR_OK };
     session_use(cli->socket_path);
     enum err_code rc = local_request(cli->socket_path, method, owned_path, owned_body, timeout_s, &answer, &err);
-    if (rc != ERR_OK && opened_meanwhile(cli, &err)) {
+    if (rc != ERR_OK && ready_meanwhile(cli, &err)) {
         answer_free(&answer);
         rc = local_request(cli->socket_path, method, owned_path, owned_body, timeout_s, &answer, &err);
     }
@@ -241,7 +273,7 @@ enum exit_code call_bytes(struct cli *cli, const char *method, char *path, struc
     session_use(cli->socket_path);
     enum err_code rc =
         local_request_bytes(cli->socket_path, method, owned_path, body, content_type, CALL_NO_TIMEOUT, ret_body, &err);
-    if (rc != ERR_OK && opened_meanwhile(cli, &err)) {
+    if (rc != ERR_OK && ready_meanwhile(cli, &err)) {
         rc = local_request_bytes(cli->socket_path, method, owned_path, body, content_type, CALL_NO_TIMEOUT, ret_body,
                                  &err);
     }
@@ -257,7 +289,7 @@ enum exit_code call_parts(struct cli *cli, char *path, local_taker take, void *c
     struct error err = { .code = ERR_OK };
     session_use(cli->socket_path);
     enum err_code rc = local_request_parts(cli->socket_path, "GET", owned_path, take, context, &err);
-    if (rc != ERR_OK && opened_meanwhile(cli, &err)) {
+    if (rc != ERR_OK && ready_meanwhile(cli, &err)) {
         rc = local_request_parts(cli->socket_path, "GET", owned_path, take, context, &err);
     }
     if (rc != ERR_OK) {

@@ -16,7 +16,8 @@
 enum { CALL_TIMEOUT_S = 60, CALL_NO_TIMEOUT = 0 };
 
 /*
- * While the replica is just being opened it is waited for, up to a minute, and asked again.
+ * While the replica is just being opened, or its tables are made again, it is waited for, up to a minute, and asked
+ * again.
  * EXIT_DONE and *ret_answer (answer_free), not yet cleaned; otherwise all is said. `path` and `body` are taken over
  * (body may be NULL), so that a call can be written in one line.
  */

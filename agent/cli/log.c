@@ -181,7 +181,7 @@ static error_t parse_nothing(int key, char *arg, struct argp_state *state)
 const struct argp rebuild_argp = {
     .parser = parse_nothing,
     .doc = "Makes every table again from the log and says whether they are the same as before. Takes seconds for "
-           "100,000 records, and the agent refuses what needs the replica meanwhile.",
+           "100,000 records; other commands wait for it meanwhile, up to a minute.",
 };
 
 enum exit_code rebuild_run(struct cli *cli, int argc, char **argv)

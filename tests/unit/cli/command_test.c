@@ -295,9 +295,12 @@ Test(socket, is_the_one_of_the_environment_unless_an_option_names_another)
     run_free(&run);
 }
 
-/* ---- right after the agent's start ---- */
+/* ---- until the replica is there ---- */
 
 #define OPENING "{\"error\": {\"code\": \"busy\", \"message\": \"use the replica: it is just being opened\"}}"
+#define MAKING                                                                                                         \
+    "{\"error\": {\"code\": \"busy\", \"message\": \"use the replica: its tables are just being made again\"}}"
+#define MADE_SO_FAR "{\"state\": \"preparing\", \"preparing\": {\"records_done\": 1, \"records_total\": 9}}"
 
 Test(command, waits_while_the_replica_is_being_opened_and_asks_again)
 {
@@ -336,6 +339,58 @@ Test(command, asks_again_when_the_replica_was_open_before_it_looked)
     service_stop(&service);
 }
 
+Test(command, waits_while_the_tables_are_made_again_and_asks_again)
+{
+    static const struct canned answers[] = {
+        { 503, MAKING },
+        { 200, MADE_SO_FAR },
+        { 200, "{\"state\": \"preparing\", \"preparing\": null}" },
+        { 200, "{\"state\": \"offline\"}" },
+        { 200, "{\"months\": 72, \"due\": []}" },
+    };
+    struct service service;
+    service_start(&service, answers, 5);
+    struct outcome_of_run run = RUN(&service, "retention");
+    cr_expect_eq(run.code, EXIT_DONE, "%s", run.err);
+    cr_expect(has(run.out, "Nobody's records are due"));
+    cr_assert_eq(service.asked_count, 5);
+    cr_expect_str_eq(service.asked[4].line, "GET /v1/retention");
+    run_free(&run);
+    service_stop(&service);
+}
+
+Test(command, asks_again_when_the_tables_were_made_before_it_looked)
+{
+    static const struct canned answers[] = {
+        { 503, MAKING },
+        { 200, "{\"state\": \"offline\"}" },
+        { 200, "{\"months\": 72, \"due\": []}" },
+    };
+    struct service service;
+    service_start(&service, answers, 3);
+    struct outcome_of_run run = RUN(&service, "retention");
+    cr_expect_eq(run.code, EXIT_DONE, "%s", run.err);
+    cr_expect_eq(service.asked_count, 3);
+    run_free(&run);
+    service_stop(&service);
+}
+
+Test(command, does_not_wait_for_what_else_is_busy)
+{
+    static const struct canned answers[] = {
+        { 503, "{\"error\": {\"code\": \"busy\", \"message\": \"begin a backup: another one is running\"}}" },
+        { 200, "{\"state\": \"offline\"}" },
+    };
+    struct service service;
+    service_start(&service, answers, 2);
+    struct outcome_of_run run = RUN(&service, "retention");
+    cr_expect_eq(run.code, EXIT_REFUSED);
+    cr_expect(has(run.err, "another one is running"));
+    cr_expect_eq(service.asked_count, 2);
+    run_free(&run);
+    service_stop(&service);
+}
+
 Test(command, waits_with_what_is_written_in_parts_or_bytes_too)
 {
     static const struct canned answers[] = {
@@ -364,24 +419,6 @@ Test(command, waits_with_what_is_written_in_parts_or_bytes_too)
     service_stop(&service);
     cr_expect_eq(unlink(file), 0);
     cr_expect_eq(rmdir(folder), 0);
-}
-
-Test(command, does_not_wait_for_tables_that_are_made_again)
-{
-    static const struct canned answers[] = {
-        { 503,
-          "{\"error\": {\"code\": \"busy\", \"message\": \"its tables are just being made again; `holdfast status` "
-          "says how far that is\"}}" },
-        { 200, "{\"state\": \"preparing\", \"preparing\": {\"records_total\": 9}}" },
-    };
-    struct service service;
-    service_start(&service, answers, 2);
-    struct outcome_of_run run = RUN(&service, "retention");
-    cr_expect_eq(run.code, EXIT_REFUSED);
-    cr_expect(has(run.err, "holdfast status"));
-    cr_expect_eq(service.asked_count, 2);
-    run_free(&run);
-    service_stop(&service);
 }
 
 /* ---- how much is due ---- */
