@@ -171,13 +171,29 @@ void agent_lock(struct agent *agent, enum lock_reason reason)
     agent_step(agent);
 }
 
+/* By itself or for a person: that is use, too. */
+static bool works_long(const struct agent *agent)
+{
+    return agent_is_preparing(agent) || export_task_running(&agent->export) || backup_task_running(&agent->backup) ||
+           vault_check_running(&agent->check);
+}
+
+void agent_idle_over(struct agent *agent)
+{
+    if (agent->state != AGENT_OPEN && !agent_is_preparing(agent)) {
+        return;
+    }
+    if (works_long(agent) && !idle_lock_slept(&agent->idle)) {
+        idle_lock_touch(&agent->idle);
+        return;
+    }
+    LOG_INFO("lock_due", "idle_minutes=%d", agent->options->lock_after_minutes);
+    agent_lock(agent, LOCK_IDLE);
+}
+
 static void on_idle(void *context)
 {
-    struct agent *agent = context;
-    if (agent->state == AGENT_OPEN || agent_is_preparing(agent)) {
-        LOG_INFO("lock_due", "idle_minutes=%d", agent->options->lock_after_minutes);
-        agent_lock(agent, LOCK_IDLE);
-    }
+    agent_idle_over(context);
 }
 
 static void on_part_stopped(void *context)

@@ -147,6 +147,8 @@ bool agent_may_prepare(const struct agent *agent);
 void agent_begin_preparing(struct agent *agent);
 /* An exchange, enrolment or unlock that runs is ended first; those who wait for the lock are answered then. */
 void agent_lock(struct agent *agent, enum lock_reason reason);
+/* Nobody has asked for anything for so long: locks, unless long work goes on and the machine was awake for it. */
+void agent_idle_over(struct agent *agent);
 /* Once the device is enrolled; reads the identity again. */
 void agent_start_exchange(struct agent *agent);
 /* The same when one may run already, with another certificate. */
@@ -185,7 +187,7 @@ void api_server_handle(void *context, const struct http_request *request);
 void api_data_done(void *context, struct http_exchange *exchange, struct api_answer *answer);
 /* Nobody reads an older state of the replica any more: what was erased meanwhile goes from the file. */
 void api_reader_ended(struct agent *agent);
-/* Somebody waits for the export. Locks when the machine slept for too long. */
+/* Somebody waits for the export. */
 void api_export_awaited(void *context);
 
 /* alone.c: rebuild, in the thread that prepares the replica; answered or begun */

@@ -122,10 +122,8 @@ void api_reader_ended(struct agent *agent)
 void api_export_awaited(void *context)
 {
     struct agent *agent = context;
-    if (idle_lock_overdue(&agent->idle)) { /* the machine slept meanwhile */
-        agent_lock(agent, LOCK_IDLE);
-    } else {
-        idle_lock_touch(&agent->idle);
+    if (idle_lock_overdue(&agent->idle)) {
+        agent_idle_over(agent);
     }
 }
 
@@ -202,7 +200,7 @@ static bool refuse_while_preparing(const struct agent *agent, const struct http_
 static void mind_idle_lock(struct agent *agent, const char *path)
 {
     if (idle_lock_overdue(&agent->idle)) {
-        agent_lock(agent, LOCK_IDLE);
+        agent_idle_over(agent);
     } else if ((agent->state == AGENT_OPEN || agent->to_prepare) && strcmp(path, "/v1/status") != 0 &&
                strcmp(path, "/v1/version") != 0) {
         idle_lock_touch(&agent->idle);

@@ -7,10 +7,10 @@
 
 #include "base/log.h"
 
-static int64_t now_ms(void)
+static int64_t now_ms(clockid_t clock)
 {
     struct timespec now;
-    CHECK(clock_gettime(CLOCK_BOOTTIME, &now) == 0);
+    CHECK(clock_gettime(clock, &now) == 0);
     return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
 }
 
@@ -25,13 +25,19 @@ int64_t idle_lock_left_ms(const struct idle_lock *idle)
     if (!idle->watching) {
         return -1;
     }
-    int64_t left_ms = idle->last_ms + idle->after_ms - now_ms();
+    int64_t left_ms = idle->last_ms + idle->after_ms - now_ms(CLOCK_BOOTTIME);
     return left_ms > 0 ? left_ms : 0;
 }
 
 bool idle_lock_overdue(const struct idle_lock *idle)
 {
     return idle->watching && idle_lock_left_ms(idle) == 0;
+}
+
+bool idle_lock_slept(const struct idle_lock *idle)
+{
+    int64_t awake_ms = now_ms(CLOCK_MONOTONIC) - idle->last_awake_ms;
+    return now_ms(CLOCK_BOOTTIME) - idle->last_ms - awake_ms >= idle->after_ms;
 }
 
 static void on_readable(uv_poll_t *poll, int status, int events)
@@ -74,7 +80,8 @@ void idle_lock_touch(struct idle_lock *idle)
     if (idle->fd < 0) {
         return;
     }
-    idle->last_ms = now_ms();
+    idle->last_ms = now_ms(CLOCK_BOOTTIME);
+    idle->last_awake_ms = now_ms(CLOCK_MONOTONIC);
     if (!idle->watching) {
         idle->watching = true;
         set_timer(idle, idle->after_ms);

@@ -25,7 +25,8 @@ struct idle_lock {
     int fd; /* timerfd; -1: never locks */
     bool watching;
     int64_t after_ms;
-    int64_t last_ms; /* on CLOCK_BOOTTIME */
+    int64_t last_ms;       /* on CLOCK_BOOTTIME */
+    int64_t last_awake_ms; /* the same moment on CLOCK_MONOTONIC, which stands while the machine sleeps */
     void (*due)(void *context);
     void *context;
     void (*stopped)(void *context);
@@ -40,6 +41,9 @@ void idle_lock_touch(struct idle_lock *idle);
 
 /* Is the time over though the timer has not told yet, as when the machine has just woken up? */
 bool idle_lock_overdue(const struct idle_lock *idle);
+
+/* Did the machine sleep for as long since somebody asked for something? */
+bool idle_lock_slept(const struct idle_lock *idle);
 
 /* Until it is due, or -1 when it is not watching. */
 int64_t idle_lock_left_ms(const struct idle_lock *idle);

@@ -199,6 +199,47 @@ Test(rebuild, is_what_a_command_waits_for)
     cr_assert_eq(process_wait(&work, STEP_MS), 0);
 }
 
+static void start_forgetful(void)
+{
+    laptop_stop(laptop);
+    laptop_set_config(laptop, "[vault]\nlock_after = 10\n");
+    laptop_stay_awake(laptop, 0);
+    laptop_start(laptop);
+}
+
+Test(rebuild, is_use_so_that_the_lock_by_itself_waits_for_its_end)
+{
+    start_forgetful();
+    begin_rebuild();
+    laptop_stay_awake(laptop, 3600);
+    cr_assert(making_tables(), "the time was over while it went on");
+    cr_assert_eq(process_wait(&work, STEP_MS), 0);
+    cr_assert_str_eq(text_at(laptop_status(laptop), "vault"), "open");
+    laptop_stay_awake(laptop, 3600 + 660);
+    laptop_wait_text(laptop, "vault", "locked", STEP_MS);
+    cr_assert_str_eq(text_at(laptop_status(laptop), "lock_reason"), "idle");
+}
+
+Test(rebuild, does_not_keep_a_laptop_open_that_slept)
+{
+    start_forgetful();
+    begin_rebuild();
+    laptop_sleep(laptop, 3600);
+    laptop_wait_text(laptop, "vault", "locked", STEP_MS);
+    cr_assert_neq(process_wait(&work, STEP_MS), 0);
+    cr_assert_str_eq(text_at(laptop_status(laptop), "lock_reason"), "idle");
+}
+
+Test(rebuild, ends_with_a_lock_that_a_person_asks_for)
+{
+    begin_rebuild();
+    (void)laptop_do(laptop, EXIT_DONE, "lock", NULL);
+    cr_assert_neq(process_wait(&work, STEP_MS), 0);
+    json_t *status = laptop_status(laptop);
+    cr_assert_str_eq(text_at(status, "vault"), "locked");
+    cr_assert_str_eq(text_at(status, "lock_reason"), "asked");
+}
+
 Test(rebuild, ends_when_the_agent_stops_and_changes_nothing)
 {
     begin_rebuild();

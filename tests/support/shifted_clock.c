@@ -1,8 +1,8 @@
 /*
  * Preloaded into a program: its wall clock differs from the machine's by the seconds in the file that $SHIFTED_CLOCK
  * names, which may change while the program runs, as when somebody sets a laptop's clock. A second number there is how
- * long the machine has slept meanwhile, which CLOCK_BOOTTIME counts. Monotonic time is left alone, as the kernel leaves
- * it.
+ * long the machine has slept meanwhile, which CLOCK_BOOTTIME counts; monotonic time is left alone, as the kernel leaves
+ * it. A third one is how long it was awake, which both count.
  */
 #include <dlfcn.h>
 #include <fcntl.h>
@@ -20,9 +20,12 @@ static long number_of_file(int index)
         (void)!read(fd, text, sizeof(text) - 1);
         (void)close(fd);
     }
-    char *second;
-    long first_number = strtol(text, &second, 10);
-    return index == 0 ? first_number : strtol(second, NULL, 10);
+    char *next = text;
+    long number = strtol(text, &next, 10);
+    for (int i = 0; i < index; i++) {
+        number = strtol(next, &next, 10);
+    }
+    return number;
 }
 
 int clock_gettime(clockid_t clock, struct timespec *ret_time)
@@ -35,7 +38,9 @@ int clock_gettime(clockid_t clock, struct timespec *ret_time)
     if (rc == 0 && (clock == CLOCK_REALTIME || clock == CLOCK_REALTIME_COARSE)) {
         ret_time->tv_sec += number_of_file(0);
     } else if (rc == 0 && clock == CLOCK_BOOTTIME) {
-        ret_time->tv_sec += number_of_file(1);
+        ret_time->tv_sec += number_of_file(1) + number_of_file(2);
+    } else if (rc == 0 && (clock == CLOCK_MONOTONIC || clock == CLOCK_MONOTONIC_COARSE)) {
+        ret_time->tv_sec += number_of_file(2);
     }
     return rc;
 }

@@ -317,24 +317,29 @@ static bool laptop_answers(struct laptop *laptop)
     return answers;
 }
 
-static void write_clock(struct laptop *laptop, long shift_s, long slept_s)
+static void write_clock(struct laptop *laptop, long shift_s, long slept_s, long awake_s)
 {
     char text[48];
     bool live = laptop->clock_file[0] != '\0';
     cr_assert(live || laptop->process.pid == 0, "'%s' was started with the machine's clock", laptop->process.name);
-    (void)snprintf(text, sizeof(text), "%ld %ld", shift_s, slept_s);
+    (void)snprintf(text, sizeof(text), "%ld %ld %ld", shift_s, slept_s, awake_s);
     path_in(laptop->world, laptop->process.name, ".clock", laptop->clock_file);
     file_write(laptop->clock_file, slice_of_text(text));
 }
 
 void laptop_set_clock(struct laptop *laptop, long shift_s)
 {
-    write_clock(laptop, shift_s, 0);
+    write_clock(laptop, shift_s, 0, 0);
 }
 
 void laptop_sleep(struct laptop *laptop, long seconds)
 {
-    write_clock(laptop, seconds, seconds);
+    write_clock(laptop, seconds, seconds, 0);
+}
+
+void laptop_stay_awake(struct laptop *laptop, long seconds)
+{
+    write_clock(laptop, seconds, 0, seconds);
 }
 
 void laptop_set_config(struct laptop *laptop, const char *text)

@@ -88,6 +88,8 @@ void laptop_kill(struct laptop *laptop);
 void laptop_set_clock(struct laptop *laptop, long shift_s);
 /* Likewise: it has been shut for this long, and is open again. */
 void laptop_sleep(struct laptop *laptop, long seconds);
+/* Likewise: it was open for this long, with nobody at it. */
+void laptop_stay_awake(struct laptop *laptop, long seconds);
 /* For the next start. */
 void laptop_set_config(struct laptop *laptop, const char *text);
 /* Enrols over `port` (the centre's own or a proxy's) with a fresh code, and waits for the first exchange. */

@@ -103,6 +103,14 @@ Test(idle_lock, is_overdue_before_the_loop_has_told)
     cr_assert(idle_lock_overdue(&idle));
 }
 
+Test(idle_lock, knows_that_a_machine_that_was_awake_did_not_sleep)
+{
+    idle_lock_touch(&idle);
+    uv_sleep(AFTER_MS + 50);
+    cr_assert(idle_lock_overdue(&idle));
+    cr_assert_not(idle_lock_slept(&idle));
+}
+
 Test(idle_lock_never, does_nothing_when_it_is_not_asked_to, .init = NULL)
 {
     struct error err;
