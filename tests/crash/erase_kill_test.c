@@ -5,14 +5,13 @@
  *     child:  open ─► SLICE ─► SLICE ─► ...
  */
 #include <criterion/criterion.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "chance.h"
+#include "child.h"
 #include "store/centre/tables.h"
 #include "sync/endpoint/core/private.h"
 #include "world.h"
@@ -113,25 +112,15 @@ static void child_run(int fd)
 
 static void kill_once(void)
 {
-    int pipe_fds[2];
+    int fd;
     char slice;
-    int status;
-    cr_assert_eq(pipe(pipe_fds), 0);
-    pid_t child = fork();
-    cr_assert_geq(child, 0);
-    if (child == 0) {
-        (void)close(pipe_fds[0]);
-        child_run(pipe_fds[1]);
-    }
-    (void)close(pipe_fds[1]);
+    pid_t child = child_start(child_run, &fd);
     uint32_t slices = chance_below(&chance, SLICES_MAX);
-    for (uint32_t i = 0; i < slices && read(pipe_fds[0], &slice, 1) == 1; i++) {
+    for (uint32_t i = 0; i < slices && read(fd, &slice, 1) == 1; i++) {
     }
     pause_us(chance_below(&chance, slices == 0 ? OPENING_US : SLICE_US));
-    cr_assert_eq(kill(child, SIGKILL), 0);
-    cr_assert_eq(waitpid(child, &status, 0), child);
-    cr_assert(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL, "the child ended by itself: status %d", status);
-    (void)close(pipe_fds[0]);
+    child_kill(child);
+    (void)close(fd);
 }
 
 static int64_t count_of(const char *sql)

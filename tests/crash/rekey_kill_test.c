@@ -11,14 +11,13 @@
  */
 #include <criterion/criterion.h>
 #include <pthread.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "chance.h"
+#include "child.h"
 #include "unit/vault/world.h"
 
 enum {
@@ -126,8 +125,9 @@ static void step(void)
     }
 }
 
-static void child_run(void)
+static void child_run(int fd)
 {
+    report_fd = fd;
     pthread_t threads[READERS];
     struct error err;
     if (vault_open(world.path, &WORLD_UNLOCK, &world.vault, &err) != ERR_OK ||
@@ -171,24 +171,12 @@ static void reports_read(int fd)
 
 static void kill_once(void)
 {
-    int pipes[2];
-    int status = 0;
-    cr_assert_eq(pipe(pipes), 0);
-    pid_t child = fork();
-    if (child == 0) {
-        (void)close(pipes[0]);
-        report_fd = pipes[1];
-        child_run();
-        _exit(0);
-    }
-    cr_assert_gt(child, 0);
-    (void)close(pipes[1]);
+    int fd;
+    pid_t child = child_start(child_run, &fd);
     pause_us(chance_below(&chance, OPENING_US) + chance_below(&chance, 8) * WORKING_US);
-    cr_assert_eq(kill(child, SIGKILL), 0);
-    cr_assert_eq(waitpid(child, &status, 0), child);
-    reports_read(pipes[0]);
-    (void)close(pipes[0]);
-    cr_assert(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL, "the child ended by itself");
+    child_kill(child);
+    reports_read(fd);
+    (void)close(fd);
 }
 
 static void check(void)

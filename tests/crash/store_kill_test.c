@@ -10,15 +10,14 @@
  */
 #include <criterion/criterion.h>
 #include <errno.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/clock.h"
 #include "chance.h"
+#include "child.h"
 #include "world.h"
 
 enum {
@@ -271,31 +270,21 @@ static void note_report(const struct report *report)
 
 static void kill_once(void)
 {
-    int pipe_fds[2];
-    cr_assert_eq(pipe(pipe_fds), 0);
+    int fd;
     bool while_opening = chance_below(&chance, 5) == 0;
-    pid_t child = fork();
-    cr_assert_geq(child, 0);
-    if (child == 0) {
-        (void)close(pipe_fds[0]);
-        child_run(pipe_fds[1]);
-    }
-    (void)close(pipe_fds[1]);
+    pid_t child = child_start(child_run, &fd);
     struct report report;
     uint32_t reports = while_opening ? 0 : 1 + chance_below(&chance, REPORTS_MAX);
     for (uint32_t i = 0; i < reports; i++) {
-        cr_assert(hear(pipe_fds[0], &report), "the child ended by itself");
+        cr_assert(hear(fd, &report), "the child ended by itself");
         note_report(&report);
     }
     pause_us(chance_below(&chance, while_opening ? OPENING_US : WORKING_US));
-    cr_assert_eq(kill(child, SIGKILL), 0);
-    int status;
-    cr_assert_eq(waitpid(child, &status, 0), child);
-    cr_assert(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL, "the child ended by itself: status %d", status);
-    while (hear(pipe_fds[0], &report)) {
+    child_kill(child);
+    while (hear(fd, &report)) {
         note_report(&report);
     }
-    (void)close(pipe_fds[0]);
+    (void)close(fd);
 }
 
 /* ---- what must hold after a kill ---- */
