@@ -80,7 +80,7 @@ enum err_code api_evidence(struct api_call *call, struct error *err)
     struct store_identity identity;
     json_t *rules;
     TRY(store_checkpoint_read(call->world->store, &held, err));
-    TRY(packs_value(call->world->store, true, &rules, err));
+    TRY(packs_all(call->world->store, &rules, err));
     enum err_code rc = store_identity_read(call->world->store, &identity, err);
     if (rc != ERR_OK) {
         json_decref(rules);

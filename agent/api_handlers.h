@@ -29,9 +29,9 @@ MUST_USE enum err_code api_evidence_chain(struct api_call *call, struct error *e
 MUST_USE enum err_code api_evidence_receipt(struct api_call *call, struct error *err);
 
 /* api_packs.c */
-/* [PACK of API.md...], the centre's first; with `json` each has its file under that name, or null when there is none
- * to give. */
-MUST_USE enum err_code packs_value(struct store *store, bool json, json_t **ret_value, struct error *err);
+/* [PACK of API.md...], all of them, the centre's first; each has its file under `json`, or null when there is none to
+ * give. */
+MUST_USE enum err_code packs_all(struct store *store, json_t **ret_value, struct error *err);
 MUST_USE enum err_code api_packs(struct api_call *call, struct error *err);
 MUST_USE enum err_code api_pack(struct api_call *call, struct error *err);
 

@@ -19,6 +19,11 @@ int op_id_compare(const struct op_id *a, const struct op_id *b)
     return a->seq == b->seq ? 0 : a->seq < b->seq ? -1 : 1;
 }
 
+int op_compare(const struct op *a, const struct op *b)
+{
+    return a->hlc != b->hlc ? (a->hlc < b->hlc ? -1 : 1) : op_id_compare(&a->id, &b->id);
+}
+
 enum err_code op_header_encode(const struct op *op, struct buf *out, struct error *err)
 {
     struct dcbor_writer w = dcbor_writer_begin(out, err);

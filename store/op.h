@@ -70,6 +70,8 @@ struct op {
 };
 
 int op_id_compare(const struct op_id *a, const struct op_id *b);
+/* By logical time, and where that is equal by id: the newest of the same subject stands, on every replica. */
+int op_compare(const struct op *a, const struct op *b);
 
 MUST_USE enum err_code op_header_encode(const struct op *op, struct buf *out, struct error *err);
 /* supersedes are put into `ret_supersedes` (OP_SUPERSEDES_MAX of them); body, salt and erased are left empty. */

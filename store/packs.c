@@ -5,8 +5,6 @@
 
 #include "store/read.h"
 
-#define LIMIT_ROWS 1000
-
 /* ---- what is held ---- */
 
 static void read_pack(sqlite3_stmt *s, void *out)
@@ -20,23 +18,45 @@ static void read_pack(sqlite3_stmt *s, void *out)
     column_text(s, 4, row->said_by, sizeof(row->said_by));
 }
 
+#define PACKS "SELECT name, version, in_force_from, sha256, said_by, said_at FROM programme_pack"
 #define PACKS_IN_ORDER " ORDER BY version DESC, sha256 DESC"
 
-enum err_code query_packs(struct store *store, struct pack_list *ret_list, struct error *err)
+static bool is_in_force(const struct store *store, const struct pack_row *row)
+{
+    return store->programme_since != ROW_NONE && strcmp(row->sha256, programme_sha256(store->programme)) == 0;
+}
+
+enum err_code query_packs(struct store *store, size_t limit, struct pack_list *ret_list, struct error *err)
 {
     sqlite3_stmt *s;
-    bool more;
+    struct pack_list list;
     struct row_array rows = { .size = sizeof(struct pack_row) };
-    TRY(db_statement(&store->db,
-                     "SELECT name, version, in_force_from, sha256, said_by, said_at FROM programme_pack" PACKS_IN_ORDER,
-                     &s, err));
-    TRY(rows_collect(store, s, &rows, LIMIT_ROWS, read_pack, &more, err));
-    struct pack_list list = { .rows = rows.rows, .count = rows.count };
+    TRY(db_statement(&store->db, PACKS PACKS_IN_ORDER, &s, err));
+    TRY(rows_collect(store, s, &rows, limit, read_pack, &list.more, err));
+    list.rows = rows.rows;
+    list.count = rows.count;
     for (size_t i = 0; i < list.count; i++) {
-        list.rows[i].in_force =
-            store->programme_since != ROW_NONE && strcmp(list.rows[i].sha256, programme_sha256(store->programme)) == 0;
+        list.rows[i].in_force = is_in_force(store, &list.rows[i]);
     }
     *ret_list = list;
+    return ERR_OK;
+}
+
+enum err_code query_pack(struct store *store, const char *name, int version, struct pack_row *ret_row,
+                         struct error *err)
+{
+    sqlite3_stmt *s;
+    bool row;
+    TRY(db_statement(&store->db, PACKS " WHERE version = ?1 AND name = ?2" PACKS_IN_ORDER " LIMIT 1", &s, err));
+    bind_int(s, 1, version);
+    bind_text(s, 2, name);
+    TRY(db_step(&store->db, s, &row, err));
+    if (!row) {
+        return FAIL(err, NOT_FOUND, "find the programme pack: the centre gave none of this name and version");
+    }
+    read_pack(s, ret_row);
+    sqlite3_reset(s);
+    ret_row->in_force = is_in_force(store, ret_row);
     return ERR_OK;
 }
 
@@ -53,7 +73,8 @@ static void read_refused(sqlite3_stmt *s, void *out)
     column_text(s, 0, row->reason, sizeof(row->reason));
 }
 
-enum err_code query_refused_packs(struct store *store, struct refused_pack_list *ret_list, struct error *err)
+enum err_code query_refused_packs(struct store *store, size_t limit, struct refused_pack_list *ret_list,
+                                  struct error *err)
 {
     sqlite3_stmt *s;
     bool more;
@@ -62,8 +83,8 @@ enum err_code query_refused_packs(struct store *store, struct refused_pack_list 
                      "SELECT quarantine, received_at FROM op INDEXED BY op_quarantined WHERE quarantine IS NOT NULL "
                      "AND kind = 29 ORDER BY received_at DESC, id DESC",
                      &s, err));
-    TRY(rows_collect(store, s, &rows, LIMIT_ROWS, read_refused, &more, err));
-    *ret_list = (struct refused_pack_list){ .rows = rows.rows, .count = rows.count };
+    TRY(rows_collect(store, s, &rows, limit, read_refused, &more, err));
+    *ret_list = (struct refused_pack_list){ .rows = rows.rows, .count = rows.count, .more = more };
     return ERR_OK;
 }
 
@@ -165,23 +186,35 @@ struct choice {
     int32_t since; /* ROW_NONE: not of the centre */
 };
 
+static enum err_code choose_next(struct store *store, sqlite3_stmt *s, struct choice *choice, bool *ret_row,
+                                 struct error *err)
+{
+    struct pack_row row;
+    const struct programme *programme = NULL;
+    TRY(db_step(&store->db, s, ret_row, err));
+    if (!*ret_row) {
+        return ERR_OK;
+    }
+    read_pack(s, &row);
+    TRY(pack_find(store, row.sha256, &programme, err));
+    if (programme != NULL) {
+        *choice = (struct choice){ .programme = programme, .since = row.in_force_from };
+    }
+    return ERR_OK;
+}
+
 static enum err_code choose(struct store *store, int32_t today, struct choice *ret_choice, struct error *err)
 {
-    struct pack_list packs;
-    struct choice choice = { .programme = store->own_programme, .since = ROW_NONE };
-    TRY(query_packs(store, &packs, err));
+    sqlite3_stmt *s;
+    bool row = true;
     enum err_code rc = ERR_OK;
-    for (size_t i = 0; rc == ERR_OK && choice.since == ROW_NONE && i < packs.count; i++) {
-        const struct programme *programme = NULL;
-        if (packs.rows[i].in_force_from > today) {
-            continue;
-        }
-        rc = pack_find(store, packs.rows[i].sha256, &programme, err);
-        if (rc == ERR_OK && programme != NULL) {
-            choice = (struct choice){ .programme = programme, .since = packs.rows[i].in_force_from };
-        }
+    struct choice choice = { .programme = store->own_programme, .since = ROW_NONE };
+    TRY(db_statement(&store->db, PACKS " WHERE in_force_from <= ?1" PACKS_IN_ORDER, &s, err));
+    bind_int(s, 1, today);
+    while (rc == ERR_OK && row && choice.since == ROW_NONE) {
+        rc = choose_next(store, s, &choice, &row, err);
     }
-    pack_list_fini(&packs);
+    sqlite3_reset(s);
     TRY(rc);
     *ret_choice = choice;
     return ERR_OK;

@@ -29,12 +29,16 @@ struct pack_row {
 struct pack_list {
     struct pack_row *rows;
     size_t count;
+    bool more;
 };
 
 void pack_list_fini(struct pack_list *list);
 
 /* Those of the centre, the greatest version first. */
-MUST_USE enum err_code query_packs(struct store *store, struct pack_list *ret_list, struct error *err);
+MUST_USE enum err_code query_packs(struct store *store, size_t limit, struct pack_list *ret_list, struct error *err);
+/* One of the centre's, or ERR_NOT_FOUND. */
+MUST_USE enum err_code query_pack(struct store *store, const char *name, int version, struct pack_row *ret_row,
+                                  struct error *err);
 /* The bytes of one of them, or ERR_NOT_FOUND. `out` takes PROGRAMME_JSON_MAX + 1. */
 MUST_USE enum err_code query_pack_json(struct store *store, const char *sha256, struct buf *out, struct error *err);
 
@@ -47,10 +51,12 @@ struct refused_pack_row {
 struct refused_pack_list {
     struct refused_pack_row *rows;
     size_t count;
+    bool more;
 };
 
 void refused_pack_list_fini(struct refused_pack_list *list);
-MUST_USE enum err_code query_refused_packs(struct store *store, struct refused_pack_list *ret_list, struct error *err);
+MUST_USE enum err_code query_refused_packs(struct store *store, size_t limit, struct refused_pack_list *ret_list,
+                                           struct error *err);
 
 /* The pack in force since the last store_pack_settle, and since when; ROW_NONE when it is not the centre's. */
 const struct programme *store_programme(const struct store *store);

@@ -10,6 +10,7 @@
 #include "agent/cli/memory.h"
 #include "base/clock.h"
 #include "crypto/identity.h"
+#include "store/op.h"
 
 enum { WORDS_SIZE = 240, LONG_NOTE = 160 };
 
@@ -329,17 +330,29 @@ static void add_unknown(struct document *document, const struct evidence_pack *p
     }
 }
 
-/* Which record gives the rules; 0: none in this pack. */
+static bool gives(const struct evidence_record *record, const char *sha256)
+{
+    return strcmp(answer_text(record->json, "kind"), "programme_pack") == 0 &&
+           !answer_has(record->json, "quarantine") &&
+           strcmp(answer_text(answer_member(record->json, "fields"), "sha256"), sha256) == 0;
+}
+
+/* Which record gives the rules; 0: none in this pack. Of several the newest counts, as in the replica. */
 static size_t giver_of(const struct evidence_pack *pack, const char *sha256)
 {
-    for (size_t i = pack->record_count; i > 0; i--) {
-        const json_t *record = pack->records[i - 1].json;
-        if (strcmp(answer_text(record, "kind"), "programme_pack") == 0 && !answer_has(record, "quarantine") &&
-            strcmp(answer_text(answer_member(record, "fields"), "sha256"), sha256) == 0) {
-            return i;
+    size_t giver = 0;
+    struct op newest = { 0 };
+    for (size_t i = 0; i < pack->record_count; i++) {
+        struct op op;
+        struct op_id supersedes[OP_SUPERSEDES_MAX];
+        if (gives(&pack->records[i], sha256) &&
+            op_header_decode(buf_slice(&pack->records[i].header), &op, supersedes, NULL) == ERR_OK &&
+            (giver == 0 || op_compare(&newest, &op) < 0)) {
+            giver = i + 1;
+            newest = op;
         }
     }
-    return 0;
+    return giver;
 }
 
 static void say_source(const struct evidence_pack *pack, const json_t *rules, char out[WORDS_SIZE])

@@ -216,6 +216,9 @@ static enum exit_code list(struct cli *cli)
     {
         screen_print(&cli->screen, "Not used: %s\n", answer_text(pack, "reason"));
     }
+    if (answer_true(answer, "more")) {
+        screen_print(&cli->screen, "There are more; 'holdfast pack show NAME/VERSION' shows any of them.\n");
+    }
     return EXIT_DONE;
 }
 
@@ -223,19 +226,15 @@ static enum exit_code list(struct cli *cli)
 static enum exit_code find_in_force(struct cli *cli, char **ret_path)
 {
     SCOPED(answer_free) json_t *answer = NULL;
-    enum exit_code code = call(cli, "GET", path_of("/v1/packs"), NULL, CALL_TIMEOUT_S, &answer);
-    size_t index;
-    const json_t *pack;
-    json_array_foreach(answer_member(answer, "packs"), index, pack)
-    {
-        if (code == EXIT_DONE && answer_true(pack, "in_force")) {
-            char name[128];
-            (void)snprintf(name, sizeof(name), "%s/%" PRId64, answer_text(pack, "name"), answer_int(pack, "version"));
-            *ret_path = path_of("/v1/packs/%s", name);
-            return EXIT_DONE;
-        }
+    enum exit_code code = call(cli, "GET", path_of("/v1/version"), NULL, CALL_TIMEOUT_S, &answer);
+    if (code == EXIT_DONE) {
+        const json_t *programme = answer_member(answer, "programme");
+        char name[128];
+        (void)snprintf(name, sizeof(name), "%s/%" PRId64, answer_text(programme, "id"),
+                       answer_int(programme, "version"));
+        *ret_path = path_of("/v1/packs/%s", name);
     }
-    return code == EXIT_DONE ? EXIT_REFUSED : code;
+    return code;
 }
 
 static enum exit_code show(struct cli *cli, const char *name)

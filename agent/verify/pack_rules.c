@@ -80,7 +80,9 @@ enum err_code pack_read_rules(const struct pack_files *files, struct pack_report
         if (report->ops[i].op.kind == KIND_PROGRAMME_PACK && pack_rules_named(&report->ops[i], "sha256", sha256)) {
             const struct pack_rules *there = pack_rules_find(report, sha256);
             struct pack_rules *rules = there != NULL ? &report->rules[there - report->rules] : add(report, sha256);
-            rules->giver = i; /* said again with another day: the newest counts */
+            if (rules->giver == PACK_NO_OP || op_compare(&report->ops[rules->giver].op, &report->ops[i].op) < 0) {
+                rules->giver = i; /* said again with another day: the newest counts */
+            }
         }
     }
     return ERR_OK;

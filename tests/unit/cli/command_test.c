@@ -468,3 +468,16 @@ Test(command, erase_leaves_who_decides_to_the_agent_where_somebody_is_signed_in)
     run_free(&run);
     service_stop(&service);
 }
+
+Test(pack, list_says_that_there_are_more)
+{
+    struct service service;
+    struct outcome_of_run run =
+        RUN_ONCE(&service, 200,
+                 "{\"packs\": [{\"name\": \"rules\", \"version\": 2, \"source\": \"centre\", \"in_force\": true, "
+                 "\"in_force_from\": \"2026-06-01\", \"sha256\": \"00\"}], \"refused\": [], \"more\": true}",
+                 "pack", "list");
+    cr_expect_eq(run.code, 0, "%s", run.err);
+    cr_expect(has(run.out, "There are more"), "%s", run.out);
+    run_free(&run);
+}

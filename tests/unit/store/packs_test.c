@@ -139,6 +139,30 @@ Test(packs, in_force_is_the_greatest_version_whose_day_has_come_and_before_any_t
     expect_in_force("2026-06-14", own);
 }
 
+Test(packs, in_force_is_found_beyond_what_a_list_shows_and_a_list_says_that_there_are_more)
+{
+    struct pack_list list;
+    struct pack_row row;
+    struct error err;
+    gives_pack(11, 2, "2026-06-15");
+    gives_pack(12, 2, "2027-07-01");
+    gives_pack(13, 2, "2027-08-01");
+    expect_in_force("2026-06-20", 11);
+    cr_assert_eq(query_packs(site.store, 2, &list, &err), ERR_OK, "%s", err.message);
+    cr_expect(list.more);
+    cr_expect_eq(list.count, 2);
+    cr_expect_eq(list.rows[0].version, 13);
+    pack_list_fini(&list);
+    cr_assert_eq(query_packs(site.store, 3, &list, &err), ERR_OK, "%s", err.message);
+    cr_expect_not(list.more);
+    cr_expect(list.count == 3 && list.rows[2].in_force);
+    pack_list_fini(&list);
+    cr_assert_eq(query_pack(site.store, "help-to-work-2014", 11, &row, &err), ERR_OK, "%s", err.message);
+    cr_expect(row.version == 11 && row.in_force);
+    cr_expect_eq(query_pack(site.store, "help-to-work-2014", 14, &row, &err), ERR_NOT_FOUND);
+    cr_expect_eq(query_pack(site.store, "another", 11, &row, &err), ERR_NOT_FOUND);
+}
+
 Test(packs, the_day_of_one_can_be_stated_anew)
 {
     struct store_entry entry;
@@ -297,7 +321,7 @@ static void expect_refused(struct voice *voice, const struct store_entry *entry,
     struct refused_pack_list refused;
     struct error err;
     cr_assert_eq(reaches(voice, entry), 1, "%s", why);
-    cr_assert_eq(query_refused_packs(site.store, &refused, &err), ERR_OK);
+    cr_assert_eq(query_refused_packs(site.store, 10, &refused, &err), ERR_OK);
     bool said = false;
     for (size_t i = 0; i < refused.count; i++) {
         said |= strstr(refused.rows[i].reason, why) != NULL;
