@@ -212,12 +212,12 @@ CREATE TABLE erasure (
 CREATE INDEX erasure_subject ON erasure (subject);
 
 -- Guard rails 1 to 4 for the only way into the sanction path (fold_doubt.c). status: standing, suspended (wants says what lacks), withdrawn,
--- returned, decided. A doubt can only be written as standing when doubt_wants has nothing about it.
+-- returned, decided (no list: schema.sql, op). A doubt can only be written as standing when doubt_wants has nothing about it.
 CREATE TABLE compliance_doubt (
     id BLOB PRIMARY KEY, placement BLOB, day INTEGER, slot INTEGER, reviewer TEXT, review BLOB, notice BLOB,
     exposure_weeks INTEGER, earlier_decision BLOB, answers TEXT, confirmed INTEGER, evidence TEXT, note TEXT,
     programme TEXT, programme_version INTEGER, programme_sha256 TEXT, said_by TEXT NOT NULL, said_at INTEGER NOT NULL, hlc INTEGER NOT NULL,
-    status TEXT NOT NULL CHECK (status IN ('standing', 'suspended', 'withdrawn', 'returned', 'decided')),
+    status TEXT NOT NULL CHECK (status = 'standing' OR status = 'suspended' OR status = 'withdrawn' OR status = 'returned' OR status = 'decided'),
     wants TEXT NOT NULL, status_on INTEGER, status_by TEXT NOT NULL, status_reason TEXT NOT NULL, received_on INTEGER,
     decision BLOB,
     CHECK (status <> 'standing' OR (wants = '' AND confirmed IS 1 AND length(reviewer) > 0))
