@@ -64,11 +64,6 @@ static enum err_code find_placement(struct store *store, const struct row_id *id
     return ERR_OK;
 }
 
-static void read_session_row(sqlite3_stmt *s, void *row)
-{
-    read_session(s, row);
-}
-
 static void read_decision_row(sqlite3_stmt *s, void *out)
 {
     struct decision_row *row = out;
@@ -245,72 +240,6 @@ static int pattern_minutes(const char *text)
                                                                             : ROW_NONE;
 }
 
-/* The days of which the rules look at every session. A shift of one of the charity's own volunteers is held against all
- * that are still to come. */
-struct window {
-    int32_t from;
-    int32_t to;
-};
-
-static struct window window_on(const struct programme_rules *rules, int32_t today, bool shifts)
-{
-    int days = DAYS_A_WEEK * rules->hours_window_weeks;
-    days = days > rules->lateness_window_days ? days : rules->lateness_window_days;
-    days = days > rules->support_window_days ? days : rules->support_window_days;
-    days = days > rules->conflation_window_days ? days : rules->conflation_window_days;
-    return (struct window){ .from = today - days, .to = shifts ? DATE_MAX : today + DAYS_A_WEEK - 1 };
-}
-
-/* Of the days before the window what was missed, is in doubt, or nobody recorded; of those after it what is in doubt.
- */
-static enum err_code read_sessions(struct store *store, const struct row_id *placement, const struct window *window,
-                                   struct row_array *sessions, struct error *err)
-{
-    sqlite3_stmt *s;
-    TRY(db_statement(
-        &store->db,
-        "SELECT " READ_SESSION
-        " FROM session s WHERE s.placement = ?1 AND s.day <= ?3 AND (s.day >= ?2 OR s.outcome BETWEEN 4 AND 5 "
-        "OR s.standing = 2 OR s.jcp_purpose IS NOT NULL OR (s.expected = 1 AND s.standing = 0)) "
-        "ORDER BY s.day, s.slot",
-        &s, err));
-    bind_blob(s, 1, placement->bytes, ROW_ID_BYTES);
-    bind_int(s, 2, window->from);
-    bind_int(s, 3, window->to);
-    TRY(row_array_read(store, s, sessions, read_session_row, err));
-    TRY(db_statement(&store->db,
-                     "SELECT " READ_SESSION " FROM session s INDEXED BY session_clash WHERE s.placement = ?1 "
-                     "AND s.day > ?2 AND s.jcp_purpose IS NOT NULL UNION ALL "
-                     "SELECT " READ_SESSION " FROM session s INDEXED BY session_disputed WHERE s.placement = ?1 "
-                     "AND s.day > ?2 AND s.standing = 2 AND s.jcp_purpose IS NULL ORDER BY 2, 3",
-                     &s, err));
-    bind_blob(s, 1, placement->bytes, ROW_ID_BYTES);
-    bind_int(s, 2, window->to);
-    return row_array_read(store, s, sessions, read_session_row, err);
-}
-
-static enum err_code read_came(struct store *store, const struct placement_row *placement, int32_t today,
-                               struct placement_facts *facts, struct error *err)
-{
-    sqlite3_stmt *s;
-    bool row;
-    TRY(db_statement(&store->db,
-                     "SELECT (SELECT day FROM session WHERE placement = ?1 AND day BETWEEN ?2 AND ?3 AND standing = 1 "
-                     "AND outcome BETWEEN 1 AND 3 ORDER BY day LIMIT 1), "
-                     "(SELECT day FROM session WHERE placement = ?1 AND day BETWEEN ?4 AND ?3 AND standing = 1 "
-                     "AND outcome BETWEEN 1 AND 3 ORDER BY day DESC LIMIT 1)",
-                     &s, err));
-    bind_blob(s, 1, placement->id.bytes, ROW_ID_BYTES);
-    bind_int(s, 2, placement->starts_on > DATE_MIN ? placement->starts_on : DATE_MIN);
-    bind_int(s, 3, today);
-    bind_int(s, 4, DATE_MIN);
-    TRY(db_step(&store->db, s, &row, err));
-    facts->first_came_on = (int32_t)column_int_or(s, 0, ROW_NONE);
-    facts->last_came_on = (int32_t)column_int_or(s, 1, ROW_NONE);
-    sqlite3_reset(s);
-    return ERR_OK;
-}
-
 static enum err_code read_decisions(struct store *store, const struct row_id *participant, struct row_array *decisions,
                                     struct error *err)
 {
@@ -336,9 +265,8 @@ static enum err_code fill_placement(struct store *store, const struct row_id *id
     if (has.volunteers) {
         TRY(read_shifts(store, placement, &owned->taken, &owned->shifts, err));
     }
-    struct window window = window_on(programme_rules_of(store->programme), today, owned->shifts.count > 0);
-    TRY(read_sessions(store, id, &window, &owned->sessions, err));
-    TRY(read_came(store, placement, today, facts, err));
+    TRY(placement_sessions_read(store, placement, today, owned->shifts.count > 0, &owned->sessions, err));
+    TRY(placement_came_read(store, placement, today, facts, err));
     if (has.decisions) {
         TRY(read_decisions(store, &placement->participant, &owned->decisions, err));
     }

@@ -82,6 +82,16 @@ struct person_has {
     bool claims;
 };
 
+/* ---- facts_sessions.c ---- */
+
+/* Fills rows of struct session_row, by day and slot up to the end of this week, then those after it. */
+MUST_USE enum err_code placement_sessions_read(struct store *store, const struct placement_row *placement,
+                                               int32_t today, bool shifts, struct row_array *sessions,
+                                               struct error *err);
+/* The first and the last day on which the person came. */
+MUST_USE enum err_code placement_came_read(struct store *store, const struct placement_row *placement, int32_t today,
+                                           struct placement_facts *facts, struct error *err);
+
 /* ---- facts_place.c ---- */
 
 struct placement_place {

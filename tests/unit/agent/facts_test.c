@@ -148,6 +148,7 @@ Test(facts, are_enough_for_every_rule_on_every_day)
     for (unsigned round = 1; round <= ROUNDS; round++) {
         unsigned seed = round;
         draw_register(&seed, round % 3 == 0 ? 1 : 8);
+        run(round % 4 == 1 ? "UPDATE placement SET basis = 'voluntary'" : "UPDATE placement SET basis = 'mandatory'");
         if (round == ROUNDS / 2) {
             draw_shifts(&seed, first);
         }
