@@ -234,6 +234,7 @@ static enum err_code begin(struct database *db, struct error *err)
 {
     CHECK(db->depth == 0);
     sqlite3_stmt *statement;
+    db->turn++;
     TRY(db_statement(db, "BEGIN IMMEDIATE", &statement, err));
     TRY(db_run(db, statement, err));
     db->depth = 1;
@@ -255,6 +256,7 @@ enum err_code db_begin_relaxed(struct database *db, struct error *err)
 void db_rollback(struct database *db)
 {
     db->depth = 0;
+    db->turn++;
     /* a failed statement may have ended the transaction already */
     if (!sqlite3_get_autocommit(db->handle)) {
         (void)sqlite3_exec(db->handle, "ROLLBACK", NULL, NULL, NULL);

@@ -23,6 +23,7 @@ struct database {
         sqlite3_stmt *statement;
     } kept[DATABASE_STATEMENTS_MAX];
     int depth;    /* of db_begin */
+    int64_t turn; /* counts the transactions begun and rolled back: what was known in another turn may be so no more */
     bool relaxed; /* commits are not synced */
 };
 

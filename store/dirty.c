@@ -37,32 +37,34 @@ static enum err_code let_go(struct store *store, struct error *err)
     return held.set ? dirty_placement(store, held.placement.bytes, err) : ERR_OK;
 }
 
-static enum err_code run(struct store *store, const char *sql, struct error *err)
+bool dirty_none(const struct store *store)
+{
+    return store->unmarked_turn != 0 && store->unmarked_turn == store->db.turn;
+}
+
+static enum err_code look_for_marks(struct store *store, struct error *err)
 {
     sqlite3_stmt *s;
-    TRY(db_statement(&store->db, sql, &s, err));
-    return db_run(&store->db, s, err);
+    bool row;
+    TRY(db_statement(&store->db,
+                     "SELECT 1 FROM sync_state WHERE dirty_site <> 0 OR EXISTS (SELECT 1 FROM dirty_placement)", &s,
+                     err));
+    TRY(db_step(&store->db, s, &row, err));
+    sqlite3_reset(s);
+    store->unmarked_turn = row ? 0 : store->db.turn;
+    return ERR_OK;
 }
 
 enum err_code dirty_judge(struct store *store, struct error *err)
 {
     struct dirty_held held = store->dirty_held;
-    struct error why;
     if (!held.set) {
         return ERR_OK;
     }
-    TRY(run(store, "SAVEPOINT judge", err));
-    enum err_code rc = store->judge.placement(store->judge.context, &held.placement, &why);
-    if (rc == ERR_OK) {
-        store->dirty_held = (struct dirty_held){ 0 };
-    } else if (sqlite3_get_autocommit(store->db.handle)) {
-        store->dirty_held.lost = true;
-        return error_set(err, rc, "%s", why.message);
-    } else {
-        TRY(run(store, "ROLLBACK TO judge", err));
-        TRY(let_go(store, err)); /* whoever looks at the marks says why */
-    }
-    return run(store, "RELEASE judge", err);
+    TRY(look_for_marks(store, err));
+    enum err_code rc = store->judge.placement(store->judge.context, &held.placement, err);
+    store->dirty_held = (struct dirty_held){ .lost = rc != ERR_OK };
+    return rc;
 }
 
 enum err_code dirty_placement(struct store *store, const uint8_t placement[OP_ENTITY_BYTES], struct error *err)
@@ -84,6 +86,7 @@ enum err_code dirty_placement(struct store *store, const uint8_t placement[OP_EN
     TRY(db_run(&store->db, s, err));
     memcpy(known->placements[place], placement, OP_ENTITY_BYTES);
     known->set[place] = true;
+    store->unmarked_turn = 0;
     return ERR_OK;
 }
 
@@ -135,6 +138,10 @@ static enum err_code read_marks(struct store *store, size_t max, struct store_di
 
 enum err_code store_dirty_read(struct store *store, size_t max, struct store_dirty *ret_dirty, struct error *err)
 {
+    if (dirty_none(store)) {
+        *ret_dirty = (struct store_dirty){ 0 };
+        return ERR_OK;
+    }
     struct store_dirty dirty = { .placements = calloc(max, sizeof(struct row_id)) };
     if (dirty.placements == NULL) {
         return FAIL(err, NO_MEMORY, "list what changed");

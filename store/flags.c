@@ -42,13 +42,19 @@ static bool says_same(sqlite3_stmt *s, const struct flag_row *flag)
            column_is(s, 7, flag->rule);
 }
 
+/* What stands of a flag that is to stand. */
+struct stood {
+    int64_t id; /* 0: nothing */
+    bool same;
+};
+
 /*
- * Those of what stands that are not among the flags go to `gone`, by id; `same` are set of the flags that stand
- * already. Flags of a placement carry its id, those of referrals the referral's: the site's pass owns everything that
- * no placement owns. `owner` is the placement, or zeros for the site.
+ * Those of what stands that are not among the flags go to `gone`, by id; the others to `stood`. Flags of a placement
+ * carry its id, those of referrals the referral's: the site's pass owns everything that no placement owns. `owner` is
+ * the placement, or zeros for the site.
  */
 static enum err_code compare(struct store *store, const uint8_t *owner, const struct flag_row *flags, size_t count,
-                             bool *same, struct buf *gone, struct error *err)
+                             struct stood *stood, struct buf *gone, struct error *err)
 {
     sqlite3_stmt *s;
     if (owner == site_id) {
@@ -71,11 +77,11 @@ static enum err_code compare(struct store *store, const uint8_t *owner, const st
         while (i < count && !column_is(s, 1, flags[i].key)) {
             i++;
         }
+        int64_t id = column_int(s, 0);
         if (i < count) {
-            same[i] = says_same(s, &flags[i]);
+            stood[i] = (struct stood){ .id = id, .same = says_same(s, &flags[i]) };
             continue;
         }
-        int64_t id = column_int(s, 0);
         enum err_code rc = buf_append(gone, &id, sizeof(id), err);
         if (rc != ERR_OK) {
             sqlite3_reset(s);
@@ -98,32 +104,52 @@ static enum err_code clear(struct store *store, const struct buf *gone, int64_t 
     return ERR_OK;
 }
 
+static void bind_said(sqlite3_stmt *s, const struct flag_row *flag)
+{
+    bind_int(s, 1, flag->severity);
+    bind_text(s, 2, flag->subject_ref);
+    bind_int(s, 3, flag->since);
+    bind_text(s, 4, flag->facts);
+    bind_text(s, 5, flag->next_step);
+    bind_text(s, 6, flag->rule);
+}
+
 static enum err_code raise(struct store *store, const struct flag_row *flag, int64_t now_ms, struct error *err)
 {
     sqlite3_stmt *s;
     TRY(db_statement(
         &store->db,
         "INSERT INTO flag (key, code, severity, subject, subject_ref, subject_id, since, facts, next_step, rule, "
-        "raised_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11) "
-        "ON CONFLICT (key) WHERE cleared_at IS NULL DO UPDATE SET severity = ?3, subject_ref = ?5, since = ?7, "
-        "facts = ?8, next_step = ?9, rule = ?10",
+        "raised_at) VALUES (?7, ?8, ?1, ?9, ?2, ?10, ?3, ?4, ?5, ?6, ?11) "
+        "ON CONFLICT (key) WHERE cleared_at IS NULL DO UPDATE SET severity = ?1, subject_ref = ?2, since = ?3, "
+        "facts = ?4, next_step = ?5, rule = ?6",
         &s, err));
-    bind_text(s, 1, flag->key);
-    bind_text(s, 2, flag->code);
-    bind_int(s, 3, flag->severity);
-    bind_int(s, 4, flag->subject);
-    bind_text(s, 5, flag->subject_ref);
-    bind_blob(s, 6, flag->subject_id.bytes, ROW_ID_BYTES);
-    bind_int(s, 7, flag->since);
-    bind_text(s, 8, flag->facts);
-    bind_text(s, 9, flag->next_step);
-    bind_text(s, 10, flag->rule);
+    bind_said(s, flag);
+    bind_text(s, 7, flag->key);
+    bind_text(s, 8, flag->code);
+    bind_int(s, 9, flag->subject);
+    bind_blob(s, 10, flag->subject_id.bytes, ROW_ID_BYTES);
     bind_int(s, 11, now_ms);
+    return db_run(&store->db, s, err);
+}
+
+static enum err_code say_anew(struct store *store, int64_t id, const struct flag_row *flag, struct error *err)
+{
+    sqlite3_stmt *s;
+    TRY(db_statement(&store->db,
+                     "UPDATE flag SET severity = ?1, subject_ref = ?2, since = ?3, facts = ?4, next_step = ?5, "
+                     "rule = ?6 WHERE id = ?7",
+                     &s, err));
+    bind_said(s, flag);
+    bind_int(s, 7, id);
     return db_run(&store->db, s, err);
 }
 
 static enum err_code unmark(struct store *store, const struct row_id *placement, struct error *err)
 {
+    if (dirty_none(store)) {
+        return ERR_OK;
+    }
     if (placement == NULL) {
         return db_exec(&store->db, "UPDATE sync_state SET dirty_site = 0", err);
     }
@@ -134,15 +160,17 @@ static enum err_code unmark(struct store *store, const struct row_id *placement,
 }
 
 static enum err_code replace(struct store *store, const uint8_t *owner, const struct flag_row *flags, size_t count,
-                             bool *same, int64_t now_ms, struct error *err)
+                             struct stood *stood, int64_t now_ms, struct error *err)
 {
     SCOPED(buf_fini) struct buf gone;
     buf_init(&gone, SIZE_MAX / 2);
-    TRY(compare(store, owner, flags, count, same, &gone, err));
+    TRY(compare(store, owner, flags, count, stood, &gone, err));
     TRY(clear(store, &gone, now_ms, err));
     for (size_t i = 0; i < count; i++) {
-        if (!same[i]) {
+        if (stood[i].id == 0) {
             TRY(raise(store, &flags[i], now_ms, err));
+        } else if (!stood[i].same) {
+            TRY(say_anew(store, stood[i].id, &flags[i], err));
         }
     }
     return ERR_OK;
@@ -151,10 +179,10 @@ static enum err_code replace(struct store *store, const uint8_t *owner, const st
 enum err_code store_flags_replace(struct store *store, const struct row_id *placement, const struct flag_row *flags,
                                   size_t count, int64_t now_ms, struct error *err)
 {
-    SCOPED(scoped_free) bool *same = calloc(count + 1, sizeof(*same));
-    if (same == NULL) {
+    SCOPED(scoped_free) struct stood *stood = calloc(count + 1, sizeof(*stood));
+    if (stood == NULL) {
         return FAIL(err, NO_MEMORY, "replace %zu flags", count);
     }
-    TRY(replace(store, placement == NULL ? site_id : placement->bytes, flags, count, same, now_ms, err));
+    TRY(replace(store, placement == NULL ? site_id : placement->bytes, flags, count, stood, now_ms, err));
     return unmark(store, placement, err);
 }

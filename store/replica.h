@@ -47,7 +47,7 @@ struct dirty_known {
 struct dirty_held {
     bool open; /* the first one is held, and not marked */
     bool set;
-    bool lost; /* judging it ended the transaction */
+    bool lost; /* it could not be judged */
     struct row_id placement;
 };
 
@@ -114,6 +114,7 @@ struct store {
     struct buf body;   /* scratch */
     struct dirty_known dirty_known;
     struct dirty_held dirty_held;
+    int64_t unmarked_turn; /* of the database, in which nothing is marked; 0: nobody looked */
     struct store_judge judge;
     struct fold_marks fold_marks;
     struct records_counted records_counted;
@@ -435,9 +436,10 @@ MUST_USE enum err_code dirty_placement(struct store *store, const uint8_t placem
                                        struct error *err);
 /* For the transaction: what it marks first is held for dirty_judge, where somebody judges. */
 void dirty_hold(struct store *store);
-/* At its end, when all is folded. What SQLite answers with a rollback of everything (a page that cannot be read, no
- * memory) fails it, and sets `lost`: the write is to be done again without dirty_hold. */
+/* At its end, when all is folded. A failure sets `lost`: the write is to be done again without dirty_hold. */
 MUST_USE enum err_code dirty_judge(struct store *store, struct error *err);
+/* Known without asking the database, until a transaction begins. */
+bool dirty_none(const struct store *store);
 MUST_USE enum err_code dirty_participant(struct store *store, struct slice participant, struct error *err);
 MUST_USE enum err_code dirty_site(struct store *store, struct error *err);
 
