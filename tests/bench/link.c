@@ -9,33 +9,20 @@
  * among them). What a record needs is what the first line, which neither breaks nor loses nor is far, needs for one; a
  * run without that line compares with the trial's own bytes. Of several runs the median and the worst are told.
  */
-#include <linux/ethtool.h>
-#include <linux/sockios.h>
-#include <net/if.h>
-#include <sched.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/ioctl.h>
-#include <sys/socket.h>
 #include <unistd.h>
 
 #include "base/clock.h"
 #include "tests/bench/common/bench.h"
 #include "tests/bench/common/line.h"
+#include "tests/bench/common/loss.h"
 #include "tests/bench/common/town.h"
 
 #define SHEET_MAX ((size_t)16 * 1024 * 1024)
-#define PACKET_BYTES 1500
 
 enum { RECORDS = 10000, RUNS_MAX = 16 };
-
-/* A line of the kernel's own on loopback, TCP and all: what it carries twice takes its time. */
-struct loss {
-    uint32_t kbit;
-    const char *share; /* of the packets that are lost, either way */
-};
 
 struct trial {
     const char *name;
@@ -75,74 +62,6 @@ static void import_next(struct agent_program *agent, struct week *week, size_t c
     }
     agent_call(agent, "/v1/import?kind=register", buf_slice(&sheet));
     buf_fini(&sheet);
-}
-
-/* ---- a network of its own ---- */
-
-static bool own_network; /* this process and what it starts have one */
-
-/* Packets as they would be on a cable: the kernel does not join what it hands to itself. */
-static bool no_joined_packets(int fd)
-{
-    static const uint32_t commands[] = { ETHTOOL_STSO, ETHTOOL_SGSO, ETHTOOL_SGRO };
-    bool ok = true;
-    for (size_t i = 0; i < ARRAY_LEN(commands); i++) {
-        struct ethtool_value off = { .cmd = commands[i] };
-        struct ifreq request = { .ifr_name = "lo", .ifr_data = (char *)&off };
-        ok = ok && ioctl(fd, SIOCETHTOOL, &request) == 0;
-    }
-    return ok;
-}
-
-static void enter_network(void)
-{
-    struct ifreq up = { .ifr_name = "lo", .ifr_flags = IFF_UP };
-    struct ifreq packets = { .ifr_name = "lo", .ifr_mtu = PACKET_BYTES };
-    int fd = unshare(CLONE_NEWNET) == 0 ? socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0) : -1;
-    own_network =
-        fd >= 0 && ioctl(fd, SIOCSIFFLAGS, &up) == 0 && ioctl(fd, SIOCSIFMTU, &packets) == 0 && no_joined_packets(fd);
-    if (fd >= 0) {
-        (void)close(fd);
-    }
-}
-
-static bool tool(const char *format, ...) PRINTF_LIKE(1, 2);
-static bool tool(const char *format, ...)
-{
-    char command[512];
-    va_list args;
-    va_start(args, format);
-    (void)vsnprintf(command, sizeof(command), format, args);
-    va_end(args);
-    return system(command) == 0;
-}
-
-/* Only packets from and to `port` go over it; 20 of them wait, each by itself: TCP hands several over as one otherwise,
- * and a device that cannot take them has them cut behind the queue. Reno, as which CUBIC behaves on a line that carries
- * few packets at a time (RFC 9438, 4.3). */
-static bool loss_begin(const struct loss *loss, uint16_t port)
-{
-    bool ok = own_network && tool("ip link set lo gso_max_segs 1") &&
-              tool("sysctl -q -w net.ipv4.tcp_congestion_control=reno") &&
-              tool("tc qdisc add dev lo root handle 1: htb");
-    static const char *const ways[] = { "dport", "sport" };
-    for (unsigned i = 0; ok && i < ARRAY_LEN(ways); i++) {
-        ok = tool("tc class add dev lo parent 1: classid 1:%u htb rate %ukbit burst 1600 cburst 1600 quantum 1600",
-                  i + 1, loss->kbit) &&
-             tool("tc qdisc add dev lo parent 1:%u pfifo limit 20", i + 1) &&
-             tool("iptables -t mangle -A POSTROUTING -p tcp --%s %u -j CLASSIFY --set-class 1:%u", ways[i], port,
-                  i + 1) &&
-             tool("iptables -A INPUT -p tcp --%s %u -m statistic --mode random --probability %s -j DROP", ways[i], port,
-                  loss->share);
-    }
-    return ok;
-}
-
-static void loss_end(void)
-{
-    if (!tool("iptables -t mangle -F && iptables -F && tc qdisc del dev lo root")) {
-        bench_die("take the lossy line away");
-    }
 }
 
 /* ---- one line ---- */
@@ -280,7 +199,7 @@ int main(int argc, char **argv)
         bench_die("bench_link: expected records for at least one line, and at most %d in all", WEEK_RECORDS_MAX);
     }
     struct week week;
-    enter_network();
+    loss_enter();
     week_begin(&week, WEEK_FREE, total, clock_today(clock_wall_ms()));
     town_init(&town, plan.build);
     agent_make(&agent, &town, "one");
