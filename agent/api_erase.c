@@ -11,11 +11,39 @@
 static enum err_code find_session(struct store *store, const char *text, struct store_erase *erase, struct error *err)
 {
     struct session_name session;
-    TRY(session_name_find(store, text, &session, err));
+    enum err_code rc = session_name_find(store, text, &session, err);
+    if (rc == ERR_NOT_FOUND && session_name_split(text, &session, NULL) == ERR_OK &&
+        query_find_lone(store, KIND_PLACEMENT, session.placement_ref, &session.placement, NULL) == ERR_OK) {
+        rc = ERR_OK;
+    }
+    TRY(rc);
     erase->kind = KIND_ATTENDANCE;
     erase->subject_len = OP_SESSION_BYTES;
     session_subject(session.placement.bytes, session.day, session.slot, erase->subject);
     return ERR_OK;
+}
+
+/* Of which there is no record, or none that says whose it is: other records name it. */
+static enum err_code find_named(struct store *store, const char *text, struct store_erase *erase, struct error *err)
+{
+    static const uint32_t kinds[] = { KIND_PARTICIPANT, KIND_PLACEMENT, KIND_REFERRAL };
+    for (size_t i = 0; i < ARRAY_LEN(kinds); i++) {
+        struct row_id id;
+        erase->lone = kinds[i] != KIND_PARTICIPANT;
+        enum err_code rc = erase->lone ? query_find_lone(store, kinds[i], text, &id, err)
+                                       : query_find_unrecorded(store, text, &id, err);
+        if (rc == ERR_OK) {
+            erase->kind = kinds[i];
+            erase->subject_len = OP_ENTITY_BYTES;
+            memcpy(erase->subject, id.bytes, OP_ENTITY_BYTES);
+        }
+        if (rc != ERR_NOT_FOUND) {
+            return rc;
+        }
+    }
+    return FAIL(err, NOT_FOUND,
+                "find what to erase: no participant, placement or referral has this reference, and no other record "
+                "names such a one");
 }
 
 static enum err_code find_entity(struct store *store, const char *text, struct store_erase *erase, struct error *err)
@@ -33,19 +61,7 @@ static enum err_code find_entity(struct store *store, const char *text, struct s
             return rc;
         }
     }
-    struct row_id id;
-    enum err_code rc = query_find_unrecorded(store, text, &id, err);
-    if (rc == ERR_NOT_FOUND) {
-        return FAIL(err, NOT_FOUND,
-                    "find what to erase: no participant, placement or referral has this reference, and no other record "
-                    "names such a person");
-    }
-    if (rc == ERR_OK) {
-        erase->kind = KIND_PARTICIPANT;
-        erase->subject_len = OP_ENTITY_BYTES;
-        memcpy(erase->subject, id.bytes, OP_ENTITY_BYTES);
-    }
-    return rc;
+    return find_named(store, text, erase, err);
 }
 
 static enum err_code find_one(struct store *store, const char *text, struct store_erase *erase, struct error *err)

@@ -23,11 +23,11 @@ static enum err_code due_value(const struct api_world *world, const struct store
     struct store_erasable erasable;
     struct store_erase erase = retention_erase(due);
     TRY(store_erase_look(world->store, &erase, world->today, &erasable, err));
-    *ret_value =
-        json_pack("{s:o,s:o,s:o,s:I,s:o,s:I,s:o}", "participant", value_id(due->participant.bytes, ROW_ID_BYTES), "ref",
-                  value_text(due->ref), "newest_day", value_day(due->newest_day), "records",
-                  (json_int_t)erasable.records, "counts", erasable_counts(&erasable), "of_centre",
-                  (json_int_t)erasable.of_centre, "holds", erasable_holds(&erasable));
+    *ret_value = json_pack("{s:s,s:o,s:o,s:o,s:I,s:o,s:I,s:o}", "kind", kind_by_number(due->kind)->name, "id",
+                           value_id(due->id.bytes, ROW_ID_BYTES), "ref", value_text(due->ref), "newest_day",
+                           value_day(due->newest_day), "records", (json_int_t)erasable.records, "counts",
+                           erasable_counts(&erasable), "of_centre", (json_int_t)erasable.of_centre, "holds",
+                           erasable_holds(&erasable));
     return ERR_OK;
 }
 
@@ -39,7 +39,7 @@ static enum err_code read_due(const struct api_world *world, size_t limit, struc
         *ret_count = 0;
         return ERR_OK;
     }
-    return store_retention_due(world->store, due_before(world), limit, ret_due, ret_count, err);
+    return store_retention_due(world->store, due_before(world), world->today, limit, ret_due, ret_count, err);
 }
 
 enum err_code api_retention(struct api_call *call, struct error *err)

@@ -108,6 +108,7 @@ struct held {
     enum record_writer writer;
     bool erased;
     bool quarantined;
+    int64_t received_at_ms;
 };
 
 static enum err_code read_held_row(sqlite3_stmt *s, int64_t key, struct held *held, struct error *err)
@@ -121,6 +122,7 @@ static enum err_code read_held_row(sqlite3_stmt *s, int64_t key, struct held *he
     held->writer = (enum record_writer)column_int(s, 0);
     held->erased = column_int(s, 2) != 0;
     held->quarantined = column_int(s, 3) != 0;
+    held->received_at_ms = column_int(s, 4);
     return op_header_decode(slice_of(held->header, header.len), &held->op, held->supersedes, err) == ERR_OK
                ? ERR_OK
                : oplog_damaged(key, err);
@@ -129,7 +131,8 @@ static enum err_code read_held_row(sqlite3_stmt *s, int64_t key, struct held *he
 static enum err_code read_held(struct store *store, int64_t key, struct held *held, bool *ret_found, struct error *err)
 {
     sqlite3_stmt *s;
-    TRY(db_statement(&store->db, "SELECT writer, header, body IS NULL, quarantine IS NOT NULL FROM op WHERE id = ?1",
+    TRY(db_statement(&store->db,
+                     "SELECT writer, header, body IS NULL, quarantine IS NOT NULL, received_at FROM op WHERE id = ?1",
                      &s, err));
     bind_int(s, 1, key);
     TRY(db_step(&store->db, s, ret_found, err));
@@ -265,6 +268,21 @@ enum err_code erasure_candidates(struct store *store, const struct erasure *eras
     return erasure_kind_covers(erasure->kind, KIND_ATTENDANCE) ? collect_assertions(store, erasure, keys, err) : ERR_OK;
 }
 
+/*
+ * When an op was made, so that no clock that runs behind makes it older: when it came, by the clock here, or what its
+ * own clock or its logical one says, where that is later and not still to come.
+ */
+static int64_t made_at(const struct held *held, int64_t now_ms)
+{
+    int64_t newest = held->received_at_ms;
+    int64_t said = (int64_t)(held->op.hlc >> 16);
+    newest = said > newest && said <= now_ms ? said : newest;
+    if (!__builtin_sub_overflow(held->op.recorded_at_ms, held->op.offset_ms, &said)) {
+        newest = said > newest && said <= now_ms ? said : newest;
+    }
+    return newest;
+}
+
 enum err_code erasure_count(struct store *store, const struct erasure *erasure, int64_t key,
                             struct store_erasable *counts, struct error *err)
 {
@@ -276,13 +294,14 @@ enum err_code erasure_count(struct store *store, const struct erasure *erasure, 
     }
     struct erasure other = *erasure;
     other.writer = erasure->writer == WRITER_CENTRE ? WRITER_ORGANISATION : WRITER_CENTRE;
-    if (erasure_covers(erasure, &held.op, held.writer)) {
-        counts->kinds[held.op.kind]++;
-        counts->records++;
-    } else if (erasure_covers(&other, &held.op, held.writer)) {
-        counts->of_centre++;
-    }
+    bool ours = erasure_covers(erasure, &held.op, held.writer);
+    bool theirs = erasure_covers(&other, &held.op, held.writer);
+    int64_t made_ms = ours || theirs ? made_at(&held, counts->now_ms) : 0;
+    counts->kinds[held.op.kind] += ours;
+    counts->records += ours;
+    counts->of_centre += theirs;
     counts->newest_hlc = held.op.hlc > counts->newest_hlc ? held.op.hlc : counts->newest_hlc;
+    counts->newest_ms = made_ms > counts->newest_ms ? made_ms : counts->newest_ms;
     return ERR_OK;
 }
 

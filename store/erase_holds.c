@@ -79,10 +79,14 @@ static enum err_code find_about(struct store *store, const struct store_erase *e
         return ERR_OK;
     case KIND_ATTENDANCE:
         about->session = true;
+        about->placed = true;
+        memcpy(about->placement, erase->subject, OP_ENTITY_BYTES);
         session_of_subject(erase->subject, &about->day, &about->slot);
         TRY(db_statement(&store->db, "SELECT participant, ?1 FROM placement WHERE id = ?1", &s, err));
         return read_ids(store, s, erase, about, err);
     case KIND_PLACEMENT:
+        about->placed = true;
+        memcpy(about->placement, erase->subject, OP_ENTITY_BYTES);
         TRY(db_statement(&store->db, "SELECT participant, id FROM placement WHERE id = ?1", &s, err));
         return read_ids(store, s, erase, about, err);
     case KIND_NOTICE:

@@ -118,9 +118,41 @@ static enum err_code person_targets(struct store *store, const struct store_eras
     return ERR_OK;
 }
 
+/* ---- of whom nobody is known ---- */
+
+/* What names the placement or the referral, and no person. */
+static enum err_code naming_targets(struct store *store, const struct kind *kind, const char *field, const uint8_t *id,
+                                    struct buf *targets, struct error *err)
+{
+    char sql[160];
+    bool of_person = kind_field_index(kind, "participant") >= 0;
+    if (kind_field_index(kind, field) < 0 || kind->number == KIND_PLACEMENT) {
+        return ERR_OK;
+    }
+    (void)snprintf(sql, sizeof(sql), "SELECT id FROM %s WHERE %s = ?1%s ORDER BY id", kind->name, field,
+                   of_person ? " AND participant IS NULL" : "");
+    SCOPED(statement_fini) sqlite3_stmt *s = NULL;
+    TRY(db_prepare(&store->db, sql, &s, err));
+    return add_targets(store, targets, kind->number, s, id, err);
+}
+
+static enum err_code lone_targets(struct store *store, const struct store_erase *erase, struct buf *targets,
+                                  struct error *err)
+{
+    const char *field = erase->kind == KIND_PLACEMENT ? "placement" : "referral";
+    TRY(add_target(targets, erase->kind, slice_of(erase->subject, OP_ENTITY_BYTES), err));
+    for (size_t i = 0; kind_at(i) != NULL; i++) {
+        TRY(naming_targets(store, kind_at(i), field, erase->subject, targets, err));
+    }
+    return ERR_OK;
+}
+
 static enum err_code find_targets(struct store *store, const struct store_erase *erase, struct buf *targets,
                                   struct error *err)
 {
+    if (erase->lone) {
+        return lone_targets(store, erase, targets, err);
+    }
     if (erase->kind == KIND_PARTICIPANT && !erase->one) {
         return person_targets(store, erase, targets, err);
     }
@@ -176,7 +208,7 @@ static enum err_code count_of_centre(struct store *store, const struct store_era
 static enum err_code look(struct store *store, const struct store_erase *erase, int32_t today, struct buf *targets,
                           struct store_erasable *ret, struct error *err)
 {
-    *ret = (struct store_erasable){ 0 };
+    *ret = (struct store_erasable){ .now_ms = ((int64_t)today + 1) * 86400000 };
     TRY(find_targets(store, erase, targets, err));
     for (size_t at = 0; at < targets->len; at += sizeof(struct erasure)) {
         TRY(count_target(store, target_at(targets, at), ret, err));

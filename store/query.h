@@ -247,6 +247,11 @@ MUST_USE enum err_code query_ref(struct store *store, uint32_t kind, const struc
 MUST_USE enum err_code query_find_unrecorded(struct store *store, const char *text, struct row_id *ret_id,
                                              struct error *err);
 
+/* By 32-digit id or ref, a placement or a referral of which no record says whose it is: others name it. ERR_NOT_FOUND.
+ */
+MUST_USE enum err_code query_find_lone(struct store *store, uint32_t kind, const char *text, struct row_id *ret_id,
+                                       struct error *err);
+
 /* Every record of a person, by id, until `read` fails. */
 typedef enum err_code (*participant_reader)(void *context, const struct participant_row *row);
 MUST_USE enum err_code query_participants(struct store *store, participant_reader read, void *context,

@@ -64,7 +64,7 @@ static enum err_code is_in(struct store *store, const char *table, const char *c
                            bool *ret_found, struct error *err)
 {
     SCOPED(statement_fini) sqlite3_stmt *s = NULL;
-    char sql[100];
+    char sql[140];
     (void)snprintf(sql, sizeof(sql), "SELECT 1 FROM %s WHERE %s = ?1 LIMIT 1", table, column);
     TRY(db_prepare(&store->db, sql, &s, err));
     bind_blob(s, 1, id->bytes, ROW_ID_BYTES);
@@ -87,6 +87,46 @@ enum err_code query_find_unrecorded(struct store *store, const char *text, struc
     }
     if (!named) {
         return FAIL(err, NOT_FOUND, "find the person: no record names one by this");
+    }
+    *ret_id = id;
+    return ERR_OK;
+}
+
+static enum err_code says_whose(struct store *store, const char *table, const struct row_id *id, bool *ret_says,
+                                struct error *err)
+{
+    SCOPED(statement_fini) sqlite3_stmt *s = NULL;
+    char sql[100];
+    (void)snprintf(sql, sizeof(sql), "SELECT 1 FROM %s WHERE id = ?1 AND participant IS NOT NULL", table);
+    TRY(db_prepare(&store->db, sql, &s, err));
+    bind_blob(s, 1, id->bytes, ROW_ID_BYTES);
+    return db_step(&store->db, s, ret_says, err);
+}
+
+enum err_code query_find_lone(struct store *store, uint32_t kind, const char *text, struct row_id *ret_id,
+                              struct error *err)
+{
+    struct row_id id;
+    bool known;
+    bool named = false;
+    const char *name = kind_by_number(kind)->name;
+    if (!hex_decode(text, id.bytes, ROW_ID_BYTES)) {
+        entity_id(store->stream, name, text, id.bytes);
+    }
+    TRY(says_whose(store, name, &id, &known, err));
+    if (!known) {
+        TRY(is_in(store, name, "id", &id, &named, err));
+    }
+    if (!known && !named && kind == KIND_PLACEMENT) {
+        TRY(is_in(store, "(SELECT placement FROM attendance WHERE outcome > 0)", "placement", &id, &named, err));
+    }
+    for (size_t i = 0; !known && !named && kind_at(i) != NULL; i++) {
+        if (kind_field_index(kind_at(i), name) >= 0) {
+            TRY(is_in(store, kind_at(i)->name, name, &id, &named, err));
+        }
+    }
+    if (!named) {
+        return FAIL(err, NOT_FOUND, "find the %s: no other record names one of which nobody is known by this", name);
     }
     *ret_id = id;
     return ERR_OK;

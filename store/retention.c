@@ -30,71 +30,134 @@
     "SELECT r.participant, x.day FROM referral r JOIN (" DAYS_OF_REFERRAL ") x ON x.referral = r.id UNION ALL "        \
     "SELECT participant, day FROM appointment UNION ALL SELECT participant, decided_on FROM decision"
 
+/*
+ * Everybody, with the newest day or 0. Of whom there is no day, `came` is when the newest participant record did, which
+ * is not after the day that counts.
+ */
 static const char due_people[] =
-    "WITH d AS (SELECT ifnull(m.person, x.participant) AS person, max(x.day) AS newest FROM (" DAYS ") x "
-    "LEFT JOIN same_as m ON m.participant = x.participant WHERE x.participant IS NOT NULL GROUP BY 1) "
-    "SELECT ifnull(q.id, d.person), q.ref, d.newest, q.id IS NOT NULL FROM d LEFT JOIN participant q ON q.id = "
-    "(SELECT min(id) FROM participant WHERE id IN (SELECT participant FROM same_as WHERE person = d.person UNION ALL "
-    "SELECT d.person)) WHERE d.newest > 0 AND d.newest <= ?1 ORDER BY d.newest, q.ref, 1";
+    "WITH d AS MATERIALIZED (SELECT ifnull(m.person, x.participant) AS person, max(x.day) AS newest FROM (" DAYS ") x "
+    "LEFT JOIN same_as m ON m.participant = x.participant WHERE x.participant IS NOT NULL GROUP BY 1), "
+    "u AS (SELECT person, newest FROM d UNION ALL SELECT DISTINCT ifnull(m.person, q.id), 0 FROM participant q "
+    "LEFT JOIN same_as m ON m.participant = q.id WHERE ifnull(m.person, q.id) NOT IN (SELECT person FROM d)), "
+    "c AS (SELECT person, newest, iif(newest > 0, newest, ifnull((SELECT max(o.received_at) FROM op o INDEXED BY "
+    "op_subject WHERE o.kind <> 5 AND o.kind = 1 AND o.body IS NOT NULL AND o.subject IN (SELECT participant FROM "
+    "same_as WHERE person = u.person UNION ALL SELECT u.person)) / 86400000, 0)) AS came FROM u) "
+    "SELECT 1, ifnull(q.id, c.person), q.ref, c.newest, q.id IS NOT NULL FROM c LEFT JOIN participant q ON q.id = "
+    "(SELECT min(id) FROM participant WHERE id IN (SELECT participant FROM same_as WHERE person = c.person UNION ALL "
+    "SELECT c.person)) WHERE c.came <= ?1";
+
+/* What names a placement or a referral, of which no record says whose it is: the person may be on record elsewhere. */
+static const char due_lone[] =
+    "WITH RECURSIVE a(id) AS (SELECT min(placement) FROM attendance UNION ALL SELECT (SELECT min(placement) FROM "
+    "attendance WHERE placement > a.id) FROM a WHERE a.id IS NOT NULL), "
+    "p(id) AS (SELECT id FROM a WHERE EXISTS (SELECT 1 FROM attendance t WHERE t.placement = a.id AND t.outcome > 0) "
+    "UNION SELECT placement FROM job_search UNION SELECT placement FROM placement_break "
+    "UNION SELECT placement FROM flag_review UNION SELECT placement FROM (" DAYS_OF_PLACEMENT ") "
+    "UNION SELECT id FROM placement WHERE participant IS NULL), "
+    "r(id) AS (SELECT referral FROM service_use UNION SELECT referral FROM message WHERE participant IS NULL "
+    "UNION SELECT id FROM referral WHERE participant IS NULL) "
+    "SELECT 4, p.id, (SELECT ref FROM placement WHERE id = p.id), max("
+    "ifnull((SELECT max(day) FROM attendance WHERE placement = p.id AND outcome > 0), 0), "
+    "ifnull((SELECT max(x.day) FROM (" DAYS_OF_PLACEMENT ") x WHERE x.placement = p.id), 0), "
+    "ifnull((SELECT max(ends_on) FROM placement WHERE id = p.id), 0)) AS newest, 0 FROM p WHERE p.id IS NOT NULL AND "
+    "NOT EXISTS (SELECT 1 FROM placement WHERE id = p.id AND participant IS NOT NULL) AND newest <= ?1 UNION ALL "
+    "SELECT 2, r.id, (SELECT ref FROM referral WHERE id = r.id), max("
+    "ifnull((SELECT max(x.day) FROM (" DAYS_OF_REFERRAL ") x WHERE x.referral = r.id), 0), "
+    "ifnull((SELECT max(ifnull(received_on, 0), ifnull(status_on, 0)) FROM referral WHERE id = r.id), 0)) AS newest, 0 "
+    "FROM r WHERE r.id IS NOT NULL AND NOT EXISTS (SELECT 1 FROM referral WHERE id = r.id AND participant IS NOT NULL) "
+    "AND newest <= ?1";
 
 struct store_erase retention_erase(const struct store_due *due)
 {
-    struct store_erase erase = {
-        .kind = KIND_PARTICIPANT, .subject_len = OP_ENTITY_BYTES, .unconfirmed = true, .ground = "retention"
-    };
-    memcpy(erase.subject, due->participant.bytes, OP_ENTITY_BYTES);
+    struct store_erase erase = { .kind = due->kind,
+                                 .subject_len = OP_ENTITY_BYTES,
+                                 .unconfirmed = due->kind == KIND_PARTICIPANT,
+                                 .lone = due->kind != KIND_PARTICIPANT,
+                                 .ground = "retention" };
+    memcpy(erase.subject, due->id.bytes, OP_ENTITY_BYTES);
     return erase;
 }
 
-/* Of whom there is no record, and whom the organisation erased, the centre's own may go on saying something: that alone
- * is not ours to erase. */
-static enum err_code is_ours(struct store *store, const struct store_due *due, bool recorded, bool *ret_ours,
-                             struct error *err)
+/* Whom to find, and how they are found so far. */
+struct search {
+    int32_t day;
+    int32_t today;
+    struct buf rows;
+};
+
+/*
+ * Of whom there is no record, and whom the organisation erased, the centre's own may go on saying something: that alone
+ * is not ours to erase. And a day without a record that has one is the day on which what there is was made.
+ */
+static enum err_code look_closer(struct store *store, const struct search *search, struct store_due *due,
+                                 bool *ret_is_due, struct error *err)
 {
     struct store_erase erase = retention_erase(due);
-    struct store_erasable erasable = { .records = 1 };
-    if (!recorded) {
-        TRY(store_erase_look(store, &erase, due->newest_day, &erasable, err));
+    struct store_erasable erasable;
+    TRY(store_erase_look(store, &erase, search->today, &erasable, err));
+    if (due->newest_day == 0 || erase.lone) {
+        int32_t made = (int32_t)(erasable.newest_ms / 86400000);
+        due->newest_day = made > due->newest_day ? made : due->newest_day;
     }
-    *ret_ours = erasable.records > 0;
+    *ret_is_due = erasable.records > 0 && due->newest_day <= search->day;
     return ERR_OK;
 }
 
-static enum err_code take_due(struct store *store, sqlite3_stmt *s, struct buf *rows, struct error *err)
+static enum err_code take_due(struct store *store, sqlite3_stmt *s, struct search *search, struct error *err)
 {
-    struct store_due due = { .newest_day = (int32_t)column_int(s, 2) };
-    bool ours = false;
-    (void)column_fixed(s, 0, due.participant.bytes, ROW_ID_BYTES);
-    column_text(s, 1, due.ref, sizeof(due.ref));
-    TRY(is_ours(store, &due, column_int(s, 3) != 0, &ours, err));
-    return ours ? buf_append(rows, &due, sizeof(due), err) : ERR_OK;
-}
-
-static enum err_code read_due(struct store *store, sqlite3_stmt *s, size_t max, struct buf *rows, struct error *err)
-{
-    while (rows->len / sizeof(struct store_due) < max) {
-        bool row;
-        TRY(db_step(&store->db, s, &row, err));
-        if (!row) {
-            break;
-        }
-        TRY(take_due(store, s, rows, err));
+    struct store_due due = { .kind = (uint32_t)column_int(s, 0), .newest_day = (int32_t)column_int(s, 3) };
+    bool is_due = due.newest_day > 0 && column_int(s, 4) != 0;
+    (void)column_fixed(s, 1, due.id.bytes, ROW_ID_BYTES);
+    column_text(s, 2, due.ref, sizeof(due.ref));
+    if (!is_due) {
+        TRY(look_closer(store, search, &due, &is_due, err));
     }
-    return ERR_OK;
+    return is_due ? buf_append(&search->rows, &due, sizeof(due), err) : ERR_OK;
 }
 
-enum err_code store_retention_due(struct store *store, int32_t day, size_t max, struct store_due **ret_due,
-                                  size_t *ret_count, struct error *err)
+static enum err_code read_due(struct store *store, const char *sql, struct search *search, struct error *err)
 {
     SCOPED(statement_fini) sqlite3_stmt *s = NULL;
-    SCOPED(buf_fini) struct buf rows;
-    buf_init(&rows, SIZE_MAX / 2);
-    TRY(db_prepare(&store->db, due_people, &s, err));
-    bind_int(s, 1, day);
-    TRY(read_due(store, s, max, &rows, err));
-    *ret_due = (struct store_due *)(void *)rows.data;
-    *ret_count = rows.len / sizeof(**ret_due);
-    rows.data = NULL;
+    bool row = true;
+    TRY(db_prepare(&store->db, sql, &s, err));
+    bind_int(s, 1, search->day);
+    while (row) {
+        TRY(db_step(&store->db, s, &row, err));
+        if (row) {
+            TRY(take_due(store, s, search, err));
+        }
+    }
+    return ERR_OK;
+}
+
+static int longest_due(const void *a, const void *b)
+{
+    const struct store_due *x = a;
+    const struct store_due *y = b;
+    int order = (x->newest_day > y->newest_day) - (x->newest_day < y->newest_day);
+    if (order == 0) {
+        order = strcmp(x->ref, y->ref);
+    }
+    return order != 0 ? order : memcmp(&x->id, &y->id, sizeof(x->id));
+}
+
+enum err_code store_retention_due(struct store *store, int32_t day, int32_t today, size_t max,
+                                  struct store_due **ret_due, size_t *ret_count, struct error *err)
+{
+    struct search search = { .day = day, .today = today };
+    buf_init(&search.rows, SIZE_MAX / 2);
+    enum err_code rc = read_due(store, due_people, &search, err);
+    rc = rc == ERR_OK ? read_due(store, due_lone, &search, err) : rc;
+    if (rc != ERR_OK) {
+        buf_fini(&search.rows);
+        return rc;
+    }
+    size_t count = search.rows.len / sizeof(struct store_due);
+    if (count > 0) {
+        qsort(search.rows.data, count, sizeof(struct store_due), longest_due);
+    }
+    *ret_due = (struct store_due *)(void *)search.rows.data;
+    *ret_count = count < max ? count : max;
     return ERR_OK;
 }
 
@@ -178,7 +241,7 @@ enum err_code store_retention_counts(struct store *store, int32_t day, int32_t l
     size_t count = 0;
     TRY(count_held(store, &counts, err));
     if (day > 0) {
-        TRY(store_retention_due(store, later, SIZE_MAX, &due, &count, err));
+        TRY(store_retention_due(store, later, today, SIZE_MAX, &due, &count, err));
     }
     enum err_code rc = ERR_OK;
     for (size_t i = 0; rc == ERR_OK && i < count; i++) {

@@ -333,10 +333,11 @@ struct store_erase {
     uint8_t subject_len; /* OP_SESSION_BYTES for KIND_ATTENDANCE */
     bool one;            /* only `op`, whose kind and subject these are */
     struct op_id op;
-    bool unconfirmed;         /* of a person: also what was merged and is not sure, as each of it is due by itself */
-    const char *ground;       /* retention, right */
-    const char *decided_by;   /* a person's name */
-    const char *reason;       /* a reference; not the name of whom it is about */
+    bool unconfirmed;       /* of a person: also what was merged and is not sure, as each of it is due by itself */
+    bool lone;              /* of a placement or a referral of which nobody is known: also every record that names it */
+    const char *ground;     /* retention, right */
+    const char *decided_by; /* a person's name */
+    const char *reason;     /* a reference; not the name of whom it is about */
     const char *confirmed_by; /* NULL; a second person, for a right that is granted in spite of a hold */
 };
 
@@ -345,6 +346,8 @@ struct store_erasable {
     uint64_t records;                /* of all kinds */
     uint64_t of_centre;              /* about the same, written by the centre: it alone may erase them */
     uint64_t newest_hlc;
+    int64_t newest_ms;                            /* when the newest of it was made, by no clock alone */
+    int64_t now_ms;                               /* in: nothing was made after this */
     char holds[STORE_HOLDS_MAX][STORE_HOLD_SIZE]; /* why it must not go yet */
     size_t hold_count;
 };
@@ -376,17 +379,21 @@ MUST_USE enum err_code store_scrub(struct store *store, bool *ret_done, struct e
 
 /* One whose records are due: nothing of the person goes on, and the newest day is so long ago. */
 struct store_due {
-    struct row_id participant;
-    char ref[ROW_REF_SIZE]; /* empty: of whom there is no participant record, and other records alone */
+    uint32_t kind; /* KIND_PARTICIPANT; or KIND_PLACEMENT or KIND_REFERRAL, of which it is not known here whose it is */
+    struct row_id id;
+    char ref[ROW_REF_SIZE]; /* empty: there is no record of it, and others alone name it */
     int32_t newest_day;
 };
 
-/* People whose newest day (of a placement's end, a session, a referral, an attempt to reach them, a change, a
- * challenge, a message, a notice, a milestone, a claim, a service, what became of a doubt, an appointment, a decision)
- * is on or before `day`, oldest first, at most `max`. Of whom there is no participant record, when anything is the
- * organisation's own to erase. *ret_due is malloc'd. */
-MUST_USE enum err_code store_retention_due(struct store *store, int32_t day, size_t max, struct store_due **ret_due,
-                                           size_t *ret_count, struct error *err);
+/*
+ * Whose newest day is on or before `day`, the longest due first, at most `max`, when anything is the organisation's own
+ * to erase. It is the newest of a placement's end, a session, a referral, an attempt to reach them, a change, a
+ * challenge, a message, a notice, a milestone, a claim, a service, what became of a doubt, an appointment, a decision.
+ * Where none of that has a day, and of a placement or a referral of which nobody is known in any case, the day counts
+ * on which the newest record was made, and not before it came here. *ret_due is malloc'd.
+ */
+MUST_USE enum err_code store_retention_due(struct store *store, int32_t day, int32_t today, size_t max,
+                                           struct store_due **ret_due, size_t *ret_count, struct error *err);
 
 /* ---- other copies of this replica ---- */
 

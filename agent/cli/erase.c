@@ -242,14 +242,18 @@ static void add_due(struct sheet *sheet, const json_t *due)
     int32_t day = 0;
     struct human newest = { "" };
     char records[32];
+    char who[160];
     const json_t *holds = answer_member(due, "holds");
     const char *hold = json_string_value(json_array_get(holds, 0));
     if (answer_day(due, "newest_day", &day)) {
         newest = human_day(day);
     }
     (void)snprintf(records, sizeof(records), "%lld", (long long)answer_int(due, "records"));
-    const char *ref = answer_text(due, answer_has(due, "ref") ? "ref" : "participant");
-    const char *cells[] = { ref, newest.text, records, hold != NULL ? hold : "" };
+    const char *ref = answer_text(due, answer_has(due, "ref") ? "ref" : "id");
+    const char *kind = answer_text(due, "kind");
+    bool person = strcmp(kind, "participant") == 0;
+    (void)snprintf(who, sizeof(who), "not known: %s %s", kind, ref);
+    const char *cells[] = { person ? ref : who, newest.text, records, hold != NULL ? hold : "" };
     sheet_add(sheet, hold != NULL ? MARK_WARNING : MARK_PLAIN, cells);
 }
 

@@ -35,6 +35,7 @@ void work_erase(struct world *world); /* erasing.c */
 
 /* Retention says that everything of this person goes. False: it was refused, or could not be done. */
 bool erase_person(struct agent *agent, const uint8_t participant[OP_ENTITY_BYTES]);
+void erase_due(struct agent *agent, const struct store_due *due);
 
 /* ---- challenges, and what they hold: challenges.c ---- */
 

@@ -174,12 +174,13 @@ void work_retention(struct world *world)
     if (agent == NULL || disk_troubled(&agent->disk)) {
         return;
     }
-    int32_t day = clock_today(agent_wall_ms(agent)) + (int32_t)chance_below(&world->chance, 100);
-    if (store_retention_due(agent->store, day, PEOPLE, &due, &count, &err) != ERR_OK) {
+    int32_t today = clock_today(agent_wall_ms(agent));
+    int32_t day = today + (int32_t)chance_below(&world->chance, 100);
+    if (store_retention_due(agent->store, day, today, PEOPLE, &due, &count, &err) != ERR_OK) {
         sim_fail("agent %u does not list whose time is over: %s", agent->number, err.message);
     }
     for (size_t i = 0; i < count && agent->store != NULL; i++) {
-        (void)erase_person(agent, due[i].participant.bytes);
+        erase_due(agent, &due[i]);
     }
     free(due);
 }

@@ -168,6 +168,12 @@ bool erase_person(struct agent *agent, const uint8_t participant[OP_ENTITY_BYTES
     return erase_at(agent, "retention", &erase);
 }
 
+void erase_due(struct agent *agent, const struct store_due *due)
+{
+    struct store_erase erase = retention_erase(due);
+    (void)erase_at(agent, "retention", &erase);
+}
+
 void agent_erase_late(struct agent *agent)
 {
     uint64_t records = 0;

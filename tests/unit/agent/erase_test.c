@@ -173,6 +173,47 @@ Test(erasing, who_has_no_record_of_their_own_is_due_and_found_by_id_and_by_ref)
     reply_fini(&reply);
 }
 
+enum { RETENTION_DAYS = 72 * 3044 / 100 };
+
+static void expect_due(size_t people)
+{
+    struct reply reply = site_call(&site, "GET", "/v1/retention", NULL);
+    cr_expect_eq(reply_count(&reply, "due"), people, "%s", reply.text);
+    reply_fini(&reply);
+}
+
+Test(erasing, what_names_a_placement_that_is_not_on_record_is_found_by_it_and_listed_as_nobodys)
+{
+    struct store_entry entry;
+    static const char *const days[] = { "2019-06-03", "2019-06-10" };
+    for (size_t i = 0; i < ARRAY_LEN(days); i++) {
+        entry_attendance(&site.world, &entry, "P-404", days[i], 0, OUTCOME_ABSENT, -1, NULL);
+        replica_write(&site.replica, &entry, site.now_ms++);
+    }
+    expect_due(0);
+    site.today += RETENTION_DAYS;
+    site.now_ms += RETENTION_DAYS * INT64_C(86400000);
+    struct reply reply = site_call(&site, "GET", "/v1/retention", NULL);
+    cr_assert_eq(reply_count(&reply, "due"), 1, "%s", reply.text);
+    cr_expect_str_eq(reply_text(&reply, "due.0.kind"), "placement");
+    cr_expect(json_is_null(reply_at(&reply, "due.0.ref")));
+    cr_expect_str_eq(reply_text(&reply, "due.0.newest_day"), SITE_TODAY, "when it was recorded");
+    cr_expect_eq(reply_int(&reply, "due.0.records"), 2);
+    reply_fini(&reply);
+    reply = site_call(&site, "POST", "/v1/erase", ERASE("P-404@2019-06-03"));
+    cr_expect_eq(reply_int(&reply, "records"), 1, "%s", reply.text);
+    reply_fini(&reply);
+    reply = site_call(&site, "POST", "/v1/erase", "{\"what\": \"P-404\", \"dry_run\": true}");
+    cr_expect_str_eq(reply_text(&reply, "kind"), "placement", "%s", reply.text);
+    cr_expect_eq(reply_int(&reply, "records"), 1);
+    reply_fini(&reply);
+    reply = site_call(&site, "POST", "/v1/retention/run", "{\"by\": \"A. Decider\", \"reason\": \"yearly\"}");
+    cr_expect_eq(reply_int(&reply, "records"), 1, "%s", reply.text);
+    reply_fini(&reply);
+    expect_due(0);
+    site_expect(&site, "POST", "/v1/erase", ERASE("P-404@2019-06-03"), 404, "not_found");
+}
+
 static void record_kept(const char *ref, const char *placement, const char *from, const char *until)
 {
     struct store_entry entry;

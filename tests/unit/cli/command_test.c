@@ -481,3 +481,18 @@ Test(pack, list_says_that_there_are_more)
     cr_expect(has(run.out, "There are more"), "%s", run.out);
     run_free(&run);
 }
+
+Test(retention, says_of_a_placement_without_a_record_that_whose_it_is_is_not_known)
+{
+    struct service service;
+    struct outcome_of_run run = RUN_ONCE(
+        &service, 200,
+        "{\"months\": 72, \"due_before\": \"2020-11-23\", \"by\": null, \"due\": [{\"kind\": \"placement\", \"id\": "
+        "\"00112233445566778899aabbccddeeff\", \"ref\": null, \"newest_day\": \"2019-06-20\", \"records\": 2, "
+        "\"counts\": "
+        "{\"attendance\": 2}, \"of_centre\": 0, \"holds\": []}], \"more\": false}",
+        "retention");
+    cr_expect_eq(run.code, 0, "%s", run.err);
+    cr_expect(has(run.out, "not known: placement 00112233445566778899aabbccddeeff"), "%s", run.out);
+    run_free(&run);
+}

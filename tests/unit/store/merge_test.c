@@ -398,15 +398,18 @@ Test(merge, is_due_by_the_newest_day_of_all_its_records_and_listed_once)
     struct store_entry entry;
     entry_placement(&world, &entry, "P-2", "GDN-002", "mandatory", "2020-01-06", "2020-03-27", "Mon 09:30-15:30");
     write_one(&entry);
-    cr_assert_eq(store_retention_due(site.store, day_of("2026-06-30"), 10, &due, &count, &err), ERR_OK);
+    cr_assert_eq(store_retention_due(site.store, day_of("2026-06-30"), day_of("2026-06-30"), 10, &due, &count, &err),
+                 ERR_OK);
     cr_assert_eq(count, 1, "GDN-002 alone");
     cr_expect_eq(due[0].newest_day, day_of("2026-06-04"), "somebody tried to reach them");
     free(due);
     merge(false);
-    cr_assert_eq(store_retention_due(site.store, day_of("2026-06-30"), 10, &due, &count, &err), ERR_OK);
+    cr_assert_eq(store_retention_due(site.store, day_of("2026-06-30"), day_of("2026-06-30"), 10, &due, &count, &err),
+                 ERR_OK);
     cr_expect_eq(count, 0, "the same person is here until November");
     free(due);
-    cr_assert_eq(store_retention_due(site.store, day_of("2027-01-01"), 10, &due, &count, &err), ERR_OK);
+    cr_assert_eq(store_retention_due(site.store, day_of("2027-01-01"), day_of("2027-01-01"), 10, &due, &count, &err),
+                 ERR_OK);
     cr_assert_eq(count, 1);
     cr_expect_eq(due[0].newest_day, day_of("2026-11-27"));
     free(due);
