@@ -480,6 +480,7 @@ Test(pack, list_says_that_there_are_more)
     cr_expect_eq(run.code, 0, "%s", run.err);
     cr_expect(has(run.out, "There are more"), "%s", run.out);
     run_free(&run);
+    service_stop(&service);
 }
 
 Test(retention, says_of_a_placement_without_a_record_that_whose_it_is_is_not_known)
@@ -495,4 +496,5 @@ Test(retention, says_of_a_placement_without_a_record_that_whose_it_is_is_not_kno
     cr_expect_eq(run.code, 0, "%s", run.err);
     cr_expect(has(run.out, "not known: placement 00112233445566778899aabbccddeeff"), "%s", run.out);
     run_free(&run);
+    service_stop(&service);
 }
