@@ -106,6 +106,8 @@ static void add_what_is_there(sqlite3_stmt *s, struct person_has *has)
     has->breaks |= column_int(s, 7) != 0;
     has->milestones |= column_int(s, 8) != 0;
     has->claims |= column_int(s, 9) != 0;
+    has->searches |= column_int(s, 10) != 0;
+    has->contracts |= column_int(s, 11) != 0;
 }
 
 /* In the order of add_what_is_there. */
@@ -116,7 +118,9 @@ static void add_what_is_there(sqlite3_stmt *s, struct person_has *has)
     "OR EXISTS (SELECT 1 FROM volunteer WHERE name_key = ?2 AND ?2 <> ''), "                                           \
     "EXISTS (SELECT 1 FROM placement_break x WHERE x.placement = p.id), "                                              \
     "EXISTS (SELECT 1 FROM milestone x WHERE x.placement = p.id), "                                                    \
-    "EXISTS (SELECT 1 FROM claim x WHERE x.placement = p.id)"
+    "EXISTS (SELECT 1 FROM claim x WHERE x.placement = p.id), "                                                        \
+    "EXISTS (SELECT 1 FROM job_search WHERE placement = ?3), "                                                         \
+    "EXISTS (SELECT 1 FROM contract)"
 
 /* The person's mandatory placements, and of what else there is any; volunteers by the person's name too. */
 static enum err_code read_person(struct store *store, const struct placement_row *placement, struct row_array *spans,
@@ -133,6 +137,7 @@ static enum err_code read_person(struct store *store, const struct placement_row
                      &s, err));
     bind_blob(s, 1, placement->participant.bytes, ROW_ID_BYTES);
     bind_text(s, 2, name);
+    bind_blob(s, 3, placement->id.bytes, ROW_ID_BYTES);
     for (;;) {
         bool row;
         TRY(db_step(&store->db, s, &row, err));
@@ -157,8 +162,12 @@ static enum err_code read_taken_up(struct store *store, const struct placement_r
 {
     sqlite3_stmt *s;
     bool found;
+    static const struct row_id none;
     *taken = (struct taken_up){ .volunteers_too = false };
     plain_key(placement->host, taken->places[0]);
+    if (memcmp(&placement->opportunity, &none, sizeof(none)) == 0) {
+        return ERR_OK;
+    }
     TRY(db_statement(&store->db,
                      "SELECT o.ref, o.title, h.ref, h.name, o.volunteers_too FROM opportunity o "
                      "LEFT JOIN host h ON h.id = o.host WHERE o.id = ?1",
@@ -265,8 +274,7 @@ static enum err_code fill_placement(struct store *store, const struct row_id *id
     if (has.volunteers) {
         TRY(read_shifts(store, placement, &owned->taken, &owned->shifts, err));
     }
-    TRY(placement_sessions_read(store, placement, today, owned->shifts.count > 0, &owned->sessions, err));
-    TRY(placement_came_read(store, placement, today, facts, err));
+    TRY(placement_sessions_read(store, today, owned->shifts.count > 0, &owned->sessions, facts, err));
     if (has.decisions) {
         TRY(read_decisions(store, &placement->participant, &owned->decisions, err));
     }

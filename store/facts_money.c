@@ -83,7 +83,9 @@ void placement_money_fini(struct placement_money *money)
 enum err_code placement_money_read(struct store *store, const struct placement_row *placement,
                                    const struct person_has *has, struct placement_money *money, struct error *err)
 {
-    TRY(paying_contract(store, &placement->id, money, err));
+    if (has->contracts) {
+        TRY(paying_contract(store, &placement->id, money, err));
+    }
     if (has->breaks) {
         TRY(of_person(store,
                       "SELECT b.starts_on, b.ends_on FROM " PERSON_ROWS(

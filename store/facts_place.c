@@ -38,12 +38,14 @@ enum err_code placement_place_read(struct store *store, const struct placement_r
                                    const struct person_has *has, struct placement_place *place, struct error *err)
 {
     sqlite3_stmt *s;
-    TRY(db_statement(&store->db,
-                     "SELECT week, minutes FROM job_search WHERE placement = ?1 AND week IS NOT NULL "
-                     "AND minutes IS NOT NULL ORDER BY week, id",
-                     &s, err));
-    bind_blob(s, 1, placement->id.bytes, ROW_ID_BYTES);
-    TRY(row_array_read(store, s, &place->searches, read_search, err));
+    if (has->searches) {
+        TRY(db_statement(&store->db,
+                         "SELECT week, minutes FROM job_search WHERE placement = ?1 AND week IS NOT NULL "
+                         "AND minutes IS NOT NULL ORDER BY week, id",
+                         &s, err));
+        bind_blob(s, 1, placement->id.bytes, ROW_ID_BYTES);
+        TRY(row_array_read(store, s, &place->searches, read_search, err));
+    }
     if (!has->changes) {
         return ERR_OK;
     }

@@ -101,31 +101,31 @@ static int session_compare(const void *a, const void *b)
 
 /* Of the days before the window what was missed, cut short, is in doubt, or nobody recorded; of those after it what is
  * in doubt. */
-enum err_code placement_sessions_read(struct store *store, const struct placement_row *placement, int32_t today,
-                                      bool shifts, struct row_array *sessions, struct error *err)
+static enum err_code read_sessions(struct store *store, const struct row_id *placement, const struct window *window,
+                                   struct row_array *sessions, struct error *err)
 {
-    const struct window window = window_on(programme_rules_of(store->programme), placement, today, shifts);
     sqlite3_stmt *s;
     TRY(db_statement(&store->db,
                      "SELECT " READ_JUDGED
                      " FROM session s WHERE s.placement = ?1 AND s.day <= ?2 AND (s.day BETWEEN ?3 AND ?4 "
                      "OR s.outcome BETWEEN 2 AND 5 OR s.standing = 2 OR s.jcp_purpose IS NOT NULL "
-                     "OR iif(s.day > ?4, s.standing = 1, s.standing = 0 AND s.expected = 1)) ORDER BY s.day, s.slot",
+                     "OR (s.standing = 0 AND s.expected = 1 AND s.day <= ?4) OR (s.standing = 1 AND s.day > ?4)) "
+                     "ORDER BY s.day, s.slot",
                      &s, err));
-    bind_int(s, 3, window.from);
-    bind_int(s, 4, window.to);
-    TRY(add_judged(store, s, &placement->id, &window, sessions, err));
+    bind_int(s, 3, window->from);
+    bind_int(s, 4, window->to);
+    TRY(add_judged(store, s, placement, window, sessions, err));
     size_t in_order = sessions->count;
     TRY(db_statement(&store->db,
                      "SELECT " READ_JUDGED " FROM session s INDEXED BY session_clash WHERE s.placement = ?1 "
                      "AND s.day > ?2 AND s.jcp_purpose IS NOT NULL",
                      &s, err));
-    TRY(add_judged(store, s, &placement->id, &window, sessions, err));
+    TRY(add_judged(store, s, placement, window, sessions, err));
     TRY(db_statement(&store->db,
                      "SELECT " READ_JUDGED " FROM session s INDEXED BY session_disputed WHERE s.placement = ?1 "
                      "AND s.day > ?2 AND s.standing = 2 AND s.jcp_purpose IS NULL",
                      &s, err));
-    TRY(add_judged(store, s, &placement->id, &window, sessions, err));
+    TRY(add_judged(store, s, placement, window, sessions, err));
     if (sessions->count > in_order) {
         struct session_row *rows = sessions->rows;
         qsort(rows + in_order, sessions->count - in_order, sizeof(*rows), session_compare);
@@ -133,24 +133,56 @@ enum err_code placement_sessions_read(struct store *store, const struct placemen
     return ERR_OK;
 }
 
-enum err_code placement_came_read(struct store *store, const struct placement_row *placement, int32_t today,
-                                  struct placement_facts *facts, struct error *err)
+static bool came_by(const struct session_row *session, int32_t today)
+{
+    return session->day <= today && session->standing == STANDING_RECORDED && session->outcome >= OUTCOME_ATTENDED &&
+           session->outcome <= OUTCOME_LEFT_EARLY;
+}
+
+static enum err_code find_came(struct store *store, const char *sql, const struct row_id *placement, int32_t from,
+                               int32_t to, int32_t *ret_day, struct error *err)
 {
     sqlite3_stmt *s;
     bool row;
-    TRY(db_statement(&store->db,
-                     "SELECT (SELECT day FROM session WHERE placement = ?1 AND day BETWEEN ?2 AND ?3 AND standing = 1 "
-                     "AND outcome BETWEEN 1 AND 3 ORDER BY day LIMIT 1), "
-                     "(SELECT day FROM session WHERE placement = ?1 AND day BETWEEN ?4 AND ?3 AND standing = 1 "
-                     "AND outcome BETWEEN 1 AND 3 ORDER BY day DESC LIMIT 1)",
-                     &s, err));
-    bind_blob(s, 1, placement->id.bytes, ROW_ID_BYTES);
-    bind_int(s, 2, placement->starts_on > DATE_MIN ? placement->starts_on : DATE_MIN);
-    bind_int(s, 3, today);
-    bind_int(s, 4, DATE_MIN);
+    TRY(db_statement(&store->db, sql, &s, err));
+    bind_blob(s, 1, placement->bytes, ROW_ID_BYTES);
+    bind_int(s, 2, from);
+    bind_int(s, 3, to);
     TRY(db_step(&store->db, s, &row, err));
-    facts->first_came_on = (int32_t)column_int_or(s, 0, ROW_NONE);
-    facts->last_came_on = (int32_t)column_int_or(s, 1, ROW_NONE);
+    *ret_day = row ? (int32_t)column_int(s, 0) : ROW_NONE;
     sqlite3_reset(s);
     return ERR_OK;
+}
+
+#define CAME                                                                                                           \
+    "SELECT day FROM session WHERE placement = ?1 AND day BETWEEN ?2 AND ?3 AND standing = 1 "                         \
+    "AND outcome BETWEEN 1 AND 3 "
+
+/* Of the days of the window the sessions are all there. */
+static enum err_code read_came(struct store *store, const struct window *window, int32_t today,
+                               const struct row_array *sessions, struct placement_facts *facts, struct error *err)
+{
+    const struct placement_row *placement = &facts->placement;
+    const struct session_row *rows = sessions->rows;
+    for (size_t i = 0; i < sessions->count; i++) {
+        bool last = rows[i].day >= window->from && came_by(&rows[i], today);
+        facts->last_came_on = last ? rows[i].day : facts->last_came_on;
+    }
+    if (facts->last_came_on == ROW_NONE) {
+        TRY(find_came(store, CAME "ORDER BY day DESC LIMIT 1", &placement->id, DATE_MIN, today, &facts->last_came_on,
+                      err));
+    }
+    return find_came(store, CAME "ORDER BY day LIMIT 1", &placement->id,
+                     placement->starts_on > DATE_MIN ? placement->starts_on : DATE_MIN, today, &facts->first_came_on,
+                     err);
+}
+
+enum err_code placement_sessions_read(struct store *store, int32_t today, bool shifts, struct row_array *sessions,
+                                      struct placement_facts *facts, struct error *err)
+{
+    const struct placement_row *placement = &facts->placement;
+    const struct window window = window_on(programme_rules_of(store->programme), placement, today, shifts);
+    facts->first_came_on = facts->last_came_on = ROW_NONE;
+    TRY(read_sessions(store, &placement->id, &window, sessions, err));
+    return placement->basis == BASIS_MANDATORY ? read_came(store, &window, today, sessions, facts, err) : ERR_OK;
 }

@@ -80,17 +80,17 @@ struct person_has {
     bool breaks;
     bool milestones;
     bool claims;
+    bool searches;
+    bool contracts; /* of anybody */
 };
 
 /* ---- facts_sessions.c ---- */
 
-/* Fills rows of struct session_row, by day and slot up to the end of this week, then those after it. */
-MUST_USE enum err_code placement_sessions_read(struct store *store, const struct placement_row *placement,
-                                               int32_t today, bool shifts, struct row_array *sessions,
+/* Rows of struct session_row, by day and slot up to the end of this week, then those after it; and when the person of a
+ * mandatory placement came. `facts` has the placement. */
+MUST_USE enum err_code placement_sessions_read(struct store *store, int32_t today, bool shifts,
+                                               struct row_array *sessions, struct placement_facts *facts,
                                                struct error *err);
-/* The first and the last day on which the person came. */
-MUST_USE enum err_code placement_came_read(struct store *store, const struct placement_row *placement, int32_t today,
-                                           struct placement_facts *facts, struct error *err);
 
 /* ---- facts_place.c ---- */
 

@@ -263,8 +263,8 @@ struct placement_facts {
     size_t span_count;
     const struct session_row *sessions; /* at least those that a rule looks at today (store_placement_facts) */
     size_t session_count;
-    int32_t first_came_on; /* the first day of the placement, or later, on which the person came; ROW_NONE */
-    int32_t last_came_on;  /* up to today; ROW_NONE */
+    int32_t first_came_on; /* the first day of a mandatory placement, or later, on which the person came; ROW_NONE */
+    int32_t last_came_on;  /* of a mandatory one, up to today; ROW_NONE */
     const struct decision_row *decisions; /* of the participant */
     size_t decision_count;
     const struct notice_row *notices;
