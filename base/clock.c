@@ -147,14 +147,29 @@ bool time_of_day_parse(const char *text, int *ret_min)
     return true;
 }
 
+/* snprintf costs ten times as much, and one judged record has several dates. */
+static void put_digits(char *out, int value, int count)
+{
+    while (count-- > 0) {
+        out[count] = (char)('0' + value % 10);
+        value /= 10;
+    }
+}
+
 void date_format(int32_t day, char out[DATE_TEXT_SIZE])
 {
     int year;
     int month;
     int day_of_month;
     date_to_civil(day, &year, &month, &day_of_month);
-    char text[40];
-    (void)snprintf(text, sizeof(text), "%04d-%02d-%02d", year, month, day_of_month);
+    char text[40] = "0000-00-00";
+    if (year >= 0 && year <= 9999) {
+        put_digits(text, year, 4);
+        put_digits(text + 5, month, 2);
+        put_digits(text + 8, day_of_month, 2);
+    } else {
+        (void)snprintf(text, sizeof(text), "%04d-%02d-%02d", year, month, day_of_month);
+    }
     memcpy(out, text, DATE_TEXT_SIZE - 1);
     out[DATE_TEXT_SIZE - 1] = '\0';
 }

@@ -104,6 +104,17 @@ void text_put(char *out, size_t size, const char *format, ...)
     va_end(args);
 }
 
+/* As text_put with "%s". */
+static void text_copy(char *out, size_t size, const char *text)
+{
+    size_t len = strlen(text);
+    if (len < size) {
+        memcpy(out, text, len + 1);
+    } else {
+        text_put(out, size, "%s", text);
+    }
+}
+
 void text_append(char *out, size_t size, const char *format, ...)
 {
     size_t len = strnlen(out, size - 1);
@@ -111,6 +122,13 @@ void text_append(char *out, size_t size, const char *format, ...)
     va_start(args, format);
     put_v(out + len, size - len, format, args);
     va_end(args);
+}
+
+/* As text_append with "%s". */
+static void text_add(char *out, size_t size, const char *text)
+{
+    size_t len = strnlen(out, size - 1);
+    text_copy(out + len, size - len, text);
 }
 
 void hours_put(char out[HOURS_TEXT_SIZE], int starts_min, int ends_min)
@@ -131,7 +149,8 @@ static void day_put(char out[SESSION_REF_SIZE], const struct session_row *sessio
 {
     char date[DATE_TEXT_SIZE];
     date_format(session->day, date);
-    text_put(out, SESSION_REF_SIZE, "@%s", date);
+    text_copy(out, SESSION_REF_SIZE, "@");
+    text_add(out, SESSION_REF_SIZE, date);
     if (session->slot != 0) {
         text_append(out, SESSION_REF_SIZE, "/%d", session->slot + 1);
     }
@@ -141,7 +160,8 @@ void session_ref_put(char out[SESSION_REF_SIZE], const char *placement_ref, cons
 {
     char day[SESSION_REF_SIZE];
     day_put(day, session);
-    text_put(out, SESSION_REF_SIZE, "%s%s", placement_ref, day);
+    text_copy(out, SESSION_REF_SIZE, placement_ref);
+    text_add(out, SESSION_REF_SIZE, day);
 }
 
 bool day_known(int32_t day)
@@ -152,7 +172,7 @@ bool day_known(int32_t day)
 static struct flag_row flag_of(const char *code, enum severity severity, int32_t since)
 {
     struct flag_row flag = { .severity = severity, .since = since };
-    text_put(flag.code, sizeof(flag.code), "%s", code);
+    text_copy(flag.code, sizeof(flag.code), code);
     return flag;
 }
 
@@ -163,8 +183,10 @@ static void identify(struct flag_row *flag, enum flag_subject subject, const str
     hex_encode(id->bytes, sizeof(id->bytes), hex);
     flag->subject = subject;
     flag->subject_id = *id;
-    text_put(flag->subject_ref, sizeof(flag->subject_ref), "%s", ref);
-    text_put(flag->key, sizeof(flag->key), "%s/%s", flag->code, hex);
+    text_copy(flag->subject_ref, sizeof(flag->subject_ref), ref);
+    text_copy(flag->key, sizeof(flag->key), flag->code);
+    text_add(flag->key, sizeof(flag->key), "/");
+    text_add(flag->key, sizeof(flag->key), hex);
 }
 
 struct flag_row flag_of_placement(const char *code, enum severity severity, const struct placement_row *placement,
@@ -183,7 +205,7 @@ struct flag_row flag_of_session(const char *code, enum severity severity, const 
     session_ref_put(flag.subject_ref, placement->ref, session);
     char day[SESSION_REF_SIZE];
     day_put(day, session);
-    text_append(flag.key, sizeof(flag.key), "%s", day);
+    text_add(flag.key, sizeof(flag.key), day);
     return flag;
 }
 
