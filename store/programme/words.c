@@ -62,17 +62,32 @@ size_t words_fold(const char *text, char *out, size_t size)
     return len;
 }
 
+/* Of each first letter of a word, whether the folded text has one that begins so. */
+struct beginnings {
+    bool has[256];
+};
+
+static void beginnings_of(const char *folded, struct beginnings *out)
+{
+    *out = (struct beginnings){ .has[0] = false };
+    for (const char *at = folded; at[1] != '\0'; at++) {
+        out->has[(unsigned char)at[1]] |= at[0] == ' ';
+    }
+}
+
 const char *programme_reason_in_words(const struct programme *programme, const char *text)
 {
     char folded[PACK_NOTE_SIZE];
     if (text[0] == '\0' || words_fold(text, folded, sizeof(folded)) < 3) {
         return NULL;
     }
+    struct beginnings beginnings;
+    beginnings_of(folded, &beginnings);
     const struct label_list *reasons = &programme->labels[LABEL_REASON];
     for (size_t i = 0; i < reasons->count; i++) {
         const char *word = reasons->items[i].kind == REASON_GOOD_REASON ? reasons->items[i].words : "";
         for (; word[0] != '\0'; word += strlen(word) + 1) {
-            if (strstr(folded, word) != NULL) {
+            if (beginnings.has[(unsigned char)word[1]] && strstr(folded, word) != NULL) {
                 return reasons->items[i].code;
             }
         }
