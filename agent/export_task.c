@@ -58,7 +58,7 @@ static void on_written(uv_work_t *work, int status)
     CHECK(uv_timer_stop(&task->timer) == 0);
     store_close(task->world.store);
     task->running = false;
-    if (atomic_load(&task->stop)) {
+    if (atomic_load(&task->progress.stop)) {
         struct error stopped;
         (void)FAIL(&stopped, BUSY, "export: it was stopped; nothing of it is to be used");
         api_answer_error(&task->answer, &stopped);
@@ -97,9 +97,9 @@ enum err_code export_task_start(struct export_task *task, const struct api_world
         return FAIL(err, NOT_FOUND, "export: there is no such kind of record");
     }
     struct store *reader;
-    atomic_store(&task->stop, false);
+    atomic_store(&task->progress.stop, false);
     atomic_store(&task->rows, 0);
-    TRY(store_open_reader(world->store, &task->stop, &reader, err));
+    TRY(store_open_reader(world->store, &task->progress, &reader, err));
     task->world = *world;
     task->world.store = reader;
     task->world.actor = task->actor;
@@ -122,7 +122,7 @@ bool export_task_running(const struct export_task *task)
 
 void export_task_stop(struct export_task *task)
 {
-    atomic_store(&task->stop, true);
+    atomic_store(&task->progress.stop, true);
 }
 
 void export_task_close(struct export_task *task)

@@ -34,7 +34,7 @@ struct export_task {
     uv_work_t work;
     uv_timer_t timer;
     bool running;
-    atomic_bool stop;
+    struct store_progress progress;
     atomic_uint_least64_t rows;
     struct http_exchange *exchange;
     struct api_world world; /* its store is the reader */

@@ -138,6 +138,26 @@ enum err_code db_open_reader(struct database *db, struct vault *vault, int cache
     return rc;
 }
 
+/* In place of the vault's own, which refuses ATTACH. */
+static int only_beside(void *unused, int action, const char *a, const char *b, const char *database, const char *d)
+{
+    (void)unused;
+    (void)a;
+    (void)b;
+    (void)d;
+    bool writes = action == SQLITE_INSERT || action == SQLITE_UPDATE || action == SQLITE_DELETE;
+    bool refused = action == SQLITE_ATTACH || (writes && (database == NULL || strcmp(database, "temp") != 0));
+    return refused ? SQLITE_DENY : SQLITE_OK;
+}
+
+enum err_code db_write_beside(struct database *db, struct error *err)
+{
+    if (sqlite3_set_authorizer(db->handle, only_beside, NULL) != SQLITE_OK) {
+        return db_fail(db, err);
+    }
+    return db_exec(db, "PRAGMA query_only=OFF", err);
+}
+
 void db_close(struct database *db)
 {
     for (size_t i = 0; i < DATABASE_STATEMENTS_MAX; i++) {

@@ -45,6 +45,8 @@ MUST_USE enum err_code db_open_memory(struct database *db, struct error *err);
  * `stop` is set what runs on it ends with ERR_BUSY. */
 MUST_USE enum err_code db_open_reader(struct database *db, struct vault *vault, int cache_kib, atomic_bool *stop,
                                       struct error *err);
+/* Lets a reader make temporary tables and write to them; to the vault's it writes as little as before. */
+MUST_USE enum err_code db_write_beside(struct database *db, struct error *err);
 /* Soon after `stop` is set what runs ends with ERR_BUSY; NULL: nothing stops it. */
 void db_stop_by(struct database *db, atomic_bool *stop);
 void db_close(struct database *db);

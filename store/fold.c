@@ -478,7 +478,7 @@ static enum err_code fold_each(struct store *store, struct op_batch *one, struct
 }
 
 /* Those that are set aside are among them: close enough for a person who waits, and quick to ask. */
-static enum err_code count_ops(struct store *store, uint64_t *ret_count, struct error *err)
+enum err_code fold_count(struct store *store, uint64_t *ret_count, struct error *err)
 {
     sqlite3_stmt *s;
     bool row;
@@ -492,10 +492,10 @@ static enum err_code count_ops(struct store *store, uint64_t *ret_count, struct 
 static enum err_code fold_watched(struct store *store, struct op_batch *one, struct error *err)
 {
     uint64_t total;
-    if (store->progress == NULL) {
+    if (store->progress == NULL || atomic_load(&store->progress->total) > 0) { /* of more than this */
         return fold_each(store, one, err);
     }
-    TRY(count_ops(store, &total, err));
+    TRY(fold_count(store, &total, err));
     atomic_store(&store->progress->done, 0);
     atomic_store(&store->progress->total, total);
     enum err_code rc = fold_each(store, one, err);

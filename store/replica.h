@@ -100,6 +100,7 @@ struct store {
     struct programme *packs[PACKS_LOADED_MAX];
     size_t pack_count;
     struct store_progress *progress; /* NULL: nobody looks */
+    bool is_view;                    /* of store_open_reader; `progress` stops all of it */
     bool stale; /* what memory holds may not be what is on disk: read again before anything is changed */
     bool enrolled;
     uint8_t stream[STREAM_ID_BYTES];
@@ -379,6 +380,8 @@ MUST_USE enum err_code fold_op(struct store *store, int64_t key, const struct op
 /* An op was taken out of what counts (quarantined, set aside): the same, without it. */
 MUST_USE enum err_code fold_out(struct store *store, int64_t key, const struct op *op, struct error *err);
 MUST_USE enum err_code fold_all(struct store *store, struct error *err);
+/* How many ops it goes through, about. */
+MUST_USE enum err_code fold_count(struct store *store, uint64_t *ret_count, struct error *err);
 /* One subject of a kind that has a table. */
 MUST_USE enum err_code fold_subject(struct store *store, uint32_t kind, struct slice subject, struct error *err);
 
@@ -462,8 +465,10 @@ MUST_USE enum err_code scratch_add(struct store *store, const struct op *op, str
 /* By the pack in force on the day, if the centre's packs are among the ops. */
 MUST_USE enum err_code scratch_fold(struct store *store, int32_t today, struct error *err);
 
-/* ---- store/verify.c ---- */
+/* ---- store/tables.c ---- */
 
 extern const char *const folded_tables[]; /* NULL-terminated */
+/* Of a second view, which afterwards shows the tables as they were made again beside those of the replica. */
+MUST_USE enum err_code tables_verify(struct store *view, uint8_t ret_digest[SHA256_BYTES], struct error *err);
 
 #endif

@@ -242,7 +242,8 @@ static enum err_code take_snapshot(struct store *reader, struct error *err)
     return read_self(reader, err);
 }
 
-enum err_code store_open_reader(struct store *store, atomic_bool *stop, struct store **ret_reader, struct error *err)
+enum err_code store_open_reader(struct store *store, struct store_progress *progress, struct store **ret_reader,
+                                struct error *err)
 {
     struct store *reader = calloc(1, sizeof(*reader));
     if (reader == NULL) {
@@ -251,7 +252,11 @@ enum err_code store_open_reader(struct store *store, atomic_bool *stop, struct s
     reader->programme = store->programme;
     reader->programme_since = store->programme_since;
     reader->own_programme = store->own_programme;
-    enum err_code rc = db_open_reader(&reader->db, store->db.vault, READER_CACHE_KIB, stop, err);
+    reader->progress = progress;
+    reader->is_view = true;
+    buf_init(&reader->header, OP_HEADER_MAX);
+    buf_init(&reader->body, OP_BODY_MAX);
+    enum err_code rc = db_open_reader(&reader->db, store->db.vault, READER_CACHE_KIB, &progress->stop, err);
     if (rc == ERR_OK) {
         rc = take_snapshot(reader, err);
     }

@@ -27,9 +27,9 @@
 
 struct store;
 
-/* How far the making of all tables is, for another thread to look at and to stop. */
+/* How far the making of all tables, or a store_verify, is, for another thread to look at and to stop. */
 struct store_progress {
-    atomic_uint_least64_t done; /* ops, of `total`; 0 of 0: the tables are not being made */
+    atomic_uint_least64_t done; /* ops, of `total`; 0 of 0: nothing of it goes on */
     atomic_uint_least64_t total;
     atomic_bool stop; /* it ends with ERR_BUSY soon after, and nothing of it has happened */
 };
@@ -47,13 +47,13 @@ void store_close(struct store *store);
 
 /*
  * A second view of the replica, for another thread: all of it as it is now, whatever is recorded meanwhile, for the
- * functions that read. Soon after `stop` is set they end with ERR_BUSY. While it is open the write-ahead log only
- * grows, a backup cannot begin, and what is erased stays in the file until the store_scrub after that.
+ * functions that read. Soon after `progress->stop` is set they end with ERR_BUSY. While it is open the write-ahead log
+ * only grows, a backup cannot begin, and what is erased stays in the file until the store_scrub after that.
  *
  * Opened and closed (store_close) in the thread of `store`, before that is closed; used by one thread at a time.
  */
-MUST_USE enum err_code store_open_reader(struct store *store, atomic_bool *stop, struct store **ret_reader,
-                                         struct error *err);
+MUST_USE enum err_code store_open_reader(struct store *store, struct store_progress *progress,
+                                         struct store **ret_reader, struct error *err);
 
 /* ---- enrolment: who this device is ---- */
 
@@ -563,13 +563,15 @@ struct store_verified {
     uint64_t authors;
     uint64_t signed_ops; /* covered by a checked signature */
     uint64_t quarantined;
-    uint64_t set_aside; /* ops in branches that others took the place of */
-    uint64_t receipts;  /* of the centre, for own ops */
+    uint64_t set_aside;           /* ops in branches that others took the place of */
+    uint64_t receipts;            /* of the centre, for own ops */
+    uint8_t digest[SHA256_BYTES]; /* of the tables, as store_digest */
 };
 
 /* Every header, body hash, link and signature of the log and of branches set aside; every receipt of the centre, over
  * the link that is here; the tree of the stream, up to what the centre signed; SQLite's own integrity check; the tables
- * against a rebuild.
+ * against a rebuild, which is made beside them: nothing is written to the replica. `store` may be of store_open_reader;
+ * then its progress tells how far it is, and it serves for nothing else afterwards.
  */
 MUST_USE enum err_code store_verify(struct store *store, struct store_verified *ret_verified, struct error *err);
 

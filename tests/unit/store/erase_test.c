@@ -208,9 +208,9 @@ Test(erase, nothing_is_left_in_the_pages_of_the_file)
         replica_write(&one, &entry, now++);
     }
     cr_assert(pages_hold(&one, NAME));
-    atomic_bool stop = false;
+    struct store_progress progress = { 0 };
     struct store *reader;
-    cr_assert_eq(store_open_reader(one.store, &stop, &reader, &err), ERR_OK, "%s", err.message);
+    cr_assert_eq(store_open_reader(one.store, &progress, &reader, &err), ERR_OK, "%s", err.message);
     (void)must_erase(&one, &erase);
     cr_assert_eq(store_scrub(one.store, &done, &err), ERR_BUSY, "who reads an older state has them");
     store_close(reader);

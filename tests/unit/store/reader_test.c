@@ -1,12 +1,14 @@
 /* A second view of the replica, beside the one that writes. */
 #include <criterion/criterion.h>
+#include <string.h>
 
+#include "store/replica.h"
 #include "tests/unit/store/world.h"
 
 static struct world world;
 static struct replica one;
 static struct store *reader;
-static atomic_bool stop;
+static struct store_progress progress;
 
 static void add_person(const char *ref)
 {
@@ -21,8 +23,8 @@ static void start(void)
     world_init(&world);
     replica_start(&world, &one, CERTIFICATE_ROLE_AGENT);
     add_person("GDN-001");
-    atomic_store(&stop, false);
-    cr_assert_eq(store_open_reader(one.store, &stop, &reader, &err), ERR_OK, "%s", err.message);
+    atomic_store(&progress.stop, false);
+    cr_assert_eq(store_open_reader(one.store, &progress, &reader, &err), ERR_OK, "%s", err.message);
 }
 
 static void end(void)
@@ -59,7 +61,7 @@ Test(reader, knows_whose_replica_it_reads)
     entry_contact(&world, &entry, "C-1", "GDN-003", "2026-06-10", NULL);
     replica_write(&one, &entry, 0);
     store_close(reader);
-    cr_assert_eq(store_open_reader(one.store, &stop, &reader, &err), ERR_OK, "%s", err.message);
+    cr_assert_eq(store_open_reader(one.store, &progress, &reader, &err), ERR_OK, "%s", err.message);
     cr_expect_eq(query_find_unrecorded(reader, "GDN-003", &id, &err), ERR_OK, "found by the ids of its site");
 }
 
@@ -67,9 +69,39 @@ Test(reader, ends_what_it_does_once_it_is_told_to)
 {
     struct store_verified verified;
     struct error err;
-    atomic_store(&stop, true);
+    atomic_store(&progress.stop, true);
     cr_expect_eq(store_verify(reader, &verified, &err), ERR_BUSY);
     cr_expect(knows(one.store, "GDN-001"), "the other one goes on");
+}
+
+Test(reader, is_verified_as_of_its_moment_beside_the_replica)
+{
+    struct store_verified verified;
+    struct store_verified later;
+    struct error err;
+    add_person("GDN-002");
+    cr_assert_eq(store_verify(reader, &verified, &err), ERR_OK, "%s", err.message);
+    cr_expect_eq(verified.ops, 1);
+    cr_expect_eq(atomic_load(&progress.total), 0, "none goes on any more");
+    add_person("GDN-003");
+    cr_assert_eq(store_verify(one.store, &later, &err), ERR_OK, "%s", err.message);
+    cr_expect_eq(later.ops, 3);
+    cr_expect(memcmp(later.digest, verified.digest, SHA256_BYTES) != 0);
+}
+
+Test(reader, writes_nothing_to_the_replica_after_it_was_verified_either)
+{
+    struct store_verified verified;
+    struct error err;
+    cr_assert_eq(store_verify(reader, &verified, &err), ERR_OK, "%s", err.message);
+    cr_expect_neq(db_exec(&reader->db, "DELETE FROM main.participant", &err), ERR_OK);
+    cr_expect_neq(db_exec(&reader->db, "UPDATE author SET newest_seq = 9", &err), ERR_OK);
+    cr_expect_neq(db_exec(&reader->db, "INSERT INTO main.dirty_placement VALUES (x'00')", &err), ERR_OK);
+    cr_expect_neq(db_exec(&reader->db, "DROP TABLE main.participant", &err), ERR_OK);
+    cr_expect_neq(db_exec(&reader->db, "ATTACH 'elsewhere' AS elsewhere", &err), ERR_OK);
+    cr_expect_eq(db_exec(&reader->db, "DELETE FROM participant", &err), ERR_OK, "its own: %s", err.message);
+    cr_expect(knows(one.store, "GDN-001"));
+    add_person("GDN-002"); /* nothing holds the log */
 }
 
 Test(reader, refuses_to_write)
