@@ -174,8 +174,8 @@ void agent_lock(struct agent *agent, enum lock_reason reason)
 /* By itself or for a person: that is use, too. */
 static bool works_long(const struct agent *agent)
 {
-    return agent_is_preparing(agent) || export_task_running(&agent->export) || backup_task_running(&agent->backup) ||
-           vault_check_running(&agent->check);
+    return agent_is_preparing(agent) || reading_task_running(&agent->export) || reading_task_running(&agent->verify) ||
+           backup_task_running(&agent->backup) || vault_check_running(&agent->check);
 }
 
 void agent_idle_over(struct agent *agent)
@@ -232,7 +232,8 @@ static void begin_closing(struct agent *agent)
     passphrase_task_cancel(&agent->passphrases);
     backup_task_cancel(&agent->backup);
     bundle_task_cancel(&agent->bundle);
-    export_task_stop(&agent->export);
+    reading_task_stop(&agent->export);
+    reading_task_stop(&agent->verify);
     if (!restore_task_ending(&agent->restore)) {
         api_restore_cut(agent, &locked);
         restore_task_cancel(&agent->restore);
@@ -248,7 +249,8 @@ static bool jobs_run(const struct agent *agent)
 {
     return enrolment_running(&agent->enrolment) || agent->drivers_leaving > 0 || restore_task_busy(&agent->restore) ||
            key_task_running(&agent->keys) || vault_check_running(&agent->check) ||
-           passphrase_task_running(&agent->passphrases) || export_task_running(&agent->export);
+           passphrase_task_running(&agent->passphrases) || reading_task_running(&agent->export) ||
+           reading_task_running(&agent->verify);
 }
 
 bool agent_may_prepare(const struct agent *agent)
@@ -326,7 +328,8 @@ static void begin_stopping(struct agent *agent)
     uv_close((uv_handle_t *)&agent->watchdog, NULL);
     uv_close((uv_handle_t *)&agent->gather, NULL);
     backup_task_close(&agent->backup);
-    export_task_close(&agent->export);
+    reading_task_close(&agent->export);
+    reading_task_close(&agent->verify);
     api_restore_cut(agent, &stopping);
     restore_task_close(&agent->restore);
     agent_enter(agent, AGENT_STOPPED); /* uv_run returns when the last handle is closed */
@@ -523,7 +526,8 @@ static void start_timers(struct agent *agent)
     CHECK(uv_timer_init(&agent->loop, &agent->watchdog) == 0);
     CHECK(uv_timer_init(&agent->loop, &agent->gather) == 0);
     backup_task_init(&agent->backup, &agent->loop, agent->backup_note_path);
-    export_task_init(&agent->export, &agent->loop, api_data_done, api_export_awaited, agent);
+    reading_task_init(&agent->export, "export", &agent->loop, api_data_done, api_reading_awaited, agent);
+    reading_task_init(&agent->verify, "verify", &agent->loop, api_data_done, api_reading_awaited, agent);
     passphrase_task_init(&agent->passphrases, &agent->loop, on_part_changed, agent);
     vault_check_init(&agent->check, &agent->loop, agent->vault_path, on_part_changed, agent);
     restore_task_init(&agent->restore, &agent->loop, agent->vault_path, on_part_changed, agent);

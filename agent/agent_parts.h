@@ -15,7 +15,6 @@
 #include "agent/day_watch.h"
 #include "agent/enrolment.h"
 #include "agent/exchange_driver.h"
-#include "agent/export_task.h"
 #include "agent/flags_pass.h"
 #include "agent/idle_lock.h"
 #include "agent/key_task.h"
@@ -25,6 +24,7 @@
 #include "agent/open_task.h"
 #include "agent/passphrase_task.h"
 #include "agent/peer.h"
+#include "agent/reading_task.h"
 #include "agent/rekey_pass.h"
 #include "agent/renewal.h"
 #include "agent/restore_task.h"
@@ -106,7 +106,8 @@ struct agent {
     struct http_exchange *changing_keys; /* waits for it */
     struct backup_task backup;
     struct bundle_task bundle;
-    struct export_task export;
+    struct reading_task export;
+    struct reading_task verify;
     struct restore_task restore;
     struct http_exchange *restoring; /* waits for a step of it */
     struct vault_check check;
@@ -187,8 +188,8 @@ void api_server_handle(void *context, const struct http_request *request);
 void api_data_done(void *context, struct http_exchange *exchange, struct api_answer *answer);
 /* Nobody reads an older state of the replica any more: what was erased meanwhile goes from the file. */
 void api_reader_ended(struct agent *agent);
-/* Somebody waits for the export. */
-void api_export_awaited(void *context);
+/* Somebody waits for an export or a verify. */
+void api_reading_awaited(void *context);
 
 /* alone.c: rebuild, in the thread that prepares the replica; answered or begun */
 bool api_needs_all(const char *method, const char *path);

@@ -244,10 +244,13 @@ static void answer_failure(struct api_answer *answer, const struct error *err)
     }
 }
 
-bool api_reads_long(const char *method, const char *path)
+enum api_reading api_reads_long(const char *method, const char *path)
 {
     static const char exports[] = "/v1/export/";
-    return strcmp(method, "GET") == 0 && strncmp(path, exports, strlen(exports)) == 0;
+    if (strcmp(method, "GET") == 0 && strncmp(path, exports, strlen(exports)) == 0) {
+        return API_EXPORTS;
+    }
+    return strcmp(method, "POST") == 0 && strcmp(path, "/v1/verify") == 0 ? API_VERIFIES : API_READS_LITTLE;
 }
 
 void api_answer_note(struct api_answer *answer, struct store *store)

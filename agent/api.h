@@ -80,7 +80,8 @@ bool api_route_at(size_t index, const char **ret_method, const char **ret_prefix
 void api_call_data(const struct api_world *world, const struct api_request *request, struct api_answer *answer);
 
 /* Does the call read so much that it belongs in a thread, with a store_open_reader? */
-bool api_reads_long(const char *method, const char *path);
+enum api_reading { API_READS_LITTLE, API_EXPORTS, API_VERIFIES };
+enum api_reading api_reads_long(const char *method, const char *path);
 /* The same as api_call_data in two steps: the first may be in another thread, with another store, than the second,
  * without which the answer must not go out. */
 void api_call_run(const struct api_world *world, const struct api_request *request, struct api_answer *answer);

@@ -18,8 +18,10 @@ static enum err_code post_backup(struct agent *agent, const struct http_request 
     static const char *const known[] = { NULL };
     struct members members = members_begin(body, known, err);
     TRY(members_end(&members));
-    if (export_task_running(&agent->export)) {
-        return FAIL(err, BUSY, "begin a backup: an export is just being written; try again when it has ended");
+    if (reading_task_running(&agent->export) || reading_task_running(&agent->verify)) {
+        return FAIL(err, BUSY, "begin a backup: %s; try again when it has ended",
+                    reading_task_running(&agent->export) ? "an export is just being written"
+                                                         : "the records are just being verified");
     }
     TRY(backup_task_begin(&agent->backup, agent->lockbox.vault, clock_wall_ms(), err));
     struct backup_about about;

@@ -119,7 +119,7 @@ void api_reader_ended(struct agent *agent)
     }
 }
 
-void api_export_awaited(void *context)
+void api_reading_awaited(void *context)
 {
     struct agent *agent = context;
     if (idle_lock_overdue(&agent->idle)) {
@@ -127,11 +127,11 @@ void api_export_awaited(void *context)
     }
 }
 
-static void start_export(struct agent *agent, const struct api_world *world, const struct api_request *call,
-                         struct http_exchange *exchange)
+static void start_reading(struct reading_task *task, const struct api_world *world, const struct api_request *call,
+                          struct http_exchange *exchange)
 {
     struct error err;
-    if (export_task_start(&agent->export, world, call, exchange, &err) != ERR_OK) {
+    if (reading_task_start(task, world, call, exchange, &err) != ERR_OK) {
         api_send_error(exchange, &err);
     }
 }
@@ -160,8 +160,9 @@ static void call_data(struct agent *agent, const struct http_request *request, c
         alone_begin(agent, &world, &call, request->exchange);
         return;
     }
-    if (api_reads_long(request->method, request->path)) {
-        start_export(agent, &world, &call, request->exchange);
+    enum api_reading reading = api_reads_long(request->method, request->path);
+    if (reading != API_READS_LITTLE) {
+        start_reading(reading == API_EXPORTS ? &agent->export : &agent->verify, &world, &call, request->exchange);
         return;
     }
     struct api_answer answer;

@@ -486,7 +486,8 @@ static bool put_common(json_t *object, const struct agent *agent, const struct p
            put(object, "vault", json_string(vault)) && put(object, "unlocking", json_boolean(is_unlocking(agent))) &&
            put_lock(object, agent, open) && put(object, "preparing", open_task_value(&agent->opening)) &&
            put(object, "backup", backup_task_value(&agent->backup)) &&
-           put(object, "export", export_task_value(&agent->export)) &&
+           put(object, "export", reading_task_export_value(&agent->export)) &&
+           put(object, "verify", reading_task_verify_value(&agent->verify)) &&
            put(object, "restore", restore_task_value(&agent->restore)) &&
            put(object, "rekey", rekey_pass_value(&agent->rekey)) &&
            put(object, "last_backup", backup_note_value(agent->backup_note_path)) &&

@@ -1,5 +1,6 @@
 #include "agent/cli/progress.h"
 
+#include <inttypes.h>
 #include <stdio.h>
 
 #include "agent/cli/answer.h"
@@ -14,6 +15,12 @@ static struct {
     bool shown;
 } progress;
 
+int64_t progress_percent(const json_t *value)
+{
+    int64_t total = answer_int(value, "total");
+    return total > 0 ? answer_int(value, "done") * 100 / total : 0;
+}
+
 static void show(const json_t *value)
 {
     const struct screen *notes = &progress.cli->notes;
@@ -21,6 +28,8 @@ static void show(const json_t *value)
         struct human done = human_number((uint64_t)answer_int(value, "records_done"));
         struct human total = human_number((uint64_t)answer_int(value, "records_total"));
         screen_print(notes, "\r  %s of %s records ...\033[K", done.text, total.text);
+    } else if (answer_has(value, "total")) {
+        screen_print(notes, "\r  %" PRId64 "%% ...\033[K", progress_percent(value));
     } else {
         struct human rows = human_count((uint64_t)answer_int(value, "rows"), "row", "rows");
         screen_print(notes, "\r  %s ...\033[K", rows.text);

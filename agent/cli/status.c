@@ -6,6 +6,7 @@
 #include "agent/cli/answer.h"
 #include "agent/cli/call.h"
 #include "agent/cli/human.h"
+#include "agent/cli/progress.h"
 #include "agent/cli/status.h"
 
 const struct argp status_argp = {
@@ -364,6 +365,14 @@ static void print_preparing(const struct screen *screen, const json_t *status)
     }
 }
 
+static void print_verify(const struct screen *screen, const json_t *status)
+{
+    const json_t *verify = answer_member(status, "verify");
+    if (verify != NULL) {
+        screen_fact(screen, "Verify", "under way, %" PRId64 "%%", progress_percent(verify));
+    }
+}
+
 void status_print(const struct screen *screen, const json_t *status)
 {
     const char *state = answer_text(status, "state");
@@ -381,6 +390,7 @@ void status_print(const struct screen *screen, const json_t *status)
         print_programme(screen, status);
         print_size(screen, status);
         print_rekey(screen, status);
+        print_verify(screen, status);
     }
     print_lock(screen, status);
     if (strstr(answer_text(status, "message"), "holdfast ") == NULL) { /* else the message names the command */

@@ -9,6 +9,7 @@
 #include "agent/cli/backup_words.h"
 #include "agent/cli/call.h"
 #include "agent/cli/human.h"
+#include "agent/cli/progress.h"
 #include "sync/edge/local_client.h"
 
 enum { OPTION_BACKUP = 0x9301, OPTION_VAULT, POLL_MS = 200 };
@@ -60,16 +61,16 @@ const struct argp verify_argp = {
     .parser = parse_verify,
     .children = children,
     .doc = "Checks every record's hash, its place in its device's chain, the signatures, the centre's receipts, the "
-           "database, and "
-           "the tables against a rebuild from the log. Takes seconds for 100,000 records; the agent does nothing else "
-           "meanwhile. "
-           "With --vault the encrypted files, with --backup a backup; the agent works on meanwhile.",
+           "database, and the tables against a rebuild from the log, as all of it is at the moment. Takes seconds for "
+           "100,000 records. With --vault the encrypted files, with --backup a backup. The agent works on meanwhile.",
 };
 
 static enum exit_code verify_records(struct cli *cli)
 {
     SCOPED(answer_free) json_t *answer = NULL;
+    progress_begin(cli, "verify");
     enum exit_code code = call(cli, "POST", path_of("/v1/verify"), json_object(), CALL_NO_TIMEOUT, &answer);
+    progress_end(cli);
     if (code != EXIT_DONE || call_printed(cli, answer)) {
         return code;
     }

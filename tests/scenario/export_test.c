@@ -1,6 +1,7 @@
 /*
  * Long work beside everything else. An export: others are answered while it is written, it has the records of one
- * moment, and it ends when its client goes, or the agent stops. A rebuild: the status is answered, all else is refused.
+ * moment, and it ends when its client goes, or the agent stops. So with a verify. A rebuild: the status is answered,
+ * all else is refused.
  */
 #include <criterion/criterion.h>
 #include <signal.h>
@@ -247,4 +248,73 @@ Test(rebuild, ends_when_the_agent_stops_and_changes_nothing)
     cr_assert_neq(process_wait(&work, STEP_MS), 0);
     laptop_start(laptop);
     (void)laptop_do(laptop, EXIT_DONE, "verify", NULL);
+}
+
+TestSuite(verify, .init = setup, .fini = teardown, .timeout = 180);
+
+static bool verifying(void)
+{
+    return number_at(laptop_status(laptop), "verify.total") > 0;
+}
+
+static void begin_verify(void)
+{
+    const char *const argv[] = { program_cli, "--socket", laptop->socket, "verify", NULL };
+    process_start(&work, argv);
+    WAIT_UNTIL(verifying() || !process_running(&work), STEP_MS);
+    cr_assert(process_running(&work), "it ended before anybody else was answered");
+}
+
+Test(verify, goes_on_while_others_are_answered_and_record)
+{
+    char session[SITE_TEXT_SIZE];
+    begin_verify();
+    (void)laptop_ask(laptop, "busy", "POST", "/v1/verify", json_object());
+    json_t *refused = laptop_ask(laptop, "busy", "POST", "/v1/backup", json_object());
+    cr_assert(text_holds(refused, "error.message", "just being verified"));
+    session_name("EXP", 1, 2, session);
+    site_attend(laptop, session, "attended", NULL);
+    cr_assert(verifying(), "the record was durable before the verify was done");
+    cr_assert_eq(process_wait(&work, STEP_MS), 0);
+    cr_assert_not(verifying());
+    json_t *verified = laptop_do(laptop, EXIT_DONE, "verify", NULL);
+    cr_assert_eq(number_at(verified, "ops"), number_at(laptop_status(laptop), "records.op"));
+    cr_assert_str_eq(text_at(laptop_ask(laptop, "ok", "POST", "/v1/rebuild", json_object()), "digest_before"),
+                     text_at(verified, "digest"));
+}
+
+Test(verify, ends_with_its_client)
+{
+    begin_verify();
+    cr_assert_eq(kill(work.pid, SIGINT), 0);
+    cr_assert_eq(process_wait(&work, STEP_MS), 128 + SIGINT);
+    WAIT_UNTIL(!verifying(), STEP_MS);
+    (void)laptop_do(laptop, EXIT_DONE, "verify", NULL); /* the next one is welcome */
+}
+
+Test(verify, ends_with_a_lock_that_a_person_asks_for)
+{
+    begin_verify();
+    (void)laptop_do(laptop, EXIT_DONE, "lock", NULL);
+    cr_assert_neq(process_wait(&work, STEP_MS), 0);
+    cr_assert_str_eq(text_at(laptop_status(laptop), "vault"), "locked");
+}
+
+Test(verify, ends_when_the_agent_stops)
+{
+    begin_verify();
+    laptop_stop(laptop);
+    cr_assert_neq(process_wait(&work, STEP_MS), 0);
+    laptop_start(laptop);
+    (void)laptop_do(laptop, EXIT_DONE, "verify", NULL);
+}
+
+Test(verify, is_use_so_that_the_lock_by_itself_waits_for_its_end)
+{
+    start_forgetful();
+    begin_verify();
+    laptop_stay_awake(laptop, 3600);
+    cr_assert(verifying(), "the time was over while it went on");
+    cr_assert_eq(process_wait(&work, STEP_MS), 0);
+    cr_assert_str_eq(text_at(laptop_status(laptop), "vault"), "open");
 }

@@ -375,6 +375,17 @@ Test(command, asks_again_when_the_tables_were_made_before_it_looked)
     service_stop(&service);
 }
 
+Test(command, status_says_how_far_a_verify_is)
+{
+    struct service service;
+    struct outcome_of_run run =
+        RUN_ONCE(&service, 200, "{\"state\": \"offline\", \"verify\": {\"done\": 4, \"total\": 9}}", "status");
+    cr_expect_eq(run.code, EXIT_DONE, "%s", run.err);
+    cr_expect(has(run.out, "under way, 44%"), "%s", run.out);
+    run_free(&run);
+    service_stop(&service);
+}
+
 Test(command, does_not_wait_for_what_else_is_busy)
 {
     static const struct canned answers[] = {
