@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <unistd.h>
 
 #include <openssl/crypto.h>
 
@@ -173,6 +174,16 @@ void key_memory_test_fail(bool (*fails)(void))
     fails_now = fails;
 }
 
+/* Taking and releasing the whole heap wiped all of it; its first page holds OpenSSL's list. Older kernels than 5.18
+ * do not know this, and then it stays resident. */
+static void give_back_untouched(uint8_t *heap, size_t bytes)
+{
+#ifdef MADV_DONTNEED_LOCKED
+    size_t page = (size_t)sysconf(_SC_PAGESIZE);
+    (void)madvise(heap + page, bytes - page, MADV_DONTNEED_LOCKED);
+#endif
+}
+
 enum err_code key_memory_init(size_t bytes, struct error *err)
 {
     CRYPTO_malloc_fn in_use;
@@ -187,6 +198,7 @@ enum err_code key_memory_init(size_t bytes, struct error *err)
         return FAIL(err, NO_MEMORY, "set up %zu KiB of key memory", bytes / 1024);
     }
     OPENSSL_secure_free(heap);
+    give_back_untouched(heap, bytes);
 #if UNDER_ADDRESS_SANITIZER
     __lsan_register_root_region(heap, bytes); /* what is pointed to from here only is not lost */
 #endif

@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 
 #include <openssl/crypto.h>
 #include <openssl/evp.h>
@@ -17,20 +18,21 @@ static void setup(void)
 
 TestSuite(key_memory, .init = setup);
 
-/* "lo", "dd", ... of the mapping that holds the address; "" when there is none. */
-static void flags_of(const void *memory, char out[256])
+/* What the kernel says under `key` of the mapping that holds the address; "" when there is none. */
+static void mapping_says(const void *memory, const char *key, char out[256])
 {
     char line[512];
     bool here = false;
+    size_t len = strlen(key);
     FILE *maps = fopen("/proc/self/smaps", "re");
     cr_assert_not_null(maps);
     out[0] = '\0';
     while (fgets(line, sizeof(line), maps) != NULL) {
         uintptr_t from;
         uintptr_t to;
-        if (strncmp(line, "VmFlags:", 8) == 0) {
+        if (strncmp(line, key, len) == 0) {
             if (here) {
-                (void)snprintf(out, 256, "%.255s", line + 8);
+                (void)snprintf(out, 256, "%.255s", line + len);
                 break;
             }
         } else if (sscanf(line, "%lx-%lx ", &from, &to) == 2) {
@@ -38,6 +40,12 @@ static void flags_of(const void *memory, char out[256])
         }
     }
     (void)fclose(maps);
+}
+
+/* "lo", "dd", ... */
+static void flags_of(const void *memory, char out[256])
+{
+    mapping_says(memory, "VmFlags:", out);
 }
 
 Test(key_memory, of_a_scope_is_locked_and_not_dumped)
@@ -49,6 +57,26 @@ Test(key_memory, of_a_scope_is_locked_and_not_dumped)
     cr_assert_not_null(strstr(flags, " lo"), "%s", flags);
     cr_assert_not_null(strstr(flags, " dd"), "%s", flags);
     OPENSSL_free(memory);
+}
+
+Test(key_memory, takes_a_page_when_something_lies_in_it)
+{
+#ifdef MADV_DONTNEED_LOCKED
+    char resident[256];
+    void *probe = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    cr_assert_neq(probe, MAP_FAILED);
+    if (madvise(probe, 4096, MADV_DONTNEED_LOCKED) != 0) {
+        cr_skip_test("needs Linux 5.18");
+    }
+    uint8_t *memory = OPENSSL_secure_malloc(100000);
+    memset(memory, 0x5a, 100000);
+    mapping_says(memory, "Rss:", resident);
+    cr_assert_geq(strtoul(resident, NULL, 10), 100000 / 1024, "%s", resident);
+    cr_assert_leq(strtoul(resident, NULL, 10), SECRET_HEAP_BYTES / 1024 / 4, "%s", resident);
+    OPENSSL_secure_free(memory);
+#else
+    cr_skip_test("needs a C library that knows Linux 5.18");
+#endif
 }
 
 Test(key_memory, outside_of_a_scope_is_ordinary)
