@@ -301,6 +301,7 @@ static void gather(struct encoder *e, struct sink *out)
     for (size_t i = 0; i < count; i++) {
         out->rc = out->rc == ERR_OK ? e->sections[i].rc : out->rc;
         sink_bytes(out, buf_slice(&e->sections[i].buf));
+        sink_fini(&e->sections[i]);
     }
 }
 
@@ -344,6 +345,7 @@ static enum err_code finish(struct encoder *e, const struct segment_signature *s
     sink_init(&inflated, SEGMENT_INFLATED_MAX, e->err);
     sink_init(&head, SEGMENT_BYTES_MAX, e->err);
     buf_init(&packed, SEGMENT_BYTES_MAX);
+    intern_fini(&e->known); /* what nothing more is looked up in, before the compressor takes its memory */
     gather(e, &inflated);
     enum err_code rc = inflated.rc;
     uint8_t flags = 0;
