@@ -8,9 +8,9 @@
 
 #ifdef HOLDFAST_TPM
 
-#include <tss2/tss2_esys.h>
-#include <tss2/tss2_rc.h>
-#include <tss2/tss2_tctildr.h>
+#include "crypto/tpm/tss.h"
+
+static const struct tss *tss; /* once a TPM was reached for */
 
 static const char KERNELS_DEVICE[] = "/dev/tpmrm0";
 
@@ -39,7 +39,7 @@ void tpm_counter_quiet(void)
 
 static enum err_code tpm_failed(struct error *err, const char *doing, TSS2_RC rc)
 {
-    return FAIL(err, IO, "%s in the TPM: %s", doing, Tss2_RC_Decode(rc));
+    return FAIL(err, IO, "%s in the TPM: %s", doing, tss->Tss2_RC_Decode(rc));
 }
 
 static TPM2_HANDLE handle_of(const uint8_t file_id[TPM_COUNTER_FILE_ID_BYTES])
@@ -60,15 +60,17 @@ static enum err_code reach(const char *tcti, struct tpm_counter *counter, struct
         memcpy(configuration + sizeof("device:") - 1, KERNELS_DEVICE, sizeof(KERNELS_DEVICE));
         tcti = configuration;
     }
-    TSS2_RC rc = Tss2_TctiLdr_Initialize(tcti, &counter->tcti);
-    rc = rc == TSS2_RC_SUCCESS ? Esys_Initialize(&counter->esys, counter->tcti, NULL) : rc;
-    return rc == TSS2_RC_SUCCESS ? ERR_OK : FAIL(err, NOT_FOUND, "reach the TPM by '%s': %s", tcti, Tss2_RC_Decode(rc));
+    TRY(tss_load(&tss, err));
+    TSS2_RC rc = tss->Tss2_TctiLdr_Initialize(tcti, &counter->tcti);
+    rc = rc == TSS2_RC_SUCCESS ? tss->Esys_Initialize(&counter->esys, counter->tcti, NULL) : rc;
+    return rc == TSS2_RC_SUCCESS ? ERR_OK
+                                 : FAIL(err, NOT_FOUND, "reach the TPM by '%s': %s", tcti, tss->Tss2_RC_Decode(rc));
 }
 
 static enum err_code increment(struct tpm_counter *counter, struct error *err)
 {
-    TSS2_RC rc =
-        Esys_NV_Increment(counter->esys, counter->index, counter->index, ESYS_TR_PASSWORD, ESYS_TR_NONE, ESYS_TR_NONE);
+    TSS2_RC rc = tss->Esys_NV_Increment(counter->esys, counter->index, counter->index, ESYS_TR_PASSWORD, ESYS_TR_NONE,
+                                        ESYS_TR_NONE);
     return rc == TSS2_RC_SUCCESS ? ERR_OK : tpm_failed(err, "advance the counter", rc);
 }
 
@@ -80,8 +82,8 @@ static enum err_code define(struct tpm_counter *counter, struct error *err)
                                             .nameAlg = TPM2_ALG_SHA256,
                                             .attributes = COUNTER_ATTRIBUTES,
                                             .dataSize = COUNTER_BYTES } };
-    TSS2_RC rc = Esys_NV_DefineSpace(counter->esys, ESYS_TR_RH_OWNER, ESYS_TR_PASSWORD, ESYS_TR_NONE, ESYS_TR_NONE,
-                                     &nobodys, &about, &counter->index);
+    TSS2_RC rc = tss->Esys_NV_DefineSpace(counter->esys, ESYS_TR_RH_OWNER, ESYS_TR_PASSWORD, ESYS_TR_NONE, ESYS_TR_NONE,
+                                          &nobodys, &about, &counter->index);
     return rc == TSS2_RC_SUCCESS ? increment(counter, err) : tpm_failed(err, "make a counter", rc);
 }
 
@@ -89,14 +91,14 @@ static enum err_code check_found(struct tpm_counter *counter, struct error *err)
 {
     TPM2B_NV_PUBLIC *about = NULL;
     TSS2_RC rc =
-        Esys_NV_ReadPublic(counter->esys, counter->index, ESYS_TR_NONE, ESYS_TR_NONE, ESYS_TR_NONE, &about, NULL);
+        tss->Esys_NV_ReadPublic(counter->esys, counter->index, ESYS_TR_NONE, ESYS_TR_NONE, ESYS_TR_NONE, &about, NULL);
     if (rc != TSS2_RC_SUCCESS) {
         return tpm_failed(err, "look at the counter", rc);
     }
     bool ours = (about->nvPublic.attributes & ~(TPMA_NV)TPMA_NV_WRITTEN) == COUNTER_ATTRIBUTES &&
                 about->nvPublic.dataSize == COUNTER_BYTES;
     bool written = (about->nvPublic.attributes & TPMA_NV_WRITTEN) != 0;
-    Esys_Free(about);
+    tss->Esys_Free(about);
     if (!ours) {
         return FAIL(err, CONFLICT, "use the TPM's index 0x%08x: something else has it", (unsigned)counter->handle);
     }
@@ -106,8 +108,8 @@ static enum err_code check_found(struct tpm_counter *counter, struct error *err)
 
 static enum err_code find_or_define(struct tpm_counter *counter, struct error *err)
 {
-    TSS2_RC rc = Esys_TR_FromTPMPublic(counter->esys, counter->handle, ESYS_TR_NONE, ESYS_TR_NONE, ESYS_TR_NONE,
-                                       &counter->index);
+    TSS2_RC rc = tss->Esys_TR_FromTPMPublic(counter->esys, counter->handle, ESYS_TR_NONE, ESYS_TR_NONE, ESYS_TR_NONE,
+                                            &counter->index);
     if (rc == TSS2_RC_SUCCESS) {
         return check_found(counter, err);
     }
@@ -140,10 +142,12 @@ void tpm_counter_close(struct tpm_counter *counter)
         return;
     }
     if (counter->index != ESYS_TR_NONE) {
-        (void)Esys_TR_Close(counter->esys, &counter->index);
+        (void)tss->Esys_TR_Close(counter->esys, &counter->index);
     }
-    Esys_Finalize(&counter->esys);
-    Tss2_TctiLdr_Finalize(&counter->tcti);
+    if (tss != NULL) {
+        tss->Esys_Finalize(&counter->esys);
+        tss->Tss2_TctiLdr_Finalize(&counter->tcti);
+    }
     free(counter);
 }
 
@@ -151,14 +155,14 @@ static enum err_code io_read(void *context, uint64_t *ret_value, struct error *e
 {
     struct tpm_counter *counter = context;
     TPM2B_MAX_NV_BUFFER *value = NULL;
-    TSS2_RC rc = Esys_NV_Read(counter->esys, counter->index, counter->index, ESYS_TR_PASSWORD, ESYS_TR_NONE,
-                              ESYS_TR_NONE, COUNTER_BYTES, 0, &value);
+    TSS2_RC rc = tss->Esys_NV_Read(counter->esys, counter->index, counter->index, ESYS_TR_PASSWORD, ESYS_TR_NONE,
+                                   ESYS_TR_NONE, COUNTER_BYTES, 0, &value);
     if (rc != TSS2_RC_SUCCESS) {
         return tpm_failed(err, "read the counter", rc);
     }
     bool whole = value->size == COUNTER_BYTES;
     uint64_t read = whole ? get_be64(value->buffer) : 0;
-    Esys_Free(value);
+    tss->Esys_Free(value);
     if (!whole) {
         return FAIL(err, IO, "read the counter in the TPM: it is cut short");
     }
@@ -180,8 +184,8 @@ struct vault_counter_io tpm_counter_io(struct tpm_counter *counter)
 
 enum err_code tpm_counter_remove(struct tpm_counter *counter, struct error *err)
 {
-    TSS2_RC rc = Esys_NV_UndefineSpace(counter->esys, ESYS_TR_RH_OWNER, counter->index, ESYS_TR_PASSWORD, ESYS_TR_NONE,
-                                       ESYS_TR_NONE);
+    TSS2_RC rc = tss->Esys_NV_UndefineSpace(counter->esys, ESYS_TR_RH_OWNER, counter->index, ESYS_TR_PASSWORD,
+                                            ESYS_TR_NONE, ESYS_TR_NONE);
     if (rc != TSS2_RC_SUCCESS) {
         return tpm_failed(err, "remove the counter", rc);
     }

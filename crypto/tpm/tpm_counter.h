@@ -13,7 +13,7 @@
  *
  * Ownership:  open gives, close releases; the io borrows the counter.
  * Threads:    one at a time; the vault calls it under a lock.
- * Layer:      crypto. The only file that names tss2.
+ * Layer:      crypto. Only this and crypto/tpm/tss name tss2.
  */
 #ifndef CRYPTO_TPM_TPM_COUNTER_H
 #define CRYPTO_TPM_TPM_COUNTER_H

@@ -241,3 +241,33 @@ Test(tpm_counter, says_that_there_is_no_tpm)
     cr_assert_eq(tpm_counter_open("swtpm:path=/nonexistent/socket", id, &none, &err), ERR_NOT_FOUND);
     cr_assert_null(none);
 }
+
+/* ---- a machine without one ---- */
+
+static bool library_is_mapped(const char *name)
+{
+    char line[512];
+    bool found = false;
+    FILE *maps = fopen("/proc/self/maps", "re");
+    cr_assert_not_null(maps);
+    while (!found && fgets(line, sizeof(line), maps) != NULL) {
+        found = strstr(line, name) != NULL;
+    }
+    (void)fclose(maps);
+    return found;
+}
+
+Test(tpm_absent, costs_no_library)
+{
+    static const uint8_t file_id[TPM_COUNTER_FILE_ID_BYTES] = { 1 };
+    struct tpm_counter *counter = NULL;
+    struct error failed;
+    if (!tpm_counter_built() || access("/dev/tpmrm0", F_OK) == 0) {
+        cr_skip_test("needs a build with tpm2-tss on a machine without a TPM");
+    }
+    cr_assert(library_is_mapped("libcrypto"));
+    cr_assert_eq(tpm_counter_open("", file_id, &counter, &failed), ERR_NOT_FOUND);
+    cr_assert_not(library_is_mapped("libtss2"));
+    cr_assert_eq(tpm_counter_open("swtpm:path=/nowhere", file_id, &counter, &failed), ERR_NOT_FOUND);
+    cr_assert(library_is_mapped("libtss2-esys"), "it is for whoever names a TPM");
+}
