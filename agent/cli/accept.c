@@ -32,11 +32,8 @@ static error_t parse_accept(int key, char *arg, struct argp_state *state)
     case OPTION_HISTORY:
         input->history = true;
         return 0;
-    case ARGP_KEY_ARG:
-        argument_surplus(state, arg);
-        return 0;
     default:
-        return ARGP_ERR_UNKNOWN;
+        return argument_none(key, arg, state);
     }
 }
 

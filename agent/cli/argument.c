@@ -61,3 +61,32 @@ const char *argument_word(const struct argp_state *state, const char *option, co
     free(expected);
     return text;
 }
+
+error_t argument_none(int key, const char *text, const struct argp_state *state)
+{
+    if (key != ARGP_KEY_ARG) {
+        return ARGP_ERR_UNKNOWN;
+    }
+    argument_surplus(state, text);
+    return 0;
+}
+
+const char *argument_only(const struct argp_state *state, const char *text)
+{
+    if (state->arg_num > 0) {
+        argument_surplus(state, text);
+    }
+    return text;
+}
+
+void argument_verb(const struct argp_state *state, const char *text, const char *const *verbs, const char **ret_verb,
+                   const char *name, const char **ret_what)
+{
+    if (state->arg_num == 0) {
+        *ret_verb = argument_word(state, "what to do", text, verbs);
+    } else if (state->arg_num == 1) {
+        *ret_what = argument_text(state, name, text);
+    } else {
+        argument_surplus(state, text);
+    }
+}

@@ -18,6 +18,16 @@ const char *argument_text(const struct argp_state *state, const char *option, co
 /* For a word beyond those that the command takes. */
 void argument_surplus(const struct argp_state *state, const char *text);
 
+/* The rest of a parser whose command takes options alone. */
+error_t argument_none(int key, const char *text, const struct argp_state *state);
+
+/* The word of a command that takes one. */
+const char *argument_only(const struct argp_state *state, const char *text);
+
+/* What to do, then with what, which is called `name`; a third word is one too many. */
+void argument_verb(const struct argp_state *state, const char *text, const char *const *verbs, const char **ret_verb,
+                   const char *name, const char **ret_what);
+
 /* One of `words` (NULL-terminated). */
 const char *argument_word(const struct argp_state *state, const char *option, const char *text,
                           const char *const *words);

@@ -63,11 +63,8 @@ static error_t parse_audit(int key, char *arg, struct argp_state *state)
     case OPTION_VERIFY:
         input->verify = true;
         return 0;
-    case ARGP_KEY_ARG:
-        argument_surplus(state, arg);
-        return 0;
     default:
-        return ARGP_ERR_UNKNOWN;
+        return argument_none(key, arg, state);
     }
 }
 

@@ -26,10 +26,7 @@ static error_t parse_backup(int key, char *arg, struct argp_state *state)
         input->force = true;
         return 0;
     case ARGP_KEY_ARG:
-        if (state->arg_num > 0) {
-            argument_surplus(state, arg);
-        }
-        input->path = arg;
+        input->path = argument_only(state, arg);
         return 0;
     case ARGP_KEY_END:
         if (input->path == NULL) {

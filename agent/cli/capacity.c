@@ -46,10 +46,7 @@ static error_t parse_capacity(int key, char *arg, struct argp_state *state)
         input->note = argument_text(state, "--note", arg);
         return 0;
     case ARGP_KEY_ARG:
-        if (state->arg_num > 0) {
-            argument_surplus(state, arg);
-        }
-        input->verb = argument_word(state, "what to do", arg, verbs);
+        input->verb = argument_word(state, "what to do", argument_only(state, arg), verbs);
         return 0;
     case ARGP_KEY_END:
         return capacity_end(input, state);

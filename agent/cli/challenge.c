@@ -66,13 +66,7 @@ static error_t parse(int key, char *arg, struct argp_state *state)
         input->note = argument_text(state, "--note", arg);
         return 0;
     case ARGP_KEY_ARG:
-        if (state->arg_num == 0) {
-            input->word = argument_word(state, "what to do", arg, words);
-        } else if (state->arg_num == 1) {
-            input->what = argument_text(state, "which", arg);
-        } else {
-            argument_surplus(state, arg);
-        }
+        argument_verb(state, arg, words, &input->word, "which", &input->what);
         return 0;
     case ARGP_KEY_END:
         return challenge_end(input, state);

@@ -31,11 +31,8 @@ static error_t parse_claims(int key, char *arg, struct argp_state *state)
     case 's':
         input->state = argument_word(state, "--state", arg, states);
         return 0;
-    case ARGP_KEY_ARG:
-        argument_surplus(state, arg);
-        return 0;
     default:
-        return ARGP_ERR_UNKNOWN;
+        return argument_none(key, arg, state);
     }
 }
 

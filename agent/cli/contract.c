@@ -125,13 +125,7 @@ static error_t parse_contract(int key, char *arg, struct argp_state *state)
     }
     switch (key) {
     case ARGP_KEY_ARG:
-        if (state->arg_num == 0) {
-            input->verb = argument_word(state, "what to do", arg, verbs);
-        } else if (state->arg_num == 1) {
-            input->ref = argument_text(state, "REF", arg);
-        } else {
-            argument_surplus(state, arg);
-        }
+        argument_verb(state, arg, verbs, &input->verb, "REF", &input->ref);
         return 0;
     case ARGP_KEY_END:
         if (state->arg_num < 2) {

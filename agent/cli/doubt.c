@@ -21,11 +21,8 @@ static error_t parse_doubts(int key, char *arg, struct argp_state *state)
     case 'a':
         input->all = true;
         return 0;
-    case ARGP_KEY_ARG:
-        argument_surplus(state, arg);
-        return 0;
     default:
-        return ARGP_ERR_UNKNOWN;
+        return argument_none(key, arg, state);
     }
 }
 
@@ -159,13 +156,7 @@ static error_t parse_doubt(int key, char *arg, struct argp_state *state)
         input->note = argument_text(state, "--note", arg);
         return 0;
     case ARGP_KEY_ARG:
-        if (state->arg_num == 0) {
-            input->word = argument_word(state, "what to do", arg, words);
-        } else if (state->arg_num == 1) {
-            input->what = argument_text(state, "which", arg);
-        } else {
-            argument_surplus(state, arg);
-        }
+        argument_verb(state, arg, words, &input->word, "which", &input->what);
         return 0;
     case ARGP_KEY_END:
         return doubt_end(input, state);

@@ -84,10 +84,7 @@ static error_t parse_erase(int key, char *arg, struct argp_state *state)
     struct erase_input *input = state->input;
     switch (key) {
     case ARGP_KEY_ARG:
-        if (state->arg_num > 0) {
-            argument_surplus(state, arg);
-        }
-        input->what = argument_text(state, "what to erase", arg);
+        input->what = argument_text(state, "what to erase", argument_only(state, arg));
         return 0;
     case ARGP_KEY_END:
         if (input->what == NULL || input->ground == NULL || input->reason == NULL) {
@@ -203,10 +200,7 @@ static error_t parse_retention(int key, char *arg, struct argp_state *state)
     struct erase_input *input = state->input;
     switch (key) {
     case ARGP_KEY_ARG:
-        if (state->arg_num > 0) {
-            argument_surplus(state, arg);
-        }
-        input->what = argument_word(state, "the first argument", arg, words);
+        input->what = argument_word(state, "the first argument", argument_only(state, arg), words);
         return 0;
     case ARGP_KEY_END:
         if (input->what != NULL && strcmp(input->what, "run") == 0 && input->reason == NULL) {

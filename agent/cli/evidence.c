@@ -23,10 +23,7 @@ static error_t parse_evidence(int key, char *arg, struct argp_state *state)
         input->folder = arg;
         return 0;
     case ARGP_KEY_ARG:
-        if (state->arg_num > 0) {
-            argument_surplus(state, arg);
-        }
-        input->subject = argument_text(state, "what to prove", arg);
+        input->subject = argument_text(state, "what to prove", argument_only(state, arg));
         return 0;
     case ARGP_KEY_END:
         if (input->subject == NULL || input->folder == NULL) {

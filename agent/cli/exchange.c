@@ -30,11 +30,8 @@ static error_t parse_sync(int key, char *arg, struct argp_state *state)
     case OPTION_TIMEOUT:
         input->timeout_s = argument_number(state, "--timeout", arg, 1, WAIT_MAX_S);
         return 0;
-    case ARGP_KEY_ARG:
-        argument_surplus(state, arg);
-        return 0;
     default:
-        return ARGP_ERR_UNKNOWN;
+        return argument_none(key, arg, state);
     }
 }
 

@@ -57,10 +57,7 @@ static error_t parse_export(int key, char *arg, struct argp_state *state)
         input->to = argument_day(state, "--to", arg);
         return 0;
     case ARGP_KEY_ARG:
-        if (state->arg_num > 0) {
-            argument_surplus(state, arg);
-        }
-        input->kind = argument_text(state, "what to export", arg);
+        input->kind = argument_text(state, "what to export", argument_only(state, arg));
         return 0;
     case ARGP_KEY_END:
         return export_end(input, state);

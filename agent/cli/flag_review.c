@@ -40,10 +40,7 @@ static error_t parse(int key, char *arg, struct argp_state *state)
         input->note = argument_text(state, "--note", arg);
         return 0;
     case ARGP_KEY_ARG:
-        if (state->arg_num > 0) {
-            argument_surplus(state, arg);
-        }
-        input->flag = arg;
+        input->flag = argument_only(state, arg);
         return 0;
     case ARGP_KEY_END:
         if (input->flag == NULL) {

@@ -17,11 +17,8 @@ static error_t parse_flags(int key, char *arg, struct argp_state *state)
     case 'a':
         input->all = true;
         return 0;
-    case ARGP_KEY_ARG:
-        argument_surplus(state, arg);
-        return 0;
     default:
-        return ARGP_ERR_UNKNOWN;
+        return argument_none(key, arg, state);
     }
 }
 
@@ -106,10 +103,7 @@ static error_t parse_flag(int key, char *arg, struct argp_state *state)
     const char **id = state->input;
     switch (key) {
     case ARGP_KEY_ARG:
-        if (state->arg_num > 0) {
-            argument_surplus(state, arg);
-        }
-        *id = arg;
+        *id = argument_only(state, arg);
         return 0;
     case ARGP_KEY_NO_ARGS:
         argp_error(state, "name the flag; 'holdfast flags' shows the IDs");

@@ -62,10 +62,7 @@ static error_t parse_import(int key, char *arg, struct argp_state *state)
         input->rejects = arg;
         return 0;
     case ARGP_KEY_ARG:
-        if (state->arg_num > 0) {
-            argument_surplus(state, arg);
-        }
-        input->file = arg;
+        input->file = argument_only(state, arg);
         return 0;
     case ARGP_KEY_END:
         return import_end(input, state);

@@ -38,11 +38,8 @@ static error_t parse_log(int key, char *arg, struct argp_state *state)
     case OPTION_SET_ASIDE:
         input->aside = true;
         return 0;
-    case ARGP_KEY_ARG:
-        argument_surplus(state, arg);
-        return 0;
     default:
-        return ARGP_ERR_UNKNOWN;
+        return argument_none(key, arg, state);
     }
 }
 

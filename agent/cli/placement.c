@@ -25,11 +25,8 @@ static error_t parse_placements(int key, char *arg, struct argp_state *state)
     case 'r':
         input->running = true;
         return 0;
-    case ARGP_KEY_ARG:
-        argument_surplus(state, arg);
-        return 0;
     default:
-        return ARGP_ERR_UNKNOWN;
+        return argument_none(key, arg, state);
     }
 }
 

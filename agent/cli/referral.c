@@ -23,11 +23,8 @@ static error_t parse_referrals(int key, char *arg, struct argp_state *state)
     case 's':
         input->status = argument_text(state, "--status", arg);
         return 0;
-    case ARGP_KEY_ARG:
-        argument_surplus(state, arg);
-        return 0;
     default:
-        return ARGP_ERR_UNKNOWN;
+        return argument_none(key, arg, state);
     }
 }
 

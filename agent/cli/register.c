@@ -390,10 +390,7 @@ static error_t parse_session(int key, char *arg, struct argp_state *state)
     const char **session = state->input;
     switch (key) {
     case ARGP_KEY_ARG:
-        if (state->arg_num > 0) {
-            argument_surplus(state, arg);
-        }
-        *session = arg;
+        *session = argument_only(state, arg);
         return 0;
     case ARGP_KEY_NO_ARGS:
         argp_error(state, "name the session; 'holdfast roll' shows the names");

@@ -16,11 +16,8 @@ static error_t parse_rekey(int key, char *arg, struct argp_state *state)
     case 'w':
         *wait = true;
         return 0;
-    case ARGP_KEY_ARG:
-        argument_surplus(state, arg);
-        return 0;
     default:
-        return ARGP_ERR_UNKNOWN;
+        return argument_none(key, arg, state);
     }
 }
 

@@ -36,10 +36,7 @@ static error_t parse_report(int key, char *arg, struct argp_state *state)
         input->output = arg;
         return 0;
     case ARGP_KEY_ARG:
-        if (state->arg_num > 0) {
-            argument_surplus(state, arg);
-        }
-        input->what = argument_word(state, "what to report", arg, what);
+        input->what = argument_word(state, "what to report", argument_only(state, arg), what);
         return 0;
     case ARGP_KEY_END:
         if (input->what == NULL) {

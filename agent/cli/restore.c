@@ -62,10 +62,7 @@ static error_t parse_restore(int key, char *arg, struct argp_state *state)
         choose(state, RESTORE_LIST);
         return 0;
     case ARGP_KEY_ARG:
-        if (state->arg_num > 0) {
-            argument_surplus(state, arg);
-        }
-        input->read.path = arg;
+        input->read.path = argument_only(state, arg);
         return 0;
     case ARGP_KEY_END:
         return restore_end(input, state);

@@ -44,11 +44,8 @@ static error_t parse_take_part(int key, char *arg, struct argp_state *state)
             argp_error(state, "--output is '%s'; expected a file that ends in .html or .pdf", arg);
         }
         return 0;
-    case ARGP_KEY_ARG:
-        argument_surplus(state, arg);
-        return 0;
     default:
-        return ARGP_ERR_UNKNOWN;
+        return argument_none(key, arg, state);
     }
 }
 

@@ -40,6 +40,18 @@ for command in $commands; do
     done
 done
 
+# A word too many is refused before anybody is asked, whatever the command takes.
+while read -r -a words; do
+    said="$("$program" "${words[@]}" 2>&1)" && fail "'${words[*]}' is taken"
+    grep -q "'surplus' is one word too many" <<<"$said" || fail "'${words[*]}' says: $said"
+done <<'END'
+doubts surplus
+flags surplus
+flag 12ab34cd surplus
+erase GDN-014 surplus
+policy change P-1 surplus
+END
+
 # What a person gets after typing $1 and TAB.
 completes() {
     COMP_LINE="$1" COMP_POINT="${#1}" COMPREPLY=()
