@@ -7,29 +7,30 @@
 
 enum { LINE_OCTETS_MAX = 75, MINUTES_A_DAY = 1440, STAMP_SIZE = 24 };
 
-/* The rules since 1996: the last Sundays of March and October, at 01:00 UTC. */
 static const char beginning[] = "BEGIN:VCALENDAR\r\n"
                                 "VERSION:2.0\r\n"
                                 "PRODID:-//Holdfast//sessions//EN\r\n"
                                 "CALSCALE:GREGORIAN\r\n"
-                                "METHOD:PUBLISH\r\n"
-                                "BEGIN:VTIMEZONE\r\n"
-                                "TZID:Europe/London\r\n"
-                                "BEGIN:DAYLIGHT\r\n"
-                                "TZOFFSETFROM:+0000\r\n"
-                                "TZOFFSETTO:+0100\r\n"
-                                "TZNAME:BST\r\n"
-                                "DTSTART:19960331T010000\r\n"
-                                "RRULE:FREQ=YEARLY;BYMONTH=3;BYDAY=-1SU\r\n"
-                                "END:DAYLIGHT\r\n"
-                                "BEGIN:STANDARD\r\n"
-                                "TZOFFSETFROM:+0100\r\n"
-                                "TZOFFSETTO:+0000\r\n"
-                                "TZNAME:GMT\r\n"
-                                "DTSTART:19961027T020000\r\n"
-                                "RRULE:FREQ=YEARLY;BYMONTH=10;BYDAY=-1SU\r\n"
-                                "END:STANDARD\r\n"
-                                "END:VTIMEZONE\r\n";
+                                "METHOD:PUBLISH\r\n";
+
+/* The rules since 1996: the last Sundays of March and October, at 01:00 UTC. */
+static const char zone[] = "BEGIN:VTIMEZONE\r\n"
+                           "TZID:Europe/London\r\n"
+                           "BEGIN:DAYLIGHT\r\n"
+                           "TZOFFSETFROM:+0000\r\n"
+                           "TZOFFSETTO:+0100\r\n"
+                           "TZNAME:BST\r\n"
+                           "DTSTART:19960331T010000\r\n"
+                           "RRULE:FREQ=YEARLY;BYMONTH=3;BYDAY=-1SU\r\n"
+                           "END:DAYLIGHT\r\n"
+                           "BEGIN:STANDARD\r\n"
+                           "TZOFFSETFROM:+0100\r\n"
+                           "TZOFFSETTO:+0000\r\n"
+                           "TZNAME:GMT\r\n"
+                           "DTSTART:19961027T020000\r\n"
+                           "RRULE:FREQ=YEARLY;BYMONTH=10;BYDAY=-1SU\r\n"
+                           "END:STANDARD\r\n"
+                           "END:VTIMEZONE\r\n";
 
 static bool continues(char c)
 {
@@ -128,7 +129,8 @@ static enum err_code stamp_line(struct buf *out, int64_t now_ms, struct error *e
 enum err_code calendar_begin(struct buf *out, const char *name, struct error *err)
 {
     TRY(buf_append_text(out, beginning, err));
-    return text_line(out, "X-WR-CALNAME", name, err);
+    TRY(text_line(out, "X-WR-CALNAME", name, err));
+    return buf_append_text(out, zone, err);
 }
 
 enum err_code calendar_event(struct buf *out, const struct calendar_event *event, int64_t now_ms, struct error *err)

@@ -104,6 +104,9 @@ static void viability(const struct words *words, const json_t *contract)
             "with %" PRId64 " people a year, which bear the %s that it costs however many come; "
             "%" PRId64 " began in the last year",
             answer_int(v, "break_even_people"), fixed.text, answer_int(contract, "last_year"));
+    } else if (expected.text[0] == '\0') {
+        say(words, "Breaks even",
+            "not known before somebody has been here long enough; %s a year cost it however many come", fixed.text);
     } else {
         say(words, "Breaks even", "with no number of people as things are; %s a year are not borne", fixed.text);
     }

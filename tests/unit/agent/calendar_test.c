@@ -125,6 +125,8 @@ Test(calendar, folds_lines_between_characters_and_escapes_texts)
         cr_expect(utf8_valid(slice_of(line, len)), "cut inside a character");
     }
     cr_expect_not_null(strstr(text, "\\, the caf"));
+    cr_expect_lt(strstr(text, "X-WR-CALNAME:name"), strstr(text, "BEGIN:VTIMEZONE"),
+                 "properties come before components (RFC 5545, 3.6)");
     if (has_reader()) {
         json_t *read = read_back(text, out.len - 1);
         const json_t *events = json_object_get(read, "events");

@@ -62,6 +62,30 @@ Test(contract, shows_what_it_brings_what_it_costs_and_what_that_rests_on)
     service_stop(&service);
 }
 
+/* Three answers: so many people, none as things are, and that it is not known yet. */
+Test(contract, does_not_say_that_it_never_breaks_even_before_anything_was_seen)
+{
+    static const struct {
+        const char *expected_pence;
+        const char *words;
+    } cases[] = { { "null", "not known before somebody has been here long enough; £1,000.00 a year cost it" },
+                  { "40000", "with no number of people as things are" } };
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        char body[512];
+        struct service service;
+        (void)snprintf(body, sizeof(body),
+                       "{\"contract\": {\"ref\": \"C-1\", \"form\": \"payment_by_results\", \"fixed_cost_pence\": "
+                       "100000, \"viability\": {\"full_pence\": "
+                       "66600, \"expected_pence\": %s, \"cost_pence\": 50000, \"people\": 0, \"enough\": false, "
+                       "\"break_even_people\": null}}}",
+                       cases[i].expected_pence);
+        struct outcome_of_run run = RUN_ONCE(&service, 200, body, "contract", "show", "C-1");
+        cr_expect(has(run.out, cases[i].words), "%s", run.out);
+        run_free(&run);
+        service_stop(&service);
+    }
+}
+
 Test(claim, names_one_by_its_placement_and_trigger)
 {
     struct service service;
