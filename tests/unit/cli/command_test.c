@@ -1,5 +1,6 @@
 /* How commands end, what they ask, and where they look for the agent. */
 #include <criterion/criterion.h>
+#include <fcntl.h>
 #include <jansson.h>
 #include <signal.h>
 #include <stdio.h>
@@ -356,6 +357,34 @@ Test(command, waits_while_the_tables_are_made_again_and_asks_again)
     cr_assert_eq(service.asked_count, 5);
     cr_expect_str_eq(service.asked[4].line, "GET /v1/retention");
     run_free(&run);
+    service_stop(&service);
+}
+
+Test(command, says_on_a_terminal_what_it_waits_for)
+{
+    static const struct canned answers[] = {
+        { 503, OPENING },
+        { 200, "{\"state\": \"preparing\", \"preparing\": null}" },
+        { 200, MADE_SO_FAR },
+        { 200, "{\"state\": \"offline\"}" },
+        { 200, "{\"months\": 72, \"due\": []}" },
+    };
+    struct service service;
+    char shown[1024] = "";
+    int master = posix_openpt(O_RDWR | O_NOCTTY);
+    cr_assert(master >= 0 && grantpt(master) == 0 && unlockpt(master) == 0);
+    FILE *notes = fdopen(open(ptsname(master), O_RDWR | O_NOCTTY), "w");
+    FILE *out = fopen("/dev/null", "w");
+    cr_assert(notes != NULL && out != NULL);
+    service_start(&service, answers, 5);
+    char *argv[] = { "holdfast", "retention", "--socket", service.socket_path, NULL };
+    cr_expect_eq(cli_main(4, argv, out, notes), EXIT_DONE);
+    cr_expect_gt(read(master, shown, sizeof(shown) - 1), 0);
+    cr_expect(has(shown, "the replica is just being opened ..."), "%s", shown);
+    cr_expect(has(shown, "the tables are being made again: 1 of 9 records ..."), "%s", shown);
+    (void)fclose(notes);
+    (void)fclose(out);
+    (void)close(master);
     service_stop(&service);
 }
 
