@@ -352,10 +352,14 @@ MUST_USE enum err_code centre_knows(struct centre_store *store, const struct cen
 
 struct centre_incident {
     int64_t at_ms;
-    char site_name[CENTRE_NAME_MAX + 1];
+    char site_name[CENTRE_NAME_MAX + 1]; /* "": of the centre as a whole, and of no device */
     struct op_id op;
     char what[CENTRE_REASON_SIZE];
 };
+
+/* Kept each time. */
+MUST_USE enum err_code centre_incident_of_all(struct centre_store *store, const char *what, int64_t now_ms,
+                                              struct error *err);
 
 /* Newest first, at most `max`. */
 MUST_USE enum err_code centre_incidents(struct centre_store *store, struct centre_incident *ret_rows, size_t max,

@@ -126,6 +126,18 @@ enum err_code centre_knows(struct centre_store *store, const struct centre_site 
     return ERR_OK;
 }
 
+enum err_code centre_incident_of_all(struct centre_store *store, const char *what, int64_t now_ms, struct error *err)
+{
+    sqlite3_stmt *s;
+    TRY(db_statement(&store->db,
+                     "INSERT INTO incident (at, site, device, incarnation, seq, what) SELECT ?1, 0, zeroblob(16), 0, "
+                     "(SELECT count(*) FROM incident WHERE site = 0), ?2",
+                     &s, err));
+    bind_int(s, 1, now_ms);
+    bind_text(s, 2, what);
+    return db_run(&store->db, s, err);
+}
+
 enum err_code centre_incidents(struct centre_store *store, struct centre_incident *ret_rows, size_t max,
                                size_t *ret_count, struct error *err)
 {
@@ -133,7 +145,7 @@ enum err_code centre_incidents(struct centre_store *store, struct centre_inciden
     size_t count = 0;
     TRY(db_statement(&store->db,
                      "SELECT i.at, s.name, i.device, i.incarnation, i.seq, i.what FROM incident i "
-                     "JOIN site s ON s.id = i.site ORDER BY i.id DESC",
+                     "LEFT JOIN site s ON s.id = i.site ORDER BY i.id DESC",
                      &s, err));
     while (count < max) {
         bool row;

@@ -378,6 +378,16 @@ static enum err_code load_settings(struct run *run, struct error *err)
     return ERR_OK;
 }
 
+/* What a person can do about it; the last word stays theirs. */
+static enum err_code damaged(struct error *err)
+{
+    struct error why = *err;
+    return FAIL(err, DAMAGED,
+                "%s; if these files were put back on purpose, `holdfast-endpointctl accept` takes them as they are "
+                "(holdfast-endpoint(8), BACKUP)",
+                why.message);
+}
+
 static enum err_code open_centre(struct run *run, struct error *err)
 {
     struct state_options state = { .folder = run->options.state_dir, .key_file = run->options.key_file };
@@ -385,8 +395,9 @@ static enum err_code open_centre(struct run *run, struct error *err)
     bool renewed = false;
     TRY(secret_init(err));
     TRY(state_open(&state, &run->vault, err));
-    TRY(centre_open(run->vault, (int)settings_number(&run->settings, "store", "cache_kib"), &run->endpoint.centre,
-                    err));
+    int cache_kib = (int)settings_number(&run->settings, "store", "cache_kib");
+    enum err_code rc = centre_open(run->vault, cache_kib, &run->endpoint.centre, err);
+    TRY(rc == ERR_DAMAGED ? damaged(err) : rc);
     TRY(centre_server_renew(run->endpoint.centre, hosts[0] != '\0' ? hosts : NULL, clock_wall_ms(), &renewed, err));
     if (renewed) {
         LOG_INFO("server_certificate_made", "days=%d", 2 * CENTRE_SERVER_RENEW_DAYS);

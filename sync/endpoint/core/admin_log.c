@@ -108,9 +108,10 @@ enum err_code admin_incidents(struct admin_call *call)
     TRY(centre_incidents(call->centre->store, rows, INCIDENTS_MAX, &count, call->err));
     json_t *list = json_array();
     for (size_t i = 0; i < count; i++) {
-        (void)json_array_append_new(list,
-                                    json_pack("{s:o, s:s, s:o, s:s}", "at", json_instant(rows[i].at_ms), "site",
-                                              rows[i].site_name, "op", json_op_id(&rows[i].op), "what", rows[i].what));
+        const char *site = rows[i].site_name[0] != '\0' ? rows[i].site_name : NULL;
+        json_t *op = site != NULL ? json_op_id(&rows[i].op) : json_null();
+        (void)json_array_append_new(list, json_pack("{s:o, s:s?, s:o, s:s}", "at", json_instant(rows[i].at_ms), "site",
+                                                    site, "op", op, "what", rows[i].what));
     }
     return admin_answer(call, json_pack("{s:o}", "incidents", list));
 }

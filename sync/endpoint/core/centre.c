@@ -131,6 +131,16 @@ enum err_code centre_create(struct vault *vault, const char *name, const char *h
     return rc == ERR_OK ? ERR_OK : error_wrap(err, rc, "make a centre");
 }
 
+enum err_code centre_accepted(struct vault *vault, int64_t now_ms, struct error *err)
+{
+    struct centre_store *store = NULL;
+    TRY(centre_store_open(vault, 1024, &store, err));
+    enum err_code rc =
+        centre_incident_of_all(store, "the files of the database were taken for the present ones", now_ms, err);
+    centre_store_close(store);
+    return rc;
+}
+
 /* ---- opening ---- */
 
 enum err_code signing_load(struct centre *centre, struct error *err)

@@ -36,6 +36,8 @@ MUST_USE enum err_code centre_create(struct vault *vault, const char *name, cons
                                      struct error *err);
 MUST_USE enum err_code centre_open(struct vault *vault, int cache_kib, struct centre **ret_centre, struct error *err);
 void centre_close(struct centre *centre);
+/* Opens the database after vault_adopt_freshness, and keeps as an incident that a person asked for it. */
+MUST_USE enum err_code centre_accepted(struct vault *vault, int64_t now_ms, struct error *err);
 
 struct slice centre_authority_certificate(const struct centre *centre); /* the present one's */
 /* The present authority, then every earlier one: DER, one behind the other. For records, whenever they were signed. */

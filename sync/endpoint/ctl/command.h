@@ -47,6 +47,8 @@ extern const size_t command_count;
 
 /* `init` needs no endpoint: it makes what the endpoint serves. Returns the exit code. */
 int command_init(const struct common *common, const json_t *arguments);
+/* Nor does `accept`: the endpoint does not start before. */
+int command_accept(const struct common *common, const json_t *arguments);
 /* Files of the operator's, to and from the endpoint in pieces. */
 int command_bundle_export(const struct common *common, const json_t *arguments);
 int command_bundle_import(const struct common *common, const json_t *arguments);
