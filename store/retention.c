@@ -42,9 +42,10 @@ static const char due_people[] =
     "c AS (SELECT person, newest, iif(newest > 0, newest, ifnull((SELECT max(o.received_at) FROM op o INDEXED BY "
     "op_subject WHERE o.kind <> 5 AND o.kind = 1 AND o.body IS NOT NULL AND o.subject IN (SELECT participant FROM "
     "same_as WHERE person = u.person UNION ALL SELECT u.person)) / 86400000, 0)) AS came FROM u) "
-    "SELECT 1, ifnull(q.id, c.person), q.ref, c.newest, q.id IS NOT NULL FROM c LEFT JOIN participant q ON q.id = "
+    "SELECT 1, ifnull(q.id, c.person), q.ref, c.newest, q.id IS NOT NULL, c.came FROM c LEFT JOIN participant q ON "
+    "q.id = "
     "(SELECT min(id) FROM participant WHERE id IN (SELECT participant FROM same_as WHERE person = c.person UNION ALL "
-    "SELECT c.person)) WHERE c.came <= ?1";
+    "SELECT c.person)) WHERE c.came <= ?1 ORDER BY c.came";
 
 /* What names a placement or a referral, of which no record says whose it is: the person may be on record elsewhere. */
 static const char due_lone[] =
@@ -59,11 +60,13 @@ static const char due_lone[] =
     "SELECT 4, p.id, (SELECT ref FROM placement WHERE id = p.id), max("
     "ifnull((SELECT max(day) FROM attendance WHERE placement = p.id AND outcome > 0), 0), "
     "ifnull((SELECT max(x.day) FROM (" DAYS_OF_PLACEMENT ") x WHERE x.placement = p.id), 0), "
-    "ifnull((SELECT max(ends_on) FROM placement WHERE id = p.id), 0)) AS newest, 0 FROM p WHERE p.id IS NOT NULL AND "
+    "ifnull((SELECT max(ends_on) FROM placement WHERE id = p.id), 0)) AS newest, 0, 0 FROM p WHERE p.id IS NOT NULL "
+    "AND "
     "NOT EXISTS (SELECT 1 FROM placement WHERE id = p.id AND participant IS NOT NULL) AND newest <= ?1 UNION ALL "
     "SELECT 2, r.id, (SELECT ref FROM referral WHERE id = r.id), max("
     "ifnull((SELECT max(x.day) FROM (" DAYS_OF_REFERRAL ") x WHERE x.referral = r.id), 0), "
-    "ifnull((SELECT max(ifnull(received_on, 0), ifnull(status_on, 0)) FROM referral WHERE id = r.id), 0)) AS newest, 0 "
+    "ifnull((SELECT max(ifnull(received_on, 0), ifnull(status_on, 0)) FROM referral WHERE id = r.id), 0)) AS newest, "
+    "0, 0 "
     "FROM r WHERE r.id IS NOT NULL AND NOT EXISTS (SELECT 1 FROM referral WHERE id = r.id AND participant IS NOT NULL) "
     "AND newest <= ?1";
 
@@ -82,8 +85,16 @@ struct store_erase retention_erase(const struct store_due *due)
 struct search {
     int32_t day;
     int32_t today;
+    size_t max;
+    int32_t newest; /* of those found */
     struct buf rows;
 };
+
+/* Who comes from here on is not among the first. */
+static bool has_enough(const struct search *search, int64_t from_day)
+{
+    return search->rows.len / sizeof(struct store_due) >= search->max && from_day > search->newest;
+}
 
 /*
  * Of whom there is no record, and whom the organisation erased, the centre's own may go on saying something: that alone
@@ -112,7 +123,11 @@ static enum err_code take_due(struct store *store, sqlite3_stmt *s, struct searc
     if (!is_due) {
         TRY(look_closer(store, search, &due, &is_due, err));
     }
-    return is_due ? buf_append(&search->rows, &due, sizeof(due), err) : ERR_OK;
+    if (!is_due) {
+        return ERR_OK;
+    }
+    search->newest = due.newest_day > search->newest ? due.newest_day : search->newest;
+    return buf_append(&search->rows, &due, sizeof(due), err);
 }
 
 static enum err_code read_due(struct store *store, const char *sql, struct search *search, struct error *err)
@@ -123,6 +138,7 @@ static enum err_code read_due(struct store *store, const char *sql, struct searc
     bind_int(s, 1, search->day);
     while (row) {
         TRY(db_step(&store->db, s, &row, err));
+        row = row && !has_enough(search, column_int(s, 5));
         if (row) {
             TRY(take_due(store, s, search, err));
         }
@@ -144,7 +160,7 @@ static int longest_due(const void *a, const void *b)
 enum err_code store_retention_due(struct store *store, int32_t day, int32_t today, size_t max,
                                   struct store_due **ret_due, size_t *ret_count, struct error *err)
 {
-    struct search search = { .day = day, .today = today };
+    struct search search = { .day = day, .today = today, .max = max };
     buf_init(&search.rows, SIZE_MAX / 2);
     enum err_code rc = read_due(store, due_people, &search, err);
     rc = rc == ERR_OK ? read_due(store, due_lone, &search, err) : rc;

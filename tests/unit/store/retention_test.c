@@ -147,6 +147,30 @@ Test(retention, of_a_participant_whom_no_dated_record_names_counts_from_the_reco
     expect_none(today);
 }
 
+Test(retention, lists_at_most_so_many_and_those_that_have_been_due_for_longest)
+{
+    struct store_due *due;
+    size_t count;
+    struct error err = { 0 };
+    struct store_entry entry;
+    write_participant(&one, "GDN-1", at("2015-01-01"));
+    entry_placement(&world, &entry, "P-2", "GDN-2", "voluntary", "2012-01-02", "2012-06-28", "Mon 09:00-12:00");
+    replica_write(&one, &entry, at("2015-01-02"));
+    write_participant(&one, "GDN-3", at("2014-01-01")); /* the clock fell back: no older than what is there */
+    write_participant(&one, "GDN-4", at("2016-01-01"));
+    cr_assert_eq(store_retention_due(one.store, today, today, 2, &due, &count, &err), ERR_OK, "%s", err.message);
+    cr_assert_eq(count, 2);
+    cr_expect_eq(due[0].newest_day, day_of("2012-06-28"));
+    cr_expect_eq(due[1].newest_day, day_of("2015-01-01"));
+    cr_expect_str_eq(due[1].ref, "GDN-1");
+    free(due);
+    cr_assert_eq(store_retention_due(one.store, today, today, 3, &due, &count, &err), ERR_OK, "%s", err.message);
+    cr_assert_eq(count, 3);
+    cr_expect_str_eq(due[2].ref, "GDN-3");
+    cr_expect_eq(due[2].newest_day, day_of("2015-01-02"));
+    free(due);
+}
+
 Test(retention, counts_from_dated_records_where_there_are_any_whenever_the_participant_was_recorded)
 {
     struct store_entry entry;
