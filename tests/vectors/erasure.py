@@ -162,4 +162,5 @@ def main():
     print(f"{count} erasures are as the document says")
 
 
-main()
+if __name__ == "__main__":
+    main()

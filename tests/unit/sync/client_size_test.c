@@ -212,7 +212,7 @@ Test(client, a_rest_that_gets_no_further_is_given_up_and_what_follows_is_small)
         cr_assert_eq(exchange_request_decode(buf_slice(&desk.sent), &request, NULL), ERR_OK);
         rests += request.rest.len > 0;
         if (desk.sent.len > LIFE) {
-            small_centre_cut(&desk.centre, buf_slice(&desk.sent), KEPT);
+            small_centre_cut(&desk.centre, buf_slice(&desk.sent), request.rest.len > 0 ? 0 : KEPT);
             desk_cut(&desk);
         } else {
             desk_deliver(&desk, 20);

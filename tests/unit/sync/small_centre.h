@@ -52,7 +52,7 @@ void small_centre_init(struct small_centre *centre, struct replica *device, stru
 void small_centre_fini(struct small_centre *centre);
 /* Takes a request in and appends the answer to `out`. */
 void small_centre_answer(struct small_centre *centre, struct slice request, struct buf *out);
-/* Keeps the first `len` bytes of the request's segment, when it has one; of a rest it keeps nothing. */
+/* The line broke: it keeps the first `len` bytes of the segment or rest that the request was to bring. */
 void small_centre_cut(struct small_centre *centre, struct slice request, size_t len);
 /* It is put back to an older state, and what others wrote stands first afterwards. */
 void small_centre_turn(struct small_centre *centre, size_t keep_ops);
