@@ -157,7 +157,7 @@ static json_t *notice_value(const struct placement_facts *facts, const struct ro
     return json_null();
 }
 
-/* Those that the guard rail counts: of records that are surely the person's, about this session, or about none and made
+/* Those that the guard rail counts: of records that are surely the person's, about this session or about none, and made
  * from its day on. */
 static enum err_code contacts_value(const struct api_world *world, const struct row_id *participant, int32_t day,
                                     json_t **ret_contacts, struct error *err)
@@ -176,7 +176,8 @@ static enum err_code contacts_value(const struct api_world *world, const struct 
         }
         const struct value *about = record_value(record, "about_day");
         const struct value *on = record_value(record, "day");
-        if (about->present ? about->number == day : on->present && on->number >= day) {
+        if ((!about->present || about->number == day) && on->present && on->number >= day &&
+            on->number <= world->now_ms / 86400000 + 1) {
             (void)json_array_append_new(
                 contacts, json_pack("{s:o,s:o,s:o}", "id", value_id(list.rows[i].id.bytes, ROW_ID_BYTES), "fields",
                                     record_to_json(record, slice_of(list.rows[i].id.bytes, ROW_ID_BYTES)), "said_by",

@@ -13,7 +13,8 @@ static const struct doubt_want wants[] = {
       "no named person has reviewed this session, answered the good-reason questions and found that a doubt is right, "
       "before it was confirmed" },
     { "reviewed_again", 1, "a later review of this session came to something else" },
-    { "no_contact", 1, "no attempt to reach the person about this session was recorded before it was confirmed" },
+    { "no_contact", 1,
+      "no attempt to reach the person about this session, made since its day, was recorded before it was confirmed" },
     { "contact_unconfirmed", 1,
       "the attempts to reach the person are under another record, and nobody else at another machine has confirmed "
       "that both records are of one person: have the merge confirmed, or record the attempt under this one" },
@@ -30,7 +31,7 @@ static const struct doubt_want wants[] = {
     { "not_yet", 2, "the session was still to come" },
     { "no_notice", 2, "no written notice of this placement is named" },
     { "notice_incomplete", 2, "the notice does not say everything that it has to" },
-    { "notice_late", 2, "the notice does not count as received before the day" },
+    { "notice_late", 2, "the notice was not served and received before the day" },
     { "no_placement", 3, "the placement is not known here" },
     { "not_mandatory", 3, "taking part was voluntary" },
     { "exposure_unfounded", 4, "the exposure rests on no decision of the Jobcentre that stands" },

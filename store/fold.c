@@ -122,7 +122,8 @@ static enum err_code fold_referral(struct store *store, struct slice subject, st
     return dirty_site(store, err);
 }
 
-/* A notice counts as received when stated, or as the pack deems it, by the calendar of its placement. */
+/* A notice counts as received when stated, or as the pack deems it, by the calendar of its placement; never before it
+ * was served. */
 static enum err_code deem_received(struct store *store, struct merged *merged, bool *ret_known, int64_t *ret_day,
                                    struct error *err)
 {
@@ -132,6 +133,9 @@ static enum err_code deem_received(struct store *store, struct merged *merged, b
     const struct value *placement = merged_value(merged, "placement");
     *ret_known = received->present || (served->present && by->present);
     *ret_day = received->present ? received->number : served->number;
+    if (served->present && served->number > *ret_day) {
+        *ret_day = served->number;
+    }
     if (received->present || !*ret_known || !slice_equal(by->text, slice_of_text("post"))) {
         return ERR_OK;
     }

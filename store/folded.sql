@@ -286,7 +286,7 @@ WHERE n.says_what IS NOT 1 OR n.says_when IS NOT 1 OR n.says_where IS NOT 1 OR n
    OR n.says_evidence IS NOT 1 OR n.says_consequences IS NOT 1
 UNION ALL
 SELECT d.id, 'notice_late' FROM compliance_doubt d JOIN notice n ON n.id = d.notice
-WHERE n.deemed_received_on IS NULL OR n.deemed_received_on >= d.day
+WHERE n.deemed_received_on IS NULL OR n.deemed_received_on >= d.day OR n.served_on IS NULL OR n.served_on >= d.day
 UNION ALL
 SELECT d.id, 'no_review' FROM compliance_doubt d
 WHERE NOT EXISTS (SELECT 1 FROM flag_review v WHERE v.id = d.review AND v.placement = d.placement AND v.day = d.day
@@ -298,11 +298,11 @@ WHERE EXISTS (SELECT 1 FROM flag_review w WHERE w.placement = d.placement AND w.
 UNION ALL
 SELECT d.id, iif(EXISTS (SELECT 1 FROM placement_person p JOIN contact_attempt c ON c.participant = p.participant
                          WHERE p.placement = d.placement AND c.hlc <= d.hlc
-                         AND (c.about_day = d.day OR (c.about_day IS NULL AND c.day >= d.day))),
+                         AND c.day BETWEEN d.day AND d.said_at / 86400000 + 1 AND ifnull(c.about_day, d.day) = d.day),
                  'contact_unconfirmed', 'no_contact') FROM compliance_doubt d
 WHERE NOT EXISTS (SELECT 1 FROM placement_sure_person p JOIN contact_attempt c ON c.participant = p.participant
                   WHERE p.placement = d.placement AND c.hlc <= d.hlc
-                  AND (c.about_day = d.day OR (c.about_day IS NULL AND c.day >= d.day)))
+                  AND c.day BETWEEN d.day AND d.said_at / 86400000 + 1 AND ifnull(c.about_day, d.day) = d.day)
 UNION ALL
 SELECT d.id, iif(EXISTS (SELECT 1 FROM placement_person p JOIN decision e ON e.participant = p.participant
                          WHERE p.placement = d.placement AND e.id = d.earlier_decision)

@@ -152,6 +152,10 @@ static enum err_code check_together(const struct record *record, struct error *e
         number_or(record, "ends_min", INT32_MAX) <= number_or(record, "starts_min", INT32_MIN)) {
         return FAIL(err, INVALID, "field 'ends_min': expected a time after 'starts_min'");
     }
+    if (record->kind->number == KIND_NOTICE &&
+        number_or(record, "received_on", INT32_MAX) < number_or(record, "served_on", INT32_MIN)) {
+        return FAIL(err, INVALID, "field 'received_on': expected a day not before 'served_on'");
+    }
     return ERR_OK;
 }
 
@@ -188,6 +192,17 @@ enum err_code record_check(const struct record *record, bool complete, struct er
     }
     TRY(check_together(record, err));
     return check_pattern(record, err);
+}
+
+enum err_code record_check_past(const struct record *record, int64_t at_ms, struct error *err)
+{
+    enum { DAY_MS = 24 * 60 * 60 * 1000 };
+    if (record->kind->number != KIND_CONTACT_ATTEMPT || number_or(record, "day", INT32_MIN) <= at_ms / DAY_MS + 1) {
+        return ERR_OK;
+    }
+    return FAIL(err, REFUSED,
+                "field 'day': an attempt to reach somebody is recorded once it was made, and this day is "
+                "still to come");
 }
 
 /* ---- body ---- */
@@ -435,6 +450,15 @@ static enum err_code admit_pack(const struct op *op, const struct record *record
     return rc == ERR_OK ? ERR_OK : error_wrap(err, rc, "take a %s", record->kind->name);
 }
 
+/* When it was recorded, by its clock, the offset that was measured, or the newest time that its device knew: in doubt,
+ * the latest. */
+static int64_t latest_time(const struct op *op)
+{
+    int64_t measured = op->offset_ms < 0 ? op->recorded_at_ms - op->offset_ms : op->recorded_at_ms;
+    int64_t known = (int64_t)(op->hlc >> 16);
+    return known > measured ? known : measured;
+}
+
 /* What no single field shows, and what stands in the header. */
 static enum err_code admit_content(const struct op *op, const struct record *record, enum record_writer writer,
                                    struct error *err)
@@ -446,6 +470,8 @@ static enum err_code admit_content(const struct op *op, const struct record *rec
                    : FAIL(err, REFUSED, "take a correction without a note: say why the record changes");
     case KIND_ERASURE:
         return admit_erasure(op, record, writer, err);
+    case KIND_CONTACT_ATTEMPT:
+        return record_check_past(record, latest_time(op), err);
     case KIND_COMPLIANCE_DOUBT:
         return admit_doubt(record, err);
     case KIND_DOUBT_EVENT:

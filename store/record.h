@@ -109,6 +109,8 @@ void record_set_id(struct record *record, const char *name, const uint8_t id[OP_
  * there. */
 MUST_USE enum err_code record_check(const struct record *record, bool complete, struct error *err);
 
+/* What cannot have happened yet when it is recorded (at_ms; a day is left for its time zone). ERR_REFUSED says so. */
+MUST_USE enum err_code record_check_past(const struct record *record, int64_t at_ms, struct error *err);
 MUST_USE enum err_code record_encode(const struct record *record, struct buf *out, struct error *err);
 /* Unknown fields are skipped (they stay in the body). Values borrow from `body`. */
 MUST_USE enum err_code record_decode(const struct kind *kind, struct slice body, struct record *ret_record,

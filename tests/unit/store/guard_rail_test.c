@@ -347,3 +347,68 @@ Test(guard_rail, a_centre_that_goes_back_on_a_receipt_leaves_both_here_and_each_
     cr_assert_neq(db_exec(&site.store->db, "DELETE FROM receipt", &err), ERR_OK);
     cr_assert_neq(db_exec(&site.store->db, "UPDATE receipt SET at = 1", &err), ERR_OK);
 }
+
+/* What another laptop makes by hand, at a time by its own clock; its place in the log is its own, too. */
+static size_t hear(struct store_entry *entry, int64_t at_ms)
+{
+    static struct voice laptop;
+    struct store_applied applied;
+    struct error err = { 0 };
+    voice_start(&world, &laptop, CERTIFICATE_ROLE_AGENT);
+    laptop.replica.forged_at_ms = at_ms;
+    voice_say(&laptop, entry);
+    cr_assert_eq(voice_reach(&laptop, 0, 1, &site, &applied, &err), ERR_OK, "%s", err.message);
+    voice_stop(&laptop);
+    return applied.quarantined;
+}
+
+Test(guard_rail, a_notice_that_was_received_before_it_was_served_is_set_aside)
+{
+    struct store_entry entry;
+    entry_notice(&world, &entry, "N-2", "P-1", "2026-11-10", "post");
+    record_set_number(&entry.record, "received_on", day_of("2026-07-01"));
+    cr_expect_eq(hear(&entry, 0), 1);
+    record_set_number(&entry.record, "received_on", day_of("2026-11-10"));
+    cr_expect_eq(hear(&entry, 0), 0);
+}
+
+Test(guard_rail, an_attempt_to_reach_somebody_that_is_still_to_come_is_set_aside)
+{
+    enum { DAY_MS = 86400000 };
+    struct store_entry entry;
+    struct store_written written;
+    struct error err = { 0 };
+    char day[DATE_TEXT_SIZE];
+    date_format((int32_t)(now / DAY_MS) + 2, day);
+    entry_contact(&world, &entry, "C-1", "GDN-001", day, NULL);
+    cr_expect_eq(hear(&entry, 0), 1);
+    cr_expect_eq(store_write(site.store, "Test Oak", &entry, 1, now, &written, &err), ERR_REFUSED);
+    cr_expect_not_null(strstr(err.message, "still to come"), "%s", err.message);
+    date_format((int32_t)(now / DAY_MS) + 1, day); /* it may be tomorrow already where it was made */
+    entry_contact(&world, &entry, "C-2", "GDN-001", day, NULL);
+    cr_expect_eq(hear(&entry, 0), 0);
+}
+
+Test(guard_rail, an_attempt_from_a_clock_that_runs_ahead_is_none_before_its_day_has_come)
+{
+    enum { DAY_MS = 86400000 };
+    struct store_entry entry;
+    struct doubt_plan plan = { .day = day_of("2026-06-03"), .exposure_weeks = 4, .now_ms = now };
+    char day[DATE_TEXT_SIZE];
+    char found[DOUBT_WANTS_SIZE];
+    struct error err = { 0 };
+    attend("P-1", "2026-06-03", OUTCOME_ABSENT);
+    entry_review(&world, &entry, "V-1", "P-1", "2026-06-03", "doubt");
+    write_one(&entry);
+    memcpy(plan.review.bytes, entry.subject, ROW_ID_BYTES);
+    entity_id(world.stream, "placement", "P-1", plan.placement.bytes);
+    entity_id(world.stream, "notice", "N-1", plan.notice.bytes);
+    date_format((int32_t)(now / DAY_MS) + 200, day);
+    entry_contact(&world, &entry, "C-1", "GDN-001", day, "2026-06-03");
+    cr_expect_eq(hear(&entry, now + 200 * (int64_t)DAY_MS), 0);
+    cr_assert_eq(doubt_try(site.store, &plan, found, &err), ERR_OK, "%s", err.message);
+    cr_expect_str_eq(found, "no_contact");
+    plan.now_ms += 200 * (int64_t)DAY_MS;
+    cr_assert_eq(doubt_try(site.store, &plan, found, &err), ERR_OK, "%s", err.message);
+    cr_expect_str_eq(found, "");
+}

@@ -59,7 +59,7 @@ Test(reader, knows_whose_replica_it_reads)
     struct row_id id;
     struct error err;
     entry_contact(&world, &entry, "C-1", "GDN-003", "2026-06-10", NULL);
-    replica_write(&one, &entry, 0);
+    replica_write(&one, &entry, day_of("2026-06-10") * (int64_t)86400000);
     store_close(reader);
     cr_assert_eq(store_open_reader(one.store, &progress, &reader, &err), ERR_OK, "%s", err.message);
     cr_expect_eq(query_find_unrecorded(reader, "GDN-003", &id, &err), ERR_OK, "found by the ids of its site");

@@ -215,7 +215,7 @@ Test(retention, is_not_early_by_a_clock_that_runs_behind_on_the_machine_that_rec
 Test(retention, is_not_early_by_a_clock_that_fell_back_here_after_something_else_had_come)
 {
     struct store_entry entry;
-    entry_contact(&world, &entry, "C-1", "GDN-2", "2045-01-01", NULL);
+    entry_placement(&world, &entry, "P-2", "GDN-2", "mandatory", "2044-10-03", "2045-01-01", "Mon 09:30-15:30");
     replica_write(&two, &entry, now++);
     carry(&two, &one);
     write_participant(&one, "GDN-1", at("2010-01-01"));
