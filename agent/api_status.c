@@ -378,8 +378,9 @@ static bool put_identity(json_t *object, const struct store_identity *identity, 
                put(object, "endpoint", json_null());
     }
     return put(object, "site",
-               json_pack("{s:s,s:o}", "name", identity->site_name, "stream",
-                         value_id(identity->stream, STREAM_ID_BYTES))) &&
+               json_pack("{s:s,s:o,s:o}", "name", identity->site_name, "stream",
+                         value_id(identity->stream, STREAM_ID_BYTES), "organisation",
+                         value_id(identity->organisation, ORGANISATION_ID_BYTES))) &&
            put(object, "device",
                json_pack("{s:o,s:I}", "id", value_id(identity->device, DEVICE_ID_BYTES), "incarnation",
                          (json_int_t)incarnation)) &&

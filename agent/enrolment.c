@@ -116,6 +116,7 @@ static enum err_code take_ca(struct enrolment *enrolment, struct slice body, str
     } else {
         TRY(authorities_pinned(buf_slice(&given), slice_of(enrolment->code.ca_pin, ENROLMENT_PIN_BYTES),
                                enrolment_now_ms(enrolment), ca, err));
+        TRY(authorities_remember(buf_slice(&enrolment->held.ca), ca, err));
     }
     return enrolment_to_pem(authorities_present(buf_slice(ca)), &enrolment->ca_pem, err);
 }

@@ -147,6 +147,7 @@ static enum err_code take_authorities(struct taking *taking, struct buf *out, st
     if (rc == ERR_TLS && taking->asked) {
         rc = authorities_pinned(buf_slice(&given), slice_of(taking->try.ca_pin, ENROLMENT_PIN_BYTES),
                                 answer->made_at_ms, out, err);
+        rc = rc == ERR_OK ? authorities_remember(buf_slice(&taking->held.ca), out, err) : rc;
     }
     return rc;
 }

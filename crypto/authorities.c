@@ -158,6 +158,22 @@ enum err_code authorities_pinned(struct slice given, struct slice pin, int64_t a
                 "stands between (a proxy, a public network's sign-in page)");
 }
 
+enum err_code authorities_remember(struct slice known, struct buf *list, struct error *err)
+{
+    SCOPED(list_fini) struct list known_list = { 0 };
+    SCOPED(list_fini) struct list made = { 0 };
+    TRY(list_read(known, &known_list, err));
+    TRY(list_read(buf_slice(list), &made, err));
+    size_t had = made.count;
+    for (size_t i = 0; i < known_list.count; i++) {
+        add(&made, known_list.certificates[i]);
+    }
+    for (size_t i = had; i < made.count; i++) {
+        TRY(x509_encode(made.certificates[i], list, err));
+    }
+    return ERR_OK;
+}
+
 struct slice authorities_present(struct slice list)
 {
     SCOPED(scoped_x509) X509 *certificate = NULL;

@@ -147,6 +147,11 @@ MUST_USE enum err_code authorities_follow(struct slice given, struct slice known
                                           struct error *err);
 MUST_USE enum err_code authorities_pinned(struct slice given, struct slice pin, int64_t at_ms, struct buf *out,
                                           struct error *err);
+/*
+ * For somebody who was told by a person to follow another authority: those of `known` that `list` lacks are appended to
+ * it as earlier ones, since who was certified by them has signed records.
+ */
+MUST_USE enum err_code authorities_remember(struct slice known, struct buf *list, struct error *err);
 /* The first of a list; empty when there is none. */
 struct slice authorities_present(struct slice list);
 

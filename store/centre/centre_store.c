@@ -250,28 +250,41 @@ enum err_code centre_organisation_find(struct centre_store *store, const char *n
     return ERR_OK;
 }
 
-static enum err_code organisation_insert(struct centre_store *store, const char *name, int64_t now_ms,
-                                         struct error *err)
+_Static_assert(ORGANISATION_ID_BYTES == STREAM_ID_BYTES, "one kind of id");
+
+static enum err_code new_id(const struct centre_new *add, uint8_t ret_id[STREAM_ID_BYTES], struct error *err)
+{
+    if (add->id == NULL) {
+        return random_bytes(ret_id, STREAM_ID_BYTES, err);
+    }
+    return strlen(add->id) == 2 * STREAM_ID_BYTES && hex_decode(add->id, ret_id, STREAM_ID_BYTES)
+               ? ERR_OK
+               : FAIL(err, INVALID, "take an id: expected %d hexadecimal digits", 2 * STREAM_ID_BYTES);
+}
+
+static enum err_code organisation_insert(struct centre_store *store, const struct centre_new *add, struct error *err)
 {
     sqlite3_stmt *s;
     uint8_t id[ORGANISATION_ID_BYTES];
-    TRY(random_bytes(id, sizeof(id), err));
+    TRY(new_id(add, id, err));
     TRY(db_statement(&store->db, "INSERT INTO organisation (public_id, name, created_at) VALUES (?1, ?2, ?3)", &s,
                      err));
     bind_blob(s, 1, id, sizeof(id));
-    bind_text(s, 2, name);
-    bind_int(s, 3, now_ms);
+    bind_text(s, 2, add->name);
+    bind_int(s, 3, add->now_ms);
     enum err_code rc = db_run(&store->db, s, err);
-    return rc == ERR_REFUSED ? FAIL(err, CONFLICT, "add the organisation '%s': there is one already", name) : rc;
+    return rc == ERR_REFUSED ? FAIL(err, CONFLICT, "add the organisation '%s': there is one already%s", add->name,
+                                    add->id != NULL ? ", or one with this id" : "")
+                             : rc;
 }
 
-enum err_code centre_organisation_add(struct centre_store *store, const char *name, int64_t now_ms,
+enum err_code centre_organisation_add(struct centre_store *store, const struct centre_new *add,
                                       struct centre_organisation *ret_organisation, struct error *err)
 {
-    TRY(check_name(name, err));
+    TRY(check_name(add->name, err));
     TRY(db_begin(&store->db, err));
-    TRY(db_end(&store->db, organisation_insert(store, name, now_ms, err), err));
-    return centre_organisation_find(store, name, ret_organisation, err);
+    TRY(db_end(&store->db, organisation_insert(store, add, err), err));
+    return centre_organisation_find(store, add->name, ret_organisation, err);
 }
 
 enum err_code centre_organisations(struct centre_store *store, struct centre_organisation **ret_rows, size_t *ret_count,
@@ -328,31 +341,33 @@ enum err_code centre_site_find(struct centre_store *store, const char *name_or_i
     return ERR_OK;
 }
 
-static enum err_code site_insert(struct centre_store *store, int64_t organisation, const char *name, int64_t now_ms,
+static enum err_code site_insert(struct centre_store *store, int64_t organisation, const struct centre_new *add,
                                  uint8_t ret_stream[STREAM_ID_BYTES], struct error *err)
 {
     sqlite3_stmt *s;
-    TRY(random_bytes(ret_stream, STREAM_ID_BYTES, err));
+    TRY(new_id(add, ret_stream, err));
     TRY(db_statement(&store->db, "INSERT INTO site (stream, organisation, name, created_at) VALUES (?1, ?2, ?3, ?4)",
                      &s, err));
     bind_blob(s, 1, ret_stream, STREAM_ID_BYTES);
     bind_int(s, 2, organisation);
-    bind_text(s, 3, name);
-    bind_int(s, 4, now_ms);
+    bind_text(s, 3, add->name);
+    bind_int(s, 4, add->now_ms);
     enum err_code rc = db_run(&store->db, s, err);
-    return rc == ERR_REFUSED ? FAIL(err, CONFLICT, "add the site '%s': the organisation has one already", name) : rc;
+    return rc == ERR_REFUSED ? FAIL(err, CONFLICT, "add the site '%s': the organisation has one already%s", add->name,
+                                    add->id != NULL ? ", or there is one with this id" : "")
+                             : rc;
 }
 
-enum err_code centre_site_add(struct centre_store *store, const char *organisation, const char *name, int64_t now_ms,
+enum err_code centre_site_add(struct centre_store *store, const char *organisation, const struct centre_new *add,
                               struct centre_site *ret_site, struct error *err)
 {
     struct centre_organisation found;
     uint8_t stream[STREAM_ID_BYTES] = { 0 };
     char digits[2 * STREAM_ID_BYTES + 1];
-    TRY(check_name(name, err));
+    TRY(check_name(add->name, err));
     TRY(centre_organisation_find(store, organisation, &found, err));
     TRY(db_begin(&store->db, err));
-    TRY(db_end(&store->db, site_insert(store, found.id, name, now_ms, stream, err), err));
+    TRY(db_end(&store->db, site_insert(store, found.id, add, stream, err), err));
     hex_encode(stream, sizeof(stream), digits);
     return centre_site_find(store, digits, ret_site, err);
 }

@@ -82,12 +82,19 @@ struct centre_site {
     int64_t created_at_ms;
 };
 
-/* ERR_CONFLICT: the name is taken (a site's: within its organisation). ERR_INVALID: 1 to CENTRE_NAME_MAX bytes of text.
- */
-MUST_USE enum err_code centre_organisation_add(struct centre_store *store, const char *name, int64_t now_ms,
+/* ERR_CONFLICT: the name (a site's: within its organisation) or the id is taken. ERR_INVALID: a name has 1 to
+ * CENTRE_NAME_MAX bytes of text. */
+/* What `add` makes. `id`: 32 hex digits, which one had at a centre that is gone; NULL: a new one. */
+struct centre_new {
+    const char *name;
+    const char *id;
+    int64_t now_ms;
+};
+
+MUST_USE enum err_code centre_organisation_add(struct centre_store *store, const struct centre_new *add,
                                                struct centre_organisation *ret_organisation, struct error *err);
-MUST_USE enum err_code centre_site_add(struct centre_store *store, const char *organisation, const char *name,
-                                       int64_t now_ms, struct centre_site *ret_site, struct error *err);
+MUST_USE enum err_code centre_site_add(struct centre_store *store, const char *organisation,
+                                       const struct centre_new *add, struct centre_site *ret_site, struct error *err);
 /* By the organisation's name or its 32 hex digits; by the site's name (ERR_CONFLICT when two have it) or its digits. */
 MUST_USE enum err_code centre_organisation_find(struct centre_store *store, const char *name_or_id,
                                                 struct centre_organisation *ret_organisation, struct error *err);

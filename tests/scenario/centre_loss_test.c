@@ -8,6 +8,8 @@
 #include "tests/support/site.h"
 
 #define SYNC_MS 40000
+#define ID_DIGITS 32
+#define PEM_SIZE 8192
 
 static struct world world;
 static struct laptop *laptop;
@@ -112,4 +114,100 @@ Test(centre_loss, a_backup_that_lacks_the_list_of_present_pages_is_used_on_a_per
     json_t *incidents = json_at(centre_do(&world.centre, EXIT_DONE, "incidents", NULL), "incidents");
     cr_assert_eq(json_array_size(incidents), 1);
     cr_assert(text_holds(incidents, "0.what", "taken for the present ones"));
+}
+
+/* ---- a centre that is gone ---- */
+
+struct known_before {
+    char organisation[ID_DIGITS + 1];
+    char stream[ID_DIGITS + 1];
+    char certificate[PEM_SIZE];
+};
+
+/* As any laptop shows it, and as the operator may have written down. */
+static void look_before(struct known_before *known)
+{
+    json_t *status = laptop_status(laptop);
+    json_t *authority = centre_do(&world.centre, EXIT_DONE, "ca", "show", NULL);
+    (void)snprintf(known->organisation, sizeof(known->organisation), "%s", text_at(status, "site.organisation"));
+    (void)snprintf(known->stream, sizeof(known->stream), "%s", text_at(status, "site.stream"));
+    (void)snprintf(known->certificate, sizeof(known->certificate), "%s", text_at(authority, "certificate"));
+    cr_assert_eq(strlen(known->organisation), ID_DIGITS);
+    cr_assert_eq(strlen(known->stream), ID_DIGITS);
+}
+
+/* Nothing of the old one is left but its address. */
+static void make_anew(void)
+{
+    centre_stop(&world.centre);
+    folder_remove(world.centre.dir);
+    (void)centre_do(&world.centre, EXIT_DONE, "init", "--host", "127.0.0.1", NULL);
+    centre_start(&world.centre);
+}
+
+static void enrol_again(struct laptop *which, int expected_exit)
+{
+    char url[64];
+    json_t *code = centre_do(&world.centre, EXIT_DONE, "code", "new", "--site", "Garden", NULL);
+    (void)snprintf(url, sizeof(url), "https://127.0.0.1:%u", world.centre.port);
+    (void)laptop_do(which, expected_exit, "enrol", "--again", "--endpoint", url, "--code", text_at(code, "code"), NULL);
+}
+
+static size_t held(const char *kind)
+{
+    json_t *log = centre_do(&world.centre, EXIT_DONE, "log", "--kind", kind, "--limit", "1000", NULL);
+    return json_array_size(json_at(log, "entries"));
+}
+
+Test(centre_loss, a_new_centre_with_the_same_ids_is_given_everything_back)
+{
+    struct known_before known;
+    char file[FOLDER_PATH_SIZE];
+    struct laptop *gone = laptop_make(&world, "gone", true);
+    struct laptop *other = laptop_make(&world, "other", true);
+    laptop_enrol(gone, "Garden", world.centre.port);
+    laptop_enrol(other, "Garden", world.centre.port);
+    site_import_people(gone, "SHP", 2);
+    (void)site_import_register(gone, &(struct site_register){ "SHP", 2, 10, 5, false });
+    (void)centre_do(&world.centre, EXIT_DONE, "referral", "new", "--site", "Garden", "--participant", "GDN-099",
+                    "--ref", "R-1", "--route", "cwp", "--basis", "mandatory", NULL);
+    laptop_wait_synchronised(gone, SYNC_MS);
+    laptop_stop(gone); /* for good */
+    laptop_wait_number(laptop, "records.attendance", 40, SYNC_MS);
+    laptop_wait_number(other, "records.attendance", 40, SYNC_MS);
+    laptop_wait_synchronised(laptop, SYNC_MS);
+    laptop_wait_synchronised(other, SYNC_MS);
+    look_before(&known);
+    make_anew();
+    (void)centre_do(&world.centre, EXIT_DONE, "org", "add", "Greenfield Trust", "--id", known.organisation, NULL);
+    (void)centre_do(&world.centre, EXIT_DONE, "site", "add", "--org", "Greenfield Trust", "Garden", "--id",
+                    known.stream, NULL);
+    (void)centre_do(&world.centre, EXIT_DONE, "ca", "former", world_file(&world, "old.pem", known.certificate, file),
+                    NULL);
+    (void)centre_do(&world.centre, EXIT_REFUSED, "ca", "former", file, NULL);
+    (void)laptop_do(laptop, EXIT_REFUSED, "sync", "--wait", "--timeout", "50", NULL); /* a stranger until told */
+    cr_assert_eq(held("attendance"), 0);
+    enrol_again(laptop, EXIT_DONE);
+    (void)laptop_do(laptop, EXIT_DONE, "sync", "--wait", "--timeout", "50", NULL);
+    enrol_again(other, EXIT_DONE);
+    (void)laptop_do(other, EXIT_DONE, "sync", "--wait", "--timeout", "50", NULL);
+    cr_assert_eq(held("attendance"), 40);
+    cr_assert_eq(held("referral"), 1);
+    (void)laptop_do(laptop, EXIT_DONE, "checkpoint", "--acknowledge", NULL);
+    (void)laptop_do(other, EXIT_DONE, "checkpoint", "--acknowledge", NULL);
+    laptop_wait_synchronised(laptop, SYNC_MS);
+    laptop_wait_synchronised(other, SYNC_MS);
+    cr_assert(laptops_agree(laptop, other));
+    (void)laptop_do(laptop, EXIT_DONE, "verify", NULL);
+    (void)laptop_do(other, EXIT_DONE, "verify", NULL);
+    (void)centre_do(&world.centre, EXIT_DONE, "verify", NULL);
+}
+
+Test(centre_loss, a_new_centre_with_other_ids_is_not_taken_for_the_old_one)
+{
+    make_anew();
+    centre_add_site(&world.centre, "Greenfield Trust", "Garden");
+    enrol_again(laptop, EXIT_REFUSED);
+    (void)centre_do(&world.centre, EXIT_USAGE, "site", "add", "--org", "Greenfield Trust", "Shop", "--id", "12", NULL);
+    (void)laptop_do(laptop, EXIT_DONE, "verify", NULL);
 }

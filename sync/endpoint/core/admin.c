@@ -13,9 +13,9 @@
 
 static const struct operation operations[] = {
     { "info", admin_info, { { 0 } } },
-    { "organisation-add", admin_organisation_add, { TEXT("name", true) } },
+    { "organisation-add", admin_organisation_add, { TEXT("name", true), TEXT("id", false) } },
     { "organisations", admin_organisations, { { 0 } } },
-    { "site-add", admin_site_add, { TEXT("organisation", true), TEXT("name", true) } },
+    { "site-add", admin_site_add, { TEXT("organisation", true), TEXT("name", true), TEXT("id", false) } },
     { "sites", admin_sites, { { 0 } } },
     { "code-new", admin_code_new, { SITE, TEXT("label", false), { "valid_hours", ARGUMENT_INTEGER, false } } },
     { "enrolment-sign", admin_enrolment_sign, { TEXT("request", true) } },
@@ -25,6 +25,7 @@ static const struct operation operations[] = {
     { "ca", admin_authority, { { 0 } } },
     { "ca-roll", admin_authority_roll, { { "overlap_days", ARGUMENT_INTEGER, false } } },
     { "ca-retire", admin_authority_retire, { { 0 } } },
+    { "ca-former", admin_authority_former, { TEXT("certificate", true) } },
     { "referral-new",
       admin_referral_new,
       { SITE,

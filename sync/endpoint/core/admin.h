@@ -75,6 +75,7 @@ enum err_code admin_reinstate(struct admin_call *call);
 enum err_code admin_authority(struct admin_call *call);
 enum err_code admin_authority_roll(struct admin_call *call);
 enum err_code admin_authority_retire(struct admin_call *call);
+enum err_code admin_authority_former(struct admin_call *call);
 enum err_code admin_referral_new(struct admin_call *call);
 enum err_code admin_appointment_new(struct admin_call *call);
 enum err_code admin_decision_new(struct admin_call *call);

@@ -6,6 +6,7 @@
 
 #define OVERLAP_DAYS_DEFAULT 90
 #define OVERLAP_DAYS_MAX 730
+#define PEM_MAX 16384
 
 static json_t *fingerprint(struct slice der)
 {
@@ -39,14 +40,17 @@ enum err_code admin_authority(struct admin_call *call)
     struct following following = { .call = call };
     struct certificate signing;
     bool overlap = authorities_overlap(centre, call->now_ms);
+    SCOPED(buf_fini) struct buf pem;
+    buf_init(&pem, PEM_MAX);
+    TRY(certificate_to_pem(centre_authority_certificate(centre), &pem, call->err));
     TRY(centre_device_certificates(centre->store, look_at, &following, call->err));
     TRY(certificate_parse(centre_signing_certificate(centre), &signing, call->err));
-    return admin_answer(call, json_pack("{s:o, s:o, s:o, s:o, s:I}", "authority_sha256",
+    return admin_answer(call, json_pack("{s:o, s:o, s:o, s:o, s:I, s:s%}", "authority_sha256",
                                         fingerprint(centre_authority_certificate(centre)), "before_sha256",
                                         overlap ? fingerprint(buf_slice(&authorities->before)) : json_null(),
                                         "before_until", json_instant(authorities->before_until_ms), "signing_until",
                                         json_instant(signing.not_after_ms), "devices_to_follow",
-                                        (json_int_t)following.behind));
+                                        (json_int_t)following.behind, "certificate", (const char *)pem.data, pem.len));
 }
 
 enum err_code admin_authority_roll(struct admin_call *call)
@@ -63,4 +67,14 @@ enum err_code admin_authority_retire(struct admin_call *call)
 {
     TRY(centre_authority_retire(call->centre, call->now_ms, call->err));
     return admin_authority(call);
+}
+
+enum err_code admin_authority_former(struct admin_call *call)
+{
+    SCOPED(buf_fini) struct buf der;
+    buf_init(&der, CERTIFICATE_DER_MAX);
+    TRY(certificate_from_pem(slice_of_text(argument_text(call, "certificate")), &der, call->err));
+    TRY(centre_authority_former(call->centre, buf_slice(&der), call->err));
+    return admin_answer(call, json_pack("{s:o, s:o}", "former_sha256", fingerprint(buf_slice(&der)), "authority_sha256",
+                                        fingerprint(centre_authority_certificate(call->centre))));
 }

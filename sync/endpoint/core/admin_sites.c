@@ -39,11 +39,16 @@ static json_t *json_organisation(const struct centre_organisation *organisation)
                      json_instant(organisation->created_at_ms));
 }
 
+static struct centre_new to_add(const struct admin_call *call)
+{
+    return (struct centre_new){ argument_text(call, "name"), argument_text(call, "id"), call->now_ms };
+}
+
 enum err_code admin_organisation_add(struct admin_call *call)
 {
     struct centre_organisation organisation;
-    TRY(centre_organisation_add(call->centre->store, argument_text(call, "name"), call->now_ms, &organisation,
-                                call->err));
+    struct centre_new add = to_add(call);
+    TRY(centre_organisation_add(call->centre->store, &add, &organisation, call->err));
     return admin_answer(call, json_organisation(&organisation));
 }
 
@@ -63,8 +68,8 @@ enum err_code admin_organisations(struct admin_call *call)
 enum err_code admin_site_add(struct admin_call *call)
 {
     struct centre_site site;
-    TRY(centre_site_add(call->centre->store, argument_text(call, "organisation"), argument_text(call, "name"),
-                        call->now_ms, &site, call->err));
+    struct centre_new add = to_add(call);
+    TRY(centre_site_add(call->centre->store, argument_text(call, "organisation"), &add, &site, call->err));
     TRY(packs_give(call, &site));
     return admin_answer(call, json_site(&site));
 }

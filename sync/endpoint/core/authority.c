@@ -263,3 +263,32 @@ enum err_code centre_authority_retire(struct centre *centre, int64_t now_ms, str
     LOG_INFO("authority_retired", "%s", "");
     return reload(centre, err);
 }
+
+/* ---- the authority of a centre that is gone ---- */
+
+static enum err_code refuse_known(const struct centre *centre, struct slice certificate, struct error *err)
+{
+    struct slice authorities[AUTHORITIES_MAX];
+    SCOPED(buf_fini) struct buf known;
+    buf_init(&known, AUTHORITIES_DER_MAX);
+    TRY(centre_all_authorities(centre, &known, err));
+    if (split(buf_slice(&known), authorities) > PAST_MAX) {
+        return FAIL(err, LIMIT, "vouch for an authority: %d earlier ones are known", PAST_MAX);
+    }
+    size_t len = known.len;
+    TRY(authorities_remember(certificate, &known, err));
+    return known.len > len ? ERR_OK : FAIL(err, CONFLICT, "vouch for an authority: it is known already");
+}
+
+enum err_code centre_authority_former(struct centre *centre, struct slice certificate, struct error *err)
+{
+    SCOPED(buf_fini) struct buf past;
+    buf_init(&past, CENTRE_MATERIAL_MAX);
+    TRY(append(&past, &centre->authorities.past, err));
+    TRY(authority_vouch(centre->authorities.present, certificate, INT64_MAX, &past, err));
+    TRY(refuse_known(centre, certificate, err));
+    const struct centre_material material = { MATERIAL_PAST, buf_slice(&past) };
+    TRY(centre_material_replace(centre->store, &material, 1, err));
+    LOG_INFO("authority_former", "%s", "");
+    return authorities_load(centre, err);
+}

@@ -49,6 +49,11 @@ MUST_USE enum err_code centre_all_authorities(const struct centre *centre, struc
 MUST_USE enum err_code centre_authority_roll(struct centre *centre, int64_t overlap_ms, int64_t now_ms,
                                              struct error *err);
 MUST_USE enum err_code centre_authority_retire(struct centre *centre, int64_t now_ms, struct error *err);
+/*
+ * Vouches for the authority, of the same name, of a centre that is gone (DER), as for the earlier ones of this centre:
+ * what its devices and that centre had signed can be given back and proved; it lets nobody in.
+ */
+MUST_USE enum err_code centre_authority_former(struct centre *centre, struct slice certificate, struct error *err);
 struct slice centre_signing_certificate(const struct centre *centre);
 
 /* The server's key, and its certificate with what leads to it from the authority before, as PEM, with a closing NUL

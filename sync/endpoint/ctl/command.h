@@ -53,8 +53,9 @@ int command_accept(const struct common *common, const json_t *arguments);
 int command_bundle_export(const struct common *common, const json_t *arguments);
 int command_bundle_import(const struct common *common, const json_t *arguments);
 int command_enrolment_sign(const struct common *common, const json_t *arguments);
-/* The file of a programme pack goes to the endpoint as a text. */
+/* The file of a programme pack, and of an authority's certificate, goes to the endpoint as a text. */
 int command_pack_add(const struct common *common, const json_t *arguments);
+int command_ca_former(const struct common *common, const json_t *arguments);
 
 /* The socket to ask; `scratch` may hold it. */
 MUST_USE enum err_code command_socket(const struct common *common, char scratch[STATE_PATH_MAX],

@@ -214,6 +214,10 @@ static void print_packs(const json_t *answer)
     {                                                                                                                  \
         "site", "SITE", "site", OPTION_TEXT, true, "The site, by its name or id"                                       \
     }
+#define ID                                                                                                             \
+    {                                                                                                                  \
+        "id", "ID", "id", OPTION_TEXT, false, "The id that it had at a centre that is gone, 32 hexadecimal digits"     \
+    }
 #define PARTICIPANT                                                                                                    \
     {                                                                                                                  \
         "participant", "REF", "participant", OPTION_TEXT, true, "The person's reference, as the site writes it"        \
@@ -244,7 +248,7 @@ const struct command commands[] = {
       NULL,
       { { "yes", NULL, "confirmed", OPTION_FLAG, false, "It is meant: without it nothing is changed" } } },
     { "serve-info", "info", "Where the endpoint listens and what it holds", NULL, NULL, print_info, { { 0 } } },
-    { "org add", "organisation-add", "Add an organisation", "name", "NAME", print_named, { { 0 } } },
+    { "org add", "organisation-add", "Add an organisation", "name", "NAME", print_named, { ID } },
     { "orgs", "organisations", "List organisations", NULL, NULL, print_organisations, { { 0 } } },
     { "site add",
       "site-add",
@@ -252,7 +256,7 @@ const struct command commands[] = {
       "name",
       "NAME",
       print_named,
-      { { "org", "ORG", "organisation", OPTION_TEXT, true, "The organisation, by its name or id" } } },
+      { { "org", "ORG", "organisation", OPTION_TEXT, true, "The organisation, by its name or id" }, ID } },
     { "sites", "sites", "List sites", NULL, NULL, print_sites, { { 0 } } },
     { "code new",
       "code-new",
@@ -284,6 +288,13 @@ const struct command commands[] = {
       { { "overlap", "DAYS", "overlap_days", OPTION_INTEGER, false,
           "How long the one before is still accepted (default 90)" } } },
     { "ca retire", "ca-retire", "Accept the authority before no longer", NULL, NULL, print_authority, { { 0 } } },
+    { "ca former",
+      NULL,
+      "Vouch for the authority of a centre that is gone, for records of before",
+      "file",
+      "FILE",
+      NULL,
+      { { 0 } } },
     { "referral new",
       "referral-new",
       "Refer a person to a site",

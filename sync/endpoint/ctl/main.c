@@ -233,7 +233,8 @@ static int run_own(const struct command *command, const struct common *common, c
                 { "bundle export", command_bundle_export },
                 { "bundle import", command_bundle_import },
                 { "enrolment sign", command_enrolment_sign },
-                { "pack add", command_pack_add } };
+                { "pack add", command_pack_add },
+                { "ca former", command_ca_former } };
     for (size_t i = 0; i < ARRAY_LEN(own); i++) {
         if (strcmp(own[i].words, command->words) == 0) {
             return own[i].run(common, arguments);

@@ -168,8 +168,10 @@ void bench_centre_open(struct bench_centre *centre, const char *folder)
     *centre = (struct bench_centre){ .vault = bench_vault_new(folder, "centre") };
     struct centre_organisation organisation;
     MUST(centre_store_open(centre->vault, CACHE_KIB, &centre->store, err));
-    MUST(centre_organisation_add(centre->store, "Bench Trust", clock_wall_ms(), &organisation, err));
-    MUST(centre_site_add(centre->store, "Bench Trust", "Garden", clock_wall_ms(), &centre->site, err));
+    const struct centre_new trust = { "Bench Trust", NULL, clock_wall_ms() };
+    const struct centre_new garden = { "Garden", NULL, clock_wall_ms() };
+    MUST(centre_organisation_add(centre->store, &trust, &organisation, err));
+    MUST(centre_site_add(centre->store, "Bench Trust", &garden, &centre->site, err));
 }
 
 void bench_centre_close(struct bench_centre *centre)

@@ -181,3 +181,20 @@ Test(authorities, vouching_is_for_authorities_of_the_same_name_only)
     cr_assert_eq(known.len, 0);
     authority_free(other);
 }
+
+Test(authorities, one_that_a_person_told_to_leave_still_vouches_for_what_it_issued)
+{
+    struct authority *stranger;
+    SCOPED(buf_fini) struct buf list;
+    buf_init(&list, AUTHORITIES_DER_MAX);
+    assert_ok(authority_new("Another centre", NOW_MS, &stranger, err));
+    add(&list, authority_certificate(stranger));
+    expect_verifies(&world.certificate, buf_slice(&list), ERR_TLS);
+    assert_ok(authorities_remember(world_ca(&world), &list, err));
+    cr_assert(slice_equal(authorities_present(buf_slice(&list)), authority_certificate(stranger)));
+    expect_verifies(&world.certificate, buf_slice(&list), ERR_OK);
+    size_t len = list.len;
+    assert_ok(authorities_remember(world_ca(&world), &list, err));
+    cr_assert_eq(list.len, len, "what is known is not listed twice");
+    authority_free(stranger);
+}
