@@ -64,6 +64,7 @@ static enum err_code civil_put(const struct field *field, int64_t number, struct
     return buf_append_text(out, text, err);
 }
 
+/* A slot is counted from 1, as people name it. */
 static enum err_code value_put(struct store *store, const struct field *field, const struct value *value,
                                struct buf *out, struct error *err)
 {
@@ -77,7 +78,7 @@ static enum err_code value_put(struct store *store, const struct field *field, c
     case FIELD_BOOL:
         return buf_append_text(out, value->number != 0 ? "yes" : "no", err);
     case FIELD_INT:
-        return buf_append_format(out, err, "%" PRId64, value->number);
+        return buf_append_format(out, err, "%" PRId64, value->number + (strcmp(field->name, "slot") == 0));
     case FIELD_DATE:
     case FIELD_TIME:
         return civil_put(field, value->number, out, err);

@@ -254,12 +254,13 @@ static void say_field(const json_t *record, const char *field, char out[CELL_SIZ
 {
     const json_t *value = json_object_get(answer_member(record, "fields"), field);
     const char *ref = answer_text(answer_member(record, "refs"), field);
-    size_t len = strlen(field);
+    const char *last = strrchr(field, '_');
+    bool minutes_are_said = strcmp(last != NULL ? last + 1 : field, "minutes") == 0;
     if (strcmp(field, "said_by") == 0 || strcmp(field, "id") == 0) {
         (void)snprintf(out, CELL_SIZE, "%s", answer_text(record, field));
     } else if (ref[0] != '\0') {
         (void)snprintf(out, CELL_SIZE, "%s", ref);
-    } else if (json_is_integer(value) && len > 7 && strcmp(field + len - 7, "minutes") == 0) {
+    } else if (json_is_integer(value) && minutes_are_said) {
         struct human minutes = human_minutes((int)json_integer_value(value));
         (void)snprintf(out, CELL_SIZE, "%s", minutes.text);
     } else if (json_is_integer(value)) {

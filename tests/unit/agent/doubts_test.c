@@ -230,6 +230,17 @@ Test(doubts, a_review_for_a_doubt_answers_every_question_of_a_flag_that_stands)
     reply_fini(&reply);
 }
 
+Test(doubts, an_export_of_reviews_counts_slots_as_people_name_them)
+{
+    served();
+    absent();
+    review("support", "", 200, NULL);
+    struct reply reply = site_call(&site, "GET", "/v1/export/flag_review?format=json", NULL);
+    cr_expect_str_eq(reply_text(&reply, "rows.0.placement"), "GDN-P001", "%s", reply.text);
+    cr_expect_str_eq(reply_text(&reply, "rows.0.slot"), "1", "%s", reply.text);
+    reply_fini(&reply);
+}
+
 static void excuse_and_withdraw(void)
 {
     ready();

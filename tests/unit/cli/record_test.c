@@ -381,6 +381,20 @@ Test(record, an_entry_is_made_of_its_options)
     service_stop(&service);
 }
 
+Test(record, hours_of_job_search_are_listed_as_hours)
+{
+    struct service service;
+    struct outcome_of_run run =
+        RUN_ONCE(&service, 200,
+                 "{\"records\": [{\"id\": \"00ff\", \"fields\": {\"placement\": \"aa\", \"week\": \"2026-11-16\", "
+                 "\"minutes\": 240}, \"refs\": {\"placement\": \"GDN-P014\"}, \"said_by\": \"ada\"}], \"more\": false}",
+                 "jobsearch", "list");
+    cr_expect(has(run.out, "4 h"), "%s", run.out);
+    cr_expect(!has(run.out, "240"), "%s", run.out);
+    run_free(&run);
+    service_stop(&service);
+}
+
 Test(record, a_day_that_was_not_typed_is_today)
 {
     char today[DATE_TEXT_SIZE];
