@@ -12,39 +12,7 @@
 
 #define ROLL_WINDOW_DAYS 31 /* read at a time, so that a long register never stands in memory as rows */
 
-/* ---- cells ---- */
-
-#define NUMBER_SIZE 24
-
-static const char *number_cell(int number, char out[NUMBER_SIZE])
-{
-    (void)snprintf(out, NUMBER_SIZE, "%d", number);
-    return number == ROW_NONE ? "" : out;
-}
-
-static const char *hours_cell(int minutes, char out[NUMBER_SIZE])
-{
-    (void)snprintf(out, NUMBER_SIZE, "%d:%02d", minutes / 60, minutes % 60);
-    return minutes == ROW_NONE ? "" : out;
-}
-
-static const char *day_cell(int32_t day, char out[DATE_TEXT_SIZE])
-{
-    if (day == ROW_NONE) {
-        return "";
-    }
-    date_format(day, out);
-    return out;
-}
-
-static const char *instant_cell(int64_t at_ms, char out[INSTANT_TEXT_SIZE])
-{
-    if (at_ms == OP_TIME_NONE) {
-        return "";
-    }
-    instant_format(at_ms, out);
-    return out;
-}
+/* ---- kinds ---- */
 
 #define OP_CELL_SIZE (2 * DEVICE_ID_BYTES + 36)
 
@@ -56,24 +24,22 @@ static const char *op_cell(const struct op_id *op, char out[OP_CELL_SIZE])
     return out;
 }
 
-/* ---- kinds ---- */
-
 static enum err_code referral_row_out(void *context, const void *referral, struct error *err)
 {
     const struct referral_row *row = referral;
     char received[DATE_TEXT_SIZE];
     char status[DATE_TEXT_SIZE];
-    char hours[NUMBER_SIZE];
+    char hours[EXPORT_NUMBER_SIZE];
     const char *const cells[] = { row->ref,
                                   row->participant_ref,
                                   sight_name(row->participant_name),
                                   row->route,
                                   basis_name(row->basis),
-                                  day_cell(row->received_on, received),
+                                  export_day(row->received_on, received),
                                   row->source,
-                                  hours_cell(row->weekly_minutes, hours),
+                                  export_hours(row->weekly_minutes, hours),
                                   row->status,
-                                  day_cell(row->status_on, status),
+                                  export_day(row->status_on, status),
                                   sight_text(KIND_REFERRAL, "note", slice_of(row->id.bytes, ROW_ID_BYTES), row->note) };
     return export_row(context, cells, err);
 }
@@ -97,7 +63,7 @@ static enum err_code placement_row_out(void *context, const void *placement, str
     char referral[ROW_REF_SIZE];
     char starts[DATE_TEXT_SIZE];
     char ends[DATE_TEXT_SIZE];
-    char hours[NUMBER_SIZE];
+    char hours[EXPORT_NUMBER_SIZE];
     TRY(query_ref(export->call->world->store, KIND_REFERRAL, &row->referral, referral, err));
     const char *const cells[] = { row->ref,
                                   row->participant_ref,
@@ -106,10 +72,10 @@ static enum err_code placement_row_out(void *context, const void *placement, str
                                   basis_name(row->basis),
                                   sight_place("host", &row->id, row->host),
                                   sight_place("role", &row->id, row->role),
-                                  day_cell(row->starts_on, starts),
-                                  day_cell(row->ends_on, ends),
+                                  export_day(row->starts_on, starts),
+                                  export_day(row->ends_on, ends),
                                   row->pattern,
-                                  hours_cell(row->weekly_minutes, hours),
+                                  export_hours(row->weekly_minutes, hours),
                                   calendar_name(row->calendar),
                                   sight_text(KIND_PLACEMENT, "note", slice_of(row->id.bytes, ROW_ID_BYTES),
                                              row->note) };
@@ -132,14 +98,14 @@ static enum err_code export_placements(struct export *export, struct error *err)
 static enum err_code register_row(struct export *export, const struct roll_row *row, struct error *err)
 {
     char day[DATE_TEXT_SIZE];
-    char slot[NUMBER_SIZE];
-    char minutes[NUMBER_SIZE];
+    char slot[EXPORT_NUMBER_SIZE];
+    char minutes[EXPORT_NUMBER_SIZE];
     const struct session_row *session = &row->session;
     const char *const cells[] = { row->placement_ref,
-                                  day_cell(session->day, day),
-                                  number_cell(session->slot + 1, slot),
+                                  export_day(session->day, day),
+                                  export_number(session->slot + 1, slot),
                                   outcome_name(session->outcome),
-                                  number_cell(session->minutes, minutes),
+                                  export_number(session->minutes, minutes),
                                   sight_attendance("reason", &session->placement, session->day, session->slot,
                                                    session->reason),
                                   standing_name(session->standing) };
@@ -201,7 +167,7 @@ static enum err_code attendance_row_out(void *context, const void *assertion, st
 {
     const struct attendance_row *row = assertion;
     char session[SESSION_NAME_SIZE];
-    char minutes[NUMBER_SIZE];
+    char minutes[EXPORT_NUMBER_SIZE];
     char recorded[INSTANT_TEXT_SIZE];
     char happened[INSTANT_TEXT_SIZE];
     char received[INSTANT_TEXT_SIZE];
@@ -209,14 +175,14 @@ static enum err_code attendance_row_out(void *context, const void *assertion, st
     session_name_format(row->placement_ref, row->day, row->slot, session);
     const char *const cells[] = { session,
                                   outcome_name(row->outcome),
-                                  number_cell(row->minutes, minutes),
+                                  export_number(row->minutes, minutes),
                                   sight_attendance("reason", &row->placement, row->day, row->slot, row->reason),
                                   sight_attendance("note", &row->placement, row->day, row->slot, row->note),
                                   row->actor,
                                   row->head ? "yes" : "no",
-                                  instant_cell(row->recorded_at_ms, recorded),
-                                  instant_cell(row->happened_at_ms, happened),
-                                  instant_cell(row->received_at_ms, received),
+                                  export_instant(row->recorded_at_ms, recorded),
+                                  export_instant(row->happened_at_ms, happened),
+                                  export_instant(row->received_at_ms, received),
                                   op_cell(&row->op, op) };
     return export_row(context, cells, err);
 }
@@ -248,12 +214,12 @@ static enum err_code flag_row_out(void *context, const void *state, struct error
                                   severity_name(flag->severity),
                                   flag_subject_name(flag->subject),
                                   flag->subject_ref,
-                                  day_cell(flag->since, since),
+                                  export_day(flag->since, since),
                                   flag_facts_for_file(flag),
                                   flag->next_step,
                                   flag->rule,
-                                  instant_cell(row->raised_at_ms, raised),
-                                  instant_cell(row->cleared_at_ms, cleared) };
+                                  export_instant(row->raised_at_ms, raised),
+                                  export_instant(row->cleared_at_ms, cleared) };
     return export_row(context, cells, err);
 }
 
@@ -311,9 +277,9 @@ static enum err_code log_row_out(void *context, const void *entry, struct error 
                                   row->kind_name,
                                   subject,
                                   row->actor,
-                                  instant_cell(row->recorded_at_ms, recorded),
-                                  instant_cell(row->happened_at_ms, happened),
-                                  instant_cell(row->received_at_ms, received),
+                                  export_instant(row->recorded_at_ms, recorded),
+                                  export_instant(row->happened_at_ms, happened),
+                                  export_instant(row->received_at_ms, received),
                                   row->acknowledged ? "yes" : "no",
                                   row->quarantine,
                                   body };
@@ -348,11 +314,13 @@ static enum err_code export_kind(struct export *export, const char *name, struct
         }
     }
     const struct kind *kind = kind_by_name(name);
-    return kind != NULL && query_has_records(kind)
-               ? export_records(export, kind, err)
-               : FAIL(err, NOT_FOUND,
-                      "export: expected referrals, placements, register, attendance, flags, log "
-                      "or a kind of record");
+    if (kind == NULL) {
+        return FAIL(err, NOT_FOUND,
+                    "export: expected referrals, placements, register, attendance, flags, log or a kind of record");
+    }
+    return kind->number == KIND_COMPLIANCE_DOUBT ? export_doubts(export, err)
+           : query_has_records(kind)             ? export_records(export, kind, err)
+                                                 : export_events(export, kind, err);
 }
 
 enum err_code api_export(struct api_call *call, struct error *err)

@@ -1,4 +1,5 @@
 #include "agent/export_records.h"
+#include "agent/names.h"
 #include "agent/sight.h"
 
 #include <inttypes.h>
@@ -114,14 +115,11 @@ static enum err_code cell_text(struct cells *cells, const char *text, struct err
     return cell_end(cells, err);
 }
 
-static enum err_code said_put(struct cells *cells, const struct record_row *row, struct error *err)
+static enum err_code said_put(struct cells *cells, const char *said_by, int64_t said_at_ms, struct error *err)
 {
-    char said_at[INSTANT_TEXT_SIZE] = "";
-    if (row->said_at_ms != OP_TIME_NONE) {
-        instant_format(row->said_at_ms, said_at);
-    }
-    TRY(cell_text(cells, row->said_by, err));
-    return cell_text(cells, said_at, err);
+    char said_at[INSTANT_TEXT_SIZE];
+    TRY(cell_text(cells, said_by, err));
+    return cell_text(cells, export_instant(said_at_ms, said_at), err);
 }
 
 struct rows_out {
@@ -149,7 +147,7 @@ static enum err_code row_out(void *context, const void *record, struct error *er
         }
         TRY(cell_end(cells, err));
     }
-    TRY(said_put(cells, row, err));
+    TRY(said_put(cells, row->said_by, row->said_at_ms, err));
     for (size_t i = 0; i < cells->count; i++) {
         texts[i] = (const char *)cells->text.data + cells->starts[i];
     }
@@ -177,5 +175,142 @@ enum err_code export_records(struct export *export, const struct kind *kind, str
     columns[count++] = (struct export_column){ "said_at", CELL_TEXT };
     TRY(export_begin(export, columns, count, err));
     TRY(rows_out(export, kind, err));
+    return export_end(export, err);
+}
+
+/* ---- events ---- */
+
+/* What an event is about, where it is of one kind alone; else the event says of which kind it is. */
+static const struct {
+    uint32_t kind;
+    const char *about;
+    uint32_t about_kind;
+} events[] = {
+    { KIND_REFERRAL_EVENT, "referral", KIND_REFERRAL },
+    { KIND_DOUBT_EVENT, "doubt", KIND_COMPLIANCE_DOUBT },
+};
+
+static const char *about_of(const struct kind *kind, uint32_t *ret_kind)
+{
+    for (size_t i = 0; i < ARRAY_LEN(events); i++) {
+        if (events[i].kind == kind->number) {
+            *ret_kind = events[i].about_kind;
+            return events[i].about;
+        }
+    }
+    return "subject";
+}
+
+/* Numbers of kinds and fields stand for their names. */
+static bool names_a_kind(const struct kind *kind, const struct field *field)
+{
+    return (kind->number == KIND_ERASURE || kind->number == KIND_OVERWRITE_REVIEW) && strcmp(field->name, "kind") == 0;
+}
+
+static bool names_a_field(const struct kind *kind, const struct field *field)
+{
+    return kind->number == KIND_OVERWRITE_REVIEW && strcmp(field->name, "field") == 0;
+}
+
+/* The session's name, the ref, or the id. */
+static enum err_code subject_put(struct store *store, const struct log_row *row, uint32_t about, struct buf *out,
+                                 struct error *err)
+{
+    char text[SESSION_NAME_SIZE] = "";
+    const struct kind *kind = kind_by_number(row->subject_len == OP_SESSION_BYTES ? KIND_PLACEMENT : about);
+    if (kind != NULL && kind_field_index(kind, "ref") >= 0) {
+        struct row_id id;
+        memcpy(id.bytes, row->subject, ROW_ID_BYTES);
+        TRY(query_ref(store, kind->number, &id, text, err));
+    }
+    if (text[0] != '\0' && row->subject_len == OP_SESSION_BYTES) {
+        char ref[ROW_REF_SIZE];
+        int32_t day;
+        int slot;
+        memcpy(ref, text, sizeof(ref));
+        session_of_subject(row->subject, &day, &slot);
+        session_name_format(ref, day, slot, text);
+    }
+    if (text[0] == '\0') {
+        hex_encode(row->subject, row->subject_len, text);
+    }
+    return buf_append_text(out, text, err);
+}
+
+static const struct kind *kind_named(const struct record *record)
+{
+    int at = kind_field_index(record->kind, "kind");
+    const struct value *value = at >= 0 ? &record->values[at] : NULL;
+    return value != NULL && value->present && value->number > 0 ? kind_by_number((uint32_t)value->number) : NULL;
+}
+
+static enum err_code event_value_put(struct store *store, const struct log_row *row, const struct record *record,
+                                     size_t i, struct buf *out, struct error *err)
+{
+    const struct field *field = &record->kind->fields[i];
+    const struct value *value = &record->values[i];
+    const struct kind *named = kind_named(record);
+    if (!value->present || !sight_shows(record->kind, field, slice_of(row->subject, row->subject_len))) {
+        return ERR_OK;
+    }
+    if (names_a_kind(record->kind, field) && named != NULL) {
+        return buf_append_text(out, named->name, err);
+    }
+    for (size_t f = 0; names_a_field(record->kind, field) && named != NULL && f < named->field_count; f++) {
+        if (named->fields[f].number == value->number) {
+            return buf_append_text(out, named->fields[f].name, err);
+        }
+    }
+    return value_put(store, field, value, out, err);
+}
+
+static enum err_code event_out(void *context, const void *event, struct error *err)
+{
+    struct rows_out *out = context;
+    struct cells *cells = &out->cells;
+    struct store *store = out->export->call->world->store;
+    const struct log_row *row = event;
+    const struct kind *kind = kind_by_number(row->kind);
+    const char *texts[EXPORT_COLUMNS_MAX];
+    struct record record;
+    TRY(record_decode(kind, row->body, &record, err));
+    const struct kind *named = kind_named(&record);
+    uint32_t about = named != NULL ? named->number : 0;
+    (void)about_of(kind, &about);
+    buf_clear(&cells->text);
+    cells->count = 0;
+    cell_begin(cells);
+    TRY(subject_put(store, row, about, &cells->text, err));
+    TRY(cell_end(cells, err));
+    for (size_t i = 0; i < kind->field_count; i++) {
+        cell_begin(cells);
+        TRY(event_value_put(store, row, &record, i, &cells->text, err));
+        TRY(cell_end(cells, err));
+    }
+    TRY(said_put(cells, row->actor, row->recorded_at_ms, err));
+    for (size_t i = 0; i < cells->count; i++) {
+        texts[i] = (const char *)cells->text.data + cells->starts[i];
+    }
+    return export_row(out->export, texts, err);
+}
+
+enum err_code export_events(struct export *export, const struct kind *kind, struct error *err)
+{
+    struct rows_out out = { .export = export };
+    uint32_t about;
+    struct export_column columns[EXPORT_COLUMNS_MAX] = { { about_of(kind, &about), CELL_TEXT } };
+    size_t count = 1;
+    for (size_t i = 0; i < kind->field_count; i++) {
+        const struct field *field = &kind->fields[i];
+        bool word = names_a_kind(kind, field) || names_a_field(kind, field);
+        columns[count++] = (struct export_column){ field->name, word ? CELL_CODE : cell_of(field) };
+    }
+    columns[count++] = (struct export_column){ "said_by", CELL_TEXT };
+    columns[count++] = (struct export_column){ "said_at", CELL_TEXT };
+    TRY(export_begin(export, columns, count, err));
+    buf_init(&out.cells.text, CELLS_BYTES_MAX);
+    enum err_code rc = query_events_each(export->call->world->store, kind, event_out, &out, err);
+    buf_fini(&out.cells.text);
+    TRY(rc);
     return export_end(export, err);
 }

@@ -234,3 +234,35 @@ void export_fini(struct export *export)
     export->xlsx = NULL;
     export->tallies = NULL;
 }
+
+/* ---- cells ---- */
+
+const char *export_number(int number, char out[EXPORT_NUMBER_SIZE])
+{
+    (void)snprintf(out, EXPORT_NUMBER_SIZE, "%d", number);
+    return number == ROW_NONE ? "" : out;
+}
+
+const char *export_hours(int minutes, char out[EXPORT_NUMBER_SIZE])
+{
+    (void)snprintf(out, EXPORT_NUMBER_SIZE, "%d:%02d", minutes / 60, minutes % 60);
+    return minutes == ROW_NONE ? "" : out;
+}
+
+const char *export_day(int32_t day, char out[DATE_TEXT_SIZE])
+{
+    if (day == ROW_NONE) {
+        return "";
+    }
+    date_format(day, out);
+    return out;
+}
+
+const char *export_instant(int64_t at_ms, char out[INSTANT_TEXT_SIZE])
+{
+    if (at_ms == OP_TIME_NONE) {
+        return "";
+    }
+    instant_format(at_ms, out);
+    return out;
+}

@@ -15,7 +15,7 @@
 #include "agent/api_call.h"
 #include "agent/import/export_xlsx.h"
 
-#define EXPORT_COLUMNS_MAX 20
+#define EXPORT_COLUMNS_MAX 24
 #define EXPORT_WORDS_MAX 40
 
 enum export_cell {
@@ -66,5 +66,12 @@ MUST_USE enum err_code export_end(struct export *export, struct error *err);
 /* A page that is not whole is an error, never a file that looks whole. */
 MUST_USE enum err_code export_whole(bool more, struct error *err);
 void export_fini(struct export *export);
+
+/* Texts of cells, "" for what was not said. */
+#define EXPORT_NUMBER_SIZE 24
+const char *export_number(int number, char out[EXPORT_NUMBER_SIZE]);
+const char *export_hours(int minutes, char out[EXPORT_NUMBER_SIZE]);
+const char *export_day(int32_t day, char out[DATE_TEXT_SIZE]);
+const char *export_instant(int64_t at_ms, char out[INSTANT_TEXT_SIZE]);
 
 #endif

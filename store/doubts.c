@@ -134,16 +134,29 @@ static enum err_code collect(struct store *store, sqlite3_stmt *s, size_t limit,
     return rc;
 }
 
+static enum err_code doubts_statement(struct store *store, bool all, sqlite3_stmt **ret, struct error *err)
+{
+    TRY(db_statement(&store->db,
+                     DOUBT_COLUMNS "WHERE ?1 OR d.status NOT IN ('withdrawn', 'returned') "
+                                   "ORDER BY d.day DESC, p.ref, d.slot, d.id",
+                     ret, err));
+    bind_int(*ret, 1, all);
+    return ERR_OK;
+}
+
+enum err_code query_doubts_each(struct store *store, row_taker take, void *context, struct error *err)
+{
+    sqlite3_stmt *s;
+    TRY(doubts_statement(store, true, &s, err));
+    return rows_each(store, s, sizeof(struct doubt_row), read_doubt, take, context, err);
+}
+
 enum err_code query_doubts(struct store *store, bool all, size_t limit, struct doubt_list *ret_list, struct error *err)
 {
     sqlite3_stmt *s;
     struct row_array rows = { .size = sizeof(struct doubt_row) };
     bool more;
-    TRY(db_statement(&store->db,
-                     DOUBT_COLUMNS "WHERE ?1 OR d.status NOT IN ('withdrawn', 'returned') "
-                                   "ORDER BY d.day DESC, p.ref, d.slot, d.id",
-                     &s, err));
-    bind_int(s, 1, all);
+    TRY(doubts_statement(store, all, &s, err));
     TRY(collect(store, s, limit, &rows, read_doubt, &more, err));
     *ret_list = (struct doubt_list){ .rows = rows.rows, .count = rows.count, .more = more };
     return ERR_OK;

@@ -69,6 +69,8 @@ void doubt_list_fini(struct doubt_list *list);
 /* Newest session first; without `all` only those that are open or were decided. */
 MUST_USE enum err_code query_doubts(struct store *store, bool all, size_t limit, struct doubt_list *ret_list,
                                     struct error *err);
+/* All of them, one at a time. */
+MUST_USE enum err_code query_doubts_each(struct store *store, row_taker take, void *context, struct error *err);
 /* By its id, or 8 or more of its first hex digits. ERR_NOT_FOUND, ERR_CONFLICT. */
 MUST_USE enum err_code query_doubt(struct store *store, const char *digits, struct doubt_row *ret_row,
                                    struct error *err);

@@ -160,6 +160,11 @@ MUST_USE enum err_code query_attendance_each(struct store *store, row_taker take
 MUST_USE enum err_code query_log_each(struct store *store, row_taker take, void *context, struct error *err);
 MUST_USE enum err_code query_records_each(struct store *store, const struct kind *kind, row_taker take, void *context,
                                           struct error *err);
+/* Everything that was said of a kind which is a history (events, erasures, reviews of overwritten values) as it is in
+ * the log, the newest here first, as log_row. The row is borrowed, and its body. What is erased or set aside is left
+ * out. */
+MUST_USE enum err_code query_events_each(struct store *store, const struct kind *kind, row_taker take, void *context,
+                                         struct error *err);
 
 /* Sessions from `from_day` to `to_day`, by day, start, placement ref. expected_only leaves extra and removed ones
  * without a record out. */

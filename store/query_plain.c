@@ -195,6 +195,32 @@ enum err_code query_records_each(struct store *store, const struct kind *kind, r
     return rc;
 }
 
+enum err_code query_events_each(struct store *store, const struct kind *kind, row_taker take, void *context,
+                                struct error *err)
+{
+    SCOPED(statement_fini) sqlite3_stmt *s = NULL;
+    CHECK(kind->number != KIND_ATTENDANCE);
+    TRY(db_prepare(&store->db,
+                   "SELECT header, body FROM op INDEXED BY op_subject WHERE kind = ?1 AND kind <> 5 "
+                   "AND quarantine IS NULL AND body IS NOT NULL ORDER BY received_at DESC, id DESC",
+                   &s, err));
+    bind_int(s, 1, kind->number);
+    for (;;) {
+        struct op op;
+        struct op_id supersedes[OP_SUPERSEDES_MAX];
+        struct log_row said = { .body = { 0 } };
+        bool row;
+        TRY(db_step(&store->db, s, &row, err));
+        if (!row) {
+            return ERR_OK;
+        }
+        TRY(op_header_decode(column_slice(s, 0), &op, supersedes, err));
+        log_row_fill(&said, &op);
+        said.body = column_slice(s, 1);
+        TRY(take(context, &said, err));
+    }
+}
+
 enum err_code query_record(struct store *store, const struct kind *kind, const struct row_id *id,
                            struct record_list *ret_list, struct error *err)
 {

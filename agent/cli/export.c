@@ -80,7 +80,8 @@ const struct argp export_argp = {
     .args_doc = "KIND",
     .doc = "Writes records to standard output or a file. KIND is referrals, placements, register (in the columns that "
            "import takes), attendance (every entry, both sides of every dispute), flags, log, or a kind of record of "
-           "the data dictionary: participant, notice, host, opportunity, contact_attempt, contract, claim, ..."
+           "the data dictionary: participant, notice, host, opportunity, contact_attempt, contract, claim, "
+           "compliance_doubt (with where each stands), doubt_event, referral_event, erasure, ..."
            "\vIn csv, cells that a spreadsheet would run as a formula get an apostrophe in front; import takes it off "
            "again. A workbook (xlsx) has the rows and, on a second sheet, their totals; json has them as 'totals'.",
 };

@@ -272,6 +272,53 @@ static void excuse_and_withdraw(void)
     reply_fini(&reply);
 }
 
+static bool totals_say(const struct reply *reply, const char *column, const char *value, int rows)
+{
+    const json_t *total;
+    size_t index;
+    json_array_foreach(reply_at(reply, "totals"), index, total)
+    {
+        const char *of = json_string_value(json_object_get(total, "column"));
+        const char *word = json_string_value(json_object_get(total, "value"));
+        if (of != NULL && word != NULL && strcmp(of, column) == 0 && strcmp(word, value) == 0) {
+            return json_integer_value(json_object_get(total, "rows")) == rows;
+        }
+    }
+    return false;
+}
+
+Test(doubts, an_export_says_where_each_stands_and_what_became_of_it)
+{
+    excuse_and_withdraw();
+    struct reply reply = site_call(&site, "GET", "/v1/export/compliance_doubt?format=json", NULL);
+    cr_assert_eq(reply_count(&reply, "rows"), 1, "%s", reply.text);
+    cr_expect_str_eq(reply_text(&reply, "rows.0.session"), SESSION);
+    cr_expect_str_eq(reply_text(&reply, "rows.0.participant"), "GDN-001");
+    cr_expect_str_eq(reply_text(&reply, "rows.0.status"), "withdrawn");
+    cr_expect_str_eq(reply_text(&reply, "rows.0.exposure_weeks"), "4");
+    cr_expect_str_eq(reply_text(&reply, "rows.0.evidence"), EVIDENCE);
+    cr_expect_not_null(strstr(reply_text(&reply, "rows.0.answers"), "lives nearby"));
+    cr_expect(totals_say(&reply, "status", "withdrawn", 1), "%s", reply.text);
+    char id[40];
+    (void)snprintf(id, sizeof(id), "%s", reply_text(&reply, "rows.0.id"));
+    reply_fini(&reply);
+    reply = site_call(&site, "GET", "/v1/export/doubt_event?format=json", NULL);
+    cr_assert_geq(reply_count(&reply, "rows"), 1, "%s", reply.text);
+    cr_expect_str_eq(reply_text(&reply, "rows.0.doubt"), id);
+    cr_expect_str_eq(reply_text(&reply, "rows.0.status"), "withdrawn");
+    cr_expect_str_eq(reply_text(&reply, "rows.0.said_by"), "tester");
+    reply_fini(&reply);
+    site.roles = ROLE_ADMINISTRATOR;
+    reply = site_call(&site, "GET", "/v1/export/compliance_doubt", NULL);
+    cr_expect_not_null(strstr(reply.text, EVIDENCE), "%s", reply.text);
+    cr_expect_null(strstr(reply.text, "lives nearby"), "what was answered is for those who need it");
+    reply_fini(&reply);
+    site.roles = 0;
+    reply = site_call(&site, "GET", "/v1/export/doubt_event?format=xlsx", NULL);
+    cr_expect_eq(reply.status, 200, "%s", reply.text);
+    reply_fini(&reply);
+}
+
 /* Boundary days: 14 days after a failure is not later, 15 is; 364 is, 365 is not. Our own doubts never count. */
 Test(doubts, a_later_excuse_suspends_one_and_it_can_be_withdrawn)
 {

@@ -45,6 +45,26 @@ Test(erasing, a_dry_run_says_what_would_go_and_changes_nothing)
     reply_fini(&reply);
 }
 
+Test(erasing, an_export_of_erasures_has_what_each_was_of_why_and_by_whom)
+{
+    site_expect(&site, "POST", "/v1/attendance", "{\"session\": \"GDN-P002@2026-11-18\", \"outcome\": \"attended\"}",
+                200, NULL);
+    site_expect(&site, "POST", "/v1/erase", ERASE("GDN-P002@2026-11-18"), 200, NULL);
+    site_expect(&site, "POST", "/v1/erase", ERASE("GDN-001"), 200, NULL);
+    struct reply reply = site_call(&site, "GET", "/v1/export/erasure?format=json", NULL);
+    size_t rows = reply_count(&reply, "rows");
+    cr_assert_geq(rows, 2, "%s", reply.text);
+    char last[40];
+    (void)snprintf(last, sizeof(last), "rows.%zu.subject", rows - 1);
+    cr_expect_str_eq(reply_text(&reply, last), "GDN-P002@2026-11-18");
+    (void)snprintf(last, sizeof(last), "rows.%zu.kind", rows - 1);
+    cr_expect_str_eq(reply_text(&reply, last), "attendance");
+    cr_expect_str_eq(reply_text(&reply, "rows.0.ground"), "right");
+    cr_expect_str_eq(reply_text(&reply, "rows.0.decided_by"), "A. Decider");
+    cr_expect_null(strstr(reply.text, "GDN-001"), "an erasure names nobody");
+    reply_fini(&reply);
+}
+
 Test(erasing, a_person_is_gone_and_the_log_still_verifies)
 {
     site_judge(&site);
@@ -454,6 +474,13 @@ Test(reviewing, what_another_laptop_changed_is_listed_until_it_is_reviewed)
     site_expect(&site, "POST", "/v1/overwrites/review", "{\"id\": \"0000000000000000\"}", 404, "not_found");
     site_expect(&site, "POST", "/v1/overwrites/review", "{}", 400, "invalid");
     site_expect(&site, "POST", "/v1/overwrites/review", body, 200, NULL);
+    reply = site_call(&site, "GET", "/v1/export/overwrite_review?format=json", NULL);
+    cr_assert_eq(reply_count(&reply, "rows"), 1, "%s", reply.text);
+    cr_expect_str_eq(reply_text(&reply, "rows.0.subject"), "GDN-001");
+    cr_expect_str_eq(reply_text(&reply, "rows.0.kind"), "participant");
+    cr_expect_str_eq(reply_text(&reply, "rows.0.field"), "name");
+    cr_expect_str_eq(reply_text(&reply, "rows.0.said_by"), "tester");
+    reply_fini(&reply);
     reply = site_call(&site, "GET", "/v1/overwrites", NULL);
     cr_expect_eq(reply_count(&reply, "overwrites"), 0);
     reply_fini(&reply);

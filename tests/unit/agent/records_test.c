@@ -216,6 +216,14 @@ Test(referrals, are_answered)
     reply = site_call(&site, "POST", "/v1/referrals/R-1/accept", "{\"on\": \"2026-11-19\", \"note\": \"Mondays\"}");
     cr_expect_eq(reply.status, 200, "%s", reply.text);
     reply_fini(&reply);
+    reply = site_call(&site, "GET", "/v1/export/referral_event?format=json", NULL);
+    cr_assert_eq(reply_count(&reply, "rows"), 2, "%s", reply.text);
+    cr_expect_str_eq(reply_text(&reply, "rows.0.referral"), "R-1");
+    cr_expect_str_eq(reply_text(&reply, "rows.0.status"), "accepted");
+    cr_expect_str_eq(reply_text(&reply, "rows.0.on"), "2026-11-19");
+    cr_expect_str_eq(reply_text(&reply, "rows.0.note"), "Mondays");
+    cr_expect_str_eq(reply_text(&reply, "rows.1.status"), "acknowledged");
+    reply_fini(&reply);
 }
 
 Test(referrals, are_accepted_for_an_opportunity_that_is_open)
