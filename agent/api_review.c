@@ -115,8 +115,9 @@ static json_t *said_value(const struct overwrite_row *row, const struct value *v
 
 static json_t *overwrite_value(const struct overwrite_row *row)
 {
-    return json_pack("{s:s,s:s,s:o,s:s,s:o,s:o,s:o,s:o}", "id", row->id, "kind", row->kind->name, "subject",
-                     value_id(row->subject.bytes, ROW_ID_BYTES), "field", row->field->name, "old",
+    return json_pack("{s:s,s:s,s:o,s:s,s:b,s:o,s:o,s:o,s:o}", "id", row->id, "kind", row->kind->name, "subject",
+                     value_id(row->subject.bytes, ROW_ID_BYTES), "field", row->field->name, "lasts",
+                     row->field->lasting, "old",
                      said_value(row, &row->old_value, &row->old_op, row->old_by, row->old_at_ms), "new",
                      said_value(row, &row->new_value, &row->new_op, row->new_by, row->new_at_ms), "reviewed_by",
                      value_text(row->reviewed_by), "reviewed_at", value_instant(row->reviewed_at_ms));

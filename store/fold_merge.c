@@ -1,6 +1,7 @@
 /*
  * For descriptive records the ops of the subject are read from the log, put in order of (hlc, device, incarnation, seq)
- * and merged field by field, the later value standing. So arrival order cannot matter, and a rebuild is the same code.
+ * and merged field by field, the later value standing; of what lasts (record.h) the first. So arrival order cannot
+ * matter, and a rebuild is the same code.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -115,11 +116,46 @@ enum err_code merged_read(struct store *store, struct merged *merged, const stru
     return rc;
 }
 
+/* Whether the record said something that lasts and nobody said before it; `left` fields of the kind wait for that. */
+static bool take_lasting(struct record *merged, const struct record *one, size_t *left)
+{
+    bool taken = false;
+    for (size_t f = 0; f < one->kind->field_count; f++) {
+        if (one->kind->fields[f].lasting && one->values[f].present && !merged->values[f].present) {
+            merged->values[f] = one->values[f];
+            taken = true;
+            (*left)--;
+        }
+    }
+    return taken;
+}
+
+/* Who it is about is what the first record says: nothing that was done about one person becomes another's. */
+static enum err_code merge_lasting(struct store *store, struct merged *merged, struct error *err)
+{
+    size_t left = 0;
+    for (size_t f = 0; f < merged->record.kind->field_count; f++) {
+        left += merged->record.kind->fields[f].lasting;
+    }
+    for (size_t i = 0; merged->count > 1 && i < merged->count && left > 0; i++) {
+        struct record one;
+        TRY(merged_read(store, merged, &merged->versions[i], true, &one, err));
+        if (!take_lasting(&merged->record, &one, &left)) {
+            free(merged->kept[--merged->kept_count]);
+        }
+    }
+    return ERR_OK;
+}
+
 /* Later values stand, field by field. */
 static enum err_code merge_fields(struct store *store, struct merged *merged, struct error *err)
 {
     const struct kind *kind = merged->record.kind;
-    size_t missing = kind->field_count;
+    size_t missing = 0;
+    TRY(merge_lasting(store, merged, err));
+    for (size_t f = 0; f < kind->field_count; f++) {
+        missing += !merged->record.values[f].present;
+    }
     for (size_t i = merged->count; i > 0 && missing > 0; i--) {
         struct record one;
         TRY(merged_read(store, merged, &merged->versions[i - 1], false, &one, err));

@@ -2,7 +2,7 @@
  * Values that a newer logical clock took the place of. A descriptive record is merged field by field, the newest value
  * standing, so that two laptops that changed the same field without hearing of each other lose one of the two from
  * sight. The list is made from the log each time, so it is the same wherever the same ops are held; what one device
- * itself wrote over its own word is no such case.
+ * itself wrote over its own word is no such case. Of what lasts (record.h) the later value is the one that is lost.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -205,6 +205,7 @@ static enum err_code compare_field(struct overwrites *o, struct slice subject, c
                                    const struct saids *saids, struct error *err)
 {
     const struct said *old = NULL;
+    bool lasting = kind->fields[field].lasting; /* then the first stands, and what came later gave way */
     for (size_t i = 0; i < saids->count; i++) {
         const struct said *now = &saids->rows[i];
         if (!now->record.values[field].present) {
@@ -212,9 +213,10 @@ static enum err_code compare_field(struct overwrites *o, struct slice subject, c
         }
         if (old != NULL && memcmp(old->id.device, now->id.device, DEVICE_ID_BYTES) != 0 &&
             !same_value(&old->record.values[field], &now->record.values[field])) {
-            TRY(add_row(o, subject, kind, field, old, now, err));
+            TRY(lasting ? add_row(o, subject, kind, field, now, old, err)
+                        : add_row(o, subject, kind, field, old, now, err));
         }
-        old = now;
+        old = lasting && old != NULL ? old : now;
     }
     return ERR_OK;
 }

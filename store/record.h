@@ -69,6 +69,7 @@ struct field {
     bool required;            /* in the first op of a subject that makes sense of it; see record_check */
     bool sensitive;           /* for those who need it: never in a log file, an error or a flag's text */
     const char *const *codes; /* NULL-terminated */
+    bool lasting;             /* of several records about a subject the first that says it stands, not the newest */
 };
 
 #define RECORD_FIELDS_MAX 16
@@ -108,9 +109,9 @@ void record_set_id(struct record *record, const char *name, const uint8_t id[OP_
 /* Types, limits and known codes. ERR_INVALID names the field and what is expected. `complete`: required fields must be
  * there. */
 MUST_USE enum err_code record_check(const struct record *record, bool complete, struct error *err);
-
 /* What cannot have happened yet when it is recorded (at_ms; a day is left for its time zone). ERR_REFUSED says so. */
 MUST_USE enum err_code record_check_past(const struct record *record, int64_t at_ms, struct error *err);
+
 MUST_USE enum err_code record_encode(const struct record *record, struct buf *out, struct error *err);
 /* Unknown fields are skipped (they stay in the body). Values borrow from `body`. */
 MUST_USE enum err_code record_decode(const struct kind *kind, struct slice body, struct record *ret_record,

@@ -22,7 +22,7 @@ static const char *const referral_status_codes[] = {
 
 #define FIELD(number, name, type, max, required, sensitive, codes)                                                     \
     {                                                                                                                  \
-        (number), (name), (type), (max), (required), (sensitive), (codes)                                              \
+        (number), (name), (type), (max), (required), (sensitive), (codes), false                                       \
     }
 #define TEXT(number, name, max) FIELD(number, name, FIELD_TEXT, max, false, false, NULL)
 #define SECRET(number, name, max) FIELD(number, name, FIELD_TEXT, max, false, true, NULL)
@@ -36,6 +36,11 @@ static const char *const referral_status_codes[] = {
 #define BOOL(number, name) FIELD(number, name, FIELD_BOOL, 0, false, false, NULL)
 #define BYTES(number, name, max) FIELD(number, name, FIELD_BYTES, max, true, false, NULL)
 #define ID(number, name, required) FIELD(number, name, FIELD_ID, 0, required, false, NULL)
+/* Whose it is, which no later record changes. */
+#define LASTING_ID(number, name, required)                                                                             \
+    {                                                                                                                  \
+        (number), (name), FIELD_ID, 0, (required), false, NULL, true                                                   \
+    }
 
 enum {
     NAME_MAX_BYTES = ROW_NAME_SIZE - 1,
@@ -55,7 +60,7 @@ static const struct field participant_fields[] = {
 
 static const struct field referral_fields[] = {
     REF(1, "ref"),
-    ID(2, "participant", true),
+    LASTING_ID(2, "participant", true),
     CODE(3, "route", true, NULL), /* of the programme pack */
     CODE(4, "basis", true, basis_codes),
     DATE(5, "received_on", true),
@@ -79,8 +84,8 @@ static const struct field referral_event_fields[] = {
 
 static const struct field placement_fields[] = {
     REF(1, "ref"),
-    ID(2, "participant", true),
-    ID(3, "referral", false),
+    LASTING_ID(2, "participant", true),
+    LASTING_ID(3, "referral", false),
     TEXT(4, "host", NAME_MAX_BYTES),
     TEXT(5, "role", NAME_MAX_BYTES),
     CODE(6, "basis", true, basis_codes),

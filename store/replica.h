@@ -456,6 +456,12 @@ MUST_USE enum err_code pack_fold_all(struct store *store, struct error *err);
 /* Within the transaction of scratch_fold. */
 MUST_USE enum err_code pack_settle_scratch(struct store *store, int32_t today, struct error *err);
 
+/* ---- store/write.c ---- */
+
+/* What is refused where it is written, and kept when it comes from elsewhere: a route that the programme does not have;
+ * another person for a placement or a referral that is there. */
+MUST_USE enum err_code entry_fits(struct store *store, const struct store_entry *entry, struct error *err);
+
 /* ---- store/scratch.c ---- */
 
 /* Tables in memory without a log of one's own: ops are put in as they are, then folded once. store_close. */

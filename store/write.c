@@ -3,6 +3,7 @@
  */
 #include <string.h>
 
+#include "store/fold_parts.h"
 #include "store/replica.h"
 
 /* Physical milliseconds above a counter; never goes back, whatever the wall clock does. */
@@ -244,6 +245,38 @@ static enum err_code check_route(struct store *store, const struct record *recor
     return FAIL(err, INVALID, "field 'route': expected a route of the programme %s", programme_id(store->programme));
 }
 
+/* Whose a placement or a referral is does not change: what was done about one person would become another's. */
+static enum err_code check_lasting(struct store *store, const struct store_entry *entry, struct error *err)
+{
+    const struct kind *kind = entry->record.kind;
+    bool said = false;
+    for (size_t f = 0; f < kind->field_count; f++) {
+        said |= kind->fields[f].lasting && entry->record.values[f].present;
+    }
+    if (!said) {
+        return ERR_OK;
+    }
+    SCOPED(merged_fini) struct merged merged = { 0 };
+    TRY(merged_make(store, kind, slice_of(entry->subject, OP_ENTITY_BYTES), &merged, err));
+    for (size_t f = 0; f < kind->field_count; f++) {
+        const struct value *held = &merged.record.values[f];
+        const struct value *new = &entry->record.values[f];
+        if (kind->fields[f].lasting && held->present && new->present && !slice_equal(held->text, new->text)) {
+            return FAIL(err, REFUSED,
+                        "field '%s': this %s has another one, which does not change: end this %s and add another "
+                        "under a ref of its own",
+                        kind->fields[f].name, kind->name, kind->name);
+        }
+    }
+    return ERR_OK;
+}
+
+enum err_code entry_fits(struct store *store, const struct store_entry *entry, struct error *err)
+{
+    TRY(check_route(store, &entry->record, err));
+    return check_lasting(store, entry, err);
+}
+
 static enum err_code plan_entity(struct store *store, const struct store_entry *entry, struct op *op, bool *ret_new,
                                  struct error *err)
 {
@@ -254,6 +287,7 @@ static enum err_code plan_entity(struct store *store, const struct store_entry *
     struct newest newest = { 0 };
     bool said = false;
     if (known) {
+        TRY(check_lasting(store, entry, err));
         TRY(newest_about(store, op, &newest, err));
     }
     if (known && entry->imported) {

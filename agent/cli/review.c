@@ -220,8 +220,9 @@ static enum exit_code list_overwrites(struct cli *cli, bool all)
     {
         screen_print(&cli->screen, "%s  %s of the %s %.8s\n", answer_text(row, "id"), answer_text(row, "field"),
                      answer_text(row, "kind"), answer_text(row, "subject"));
-        print_side(&cli->screen, "Was", answer_member(row, "old"));
-        print_side(&cli->screen, "Now", answer_member(row, "new"));
+        bool lasts = answer_true(row, "lasts");
+        print_side(&cli->screen, lasts ? "Not taken" : "Was", answer_member(row, "old"));
+        print_side(&cli->screen, lasts ? "Stands" : "Now", answer_member(row, "new"));
         if (answer_has(row, "reviewed_by")) {
             screen_fact(&cli->screen, "Reviewed", "by %s", answer_text(row, "reviewed_by"));
         }

@@ -357,6 +357,12 @@ MUST_USE enum err_code centre_log(struct centre_store *store, const struct centr
 MUST_USE enum err_code centre_knows(struct centre_store *store, const struct centre_site *site, uint32_t kind,
                                     const uint8_t subject[OP_ENTITY_BYTES], bool *ret_known, struct error *err);
 
+/* Could the site itself write this referral: of the person that the ref already is of, by a route of the programme in
+ * force there? ERR_REFUSED or ERR_INVALID says why not. */
+MUST_USE enum err_code centre_referral_fits(struct centre_store *store, const struct centre_site *site, int32_t today,
+                                            const uint8_t subject[OP_ENTITY_BYTES], const struct record *referral,
+                                            struct error *err);
+
 struct centre_incident {
     int64_t at_ms;
     char site_name[CENTRE_NAME_MAX + 1]; /* "": of the centre as a whole, and of no device */

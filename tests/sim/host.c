@@ -220,6 +220,9 @@ bool host_write(struct world *world, const struct site *site, const char *operat
     if (rc == ERR_NOT_FOUND) { /* nothing to erase, or nobody whom the centre has heard of */
         return false;
     }
+    if (rc == ERR_REFUSED && strcmp(operation, "referral-new") == 0) { /* the ref is of somebody else there */
+        return false;
+    }
     host->unsure = true;
     if (!disk_troubled(&host->disk)) {
         sim_fail("the centre does not take '%s' with a healthy disk: %s", operation, err.message);

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "store/query.h"
 #include "tests/sim/acts.h"
 
 enum { REFERRALS = 3, DAYS = 3, BATCH_MAX = 3 };
@@ -228,12 +229,52 @@ static void note_said(struct agent *agent, const struct draft *draft, enum suret
     ledger_add(&agent->world->ledger, &said);
 }
 
+/* Somebody who sees whose a placement or a referral is names that one again. */
+static void name_again(struct record *seen, struct draft *draft)
+{
+    static const char *const lasting[] = { "participant", "referral" };
+    uint8_t *const ids[] = { draft->participant, draft->other };
+    for (size_t i = 0; i < ARRAY_LEN(lasting) && kind_field_index(seen->kind, lasting[i]) >= 0; i++) {
+        const struct value *was = record_value(seen, lasting[i]);
+        if (was->present && record_value(&draft->entry.record, lasting[i])->present) {
+            memcpy(ids[i], was->text.data, OP_ENTITY_BYTES);
+        }
+    }
+}
+
+/* As the machine shows it, or the same person said just before. */
+static void name_as_known(struct agent *agent, struct draft *drafts, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        SCOPED(record_list_fini) struct record_list list = { 0 };
+        struct row_id id;
+        uint32_t kind = drafts[i].entry.kind;
+        if (kind != KIND_PLACEMENT && kind != KIND_REFERRAL) {
+            continue;
+        }
+        for (size_t j = 0; j < i; j++) {
+            if (drafts[j].entry.kind == kind &&
+                memcmp(drafts[j].entry.subject, drafts[i].entry.subject, OP_ENTITY_BYTES) == 0) {
+                name_again(&drafts[j].entry.record, &drafts[i]);
+            }
+        }
+        memcpy(id.bytes, drafts[i].entry.subject, ROW_ID_BYTES);
+        agent->disk.aside = true;
+        enum err_code rc = query_record(agent->store, kind_by_number(kind), &id, &list, NULL);
+        agent->disk.aside = false;
+        if (rc == ERR_OK) {
+            name_again(&list.rows[0].record, &drafts[i]);
+        }
+    }
+}
+
 /* What the store makes of it: kept whole, nothing new, or refused as it may be. */
-static void record(struct agent *agent, const struct draft *drafts, size_t count, bool may_be_refused)
+static void record(struct agent *agent, struct draft *drafts, size_t count, bool may_be_refused)
 {
     struct store_entry entries[BATCH_MAX];
     struct store_written written;
     struct error err = { 0 };
+    name_as_known(agent, drafts, count);
     for (size_t i = 0; i < count; i++) {
         entries[i] = drafts[i].entry;
     }

@@ -129,6 +129,8 @@ enum err_code admin_referral_new(struct admin_call *call)
         record_set_number(record, "weekly_minutes", (int64_t)(hours * MINUTES_PER_HOUR + 0.5));
     }
     record_set_text(record, "note", argument_text(call, "note"));
+    TRY(centre_referral_fits(call->centre->store, &w.site, clock_today(call->now_ms), w.entries[1].subject, record,
+                             call->err));
     return finish(&w);
 }
 

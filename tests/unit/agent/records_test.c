@@ -45,6 +45,51 @@ Test(records, a_ref_is_the_same_record_on_every_device)
     reply_fini(&reply);
 }
 
+Test(records, a_placement_and_a_referral_stay_with_whom_they_are_about)
+{
+    refer("R-7");
+    struct reply reply = site_call(&site, "POST", "/v1/records",
+                                   "{\"kind\": \"placement\", \"there\": true, \"fields\": {\"ref\": \"GDN-P001\", "
+                                   "\"participant\": \"GDN-002\"}}");
+    cr_expect_eq(reply.status, 409, "%s", reply.text);
+    cr_expect_not_null(strstr(reply.text, "end this placement and add another"), "%s", reply.text);
+    reply_fini(&reply);
+    site_expect(&site, "POST", "/v1/records",
+                "{\"kind\": \"referral\", \"there\": true, \"fields\": {\"ref\": \"R-7\", \"participant\": "
+                "\"GDN-002\"}}",
+                409, "refused");
+    site_expect(&site, "POST", "/v1/import?kind=placement&dry_run=1",
+                "ref,participant,basis,starts_on,ends_on,weekly_minutes\n"
+                "GDN-P001,GDN-002,mandatory,2026-11-02,2027-01-29,600\n",
+                409, "refused");
+    struct reply placement = site_call(&site, "GET", "/v1/records/placement/GDN-P001", NULL);
+    cr_expect_str_eq(reply_text(&placement, "record.refs.participant"), "GDN-001", "%s", placement.text);
+    reply_fini(&placement);
+}
+
+Test(records, a_notice_and_an_attempt_are_of_a_day_on_which_they_can_have_been)
+{
+    struct reply notice = site_call(&site, "POST", "/v1/records",
+                                    "{\"kind\": \"notice\", \"fields\": {\"placement\": \"GDN-P001\", \"served_on\": "
+                                    "\"2026-11-10\", \"received_on\": \"2026-07-01\", \"served_by\": \"post\"}}");
+    cr_expect_eq(notice.status, 400, "%s", notice.text);
+    cr_expect_not_null(strstr(notice.text, "not before 'served_on'"), "%s", notice.text);
+    reply_fini(&notice);
+    struct reply attempt =
+        site_call(&site, "POST", "/v1/records",
+                  "{\"kind\": \"contact_attempt\", \"fields\": {\"participant\": \"GDN-001\", \"day\": "
+                  "\"2027-06-01\", \"means\": \"phone\", \"outcome\": \"no_answer\"}}");
+    cr_expect_eq(attempt.status, 409, "%s", attempt.text);
+    cr_expect_not_null(strstr(attempt.text, "still to come"), "%s", attempt.text);
+    reply_fini(&attempt);
+    struct reply file = site_call(&site, "POST", "/v1/import?kind=contact_attempt&partial=1",
+                                  "participant,day,means,outcome\nGDN-001,2027-06-01,phone,no_answer\n"
+                                  "GDN-001,2026-11-19,phone,no_answer\n");
+    cr_expect_eq(reply_int(&file, "added"), 1, "%s", file.text);
+    cr_expect_eq(reply_int(&file, "problems.0.line"), 2, "%s", file.text);
+    reply_fini(&file);
+}
+
 Test(records, a_plain_record_is_listed_by_whom_it_is_about_and_found_by_its_id)
 {
     static const char attempt[] = "{\"kind\": \"contact_attempt\", \"fields\": {\"participant\": \"GDN-001\", "

@@ -191,6 +191,27 @@ Test(admin, writes_about_nobody_and_nothing_that_the_site_has_not_heard_of)
     json_decref(sent);
 }
 
+Test(admin, a_referral_stays_with_whom_it_is_about_and_has_a_route_of_the_programme)
+{
+    refer("P", "R-1");
+    uint64_t before = world_ops(&world, "garden");
+    cr_assert_eq(ask("referral-new", "{\"site\": \"garden\", \"ref\": \"R-1\", \"participant\": \"Q\", \"route\": "
+                                     "\"cwp\", \"basis\": \"mandatory\"}"),
+                 ERR_REFUSED);
+    cr_expect_not_null(strstr(world.err.message, "'participant'"), "%s", world.err.message);
+    cr_assert_eq(ask("referral-new", "{\"site\": \"garden\", \"ref\": \"R-2\", \"participant\": \"P\", \"route\": "
+                                     "\"nowhere\", \"basis\": \"mandatory\"}"),
+                 ERR_INVALID);
+    cr_expect_not_null(strstr(world.err.message, "'route'"), "%s", world.err.message);
+    cr_assert_eq(world_ops(&world, "garden"), before);
+    cr_assert_eq(ask("referral-new", "{\"site\": \"garden\", \"ref\": \"R-1\", \"participant\": \"P\", \"route\": "
+                                     "\"mir\", \"basis\": \"mandatory\"}"),
+                 ERR_OK, "%s", world.err.message);
+    cr_assert_eq(ask("referral-new", "{\"site\": \"shop\", \"ref\": \"R-1\", \"participant\": \"Q\", \"route\": "
+                                     "\"mir\", \"basis\": \"mandatory\"}"),
+                 ERR_OK, "of another site: %s", world.err.message);
+}
+
 Test(admin, refuses_records_that_make_no_sense_and_keeps_nothing_of_them)
 {
     refer("P", "R-1");
