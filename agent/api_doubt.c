@@ -9,6 +9,7 @@
 
 #define DOUBTS_LIMIT 1000
 #define CONTACTS_MAX 100
+#define DAY_MS (24 * 60 * 60 * (int64_t)1000)
 
 /* ---- values ---- */
 
@@ -142,19 +143,42 @@ static json_t *exposure_value(const struct api_world *world, const struct placem
                                                   value_day(decision->decided_on), "days_before", exposure.days_after));
 }
 
-static json_t *notice_value(const struct placement_facts *facts, const struct row_id *id)
+/* When it was recorded, and by whom, beside the day that it is about (guard rail 7). */
+static enum err_code add_recorded(struct store *store, uint32_t kind, const struct row_id *id, json_t *value,
+                                  struct error *err)
 {
+    struct said_since said;
+    TRY(query_said_since(store, kind, id, &said, err));
+    (void)json_object_set_new(value, "recorded_by", value_text(said.by));
+    (void)json_object_set_new(value, "recorded_at", value_instant(said.at_ms));
+    return ERR_OK;
+}
+
+static enum err_code notice_value(struct store *store, const struct placement_facts *facts, const struct row_id *id,
+                                  json_t **ret_notice, struct error *err)
+{
+    *ret_notice = json_null();
     for (size_t i = 0; i < facts->notice_count; i++) {
         const struct notice_row *notice = &facts->notices[i];
         if (memcmp(&notice->id, id, sizeof(*id)) == 0) {
-            return json_pack("{s:o,s:o,s:o,s:b,s:b,s:b,s:b,s:b,s:b,s:b}", "id", value_id(id->bytes, ROW_ID_BYTES),
-                             "served_on", value_day(notice->served_on), "received_on", value_day(notice->received_on),
-                             "posted", notice->posted, "what", notice->says_what, "when", notice->says_when, "where",
-                             notice->says_where, "mandatory", notice->says_mandatory, "evidence", notice->says_evidence,
-                             "consequences", notice->says_consequences);
+            *ret_notice = json_pack(
+                "{s:o,s:o,s:o,s:b,s:b,s:b,s:b,s:b,s:b,s:b}", "id", value_id(id->bytes, ROW_ID_BYTES), "served_on",
+                value_day(notice->served_on), "received_on", value_day(notice->received_on), "posted", notice->posted,
+                "what", notice->says_what, "when", notice->says_when, "where", notice->says_where, "mandatory",
+                notice->says_mandatory, "evidence", notice->says_evidence, "consequences", notice->says_consequences);
+            return add_recorded(store, KIND_NOTICE, id, *ret_notice, err);
         }
     }
-    return json_null();
+    return ERR_OK;
+}
+
+static bool counts(struct record *record, const struct id_list *sure, int32_t day, int64_t now_ms)
+{
+    const struct value *whom = record_value(record, "participant");
+    const struct value *about = record_value(record, "about_day");
+    const struct value *on = record_value(record, "day");
+    return whom->present && id_list_has(sure, whom->text.data) && (!about->present || about->number == day) &&
+           on->present && on->number >= day && on->number <= now_ms / DAY_MS + 1;
 }
 
 /* Those that the guard rail counts: of records that are surely the person's, about this session or about none, and made
@@ -168,74 +192,42 @@ static enum err_code contacts_value(const struct api_world *world, const struct 
     SCOPED(id_list_fini) struct id_list sure = { 0 };
     TRY(query_surely_same_person(world->store, participant, &sure, err));
     json_t *contacts = json_array();
-    for (size_t i = 0; i < list.count && json_array_size(contacts) < CONTACTS_MAX; i++) {
-        struct record *record = &list.rows[i].record;
-        const struct value *whom = record_value(record, "participant");
-        if (!whom->present || !id_list_has(&sure, whom->text.data)) {
-            continue;
+    enum err_code rc = ERR_OK;
+    for (size_t i = 0; rc == ERR_OK && i < list.count && json_array_size(contacts) < CONTACTS_MAX; i++) {
+        struct record_row *row = &list.rows[i];
+        if (counts(&row->record, &sure, day, world->now_ms)) {
+            json_t *contact = json_pack("{s:o,s:o,s:o}", "id", value_id(row->id.bytes, ROW_ID_BYTES), "fields",
+                                        record_to_json(&row->record, slice_of(row->id.bytes, ROW_ID_BYTES)), "said_by",
+                                        value_text(row->said_by));
+            (void)json_array_append_new(contacts, contact);
+            rc = add_recorded(world->store, KIND_CONTACT_ATTEMPT, &row->id, contact, err);
         }
-        const struct value *about = record_value(record, "about_day");
-        const struct value *on = record_value(record, "day");
-        if ((!about->present || about->number == day) && on->present && on->number >= day &&
-            on->number <= world->now_ms / 86400000 + 1) {
-            (void)json_array_append_new(
-                contacts, json_pack("{s:o,s:o,s:o}", "id", value_id(list.rows[i].id.bytes, ROW_ID_BYTES), "fields",
-                                    record_to_json(record, slice_of(list.rows[i].id.bytes, ROW_ID_BYTES)), "said_by",
-                                    value_text(list.rows[i].said_by)));
-        }
+    }
+    if (rc != ERR_OK) {
+        json_decref(contacts);
+        return rc;
     }
     *ret_contacts = contacts;
     return ERR_OK;
 }
 
-static enum err_code look_at_merges(struct store *store, const struct row_id *participant, json_t *looks,
-                                    struct error *err)
-{
-    SCOPED(merge_list_fini) struct merge_list list = { 0 };
-    TRY(query_merges(store, participant, &list, err));
-    for (size_t i = 0; i < list.count && !list.rows[i].sure; i++) {
-        (void)json_array_append_new(
-            looks, json_sprintf("%s was merged into %s by %s, and nobody else at another machine has confirmed it: "
-                                "contact attempts and adverse decisions do not count across the two",
-                                list.rows[i].duplicate_ref, list.rows[i].into_ref, list.rows[i].linked_by));
-    }
-    return ERR_OK;
-}
+/* What a preview shows beside what lacks. */
+struct shown {
+    json_t *notice;
+    json_t *contacts;
+    json_t *reviews;
+    json_t *looks;
+};
 
-/* What holds nothing back, and is to be looked at once more before a person is put at risk. */
-static enum err_code second_look(const struct api_world *world, const struct session_row *session,
-                                 const struct row_id *participant, size_t contacts, json_t **ret_looks,
-                                 struct error *err)
+static enum err_code show(const struct api_world *world, const struct doubt_plan *plan, const struct roll_row *roll,
+                          const struct placement_facts *facts, struct shown *shown, struct error *err)
 {
-    SCOPED(record_list_fini) struct record_list list = { 0 };
-    TRY(query_records(world->store, kind_by_number(KIND_CIRCUMSTANCE_CHANGE), "participant", participant,
-                      QUERY_LIMIT_MAX, &list, err));
-    json_t *looks = json_array();
-    for (size_t i = 0; i < list.count; i++) {
-        const struct value *from = record_value(&list.rows[i].record, "starts_on");
-        const struct value *to = record_value(&list.rows[i].record, "ends_on");
-        if (from->present && from->number <= session->day && (!to->present || to->number >= session->day)) {
-            (void)json_array_append_new(looks,
-                                        json_string("a change of circumstances is recorded for that day: does it "
-                                                    "explain the absence?"));
-            break;
-        }
-    }
-    if (session->reason[0] != '\0') {
-        (void)json_array_append_new(looks, json_string("a reason is recorded: has it been followed up?"));
-    }
-    if (contacts == 1) {
-        (void)json_array_append_new(looks,
-                                    json_string("one attempt alone was made to reach the person: has another way "
-                                                "been tried?"));
-    }
-    enum err_code rc = look_at_merges(world->store, participant, looks, err);
-    if (rc != ERR_OK) {
-        json_decref(looks);
-        return rc;
-    }
-    *ret_looks = looks;
-    return ERR_OK;
+    const struct row_id *participant = &facts->placement.participant;
+    TRY(notice_value(world->store, facts, &plan->notice, &shown->notice, err));
+    TRY(reviews_of_session(world->store, &plan->placement, plan->day, plan->slot, &shown->reviews, err));
+    TRY(contacts_value(world, participant, plan->day, &shown->contacts, err));
+    struct doubt_looking at = { plan, &roll->session, participant, shown->contacts };
+    return doubt_second_look(world->store, &at, &shown->looks, err);
 }
 
 static enum err_code preview(struct api_call *call, const struct session_name *name, const struct roll_row *roll,
@@ -244,28 +236,21 @@ static enum err_code preview(struct api_call *call, const struct session_name *n
     const struct api_world *world = call->world;
     struct doubt_plan plan;
     char wants[DOUBT_WANTS_SIZE];
-    json_t *reviews = NULL;
-    json_t *contacts = NULL;
-    json_t *looks = NULL;
+    struct shown shown = { 0 };
     TRY(doubt_plan_make(world, name, &plan, err));
     TRY(doubt_try(world->store, &plan, wants, err));
-    enum err_code rc = reviews_of_session(world->store, &plan.placement, plan.day, plan.slot, &reviews, err);
-    if (rc == ERR_OK) {
-        rc = contacts_value(world, &facts->placement.participant, plan.day, &contacts, err);
-    }
-    if (rc == ERR_OK) {
-        rc = second_look(world, &roll->session, &facts->placement.participant, json_array_size(contacts), &looks, err);
-    }
+    enum err_code rc = show(world, &plan, roll, facts, &shown, err);
     if (rc != ERR_OK) {
-        json_decref(reviews);
-        json_decref(contacts);
+        json_decref(shown.notice);
+        json_decref(shown.reviews);
+        json_decref(shown.contacts);
         return rc;
     }
     return answer_object(call->answer,
                          json_pack("{s:o,s:b,s:o,s:o,s:o,s:o,s:o,s:o}", "session", session_value(roll), "ready",
-                                   wants[0] == '\0', "missing", wants_value(wants), "second_look", looks, "exposure",
-                                   exposure_value(world, facts, plan.day), "notice", notice_value(facts, &plan.notice),
-                                   "contacts", contacts, "reviews", reviews),
+                                   wants[0] == '\0', "missing", wants_value(wants), "second_look", shown.looks,
+                                   "exposure", exposure_value(world, facts, plan.day), "notice", shown.notice,
+                                   "contacts", shown.contacts, "reviews", shown.reviews),
                          err);
 }
 

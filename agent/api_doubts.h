@@ -21,6 +21,17 @@ MUST_USE enum err_code reviews_of_session(struct store *store, const struct row_
 /* The doubt that could be raised about a session with what is on record: its review, notice and exposure. */
 MUST_USE enum err_code doubt_plan_make(const struct api_world *world, const struct session_name *session,
                                        struct doubt_plan *ret_plan, struct error *err);
+struct doubt_looking {
+    const struct doubt_plan *plan;
+    const struct session_row *session;
+    const struct row_id *participant;
+    const json_t *contacts; /* that count */
+};
+
+/* A list of texts. */
+MUST_USE enum err_code doubt_second_look(struct store *store, const struct doubt_looking *at, json_t **ret_looks,
+                                         struct error *err);
+
 json_t *doubt_value(const struct doubt_row *row, bool whole); /* DOUBT of API.md */
 json_t *wants_value(const char *wants);                       /* a list of {code, rail, text} */
 

@@ -5,6 +5,7 @@
 #include "agent/names.h"
 #include "agent/record_json.h"
 #include "agent/rules/guide.h"
+#include "store/answers.h"
 
 #define REVIEWS_LIMIT 1000
 #define ANSWER_MAX 600
@@ -90,8 +91,12 @@ static enum err_code answers_put(const struct flag_guide *guide, const struct re
         const json_t *answer = json_array_get(review->answers, i);
         const char *text = json_string_value(answer);
         size_t len = json_string_length(answer);
-        if (text == NULL || len > ANSWER_MAX || strlen(text) != len || (doubt && text[strspn(text, " \t\n")] == '\0')) {
-            return FAIL(err, INVALID, "read member 'answers': expected texts of %d to %d bytes", doubt, ANSWER_MAX);
+        if (text == NULL || len > ANSWER_MAX || strlen(text) != len) {
+            return FAIL(err, INVALID, "read member 'answers': expected texts of at most %d bytes", ANSWER_MAX);
+        }
+        if (doubt && !answer_says_something(slice_of_text(text))) {
+            return FAIL(err, INVALID,
+                        "read member 'answers': answer %zu has no letter and no digit: say what was found", i + 1);
         }
         if (buf_append_format(out, NULL, "%s%s\n%s", out->len > 0 ? "\n\n" : "", guide->questions[i], text) != ERR_OK) {
             return FAIL(err, INVALID, "read member 'answers': together with their questions more than %d bytes",

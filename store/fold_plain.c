@@ -5,7 +5,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "store/answers.h"
 #include "store/fold_parts.h"
+#include "store/query.h"
 
 #define V7 "?1, ?2, ?3, ?4, ?5, ?6, ?7"
 #define V8 V7 ", ?8"
@@ -60,7 +62,7 @@ static const struct plain {
     [KIND_CIRCUMSTANCE_CHANGE] = PLAIN("circumstance_change", V10, BY_PERSON("circumstance_change"), false),
     [KIND_JOB_SEARCH] = PLAIN("job_search", V7, BY_PLACEMENT("job_search"), false),
     [KIND_PLACEMENT_BREAK] = PLAIN("placement_break", V8, BY_PERSON_PLACED("placement_break"), true),
-    [KIND_FLAG_REVIEW] = PLAIN("flag_review", V12, BY_PLACEMENT("flag_review"), false),
+    [KIND_FLAG_REVIEW] = PLAIN("flag_review", V13, BY_PLACEMENT("flag_review"), false),
     [KIND_REDRESS] = PLAIN("redress", V12, BY_PERSON("redress"), false),
     [KIND_MESSAGE] = PLAIN("message", V9, NULL, true),
     [KIND_POLICY_DECISION] = PLAIN("policy_decision", V13, NULL, true),
@@ -88,34 +90,44 @@ static enum err_code mark(struct store *store, const struct plain *plain, struct
     return db_run(&store->db, s, err);
 }
 
-/* Who said the newest of it, and when. */
-enum err_code bind_said(struct store *store, sqlite3_stmt *put, int at, const struct version *newest, struct error *err)
+/* Who said a version, and when. */
+static enum err_code said_of(struct store *store, const struct version *version, struct said_since *ret,
+                             struct error *err)
 {
     sqlite3_stmt *s;
     bool row;
     struct op op;
     struct op_id supersedes[OP_SUPERSEDES_MAX];
     TRY(db_statement(&store->db, "SELECT header FROM op WHERE id = ?1", &s, err));
-    bind_int(s, 1, newest->key);
+    bind_int(s, 1, version->key);
     TRY(db_step(&store->db, s, &row, err));
     if (!row) {
-        return oplog_damaged(newest->key, err);
+        return oplog_damaged(version->key, err);
     }
     enum err_code rc = op_header_decode(column_slice(s, 0), &op, supersedes, err);
     if (rc == ERR_OK) {
-        char actor[OP_ACTOR_MAX + 1] = "";
-        memcpy(actor, op.actor.data, op.actor.len);
-        (void)sqlite3_bind_text(put, at, actor, (int)op.actor.len, SQLITE_TRANSIENT);
-        bind_int(put, at + 1, op.recorded_at_ms);
+        *ret = (struct said_since){ .at_ms = op.recorded_at_ms };
+        memcpy(ret->by, op.actor.data, op.actor.len);
     }
     sqlite3_reset(s);
     return rc;
 }
 
-enum { WEIGHTY_MAX = 5 };
+enum err_code bind_said(struct store *store, sqlite3_stmt *put, int at, const struct version *newest, struct error *err)
+{
+    struct said_since said;
+    TRY(said_of(store, newest, &said, err));
+    (void)sqlite3_bind_text(put, at, said.by, -1, SQLITE_TRANSIENT);
+    bind_int(put, at + 1, said.at_ms);
+    return ERR_OK;
+}
+
+enum { WEIGHTY_MAX = 10 };
 
 /* What a doubt rests on of such a record. */
 static const char *const weighty[][WEIGHTY_MAX] = {
+    [KIND_NOTICE] = { "placement", "served_on", "served_by", "received_on", "says_what", "says_when", "says_where",
+                      "says_mandatory", "says_evidence", "says_consequences" },
     [KIND_CONTACT_ATTEMPT] = { "participant", "day", "about_day" },
     [KIND_FLAG_REVIEW] = { "placement", "day", "slot", "outcome", "answers" },
 };
@@ -149,9 +161,8 @@ static void look_back(struct since *since, size_t version, struct record *said, 
     }
 }
 
-/* Binds since when the record has said what it says now: a note that is added later changes nothing. */
-static enum err_code bind_since(struct store *store, sqlite3_stmt *put, int at, struct merged *merged,
-                                struct error *err)
+/* The version since which the record has said what it says now: a note that is added later changes nothing. */
+static enum err_code find_since(struct store *store, struct merged *merged, size_t *ret_version, struct error *err)
 {
     struct since since = { 0 };
     size_t newest = 0;
@@ -164,8 +175,34 @@ static enum err_code bind_since(struct store *store, sqlite3_stmt *put, int at, 
     for (size_t f = 0; f < WEIGHTY_MAX; f++) {
         newest = since.said[f] > newest ? since.said[f] : newest;
     }
-    bind_int(put, at, (int64_t)(merged->versions[newest].hlc & INT64_MAX));
+    *ret_version = newest;
     return ERR_OK;
+}
+
+static enum err_code bind_since(struct store *store, sqlite3_stmt *put, int at, struct merged *merged,
+                                struct error *err)
+{
+    size_t version;
+    TRY(find_since(store, merged, &version, err));
+    bind_int(put, at, (int64_t)(merged->versions[version].hlc & INT64_MAX));
+    if (merged->record.kind->number == KIND_FLAG_REVIEW) {
+        bind_int(put, at + 1, answers_given(merged_value(merged, "answers")->text));
+    }
+    return ERR_OK;
+}
+
+enum err_code query_said_since(struct store *store, uint32_t kind, const struct row_id *id, struct said_since *ret,
+                               struct error *err)
+{
+    SCOPED(merged_fini) struct merged merged = { 0 };
+    size_t version;
+    CHECK(has_weight(kind));
+    TRY(merged_make(store, kind_by_number(kind), slice_of(id->bytes, ROW_ID_BYTES), &merged, err));
+    if (merged.count == 0) {
+        return FAIL(err, NOT_FOUND, "find who recorded it: there is no such %s", kind_by_number(kind)->name);
+    }
+    TRY(find_since(store, &merged, &version, err));
+    return said_of(store, &merged.versions[version], ret, err);
 }
 
 static enum err_code put(struct store *store, const struct plain *plain, struct slice subject, struct merged *merged,

@@ -123,10 +123,12 @@ CREATE TABLE placement_break (
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX placement_break_placement ON placement_break (placement);
 
--- hlc: since when it has said of which session it is, what was found and what was answered.
+-- hlc: since when it has said of which session it is, what was found and what was answered. answered: each answer says
+-- something (answers.h).
 CREATE TABLE flag_review (
     id BLOB PRIMARY KEY, flag TEXT, placement BLOB, day INTEGER, slot INTEGER, outcome TEXT, answers TEXT,
-    look_again_on INTEGER, note TEXT, said_by TEXT NOT NULL, said_at INTEGER NOT NULL, hlc INTEGER NOT NULL
+    look_again_on INTEGER, note TEXT, said_by TEXT NOT NULL, said_at INTEGER NOT NULL, hlc INTEGER NOT NULL,
+    answered INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX flag_review_placement ON flag_review (placement);
 
@@ -290,7 +292,7 @@ WHERE n.deemed_received_on IS NULL OR n.deemed_received_on >= d.day OR n.served_
 UNION ALL
 SELECT d.id, 'no_review' FROM compliance_doubt d
 WHERE NOT EXISTS (SELECT 1 FROM flag_review v WHERE v.id = d.review AND v.placement = d.placement AND v.day = d.day
-                  AND ifnull(v.slot, 0) = d.slot AND v.outcome = 'doubt' AND length(v.answers) > 0 AND v.hlc <= d.hlc)
+                  AND ifnull(v.slot, 0) = d.slot AND v.outcome = 'doubt' AND v.answered AND v.hlc <= d.hlc)
 UNION ALL
 SELECT d.id, 'reviewed_again' FROM compliance_doubt d JOIN flag_review v ON v.id = d.review
 WHERE EXISTS (SELECT 1 FROM flag_review w WHERE w.placement = d.placement AND w.day = d.day AND ifnull(w.slot, 0) = d.slot

@@ -103,6 +103,11 @@ struct record_row {
     int64_t said_at_ms; /* when the newest of it was recorded; OP_TIME_NONE: the table does not say, nor by whom */
 };
 
+struct said_since {
+    char by[OP_ACTOR_MAX + 1];
+    int64_t at_ms; /* recorded */
+};
+
 /* A message between the organisation and JCP. */
 struct message_row {
     struct row_id id;
@@ -217,6 +222,11 @@ bool query_has_records(const struct kind *kind); /* it has such a table */
 /* One of them, as a list of one. ERR_NOT_FOUND. */
 MUST_USE enum err_code query_record(struct store *store, const struct kind *kind, const struct row_id *id,
                                     struct record_list *ret_list, struct error *err);
+
+/* Who recorded, and when, what a notice, an attempt to reach somebody or a review says now of that on which a doubt may
+ * rest: a note that was added later is none of it. ERR_NOT_FOUND. */
+MUST_USE enum err_code query_said_since(struct store *store, uint32_t kind, const struct row_id *id,
+                                        struct said_since *ret, struct error *err);
 
 /* Every op that was recorded on this machine, the newest first of each chain, until `read` fails. `number` is the op's
  * own in this replica, from 1; the row's body is borrowed. */

@@ -4,6 +4,7 @@
 
 #include "base/clock.h"
 
+#include "store/answers.h"
 #include "store/cbor.h"
 
 void record_init(struct record *record, const struct kind *kind)
@@ -392,7 +393,7 @@ static enum err_code admit_doubt(const struct record *record, struct error *err)
     if (number_or(record, "confirmed", 0) == 0) {
         return FAIL(err, REFUSED, "take a compliance doubt that its reviewer has not confirmed");
     }
-    if (record->values[kind_field_index(record->kind, "answers")].text.len == 0) {
+    if (!answers_given(record->values[kind_field_index(record->kind, "answers")].text)) {
         return FAIL(err, REFUSED, "take a compliance doubt without answers to the good-reason questions");
     }
     TRY(check_digest(record, "evidence", err));

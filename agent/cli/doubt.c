@@ -190,59 +190,6 @@ const struct argp doubt_argp = {
         "of their own will. The Jobcentre decides, and the decision can be challenged: 'holdfast challenge'.",
 };
 
-static void print_missing(const struct screen *screen, const json_t *missing)
-{
-    size_t index;
-    const json_t *want;
-    json_array_foreach(missing, index, want)
-    {
-        char text[300];
-        (void)snprintf(text, sizeof(text), "- %.290s", answer_text(want, "text"));
-        screen_paragraph(screen, 4, text);
-    }
-}
-
-static void print_exposure(const struct screen *screen, const json_t *exposure)
-{
-    const json_t *decision = answer_member(exposure, "rests_on");
-    screen_fact(screen, "Exposure", "%lld weeks", (long long)answer_int(exposure, "weeks"));
-    if (decision != NULL) {
-        screen_fact(screen, "Rests on", "the Jobcentre's decision of %s about %s (%.8s)",
-                    answer_text(decision, "decided_on"), answer_text(decision, "failure_on"),
-                    answer_text(decision, "id"));
-    }
-    screen_fact(screen, "Rule", "%s", answer_text(exposure, "rule"));
-}
-
-void doubt_print_preview(const struct screen *screen, const json_t *preview)
-{
-    const json_t *session = answer_member(preview, "session");
-    const json_t *missing = answer_member(preview, "missing");
-    const json_t *notice = answer_member(preview, "notice");
-    size_t index;
-    const json_t *look;
-    screen_print(screen, "%s %s\n", answer_text(session, "session"), answer_person(session).text);
-    screen_fact(screen, "Recorded", "%s%s%s", answer_text(session, "standing"),
-                answer_has(session, "outcome") ? ", " : "", answer_text(session, "outcome"));
-    print_exposure(screen, answer_member(preview, "exposure"));
-    if (notice != NULL) {
-        screen_fact(screen, "Notice", "served %s, received %s", answer_text(notice, "served_on"),
-                    answer_text(notice, "received_on"));
-    }
-    screen_fact(screen, "Contacts", "%zu", json_array_size(answer_member(preview, "contacts")));
-    screen_fact(screen, "Reviews", "%zu", json_array_size(answer_member(preview, "reviews")));
-    json_array_foreach(answer_member(preview, "second_look"), index, look)
-    {
-        screen_fact(screen, index == 0 ? "Look again" : "", "%s", json_string_value(look));
-    }
-    if (json_array_size(missing) == 0) {
-        screen_print(screen, "Nothing lacks: a named reviewer may raise a doubt.\n");
-    } else {
-        screen_print(screen, "%sNo doubt can be raised:%s\n", screen_mark(screen, MARK_WARNING), screen_unmark(screen));
-        print_missing(screen, missing);
-    }
-}
-
 void doubt_print(const struct screen *screen, const json_t *doubt)
 {
     const json_t *decision = answer_member(doubt, "decision");
@@ -269,7 +216,7 @@ void doubt_print(const struct screen *screen, const json_t *doubt)
     }
     if (json_array_size(answer_member(doubt, "wants")) > 0) {
         screen_fact(screen, "Lacks", "it counts for nothing while this is so:");
-        print_missing(screen, answer_member(doubt, "wants"));
+        doubt_print_missing(screen, answer_member(doubt, "wants"));
     }
 }
 

@@ -16,6 +16,7 @@ struct doubt_input {
     bool confirm;
 };
 
+void doubt_print_missing(const struct screen *screen, const json_t *missing);
 void doubt_print_preview(const struct screen *screen, const json_t *preview);
 void doubt_print(const struct screen *screen, const json_t *doubt);
 

@@ -130,6 +130,62 @@ Test(doubts, the_preview_names_each_thing_that_lacks_until_nothing_does)
     }
 }
 
+Test(doubts, the_preview_shows_when_each_proof_was_recorded_and_by_whom)
+{
+    ready();
+    struct reply reply = site_call(&site, "GET", "/v1/doubts/preview?session=" SESSION, NULL);
+    cr_assert_eq(reply.status, 200, "%s", reply.text);
+    cr_expect_str_eq(reply_text(&reply, "notice.recorded_by"), "tester");
+    cr_expect_eq(strncmp(reply_text(&reply, "notice.recorded_at"), "2026-11-", 8), 0, "%s", reply.text);
+    cr_expect_str_eq(reply_text(&reply, "contacts.0.recorded_by"), "tester");
+    cr_expect_eq(strncmp(reply_text(&reply, "contacts.0.recorded_at"), "2026-11-", 8), 0, "%s", reply.text);
+    cr_expect_str_eq(reply_text(&reply, "reviews.0.said_by"), "tester");
+    cr_expect_not_null(strstr(reply.text, "after the absence: who can show when it was served?"), "%s", reply.text);
+    reply_fini(&reply);
+}
+
+static void expect_look(const char *words, bool expected)
+{
+    struct reply reply = site_call(&site, "GET", "/v1/doubts/preview?session=" SESSION, NULL);
+    cr_assert_eq(reply.status, 200, "%s", reply.text);
+    cr_expect(json_is_true(reply_at(&reply, "ready")), "it holds nothing back: %s", reply.text);
+    cr_expect_eq(strstr(reply.text, words) != NULL, expected, "%s: %s", words, reply.text);
+    reply_fini(&reply);
+}
+
+Test(doubts, the_second_look_names_attempts_that_cannot_have_reached_anybody)
+{
+    static const char *const codes[] = { "wrong_number", "returned", "message_left" };
+    served();
+    absent();
+    reviewed();
+    for (size_t i = 0; i < ARRAY_LEN(codes); i++) {
+        char body[300];
+        (void)snprintf(body, sizeof(body),
+                       "{\"kind\": \"contact_attempt\", \"fields\": {\"participant\": \"GDN-001\", \"day\": "
+                       "\"2026-11-19\", \"means\": \"phone\", \"outcome\": \"%s\"}}",
+                       codes[i]);
+        site_expect(&site, "POST", "/v1/records", body, 200, NULL);
+        expect_look("no attempt can have reached the person", i < 2);
+    }
+}
+
+Test(doubts, the_second_look_names_answers_that_say_nothing)
+{
+    served();
+    absent();
+    contacted();
+    review("doubt", ", \"answers\": [\"no\", \"no\", \"no\", \"no\", \"-\", \"no\"]", 400, "invalid");
+    review("doubt", ", \"answers\": [\"no\", \"no\", \"no\", \"no\", \"no\", \"no\"]", 200, NULL);
+    expect_look("every answer of the review is the same", true);
+    expect_look("a single character", false);
+    review("doubt", ", \"answers\": [\"n\", \"n\", \"n\", \"n\", \"yes\", \"x\"]", 200, NULL);
+    expect_look("5 of 6 answers of the review are a single character", true);
+    expect_look("every answer of the review is the same", false);
+    review("doubt", ", \"answers\": " SIX_ANSWERS, 200, NULL);
+    expect_look("answers of the review", false);
+}
+
 Test(doubts, one_that_is_raised_is_listed_and_goes_with_the_next_exchange)
 {
     ready();

@@ -56,6 +56,30 @@ Test(doubt, a_preview_shows_the_exposure_and_each_guard_rail_that_lacks)
     service_stop(&service);
 }
 
+Test(doubt, a_preview_shows_when_each_proof_was_recorded_and_by_whom)
+{
+    static const char preview[] =
+        "{\"session\": {\"session\": \"P@2026-11-18\", \"participant_ref\": \"P014\", \"standing\": \"recorded\"}, "
+        "\"ready\": true, \"missing\": [], \"second_look\": [], \"exposure\": {\"weeks\": 4, \"rule\": \"a rule\", "
+        "\"rests_on\": null}, \"notice\": {\"served_on\": \"2026-11-02\", \"received_on\": \"2026-11-04\", "
+        "\"recorded_by\": \"N. Notice\", \"recorded_at\": \"2026-11-20T12:00:00Z\"}, \"contacts\": [{\"fields\": "
+        "{\"day\": "
+        "\"2026-11-19\", \"means\": \"phone\", \"outcome\": \"wrong_number\"}, \"recorded_by\": \"C. Caller\", "
+        "\"recorded_at\": \"2026-11-21T12:00:00Z\"}], \"reviews\": [{\"fields\": {\"outcome\": \"doubt\"}, "
+        "\"said_by\": "
+        "\"R. Reviewer\", \"said_at\": \"2026-11-22T12:00:00Z\"}]}";
+    struct service service;
+    struct outcome_of_run run = RUN_ONCE(&service, 200, preview, "doubt", "preview", "P@2026-11-18");
+    cr_expect(has(run.out, "served 2026-11-02, received 2026-11-04; recorded 2026-11-20"), "%s", run.out);
+    cr_expect(has(run.out, "by N. Notice"), "%s", run.out);
+    cr_expect(has(run.out, "2026-11-19, phone: wrong_number; recorded 2026-11-21"), "%s", run.out);
+    cr_expect(has(run.out, "by C. Caller"), "%s", run.out);
+    cr_expect(has(run.out, "doubt; recorded 2026-11-22"), "%s", run.out);
+    cr_expect(has(run.out, "by R. Reviewer"), "%s", run.out);
+    run_free(&run);
+    service_stop(&service);
+}
+
 Test(doubt, raising_without_confirmation_shows_the_preview_and_sends_nothing)
 {
     struct service service;

@@ -430,6 +430,9 @@ Test(doubt, of_a_hostile_device_that_nobody_confirmed_is_set_aside)
     record_set_text(&entry.record, "answers", "");
     expect_set_aside(CERTIFICATE_ROLE_AGENT, &entry, "answers");
     entry_doubt(&world, &entry, "D-1", "P-1", DAY, "V-1", "N-1");
+    record_set_text(&entry.record, "answers", "Were they ill?\nno\n\nCould they get there?\n-");
+    expect_set_aside(CERTIFICATE_ROLE_AGENT, &entry, "answers");
+    entry_doubt(&world, &entry, "D-1", "P-1", DAY, "V-1", "N-1");
     record_set_text(&entry.record, "evidence", "none");
     expect_set_aside(CERTIFICATE_ROLE_AGENT, &entry, "evidence");
     entry_doubt(&world, &entry, "D-1", "P-1", DAY, "V-1", "N-1");

@@ -211,6 +211,19 @@ static void say_review(char *const *words, int count)
     write_one(&entry);
 }
 
+static void say_answers(char *const *words, int count)
+{
+    struct store_entry entry;
+    char text[LINE_SIZE] = "Were they ill?\nNot that we know.\n\nCould they get there?\n";
+    for (int i = 0; i < count; i++) {
+        size_t len = strlen(text);
+        (void)snprintf(text + len, sizeof(text) - len, "%s ", words[i]);
+    }
+    entry_review(&world, &entry, key("V"), key("P"), c.day, "doubt");
+    record_set_text(&entry.record, "answers", text);
+    write_one(&entry);
+}
+
 static void say_rest(char *const *words, int count)
 {
     struct store_entry entry = { .kind = KIND_PLACEMENT_BREAK, .happened_at_ms = OP_TIME_NONE };
@@ -347,7 +360,7 @@ static const struct {
     { "basis", say_basis, 1 },       { "referral", say_referral, 1 }, { "pattern", say_pattern, 1 },
     { "rest", say_rest, 2 },         { "jcp", say_jcp, 1 },           { "decision", say_decision, 6 },
     { "exposure", say_exposure, 1 }, { "doubted", say_doubted, 0 },   { "taken", say_taken, 1 },
-    { "stands", expect, 0 },         { "lacks", expect, 1 },
+    { "stands", expect, 0 },         { "lacks", expect, 1 },          { "answers", say_answers, 0 },
 };
 
 static void take_line(char *text)

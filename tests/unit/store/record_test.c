@@ -4,6 +4,7 @@
 
 #include "base/clock.h"
 #include "base/file.h"
+#include "store/answers.h"
 #include "store/record.h"
 
 Test(kinds, tables_are_consistent)
@@ -240,4 +241,43 @@ Test(op, entity_ids_do_not_run_into_each_other)
     cr_assert_neq(memcmp(a, b, sizeof(a)), 0);
     entity_id(stream, "ab", "c", b);
     cr_assert_eq(memcmp(a, b, sizeof(a)), 0);
+}
+
+Test(answers, are_taken_apart_at_their_questions_and_nowhere_else)
+{
+    static const char *const expected[] = { "\nno\n\nnor was anybody\n\n", "\n\n\n", "\nby bus" };
+    struct slice rest = slice_of_text("Were they ill?\nno\n\nnor was anybody\n\nAre they safe?\n\n\nCould they get "
+                                      "there?\nby bus");
+    struct slice answer;
+    size_t count = 0;
+    for (; answers_next(&rest, &answer); count++) {
+        cr_assert_lt(count, ARRAY_LEN(expected));
+        cr_expect(slice_equal(answer, slice_of_text(expected[count])), "%zu: %.*s", count, (int)answer.len,
+                  (const char *)answer.data);
+    }
+    cr_expect_eq(count, ARRAY_LEN(expected));
+}
+
+Test(answers, need_a_letter_or_a_digit_each)
+{
+    static const char *const given[] = { "no",
+                                         "Were they ill?\n2 days",
+                                         "Were they ill?\nд",
+                                         "Were they ill?\n病",
+                                         "Were they ill?\nŵ",
+                                         "said on the phone\n\nthat all is well" };
+    static const char *const not_given[] = { "",
+                                             " \n",
+                                             "-",
+                                             "…",
+                                             "Were they ill?",
+                                             "Were they ill?\n",
+                                             "Were they ill?\n。",
+                                             "Were they ill?\nno\n\nAre they safe?\n--" };
+    for (size_t i = 0; i < ARRAY_LEN(given); i++) {
+        cr_expect(answers_given(slice_of_text(given[i])), "%s", given[i]);
+    }
+    for (size_t i = 0; i < ARRAY_LEN(not_given); i++) {
+        cr_expect_not(answers_given(slice_of_text(not_given[i])), "%s", not_given[i]);
+    }
 }

@@ -1,0 +1,157 @@
+/* What holds no doubt back, and is to be looked at once more before a person is put at risk. */
+#include <string.h>
+
+#include "agent/api_doubts.h"
+#include "base/clock.h"
+#include "store/answers.h"
+
+static void look_add(json_t *looks, const char *text)
+{
+    (void)json_array_append_new(looks, json_string(text));
+}
+
+static enum err_code look_at_changes(struct store *store, const struct row_id *participant, int32_t day, json_t *looks,
+                                     struct error *err)
+{
+    SCOPED(record_list_fini) struct record_list list = { 0 };
+    TRY(query_records(store, kind_by_number(KIND_CIRCUMSTANCE_CHANGE), "participant", participant, QUERY_LIMIT_MAX,
+                      &list, err));
+    for (size_t i = 0; i < list.count; i++) {
+        const struct value *from = record_value(&list.rows[i].record, "starts_on");
+        const struct value *to = record_value(&list.rows[i].record, "ends_on");
+        if (from->present && from->number <= day && (!to->present || to->number >= day)) {
+            look_add(looks, "a change of circumstances is recorded for that day: does it explain the absence?");
+            break;
+        }
+    }
+    return ERR_OK;
+}
+
+/* A proof that was recorded when the absence was known already. */
+static enum err_code look_at_notice(struct store *store, const struct doubt_plan *plan, json_t *looks,
+                                    struct error *err)
+{
+    struct said_since said;
+    char day[DATE_TEXT_SIZE];
+    enum err_code rc = query_said_since(store, KIND_NOTICE, &plan->notice, &said, err);
+    if (rc == ERR_OK && clock_today(said.at_ms) > plan->day) {
+        date_format(clock_today(said.at_ms), day);
+        (void)json_array_append_new(
+            looks,
+            json_sprintf("the notice was recorded on %s, after the absence: who can show when it was served?", day));
+    }
+    return rc == ERR_NOT_FOUND ? ERR_OK : rc;
+}
+
+static void look_at_contacts(const json_t *contacts, json_t *looks)
+{
+    size_t index;
+    size_t astray = 0;
+    const json_t *contact;
+    json_array_foreach(contacts, index, contact)
+    {
+        const char *outcome = json_string_value(json_object_get(json_object_get(contact, "fields"), "outcome"));
+        astray += outcome != NULL && (strcmp(outcome, "wrong_number") == 0 || strcmp(outcome, "returned") == 0);
+    }
+    if (index == 1) {
+        look_add(looks, "one attempt alone was made to reach the person: has another way been tried?");
+    }
+    if (index > 0 && astray == index) {
+        look_add(looks, "no attempt can have reached the person (wrong number, returned): is another number or "
+                        "address known?");
+    }
+}
+
+static struct slice trimmed(struct slice text)
+{
+    while (text.len > 0 && memchr(" \t\r\n", text.data[0], 4) != NULL) {
+        text = slice_of(text.data + 1, text.len - 1);
+    }
+    while (text.len > 0 && memchr(" \t\r\n", text.data[text.len - 1], 4) != NULL) {
+        text.len--;
+    }
+    return text;
+}
+
+static size_t characters(struct slice text)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < text.len; i++) {
+        count += (text.data[i] & 0xc0) != 0x80;
+    }
+    return count;
+}
+
+/* What is answered, and says nothing all the same. */
+static void look_at_answers(struct slice text, json_t *looks)
+{
+    struct slice answer;
+    struct slice first = { 0 };
+    size_t count = 0;
+    size_t same = 0;
+    size_t bare = 0;
+    for (; answers_next(&text, &answer); count++) {
+        answer = trimmed(answer);
+        first = count == 0 ? answer : first;
+        same += slice_equal(answer, first);
+        bare += characters(answer) <= 1;
+    }
+    if (bare > 0) {
+        (void)json_array_append_new(
+            looks,
+            json_sprintf("%zu of %zu answers of the review are a single character: what was found?", bare, count));
+    }
+    if (count > 1 && same == count) {
+        look_add(looks, "every answer of the review is the same: was each question asked?");
+    }
+}
+
+static enum err_code look_at_review(struct store *store, const struct doubt_plan *plan, json_t *looks,
+                                    struct error *err)
+{
+    SCOPED(record_list_fini) struct record_list list = { 0 };
+    enum err_code rc = query_record(store, kind_by_number(KIND_FLAG_REVIEW), &plan->review, &list, err);
+    if (rc == ERR_OK) {
+        look_at_answers(record_value(&list.rows[0].record, "answers")->text, looks);
+    }
+    return rc == ERR_NOT_FOUND ? ERR_OK : rc;
+}
+
+static enum err_code look_at_merges(struct store *store, const struct row_id *participant, json_t *looks,
+                                    struct error *err)
+{
+    SCOPED(merge_list_fini) struct merge_list list = { 0 };
+    TRY(query_merges(store, participant, &list, err));
+    for (size_t i = 0; i < list.count && !list.rows[i].sure; i++) {
+        (void)json_array_append_new(
+            looks, json_sprintf("%s was merged into %s by %s, and nobody else at another machine has confirmed it: "
+                                "contact attempts and adverse decisions do not count across the two",
+                                list.rows[i].duplicate_ref, list.rows[i].into_ref, list.rows[i].linked_by));
+    }
+    return ERR_OK;
+}
+
+static enum err_code look_at_all(struct store *store, const struct doubt_looking *at, json_t *looks, struct error *err)
+{
+    TRY(look_at_changes(store, at->participant, at->plan->day, looks, err));
+    if (at->session->reason[0] != '\0') {
+        look_add(looks, "a reason is recorded: has it been followed up?");
+    }
+    TRY(look_at_notice(store, at->plan, looks, err));
+    look_at_contacts(at->contacts, looks);
+    TRY(look_at_review(store, at->plan, looks, err));
+    return look_at_merges(store, at->participant, looks, err);
+}
+
+enum err_code doubt_second_look(struct store *store, const struct doubt_looking *at, json_t **ret_looks,
+                                struct error *err)
+{
+    json_t *looks = json_array();
+    enum err_code rc = look_at_all(store, at, looks, err);
+    if (rc != ERR_OK) {
+        json_decref(looks);
+        return rc;
+    }
+    *ret_looks = looks;
+    return ERR_OK;
+}
