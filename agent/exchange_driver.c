@@ -85,9 +85,7 @@ static void on_answer(void *context, const struct http_result *result)
 static void io_wait(void *context, struct slice body, uint32_t wait_s)
 {
     struct exchange_driver *driver = context;
-    struct http_post post = {
-        .url = driver->url, .content_type = EXCHANGE_CONTENT_TYPE, .body = body, .wait_s = wait_s
-    };
+    struct http_post post = { .url = driver->url, .body = body, .wait_s = wait_s };
     driver->sending = true;
     http_client_post(driver->http, &post, on_answer, driver);
 }

@@ -508,7 +508,8 @@ static CURLcode set_patience(CURL *easy, uint32_t wait_s)
 static CURLcode set_request(struct http_client *client, const struct http_post *post)
 {
     CURL *easy = client->easy;
-    if ((post->content_type != NULL && !add_header(client, "Content-Type", post->content_type)) ||
+    const char *type = post->content_type != NULL ? post->content_type : "";
+    if (!add_header(client, "Content-Type", type) ||
         (post->authorization != NULL && !add_header(client, "Authorization", post->authorization)) ||
         !leave_headers_out(client)) {
         return CURLE_OUT_OF_MEMORY;

@@ -4,8 +4,8 @@
  * The key and the certificates come from memory; the system's own authorities are not trusted. The connection is kept
  * for the next request. Progress is watched: fewer than HTTP_CLIENT_STALL_BYTES in HTTP_CLIENT_STALL_S seconds is a
  * dead link. Redirects are not followed: a redirect or an HTML page is ERR_CAPTIVE_PORTAL, a certificate of somebody
- * else ERR_INTERCEPTED, each with words that say what to do. An answer over response_max is ERR_LIMIT. A proxy is taken from
- * the environment as libcurl documents it.
+ * else ERR_INTERCEPTED, each with words that say what to do. An answer over response_max is ERR_LIMIT. A proxy is taken
+ * from the environment as libcurl documents it.
  *
  * Threads: the loop's.
  */
@@ -47,7 +47,7 @@ typedef void (*http_done)(void *context, const struct http_result *result);
 
 struct http_post {
     const char *url;
-    const char *content_type;
+    const char *content_type;  /* NULL: it is not said */
     const char *authorization; /* header value or NULL */
     struct slice body;         /* borrowed until done; data NULL: a GET */
     uint32_t wait_s; /* the answer may be so late; 0: a link without progress for HTTP_CLIENT_STALL_S is dead */

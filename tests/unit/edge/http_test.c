@@ -88,6 +88,18 @@ Test(http, carries_a_body_and_an_answer_and_the_clients_identity)
     cr_assert_arr_eq(service.peer, id, sizeof(id));
 }
 
+Test(http, says_no_type_of_a_body_where_none_is_given)
+{
+    char url[600];
+    (void)snprintf(url, sizeof(url), "%s/echo", world.base);
+    struct http_post post = { .url = url, .body = slice_of_text("of a type that goes without saying") };
+    http_client_post(world.client, &post, world_note, &world);
+    world_run_until(&world, &world.answers, 1);
+    cr_assert_eq(world.result.status, 200);
+    cr_assert_eq(world.result.body.len, post.body.len);
+    cr_assert_str_eq(world.result.content_type, "", "not the one of a form either");
+}
+
 Test(http, hands_a_request_over_once_however_it_arrives)
 {
     uint8_t body[BODY_MAX];
