@@ -60,8 +60,8 @@ static void on_answered(uv_work_t *work, int status)
     store_close(task->world.store);
     task->running = false;
     if (atomic_load(&task->progress.stop)) {
-        struct error stopped;
-        (void)FAIL(&stopped, BUSY, "%s: it was stopped; nothing of it is to be used", task->name);
+        struct error stopped; /* by a lock: a client that has gone hears nothing */
+        (void)FAIL(&stopped, LOCKED, "%s: the replica was locked meanwhile; nothing of it is to be used", task->name);
         api_answer_error(&task->answer, &stopped);
         buf_clear(&task->answer.notes); /* it shows nothing */
     }

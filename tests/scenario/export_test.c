@@ -296,7 +296,7 @@ Test(verify, ends_with_a_lock_that_a_person_asks_for)
 {
     begin_verify();
     (void)laptop_do(laptop, EXIT_DONE, "lock", NULL);
-    cr_assert_neq(process_wait(&work, STEP_MS), 0);
+    cr_assert_eq(process_wait(&work, STEP_MS), EXIT_LOCKED);
     cr_assert_str_eq(text_at(laptop_status(laptop), "vault"), "locked");
 }
 
