@@ -140,6 +140,12 @@ MUST_USE enum err_code api_overwrites(struct api_call *call, struct error *err);
 MUST_USE enum err_code api_overwrites_review(struct api_call *call, struct error *err);
 MUST_USE enum err_code api_disputes(struct api_call *call, struct error *err);
 
+/* api_codes.c */
+/* ERR_REFUSED: the reason is no code of the pack in force, and nobody said that it is meant. NULL is none. */
+MUST_USE enum err_code reason_check(const struct api_world *world, const char *reason, bool meant, struct error *err);
+/* [TEXT...]: the same as a word with what was recorded. */
+json_t *reason_warnings(const struct api_world *world, const char *reason);
+
 /* api_audit.c */
 MUST_USE enum err_code api_audit(struct api_call *call, struct error *err);
 MUST_USE enum err_code api_audit_verify(struct api_call *call, struct error *err);

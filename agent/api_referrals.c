@@ -237,9 +237,15 @@ static enum err_code event_read(const struct api_call *call, const struct referr
     if (answer->status == NULL && referral_closed(row->status) && note == NULL) {
         members_reject(&members, "note", "why it is taken up again");
     }
+    const char *reason = member_text(&members, "reason", ROW_CODE_SIZE - 1, false);
+    if (strcmp(answer->word, "decline") == 0 && reason == NULL && note == NULL && !policy) {
+        members_reject(&members, "reason",
+                       "why it is declined: a reason (--reason), or words (--note), or that it is a matter of policy "
+                       "(--policy), which is a full answer");
+    }
     record_init(record, kind_by_number(KIND_REFERRAL_EVENT));
     record_set_number(record, "on", on);
-    record_set_text(record, "reason", member_text(&members, "reason", ROW_CODE_SIZE - 1, false));
+    record_set_text(record, "reason", reason);
     record_set_text(record, "note", note);
     if (policy) {
         record_set_number(record, "policy", 1);
@@ -274,9 +280,11 @@ enum err_code api_referral_event(struct api_call *call, struct error *err)
     TRY(store_write(world->store, world->actor, &entry, 1, world->now_ms, &written, err));
     call->answer->wrote = written.added > 0;
     TRY(query_referral(world->store, &id, &row, err));
-    return answer_object(call->answer,
-                         json_pack("{s:i,s:o,s:o,s:o}", "added", (int)written.added, "op",
-                                   written.added > 0 ? value_op(&written.last) : json_null(), "referral",
-                                   referral_value(&row), "possible", possible_value(call->world, row.status)),
-                         err);
+    return answer_object(
+        call->answer,
+        json_pack("{s:i,s:o,s:o,s:o,s:o}", "added", (int)written.added, "op",
+                  written.added > 0 ? value_op(&written.last) : json_null(), "referral", referral_value(&row),
+                  "possible", possible_value(call->world, row.status), "warnings",
+                  reason_warnings(call->world, json_string_value(json_object_get(call->body, "reason")))),
+        err);
 }

@@ -124,7 +124,8 @@ static enum err_code assertion_check(const struct api_world *world, const struct
 
 static enum err_code assertion_read(const struct api_call *call, struct assertion *ret_assertion, struct error *err)
 {
-    static const char *const known[] = { "session", "outcome", "minutes", "reason", "note", "happened_at", NULL };
+    static const char *const known[] = { "session", "outcome",     "minutes",      "reason",
+                                         "note",    "happened_at", "unknown_code", NULL };
     struct assertion assertion = { .happened_at_ms = OP_TIME_NONE };
     struct members members = members_begin(call->body, known, err);
     const char *session = member_text(&members, "session", SESSION_NAME_SIZE - 1, true);
@@ -137,9 +138,11 @@ static enum err_code assertion_read(const struct api_call *call, struct assertio
     assertion.reason = member_text(&members, "reason", ROW_CODE_SIZE - 1, false);
     assertion.note = member_text(&members, "note", ROW_NOTE_SIZE - 1, false);
     (void)member_instant(&members, "happened_at", &assertion.happened_at_ms);
+    bool meant = member_bool(&members, "unknown_code", false);
     TRY(members_end(&members));
     TRY(session_name_find(call->world->store, session, &assertion.name, err));
     TRY(assertion_check(call->world, &assertion, err));
+    TRY(reason_check(call->world, assertion.reason, meant, err));
     *ret_assertion = assertion;
     return ERR_OK;
 }

@@ -209,6 +209,16 @@ static json_t *body_of(const struct cli *cli, const struct record_input *input)
     return body;
 }
 
+void record_warnings(const struct screen *screen, const json_t *answer)
+{
+    size_t index;
+    const json_t *warning;
+    json_array_foreach(answer_member(answer, "warnings"), index, warning)
+    {
+        screen_print(screen, "  look at this: %s\n", json_string_value(warning));
+    }
+}
+
 enum exit_code record_send(struct cli *cli, const struct record_input *input)
 {
     SCOPED(answer_free) json_t *answer = NULL;
@@ -222,12 +232,7 @@ enum exit_code record_send(struct cli *cli, const struct record_input *input)
                  answer_int(answer, "added") > 0 ? "recorded" : "nothing new: it stands so already", cli->command->name,
                  input->subject, has_ref(input->command) ? "" : ", id ",
                  has_ref(input->command) ? "" : answer_text(answer, "id"));
-    size_t index;
-    const json_t *warning;
-    json_array_foreach(answer_member(answer, "warnings"), index, warning)
-    {
-        screen_print(&cli->screen, "  look at this: %s\n", json_string_value(warning));
-    }
+    record_warnings(&cli->screen, answer);
     return EXIT_DONE;
 }
 

@@ -73,6 +73,9 @@ bool record_take(struct record_input *input, int key, const char *arg, const str
 void record_need(const struct record_input *input, const struct argp_state *state);
 enum exit_code record_send(struct cli *cli, const struct record_input *input);
 
+/* What somebody should look at, of an answer that has any. */
+void record_warnings(const struct screen *screen, const json_t *answer);
+
 enum exit_code record_run(struct cli *cli, int argc, char **argv, const struct record_command *command);
 
 /* What `list` prints. */

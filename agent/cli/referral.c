@@ -222,7 +222,7 @@ static error_t parse_referral(int key, char *arg, struct argp_state *state)
 }
 
 static const struct argp_option referral_options[] = {
-    { "reason", 'r', "CODE", 0, "why, as a code", 0 },
+    { "reason", 'r', "CODE", 0, "why, as a code; decline needs one, or --note, or --policy", 0 },
     { "note", 'n', "TEXT", 0, "why, in words", 0 },
     { "policy", 'p', NULL, 0, "decline as a matter of policy: recorded, and never counted as a failure", 0 },
     { "policy-decision", OPTION_DECISION, "REF", 0, "decline by this decision (see 'holdfast policy')", 0 },
@@ -371,6 +371,7 @@ enum exit_code referral_run(struct cli *cli, int argc, char **argv)
     screen_print(&cli->screen, "%s: %s, %s: %s\n",
                  answer_int(answer, "added") > 0 ? "recorded" : "nothing new: it stands so already",
                  answer_text(referral, "ref"), answer_person(referral).text, answer_text(referral, "status"));
+    record_warnings(&cli->screen, answer);
     if (input.opportunity != NULL) {
         screen_print(&cli->screen,
                      "  place them with: holdfast placement add NEW-REF --referral %s --opportunity %s --from DAY "

@@ -15,7 +15,7 @@ enum { MINUTES_A_DAY = 24 * 60, WORDS_SIZE = 160 };
 static const char *const outcomes[] = { "attended", "late",        "left_early", "absent_with_notice",
                                         "absent",   "host_closed", "excused",    NULL };
 
-enum { OPTION_ALL_ATTENDED = 0x3101, OPTION_EXCEPT, OPTION_DRY_RUN };
+enum { OPTION_ALL_ATTENDED = 0x3101, OPTION_EXCEPT, OPTION_DRY_RUN, OPTION_YES };
 
 struct roll_input {
     const char *date;
@@ -293,6 +293,7 @@ struct attend_input {
     int64_t minutes; /* negative: not said */
     const char *reason;
     const char *note;
+    bool yes;
 };
 
 static error_t parse_attend(int key, char *arg, struct argp_state *state)
@@ -307,6 +308,9 @@ static error_t parse_attend(int key, char *arg, struct argp_state *state)
         return 0;
     case 'n':
         input->note = argument_text(state, "--note", arg);
+        return 0;
+    case OPTION_YES:
+        input->yes = true;
         return 0;
     case ARGP_KEY_ARG:
         if (state->arg_num == 0) {
@@ -331,6 +335,7 @@ static const struct argp_option attend_options[] = {
     { "minutes", 'm', "N", 0, "minutes worked, 0 to 1440; none for an absence", 0 },
     { "reason", 'r', "CODE", 0, "why: health, caring, travel, jcp_appointment, ...", 0 },
     { "note", 'n', "TEXT", 0, "in words; needed to change what stands", 0 },
+    { "yes", OPTION_YES, NULL, 0, "the reason is meant, though it is not a code of the programme", 0 },
     { 0 },
 };
 
@@ -342,7 +347,8 @@ const struct argp attend_argp = {
         "Records how a session went. When it says recorded, the record is safe on this machine's disk."
         "\vSESSION is PLACEMENT@yyyy-mm-dd, or PLACEMENT@yyyy-mm-dd/2 for the second of a day. OUTCOME is attended, "
         "late, left_early, absent_with_notice, absent, host_closed or excused. A change of what stands needs --note; "
-        "both entries stay in the record.",
+        "both entries stay in the record. A reason is a code of the programme ('holdfast pack show'); any other is "
+        "recorded with --yes only, and explains nothing: the absence is asked about.",
 };
 
 static json_t *attend_body(const struct attend_input *input)
@@ -358,6 +364,9 @@ static json_t *attend_body(const struct attend_input *input)
     }
     if (input->note != NULL) {
         (void)json_object_set_new(body, "note", json_string(input->note));
+    }
+    if (input->yes) {
+        (void)json_object_set_new(body, "unknown_code", json_true());
     }
     return body;
 }

@@ -16,17 +16,23 @@
 #include "agent/rules/flags.h"
 #include "base/clock.h"
 
-/* Recorded absent, nothing that explains it, and the day has come. */
-static bool unexplained(const struct session_row *session, int32_t today)
+bool reason_known(const struct programme *programme, const struct session_row *session)
 {
-    return session->standing == STANDING_RECORDED && session->outcome == OUTCOME_ABSENT && session->reason[0] == '\0' &&
-           !session->overlaps_jcp && day_known(session->day) && session->day <= today;
+    return programme_label(programme, LABEL_REASON, session->reason, LANGUAGE_ENGLISH) != NULL;
+}
+
+/* Recorded absent, nothing that explains it, and the day has come. */
+static bool unexplained(const struct placement_case *c, const struct session_row *session)
+{
+    return session->standing == STANDING_RECORDED && session->outcome == OUTCOME_ABSENT &&
+           !reason_known(c->programme, session) && !session->overlaps_jcp && day_known(session->day) &&
+           session->day <= c->today;
 }
 
 /* Only where the person was to come can staying away be a failure. */
-static bool counts(const struct session_row *session, int32_t today)
+static bool counts(const struct placement_case *c, const struct session_row *session)
 {
-    return session->expected && unexplained(session, today);
+    return session->expected && unexplained(c, session);
 }
 
 /* A complete one. */
@@ -48,10 +54,15 @@ static void absence_texts(const struct placement_case *c, const struct session_r
     char hours[HOURS_TEXT_SIZE];
     date_format(session->day, date);
     hours_put(hours, session->starts_min, session->ends_min);
-    text_put(flag->facts, sizeof(flag->facts), "Recorded absent on %s%s in placement %s; no reason is given.", date,
-             hours, placement->ref);
-    text_put(flag->rule, sizeof(flag->rule),
-             "The session stands recorded as absent, has no reason, and overlaps no appointment of JCP.");
+    text_put(flag->facts, sizeof(flag->facts), "Recorded absent on %s%s in placement %s; %s.", date, hours,
+             placement->ref,
+             session->reason[0] == '\0' ? "no reason is given"
+                                        : "the reason on record is no code of the programme, so nobody knows yet "
+                                          "whether it is a good one");
+    text_put(
+        flag->rule, sizeof(flag->rule),
+        "The session stands recorded as absent, has no reason that the programme knows, and overlaps no appointment "
+        "of JCP.");
     if (!session->expected) {
         text_append(flag->facts, sizeof(flag->facts), " This day and time is not in the agreed pattern.");
         text_put(flag->next_step, sizeof(flag->next_step),
@@ -144,7 +155,7 @@ static struct absences gather(const struct placement_case *c)
     struct absences found = { 0 };
     for (size_t i = 0; i < c->facts->session_count; i++) {
         const struct session_row *session = &c->facts->sessions[i];
-        if (!counts(session, c->today)) {
+        if (!counts(c, session)) {
             continue;
         }
         if (found.latest == NULL || found.latest->day != session->day) {
@@ -171,11 +182,12 @@ static void later_texts(const struct placement_case *c, const struct absences *f
     date_format(found->decision->failure_on, failed);
     date_format(found->decision->decided_on, decided);
     hours_put(hours, found->later->starts_min, found->later->ends_min);
-    text_put(flag->facts, sizeof(flag->facts),
-             "Absent without a reason on %s%s in placement %s, %d days after the failure of %s on which JCP's adverse "
-             "decision of %s stands: %d-week exposure, previewed from JCP's decisions only.",
-             date, hours, c->facts->placement.ref, found->later->day - found->decision->failure_on, failed, decided,
-             rules->later_sanction_weeks);
+    text_put(
+        flag->facts, sizeof(flag->facts),
+        "Absent without a known reason on %s%s in placement %s, %d days after the failure of %s on which JCP's adverse "
+        "decision of %s stands: %d-week exposure, previewed from JCP's decisions only.",
+        date, hours, c->facts->placement.ref, found->later->day - found->decision->failure_on, failed, decided,
+        rules->later_sanction_weeks);
     text_put(flag->rule, sizeof(flag->rule),
              "More than %d and at most %d days after a failure that JCP decided adversely (%s); %d weeks (%s). Our own "
              "flags and doubts never count.",
@@ -191,15 +203,16 @@ static void second_texts(const struct placement_case *c, const struct absences *
     char latest[DATE_TEXT_SIZE];
     date_format(found->first->day, first);
     date_format(found->latest->day, latest);
-    text_put(flag->facts, sizeof(flag->facts),
-             "Absent without a reason on %d days in placement %s, the first %s and the latest %s; no earlier adverse "
-             "decision of JCP counts for them: %d-week exposure, previewed from JCP's decisions only.",
-             found->days, c->facts->placement.ref, first, latest, rules->first_sanction_weeks);
     text_put(
-        flag->rule, sizeof(flag->rule),
-        "A second day of absence without a reason in one placement (our default); %d weeks (%s). Our own flags and "
-        "doubts never count.",
-        rules->first_sanction_weeks, programme_rule_source(c->programme, "first_sanction_weeks"));
+        flag->facts, sizeof(flag->facts),
+        "Absent without a known reason on %d days in placement %s, the first %s and the latest %s; no earlier adverse "
+        "decision of JCP counts for them: %d-week exposure, previewed from JCP's decisions only.",
+        found->days, c->facts->placement.ref, first, latest, rules->first_sanction_weeks);
+    text_put(flag->rule, sizeof(flag->rule),
+             "A second day of absence without a known reason in one placement (our default); %d weeks (%s). Our own "
+             "flags and "
+             "doubts never count.",
+             rules->first_sanction_weeks, programme_rule_source(c->programme, "first_sanction_weeks"));
 }
 
 static enum err_code flag_repeat(const struct placement_case *c, struct flag_list *out, struct error *err)
@@ -224,7 +237,7 @@ static enum err_code flag_repeat(const struct placement_case *c, struct flag_lis
 enum err_code rules_absence(const struct placement_case *c, struct flag_list *out, struct error *err)
 {
     for (size_t i = 0; i < c->facts->session_count; i++) {
-        if (unexplained(&c->facts->sessions[i], c->today)) {
+        if (unexplained(c, &c->facts->sessions[i])) {
             TRY(flag_absence(c, &c->facts->sessions[i], out, err));
         }
     }

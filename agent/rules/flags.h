@@ -30,6 +30,9 @@ void session_ref_put(char out[SESSION_REF_SIZE], const char *placement_ref, cons
 /* Recorded, undisputed, as having been there, however long. */
 bool person_came(const struct session_row *session);
 
+/* A reason is recorded, and it is a code of the programme: any other says nothing yet, and is asked about. */
+bool reason_known(const struct programme *programme, const struct session_row *session);
+
 /* The largest r with r * r <= n. */
 int64_t square_root(int64_t n);
 

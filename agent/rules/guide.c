@@ -86,7 +86,7 @@ static const struct flag_guide guides[] = {
     { "statement_stale", "A new capacity statement.", { NULL } },
     { "supervision_ratio", "More supervisor hours stated, or fewer placements.", { NULL } },
     { "unexplained_absence",
-      "A reason, a record that is put right, or an appointment of JCP that overlaps.",
+      "A reason that is a code of the programme, a record that is put right, or an appointment of JCP that overlaps.",
       { ASK_WHAT_HAPPENED, ASK_NOTICE, ASK_HELP, NULL } },
 };
 

@@ -20,8 +20,9 @@ static enum err_code flag_lateness(const struct placement_case *c, struct flag_l
     for (size_t i = 0; i < c->facts->session_count; i++) {
         const struct session_row *session = &c->facts->sessions[i];
         bool part = session->outcome == OUTCOME_LATE || session->outcome == OUTCOME_LEFT_EARLY;
-        if (part && session->standing == STANDING_RECORDED && session->expected && session->reason[0] == '\0' &&
-            !session->overlaps_jcp && within(c, session->day, rules->lateness_window_days)) {
+        if (part && session->standing == STANDING_RECORDED && session->expected &&
+            !reason_known(c->programme, session) && !session->overlaps_jcp &&
+            within(c, session->day, rules->lateness_window_days)) {
             latest = session;
             first = first == NULL ? session : first;
             count++;
@@ -37,10 +38,11 @@ static enum err_code flag_lateness(const struct placement_case *c, struct flag_l
     char to[DATE_TEXT_SIZE];
     date_format(first->day, from);
     date_format(latest->day, to);
-    text_put(flag.facts, sizeof(flag.facts),
-             "Late or left early without a reason in %d sessions of placement %s, the first on %s and the latest on "
-             "%s.",
-             count, placement->ref, from, to);
+    text_put(
+        flag.facts, sizeof(flag.facts),
+        "Late or left early without a known reason in %d sessions of placement %s, the first on %s and the latest on "
+        "%s.",
+        count, placement->ref, from, to);
     text_put(flag.next_step, sizeof(flag.next_step),
              "Ask what gets in the way - travel, caring, health, the hours themselves - and change the hours where "
              "that helps. Lateness is not an absence, and nothing follows from this flag.");

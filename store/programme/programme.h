@@ -68,8 +68,8 @@ void programme_free(struct programme *programme);
 
 /*
  * A pack as it travels in a record of the centre (store/packs.h): the bytes of its file as one zstd frame. ERR_LIMIT:
- * longer than can be sent. ERR_INVALID: not such a frame, or of more than PROGRAMME_JSON_MAX bytes, found out before any
- * is expanded. Neither looks at the JSON. `out` takes PROGRAMME_PACKED_MAX or PROGRAMME_JSON_MAX + 1 bytes.
+ * longer than can be sent. ERR_INVALID: not such a frame, or of more than PROGRAMME_JSON_MAX bytes, found out before
+ * any is expanded. Neither looks at the JSON. `out` takes PROGRAMME_PACKED_MAX or PROGRAMME_JSON_MAX + 1 bytes.
  */
 #define PROGRAMME_JSON_MAX ((size_t)256 * 1024)
 #define PROGRAMME_PACKED_MAX ((size_t)15 * 1024)
@@ -99,6 +99,10 @@ enum reason_kind {
     REASON_GOOD_REASON, /* one of the usual factors of good reason: support first */
     REASON_EXCUSED      /* by the host or JCP */
 };
+
+/* The code that was probably meant by `text`, which the set does not have: two letters or fewer are otherwise; or NULL.
+ */
+const char *programme_code_near(const struct programme *programme, enum label_set set, const char *text);
 
 enum reason_kind programme_reason_kind(const struct programme *programme, const char *code);
 

@@ -7,6 +7,8 @@
 
 #include "store/programme/pack.h"
 
+#define NEAR_LETTERS_MAX 2
+
 /* Of U+00C0 to U+00DF, and of U+00E0 to U+00FF alike; '.' has no plain letter. */
 static const char latin_1[] = "aaaaaa.ceeeeiiii.nooooo..uuuuy..";
 
@@ -124,4 +126,41 @@ const char *programme_volunteering_word(const struct programme *programme, const
         }
     }
     return NULL;
+}
+
+/* How many letters have to be changed, put in or left out to make one word of the other. */
+static size_t letters_between(const char *a, const char *b)
+{
+    size_t row[PACK_CODE_SIZE];
+    size_t len = strlen(b);
+    for (size_t j = 0; j <= len; j++) {
+        row[j] = j;
+    }
+    for (size_t i = 0; a[i] != '\0'; i++) {
+        size_t corner = row[0];
+        row[0] = i + 1;
+        for (size_t j = 0; j < len; j++) {
+            size_t changed = corner + (a[i] != b[j]);
+            size_t moved = (row[j] < row[j + 1] ? row[j] : row[j + 1]) + 1;
+            corner = row[j + 1];
+            row[j + 1] = changed < moved ? changed : moved;
+        }
+    }
+    return row[len];
+}
+
+const char *programme_code_near(const struct programme *programme, enum label_set set, const char *text)
+{
+    const char *found = NULL;
+    size_t least = NEAR_LETTERS_MAX + 1;
+    const char *code;
+    size_t len = strlen(text);
+    for (size_t i = 0; len < PACK_CODE_SIZE && (code = programme_code_at(programme, set, i)) != NULL; i++) {
+        size_t letters = letters_between(text, code);
+        if (letters < least && letters < len) {
+            least = letters;
+            found = code;
+        }
+    }
+    return found;
 }

@@ -321,6 +321,8 @@ Test(referrals, declining_as_a_policy_is_recorded_as_such)
                                    "{\"policy\": true, \"reason\": \"mission\", \"note\": \"no mandated placements\"}");
     cr_assert_eq(reply.status, 200, "%s", reply.text);
     cr_expect_str_eq(reply_text(&reply, "referral.status"), "declined");
+    cr_expect_str_eq(reply_text(&reply, "warnings.0"),
+                     "the reason is kept as it is, but is not a code of this programme");
     reply_fini(&reply);
     reply = site_call(&site, "GET", "/v1/log?limit=1", NULL);
     cr_expect(json_is_true(reply_at(&reply, "entries.0.fields.policy")));
@@ -335,6 +337,7 @@ Test(referrals, refuse_what_is_no_answer)
     site_expect(&site, "POST", "/v1/referrals/R-9/accept", "{}", 404, "not_found");
     site_expect(&site, "POST", "/v1/referrals/R-3/accept", "{\"policy\": true}", 400, "invalid");
     site_expect(&site, "POST", "/v1/referrals/R-3/accept", "{\"on\": \"2026-11-21\"}", 400, "invalid");
+    site_expect(&site, "POST", "/v1/referrals/R-3/decline", "{}", 400, "invalid");
     site_expect(&site, "POST", "/v1/referrals/R-3/decline", "{\"reason\": \"Too Far\"}", 400, "invalid");
 }
 

@@ -168,7 +168,9 @@ Test(attendance, refuses_what_makes_no_sense)
         { "{\"session\": \"" FRIDAY "\", \"outcome\": \"attended\", \"minutes\": 1441}", 400, "invalid" },
         { "{\"session\": \"" FRIDAY "\", \"outcome\": \"attended\", \"minutes\": -1}", 400, "invalid" },
         { "{\"session\": \"" FRIDAY "\", \"outcome\": \"absent\", \"minutes\": 60}", 400, "invalid" },
-        { "{\"session\": \"" FRIDAY "\", \"outcome\": \"absent\", \"reason\": \"Not A Code\"}", 400, "invalid" },
+        { "{\"session\": \"" FRIDAY "\", \"outcome\": \"absent\", \"reason\": \"Not A Code\"}", 409, "refused" },
+        { "{\"session\": \"" FRIDAY "\", \"outcome\": \"absent\", \"reason\": \"Not A Code\", \"unknown_code\": true}",
+          400, "invalid" },
         { "{\"session\": \"" FRIDAY "\", \"outcome\": \"absent\", \"happened_at\": \"2030-01-01T00:00:00Z\"}", 400,
           "invalid" },
         { "{\"session\": \"GDN-P001@2026-11-23\", \"outcome\": \"attended\"}", 400, "invalid" },
@@ -181,6 +183,30 @@ Test(attendance, refuses_what_makes_no_sense)
     }
     struct reply reply = site_call(&site, "GET", "/v1/roll?date=2026-11-20", NULL);
     cr_expect_str_eq(reply_text(&reply, "sessions.0.standing"), "unrecorded", "nothing of it was kept");
+    reply_fini(&reply);
+}
+
+Test(attendance, a_reason_that_the_programme_does_not_have_is_recorded_only_where_it_is_meant_and_explains_nothing)
+{
+    static const char mistyped[] = "{\"session\": \"" FRIDAY "\", \"outcome\": \"absent\", \"reason\": \"helth\"";
+    char body[200];
+    (void)snprintf(body, sizeof(body), "%s}", mistyped);
+    struct reply reply = site_call(&site, "POST", "/v1/attendance", body);
+    cr_expect_eq(reply.status, 409);
+    cr_expect_not_null(strstr(reply_text(&reply, "error.message"), "did you mean 'health'?"), "%s",
+                       reply_text(&reply, "error.message"));
+    cr_expect_null(strstr(reply_text(&reply, "error.message"), "helth"));
+    reply_fini(&reply);
+
+    (void)snprintf(body, sizeof(body), "%s, \"unknown_code\": true}", mistyped);
+    reply = site_call(&site, "POST", "/v1/attendance", body);
+    cr_expect_eq(reply.status, 200);
+    cr_expect_str_eq(reply_text(&reply, "session.reason"), "helth");
+    reply_fini(&reply);
+    site_judge(&site);
+    reply = site_call(&site, "GET", "/v1/flags", NULL);
+    cr_expect_not_null(strstr(reply.text, "unexplained_absence"), "%s", reply.text);
+    cr_expect_null(strstr(reply.text, "helth"), "%s", reply.text);
     reply_fini(&reply);
 }
 

@@ -156,6 +156,27 @@ Test(pack, says_which_reasons_call_for_support_and_which_share_a_route_has)
     cr_assert_eq(programme_route_share_percent(programme, "from_a_newer_pack"), -1);
 }
 
+Test(pack, finds_the_code_that_a_mistyped_one_means)
+{
+    static const char *const cases[][2] = {
+        { "helth", "health" },
+        { "heatlh", "health" },
+        { "Travel", "travel" },
+        { "jury service", "jury_service" },
+        { "carring", "caring" },
+        { "jcp_apointment", "jcp_appointment" },
+        { "child-care", "childcare" },
+        { "nonsense", NULL },
+        { "ab", NULL },
+        { "", NULL },
+        { "a_reason_of_far_more_letters_than_any_code_of_a_programme_has", NULL },
+    };
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        const char *found = programme_code_near(programme_default(), LABEL_REASON, cases[i][0]);
+        cr_expect_str_eq(found == NULL ? "none" : found, cases[i][1] == NULL ? "none" : cases[i][1], "%s", cases[i][0]);
+    }
+}
+
 Test(pack, has_a_label_in_both_languages_for_every_outcome_of_the_log)
 {
     const struct programme *programme = programme_default();
