@@ -199,7 +199,7 @@ static bool value_fits(const struct kind *kind, int field, const struct value *v
     struct record alone;
     record_init(&alone, kind);
     alone.values[field] = *value;
-    return record_check(&alone, false, err) == ERR_OK;
+    return record_check(&alone, false, err) == ERR_OK && record_check_name(&alone, err) == ERR_OK;
 }
 
 static enum err_code content_id(const struct records_import *import, const struct record *record,

@@ -3,6 +3,7 @@
 
 #include "agent/api_handlers.h"
 #include "base/log.h"
+#include "base/ni_number.h"
 #include "store/volunteers.h"
 
 #define VOLUNTEERS_LIMIT 1000
@@ -112,6 +113,13 @@ static void text_put(char *out, size_t size, const char *text)
     memcpy(out, text != NULL ? text : "", len + 1);
 }
 
+static void reject_ni_number(struct members *members, const char *name, const char *text)
+{
+    if (text != NULL && ni_number_within(slice_of_text(text))) {
+        members_reject(members, name, "no National Insurance number, which this looks like");
+    }
+}
+
 /* A ref is a word of a path and of a flag. */
 static const char *member_ref(struct members *members, const char *name)
 {
@@ -119,6 +127,7 @@ static const char *member_ref(struct members *members, const char *name)
     if (ref != NULL && (strpbrk(ref, "/@") != NULL || strcspn(ref, " \t\r\n") != strlen(ref))) {
         members_reject(members, name, "a reference without blanks, '/' and '@'");
     }
+    reject_ni_number(members, name, ref);
     return ref;
 }
 
@@ -130,6 +139,7 @@ enum err_code api_volunteer_put(struct api_call *call, struct error *err)
     struct volunteer volunteer = { .starts_on = ROW_NONE, .ends_on = ROW_NONE };
     const char *ref = member_ref(&members, "ref");
     const char *name = member_text(&members, "name", sizeof(volunteer.name) - 1, true);
+    reject_ni_number(&members, "name", name);
     const char *place = member_text(&members, "place", sizeof(volunteer.place) - 1, false);
     const char *note = member_text(&members, "note", sizeof(volunteer.note) - 1, false);
     const char *participant = member_text(&members, "participant", ROW_REF_SIZE - 1, false);

@@ -192,6 +192,7 @@ enum err_code record_check(const struct record *record, bool complete, struct er
         }
     }
     TRY(check_together(record, err));
+    TRY(record_check_ref(record, err));
     return check_pattern(record, err);
 }
 

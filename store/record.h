@@ -112,6 +112,12 @@ MUST_USE enum err_code record_check(const struct record *record, bool complete, 
 /* What cannot have happened yet when it is recorded (at_ms; a day is left for its time zone). ERR_REFUSED says so. */
 MUST_USE enum err_code record_check_past(const struct record *record, int64_t at_ms, struct error *err);
 
+/* ERR_INVALID: the ref of a person, a referral or a placement, or a person's name, has the shape of a National
+ * Insurance number. A ref so is refused from anybody (record_check); a name, which somebody else may have sent, where
+ * it is written. */
+MUST_USE enum err_code record_check_ref(const struct record *record, struct error *err);
+MUST_USE enum err_code record_check_name(const struct record *record, struct error *err);
+
 MUST_USE enum err_code record_encode(const struct record *record, struct buf *out, struct error *err);
 /* Unknown fields are skipped (they stay in the body). Values borrow from `body`. */
 MUST_USE enum err_code record_decode(const struct kind *kind, struct slice body, struct record *ret_record,

@@ -310,6 +310,7 @@ static enum err_code write_entry(struct store *store, const char *actor, const s
     memcpy(op.subject, entry->subject, op.subject_len);
     buf_clear(&store->body);
     TRY(record_check(&entry->record, entry->kind == KIND_ATTENDANCE, err));
+    TRY(record_check_name(&entry->record, err));
     TRY(record_encode(&entry->record, &store->body, err));
     op.body = buf_slice(&store->body);
     struct session_view view;

@@ -4,6 +4,7 @@
 
 #include "agent/import/cell.h"
 #include "agent/import/result.h"
+#include "base/ni_number.h"
 
 struct cell {
     const struct import_result *result;
@@ -62,6 +63,11 @@ static void check_number(struct checked_row *out, const struct cell *cell)
     put_number(out, cell->column, number);
 }
 
+static bool names_person(const struct column *column)
+{
+    return column->type == COLUMN_REF || strcmp(column->shown.name, "name") == 0;
+}
+
 static void check_text(struct checked_row *out, const struct cell *cell)
 {
     const struct column *column = column_of(cell);
@@ -72,6 +78,8 @@ static void check_text(struct checked_row *out, const struct cell *cell)
         note(out, cell->column, cell->text, "text without control characters");
     } else if (column->type == COLUMN_REF && strpbrk(cell->text, "@\t\n") != NULL) {
         refuse(out, cell);
+    } else if (names_person(column) && ni_number_within(slice_of_text(cell->text))) {
+        note(out, cell->column, cell->text, "no National Insurance number, which this looks like");
     } else if (column->type == COLUMN_PATTERN && options->pattern_valid != NULL &&
                !options->pattern_valid(cell->text, options->context)) {
         refuse(out, cell);

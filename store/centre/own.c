@@ -56,6 +56,7 @@ static enum err_code make_op(struct own_write *w, const struct centre_entry *ent
     op->hlc = entry->after_hlc >= op->hlc ? entry->after_hlc + 1 : op->hlc;
     TRY(after_subject(w, op));
     TRY(record_check(entry->record, true, w->err));
+    TRY(record_check_name(entry->record, w->err));
     buf_clear(&w->store->body);
     TRY(record_encode(entry->record, &w->store->body, w->err));
     op->body = buf_slice(&w->store->body);

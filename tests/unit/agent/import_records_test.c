@@ -98,6 +98,19 @@ Test(import_records, names_every_problem_by_line_and_column_and_takes_nothing)
     reply_fini(&reply);
 }
 
+Test(import_records, a_national_insurance_number_is_named_by_its_line_and_column)
+{
+    struct reply reply =
+        import("participant", "ref,name\nGDN-081,Di Tester\nQQ123456C,Ed Tester\nGDN-082,QQ 12 34 56 C\n");
+    cr_expect(json_is_true(reply_at(&reply, "refused")), "%s", reply.text);
+    cr_expect_eq(reply_int(&reply, "problem_count"), 2, "%s", reply.text);
+    cr_expect_eq(reply_int(&reply, "problems.0.line"), 3);
+    cr_expect_eq(reply_int(&reply, "problems.0.column"), 1);
+    cr_expect_eq(reply_int(&reply, "problems.1.line"), 4);
+    cr_expect_eq(reply_int(&reply, "problems.1.column"), 2);
+    reply_fini(&reply);
+}
+
 Test(import_records, a_dry_run_keeps_nothing_and_other_kinds_are_refused)
 {
     expect_import("host&dry_run=1", hosts, 2);

@@ -65,6 +65,19 @@ Test(import, a_bad_file_is_refused_whole_with_line_and_column)
     reply_fini(&reply);
 }
 
+Test(import, a_national_insurance_number_is_no_reference_and_no_name)
+{
+    static const char file[] = "ref,participant,name,route,basis,received\n"
+                               "R-81,QQ123456C,Di Tester,cwp,mandatory,02/11/2026\n"
+                               "R-82,GDN-082,Ed Tester qq 12 34 56 c,cwp,mandatory,02/11/2026\n";
+    struct reply reply = site_call(&site, "POST", "/v1/import?kind=referrals", file);
+    cr_expect(json_is_true(reply_at(&reply, "refused")), "%s", reply.text);
+    cr_expect_eq(reply_int(&reply, "problem_count"), 2, "%s", reply.text);
+    cr_expect_str_eq(reply_text(&reply, "problems.0.column_name"), "participant");
+    cr_expect_str_eq(reply_text(&reply, "problems.1.column_name"), "name");
+    reply_fini(&reply);
+}
+
 Test(import, partial_takes_the_good_rows_and_gives_the_others_back)
 {
     static const char file[] = REGISTER "GDN-P001,16/11/2026,attended,360,\nGDN-P404,16/11/2026,attended,360,\n";

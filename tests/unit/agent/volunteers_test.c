@@ -90,6 +90,8 @@ Test(volunteers, refuse_what_makes_no_sense)
         { "/v1/volunteers", "{\"name\": \"Nobody\"}", 400 },
         { "/v1/volunteers", "{\"ref\": \"V 1\", \"name\": \"Nobody\"}", 400 },
         { "/v1/volunteers", "{\"ref\": \"V/1\", \"name\": \"Nobody\"}", 400 },
+        { "/v1/volunteers", "{\"ref\": \"QQ123456C\", \"name\": \"Nobody\"}", 400 },
+        { "/v1/volunteers", "{\"ref\": \"V-2\", \"name\": \"Nobody QQ 12 34 56 C\"}", 400 },
         { "/v1/volunteers", "{\"ref\": \"V-2\", \"name\": \"Nobody\", \"participant\": \"GDN-999\"}", 404 },
         { "/v1/volunteers",
           "{\"ref\": \"V-2\", \"name\": \"Nobody\", \"starts_on\": \"2026-02-01\", \"ends_on\": \"2026-01-31\"}", 400 },

@@ -234,6 +234,13 @@ Test(admin, refuses_records_that_make_no_sense_and_keeps_nothing_of_them)
     cr_assert_eq(ask("referral-new", "{\"site\": \"garden\", \"ref\": \"R\", \"participant\": \"P\", \"route\": "
                                      "\"cwp\", \"basis\": \"voluntary\", \"weekly_hours\": -1}"),
                  ERR_INVALID);
+    cr_assert_eq(ask("referral-new", "{\"site\": \"garden\", \"ref\": \"R\", \"participant\": \"QQ 12 34 56 C\", "
+                                     "\"route\": \"cwp\", \"basis\": \"voluntary\"}"),
+                 ERR_INVALID);
+    cr_assert_eq(ask("referral-new", "{\"site\": \"garden\", \"ref\": \"R\", \"participant\": \"P\", "
+                                     "\"participant_name\": \"Ann QQ123456C\", \"route\": \"cwp\", \"basis\": "
+                                     "\"voluntary\"}"),
+                 ERR_INVALID);
     cr_assert_eq(world_ops(&world, "garden"), before);
     world_verify(&world);
 }

@@ -144,6 +144,17 @@ Test(admit, only_the_centre_decides_and_only_the_organisation_records)
     cr_assert_eq(admit(KIND_ATTENDANCE, 20, WRITER_ORGANISATION, "rubbish"), ERR_INVALID);
 }
 
+Test(admit, a_national_insurance_number_is_no_reference_whoever_sends_it)
+{
+    /* {1: "QQ123456A"}, {1: "QQ123456"} and {1: "A", 2: "QQ123456A"}: a name that was sent is kept */
+    cr_assert_eq(admit(KIND_PARTICIPANT, 16, WRITER_ORGANISATION, "\xa1\x01\x69QQ123456A"), ERR_INVALID);
+    cr_assert_eq(admit(KIND_PARTICIPANT, 16, WRITER_CENTRE, "\xa1\x01\x69qq123456a"), ERR_INVALID);
+    cr_assert_eq(admit(KIND_REFERRAL, 16, WRITER_CENTRE, "\xa1\x01\x69QQ123456A"), ERR_INVALID);
+    cr_assert_eq(admit(KIND_PLACEMENT, 16, WRITER_ORGANISATION, "\xa1\x01\x69QQ123456A"), ERR_INVALID);
+    cr_assert_eq(admit(KIND_PARTICIPANT, 16, WRITER_ORGANISATION, "\xa1\x01\x68QQ123456"), ERR_OK);
+    cr_assert_eq(admit(KIND_PARTICIPANT, 16, WRITER_ORGANISATION, "\xa2\x01\x61\x41\x02\x69QQ123456A"), ERR_OK);
+}
+
 static enum err_code admit_session_on(int32_t day, bool erased)
 {
     static const uint8_t placement[OP_ENTITY_BYTES] = { 1 };
