@@ -182,12 +182,13 @@ struct adding {
     const char *helped_by;
     const char *note;
     int32_t made_on; /* ROW_NONE: not yet */
+    bool over;
 };
 
 static enum err_code read_adding(struct api_call *call, struct adding *adding, struct error *err)
 {
-    static const char *const known[] = { "form",    "decision",  "participant", "referral",
-                                         "made_on", "helped_by", "note",        NULL };
+    static const char *const known[] = { "form",      "decision", "participant", "referral", "made_on",
+                                         "helped_by", "note",     "over",        NULL };
     struct members members = members_begin(call->body, known, err);
     adding->form = member_text(&members, "form", ROW_CODE_SIZE - 1, true);
     adding->decision = member_text(&members, "decision", ROW_REF_SIZE - 1, false);
@@ -195,6 +196,7 @@ static enum err_code read_adding(struct api_call *call, struct adding *adding, s
     adding->referral = member_text(&members, "referral", ROW_REF_SIZE - 1, false);
     adding->helped_by = member_text(&members, "helped_by", ROW_NAME_SIZE - 1, false);
     adding->note = member_text(&members, "note", ROW_NOTE_SIZE - 1, false);
+    adding->over = member_bool(&members, "over", false);
     adding->made_on = ROW_NONE;
     (void)member_day(&members, "made_on", false, &adding->made_on);
     if (adding->made_on != ROW_NONE && adding->made_on > call->world->today) {
@@ -268,6 +270,8 @@ static enum err_code fill_adding(const struct api_world *world, const struct add
     record_init(record, kind_by_number(KIND_REDRESS));
     if (adding->decision != NULL) {
         TRY(find_decision(world->store, adding->decision, decided, err));
+        TRY(challenge_day_check(adding->made_on, decided->decision.decided_on, err));
+        TRY(challenge_check(world->store, &decided->decision.id, adding->form, adding->over, err));
         record_set_id(record, "participant", decided->participant.bytes);
         record_set_id(record, "decision", decided->decision.id.bytes);
     } else {

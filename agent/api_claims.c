@@ -208,6 +208,9 @@ static enum err_code milestone_fits(const struct api_call *call, const struct pl
                     "claim: the register does not show that the person was there; put it right, or record the "
                     "milestone with its evidence");
     }
+    if (request->on < milestone->on) {
+        return FAIL(err, REFUSED, "claim: the day of the claim is before the day on which the milestone was reached");
+    }
     if (milestone->claim != NULL && milestone->claim->refused_on == ROW_NONE) {
         return FAIL(err, CONFLICT, "claim: it is claimed already");
     }
@@ -220,6 +223,16 @@ static enum err_code milestone_fits(const struct api_call *call, const struct pl
     request->amount_pence = request->amount_pence == PENCE_NONE ? milestone->amount_pence : request->amount_pence;
     request->contract = facts->contract->id;
     return ERR_OK;
+}
+
+static enum err_code contract_runs(const struct api_call *call, const struct claim_request *request, struct error *err)
+{
+    SCOPED(record_list_fini) struct record_list list = { 0 };
+    TRY(query_record(call->world->store, kind_by_number(KIND_CONTRACT), &request->contract, &list, err));
+    const struct value *starts_on = record_value(&list.rows[0].record, "starts_on");
+    return starts_on->present && request->on < starts_on->number
+               ? FAIL(err, REFUSED, "claim: the contract begins after the day of the claim")
+               : ERR_OK;
 }
 
 /* With a placement: reached, not claimed yet, and under the contract that pays for it. */
@@ -264,6 +277,7 @@ enum err_code api_claim_add(struct api_call *call, struct error *err)
     struct store_entry entry = { .kind = KIND_CLAIM, .happened_at_ms = OP_TIME_NONE };
     TRY(request_read(call, &request, err));
     TRY(request_check(call, &request, err));
+    TRY(contract_runs(call, &request, err));
     TRY(random_bytes(entry.subject, OP_ENTITY_BYTES, err));
     record_init(&entry.record, kind_by_number(KIND_CLAIM));
     record_set_id(&entry.record, "contract", request.contract.bytes);
@@ -281,7 +295,7 @@ enum err_code api_claim_add(struct api_call *call, struct error *err)
 static enum err_code answer_read(const struct api_call *call, const struct claim_row *row, bool paid,
                                  struct record *record, struct error *err)
 {
-    static const char *const of_paid[] = { "on", "amount_pence", "note", NULL };
+    static const char *const of_paid[] = { "on", "amount_pence", "note", "over", NULL };
     static const char *const of_refused[] = { "on", "reason", "note", NULL };
     struct members members = members_begin(call->body, paid ? of_paid : of_refused, err);
     int32_t on = call->world->today;
@@ -293,6 +307,10 @@ static enum err_code answer_read(const struct api_call *call, const struct claim
     if (paid) {
         int64_t amount = row->amount_pence;
         (void)member_int(&members, "amount_pence", 1, PENCE_MAX, false, &amount);
+        if (amount > row->amount_pence && !member_bool(&members, "over", false)) {
+            members_reject(&members, "amount_pence",
+                           "no more than was claimed; if more was paid all the same, say so ('over', --over)");
+        }
         record_set_number(record, "paid_pence", amount);
         record_set_number(record, "paid_on", on);
     } else {

@@ -140,6 +140,18 @@ MUST_USE enum err_code api_overwrites(struct api_call *call, struct error *err);
 MUST_USE enum err_code api_overwrites_review(struct api_call *call, struct error *err);
 MUST_USE enum err_code api_disputes(struct api_call *call, struct error *err);
 
+/* api_order.c */
+/* ERR_INVALID: what is said to have come has a day that has not. */
+MUST_USE enum err_code record_days_check(const struct api_world *world, const struct record *record, struct error *err);
+/* ERR_REFUSED: before its days could be over; ERR_CONFLICT: it stands with another day, unless `over`. */
+MUST_USE enum err_code milestone_check(const struct api_world *world, const struct store_entry *entry, bool over,
+                                       struct error *err);
+/* ERR_CONFLICT: the decision is challenged so already; ERR_REFUSED: an appeal without what goes before it. Not with
+ * `over`. */
+MUST_USE enum err_code challenge_check(struct store *store, const struct row_id *decision, const char *form, bool over,
+                                       struct error *err);
+MUST_USE enum err_code challenge_day_check(int32_t made_on, int32_t decided_on, struct error *err);
+
 /* api_codes.c */
 /* ERR_REFUSED: the reason is no code of the pack in force, and nobody said that it is meant. NULL is none. */
 MUST_USE enum err_code reason_check(const struct api_world *world, const char *reason, bool meant, struct error *err);

@@ -275,6 +275,7 @@ static enum err_code row_make(struct records_import *import, size_t row, struct 
     if (reason[0] == '\0' && (table_cells(import->table, row) > table_columns(import->table) ||
                               record_check(&made->entry.record, id == NULL, &why) != ERR_OK ||
                               record_check_past(&made->entry.record, import->call->world->now_ms, &why) != ERR_OK ||
+                              record_days_check(import->call->world, &made->entry.record, &why) != ERR_OK ||
                               subject_of(import, id, &made->entry.record, made->entry.subject, &why) != ERR_OK)) {
         (void)snprintf(reason, sizeof(reason), "%s", why.code != ERR_OK ? why.message : "as many cells as the header");
         problem_add(import, line, 0, "", "", reason);

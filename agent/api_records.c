@@ -156,13 +156,14 @@ static enum err_code check_there(struct store *store, const struct kind *kind, c
 
 enum err_code api_record(struct api_call *call, struct error *err)
 {
-    static const char *const known[] = { "kind", "id", "fields", "there", NULL };
+    static const char *const known[] = { "kind", "id", "fields", "there", "over", NULL };
     const struct api_world *world = call->world;
     struct members members = members_begin(call->body, known, err);
     const char *kind_text = member_text(&members, "kind", ROW_CODE_SIZE - 1, true);
     const char *id = member_text(&members, "id", 2 * (size_t)OP_ENTITY_BYTES, false);
     const json_t *fields = member_object(&members, "fields", true);
     bool there = member_bool(&members, "there", false);
+    bool over = member_bool(&members, "over", false);
     TRY(members_end(&members));
     const struct kind *kind = kind_by_name(kind_text);
     if (kind == NULL || !record_kind_is_open(kind)) {
@@ -174,6 +175,10 @@ enum err_code api_record(struct api_call *call, struct error *err)
     TRY(record_subject(call, kind, id, &entry.record, entry.subject, err));
     if (json_object_get(call->body, "there") != NULL) {
         TRY(check_there(world->store, kind, entry.subject, there, err));
+    }
+    TRY(record_days_check(world, &entry.record, err));
+    if (kind->number == KIND_MILESTONE) {
+        TRY(milestone_check(world, &entry, over, err));
     }
     struct store_written written;
     TRY(store_write(world->store, world->actor, &entry, 1, world->now_ms, &written, err));

@@ -221,6 +221,9 @@ static enum err_code event_read(const struct api_call *call, const struct referr
     if (on > call->world->today) {
         members_reject(&members, "on", "a day that has come");
     }
+    if (row->received_on != ROW_NONE && on < row->received_on) {
+        members_reject(&members, "on", "a day from the one on which the referral was received");
+    }
     const char *decision_ref = member_text(&members, "policy_decision", ROW_REF_SIZE - 1, false);
     bool policy = member_bool(&members, "policy", decision_ref != NULL);
     if (decision_ref != NULL && !policy) {

@@ -16,13 +16,14 @@ struct challenge_input {
     const char *on;
     const char *helped_by;
     const char *note;
+    bool over;
 };
 
 static const char *const words[] = { "list", "add", "answer", NULL };
 static const char *const forms[] = { "mandatory_reconsideration", "appeal", "route", "complaint", NULL };
 static const char *const outcomes[] = { "changed", "unchanged", "withdrawn", NULL };
 
-enum { OPTION_FORM = 0x2001, OPTION_MADE, OPTION_OUTCOME, OPTION_ON, OPTION_HELPED, OPTION_REFERRAL };
+enum { OPTION_FORM = 0x2001, OPTION_MADE, OPTION_OUTCOME, OPTION_ON, OPTION_HELPED, OPTION_REFERRAL, OPTION_OVER };
 
 static error_t challenge_end(struct challenge_input *input, const struct argp_state *state)
 {
@@ -62,6 +63,9 @@ static error_t parse(int key, char *arg, struct argp_state *state)
     case OPTION_REFERRAL:
         input->referral = argument_text(state, "--referral", arg);
         return 0;
+    case OPTION_OVER:
+        input->over = true;
+        return 0;
     case 'n':
         input->note = argument_text(state, "--note", arg);
         return 0;
@@ -86,6 +90,7 @@ static const struct argp_option options[] = {
     { "referral", OPTION_REFERRAL, "REF", 0, "add: the referral that is wrong, with --form route", 0 },
     { "helped-by", OPTION_HELPED, "NAME", 0, "add: who helps the person", 0 },
     { "note", 'n', "TEXT", 0, "in words", 0 },
+    { "over", OPTION_OVER, NULL, 0, "add: it was made a second time, or appealed without a reconsideration", 0 },
     { 0 },
 };
 
@@ -185,6 +190,9 @@ static enum exit_code add(struct cli *cli, const struct challenge_input *input)
     json_t *body = json_pack("{s:s,s:s,s:s*,s:s*,s:s*,s:s*}", "form", input->form,
                              of_decision ? "decision" : "participant", input->what, "made_on", input->made_on,
                              "helped_by", input->helped_by, "note", input->note, "referral", input->referral);
+    if (input->over) {
+        (void)json_object_set_new(body, "over", json_true());
+    }
     SCOPED(answer_free) json_t *answer = NULL;
     enum exit_code code = call(cli, "POST", path_of("/v1/challenges"), body, CALL_TIMEOUT_S, &answer);
     if (code != EXIT_DONE || call_printed(cli, answer)) {

@@ -113,6 +113,7 @@ static const struct argp_option claim_options[] = {
     { "invoice", FIELD_KEY + 5, "REF", 0, "add: the number of the invoice", 0 },
     { "reason", FIELD_KEY + 6, "CODE", 0, "refused: why, as a code", 0 },
     { "note", FIELD_KEY + 7, "TEXT", 0, "in words", 0 },
+    { "over", 'o', NULL, 0, "paid: more was paid than was claimed", 0 },
     { 0 },
 };
 
@@ -135,6 +136,9 @@ static error_t parse_claim(int key, char *arg, struct argp_state *state)
         return 0;
     }
     switch (key) {
+    case 'o':
+        (void)json_object_set_new(input->body, "over", json_true());
+        return 0;
     case ARGP_KEY_ARG:
         if (state->arg_num == 0) {
             input->verb = argument_word(state, "what to do", arg, verbs);
@@ -198,6 +202,7 @@ static const struct argp_option milestone_options[] = {
     { "evidence", FIELD_KEY + 1, "TEXT", 0, "add: what shows it, such as a payslip that was seen", 0 },
     { "note", FIELD_KEY + 2, "TEXT", 0, "add: in words", 0 },
     { "placement", 'p', "REF", 0, "list: only of this placement", 0 },
+    { "over", 'o', NULL, 0, "add: in place of the day that stands, which was wrong", 0 },
     { "due", 'd', NULL, 0, "list: only what is reached and not claimed", 0 },
     { 0 },
 };
@@ -213,6 +218,7 @@ struct milestones_input {
     const char *placement;
     const char *trigger;
     bool due;
+    bool over;
     json_t *fields;
 };
 
@@ -242,6 +248,9 @@ static error_t parse_milestones(int key, char *arg, struct argp_state *state)
         return 0;
     case 'd':
         input->due = true;
+        return 0;
+    case 'o':
+        input->over = true;
         return 0;
     case ARGP_KEY_ARG:
         milestone_word(input, arg, state);
@@ -340,6 +349,9 @@ static enum exit_code record_milestone(struct cli *cli, const struct milestones_
     (void)json_object_set_new(input->fields, "placement", json_string(input->placement));
     (void)json_object_set_new(input->fields, "payment_trigger", json_string(input->trigger));
     json_t *body = json_pack("{s:s, s:O}", "kind", "milestone", "fields", input->fields);
+    if (input->over) {
+        (void)json_object_set_new(body, "over", json_true());
+    }
     SCOPED(answer_free) json_t *answer = NULL;
     enum exit_code code = call(cli, "POST", path_of("/v1/records"), body, CALL_TIMEOUT_S, &answer);
     if (code != EXIT_DONE || call_printed(cli, answer)) {

@@ -223,6 +223,23 @@ size_t rules_milestones(const struct programme *programme, const struct placemen
     return count;
 }
 
+int32_t rules_milestone_earliest(const struct programme *programme, const struct placement_facts *facts,
+                                 const char *trigger)
+{
+    const struct placement_case c = { .programme = programme, .facts = facts };
+    struct payment_trigger named;
+    struct chain chain;
+    if (!programme_trigger_at(programme, programme_trigger_find(programme, trigger), &named) || !chain_of(&c, &chain)) {
+        return ROW_NONE;
+    }
+    int32_t first = chain.spans[0].starts_on;
+    int days = 1;
+    while (days_with_weekend(days, first + days - 1) < named.after_days) {
+        days++;
+    }
+    return first + days - 1;
+}
+
 /* ---- milestone_due ---- */
 
 static void due_facts(const struct placement_case *c, const struct milestone *milestone, const char *label,

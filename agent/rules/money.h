@@ -39,6 +39,11 @@ struct milestone {
 size_t rules_milestones(const struct programme *programme, const struct placement_facts *facts, int32_t today,
                         struct milestone ret_milestones[TRIGGERS_MAX]);
 
+/* The first day on which the days of a trigger can be over, from the first day of the placements that follow each
+ * other; ROW_NONE for a code that the pack does not have. */
+int32_t rules_milestone_earliest(const struct programme *programme, const struct placement_facts *facts,
+                                 const char *trigger);
+
 /* What one person in full brings, at most the pack's limit, after the prime's part; PENCE_NONE without a price. */
 int64_t contract_person_pence(const struct programme *programme, const struct contract_row *contract);
 

@@ -551,7 +551,7 @@ Test(doubts, a_decision_comes_back_and_can_be_challenged_in_time)
 Test(doubts, a_decision_is_named_by_the_person_where_there_is_one_about_them)
 {
     struct store_entry entry;
-    static const char body[] = "{\"form\": \"appeal\", \"decision\": \"GDN-001\"}";
+    static const char body[] = "{\"form\": \"mandatory_reconsideration\", \"decision\": \"GDN-001\"}";
     site_expect(&site, "POST", "/v1/challenges", body, 404, "not_found");
     entry_decision(&site.world, &entry, "E-1", "GDN-001", "2026-09-18", "2026-10-31", "adverse", NULL);
     jcp_says(&entry);
@@ -567,6 +567,38 @@ Test(doubts, a_decision_is_named_by_the_person_where_there_is_one_about_them)
     cr_assert_eq(reply.status, 409, "%s", reply.text);
     cr_expect_not_null(strstr(reply.text, digits), "each is named");
     reply_fini(&reply);
+}
+
+Test(doubts, an_appeal_follows_a_reconsideration_and_each_is_made_once_and_not_before_the_decision)
+{
+#define CHALLENGED(form, more) "{\"form\": \"" form "\", \"decision\": \"GDN-001\"" more "}"
+    struct store_entry entry;
+    entry_decision(&site.world, &entry, "E-1", "GDN-001", "2026-09-18", "2026-10-31", "adverse", NULL);
+    jcp_says(&entry);
+    site_expect(&site, "POST", "/v1/challenges", CHALLENGED("appeal", ""), 409, "refused");
+    site_expect(&site, "POST", "/v1/challenges",
+                CHALLENGED("mandatory_reconsideration", ", \"made_on\": \"2026-10-30\""), 400, "invalid");
+    site_expect(&site, "POST", "/v1/challenges",
+                CHALLENGED("mandatory_reconsideration", ", \"made_on\": \"2026-10-31\""), 200, NULL);
+    site_expect(&site, "POST", "/v1/challenges", CHALLENGED("mandatory_reconsideration", ""), 409, "conflict");
+    site_expect(&site, "POST", "/v1/challenges", CHALLENGED("mandatory_reconsideration", ", \"over\": true"), 200,
+                NULL);
+    site_expect(&site, "POST", "/v1/challenges", CHALLENGED("appeal", ""), 200, NULL);
+    site_expect(&site, "POST", "/v1/challenges", CHALLENGED("appeal", ""), 409, "conflict");
+}
+
+Test(doubts, what_was_withdrawn_can_be_made_again)
+{
+    struct store_entry entry;
+    char url[40];
+    entry_decision(&site.world, &entry, "E-1", "GDN-001", "2026-09-18", "2026-10-31", "adverse", NULL);
+    jcp_says(&entry);
+    struct reply reply = site_call(&site, "POST", "/v1/challenges", CHALLENGED("mandatory_reconsideration", ""));
+    (void)snprintf(url, sizeof(url), "/v1/challenges/%.8s", reply_text(&reply, "id"));
+    reply_fini(&reply);
+    site_expect(&site, "POST", url, "{\"outcome\": \"withdrawn\"}", 200, NULL);
+    site_expect(&site, "POST", "/v1/challenges", CHALLENGED("appeal", ""), 409, "refused");
+    site_expect(&site, "POST", "/v1/challenges", CHALLENGED("mandatory_reconsideration", ""), 200, NULL);
 }
 
 Test(doubts, a_route_is_challenged_by_the_person_whom_the_referral_is_about)

@@ -91,6 +91,7 @@ Test(money, a_milestone_is_due_until_it_is_claimed_and_the_claim_unpaid_until_it
     next_day(1);
     cr_assert_eq(flags_of("claim_unpaid", facts), 1);
     cr_expect_not_null(strstr(facts, "£334.00 were claimed on 2026-11-20 under contract C-1"), "%s", facts);
+    refused("/v1/claims/INV-7/paid", "{\"amount_pence\": 33401}", 400, "invalid"); /* more than was claimed */
     post("/v1/claims/GDN-P001/initial_placement/paid", "{\"amount_pence\": 30000}");
     site_judge(&site);
     cr_assert_eq(flags_of("claim_unpaid", facts), 1);
@@ -135,6 +136,9 @@ Test(money, is_claimed_once_and_only_for_what_is_reached)
     refused("/v1/claims", "{\"placement\": \"GDN-P001\", \"trigger\": \"three_months\"}", 409, "refused");
     refused("/v1/claims", "{\"placement\": \"GDN-P002\", \"trigger\": \"initial_placement\"}", 409, "refused");
     refused("/v1/claims", "{\"placement\": \"GDN-P001\", \"trigger\": \"first_day\"}", 400, "invalid");
+    refused("/v1/claims",
+            "{\"contract\": \"C-1\", \"trigger\": \"service\", \"amount_pence\": 100, \"on\": \"2013-01-01\"}", 409,
+            "refused"); /* before the contract */
     refused("/v1/claims", "{\"trigger\": \"initial_placement\"}", 400, "invalid");
     refused("/v1/claims", "{\"contract\": \"C-1\", \"trigger\": \"service\"}", 400, "invalid");
     refused("/v1/claims", "{\"placement\": \"GDN-P001\", \"trigger\": \"initial_placement\", \"on\": \"2026-11-21\"}",
@@ -154,19 +158,37 @@ Test(money, is_claimed_once_and_only_for_what_is_reached)
 
 Test(money, what_the_register_cannot_show_is_claimed_once_somebody_recorded_it)
 {
+    static const char reached[] = "{\"kind\": \"milestone\", \"fields\": {\"placement\": \"GDN-P001\", "
+                                  "\"payment_trigger\": \"six_months\", \"reached_on\": \"%s\", \"evidence\": "
+                                  "\"payslips seen\"}%s}";
+    char body[300];
     add_contract("C-1", "");
     came_on("GDN-P001@2026-09-02");
-    post("/v1/records", "{\"kind\": \"milestone\", \"fields\": {\"placement\": \"GDN-P001\", \"payment_trigger\": "
-                        "\"six_months\", \"reached_on\": \"2026-11-20\", \"evidence\": \"payslips seen\"}}");
+    (void)snprintf(body, sizeof(body), reached, "2026-11-20", "");
+    refused("/v1/records", body, 409, "refused"); /* six months cannot have passed */
+    site.today = date_from_civil(2027, 3, 10);
+    (void)snprintf(body, sizeof(body), reached, "2027-03-11", "");
+    refused("/v1/records", body, 400, "invalid"); /* still to come */
+    (void)snprintf(body, sizeof(body), reached, "2027-03-09", "");
+    post("/v1/records", body);
+    (void)snprintf(body, sizeof(body), reached, "2027-03-08", "");
+    refused("/v1/records", body, 409, "conflict"); /* it stands with another day */
+    (void)snprintf(body, sizeof(body), reached, "2027-03-08", ", \"over\": true");
+    post("/v1/records", body);
     struct reply reply = site_call(&site, "GET", "/v1/milestones?placement=GDN-P001", NULL);
     cr_assert_eq(reply_count(&reply, "milestones"), 3, "%s", reply.text);
     cr_expect_str_eq(reply_text(&reply, "milestones.0.state"), "reached");
     cr_expect_str_eq(reply_text(&reply, "milestones.0.on"), "2026-09-02");
     cr_expect_eq(reply_int(&reply, "milestones.0.amount_pence"), 33400);
-    cr_expect_str_eq(reply_text(&reply, "milestones.1.state"), "coming");
+    cr_expect_str_eq(reply_text(&reply, "milestones.1.state"), "unshown");
     cr_expect_str_eq(reply_text(&reply, "milestones.1.on"), "2026-12-01");
     cr_expect_str_eq(reply_text(&reply, "milestones.2.state"), "reached");
+    cr_expect_str_eq(reply_text(&reply, "milestones.2.on"), "2027-03-08");
     reply_fini(&reply);
+    refused("/v1/claims",
+            "{\"placement\": \"GDN-P001\", \"trigger\": \"six_months\", \"contract\": \"C-1\", \"on\": "
+            "\"2027-03-07\"}",
+            409, "refused"); /* before it was reached */
     post("/v1/claims", "{\"placement\": \"GDN-P001\", \"trigger\": \"six_months\", \"contract\": \"C-1\"}");
 }
 

@@ -199,6 +199,10 @@ Test(records, refuse_what_they_cannot_hold)
         "{\"kind\": \"participant\", \"fields\": {\"ref\": \"qq 12 34 56 c\"}}",
         "{\"kind\": \"participant\", \"fields\": {\"ref\": \"A\", \"name\": \"Cy Tester (QQ 12 34 56 C)\"}}",
         "{\"kind\": \"participant\", \"id\": \"12\", \"fields\": {\"ref\": \"A\"}}",
+        "{\"kind\": \"referral\", \"fields\": {\"ref\": \"R-7\", \"participant\": \"GDN-001\", \"route\": \"cwp\", "
+        "\"basis\": \"mandatory\", \"received_on\": \"2026-11-21\"}}",
+        "{\"kind\": \"policy_decision\", \"fields\": {\"ref\": \"POL-7\", \"title\": \"T\", \"decision\": \"decline\", "
+        "\"decided_by\": \"B\", \"decided_on\": \"2030-01-01\", \"reason\": \"R\"}}",
         "{\"kind\": \"placement\", \"fields\": {\"ref\": \"X\"}}",
         "{\"kind\": \"placement\", \"fields\": {\"ref\": \"X\", \"starts_on\": \"2026-02-30\"}}",
         "{\"kind\": \"notice\", \"fields\": {\"placement\": \"GDN-P001\", \"served_on\": \"2026-11-01\", "
@@ -340,6 +344,7 @@ Test(referrals, refuse_what_is_no_answer)
     site_expect(&site, "POST", "/v1/referrals/R-9/accept", "{}", 404, "not_found");
     site_expect(&site, "POST", "/v1/referrals/R-3/accept", "{\"policy\": true}", 400, "invalid");
     site_expect(&site, "POST", "/v1/referrals/R-3/accept", "{\"on\": \"2026-11-21\"}", 400, "invalid");
+    site_expect(&site, "POST", "/v1/referrals/R-3/accept", "{\"on\": \"2013-11-21\"}", 400, "invalid");
     site_expect(&site, "POST", "/v1/referrals/R-3/decline", "{}", 400, "invalid");
     site_expect(&site, "POST", "/v1/referrals/R-3/decline", "{\"reason\": \"Too Far\"}", 400, "invalid");
 }
