@@ -21,6 +21,7 @@ struct draft {
     char pattern[PATTERN_TEXT_MAX + 1];
     char role[ROW_NAME_SIZE];
     char host_name[ROW_NAME_SIZE];
+    char overlaps[ROW_REF_SIZE]; /* another placement of the person that runs on one of these days; or "" */
 };
 
 static void draft_fini(struct draft *draft)
@@ -123,9 +124,9 @@ static enum err_code read_said(struct api_call *call, struct said *said, struct 
     return members_end(&m);
 }
 
-/* The person's placements so far, of all of their records; this is the next. */
-static enum err_code next_in_row(struct store *store, const struct row_id *participant, int *ret_sequence,
-                                 struct error *err)
+/* The person's placements so far, of all of their records; this is the next, and may run beside one of them. */
+static enum err_code next_in_row(struct store *store, const struct row_id *participant, int32_t starts_on,
+                                 int32_t ends_on, struct draft *draft, int *ret_sequence, struct error *err)
 {
     SCOPED(placement_list_fini) struct placement_list list = { 0 };
     SCOPED(id_list_fini) struct id_list records = { 0 };
@@ -133,7 +134,13 @@ static enum err_code next_in_row(struct store *store, const struct row_id *parti
     TRY(query_same_person(store, participant, &records, err));
     *ret_sequence = 1;
     for (size_t i = 0; i < list.count; i++) {
-        *ret_sequence += id_list_has(&records, list.rows[i].participant.bytes);
+        const struct placement_row *row = &list.rows[i];
+        if (id_list_has(&records, row->participant.bytes)) {
+            ++*ret_sequence;
+            if (row->starts_on <= ends_on && row->ends_on >= starts_on) {
+                (void)snprintf(draft->overlaps, sizeof(draft->overlaps), "%s", row->ref);
+            }
+        }
     }
     return ERR_OK;
 }
@@ -162,7 +169,9 @@ static enum err_code fill(const struct api_call *call, struct said *said, struct
         return FAIL(err, INVALID, "read member '%s': the referral does not say it",
                     said->basis == NULL ? "basis" : "weekly_minutes");
     }
-    TRY(next_in_row(store, &draft->participant, &sequence, err));
+    int32_t ends_on =
+        said->ends_on != ROW_NONE ? said->ends_on : said->starts_on + (int32_t)said->weeks * DAYS_A_WEEK - 1;
+    TRY(next_in_row(store, &draft->participant, said->starts_on, ends_on, draft, &sequence, err));
     record_set_text(record, "ref", said->ref);
     record_set_id(record, "participant", draft->participant.bytes);
     record_set_text(record, "host",
@@ -176,9 +185,7 @@ static enum err_code fill(const struct api_call *call, struct said *said, struct
     record_set_text(record, "reduced_hours_reason", said->reason);
     record_set_text(record, "note", said->note);
     record_set_number(record, "starts_on", said->starts_on);
-    record_set_number(record, "ends_on",
-                      said->ends_on != ROW_NONE ? said->ends_on
-                                                : said->starts_on + (int32_t)said->weeks * DAYS_A_WEEK - 1);
+    record_set_number(record, "ends_on", ends_on);
     record_set_number(record, "weekly_minutes", said->minutes);
     record_set_number(record, "sequence", sequence < 99 ? sequence : 99);
     if (said->search >= 0) {
@@ -187,10 +194,32 @@ static enum err_code fill(const struct api_call *call, struct said *said, struct
     return ERR_OK;
 }
 
+/* What the placement itself leaves open. */
+static void add_open(struct draft *draft, json_t *warnings)
+{
+    struct record *record = &draft->entry.record;
+    if (!record_value(record, "pattern")->present) {
+        (void)json_array_append_new(warnings,
+                                    json_string("no pattern is given: no session is ever expected, so nothing "
+                                                "is asked about; 'placement change' says the days and times"));
+    }
+    if (!record_value(record, "host")->present) {
+        (void)json_array_append_new(warnings,
+                                    json_string("no place is given: nobody can see where the person is to be"));
+    }
+    if (draft->overlaps[0] != '\0') {
+        (void)json_array_append_new(warnings,
+                                    json_sprintf("it runs beside the person's other placement %s: both count, "
+                                                 "and their hours together",
+                                                 draft->overlaps));
+    }
+}
+
 /* What nobody looked into at the opportunity. */
 static json_t *warnings_value(struct draft *draft)
 {
     json_t *warnings = json_array();
+    add_open(draft, warnings);
     if (draft->opportunity.count == 0) {
         (void)json_array_append_new(warnings, json_string("no opportunity is named: who benefits, and that it takes "
                                                           "nobody's paid work, is not on record"));

@@ -131,6 +131,37 @@ static const char *member_ref(struct members *members, const char *name)
     return ref;
 }
 
+/* What is there under the ref already stands where nothing else is said; nothing, when there is none. */
+static enum err_code volunteer_there(struct store *store, const char *ref, struct volunteer *volunteer,
+                                     struct error *err)
+{
+    SCOPED(volunteer_list_fini) struct volunteer_list list = { 0 };
+    if (ref != NULL) {
+        TRY(query_volunteers(store, ref, 1, &list, err));
+    }
+    if (list.count > 0) {
+        *volunteer = list.rows[0];
+    }
+    return ERR_OK;
+}
+
+/* A member that is there says it, also that there is none; one that is not says nothing. */
+static void said_text(struct members *members, const char *name, char *out, size_t size)
+{
+    if (json_object_get(members->object, name) != NULL) {
+        const char *text = member_text(members, name, size - 1, false);
+        text_put(out, size, text);
+    }
+}
+
+static void said_day(struct members *members, const char *name, int32_t *day)
+{
+    if (json_object_get(members->object, name) != NULL) {
+        *day = ROW_NONE;
+        (void)member_day(members, name, false, day);
+    }
+}
+
 enum err_code api_volunteer_put(struct api_call *call, struct error *err)
 {
     static const char *const known[] = { "ref", "name", "place", "note", "participant", "starts_on", "ends_on", NULL };
@@ -138,21 +169,25 @@ enum err_code api_volunteer_put(struct api_call *call, struct error *err)
     struct members members = members_begin(call->body, known, err);
     struct volunteer volunteer = { .starts_on = ROW_NONE, .ends_on = ROW_NONE };
     const char *ref = member_ref(&members, "ref");
-    const char *name = member_text(&members, "name", sizeof(volunteer.name) - 1, true);
+    TRY(volunteer_there(world->store, ref, &volunteer, err));
+    const char *name = member_text(&members, "name", sizeof(volunteer.name) - 1, volunteer.name[0] == '\0');
     reject_ni_number(&members, "name", name);
-    const char *place = member_text(&members, "place", sizeof(volunteer.place) - 1, false);
-    const char *note = member_text(&members, "note", sizeof(volunteer.note) - 1, false);
+    said_text(&members, "place", volunteer.place, sizeof(volunteer.place));
+    said_text(&members, "note", volunteer.note, sizeof(volunteer.note));
     const char *participant = member_text(&members, "participant", ROW_REF_SIZE - 1, false);
-    (void)member_day(&members, "starts_on", false, &volunteer.starts_on);
-    (void)member_day(&members, "ends_on", false, &volunteer.ends_on);
+    said_day(&members, "starts_on", &volunteer.starts_on);
+    said_day(&members, "ends_on", &volunteer.ends_on);
     if (volunteer.ends_on != ROW_NONE && volunteer.ends_on < volunteer.starts_on) {
         members_reject(&members, "ends_on", "a day that is not before 'starts_on'");
     }
     TRY(members_end(&members));
     text_put(volunteer.ref, sizeof(volunteer.ref), ref);
-    text_put(volunteer.name, sizeof(volunteer.name), name);
-    text_put(volunteer.place, sizeof(volunteer.place), place);
-    text_put(volunteer.note, sizeof(volunteer.note), note);
+    if (name != NULL) {
+        text_put(volunteer.name, sizeof(volunteer.name), name);
+    }
+    if (json_object_get(call->body, "participant") != NULL) {
+        volunteer.participant = (struct row_id){ { 0 } };
+    }
     if (participant != NULL) {
         TRY(query_find(world->store, KIND_PARTICIPANT, participant, &volunteer.participant, err));
     }

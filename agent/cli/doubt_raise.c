@@ -22,6 +22,9 @@ enum exit_code doubt_raise(struct cli *cli, const struct doubt_input *input, con
     }
     screen_print(&cli->screen, "raised; it goes to the Jobcentre with the next exchange\n");
     doubt_print(&cli->screen, answer_member(answer, "doubt"));
-    screen_fact(&cli->screen, "Pack", "%s: keep it, and give it to whoever decides and to the person", input->folder);
+    screen_fact(&cli->screen, "Pack",
+                "the Jobcentre gets the digest, not the pack: keep %s and hand it over, to whoever decides and to the "
+                "person",
+                input->folder);
     return EXIT_DONE;
 }

@@ -61,9 +61,6 @@ static error_t volunteer_end(struct volunteer_input *input, const struct argp_st
     if (input->word_count > expected) {
         argument_surplus(state, input->words[expected]);
     }
-    if (strcmp(input->words[0], "add") == 0 && input->name == NULL) {
-        argp_error(state, "say the volunteer's name: add %s --name NAME", input->words[1]);
-    }
     return 0;
 }
 
@@ -114,7 +111,7 @@ static error_t parse_volunteer(int key, char *arg, struct argp_state *state)
 }
 
 static const struct argp_option options[] = {
-    { "name", OPTION_NAME, "NAME", 0, "the volunteer's name", 0 },
+    { "name", OPTION_NAME, "NAME", 0, "the volunteer's name; of a new entry it is needed", 0 },
     { "place", OPTION_PLACE, "TEXT", 0, "where: the name of the shop or the garden, as placements have it", 0 },
     { "person", OPTION_PERSON, "PARTICIPANT", 0, "the participant who is the same person, if one is", 0 },
     { "from", OPTION_FROM, "DAY", 0, "volunteers from this day on; of hours: the first day", 0 },
@@ -129,11 +126,12 @@ static const struct argp_option options[] = {
 const struct argp volunteer_argp = {
     .options = options,
     .parser = parse_volunteer,
-    .args_doc = "list\nadd REF --name NAME\nshow REF\nremove REF\nshift REF DAY HH:MM-HH:MM\nhours",
+    .args_doc = "list\nadd REF [--name NAME]\nshow REF\nremove REF\nshift REF DAY HH:MM-HH:MM\nhours",
     .doc =
         "The charity's own volunteers, their shifts and their hours."
         "\vThey stay on this machine: nothing of them is ever sent to the centre, by network or by file, and no count "
-        "adds them to people who are placed. 'add' with a reference that is there changes the entry. Somebody who is "
+        "adds them to people who are placed. 'add' with a reference that is there changes of the entry what is said. "
+        "Somebody who is "
         "also placed here is entered with --person, so that hours that are required and hours that are given are "
         "told apart.",
 };

@@ -528,7 +528,7 @@ Test(placing, takes_what_was_not_said_from_the_referral_and_the_opportunity)
     cr_expect_str_eq(reply_text(&reply, "fields.ends_on"), "2027-05-23");
     cr_expect_eq(reply_int(&reply, "fields.weekly_minutes"), 360);
     cr_expect_eq(reply_int(&reply, "fields.sequence"), 2, "GDN-001 has one already");
-    cr_expect_eq(reply_count(&reply, "warnings"), 1, "nobody assessed it");
+    cr_expect_eq(reply_count(&reply, "warnings"), 2, "nobody assessed it, and GDN-P001 runs then: %s", reply.text);
     reply_fini(&reply);
     reply = site_call(&site, "GET", "/v1/placements/GDN-P7", NULL);
     cr_expect_str_eq(reply_text(&reply, "opportunity_ref"), "PATHS");
@@ -553,6 +553,24 @@ Test(placing, a_change_names_what_is_there_and_a_new_record_what_is_not)
     struct reply reply = site_call(&site, "GET", "/v1/placements/GDN-P001", NULL);
     cr_expect_str_eq(reply_text(&reply, "placement.ends_on"), "2026-12-11");
     cr_expect_str_eq(reply_text(&reply, "reduced_hours_reason"), "school run");
+    reply_fini(&reply);
+}
+
+Test(placing, says_that_nothing_is_expected_without_a_pattern_that_the_place_is_open_and_what_it_runs_beside)
+{
+    struct reply reply = site_call(&site, "POST", "/v1/placements",
+                                   "{\"ref\": \"GDN-P8\", \"participant\": \"GDN-001\", \"basis\": \"voluntary\", "
+                                   "\"starts_on\": \"2026-11-23\", \"weeks\": 2, \"weekly_minutes\": 60}");
+    cr_assert_eq(reply.status, 200, "%s", reply.text);
+    cr_expect_not_null(strstr(reply.text, "no session is ever expected"), "%s", reply.text);
+    cr_expect_not_null(strstr(reply.text, "no place is given"), "%s", reply.text);
+    cr_expect_not_null(strstr(reply.text, "the person's other placement GDN-P001"), "%s", reply.text);
+    reply_fini(&reply);
+    reply = site_call(&site, "POST", "/v1/placements",
+                      "{\"ref\": \"GDN-P9\", \"participant\": \"GDN-001\", \"basis\": \"voluntary\", \"starts_on\": "
+                      "\"2031-11-24\", \"weeks\": 2, \"pattern\": \"Mon 09:00-12:00\", \"host\": \"Invented Garden\"}");
+    cr_assert_eq(reply.status, 200, "%s", reply.text);
+    cr_expect_eq(reply_count(&reply, "warnings"), 1, "of the opportunity alone: %s", reply.text);
     reply_fini(&reply);
 }
 

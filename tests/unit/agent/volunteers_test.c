@@ -67,6 +67,25 @@ Test(volunteers, an_entry_with_the_same_ref_changes_it)
     reply_fini(&reply);
 }
 
+Test(volunteers, a_change_says_only_what_changes_and_null_takes_it_out)
+{
+    must("/v1/volunteers",
+         "{\"ref\": \"V-7\", \"name\": \"" NAME "\", \"place\": \"Shop\", \"starts_on\": \"2026-01-05\"}");
+    must("/v1/volunteers", "{\"ref\": \"V-7\", \"participant\": \"GDN-002\"}");
+    struct reply reply = site_call(&site, "GET", "/v1/volunteers", NULL);
+    cr_expect_str_eq(reply_text(&reply, "volunteers.0.name"), NAME);
+    cr_expect_str_eq(reply_text(&reply, "volunteers.0.place"), "Shop");
+    cr_expect_str_eq(reply_text(&reply, "volunteers.0.starts_on"), "2026-01-05");
+    cr_expect_str_eq(reply_text(&reply, "volunteers.0.participant_ref"), "GDN-002");
+    reply_fini(&reply);
+    must("/v1/volunteers", "{\"ref\": \"V-7\", \"participant\": null, \"place\": null}");
+    reply = site_call(&site, "GET", "/v1/volunteers", NULL);
+    cr_expect(json_is_null(reply_at(&reply, "volunteers.0.participant_ref")), "%s", reply.text);
+    cr_expect(json_is_null(reply_at(&reply, "volunteers.0.place")), "%s", reply.text);
+    cr_expect_str_eq(reply_text(&reply, "volunteers.0.starts_on"), "2026-01-05");
+    reply_fini(&reply);
+}
+
 Test(volunteers, go_without_a_trace_when_they_are_removed)
 {
     enter();
@@ -254,7 +273,7 @@ Test(volunteers, who_was_entered_as_a_participant_is_flagged_whatever_the_name)
          "{\"ref\": \"V-8\", \"name\": \"Benny T\", \"place\": \"The Garden\", \"participant\": \"GDN-002\"}");
     must("/v1/volunteers/V-8/shift", SHIFT);
     cr_expect_eq(conflations(), 1);
-    must("/v1/volunteers", "{\"ref\": \"V-8\", \"name\": \"Benny T\", \"place\": \"The Garden\"}");
+    must("/v1/volunteers", "{\"ref\": \"V-8\", \"participant\": null}");
     cr_expect_eq(conflations(), 0, "the entry was put right");
 }
 
