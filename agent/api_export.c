@@ -208,6 +208,8 @@ static enum err_code flag_row_out(void *context, const void *state, struct error
     char since[DATE_TEXT_SIZE];
     char raised[INSTANT_TEXT_SIZE];
     char cleared[INSTANT_TEXT_SIZE];
+    char reviewed[INSTANT_TEXT_SIZE];
+    char again[DATE_TEXT_SIZE];
     flag_id(flag->key, id);
     const char *const cells[] = { id,
                                   flag->code,
@@ -219,18 +221,23 @@ static enum err_code flag_row_out(void *context, const void *state, struct error
                                   flag->next_step,
                                   flag->rule,
                                   export_instant(row->raised_at_ms, raised),
-                                  export_instant(row->cleared_at_ms, cleared) };
+                                  export_instant(row->cleared_at_ms, cleared),
+                                  row->reviewed.outcome,
+                                  row->reviewed.by,
+                                  export_instant(row->reviewed.at_ms, reviewed),
+                                  export_day(row->reviewed.look_again_on, again) };
     return export_row(context, cells, err);
 }
 
 static enum err_code export_flags(struct export *export, struct error *err)
 {
-    static const struct export_column columns[] = { { "id", CELL_TEXT },          { "code", CELL_CODE },
-                                                    { "severity", CELL_CODE },    { "subject", CELL_CODE },
-                                                    { "subject_ref", CELL_TEXT }, { "since", CELL_DAY },
-                                                    { "facts", CELL_TEXT },       { "next_step", CELL_TEXT },
-                                                    { "rule", CELL_TEXT },        { "raised_at", CELL_TEXT },
-                                                    { "cleared_at", CELL_TEXT } };
+    static const struct export_column columns[] = {
+        { "id", CELL_TEXT },          { "code", CELL_CODE },        { "severity", CELL_CODE },
+        { "subject", CELL_CODE },     { "subject_ref", CELL_TEXT }, { "since", CELL_DAY },
+        { "facts", CELL_TEXT },       { "next_step", CELL_TEXT },   { "rule", CELL_TEXT },
+        { "raised_at", CELL_TEXT },   { "cleared_at", CELL_TEXT },  { "reviewed", CELL_CODE },
+        { "reviewed_by", CELL_TEXT }, { "reviewed_at", CELL_TEXT }, { "look_again_on", CELL_DAY }
+    };
     TRY(export_begin(export, columns, ARRAY_LEN(columns), err));
     TRY(query_flags_each(export->call->world->store, flag_row_out, export, err));
     return export_end(export, err);

@@ -41,25 +41,52 @@ enum err_code reviews_of_session(struct store *store, const struct row_id *place
     return ERR_OK;
 }
 
+/* Of one flag, or of all. */
+struct reviews_out {
+    struct api_call *call;
+    const char *flag; /* NULL: any */
+    size_t limit;
+    size_t count;
+};
+
+static enum err_code review_out(void *context, const void *record, struct error *err)
+{
+    struct reviews_out *out = context;
+    struct record_row row = *(const struct record_row *)record;
+    struct slice key = record_value(&row.record, "flag")->text;
+    if (out->flag != NULL && !slice_equal(key, slice_of_text(out->flag))) {
+        return ERR_OK;
+    }
+    return out->count++ < out->limit ? answer_list_row(out->call->answer, review_value(&row), err) : ERR_OK;
+}
+
+static enum err_code answer_session(struct api_call *call, const char *session, struct error *err)
+{
+    struct session_name name;
+    json_t *reviews;
+    TRY(session_name_find(call->world->store, session, &name, err));
+    TRY(reviews_of_session(call->world->store, &name.placement, name.day, name.slot, &reviews, err));
+    return answer_object(call->answer, json_pack("{s:o,s:b}", "reviews", reviews, "more", 0), err);
+}
+
 enum err_code api_flag_reviews(struct api_call *call, struct error *err)
 {
     const char *session = query_text(call, "session");
-    SCOPED(record_list_fini) struct record_list list = { 0 };
-    size_t limit;
-    TRY(query_number(call, "limit", REVIEWS_LIMIT, QUERY_LIMIT_MAX, &limit, err));
+    const char *flag = query_text(call, "flag");
+    struct reviews_out out = { .call = call };
+    SCOPED(flag_list_rows_fini) struct flag_list_rows list = { 0 };
+    TRY(query_number(call, "limit", REVIEWS_LIMIT, QUERY_LIMIT_MAX, &out.limit, err));
     if (session != NULL) {
-        struct session_name name;
-        json_t *reviews;
-        TRY(session_name_find(call->world->store, session, &name, err));
-        TRY(reviews_of_session(call->world->store, &name.placement, name.day, name.slot, &reviews, err));
-        return answer_object(call->answer, json_pack("{s:o,s:b}", "reviews", reviews, "more", 0), err);
+        return answer_session(call, session, err);
     }
-    TRY(query_records(call->world->store, kind_by_number(KIND_FLAG_REVIEW), NULL, NULL, limit, &list, err));
+    if (flag != NULL) {
+        const struct flag_state *found;
+        TRY(flag_find(call->world->store, flag, &list, &found, err));
+        out.flag = found->flag.key;
+    }
     TRY(answer_list_begin(call->answer, NULL, "reviews", err));
-    for (size_t i = 0; i < list.count; i++) {
-        TRY(answer_list_row(call->answer, review_value(&list.rows[i]), err));
-    }
-    return answer_list_end(call->answer, list.more, err);
+    TRY(query_records_each(call->world->store, kind_by_number(KIND_FLAG_REVIEW), review_out, &out, err));
+    return answer_list_end(call->answer, out.count > out.limit, err);
 }
 
 /* ---- reviewing ---- */

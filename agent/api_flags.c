@@ -8,17 +8,42 @@
 #define FLAGS_LIMIT 1000
 #define FLAG_PREFIX_MIN 4
 
-static json_t *flag_value(const struct flag_state *state)
+static bool look_again_due(const struct flag_state *state, int32_t today)
+{
+    return state->cleared_at_ms == OP_TIME_NONE && state->reviewed.look_again_on != ROW_NONE &&
+           state->reviewed.look_again_on <= today;
+}
+
+/* Nobody looked at it, or it is to be looked at again: a review before its first day was of something else. */
+static bool is_open(const struct flag_state *state, int32_t today)
+{
+    bool looked_at = state->reviewed.outcome[0] != '\0' && clock_today(state->reviewed.at_ms) >= state->flag.since;
+    return state->cleared_at_ms == OP_TIME_NONE && (!looked_at || look_again_due(state, today));
+}
+
+static json_t *reviewed_value(const struct flag_state *state)
+{
+    if (state->reviewed.outcome[0] == '\0') {
+        return json_null();
+    }
+    return json_pack("{s:s,s:o,s:o,s:o}", "outcome", state->reviewed.outcome, "by", value_text(state->reviewed.by),
+                     "at", value_instant(state->reviewed.at_ms), "look_again_on",
+                     value_day(state->reviewed.look_again_on));
+}
+
+static json_t *flag_value(const struct flag_state *state, int32_t today)
 {
     const struct flag_row *flag = &state->flag;
     char id[FLAG_ID_SIZE];
     flag_id(flag->key, id);
-    return json_pack("{s:s,s:s,s:s,s:s,s:s,s:o,s:o,s:o,s:o,s:o,s:o,s:o,s:o}", "id", id, "key", flag->key, "code",
-                     flag->code, "severity", severity_name(flag->severity), "subject", flag_subject_name(flag->subject),
-                     "subject_ref", value_text(flag->subject_ref), "subject_id", value_id_or_null(&flag->subject_id),
-                     "since", value_day(flag->since), "facts", value_text(flag->facts), "next_step",
-                     value_text(flag->next_step), "rule", value_text(flag->rule), "raised_at",
-                     value_instant(state->raised_at_ms), "cleared_at", value_instant(state->cleared_at_ms));
+    return json_pack("{s:s,s:s,s:s,s:s,s:s,s:o,s:o,s:o,s:o,s:o,s:o,s:o,s:o,s:b,s:o,s:b}", "id", id, "key", flag->key,
+                     "code", flag->code, "severity", severity_name(flag->severity), "subject",
+                     flag_subject_name(flag->subject), "subject_ref", value_text(flag->subject_ref), "subject_id",
+                     value_id_or_null(&flag->subject_id), "since", value_day(flag->since), "facts",
+                     value_text(flag->facts), "next_step", value_text(flag->next_step), "rule", value_text(flag->rule),
+                     "raised_at", value_instant(state->raised_at_ms), "cleared_at", value_instant(state->cleared_at_ms),
+                     "open", is_open(state, today), "reviewed", reviewed_value(state), "look_again",
+                     look_again_due(state, today));
 }
 
 enum err_code api_flags(struct api_call *call, struct error *err)
@@ -31,7 +56,7 @@ enum err_code api_flags(struct api_call *call, struct error *err)
     TRY(query_flags(call->world->store, all, limit, &list, err));
     TRY(answer_list_begin(call->answer, NULL, "flags", err));
     for (size_t i = 0; i < list.count; i++) {
-        TRY(answer_list_row(call->answer, flag_value(&list.rows[i]), err));
+        TRY(answer_list_row(call->answer, flag_value(&list.rows[i], call->world->today), err));
     }
     return answer_list_end(call->answer, list.more, err);
 }
@@ -52,14 +77,14 @@ static bool flag_named(const struct flag_state *state, const char *text)
 }
 
 /* With what would clear it and what to ask first. */
-static json_t *guided_value(const struct flag_state *state)
+static json_t *guided_value(const struct flag_state *state, int32_t today)
 {
     const struct flag_guide *guide = flag_guide_find(state->flag.code);
     json_t *questions = json_array();
     for (size_t i = 0; guide != NULL && guide->questions[i] != NULL; i++) {
         (void)json_array_append_new(questions, json_string(guide->questions[i]));
     }
-    json_t *flag = flag_value(state);
+    json_t *flag = flag_value(state, today);
     (void)json_object_set_new(flag, "clears", value_text(guide == NULL ? "" : guide->clears));
     (void)json_object_set_new(flag, "questions", questions);
     return flag;
@@ -94,5 +119,5 @@ enum err_code api_flag(struct api_call *call, struct error *err)
     SCOPED(flag_list_rows_fini) struct flag_list_rows list = { 0 };
     const struct flag_state *found;
     TRY(flag_find(call->world->store, call->tail, &list, &found, err));
-    return answer_object(call->answer, json_pack("{s:o}", "flag", guided_value(found)), err);
+    return answer_object(call->answer, json_pack("{s:o}", "flag", guided_value(found, call->world->today)), err);
 }

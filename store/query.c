@@ -187,7 +187,11 @@ enum err_code query_referrals_each(struct store *store, row_taker take, void *co
 /* ---- flags ---- */
 
 #define READ_FLAG                                                                                                      \
-    "key, code, severity, subject, subject_ref, subject_id, since, facts, next_step, rule, raised_at, cleared_at"
+    "key, code, severity, subject, subject_ref, subject_id, since, facts, next_step, rule, raised_at, cleared_at, "    \
+    "v.outcome, v.said_by, v.said_at, v.look_again_on "
+#define LAST_REVIEWS                                                                                                   \
+    "(SELECT flag, outcome, said_by, said_at, look_again_on, "                                                         \
+    "row_number() OVER (PARTITION BY flag ORDER BY hlc DESC, id DESC) AS nth FROM flag_review)"
 
 static void read_flag(sqlite3_stmt *s, void *out)
 {
@@ -204,12 +208,17 @@ static void read_flag(sqlite3_stmt *s, void *out)
     column_text(s, 9, row->flag.rule, sizeof(row->flag.rule));
     row->raised_at_ms = column_int(s, 10);
     row->cleared_at_ms = column_int_or(s, 11, OP_TIME_NONE);
+    column_text(s, 12, row->reviewed.outcome, sizeof(row->reviewed.outcome));
+    column_text(s, 13, row->reviewed.by, sizeof(row->reviewed.by));
+    row->reviewed.at_ms = column_int_or(s, 14, OP_TIME_NONE);
+    row->reviewed.look_again_on = (int32_t)column_int_or(s, 15, ROW_NONE);
 }
 
 static enum err_code flags_statement(struct store *store, bool all, sqlite3_stmt **ret, struct error *err)
 {
     TRY(db_statement(&store->db,
-                     "SELECT " READ_FLAG " FROM flag WHERE ?1 OR cleared_at IS NULL "
+                     "SELECT " READ_FLAG "FROM flag LEFT JOIN " LAST_REVIEWS " v ON v.flag = key AND v.nth = 1 "
+                     "WHERE ?1 OR cleared_at IS NULL "
                      "ORDER BY cleared_at IS NOT NULL, cleared_at DESC, severity DESC, since, key",
                      ret, err));
     bind_int(*ret, 1, all);

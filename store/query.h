@@ -56,6 +56,12 @@ struct flag_state {
     struct flag_row flag;
     int64_t raised_at_ms;  /* on this machine */
     int64_t cleared_at_ms; /* OP_TIME_NONE while it stands */
+    struct {
+        char outcome[ROW_CODE_SIZE]; /* "": nobody reviewed it */
+        char by[OP_ACTOR_MAX + 1];
+        int64_t at_ms;
+        int32_t look_again_on; /* ROW_NONE */
+    } reviewed;                /* last */
 };
 
 /* One assertion about one session: both sides of a dispute, and every correction, stay. */

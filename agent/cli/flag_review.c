@@ -86,8 +86,14 @@ static void print_reviews(const struct screen *screen, const json_t *reviews)
         int64_t at_ms = 0;
         (void)answer_instant(review, "said_at", &at_ms);
         struct human at = human_instant(at_ms, screen->now_ms);
-        screen_fact(screen, index == 0 ? "Reviewed" : "", "%s, by %s, %s", answer_text(fields, "outcome"),
-                    answer_text(review, "said_by"), at.text);
+        int32_t again;
+        bool dated = answer_day(fields, "look_again_on", &again);
+        struct human day = dated ? human_day(again) : (struct human){ "" };
+        screen_fact(screen, index == 0 ? "Reviewed" : "", "%s, by %s, %s%s%s", answer_text(fields, "outcome"),
+                    answer_text(review, "said_by"), at.text, dated ? "; look again on " : "", day.text);
+        if (answer_text(fields, "note")[0] != '\0') {
+            screen_fact(screen, "", "%s", answer_text(fields, "note"));
+        }
     }
 }
 
@@ -110,14 +116,12 @@ static enum exit_code show(struct cli *cli, const char *id)
     {
         screen_fact(screen, index == 0 ? "Ask first" : "", "%zu. %s", index + 1, json_string_value(question));
     }
-    if (strcmp(answer_text(flag, "subject"), "session") == 0) {
-        char *path = path_of("/v1/reviews");
-        path_add(&path, "session", answer_text(flag, "subject_ref"));
-        code = call(cli, "GET", path, NULL, CALL_TIMEOUT_S, &reviews);
-        if (code == EXIT_DONE) {
-            answer_clean(reviews);
-            print_reviews(screen, answer_member(reviews, "reviews"));
-        }
+    char *path = path_of("/v1/reviews");
+    path_add(&path, "flag", answer_text(flag, "id"));
+    code = call(cli, "GET", path, NULL, CALL_TIMEOUT_S, &reviews);
+    if (code == EXIT_DONE) {
+        answer_clean(reviews);
+        print_reviews(screen, answer_member(reviews, "reviews"));
     }
     return code;
 }

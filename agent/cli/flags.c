@@ -6,6 +6,8 @@
 #include "agent/cli/call.h"
 #include "agent/cli/human.h"
 
+enum { SAID_SIZE = 400 };
+
 struct flags_input {
     bool all;
 };
@@ -31,7 +33,9 @@ const struct argp flags_argp = {
     .options = flags_options,
     .parser = parse_flags,
     .doc =
-        "Lists what somebody should look at, the most urgent first, with the facts in a sentence."
+        "Lists what somebody should look at, the most urgent first, with the facts in a sentence; then what was "
+        "reviewed. "
+        "When the day to look again has come, a reviewed one stands among the first again."
         "\vA flag is a reason to look. It is not a judgement, it leads to nothing by itself, and it clears by itself "
         "when its facts change. The eight digits at the end are its ID for 'holdfast flag ID'.",
 };
@@ -39,7 +43,7 @@ const struct argp flags_argp = {
 static enum mark mark_of(const json_t *flag)
 {
     const char *severity = answer_text(flag, "severity");
-    if (answer_has(flag, "cleared_at")) {
+    if (answer_has(flag, "cleared_at") || !answer_true(flag, "open")) {
         return MARK_FAINT;
     }
     return strcmp(severity, "act") == 0 ? MARK_BAD : strcmp(severity, "watch") == 0 ? MARK_WARNING : MARK_PLAIN;
@@ -57,6 +61,28 @@ static struct human since_of(const struct screen *screen, const json_t *flag)
     return since;
 }
 
+/* "host_matter, by ann, 2 days ago (...); look again on ..." */
+static void say_reviewed(const struct screen *screen, const json_t *flag, char out[SAID_SIZE])
+{
+    const json_t *reviewed = answer_member(flag, "reviewed");
+    struct human at = { "" };
+    struct human again = { "" };
+    struct human when = { "" };
+    int64_t at_ms;
+    int32_t day;
+    bool dated = answer_day(reviewed, "look_again_on", &day);
+    if (answer_instant(reviewed, "at", &at_ms)) {
+        at = human_instant(at_ms, screen->now_ms);
+    }
+    if (dated) {
+        again = human_day(day);
+        when = human_day_ago(day, screen->today);
+    }
+    (void)snprintf(out, SAID_SIZE, "%s, by %s, %s%s%s%s%s%s", answer_text(reviewed, "outcome"),
+                   answer_text(reviewed, "by"), at.text, dated ? "; look again on " : "", again.text, dated ? ", " : "",
+                   when.text, answer_true(flag, "look_again") ? ": the day has come" : "");
+}
+
 static void print_flag_line(const struct screen *screen, const json_t *flag)
 {
     struct human since = since_of(screen, flag);
@@ -65,9 +91,43 @@ static void print_flag_line(const struct screen *screen, const json_t *flag)
                  answer_text(flag, "severity"), answer_text(flag, "code"), screen_unmark(screen),
                  answer_text(flag, "subject_ref"), since.text, answer_text(flag, "id"));
     screen_paragraph(screen, 6, answer_text(flag, "facts"));
+    if (answer_has(flag, "reviewed")) {
+        char said[SAID_SIZE];
+        say_reviewed(screen, flag, said);
+        screen_print(screen, "      reviewed: %s\n", said);
+    }
     if (answer_instant(flag, "cleared_at", &cleared_ms)) {
         struct human cleared = human_instant(cleared_ms, screen->now_ms);
         screen_print(screen, "      cleared by itself %s\n", cleared.text);
+    }
+}
+
+/* What nobody looked at comes first. */
+static void print_flags(const struct screen *screen, const json_t *flags)
+{
+    size_t open = 0;
+    for (int pass = 0; pass < 2; pass++) {
+        size_t index;
+        const json_t *flag;
+        bool titled = pass == 0;
+        json_array_foreach(flags, index, flag)
+        {
+            if (answer_true(flag, "open") != (pass == 0)) {
+                continue;
+            }
+            if (!titled && open > 0) {
+                screen_print(screen, "\n");
+            }
+            if (!titled && !answer_has(flag, "cleared_at")) {
+                screen_print(screen, "Reviewed, and not to be looked at again yet:\n");
+            }
+            titled = true;
+            open += pass == 0;
+            print_flag_line(screen, flag);
+        }
+    }
+    if (json_array_size(flags) == 0) {
+        screen_print(screen, "No flags: nothing needs a look.\n");
     }
 }
 
@@ -82,16 +142,7 @@ enum exit_code flags_run(struct cli *cli, int argc, char **argv)
     if (code != EXIT_DONE || call_printed(cli, answer)) {
         return code;
     }
-    const json_t *flags = answer_member(answer, "flags");
-    size_t index;
-    const json_t *flag;
-    json_array_foreach(flags, index, flag)
-    {
-        print_flag_line(&cli->screen, flag);
-    }
-    if (json_array_size(flags) == 0) {
-        screen_print(&cli->screen, "No flags: nothing needs a look.\n");
-    }
+    print_flags(&cli->screen, answer_member(answer, "flags"));
     if (answer_true(answer, "more")) {
         screen_print(&cli->screen, "There are more; 'holdfast export flags' writes all of them.\n");
     }
@@ -162,6 +213,11 @@ enum exit_code flag_run(struct cli *cli, int argc, char **argv)
     if (answer_instant(flag, "cleared_at", &at_ms)) {
         struct human cleared = human_instant(at_ms, screen->now_ms);
         screen_fact(screen, "Cleared", "%s, by itself: the facts changed", cleared.text);
+    }
+    if (answer_has(flag, "reviewed")) {
+        char said[SAID_SIZE];
+        say_reviewed(screen, flag, said);
+        screen_fact(screen, "Reviewed", "%s", said);
     }
     screen_fact(screen, "ID", "%s", answer_text(flag, "id"));
     print_guide(screen, flag);

@@ -90,6 +90,83 @@ Test(flags, one_is_found_by_enough_of_its_id_or_its_key)
     reply_fini(&reply);
 }
 
+static void expect_gap(bool open, bool look_again, const char *outcome)
+{
+    char path[60];
+    struct reply reply = site_call(&site, "GET", "/v1/flags", NULL);
+    size_t at = find(&reply, "register_gap");
+    cr_assert_lt(at, reply_count(&reply, "flags"), "%s", reply.text);
+    (void)snprintf(path, sizeof(path), "flags.%zu.open", at);
+    cr_expect_eq(json_is_true(reply_at(&reply, path)), open, "%s", reply.text);
+    (void)snprintf(path, sizeof(path), "flags.%zu.look_again", at);
+    cr_expect_eq(json_is_true(reply_at(&reply, path)), look_again, "%s", reply.text);
+    (void)snprintf(path, sizeof(path), "flags.%zu.reviewed%s", at, outcome != NULL ? ".outcome" : "");
+    cr_expect(outcome != NULL || json_is_null(reply_at(&reply, path)), "%s", reply.text);
+    if (outcome != NULL) {
+        cr_expect_str_eq(reply_text(&reply, path), outcome);
+    }
+    reply_fini(&reply);
+}
+
+static void review_gap(const char *more)
+{
+    char path[60];
+    char body[200];
+    struct reply reply = site_call(&site, "GET", "/v1/flags", NULL);
+    (void)snprintf(path, sizeof(path), "flags.%zu.id", find(&reply, "register_gap"));
+    (void)snprintf(body, sizeof(body), "{\"flag\": \"%s\", %s}", reply_text(&reply, path), more);
+    reply_fini(&reply);
+    site.now_ms += 1000;
+    site_expect(&site, "POST", "/v1/reviews", body, 200, NULL);
+}
+
+Test(flags, say_who_reviewed_them_and_stand_open_again_when_the_day_to_look_has_come)
+{
+    site_judge(&site);
+    expect_gap(true, false, NULL);
+    review_gap("\"outcome\": \"no_action\", \"note\": \"asked\"");
+    expect_gap(false, false, "no_action");
+    review_gap("\"outcome\": \"host_matter\", \"look_again_on\": \"2026-11-24\"");
+    expect_gap(false, false, "host_matter");
+    struct reply reply = site_call(&site, "GET", "/v1/export/flags?format=json", NULL);
+    cr_expect_not_null(strstr(reply.text, "\"look_again_on\":\"2026-11-24\""), "%s", reply.text);
+    reply_fini(&reply);
+    date_parse("2026-11-23", &site.today);
+    expect_gap(false, false, "host_matter");
+    site.today++;
+    expect_gap(true, true, "host_matter");
+    review_gap("\"outcome\": \"corrected\"");
+    expect_gap(false, false, "corrected");
+}
+
+Test(flags, of_the_site_or_of_a_placement_have_reviews_of_their_own)
+{
+    site_expect(&site, "POST", "/v1/attendance", "{\"session\": \"GDN-P001@2026-11-18\", \"outcome\": \"absent\"}", 200,
+                NULL);
+    site_judge(&site);
+    review_gap("\"outcome\": \"host_matter\"");
+    review_gap("\"outcome\": \"support\"");
+    char path[60];
+    char url[200];
+    struct reply reply = site_call(&site, "GET", "/v1/flags", NULL);
+    (void)snprintf(path, sizeof(path), "flags.%zu.id", find(&reply, "register_gap"));
+    (void)snprintf(url, sizeof(url), "/v1/reviews?flag=%s", reply_text(&reply, path));
+    struct reply reviews = site_call(&site, "GET", url, NULL);
+    cr_assert_eq(reply_count(&reviews, "reviews"), 2, "%s", reviews.text);
+    cr_expect_str_eq(reply_text(&reviews, "reviews.0.fields.outcome"), "support");
+    cr_expect_str_eq(reply_text(&reviews, "reviews.1.fields.outcome"), "host_matter");
+    cr_expect_str_eq(reply_text(&reviews, "reviews.0.said_by"), "tester");
+    reply_fini(&reviews);
+    (void)snprintf(path, sizeof(path), "flags.%zu.id", find(&reply, "unexplained_absence"));
+    (void)snprintf(url, sizeof(url), "/v1/reviews?flag=%s", reply_text(&reply, path));
+    reviews = site_call(&site, "GET", url, NULL);
+    cr_expect_eq(reply_count(&reviews, "reviews"), 0, "%s", reviews.text);
+    reply_fini(&reviews);
+    (void)strcat(url, "0");
+    site_expect(&site, "GET", url, NULL, 404, "not_found");
+    reply_fini(&reply);
+}
+
 Test(flags, of_a_new_day_come_from_the_same_records)
 {
     site_judge(&site);

@@ -41,6 +41,52 @@ Test(review, sends_the_answers_in_their_order_and_says_that_nothing_is_sent_to_j
     service_stop(&service);
 }
 
+#define FLAG(id, open, look_again, reviewed)                                                                           \
+    "{\"id\": \"" id "\", \"code\": \"register_gap\", \"severity\": \"watch\", \"subject\": \"placement\", "           \
+    "\"subject_ref\": \"P-1\", \"since\": \"2026-11-02\", \"facts\": \"a gap\", \"cleared_at\": null, \"open\": " open \
+    ", \"look_again\": " look_again ", \"reviewed\": " reviewed "}"
+#define REVIEWED(outcome, day)                                                                                         \
+    "{\"outcome\": \"" outcome "\", \"by\": \"ann\", \"at\": \"2026-11-20T10:00:00.000Z\", \"look_again_on\": " day "}"
+
+Test(flags, what_was_reviewed_comes_after_what_nobody_looked_at_with_who_found_what)
+{
+    struct service service;
+    struct outcome_of_run run = RUN_ONCE(
+        &service, 200,
+        "{\"flags\": [" FLAG("0000000a", "false", "false", REVIEWED("host_matter", "null")) ", " FLAG(
+            "0000000b", "true", "true", REVIEWED("support", "\"2026-11-21\"")) ", " FLAG("0000000c", "true", "false",
+                                                                                         "null") "], \"more\": false}",
+        "flags");
+    const char *title = strstr(run.out, "Reviewed, and not to be looked at again yet:");
+    cr_assert_not_null(title, "%s", run.out);
+    cr_expect(has(title, "0000000a") && has(title, "reviewed: host_matter, by ann, "), "%s", run.out);
+    cr_expect(!has(title, "0000000b") && !has(title, "0000000c"), "%s", run.out);
+    cr_expect(has(run.out, "look again on Sat 21 Nov 2026, "), "%s", run.out);
+    cr_expect(has(run.out, "the day has come"), "%s", run.out);
+    run_free(&run);
+    service_stop(&service);
+}
+
+Test(review, shows_the_reviews_of_a_flag_of_whatever_it_is)
+{
+    const struct canned canned[] = {
+        { 200, "{\"flag\": " FLAG("0000000a", "false", "false", REVIEWED("host_matter", "null")) "}" },
+        { 200,
+          "{\"reviews\": [{\"fields\": {\"outcome\": \"host_matter\", \"look_again_on\": \"2026-11-24\", \"note\": "
+          "\"the host keeps the book\"}, \"said_by\": \"ann\", \"said_at\": \"2026-11-20T10:00:00.000Z\"}]}" },
+    };
+    struct service service;
+    service_start(&service, canned, ARRAY_LEN(canned));
+    struct outcome_of_run run = RUN(&service, "review", "0000000a");
+    assert_asked(&service, 1, "GET /v1/reviews?flag=0000000a", NULL);
+    cr_expect(has(run.out, "host_matter, by ann, "), "%s", run.out);
+    cr_expect(has(run.out, "look again on Tue 24 Nov 2026"), "%s", run.out);
+    cr_expect(has(run.out, "the host keeps the book"), "%s", run.out);
+    cr_expect_eq(run.code, EXIT_DONE);
+    run_free(&run);
+    service_stop(&service);
+}
+
 Test(doubt, a_preview_shows_the_exposure_and_each_guard_rail_that_lacks)
 {
     struct service service;
