@@ -34,6 +34,13 @@ enum err_code api_capacity(struct api_call *call, struct error *err)
     return answer_object(call->answer, object, err);
 }
 
+void capacity_id(const struct api_world *world, int32_t stated_on, uint8_t id[OP_ENTITY_BYTES])
+{
+    char day[DATE_TEXT_SIZE];
+    date_format(stated_on, day);
+    entity_id(world->stream, "capacity_statement", day, id);
+}
+
 enum err_code api_capacity_state(struct api_call *call, struct error *err)
 {
     static const char *const known[] = { "places", "supervisor_minutes", "note", NULL };
@@ -57,10 +64,7 @@ enum err_code api_capacity_state(struct api_call *call, struct error *err)
         record_set_number(&entry.record, "supervisor_minutes", supervisor_minutes);
     }
     record_set_text(&entry.record, "note", note);
-    /* One statement a day: stating again on the same day changes it. */
-    char today[DATE_TEXT_SIZE];
-    date_format(world->today, today);
-    entity_id(world->stream, "capacity_statement", today, entry.subject);
+    capacity_id(world, world->today, entry.subject);
 
     struct store_written written;
     TRY(store_write(world->store, world->actor, &entry, 1, world->now_ms, &written, err));

@@ -1,4 +1,5 @@
 /* Claims under contracts, and the milestones that they are for. Nothing is claimed that the register does not bear. */
+#include <stdio.h>
 #include <string.h>
 
 #include "agent/api_handlers.h"
@@ -140,6 +141,7 @@ struct claim_request {
     const char *invoice;
     const char *note;
     int64_t amount_pence; /* PENCE_NONE: what the contract says */
+    bool refused;
     int32_t on;
 };
 
@@ -211,7 +213,7 @@ static enum err_code milestone_fits(const struct api_call *call, const struct pl
     if (request->on < milestone->on) {
         return FAIL(err, REFUSED, "claim: the day of the claim is before the day on which the milestone was reached");
     }
-    if (milestone->claim != NULL && milestone->claim->refused_on == ROW_NONE) {
+    if (!request->refused && milestone->claim != NULL && milestone->claim->refused_on == ROW_NONE) {
         return FAIL(err, CONFLICT, "claim: it is claimed already");
     }
     if (facts->contract == NULL) {
@@ -252,6 +254,23 @@ static enum err_code request_check(const struct api_call *call, struct claim_req
         return FAIL(err, REFUSED, "claim: another contract pays for this placement");
     }
     return ERR_OK;
+}
+
+enum err_code claim_bears(const struct api_call *call, struct record *record, struct error *err)
+{
+    char trigger[ROW_CODE_SIZE];
+    const struct value *placement = record_value(record, "placement");
+    struct slice code = record_value(record, "payment_trigger")->text;
+    struct claim_request request = { .for_placement = placement->present,
+                                     .trigger = trigger,
+                                     .amount_pence = record_value(record, "amount_pence")->number,
+                                     .refused = record_value(record, "refused_on")->present };
+    memcpy(request.contract.bytes, record_value(record, "contract")->text.data, ROW_ID_BYTES);
+    if (placement->present) {
+        memcpy(request.placement.bytes, placement->text.data, ROW_ID_BYTES);
+    }
+    (void)snprintf(trigger, sizeof(trigger), "%.*s", (int)code.len, (const char *)code.data);
+    return request_check(call, &request, err);
 }
 
 static enum err_code write_claim(struct api_call *call, const struct store_entry *entry, struct error *err)

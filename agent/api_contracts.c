@@ -127,7 +127,7 @@ enum err_code api_contract(struct api_call *call, struct error *err)
 /* ---- help that is bought: what is used and what is left ---- */
 
 static enum err_code use_fits(const struct api_call *call, const struct contract_row *contract,
-                              const struct record *record, bool over, struct error *err)
+                              const struct record *record, int64_t before, bool over, struct error *err)
 {
     int32_t day = (int32_t)record->values[kind_field_index(record->kind, "day")].number;
     int64_t units = record->values[kind_field_index(record->kind, "units")].number;
@@ -139,13 +139,27 @@ static enum err_code use_fits(const struct api_call *call, const struct contract
         return FAIL(err, REFUSED, "use a service: the contract does not run on that day");
     }
     TRY(query_contract_money(call->world->store, &contract->id, &money, err));
-    if (!over && contract->units != ROW_NONE && money.used_units + units > contract->units) {
+    if (!over && contract->units != ROW_NONE && money.used_units + before + units > contract->units) {
         return FAIL(
             err, REFUSED,
             "use a service: %lld of %d units are left; if more than was bought was used, say so ('over', --over)",
-            (long long)(contract->units - money.used_units), contract->units);
+            (long long)(contract->units - money.used_units - before), contract->units);
     }
     return ERR_OK;
+}
+
+enum err_code service_use_bears(const struct api_call *call, const struct record *record, int64_t before,
+                                struct error *err)
+{
+    struct row_id id;
+    struct store_site_facts site;
+    memcpy(id.bytes, record->values[kind_field_index(record->kind, "contract")].text.data, ROW_ID_BYTES);
+    TRY(store_site_facts(call->world->store, call->world->today, &site, err));
+    const struct contract_stand *stand = contract_find(&site.facts, &id);
+    enum err_code rc = stand == NULL ? FAIL(err, NOT_FOUND, "use a service: there is no such contract")
+                                     : use_fits(call, &stand->contract, record, before, false, err);
+    store_site_facts_fini(&site);
+    return rc;
 }
 
 static enum err_code read_use(const struct api_call *call, struct record *record, struct record_ids *ids,
@@ -181,7 +195,7 @@ enum err_code api_service_use(struct api_call *call, struct error *err)
     TRY(store_site_facts(world->store, world->today, &site, err));
     const struct contract_stand *stand = contract_find(&site.facts, &id);
     enum err_code rc = stand == NULL ? FAIL(err, NOT_FOUND, "use a service: there is no such contract")
-                                     : use_fits(call, &stand->contract, &entry.record, over, err);
+                                     : use_fits(call, &stand->contract, &entry.record, 0, over, err);
     json_t *value = NULL;
     struct store_written written = { 0 };
     if (rc == ERR_OK) {

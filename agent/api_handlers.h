@@ -76,6 +76,10 @@ MUST_USE enum err_code api_contracts(struct api_call *call, struct error *err);
 MUST_USE enum err_code api_contract(struct api_call *call, struct error *err);
 MUST_USE enum err_code api_service_use(struct api_call *call, struct error *err);
 
+/* Units that were used: the contract sells them, runs on the day, and has them left beside `before` of this file. */
+MUST_USE enum err_code service_use_bears(const struct api_call *call, const struct record *record, int64_t before,
+                                         struct error *err);
+
 json_t *value_pence(int64_t pence); /* PENCE_NONE is null */
 /* CONTRACT of API.md */
 MUST_USE enum err_code contract_value(const struct api_world *world, const struct contract_stand *stand,
@@ -88,6 +92,10 @@ MUST_USE enum err_code api_claims(struct api_call *call, struct error *err);
 MUST_USE enum err_code api_claim_add(struct api_call *call, struct error *err);
 MUST_USE enum err_code api_claim_answer(struct api_call *call, struct error *err);
 
+/* A claim that was made: reached, not claimed yet, under the contract that pays for it. Of one that was refused, not
+ * whether it is claimed. */
+MUST_USE enum err_code claim_bears(const struct api_call *call, struct record *record, struct error *err);
+
 /* api_take_part.c */
 MUST_USE enum err_code api_take_part(struct api_call *call, struct error *err);
 
@@ -95,6 +103,8 @@ MUST_USE enum err_code api_take_part(struct api_call *call, struct error *err);
 MUST_USE enum err_code api_capacity(struct api_call *call, struct error *err);
 MUST_USE enum err_code api_capacity_state(struct api_call *call, struct error *err);
 MUST_USE enum err_code api_capacity_forecast(struct api_call *call, struct error *err);
+/* One statement a day: stating again on the same day changes it. */
+void capacity_id(const struct api_world *world, int32_t stated_on, uint8_t id[OP_ENTITY_BYTES]);
 
 /* api_flags.c */
 MUST_USE enum err_code api_flags(struct api_call *call, struct error *err);
@@ -197,5 +207,20 @@ MUST_USE enum err_code api_report_week(struct api_call *call, struct error *err)
 /* api_import.c, api_export.c */
 MUST_USE enum err_code api_import(struct api_call *call, struct error *err);
 MUST_USE enum err_code api_export(struct api_call *call, struct error *err);
+
+/* api_import_checks.c: rows of a spreadsheet of records */
+bool import_takes(const struct kind *kind);
+bool import_is_checked(const struct kind *kind); /* beyond its fields */
+
+/* The rows before; NULL for one that was here before the file. */
+struct import_earlier {
+    size_t count;
+    struct record *(*at)(void *context, size_t index);
+    void *context;
+};
+
+/* `*ret_held`: it is here already and says the same. */
+MUST_USE enum err_code import_row_fits(const struct api_call *call, struct record *record, const uint8_t *subject,
+                                       const struct import_earlier *earlier, bool *ret_held, struct error *err);
 
 #endif

@@ -72,7 +72,7 @@ static enum err_code import_call_read(const struct api_call *call, struct import
     const char *kind = query_text(call, "kind");
     if (kind == NULL || !import_kind_parse(kind, &ret_import->kind)) {
         ret_import->records = kind != NULL ? kind_by_name(kind) : NULL;
-        if (ret_import->records == NULL || !record_kind_is_open(ret_import->records)) {
+        if (ret_import->records == NULL || !import_takes(ret_import->records)) {
             return FAIL(err, INVALID,
                         "read argument 'kind': expected referrals, placements, register or a kind of record");
         }

@@ -17,6 +17,7 @@
 #include "crypto/digest.h"
 
 #define IMPORT_RECORDS_MAX 20000
+#define IMPORT_CHECKED_MAX 1000 /* each is looked at beside all that it rests on */
 #define COLUMN_IGNORED (-1)
 #define COLUMN_ID (-2)
 #define EXPECTED_SIZE 80
@@ -27,6 +28,7 @@ struct made {
     struct store_entry entry;
     uint8_t ids[RECORD_FIELDS_MAX][OP_ENTITY_BYTES];
     size_t line;
+    bool held; /* here already, word for word */
 };
 
 struct records_import {
@@ -219,9 +221,13 @@ static enum err_code content_id(const struct records_import *import, const struc
     return ERR_OK;
 }
 
-static enum err_code subject_of(const struct records_import *import, const char *id, const struct record *record,
+static enum err_code subject_of(const struct records_import *import, const char *id, struct record *record,
                                 uint8_t subject[OP_SUBJECT_MAX], struct error *err)
 {
+    if (id == NULL && import->kind->number == KIND_CAPACITY_STATEMENT) {
+        capacity_id(import->call->world, (int32_t)record_value(record, "stated_on")->number, subject);
+        return ERR_OK;
+    }
     return id == NULL && !record_kind_has_name(import->kind)
                ? content_id(import, record, subject, err)
                : record_subject(import->call, import->kind, id, record, subject, err);
@@ -260,6 +266,23 @@ static void row_read(struct records_import *import, size_t row, struct made *mad
     }
 }
 
+static struct record *earlier_at(void *context, size_t index)
+{
+    struct made *made = &((struct made *)context)[index];
+    return made->held ? NULL : &made->entry.record;
+}
+
+/* As a record of its kind, and beside what is here. */
+static enum err_code made_check(struct records_import *import, const char *id, struct made *made, struct error *err)
+{
+    const struct import_earlier earlier = { import->made_count, earlier_at, import->made };
+    TRY(record_check(&made->entry.record, id == NULL, err));
+    TRY(record_check_past(&made->entry.record, import->call->world->now_ms, err));
+    TRY(record_days_check(import->call->world, &made->entry.record, err));
+    TRY(subject_of(import, id, &made->entry.record, made->entry.subject, err));
+    return import_row_fits(import->call, &made->entry.record, made->entry.subject, &earlier, &made->held, err);
+}
+
 static enum err_code row_make(struct records_import *import, size_t row, struct error *err)
 {
     struct made *made = &import->made[import->made_count];
@@ -273,10 +296,7 @@ static enum err_code row_make(struct records_import *import, size_t row, struct 
     record_init(&made->entry.record, import->kind);
     row_read(import, row, made, &id, reason);
     if (reason[0] == '\0' && (table_cells(import->table, row) > table_columns(import->table) ||
-                              record_check(&made->entry.record, id == NULL, &why) != ERR_OK ||
-                              record_check_past(&made->entry.record, import->call->world->now_ms, &why) != ERR_OK ||
-                              record_days_check(import->call->world, &made->entry.record, &why) != ERR_OK ||
-                              subject_of(import, id, &made->entry.record, made->entry.subject, &why) != ERR_OK)) {
+                              made_check(import, id, made, &why) != ERR_OK)) {
         (void)snprintf(reason, sizeof(reason), "%s", why.code != ERR_OK ? why.message : "as many cells as the header");
         problem_add(import, line, 0, "", "", reason);
     }
@@ -336,8 +356,9 @@ static enum err_code take(struct records_import *import, struct error *err)
 {
     struct store_written written = { 0 };
     size_t rows = table_rows(import->table);
-    if (rows > IMPORT_RECORDS_MAX) {
-        return FAIL(err, LIMIT, "import: more than %d rows; divide the file", IMPORT_RECORDS_MAX);
+    size_t most = import_is_checked(import->kind) ? IMPORT_CHECKED_MAX : IMPORT_RECORDS_MAX;
+    if (rows > most) {
+        return FAIL(err, LIMIT, "import: more than %zu rows; divide the file", most);
     }
     import->made = calloc(rows + 1, sizeof(*import->made));
     if (import->made == NULL || import->problems == NULL || import->ignored == NULL) {

@@ -72,7 +72,7 @@ static error_t parse_import(int key, char *arg, struct argp_state *state)
 }
 
 static const struct argp_option options[] = {
-    { "kind", OPTION_KIND, "KIND", 0, "referrals, placements, register, or a kind of record such as host or contract",
+    { "kind", OPTION_KIND, "KIND", 0, "referrals, placements, register, or a kind of record such as host or claim",
       0 },
     { "dry-run", OPTION_DRY_RUN, NULL, 0, "only say what would happen", 0 },
     { "partial", OPTION_PARTIAL, NULL, 0, "take the good lines, write the others to a file to repair", 0 },

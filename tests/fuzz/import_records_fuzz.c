@@ -11,9 +11,19 @@
 
 /* Those that take a spreadsheet of any field; their subjects come from refs of the file, of the site, or from nothing.
  */
-static const char *const kinds[] = { "host",       "opportunity",     "contact_attempt", "circumstance_change",
-                                     "job_search", "placement_break", "flag_review",     "redress",
-                                     "message",    "policy_decision", "contract",        "milestone" };
+static const char *const kinds[] = { "host",
+                                     "opportunity",
+                                     "contact_attempt",
+                                     "circumstance_change",
+                                     "job_search",
+                                     "placement_break",
+                                     "service_use",
+                                     "redress",
+                                     "claim",
+                                     "policy_decision",
+                                     "contract",
+                                     "milestone",
+                                     "capacity_statement" };
 
 static const char people[] = "ref,participant,name,basis,starts_on,ends_on,pattern,hours\n"
                              "P-1,S-1,Example Person,mandatory,2026-06-01,2026-11-27,Mon-Fri 09:30-15:30,30\n";

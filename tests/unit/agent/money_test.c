@@ -420,3 +420,91 @@ Test(money, is_no_answer_to_a_route_that_is_wrong_and_the_referral_shows_it)
     cr_expect_eq(reply_int(&reply, "mandate.route_redress"), 1);
     reply_fini(&reply);
 }
+
+/* ---- from a spreadsheet ---- */
+
+static void import(const char *kind, const char *file, json_int_t added, const char *problem)
+{
+    char path[60];
+    (void)snprintf(path, sizeof(path), "/v1/import?kind=%s", kind);
+    struct reply reply = site_call(&site, "POST", path, file);
+    cr_assert_eq(reply.status, 200, "%s", reply.text);
+    cr_expect_eq(json_is_true(reply_at(&reply, "refused")), problem != NULL, "%s: %s", file, reply.text);
+    cr_expect_eq(reply_int(&reply, "added"), problem != NULL ? 0 : added, "%s: %s", file, reply.text);
+    cr_expect(problem == NULL || strstr(reply.text, problem) != NULL, "%s: %s", file, reply.text);
+    reply_fini(&reply);
+}
+
+static void round_trip(const char *kind, const char *refused_after, const char *problem)
+{
+    char path[60];
+    (void)snprintf(path, sizeof(path), "/v1/export/%s", kind);
+    struct reply file = site_call(&site, "GET", path, NULL);
+    import(kind, file.text, 0, NULL);
+    reply_fini(&file);
+    import(kind, refused_after, 0, problem);
+}
+
+#define CLAIMS "contract,placement,payment_trigger,amount_pence,claimed_on,paid_pence,paid_on,refused_on\n"
+
+Test(money, a_file_of_claims_is_taken_by_what_the_register_bears)
+{
+    came_on("GDN-P001@2026-09-02");
+    came_on("GDN-P002@2026-09-02");
+    add_contract("C-1", "");
+    import("claim", CLAIMS "C-1,GDN-P001,three_months,33400,2026-10-01,,,\n", 0, "not reached");
+    import("claim", CLAIMS "C-9,,other,33400,2026-10-01,,,\n", 0, "the ref of a record that is here");
+    import("claim", CLAIMS "00112233445566778899aabbccddeeff,,other,33400,2026-10-01,,,\n", 0, "no such contract");
+    import("claim", CLAIMS "C-1,GDN-P001,initial_placement,33400,2026-12-01,,,\n", 0, "days that have come");
+    import("claim", CLAIMS "C-1,GDN-P001,initial_placement,33400,2026-10-02,33400,2026-10-01,\n", 0, "claimed first");
+    import("claim", CLAIMS "C-1,GDN-P001,initial_placement,33400,2026-10-01,33400,2026-10-20,2026-10-21\n", 0,
+           "not both");
+    import("claim", CLAIMS "C-1,GDN-P001,initial_placement,33400,2026-10-01,33400,,\n", 0, "in paid_on");
+    import("claim",
+           CLAIMS "C-1,GDN-P001,initial_placement,33400,2026-10-01,,,\n"
+                  "C-1,GDN-P001,initial_placement,33400,2026-10-02,,,\n",
+           0, "an earlier line");
+    static const char file[] = CLAIMS "C-1,GDN-P001,initial_placement,33400,2026-09-20,,,2026-10-01\n"
+                                      "C-1,GDN-P001,initial_placement,33400,2026-10-02,33400,2026-10-20,\n"
+                                      "C-1,GDN-P002,initial_placement,33400,2026-10-02,,,\n";
+    import("claim", file, 3, NULL);
+    import("claim", file, 0, NULL);
+    cr_expect_eq(claims_in("state=paid", false), 1);
+    cr_expect_eq(claims_in("state=refused", false), 1);
+    round_trip("claim", CLAIMS "C-1,GDN-P002,initial_placement,33400,2026-10-03,,,\n", "claimed already");
+    struct reply reply = site_call(&site, "GET", "/v1/claims?state=paid", NULL);
+    char changed[300];
+    (void)snprintf(changed, sizeof(changed),
+                   "id,contract,payment_trigger,amount_pence,claimed_on\n%s,C-1,initial_placement,99900,2026-10-02\n",
+                   reply_text(&reply, "claims.0.id"));
+    reply_fini(&reply);
+    import("claim", changed, 0, "a file does not change a claim");
+}
+
+#define USES "contract,referral,day,units,what\n"
+
+Test(money, a_file_of_services_used_is_taken_within_what_was_bought)
+{
+    post("/v1/records", "{\"kind\": \"contract\", \"fields\": {\"ref\": \"MIR-1\", \"form\": \"spot_purchase\", "
+                        "\"starts_on\": \"2026-11-01\", \"ends_on\": \"2026-11-30\", \"units\": 10}}");
+    post("/v1/records",
+         "{\"kind\": \"referral\", \"fields\": {\"ref\": \"R-1\", \"participant\": \"GDN-001\", \"route\": "
+         "\"mir\", \"basis\": \"mandatory\", \"received_on\": \"2026-11-02\"}}");
+    import("service_use", USES "MIR-1,R-1,2026-10-05,4,debt advice\n", 0, "does not run on that day");
+    import("service_use", USES "MIR-1,R-1,2026-11-25,4,debt advice\n", 0, "a day that has come");
+    import("service_use", USES "MIR-1,R-1,2026-11-05,6,\nMIR-1,R-1,2026-11-06,5,\n", 0, "4 of 10 units are left");
+    import("service_use", USES "MIR-1,R-1,2026-11-05,6,\nMIR-1,R-1,2026-11-06,4,\n", 2, NULL);
+    round_trip("service_use", USES "MIR-1,R-1,2026-11-07,1,\n", "0 of 10 units are left");
+}
+
+Test(money, a_file_of_capacity_statements_has_one_a_day)
+{
+    import("capacity_statement", "places,stated_on\n6,2026-12-01\n", 0, "a day that has come");
+    import("capacity_statement", "places,stated_on\n6,2026-10-01\n8,2026-11-02\n", 2, NULL);
+    import("capacity_statement", "places,stated_on\n6,2026-10-01\n8,2026-11-02\n", 0, NULL);
+    struct reply reply = site_call(&site, "GET", "/v1/capacity", NULL);
+    cr_expect_eq(reply_int(&reply, "statement.places"), 8, "%s", reply.text);
+    reply_fini(&reply);
+    post("/v1/capacity", "{\"places\": 9}");
+    import("capacity_statement", "places,stated_on\n9," SITE_TODAY "\n", 0, NULL);
+}
