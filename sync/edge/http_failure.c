@@ -39,7 +39,7 @@ static enum err_code certificate_refused(CURL *easy, struct error *err)
         return FAIL(err, INTERCEPTED,
                     "trust the centre: somebody else's certificate answered (%s); a sign-in page of the network or a "
                     "filter may stand in between: open a web page to sign in, or ask who runs the network to let this "
-                    "address through; if the centre has a new authority, enrol again with a new code",
+                    "address through; if the centre has a new authority, `holdfast enrol --again` with a new code",
                     X509_verify_cert_error_string(verdict));
     }
 }

@@ -261,7 +261,7 @@ Test(enrolment, a_device_that_was_away_too_long_comes_back_with_a_code_and_its_r
     site_import_people(office, "GDN", 1);
     for (int i = 0; i < 2; i++) { /* the authority changes twice meanwhile: nothing leads to the new one but a code */
         (void)centre_do(&world.centre, EXIT_DONE, "ca", "roll", NULL);
-        (void)centre_do(&world.centre, EXIT_DONE, "ca", "retire", NULL);
+        (void)centre_do(&world.centre, EXIT_DONE, "ca", "retire", "--force", NULL);
     }
     (void)request(office, NULL, "renewal");
     (void)sign(EXIT_REFUSED, "renewal", "none");

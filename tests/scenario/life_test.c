@@ -152,13 +152,17 @@ Test(life, laptops_follow_a_new_authority_by_themselves_and_one_that_was_away_ne
     sync_once(late);
     cr_assert(laptops_agree(laptop, late));
 
-    (void)centre_do(&world.centre, EXIT_DONE, "ca", "retire", NULL);
+    json_t *authority = centre_do(&world.centre, EXIT_DONE, "ca", "show", NULL);
+    cr_assert_eq(json_array_size(json_at(authority, "following")), 1);
+    (void)centre_do(&world.centre, EXIT_REFUSED, "ca", "retire", NULL); /* it would shut one out */
+    (void)centre_do(&world.centre, EXIT_DONE, "ca", "retire", "--force", NULL);
     record_one(laptop, 7);
     laptop_wait_synchronised(laptop, SYNC_MS);
     laptop_start(away);
     record_one(away, 8);
     (void)laptop_do(away, EXIT_REFUSED, "sync", "--wait", "--timeout", "50", NULL);
-    cr_assert(text_holds(laptop_status(away), "message", "new code"), "%s", text_at(laptop_status(away), "message"));
+    cr_assert(text_holds(laptop_status(away), "message", "`holdfast enrol --again` with a new code"), "%s",
+              text_at(laptop_status(away), "message"));
     json_t *code = fresh_code();
     (void)laptop_tell(away, EXIT_DONE, text_at(code, "code"), "enrol", "--again", "--endpoint", url, "--code-file", "-",
                       NULL);

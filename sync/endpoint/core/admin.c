@@ -24,7 +24,7 @@ static const struct operation operations[] = {
     { "reinstate", admin_reinstate, { TEXT("device", true) } },
     { "ca", admin_authority, { { 0 } } },
     { "ca-roll", admin_authority_roll, { { "overlap_days", ARGUMENT_INTEGER, false } } },
-    { "ca-retire", admin_authority_retire, { { 0 } } },
+    { "ca-retire", admin_authority_retire, { { "force", ARGUMENT_BOOL, false } } },
     { "ca-former", admin_authority_former, { TEXT("certificate", true) } },
     { "referral-new",
       admin_referral_new,

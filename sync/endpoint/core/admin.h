@@ -46,6 +46,7 @@ MUST_USE enum err_code argument_site(const struct admin_call *call, struct centr
 json_t *json_instant(int64_t at_ms);
 json_t *json_hex(const uint8_t *data, size_t len);
 json_t *json_site(const struct centre_site *site);
+json_t *json_device(const struct centre_device *device, int64_t now_ms);
 json_t *json_op_id(const struct op_id *id);
 json_t *json_kind_name(uint32_t kind);
 json_t *json_fields(const struct op *op); /* {} for an erased body or an unknown kind */

@@ -120,7 +120,7 @@ static const char *device_state(const struct centre_device *device, int64_t now_
     return device->valid_until_ms <= now_ms ? "expired" : "active";
 }
 
-static json_t *json_device(const struct centre_device *device, int64_t now_ms)
+json_t *json_device(const struct centre_device *device, int64_t now_ms)
 {
     return json_pack(
         "{s:o, s:s, s:s, s:o, s:o, s:o, s:o, s:o, s:I, s:I}", "id", json_hex(device->device, DEVICE_ID_BYTES), "label",

@@ -59,10 +59,14 @@ static void print_code(const json_t *answer)
 
 static void print_devices(const json_t *answer)
 {
-    static const struct column columns[] = { { "DEVICE", "id" },         { "STATE", "state" },
-                                             { "SITE", "site.name" },    { "ORGANISATION", "site.organisation" },
-                                             { "RECORDS", "ops" },       { "QUARANTINED", "quarantined" },
-                                             { "SEEN", "last_seen_at" }, { "LABEL", "label" } };
+    static const struct column columns[] = { { "DEVICE", "id" },
+                                             { "STATE", "state" },
+                                             { "SITE", "site.name" },
+                                             { "ORGANISATION", "site.organisation" },
+                                             { "RECORDS", "ops" },
+                                             { "QUARANTINED", "quarantined" },
+                                             { "SEEN ABOUT", "last_seen_at" },
+                                             { "LABEL", "label" } };
     print_table(json_object_get(answer, "devices"), columns, ARRAY_LEN(columns),
                 "no devices yet: make a code with `code new --site SITE`");
 }
@@ -89,7 +93,15 @@ static void print_authority(const json_t *answer)
                                            { "the one before", "before_sha256" },
                                            { "accepted until", "before_until" },
                                            { "devices that have still to follow", "devices_to_follow" } };
+    static const struct column columns[] = {
+        { "TO FOLLOW", "id" }, { "SITE", "site.name" }, { "SEEN ABOUT", "last_seen_at" }, { "LABEL", "label" }
+    };
+    const json_t *following = json_object_get(answer, "following");
     print_pairs(answer, pairs, ARRAY_LEN(pairs));
+    if (json_array_size(following) > 0) {
+        (void)putchar('\n');
+        print_table(following, columns, ARRAY_LEN(columns), "");
+    }
 }
 
 static void print_written(const json_t *answer)
@@ -287,7 +299,13 @@ const struct command commands[] = {
       print_authority,
       { { "overlap", "DAYS", "overlap_days", OPTION_INTEGER, false,
           "How long the one before is still accepted (default 90)" } } },
-    { "ca retire", "ca-retire", "Accept the authority before no longer", NULL, NULL, print_authority, { { 0 } } },
+    { "ca retire",
+      "ca-retire",
+      "Accept the authority before no longer",
+      NULL,
+      NULL,
+      print_authority,
+      { { "force", NULL, "force", OPTION_FLAG, false, "Also while devices have to follow, which are shut out" } } },
     { "ca former",
       NULL,
       "Vouch for the authority of a centre that is gone, for records of before",

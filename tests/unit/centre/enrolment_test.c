@@ -233,6 +233,9 @@ Test(enrolment, says_who_has_still_to_follow_and_retires_at_once_when_asked)
     cr_assert_eq(json_integer_value(json_object_get(before, "devices_to_follow")), 1);
     json_decref(before);
     cr_assert(centre_authority_roll(world.centre, DAYS_MS, world.now_ms, &world.err) == ERR_CONFLICT);
+    json_t *refused = NULL;
+    cr_assert_eq(centre_admin(world.centre, "ca-retire", NULL, world.now_ms, &refused, &world.err), ERR_REFUSED);
+    cr_assert_not_null(strstr(world.err.message, "enrol --again"), "%s", world.err.message);
     cr_assert_eq(renew(key, &renewed), ERR_OK);
     json_t *after = world_admin(&world, "ca-retire", NULL);
     cr_assert_eq(json_integer_value(json_object_get(after, "devices_to_follow")), 0);
