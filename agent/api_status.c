@@ -123,26 +123,34 @@ static bool describe_certificate(const struct agent *agent, struct picture *pict
     return true;
 }
 
+#define PUT_BACK_SIZE 120
 #define EVIDENCE_KEPT "; nothing recorded here is lost, and the evidence is kept: `holdfast checkpoint --violations`"
 
-/* What the centre signed, and when that came here. */
+/* What the centre signed, and when that came here; first that it was put back, where it is known to have lost records.
+ */
 static void describe_violation(struct picture *picture)
 {
     const struct store_violation *violation = &picture->violation;
     char held_day[DATE_TEXT_SIZE];
     char told_day[DATE_TEXT_SIZE];
+    char put_back[PUT_BACK_SIZE] = "";
+    if (picture->client.given_again > 0) {
+        (void)snprintf(put_back, sizeof(put_back),
+                       "the centre was put back to an older state; %" PRIu64 " records were given to it again; ",
+                       picture->client.given_again);
+    }
     date_format(clock_today(violation->noticed_at_ms), told_day);
     if (!violation->held.known) {
         say(picture, "attention",
-            "the centre signed a history of %" PRIu64 " records on %s and gave other records" EVIDENCE_KEPT,
+            "%sthe centre signed a history of %" PRIu64 " records on %s and gave other records" EVIDENCE_KEPT, put_back,
             violation->told.checkpoint.size, told_day);
         return;
     }
     date_format(clock_today(violation->held.verified_at_ms), held_day);
     say(picture, "attention",
-        "the centre signed two histories of this site that contradict each other: one of %" PRIu64
+        "%sthe centre signed two histories of this site that contradict each other: one of %" PRIu64
         " records, verified here on %s, and one of %" PRIu64 " records, %s on %s" EVIDENCE_KEPT,
-        violation->held.checkpoint.size, held_day, violation->told.checkpoint.size,
+        put_back, violation->held.checkpoint.size, held_day, violation->told.checkpoint.size,
         violation->brought ? "compared here" : "told", told_day);
 }
 

@@ -520,6 +520,7 @@ void client_status(const struct client *c, struct client_status *ret_status)
                                           .to_fetch = c->to_fetch,
                                           .behind_own_record = c->behind_own_record,
                                           .centre_lost_ops = c->centre_lost_ops,
+                                          .given_again = c->given_again,
                                           .centre_now_ms = centre_now_ms(c),
                                           .authority_changed = c->authority_changed };
 }

@@ -63,6 +63,7 @@ enum err_code client_give(struct client *c, struct client_giving *giving, struct
             break;
         }
         after = (struct store_owed_after){ owed.author, STORE_OWED_ALL };
+        c->given_again += owed.ops.count;
         c->sent.given[giving->count - 1].author = owed.author;
         c->sent.given[giving->count - 1].seq = owed.ops.ops[0].id.seq;
     }

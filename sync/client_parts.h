@@ -143,6 +143,7 @@ struct client {
     int64_t answered_at_ms; /* the centre's clock when it was last heard of; 0: not in this run ... */
     int64_t heard_at_ms;    /* ... and this machine's monotonic one */
     bool authority_changed; /* another one issues certificates now than the one that issued this device's */
+    uint64_t given_again;   /* as client_status */
     bool centre_lost_ops;   /* the centre held less than it acknowledged, and has not got it all again yet */
 };
 

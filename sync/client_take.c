@@ -114,6 +114,7 @@ static bool centre_went_back(struct client *c, const struct exchange_response *r
         LOG_WARNING("centre_lost_ops", "acknowledged=%llu held=%llu", (unsigned long long)acked_seq,
                     (unsigned long long)response->acked_seq);
         c->centre_lost_ops = true;
+        c->given_again += acked_seq - response->acked_seq;
     }
     return own_lost || response->cursor < c->sent.cursor;
 }

@@ -297,6 +297,26 @@ MUST_USE enum err_code centre_freshness_take(struct centre_store *store, const s
                                              const struct centre_freshness *told, int64_t now_ms, uint64_t *ret_fresher,
                                              struct error *err);
 
+/* A device was told more than this centre holds: the centre was put back to an older state. */
+struct centre_behind {
+    const uint8_t *device;
+    uint32_t incarnation;
+    bool own;        /* `number` is of its own records, which were acknowledged; else a position of the site's log */
+    uint64_t number; /* up to which it was told */
+};
+
+/* Keeps it as an incident, once for each device and number. */
+MUST_USE enum err_code centre_behind_note(struct centre_store *store, const struct centre_site *site,
+                                          const struct centre_behind *told, int64_t now_ms, struct error *err);
+
+struct centre_watched {
+    uint64_t incidents;
+    int64_t put_back_at_ms; /* when a device last showed that this centre was; OP_TIME_NONE: none did */
+};
+
+MUST_USE enum err_code centre_watched(struct centre_store *store, struct centre_watched *ret_watched,
+                                      struct error *err);
+
 /* ---- erasing ---- */
 
 /*

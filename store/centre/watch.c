@@ -1,5 +1,5 @@
 /*
- * What shows that a device's files were put back to an older state.
+ * What shows that a device's files, or this centre's own, were put back to an older state.
  */
 #include <string.h>
 
@@ -69,4 +69,40 @@ enum err_code centre_freshness_take(struct centre_store *store, const struct cen
     TRY(db_begin(&store->db, err));
     return db_end(&store->db,
                   newer ? keep_seen(store, told, err) : note_older(store, site, told, seen.counter, now_ms, err), err);
+}
+
+/* ---- this centre itself ---- */
+
+#define BEHIND_LOG "this centre was put back to an older state: the device had read the site's log up to this number"
+#define BEHIND_OWN                                                                                                     \
+    "this centre was put back to an older state: it had acknowledged the device's records up to this number"
+
+enum err_code centre_behind_note(struct centre_store *store, const struct centre_site *site,
+                                 const struct centre_behind *told, int64_t now_ms, struct error *err)
+{
+    struct centre_author author = { .site = site->id, .incarnation = told->incarnation };
+    memcpy(author.device, told->device, DEVICE_ID_BYTES);
+    TRY(db_begin(&store->db, err));
+    return db_end(
+        &store->db,
+        incident_add(store, &author, told->number, told->own ? BEHIND_OWN : BEHIND_LOG, now_ms, slice_of("", 0), err),
+        err);
+}
+
+enum err_code centre_watched(struct centre_store *store, struct centre_watched *ret_watched, struct error *err)
+{
+    sqlite3_stmt *s;
+    bool row;
+    TRY(db_statement(&store->db, "SELECT count(*), max(CASE WHEN what IN (?1, ?2) THEN at END) FROM incident", &s,
+                     err));
+    bind_text(s, 1, BEHIND_LOG);
+    bind_text(s, 2, BEHIND_OWN);
+    TRY(db_step(&store->db, s, &row, err));
+    *ret_watched = (struct centre_watched){ .put_back_at_ms = OP_TIME_NONE };
+    if (row) {
+        ret_watched->incidents = (uint64_t)column_int(s, 0);
+        ret_watched->put_back_at_ms = column_int_or(s, 1, OP_TIME_NONE);
+        sqlite3_reset(s);
+    }
+    return ERR_OK;
 }

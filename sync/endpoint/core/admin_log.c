@@ -130,6 +130,8 @@ static enum err_code add_tree(void *context, const struct centre_site *site, con
 enum err_code admin_verify(struct admin_call *call)
 {
     struct centre_verified v;
+    struct centre_watched watched;
+    TRY(centre_watched(call->centre->store, &watched, call->err));
     SCOPED(buf_fini) struct buf authorities;
     buf_init(&authorities, AUTHORITIES_DER_MAX);
     TRY(centre_all_authorities(call->centre, &authorities, call->err));
@@ -140,11 +142,11 @@ enum err_code admin_verify(struct admin_call *call)
         json_decref(trees);
         return rc;
     }
-    return admin_answer(call,
-                        json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:o}", "sites", (json_int_t)v.sites, "authors",
-                                  (json_int_t)v.authors, "ops", (json_int_t)v.ops, "signatures",
-                                  (json_int_t)v.signatures, "signed_ops", (json_int_t)v.signed_ops, "quarantined",
-                                  (json_int_t)v.quarantined, "incidents", (json_int_t)v.incidents, "trees", trees));
+    return admin_answer(call, json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:o, s:o}", "sites", (json_int_t)v.sites,
+                                        "authors", (json_int_t)v.authors, "ops", (json_int_t)v.ops, "signatures",
+                                        (json_int_t)v.signatures, "signed_ops", (json_int_t)v.signed_ops, "quarantined",
+                                        (json_int_t)v.quarantined, "incidents", (json_int_t)v.incidents, "put_back_at",
+                                        json_instant(watched.put_back_at_ms), "trees", trees));
 }
 
 /* ---- the checkpoint ---- */

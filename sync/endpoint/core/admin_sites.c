@@ -27,9 +27,13 @@ enum err_code admin_info(struct admin_call *call)
     TRY(centre_devices(call->centre->store, &devices, &device_count, call->err));
     free(devices);
     sha256(&ca, 1, pin);
-    return admin_answer(call, json_pack("{s:s, s:I, s:I, s:I, s:o}", "version", HOLDFAST_VERSION, "sites",
-                                        (json_int_t)site_count, "devices", (json_int_t)device_count, "ops",
-                                        (json_int_t)ops, "authority_sha256", json_hex(pin, ENROLMENT_PIN_BYTES)));
+    struct centre_watched watched;
+    TRY(centre_watched(call->centre->store, &watched, call->err));
+    return admin_answer(call,
+                        json_pack("{s:s, s:I, s:I, s:I, s:o, s:I, s:o}", "version", HOLDFAST_VERSION, "sites",
+                                  (json_int_t)site_count, "devices", (json_int_t)device_count, "ops", (json_int_t)ops,
+                                  "authority_sha256", json_hex(pin, ENROLMENT_PIN_BYTES), "incidents",
+                                  (json_int_t)watched.incidents, "put_back_at", json_instant(watched.put_back_at_ms)));
 }
 
 static json_t *json_organisation(const struct centre_organisation *organisation)

@@ -23,6 +23,7 @@ struct answering {
     struct exchange_request request;
     int64_t now_ms;
     struct centre_held held;
+    bool behind; /* this centre, which was noted */
     struct centre_appended appended;
     struct centre_refused refused[EXCHANGE_REFUSALS_MAX];
     struct buf segments; /* one behind the other */
@@ -51,6 +52,17 @@ static void log_mismatch(const struct answering *a, const char *event, uint64_t 
     char device[2 * DEVICE_ID_BYTES + 1];
     hex_encode(a->device.device, DEVICE_ID_BYTES, device);
     LOG_WARNING(event, "device=%s incarnation=%u held=%llu", device, a->request.incarnation, (unsigned long long)held);
+}
+
+/* This centre was put back to an older state: `number` is what the device was told, `held` what there is. */
+static enum err_code note_behind(struct answering *a, bool own, uint64_t number, uint64_t held)
+{
+    const struct centre_behind told = {
+        .device = a->device.device, .incarnation = a->request.incarnation, .own = own, .number = number
+    };
+    log_mismatch(a, "centre_behind_device", held);
+    a->behind = true;
+    return centre_behind_note(a->centre->store, &a->device.site, &told, a->now_ms, a->err);
 }
 
 /* A device that compresses better than we do sends less at a time. */
@@ -159,14 +171,14 @@ static enum err_code encode_page(struct answering *a, const struct centre_page *
     return ERR_OK;
 }
 
-/* A cursor past the newest position: this centre was put back to an older state, and says where it stands. */
-static uint64_t page_cursor(const struct answering *a, const struct centre_page *page)
+/* A cursor past the newest position: the device is told where this centre stands. */
+static enum err_code page_cursor(struct answering *a, const struct centre_page *page)
 {
-    if (page->cursor > page->head) {
-        log_mismatch(a, "centre_behind_device", page->head);
-        return page->head;
+    if (page->cursor > page->head && !a->behind) {
+        TRY(note_behind(a, false, page->cursor, page->head));
     }
-    return page->cursor;
+    a->response.cursor = page->cursor < page->head ? page->cursor : page->head;
+    return ERR_OK;
 }
 
 static enum err_code tell_page(struct answering *a, const struct centre_page *page)
@@ -179,7 +191,7 @@ static enum err_code tell_page(struct answering *a, const struct centre_page *pa
         from = a->segment_ends[i];
     }
     a->response.segment_count = page->run_count;
-    a->response.cursor = page_cursor(a, page);
+    TRY(page_cursor(a, page));
     a->response.head = page->head;
     a->response.more = page->cursor < page->head;
     return ERR_OK;
@@ -307,7 +319,7 @@ static enum err_code take(struct answering *a)
     }
     TRY(centre_held(store, &a->device.site, a->device.device, a->request.incarnation, &a->held, a->err));
     if (a->request.acked_seq > a->held.seq) {
-        log_mismatch(a, "centre_behind_device", a->held.seq);
+        TRY(note_behind(a, true, a->request.acked_seq, a->held.seq));
     }
     if (a->request.rest.len > 0) {
         TRY(begun_join(a->centre, a->device.device, a->request.incarnation, &a->request.begun, a->request.rest,

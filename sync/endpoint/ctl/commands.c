@@ -17,7 +17,9 @@ static void print_info(const json_t *answer)
                                            { "sites", "sites" },
                                            { "devices", "devices" },
                                            { "records", "ops" },
-                                           { "authority", "authority_sha256" } };
+                                           { "authority", "authority_sha256" },
+                                           { "incidents", "incidents" },
+                                           { "found put back to an older state", "put_back_at" } };
     print_pairs(answer, pairs, ARRAY_LEN(pairs));
 }
 
@@ -192,7 +194,8 @@ static void print_verified(const json_t *answer)
                                            { "records", "ops" },
                                            { "records under a checked signature", "signed_ops" },
                                            { "quarantined", "quarantined" },
-                                           { "incidents", "incidents" } };
+                                           { "incidents", "incidents" },
+                                           { "found put back to an older state", "put_back_at" } };
     static const struct column columns[] = {
         { "SITE", "site.name" }, { "ORGANISATION", "site.organisation" }, { "SIZE", "size" }, { "ROOT", "root" }
     };

@@ -134,7 +134,7 @@ Test(given_back, by_two_machines_and_by_the_author_once)
     sync_now(&gone);
     sync_now(&holder);
     cr_assert_eq(world_ops(&world, "garden"), 4);
-    cr_assert_eq(world_incidents(&world), 0);
+    cr_assert_eq(world_incidents(&world), 1, "it is told that it was put back, and nothing else");
     expect_same(&holder, &second);
     expect_same(&holder, &gone);
 }
@@ -181,7 +181,7 @@ Test(given_back, of_a_revoked_machine_too_and_the_operator_is_told)
     json_decref(world_admin(&world, "revoke", json_pack("{s:s}", "device", digits)));
     sync_now(&holder);
     cr_assert_eq(world_ops(&world, "garden"), 3);
-    cr_assert_eq(world_incidents(&world), 1);
+    cr_assert_eq(world_incidents(&world), 2, "that it was put back, and whose it took");
 }
 
 /* ---- what is not taken ---- */
