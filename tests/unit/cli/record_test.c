@@ -538,3 +538,26 @@ Test(audit, goes_on_where_a_list_ended)
     run_free(&run);
     service_stop(&service);
 }
+
+#define SAID(person) "{\"value\": \"" person "\", \"by\": \"S. Site\", \"recorded_at\": \"2026-11-20T12:00:00Z\"}"
+#define OVERWRITES(lasts)                                                                                              \
+    "{\"overwrites\": [{\"id\": \"0011223344556677\", \"kind\": \"placement\", \"subject\": "                          \
+    "\"00112233445566778899aabbccddeeff\", \"field\": \"participant\", \"lasts\": " lasts ", \"old\": " SAID(          \
+        "aa") ", \"new\": " SAID("bb") ", \"reviewed_by\": null, \"reviewed_at\": null}], \"more\": false}"
+
+Test(overwrites, of_what_lasts_say_what_was_not_taken_and_what_stands)
+{
+    struct service service;
+    struct outcome_of_run run = RUN_ONCE(&service, 200, OVERWRITES("true"), "overwrites");
+    const char *first = strstr(run.out, "Not taken");
+    const char *second = strstr(run.out, "Stands");
+    cr_assert(first != NULL && second != NULL, "%s", run.out);
+    cr_expect_lt(first, strstr(run.out, "\"aa\""), "%s", run.out);
+    cr_expect_lt(second, strstr(run.out, "\"bb\""), "%s", run.out);
+    run_free(&run);
+    service_stop(&service);
+    run = RUN_ONCE(&service, 200, OVERWRITES("false"), "overwrites");
+    cr_expect(has(run.out, "Was") && has(run.out, "Now") && !has(run.out, "Stands"), "%s", run.out);
+    run_free(&run);
+    service_stop(&service);
+}
