@@ -118,7 +118,8 @@ static enum err_code register_window(struct export *export, int32_t from, int32_
     TRY(query_roll(export->call->world->store, from, to, QUERY_LIMIT_MAX, &list, err));
     TRY(export_whole(list.more, err));
     for (size_t i = 0; i < list.count; i++) {
-        if (list.rows[i].session.heads > 0) {
+        const struct session_row *session = &list.rows[i].session;
+        if (session->heads > 0 && !session_erased(session)) {
             TRY(register_row(export, &list.rows[i], err));
         }
     }
@@ -144,7 +145,7 @@ static enum err_code register_begins(const struct api_call *call, int32_t *ret_d
     return query_day(call, "from", first - ROLL_WINDOW_DAYS, ret_day, err);
 }
 
-/* What was recorded, in the columns that import takes. */
+/* What was recorded and is not erased, in the columns that import takes. */
 static enum err_code export_register(struct export *export, struct error *err)
 {
     static const struct export_column columns[] = { { "placement", CELL_TEXT }, { "date", CELL_DAY },
@@ -163,6 +164,18 @@ static enum err_code export_register(struct export *export, struct error *err)
     return export_end(export, err);
 }
 
+/* In hexadecimal digits, as the log has it, where its placement is not known: erased, or still to come. */
+static void session_cell(const struct attendance_row *row, char out[SESSION_NAME_SIZE])
+{
+    uint8_t subject[OP_SESSION_BYTES];
+    if (row->placement_ref[0] != '\0') {
+        session_name_format(row->placement_ref, row->day, row->slot, out);
+        return;
+    }
+    session_subject(row->placement.bytes, row->day, row->slot, subject);
+    hex_encode(subject, sizeof(subject), out);
+}
+
 static enum err_code attendance_row_out(void *context, const void *assertion, struct error *err)
 {
     const struct attendance_row *row = assertion;
@@ -172,9 +185,9 @@ static enum err_code attendance_row_out(void *context, const void *assertion, st
     char happened[INSTANT_TEXT_SIZE];
     char received[INSTANT_TEXT_SIZE];
     char op[OP_CELL_SIZE];
-    session_name_format(row->placement_ref, row->day, row->slot, session);
+    session_cell(row, session);
     const char *const cells[] = { session,
-                                  outcome_name(row->outcome),
+                                  row->outcome == OUTCOME_NONE ? "erased" : outcome_name(row->outcome),
                                   export_number(row->minutes, minutes),
                                   sight_attendance("reason", &row->placement, row->day, row->slot, row->reason),
                                   sight_attendance("note", &row->placement, row->day, row->slot, row->note),

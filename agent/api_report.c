@@ -151,7 +151,7 @@ static enum err_code placements_part(const struct api_world *world, const struct
     return ERR_OK;
 }
 
-/* As the export of the register counts: the sessions about which something was recorded. */
+/* As the export of the register counts: the sessions about which something was recorded that is not erased. */
 static enum err_code attendance_part(const struct api_world *world, const struct week *week, json_t **ret_part,
                                      struct error *err)
 {
@@ -167,6 +167,9 @@ static enum err_code attendance_part(const struct api_world *world, const struct
         const struct session_row *session = &list.rows[i].session;
         if (session->heads == 0) {
             gaps += session->expected && session->standing == STANDING_UNRECORDED && session->day <= world->today;
+            continue;
+        }
+        if (session_erased(session)) {
             continue;
         }
         recorded++;

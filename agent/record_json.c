@@ -132,6 +132,16 @@ enum err_code record_from_json(struct store *store, const struct kind *kind, con
     return ERR_OK;
 }
 
+/* Which kind of record was erased or reviewed, by its name where this version knows it. */
+static json_t *number_or_kind(const struct kind *kind, const struct field *field, int64_t number)
+{
+    bool names = kind->number == KIND_ERASURE || kind->number == KIND_OVERWRITE_REVIEW;
+    const struct kind *named = names && strcmp(field->name, "kind") == 0 && number >= 0 && number <= UINT32_MAX
+                                   ? kind_by_number((uint32_t)number)
+                                   : NULL;
+    return named != NULL ? json_string(named->name) : json_integer(number);
+}
+
 static json_t *value_to_json(const struct kind *kind, const struct field *field, const struct value *value)
 {
     switch (field->type) {
@@ -142,7 +152,7 @@ static json_t *value_to_json(const struct kind *kind, const struct field *field,
         if (is_outcome(kind, field) && value->number >= 0 && value->number < OUTCOME_COUNT) {
             return json_string(outcome_name((enum outcome)value->number));
         }
-        return json_integer(value->number);
+        return number_or_kind(kind, field, value->number);
     case FIELD_DATE:
         return value_day((int32_t)value->number);
     case FIELD_TIME:

@@ -33,13 +33,14 @@ enum err_code query_roll(struct store *store, int32_t from_day, int32_t to_day, 
 {
     sqlite3_stmt *s;
     struct row_array array = { .size = sizeof(struct roll_row) };
-    /* what is expected stands between the dates of its placement */
+    /* what is expected stands between the dates of its placement; where none is known, erased or still to come, nobody
+     * can be named or recorded */
     TRY(db_statement(&store->db,
                      "SELECT " READ_SESSION ", p.ref, q.ref, q.name, p.basis FROM "
                      "(SELECT s.* FROM placement p CROSS JOIN session s ON s.placement = p.id "
                      "AND s.day BETWEEN ?1 AND ?2 AND s.expected = 1 WHERE p.ends_on >= ?1 AND p.starts_on <= ?2 "
                      "UNION ALL SELECT * FROM session WHERE day BETWEEN ?1 AND ?2 AND expected = 0) s "
-                     "LEFT JOIN placement p ON p.id = s.placement LEFT JOIN participant q ON q.id = p.participant "
+                     "CROSS JOIN placement p ON p.id = s.placement LEFT JOIN participant q ON q.id = p.participant "
                      "ORDER BY s.day, s.starts_min, p.ref, s.slot, s.placement",
                      &s, err));
     bind_int(s, 1, from_day);
@@ -56,7 +57,7 @@ enum err_code query_disputes(struct store *store, size_t limit, struct session_l
     struct row_array array = { .size = sizeof(struct roll_row) };
     TRY(db_statement(&store->db,
                      "SELECT " READ_SESSION ", p.ref, q.ref, q.name, p.basis FROM session s "
-                     "LEFT JOIN placement p ON p.id = s.placement LEFT JOIN participant q ON q.id = p.participant "
+                     "CROSS JOIN placement p ON p.id = s.placement LEFT JOIN participant q ON q.id = p.participant "
                      "WHERE s.standing = 2 ORDER BY s.day, s.starts_min, p.ref, s.slot, s.placement",
                      &s, err));
     bool more;

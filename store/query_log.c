@@ -295,15 +295,16 @@ static enum err_code count_at_once(struct store *store, struct store_counts *cou
 {
     sqlite3_stmt *s;
     bool row;
-    TRY(db_statement(&store->db,
-                     "SELECT (SELECT ifnull(sum(newest_seq), 0) FROM author), "
-                     "(SELECT count(*) FROM session WHERE standing = 2), "
-                     "(SELECT count(*) FROM op WHERE quarantine IS NOT NULL), "
-                     "(SELECT count(*) FROM flag WHERE cleared_at IS NULL AND severity = 0), "
-                     "(SELECT count(*) FROM flag WHERE cleared_at IS NULL AND severity = 1), "
-                     "(SELECT count(*) FROM flag WHERE cleared_at IS NULL AND severity = 2), "
-                     "(SELECT page_count FROM pragma_page_count) * (SELECT page_size FROM pragma_page_size)",
-                     &s, err));
+    TRY(db_statement(
+        &store->db,
+        "SELECT (SELECT ifnull(sum(newest_seq), 0) FROM author), "
+        "(SELECT count(*) FROM session s CROSS JOIN placement p ON p.id = s.placement WHERE s.standing = 2), "
+        "(SELECT count(*) FROM op WHERE quarantine IS NOT NULL), "
+        "(SELECT count(*) FROM flag WHERE cleared_at IS NULL AND severity = 0), "
+        "(SELECT count(*) FROM flag WHERE cleared_at IS NULL AND severity = 1), "
+        "(SELECT count(*) FROM flag WHERE cleared_at IS NULL AND severity = 2), "
+        "(SELECT page_count FROM pragma_page_count) * (SELECT page_size FROM pragma_page_size)",
+        &s, err));
     TRY(db_step(&store->db, s, &row, err));
     CHECK(row);
     uint64_t *const out[] = { &counts->ops,      &counts->disputed_sessions, &counts->quarantined,  &counts->flags[0],
@@ -315,6 +316,7 @@ static enum err_code count_at_once(struct store *store, struct store_counts *cou
     return ERR_OK;
 }
 
+/* What an erasure leaves counts no more; which of its rows these are is looked for only where there was one. */
 static enum err_code count_records(struct store *store, struct store_counts *counts, struct error *err)
 {
     sqlite3_stmt *s;
@@ -322,9 +324,12 @@ static enum err_code count_records(struct store *store, struct store_counts *cou
     TRY(db_statement(
         &store->db,
         "SELECT (SELECT count(*) FROM participant), (SELECT count(*) FROM referral), (SELECT count(*) FROM placement), "
-        "(SELECT count(*) FROM session), (SELECT count(*) FROM attendance), (SELECT count(*) FROM notice), "
+        "(SELECT count(*) FROM session) - (SELECT count(*) FROM session s WHERE s.expected = 0 AND NOT EXISTS "
+        "(SELECT 1 FROM placement p WHERE p.id = s.placement)), (SELECT count(*) FROM attendance) - (CASE WHEN ?1 THEN "
+        "(SELECT count(*) FROM attendance WHERE outcome = 0) ELSE 0 END), (SELECT count(*) FROM notice), "
         "(SELECT count(*) FROM appointment), (SELECT count(*) FROM decision)",
         &s, err));
+    bind_int(s, 1, store->erasing);
     TRY(db_step(&store->db, s, &row, err));
     CHECK(row);
     uint64_t *const out[] = { &counts->participants, &counts->referrals, &counts->placements,   &counts->sessions,

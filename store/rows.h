@@ -65,6 +65,12 @@ struct session_row {
     bool note_hints; /* words of an absence's note name one of the usual factors of good reason */
 };
 
+/* What its newest entry said is erased: nobody knows what the session was. */
+static inline bool session_erased(const struct session_row *session)
+{
+    return session->heads > 0 && session->outcome == OUTCOME_NONE;
+}
+
 struct placement_row {
     struct row_id id;
     struct row_id participant;

@@ -82,8 +82,9 @@ void doubt_print_preview(const struct screen *screen, const json_t *preview)
     size_t index;
     const json_t *look;
     screen_print(screen, "%s %s\n", answer_text(session, "session"), answer_person(session).text);
-    screen_fact(screen, "Recorded", "%s%s%s", answer_text(session, "standing"),
-                answer_has(session, "outcome") ? ", " : "", answer_text(session, "outcome"));
+    const char *outcome = answer_true(session, "erased") ? "erased" : answer_text(session, "outcome");
+    screen_fact(screen, "Recorded", "%s%s%s", answer_text(session, "standing"), outcome[0] != '\0' ? ", " : "",
+                outcome);
     print_exposure(screen, answer_member(preview, "exposure"));
     print_proofs(screen, preview);
     json_array_foreach(answer_member(preview, "second_look"), index, look)

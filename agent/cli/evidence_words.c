@@ -113,7 +113,7 @@ static void say_standing(const json_t *session, char out[WORDS_SIZE])
 {
     const char *standing = answer_text(session, "standing");
     char outcome[WORDS_SIZE];
-    say_code(answer_text(session, "outcome"), outcome);
+    say_code(answer_true(session, "erased") ? "erased" : answer_text(session, "outcome"), outcome);
     if (strcmp(standing, "disputed") == 0) {
         (void)snprintf(out, WORDS_SIZE, "DISPUTED: %" PRId64 " versions stand", answer_int(session, "heads"));
     } else if (strcmp(standing, "excused") == 0) {
@@ -263,7 +263,7 @@ static void add_fields(struct document *document, const struct evidence_pack *pa
         say_label(name, label);
         say_value(pack, name, value, text, sizeof(text));
         if (strcmp(name, "outcome") == 0 || strcmp(name, "reason") == 0 || strcmp(name, "purpose") == 0 ||
-            strcmp(name, "status") == 0) {
+            strcmp(name, "status") == 0 || strcmp(name, "kind") == 0) {
             say_code(json_is_string(value) ? json_string_value(value) : "", words);
             (void)snprintf(text, sizeof(text), "%s", words);
         }

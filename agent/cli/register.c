@@ -96,6 +96,10 @@ static void say_outcome(const json_t *entry, char out[WORDS_SIZE])
     char reason[WORDS_SIZE];
     say_code(answer_text(entry, "outcome"), outcome);
     say_code(answer_text(entry, "reason"), reason);
+    if (answer_true(entry, "erased")) {
+        (void)snprintf(out, WORDS_SIZE, "erased");
+        return;
+    }
     struct human minutes = { "" };
     if (answer_has(entry, "minutes")) {
         minutes = human_minutes((int)answer_int(entry, "minutes"));

@@ -65,6 +65,34 @@ static void expect_source(const char *words)
     document_free(document);
 }
 
+static void say_instead(size_t index, const char *json)
+{
+    json_decref(records[index].json);
+    records[index].json = json_loads(json, 0, NULL);
+    cr_assert_not_null(records[index].json);
+}
+
+Test(evidence_words, say_what_kind_an_erasure_took_and_that_a_session_stands_as_erased)
+{
+    say_instead(0, "{\"kind\": \"erasure\", \"recorded_at\": \"2026-06-01T09:00:00.000Z\", \"fields\": {\"kind\": "
+                   "\"referral_event\"}}");
+    say_instead(1, "{\"kind\": \"attendance\", \"erased\": true, \"recorded_at\": \"2026-06-01T08:00:00.000Z\", "
+                   "\"session\": {\"standing\": \"recorded\", \"erased\": true, \"outcome\": null}, \"fields\": {}}");
+    struct document *document = evidence_words(&pack);
+    bool kind = false;
+    bool session = false;
+    for (size_t i = 0; i < document->count; i++) {
+        const struct block *block = &document->blocks[i];
+        kind |= block->kind == BLOCK_FACT && strcmp(block->cells[0], "Kind") == 0 &&
+                strcmp(block->cells[1], "referral event") == 0;
+        session |= block->kind == BLOCK_ROW && block->cell_count > 0 &&
+                   strcmp(block->cells[block->cell_count - 1], "erased") == 0;
+    }
+    cr_expect(kind);
+    cr_expect(session);
+    document_free(document);
+}
+
 Test(evidence_words, name_the_newest_record_that_gives_the_rules_wherever_it_stands)
 {
     set_time(0, 7);

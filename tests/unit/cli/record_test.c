@@ -115,6 +115,33 @@ Test(session, shows_both_sides_of_a_dispute)
     service_stop(&service);
 }
 
+Test(session, says_of_what_was_erased_that_it_was)
+{
+    const char *session = "{\"session\": \"GDN-P016@2026-11-20\", \"day\": \"2026-11-20\", \"participant_name\": \"Cy "
+                          "Test\", \"participant_ref\": \"P016\", \"starts\": \"09:30\", \"ends\": \"15:30\", "
+                          "\"expected\": true, \"standing\": \"recorded\", \"heads\": 1, \"outcome\": null, "
+                          "\"erased\": true}";
+    char body[1000];
+    struct service service;
+    (void)snprintf(body, sizeof(body),
+                   "{\"session\": %s, \"assertions\": [{\"op\": {\"device\": \"aaaaaaaabbbb\", \"seq\": 4}, \"head\": "
+                   "true, \"outcome\": null, \"erased\": true, \"actor\": \"sue\", \"recorded_at\": "
+                   "\"2026-11-20T13:31:00.000Z\"}]}",
+                   session);
+    struct outcome_of_run run = RUN_ONCE(&service, 200, body, "session", "GDN-P016@2026-11-20");
+    cr_expect(has(run.out, "09:30-15:30: erased\n"), "%s", run.out);
+    cr_expect(has(run.out, "  erased\n      stands; recorded by sue"), "%s", run.out);
+    run_free(&run);
+    service_stop(&service);
+    (void)snprintf(body, sizeof(body),
+                   "{\"date\": \"2026-11-20\", \"to\": \"2026-11-20\", \"more\": false, \"sessions\": [%s]}", session);
+    run = RUN_ONCE(&service, 200, body, "roll", "--date", "2026-11-20");
+    cr_expect(has(run.out, "Cy Test (P016)  erased"), "%s", run.out);
+    cr_expect(has(run.out, "1 session, 0 not recorded"), "%s", run.out);
+    run_free(&run);
+    service_stop(&service);
+}
+
 Test(referral, sends_the_answer_with_its_reason)
 {
     const char *body = "{\"added\": 1, \"referral\": {\"ref\": \"R/1 2\", \"participant_name\": \"Ann\", "
