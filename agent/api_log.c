@@ -63,7 +63,7 @@ enum err_code api_log(struct api_call *call, struct error *err)
     TRY(log_placements(store, &list, &placements, err));
     TRY(answer_list_begin(call->answer, NULL, "entries", err));
     for (size_t i = 0; i < list.count; i++) {
-        TRY(answer_list_row(call->answer, log_value(&list.rows[i], &placements), err));
+        TRY(answer_list_row(call->answer, log_value(store, &list.rows[i], &placements), err));
     }
     return answer_list_end(call->answer, list.more, err);
 }

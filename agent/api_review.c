@@ -12,10 +12,10 @@
 
 /* ---- quarantine ---- */
 
-static json_t *aside_value(const struct log_row *row, const struct placement_list *placements)
+static json_t *aside_value(struct store *store, const struct log_row *row, const struct placement_list *placements)
 {
     char id[LOG_ENTRY_NAME_SIZE];
-    json_t *value = log_value(row, placements);
+    json_t *value = log_value(store, row, placements);
     log_entry_name(&row->op, id);
     if (value != NULL && json_object_set_new(value, "id", json_string(id)) != 0) {
         json_decref(value);
@@ -62,7 +62,7 @@ enum err_code api_quarantine(struct api_call *call, struct error *err)
     TRY(declined_value(store, &declined, err));
     TRY(answer_list_begin(call->answer, json_pack("{s:o}", "declined", declined), "quarantine", err));
     for (size_t i = 0; i < list.count; i++) {
-        TRY(answer_list_row(call->answer, aside_value(&list.rows[i], &placements), err));
+        TRY(answer_list_row(call->answer, aside_value(store, &list.rows[i], &placements), err));
     }
     return answer_list_end(call->answer, list.more, err);
 }
@@ -78,8 +78,8 @@ enum err_code api_quarantine_one(struct api_call *call, struct error *err)
     TRY(log_placements(store, &list, &placements, err));
     for (size_t i = 0; i < list.count; i++) {
         if (op_id_compare(&list.rows[i].op, &named.op) == 0) {
-            return answer_object(call->answer, json_pack("{s:o}", "entry", aside_value(&list.rows[i], &placements)),
-                                 err);
+            return answer_object(call->answer,
+                                 json_pack("{s:o}", "entry", aside_value(store, &list.rows[i], &placements)), err);
         }
     }
     return FAIL(err, NOT_FOUND, "find the record: it is not set aside");
@@ -113,14 +113,19 @@ static json_t *said_value(const struct overwrite_row *row, const struct value *v
     return said;
 }
 
-static json_t *overwrite_value(const struct overwrite_row *row)
+static enum err_code overwrite_value(struct store *store, const struct overwrite_row *row, json_t **ret_value,
+                                     struct error *err)
 {
-    return json_pack("{s:s,s:s,s:o,s:s,s:b,s:o,s:o,s:o,s:o}", "id", row->id, "kind", row->kind->name, "subject",
-                     value_id(row->subject.bytes, ROW_ID_BYTES), "field", row->field->name, "lasts",
-                     row->field->lasting, "old",
-                     said_value(row, &row->old_value, &row->old_op, row->old_by, row->old_at_ms), "new",
-                     said_value(row, &row->new_value, &row->new_op, row->new_by, row->new_at_ms), "reviewed_by",
-                     value_text(row->reviewed_by), "reviewed_at", value_instant(row->reviewed_at_ms));
+    char ref[ROW_REF_SIZE];
+    char name[ROW_NAME_SIZE];
+    TRY(log_subject(store, row->kind->number, slice_of(row->subject.bytes, ROW_ID_BYTES), ref, name, err));
+    *ret_value = json_pack("{s:s,s:s,s:o,s:o,s:o,s:s,s:b,s:o,s:o,s:o,s:o}", "id", row->id, "kind", row->kind->name,
+                           "subject", value_id(row->subject.bytes, ROW_ID_BYTES), "subject_ref", value_text(ref),
+                           "subject_name", value_text(name), "field", row->field->name, "lasts", row->field->lasting,
+                           "old", said_value(row, &row->old_value, &row->old_op, row->old_by, row->old_at_ms), "new",
+                           said_value(row, &row->new_value, &row->new_op, row->new_by, row->new_at_ms), "reviewed_by",
+                           value_text(row->reviewed_by), "reviewed_at", value_instant(row->reviewed_at_ms));
+    return ERR_OK;
 }
 
 enum err_code api_overwrites(struct api_call *call, struct error *err)
@@ -133,7 +138,9 @@ enum err_code api_overwrites(struct api_call *call, struct error *err)
     TRY(query_overwrites(call->world->store, all, limit, &list, err));
     TRY(answer_list_begin(call->answer, NULL, "overwrites", err));
     for (size_t i = 0; i < list.count; i++) {
-        TRY(answer_list_row(call->answer, overwrite_value(&list.rows[i]), err));
+        json_t *value = NULL;
+        TRY(overwrite_value(call->world->store, &list.rows[i], &value, err));
+        TRY(answer_list_row(call->answer, value, err));
     }
     return answer_list_end(call->answer, list.more, err);
 }

@@ -7,6 +7,8 @@
 #include "agent/api_call.h"
 #include "agent/names.h"
 #include "agent/record_json.h"
+#include "agent/sight.h"
+#include "store/audit.h"
 
 static int by_id(const void *left, const void *right)
 {
@@ -77,15 +79,58 @@ json_t *log_fields_value(const struct log_row *row)
     return record_to_json(&record, slice_of(row->subject, row->subject_len));
 }
 
-json_t *log_value(const struct log_row *row, const struct placement_list *placements)
+/* The kind whose ref names such a record: what became of a referral is named by the referral. */
+static const struct kind *kind_with_ref(uint32_t number)
+{
+    const struct kind *kind = kind_by_number(number == KIND_REFERRAL_EVENT ? KIND_REFERRAL : number);
+    return kind != NULL && kind_field_index(kind, "ref") >= 0 ? kind : NULL;
+}
+
+enum err_code log_subject(struct store *store, uint32_t kind, struct slice subject, char ret_ref[ROW_REF_SIZE],
+                          char ret_name[ROW_NAME_SIZE], struct error *err)
+{
+    static const struct row_id nobody;
+    const struct kind *named = kind_with_ref(kind);
+    struct row_id about;
+    ret_ref[0] = '\0';
+    if (named != NULL && subject.len == ROW_ID_BYTES) {
+        struct row_id id;
+        memcpy(id.bytes, subject.data, ROW_ID_BYTES);
+        TRY(query_ref(store, named->number, &id, ret_ref, err));
+    }
+    TRY(query_about(store, kind, subject, &about, err));
+    bool known = memcmp(&about, &nobody, sizeof(about)) != 0;
+    if (known && ret_ref[0] == '\0') {
+        TRY(query_ref(store, KIND_PARTICIPANT, &about, ret_ref, err));
+    }
+    if (ret_name == NULL) {
+        return ERR_OK;
+    }
+    struct participant_row person = { .name = "" };
+    enum err_code rc = known ? query_participant(store, &about, &person, err) : ERR_OK;
+    (void)snprintf(ret_name, ROW_NAME_SIZE, "%s", sight_name(person.name));
+    return rc == ERR_NOT_FOUND ? ERR_OK : rc;
+}
+
+/* Of a session there is its name. */
+static json_t *subject_ref_value(struct store *store, const struct log_row *row)
+{
+    char ref[ROW_REF_SIZE];
+    return row->subject_len == ROW_ID_BYTES &&
+                   log_subject(store, row->kind, slice_of(row->subject, row->subject_len), ref, NULL, NULL) == ERR_OK
+               ? value_text(ref)
+               : json_null();
+}
+
+json_t *log_value(struct store *store, const struct log_row *row, const struct placement_list *placements)
 {
     char session[SESSION_NAME_SIZE];
     bool named = log_session_name(row, placements, session);
-    return json_pack("{s:o,s:s,s:o,s:o,s:o,s:o,s:o,s:o,s:b,s:b,s:b,s:o,s:o}", "op", value_op(&row->op), "kind",
+    return json_pack("{s:o,s:s,s:o,s:o,s:o,s:o,s:o,s:o,s:o,s:b,s:b,s:b,s:o,s:o}", "op", value_op(&row->op), "kind",
                      row->kind_name, "subject", value_id(row->subject, row->subject_len), "subject_name",
-                     named ? json_string(session) : json_null(), "actor", value_text(row->actor), "recorded_at",
-                     value_instant(row->recorded_at_ms), "happened_at", value_instant(row->happened_at_ms),
-                     "received_at", value_instant(row->received_at_ms), "own", row->own, "acknowledged",
-                     row->acknowledged, "erased", row->erased, "quarantine", value_text(row->quarantine), "fields",
-                     log_fields_value(row));
+                     named ? json_string(session) : json_null(), "subject_ref", subject_ref_value(store, row), "actor",
+                     value_text(row->actor), "recorded_at", value_instant(row->recorded_at_ms), "happened_at",
+                     value_instant(row->happened_at_ms), "received_at", value_instant(row->received_at_ms), "own",
+                     row->own, "acknowledged", row->acknowledged, "erased", row->erased, "quarantine",
+                     value_text(row->quarantine), "fields", log_fields_value(row));
 }

@@ -15,7 +15,12 @@ MUST_USE enum err_code log_placements(struct store *store, const struct log_list
                                       struct placement_list *ret_placements, struct error *err);
 
 /* NULL without memory. `placements` from log_placements. */
-json_t *log_value(const struct log_row *row, const struct placement_list *placements);
+json_t *log_value(struct store *store, const struct log_row *row, const struct placement_list *placements);
+
+/* What people call a record, by its own ref or that of its person (then their name too, `ret_name` may be NULL); ""
+ * where none is known. */
+MUST_USE enum err_code log_subject(struct store *store, uint32_t kind, struct slice subject, char ret_ref[ROW_REF_SIZE],
+                                   char ret_name[ROW_NAME_SIZE], struct error *err);
 
 /* "d92f25b7/1/42": the beginning of the device's id, incarnation, seq. */
 #define LOG_ENTRY_NAME_SIZE 48

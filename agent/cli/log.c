@@ -118,9 +118,12 @@ static void add_to_sheet(struct sheet *sheet, const json_t *entry)
     char name[64];
     (void)snprintf(name, sizeof(name), "%.8s/%" PRId64, answer_text(op, "device"), answer_int(op, "seq"));
     char about[96];
-    bool named = answer_has(entry, "subject_name");
+    bool session = answer_has(entry, "subject_name");
+    bool named = session || answer_has(entry, "subject_ref");
     (void)snprintf(about, sizeof(about), named ? "%.90s" : "%.8s",
-                   answer_text(entry, named ? "subject_name" : "subject"));
+                   answer_text(entry, session ? "subject_name"
+                                      : named ? "subject_ref"
+                                              : "subject"));
     bool refused = answer_has(entry, "quarantine");
     bool waits = answer_true(entry, "own") && !answer_true(entry, "acknowledged");
     SCOPED(scoped_free) char *fields = say_fields(entry);

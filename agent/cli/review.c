@@ -218,8 +218,12 @@ static enum exit_code list_overwrites(struct cli *cli, bool all)
     const json_t *row;
     json_array_foreach(rows, index, row)
     {
-        screen_print(&cli->screen, "%s  %s of the %s %.8s\n", answer_text(row, "id"), answer_text(row, "field"),
-                     answer_text(row, "kind"), answer_text(row, "subject"));
+        bool ref = answer_has(row, "subject_ref");
+        bool name = answer_has(row, "subject_name");
+        screen_print(&cli->screen, ref ? "%s  %s of the %s %s%s%s\n" : "%s  %s of the %s %.8s%s%s\n",
+                     answer_text(row, "id"), answer_text(row, "field"), answer_text(row, "kind"),
+                     answer_text(row, ref ? "subject_ref" : "subject"), name ? ", " : "",
+                     answer_text(row, "subject_name"));
         bool lasts = answer_true(row, "lasts");
         print_side(&cli->screen, lasts ? "Not taken" : "Was", answer_member(row, "old"));
         print_side(&cli->screen, lasts ? "Stands" : "Now", answer_member(row, "new"));

@@ -468,6 +468,8 @@ Test(reviewing, what_another_laptop_changed_is_listed_until_it_is_reviewed)
     cr_expect_str_eq(reply_text(&reply, "overwrites.0.field"), "name");
     cr_expect_str_eq(reply_text(&reply, "overwrites.0.new.value"), "Another Spelling");
     cr_expect_str_eq(reply_text(&reply, "overwrites.0.kind"), "participant");
+    cr_expect_str_eq(reply_text(&reply, "overwrites.0.subject_ref"), "GDN-001");
+    cr_expect_str_eq(reply_text(&reply, "overwrites.0.subject_name"), "Another Spelling");
     char body[64];
     (void)snprintf(body, sizeof(body), "{\"id\": \"%s\"}", reply_text(&reply, "overwrites.0.id"));
     reply_fini(&reply);
@@ -486,6 +488,30 @@ Test(reviewing, what_another_laptop_changed_is_listed_until_it_is_reviewed)
     reply_fini(&reply);
     reply = site_call(&site, "GET", "/v1/overwrites?all=1", NULL);
     cr_expect_str_eq(reply_text(&reply, "overwrites.0.reviewed_by"), "tester");
+    reply_fini(&reply);
+}
+
+Test(reviewing, a_record_without_a_ref_is_named_by_the_person_whose_it_is)
+{
+    struct store_entry entry;
+    site_expect(&site, "POST", "/v1/records",
+                "{\"kind\": \"contact_attempt\", \"fields\": {\"participant\": \"GDN-002\", \"day\": \"2026-11-19\", "
+                "\"means\": \"phone\", \"outcome\": \"no_answer\"}}",
+                200, NULL);
+    struct reply reply = site_call(&site, "GET", "/v1/log?limit=1", NULL);
+    cr_expect_str_eq(reply_text(&reply, "entries.0.kind"), "contact_attempt");
+    cr_expect_str_eq(reply_text(&reply, "entries.0.subject_ref"), "GDN-002");
+    reply_fini(&reply);
+    entry_placement(&site.world, &entry, "GDN-P001", "GDN-001", "mandatory", "2026-09-01", "2027-01-29",
+                    "Mon 10:00-12:00");
+    replica_write(&other, &entry, site.now_ms + 1000);
+    carry(&other, &site.replica);
+    reply = site_call(&site, "GET", "/v1/log?subject=GDN-P001&limit=1", NULL);
+    cr_expect_str_eq(reply_text(&reply, "entries.0.subject_ref"), "GDN-P001");
+    reply_fini(&reply);
+    reply = site_call(&site, "GET", "/v1/overwrites", NULL);
+    cr_expect_str_eq(reply_text(&reply, "overwrites.0.subject_ref"), "GDN-P001", "%s", reply.text);
+    cr_expect_not_null(strstr(reply.text, "\"subject_name\":\""), "%s", reply.text);
     reply_fini(&reply);
 }
 

@@ -115,6 +115,39 @@ Test(session, shows_both_sides_of_a_dispute)
     service_stop(&service);
 }
 
+#define VALUES "\"old\": {\"value\": \"1\"}, \"new\": {\"value\": \"2\"}"
+
+Test(overwrites, names_whose_record_it_is)
+{
+    const char *body =
+        "{\"overwrites\": [{\"id\": \"2be6ae8770be4486\", \"kind\": \"participant\", \"subject\": \"afd98821aa\", "
+        "\"subject_ref\": \"GDN-004\", \"subject_name\": \"Ann Example\", \"field\": \"phone\", " VALUES "}, "
+        "{\"id\": \"3be6ae8770be4486\", \"kind\": \"notice\", \"subject\": \"afd98821aa\", \"subject_ref\": null, "
+        "\"subject_name\": null, \"field\": \"served_by\", " VALUES "}], \"more\": false}";
+    struct service service;
+    struct outcome_of_run run = RUN_ONCE(&service, 200, body, "overwrites");
+    cr_expect(has(run.out, "2be6ae8770be4486  phone of the participant GDN-004, Ann Example\n"), "%s", run.out);
+    cr_expect(has(run.out, "3be6ae8770be4486  served_by of the notice afd98821\n"), "%s", run.out);
+    run_free(&run);
+    service_stop(&service);
+}
+
+Test(log, names_what_an_entry_is_about)
+{
+    const char *body =
+        "{\"entries\": [{\"kind\": \"participant\", \"subject\": \"afd98821aa\", \"subject_ref\": \"GDN-004\"}, "
+        "{\"kind\": \"attendance\", \"subject\": \"bfd98821aa\", \"subject_name\": \"GDN-P001@2026-11-19\", "
+        "\"subject_ref\": null}, {\"kind\": \"erasure\", \"subject\": \"cfd98821aa\", \"subject_name\": null}], "
+        "\"more\": false}";
+    struct service service;
+    struct outcome_of_run run = RUN_ONCE(&service, 200, body, "log");
+    cr_expect(has(run.out, "participant  GDN-004 "), "%s", run.out);
+    cr_expect(has(run.out, "attendance   GDN-P001@2026-11-19 "), "%s", run.out);
+    cr_expect(has(run.out, "erasure      cfd98821 "), "%s", run.out);
+    run_free(&run);
+    service_stop(&service);
+}
+
 Test(session, says_of_what_was_erased_that_it_was)
 {
     const char *session = "{\"session\": \"GDN-P016@2026-11-20\", \"day\": \"2026-11-20\", \"participant_name\": \"Cy "
