@@ -78,10 +78,11 @@ static bool is_recent(int64_t at_ms)
 static void describe_older_copy(struct picture *picture)
 {
     const struct store_copies *copies = &picture->copies;
-    say(picture, "synchronised", "%s: %" PRIu64 " records came back, %" PRIu64 " were issued again",
+    say(picture, "synchronised", "%s: %" PRIu64 " record%s came back, %" PRIu64 " %s issued again",
         is_recent(copies->stale_at_ms) ? "older files of this replica were put back"
                                        : "this replica is an older copy of itself that was put back",
-        copies->came_back, copies->issued_again);
+        copies->came_back, copies->came_back == 1 ? "" : "s", copies->issued_again,
+        copies->issued_again == 1 ? "was" : "were");
 }
 
 #define ENROL_AGAIN                                                                                                    \
@@ -186,14 +187,14 @@ static bool needs_a_person(const struct agent *agent, struct picture *picture)
     } else if (is_recent(picture->copies.twin_at_ms)) {
         say(picture, "attention",
             "another machine records as this device: a copy of its disk is in use; %" PRIu64
-            " records of it came; nothing is lost, but enrol one of the two anew",
-            picture->copies.twin_ops);
+            " record%s of it came; nothing is lost, but enrol one of the two anew",
+            picture->copies.twin_ops, picture->copies.twin_ops == 1 ? "" : "s");
     } else if (is_recent(picture->copies.aside_at_ms)) {
         say(picture, "attention",
             "%" PRIu64
-            " records gave way to others that the centre gave under their numbers: `holdfast log --set-aside` "
+            " record%s gave way to others that the centre gave under their numbers: `holdfast log --set-aside` "
             "shows them; record anew what is missing",
-            picture->copies.aside_ops);
+            picture->copies.aside_ops, picture->copies.aside_ops == 1 ? "" : "s");
     } else if (picture->own_quarantined) {
         say(picture, "attention",
             "the centre refused records of this device; see `holdfast log` for which and why; record them anew, unless "

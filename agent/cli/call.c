@@ -175,7 +175,7 @@ static enum unready unready_of(const json_t *status)
     if (strcmp(state, "preparing") == 0) {
         return answer_has(status, "preparing") ? MAKING_TABLES : OPENING;
     }
-    return strcmp(state, "unlocking") == 0 ? OPENING : READY;
+    return strcmp(state, "unlocking") == 0 || answer_true(status, "unlocking") ? OPENING : READY;
 }
 
 static void show_unready(struct cli *cli, enum unready unready, const json_t *status)
@@ -211,6 +211,7 @@ static enum unready look(struct cli *cli)
 static bool says_unready(const struct error *err)
 {
     return strstr(err->message, "it is just being opened") != NULL ||
+           strstr(err->message, "the agent is just unlocking or locking") != NULL ||
            strstr(err->message, "its tables are just being made again") != NULL;
 }
 

@@ -190,10 +190,15 @@ static enum exit_code compare(struct cli *cli, const char *path)
     if (file_read(strcmp(path, "-") == 0 ? "/dev/stdin" : path, &note, &err) != ERR_OK) {
         return call_refused(cli, &err);
     }
-    json_t *text = json_stringn(note.len > 0 ? (const char *)note.data : "", note.len);
+    const char *name = strcmp(path, "-") == 0 ? "standard input" : path;
+    if (note.len == 0) {
+        (void)FAIL(&err, INVALID, "read the note in '%.200s': it is empty", name);
+        return call_refused(cli, &err);
+    }
+    json_t *text = json_stringn((const char *)note.data, note.len);
     if (text == NULL || memchr(json_string_value(text), '\0', note.len) != NULL) {
         json_decref(text);
-        (void)FAIL(&err, INVALID, "read the note: it is not text");
+        (void)FAIL(&err, INVALID, "read the note in '%.200s': it is not text", name);
         return call_refused(cli, &err);
     }
     SCOPED(answer_free) json_t *answer = NULL;

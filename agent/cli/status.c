@@ -185,9 +185,11 @@ static void print_copies(const struct screen *screen, const json_t *status)
     int64_t at_ms;
     if (answer_instant(copies, "older_at", &at_ms)) {
         struct human when = human_instant(at_ms, screen->now_ms);
+        int64_t back = answer_int(copies, "came_back");
+        int64_t again = answer_int(copies, "issued_again");
         screen_fact(screen, "Older copy",
-                    "put back, noticed %s: %" PRId64 " records came back, %" PRId64 " were issued again", when.text,
-                    answer_int(copies, "came_back"), answer_int(copies, "issued_again"));
+                    "put back, noticed %s: %" PRId64 " record%s came back, %" PRId64 " %s issued again", when.text,
+                    back, back == 1 ? "" : "s", again, again == 1 ? "was" : "were");
     }
     if (answer_instant(copies, "twin_at", &at_ms)) {
         struct human when = human_instant(at_ms, screen->now_ms);

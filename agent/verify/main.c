@@ -90,7 +90,14 @@ static enum err_code authority_read(const char *text, uint8_t out[SHA256_BYTES],
     SCOPED(buf_fini) struct buf der;
     buf_init(&pem, CERTIFICATE_PEM_MAX);
     buf_init(&der, CERTIFICATE_DER_MAX);
-    TRY(file_read(text, &pem, err));
+    enum err_code rc = file_read(text, &pem, err);
+    if (rc == ERR_NOT_FOUND) {
+        return FAIL(
+            err, INVALID,
+            "read --ca '%.200s': neither a fingerprint, which has %d hexadecimal digits, nor a file that is there",
+            text, 2 * SHA256_BYTES);
+    }
+    TRY(rc);
     TRY(certificate_from_pem(buf_slice(&pem), &der, err));
     struct slice one = buf_slice(&der);
     sha256(&one, 1, out);
@@ -111,7 +118,7 @@ static enum err_code verify(const struct input *input, bool *ret_proves, struct 
     if (rc == ERR_OK) {
         *ret_proves = report_proves(&report);
         if (input->json) {
-            report_json(&report, stdout);
+            report_json(&report, input->brief, stdout);
         } else {
             report_print(&report, insists, input->brief, stdout);
         }

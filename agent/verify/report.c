@@ -431,7 +431,7 @@ static void json_rules(FILE *out, const struct pack_report *report)
     (void)fputc(']', out);
 }
 
-void report_json(const struct pack_report *report, FILE *out)
+void report_json(const struct pack_report *report, bool brief, FILE *out)
 {
     (void)fprintf(out,
                   "{\"verified\": %s, \"records\": %zu, \"confirmed\": %zu, \"with_receipt\": %zu, \"finding_count\": "
@@ -460,6 +460,10 @@ void report_json(const struct pack_report *report, FILE *out)
     }
     json_hex(out, "stream", report->stream, STREAM_ID_BYTES);
     json_rules(out, report);
+    if (brief) {
+        (void)fputs("}\n", out);
+        return;
+    }
     (void)fputs(",\n \"ops\": [", out);
     for (size_t i = 0; i < report->op_count; i++) {
         (void)fputs(i > 0 ? ",\n  " : "\n  ", out);

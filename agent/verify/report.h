@@ -12,7 +12,7 @@
 
 /* `insisted`: the authority was named by who asks. `brief`: without the records. */
 void report_print(const struct pack_report *report, bool insisted, bool brief, FILE *out);
-void report_json(const struct pack_report *report, FILE *out);
+void report_json(const struct pack_report *report, bool brief, FILE *out);
 
 /* Nothing is wrong, and every record is proved to be its device's. */
 bool report_proves(const struct pack_report *report);

@@ -380,6 +380,28 @@ Test(evidence, is_only_as_good_as_the_authority_that_is_insisted_on)
     process_try(right, slice_of_text(""), STEP_MS, &result);
     cr_assert_eq(result.exit_status, 1);
     process_result_fini(&result);
+    const char *neither[] = { program_verify, "--ca", "00", pack, NULL };
+    process_try(neither, slice_of_text(""), STEP_MS, &result);
+    cr_assert_eq(result.exit_status, 3);
+    cr_assert(memmem(result.err.data, result.err.len, "neither a fingerprint", 21) != NULL, "%.*s", (int)result.err.len,
+              (const char *)result.err.data);
+    process_result_fini(&result);
+}
+
+Test(evidence, is_verified_without_its_records_on_request)
+{
+    struct process_result result;
+    make_pack(office, session);
+    const char *argv[] = { program_verify, "--json", "--brief", pack, NULL };
+    process_try(argv, slice_of_text(""), STEP_MS, &result);
+    cr_assert_eq(result.exit_status, 0, "%.*s", (int)result.out.len, (const char *)result.out.data);
+    json_t *report = json_loadb((const char *)result.out.data, result.out.len, 0, NULL);
+    cr_assert_not_null(report, "%.*s", (int)result.out.len, (const char *)result.out.data);
+    cr_assert(json_is_true(json_object_get(report, "verified")));
+    cr_assert_gt(json_integer_value(json_object_get(report, "records")), 0);
+    cr_assert_null(json_object_get(report, "ops"));
+    json_decref(report);
+    process_result_fini(&result);
 }
 
 Test(evidence, is_checked_by_a_program_that_knows_the_description_alone)

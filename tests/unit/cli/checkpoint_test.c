@@ -108,12 +108,13 @@ Test(checkpoint, what_is_not_text_or_too_large_is_refused_before_anybody_is_aske
     service_start(&service, &canned, 1);
     memset(large, 'a', sizeof(large) - 1);
     large[sizeof(large) - 1] = '\0';
-    const char *const texts[] = { "\xff\xfe", large };
-    for (size_t i = 0; i < 2; i++) {
+    const char *const texts[] = { "\xff\xfe", "", large };
+    for (size_t i = 0; i < 3; i++) {
         char *path = note_file(&service, texts[i]);
         struct outcome_of_run run = RUN(&service, "checkpoint", "--compare", path);
         cr_expect_eq(run.code, EXIT_REFUSED);
         cr_expect_str_empty(run.out);
+        cr_expect(has(run.err, path), "which file: %s", run.err);
         (void)unlink(path);
         run_free(&run);
     }

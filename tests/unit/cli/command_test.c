@@ -324,6 +324,27 @@ Test(command, waits_while_the_replica_is_being_opened_and_asks_again)
     service_stop(&service);
 }
 
+/* The agent opens by itself what a restore put in place. */
+Test(command, waits_while_another_unlocks_the_replica)
+{
+    static const struct canned answers[] = {
+        { 409, "{\"error\": {\"code\": \"busy\", \"message\": \"unlock: the agent is just unlocking or locking; try "
+               "again in "
+               "a moment\"}}" },
+        { 200, "{\"state\": \"locked\", \"unlocking\": true}" },
+        { 200, "{\"state\": \"offline\", \"unlocking\": false}" },
+        { 200, "{\"months\": 72, \"due\": []}" },
+    };
+    struct service service;
+    service_start(&service, answers, 4);
+    struct outcome_of_run run = RUN(&service, "retention");
+    cr_expect_eq(run.code, EXIT_DONE, "%s", run.err);
+    cr_expect_str_empty(run.err);
+    cr_expect_eq(service.asked_count, 4);
+    run_free(&run);
+    service_stop(&service);
+}
+
 Test(command, asks_again_when_the_replica_was_open_before_it_looked)
 {
     static const struct canned answers[] = {
