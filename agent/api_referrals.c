@@ -168,7 +168,8 @@ static enum err_code move_find(struct store *store, const struct referral_row *r
     if (!referral_may(row->status, answer)) {
         char possible[REFERRAL_WORDS_SIZE];
         referral_possible(row->status, possible);
-        return FAIL(err, REFUSED, "%s the referral: it is %s; possible now: %s", answer->word, row->status, possible);
+        return FAIL(err, REFUSED, "answer the referral with %s: it is %s; possible now: %s", answer->word, row->status,
+                    possible);
     }
     if (answer->status != NULL) {
         (void)snprintf(status, ROW_CODE_SIZE, "%s", answer->status);

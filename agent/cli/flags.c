@@ -202,7 +202,10 @@ enum exit_code flag_run(struct cli *cli, int argc, char **argv)
     int64_t at_ms;
     screen_print(screen, "%s%s: %s%s\n", screen_mark(screen, mark_of(flag)), answer_text(flag, "severity"),
                  answer_text(flag, "code"), screen_unmark(screen));
-    screen_fact(screen, "About", "%s %s", answer_text(flag, "subject"), answer_text(flag, "subject_ref"));
+    const char *subject = answer_text(flag, "subject");
+    const char *ref = answer_text(flag, "subject_ref");
+    bool same = strcmp(subject, ref) == 0;
+    screen_fact(screen, "About", "%s%s%s", same ? "the " : subject, same ? "" : " ", ref);
     screen_fact(screen, "Since", "%s", since.text);
     screen_fact(screen, "Facts", "%s", answer_text(flag, "facts"));
     screen_fact(screen, "Rule", "%s", answer_text(flag, "rule"));

@@ -254,18 +254,22 @@ static void say_words(const json_t *words, char out[CELL_SIZE])
     }
 }
 
+static bool is_minutes(const char *field)
+{
+    const char *last = strrchr(field, '_');
+    return strcmp(last != NULL ? last + 1 : field, "minutes") == 0;
+}
+
 /* Minutes as hours, yes or no, the reference for a record that is named. */
 static void say_field(const json_t *record, const char *field, char out[CELL_SIZE])
 {
     const json_t *value = json_object_get(answer_member(record, "fields"), field);
     const char *ref = answer_text(answer_member(record, "refs"), field);
-    const char *last = strrchr(field, '_');
-    bool minutes_are_said = strcmp(last != NULL ? last + 1 : field, "minutes") == 0;
     if (strcmp(field, "said_by") == 0 || strcmp(field, "id") == 0) {
         (void)snprintf(out, CELL_SIZE, "%s", answer_text(record, field));
     } else if (ref[0] != '\0') {
         (void)snprintf(out, CELL_SIZE, "%s", ref);
-    } else if (json_is_integer(value) && minutes_are_said) {
+    } else if (json_is_integer(value) && is_minutes(field)) {
         struct human minutes = human_minutes((int)json_integer_value(value));
         (void)snprintf(out, CELL_SIZE, "%s", minutes.text);
     } else if (json_is_integer(value)) {
@@ -328,6 +332,16 @@ static enum exit_code show_own(struct cli *cli, const struct record_command *com
     return code;
 }
 
+/* "supervisor hours": say_field says minutes as hours. */
+static void say_label(const char *field, char label[64])
+{
+    int len = (int)strlen(field) - (is_minutes(field) ? 7 : 0);
+    (void)snprintf(label, 64, "%.*s%s", len, field, is_minutes(field) ? "hours" : "");
+    for (char *at = strchr(label, '_'); at != NULL; at = strchr(at, '_')) {
+        *at = ' ';
+    }
+}
+
 static enum exit_code show(struct cli *cli, const struct record_command *command, const char *ref)
 {
     if (command->path != NULL) {
@@ -347,10 +361,7 @@ static enum exit_code show(struct cli *cli, const struct record_command *command
         (void)value;
         char label[64];
         char said[CELL_SIZE];
-        (void)snprintf(label, sizeof(label), "%s", field);
-        for (char *at = strchr(label, '_'); at != NULL; at = strchr(at, '_')) {
-            *at = ' ';
-        }
+        say_label(field, label);
         say_field(record, field, said);
         screen_fact(&cli->screen, label, "%s", said);
     }

@@ -102,7 +102,8 @@ void screen_fact(const struct screen *screen, const char *label, const char *for
     int len = vasprintf(&text, format, args);
     va_end(args);
     must_have(len < 0 ? NULL : text);
-    screen_print(screen, "%*s%-*s", FACT_INDENT, "", FACT_COLUMN - FACT_INDENT, label);
+    bool wide = strlen(label) >= FACT_COLUMN - FACT_INDENT;
+    screen_print(screen, "%*s%-*s%s", FACT_INDENT, "", FACT_COLUMN - FACT_INDENT, label, wide ? "  " : "");
     print_wrapped(screen, FACT_COLUMN, text);
     free(text);
 }

@@ -200,11 +200,16 @@ static void capacity(struct report *report, const json_t *answer)
     } else {
         fact(report, "Places", "not stated");
     }
-    fact(report, "Placements", "%" PRId64 " run, %" PRId64 " are agreed, %" PRId64 " referrals wait",
-         answer_int(c, "running"), answer_int(c, "to_come"), answer_int(c, "waiting"));
+    int64_t running = answer_int(c, "running");
+    int64_t to_come = answer_int(c, "to_come");
+    int64_t waiting = answer_int(c, "waiting");
+    fact(report, "Placements", "%" PRId64 " run%s, %" PRId64 " %s agreed, %" PRId64 " referral%s wait%s", running,
+         running == 1 ? "s" : "", to_come, to_come == 1 ? "is" : "are", waiting, waiting == 1 ? "" : "s",
+         waiting == 1 ? "s" : "");
     if (answer_has(c, "weeks_until_full") && answer_has(c, "weeks_earliest")) {
-        fact(report, "Full", "in %" PRId64 " weeks at this inflow, at the earliest in %" PRId64,
-             answer_int(c, "weeks_until_full"), answer_int(c, "weeks_earliest"));
+        fact(report, "Full", "in %" PRId64 " week%s at this inflow, at the earliest in %" PRId64,
+             answer_int(c, "weeks_until_full"), answer_int(c, "weeks_until_full") == 1 ? "" : "s",
+             answer_int(c, "weeks_earliest"));
     }
     fact(report, "Supervision", "flags that it cannot follow: %" PRId64,
          answer_int(answer_member(answer, "flags"), "supervision_ratio"));

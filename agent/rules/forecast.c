@@ -123,6 +123,11 @@ static int weeks_until_full(const struct outlook *outlook, int64_t places, enum 
     return ROW_NONE;
 }
 
+static int rounded_down(int64_t milli)
+{
+    return (int)(milli / MILLI);
+}
+
 static int rounded_up(int64_t milli)
 {
     return (int)((milli + MILLI - 1) / MILLI);
@@ -144,9 +149,9 @@ void rules_forecast(const struct programme *programme, const struct site_facts *
         forecast.weeks_earliest = weeks_until_full(&outlook, places, INFLOW_HIGH);
         forecast.weeks_latest = weeks_until_full(&outlook, places, INFLOW_LOW);
         for (int week = 1; week <= FORECAST_WEEKS_MAX; week++) {
-            forecast.expected[week - 1] = rounded_up(taken_after(&outlook, week, INFLOW_MEAN));
+            forecast.expected[week - 1] = rounded_down(taken_after(&outlook, week, INFLOW_MEAN));
             forecast.high[week - 1] = rounded_up(taken_after(&outlook, week, INFLOW_HIGH));
-            forecast.low[week - 1] = (int)(taken_after(&outlook, week, INFLOW_LOW) / MILLI);
+            forecast.low[week - 1] = rounded_down(taken_after(&outlook, week, INFLOW_LOW));
         }
     }
     *ret_forecast = forecast;

@@ -96,8 +96,8 @@ MUST_USE enum err_code rules_site(const struct programme *programme, const struc
  * are added so that a quiet history is not taken for certain. high(w) and low(w) take `trend` 1.282 standard deviations
  * higher and lower, between which a normal variable is 8 times in 10; low(w) leaves those out who only wait. The
  * earliest week that is full is that of high, the latest that of low. Nobody who starts now is expected to end within
- * the horizon. The weeks are found before rounding. Whole numbers throughout, so that every machine has the same
- * answer. tests/bench/bench_forecast prints how often the outcome is within, on simulated sites.
+ * the horizon. A place that is not wholly expected to be taken counts as free. Whole numbers throughout, so that every
+ * machine has the same answer. tests/bench/bench_forecast prints how often the outcome is within, on simulated sites.
  */
 struct forecast {
     bool possible; /* a capacity is stated; everything else is 0, or ROW_NONE for weeks, if not */
@@ -108,7 +108,8 @@ struct forecast {
     int weeks_until_full;             /* 0: full now; ROW_NONE: not within FORECAST_WEEKS_MAX weeks */
     int weeks_earliest;               /* when high is full, ROW_NONE as above */
     int weeks_latest;                 /* when low is */
-    int expected[FORECAST_WEEKS_MAX]; /* places taken at the end of each week, rounded up */
+    int expected[FORECAST_WEEKS_MAX]; /* places taken at the end of each week, rounded down: full from weeks_until_full
+                                         on */
     int low[FORECAST_WEEKS_MAX];      /* 8 times in 10 between these two: rounded down */
     int high[FORECAST_WEEKS_MAX];     /* rounded up */
 };

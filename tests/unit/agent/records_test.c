@@ -364,8 +364,9 @@ Test(referrals, a_move_that_is_impossible_is_refused_with_what_is_possible)
     refer("R-4");
     struct reply reply = site_call(&site, "POST", "/v1/referrals/R-4/complete", "{}");
     cr_expect_eq(reply.status, 409);
-    cr_expect_str_eq(reply_text(&reply, "error.message"), "complete the referral: it is received; possible now: "
-                                                          "acknowledge, accept, decline, pause or withdraw");
+    cr_expect_str_eq(reply_text(&reply, "error.message"),
+                     "answer the referral with complete: it is received; possible now: "
+                     "acknowledge, accept, decline, pause or withdraw");
     reply_fini(&reply);
     reply = site_call(&site, "GET", "/v1/referrals/R-4", NULL);
     cr_expect_eq(reply_count(&reply, "events"), 0, "nothing was recorded");

@@ -147,7 +147,8 @@ Test(take_part, puts_figures_with_what_they_rest_on_before_trustees_and_recommen
         "\"decided_on\": \"2026-01-05\", \"decided_by\": \"Board of Gwen Tester\", \"reason\": \"references for "
         "all\"}], "
         "\"flags\": {\"conflation\": 1}, \"capacity\": {\"places\": 12, \"stated_on\": \"2026-11-01\", \"running\": 9, "
-        "\"to_come\": 1, \"waiting\": 2}, \"questions\": [\"Who pays for the difference?\"]}";
+        "\"to_come\": 1, \"waiting\": 1, \"weeks_until_full\": 1, \"weeks_earliest\": 1}, \"questions\": [\"Who pays "
+        "for the difference?\"]}";
     struct service service;
     struct outcome_of_run run = RUN_ONCE(&service, 200, body, "take-part", "--route", "cwp");
     cr_expect_str_eq(service.asked[0].line, "GET /v1/take-part?route=cwp");
@@ -157,6 +158,8 @@ Test(take_part, puts_figures_with_what_they_rest_on_before_trustees_and_recommen
     cr_expect(has(run.out, "5, of which 4 as a matter of policy"), "%s", run.out);
     cr_expect(has(run.out, "Decided on 2026-01-05 by Board of Gwen Tester. references for all"), "%s", run.out);
     cr_expect(has(run.out, "flags that it is mixed up with mandated work: 1"), "%s", run.out);
+    cr_expect(has(run.out, "9 run, 1 is agreed, 1 referral waits"), "%s", run.out);
+    cr_expect(has(run.out, "in 1 week at this inflow, at the earliest in 1"), "%s", run.out);
     cr_expect(has(run.out, "Who pays for the difference?"), "%s", run.out);
     cr_expect(has(run.out, "recommends nothing"), "%s", run.out);
     run_free(&run);

@@ -249,6 +249,29 @@ Test(capacity, forecast_says_in_how_many_weeks_it_is_full)
     service_stop(&service);
 }
 
+Test(opportunity, shows_each_fact_under_its_name_and_minutes_as_hours)
+{
+    const char *body = "{\"record\": {\"fields\": {\"ref\": \"PATHS\", \"supervisor_minutes\": 600, "
+                       "\"people_per_supervisor\": 1}, \"refs\": {}}}";
+    struct service service;
+    struct outcome_of_run run = RUN_ONCE(&service, 200, body, "opportunity", "show", "PATHS");
+    cr_expect(has(run.out, "\n  supervisor hours  10 h\n"), "%s", run.out);
+    cr_expect(has(run.out, "\n  people per supervisor  1\n"), "%s", run.out);
+    run_free(&run);
+    service_stop(&service);
+}
+
+Test(flag, of_the_site_is_about_the_site)
+{
+    const char *body = "{\"flag\": {\"id\": \"12ab34cd\", \"code\": \"near_capacity\", \"severity\": \"watch\", "
+                       "\"subject\": \"site\", \"subject_ref\": \"site\", \"since\": \"2026-11-16\"}}";
+    struct service service;
+    struct outcome_of_run run = RUN_ONCE(&service, 200, body, "flag", "12ab34cd");
+    cr_expect(has(run.out, "  About           the site\n"), "%s", run.out);
+    run_free(&run);
+    service_stop(&service);
+}
+
 Test(flags, says_severity_code_subject_since_and_facts)
 {
     const char *body =

@@ -145,8 +145,11 @@ Test(forecast, agrees_with_a_count_of_people_day_by_day)
         cr_assert_eq(forecast.weeks_until_full, full_in(&town, places, 0), "round %d", round);
         cr_assert_float_eq(forecast.inflow_per_week, started(&town) / 8, 1e-9);
         for (int week = 1; week <= FORECAST_WEEKS_MAX; week++) {
-            int expected = (int)ceil(taken_on(&town, week, 0) - 1e-9);
+            int expected = (int)floor(taken_on(&town, week, 0) + 1e-9);
             cr_assert_eq(forecast.expected[week - 1], expected, "round %d week %d", round, week);
+            bool before = forecast.weeks_until_full == ROW_NONE || week < forecast.weeks_until_full;
+            cr_assert(!before || expected < places, "round %d: full in the table, week %d", round, week);
+            cr_assert(week != forecast.weeks_until_full || expected >= places, "round %d week %d", round, week);
             double low = taken_on(&town, week, -1);
             double high = taken_on(&town, week, 1);
             cr_assert_float_eq(forecast.low[week - 1], low - 0.5, 0.52, "%d for %f", forecast.low[week - 1], low);
