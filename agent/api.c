@@ -54,6 +54,8 @@ static const struct route routes[] = {
     { "GET", "/v1/capacity", TAIL_NONE, BODY_NONE, api_capacity },
     { "POST", "/v1/capacity", TAIL_NONE, BODY_OBJECT, api_capacity_state },
     { "GET", "/v1/capacity/forecast", TAIL_NONE, BODY_NONE, api_capacity_forecast },
+    { "GET", "/v1/capacity/opportunities", TAIL_NONE, BODY_NONE, api_capacity_opportunities },
+    { "GET", "/v1/capacity/waiting", TAIL_NONE, BODY_NONE, api_capacity_waiting },
     { "GET", "/v1/flags", TAIL_NONE, BODY_NONE, api_flags },
     { "GET", "/v1/flags/", TAIL_SOME, BODY_NONE, api_flag },
     { "GET", "/v1/reviews", TAIL_NONE, BODY_NONE, api_flag_reviews },

@@ -106,6 +106,10 @@ MUST_USE enum err_code api_capacity_forecast(struct api_call *call, struct error
 /* One statement a day: stating again on the same day changes it. */
 void capacity_id(const struct api_world *world, int32_t stated_on, uint8_t id[OP_ENTITY_BYTES]);
 
+/* api_capacity_weeks.c */
+MUST_USE enum err_code api_capacity_opportunities(struct api_call *call, struct error *err);
+MUST_USE enum err_code api_capacity_waiting(struct api_call *call, struct error *err);
+
 /* api_flags.c */
 MUST_USE enum err_code api_flags(struct api_call *call, struct error *err);
 MUST_USE enum err_code api_flag(struct api_call *call, struct error *err);

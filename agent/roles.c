@@ -54,6 +54,8 @@ static const struct {
     { "GET", "/v1/capacity", S | C | R | T | A },
     { "POST", "/v1/capacity", C | R | A },
     { "GET", "/v1/capacity/forecast", S | C | R | T | A },
+    { "GET", "/v1/capacity/opportunities", S | C | R | T | A },
+    { "GET", "/v1/capacity/waiting", C | R | T | A },
     { "GET", "/v1/flags", S | C | R | T | A },
     { "GET", "/v1/flags/", S | C | R | T | A },
     { "GET", "/v1/messages", C | R | T | A },

@@ -257,3 +257,16 @@ const char *sight_place(const char *field, const struct row_id *placement, const
 {
     return sight_text(KIND_PLACEMENT, field, slice_of(placement->bytes, ROW_ID_BYTES), text);
 }
+
+const char *sight_agreed_place(const struct row_id *referral, const struct row_id *participant, const char *text)
+{
+    if (sight.world == NULL || text[0] == '\0' || !restricted(slice_of(participant->bytes, ROW_ID_BYTES))) {
+        return text;
+    }
+    const struct kind *kind = kind_by_number(KIND_REFERRAL_EVENT);
+    bool shown = has(ROLE_COORDINATOR | ROLE_REVIEWER | ROLE_SUPERVISOR);
+    if (shown) {
+        note(kind, &kind->fields[kind_field_index(kind, "opportunity")], slice_of(referral->bytes, ROW_ID_BYTES));
+    }
+    return shown ? text : "";
+}

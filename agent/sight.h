@@ -40,6 +40,8 @@ const char *sight_attendance(const char *field, const struct row_id *placement, 
                              const char *text);
 /* Host, role or opportunity of a placement. */
 const char *sight_place(const char *field, const struct row_id *placement, const char *text);
+/* The opportunity that a referral is accepted for, of whom nobody is placed yet. */
+const char *sight_agreed_place(const struct row_id *referral, const struct row_id *participant, const char *text);
 /* A participant's name. */
 const char *sight_name(const char *name);
 

@@ -25,6 +25,7 @@
     X(message_list, struct message_row)                                                                                \
     X(record_list, struct record_row)                                                                                  \
     X(claim_list, struct claim_row)                                                                                    \
+    X(load_list, struct opportunity_load)                                                                              \
     X(log_list, struct log_row)
 
 /* A session with who and where, for the register of a day. */
@@ -127,6 +128,34 @@ struct message_row {
     int64_t said_at_ms;
     bool from_centre; /* it wrote the record */
     bool unread;      /* the centre's, and nobody looked at it on this machine */
+};
+
+#define LOAD_WEEKS_MAX 52
+
+/* How many placements an opportunity has at the end of a day. */
+struct week_load {
+    int taken;  /* that run today and still do */
+    int agreed; /* that start after today, up to then, and run */
+};
+
+struct opportunity_load {
+    struct row_id id; /* zero bytes: none */
+    char ref[ROW_REF_SIZE];
+    char host_ref[ROW_REF_SIZE];
+    char title[ROW_NAME_SIZE];
+    int places;                                 /* ROW_NONE: not said */
+    int supervisor_minutes;                     /* a week; ROW_NONE */
+    int32_t closed_on;                          /* ROW_NONE */
+    int to_come;                                /* agreed, not yet started, whenever that is */
+    struct week_load weeks[LOAD_WEEKS_MAX + 1]; /* [0] today, [w] 7 w days later, as the forecast has it */
+};
+
+/* For what somebody is agreed who has not started. */
+struct agreed_row {
+    bool placed;
+    struct row_id placement;   /* that is to start; zero bytes when none */
+    int32_t starts_on;         /* its first day; ROW_NONE */
+    struct row_id opportunity; /* the placement's, else the one that the referral was accepted for; zero bytes */
 };
 
 /* One op as the log has it. */
@@ -291,6 +320,13 @@ MUST_USE enum err_code query_surely_same_person(struct store *store, const struc
 /* Merges that stand, those first that nobody else has confirmed; of one person, or (NULL) of all. */
 MUST_USE enum err_code query_merges(struct store *store, const struct row_id *participant, struct merge_list *ret_list,
                                     struct error *err);
+
+/* Opportunities that are not closed, or at which somebody is placed, by ref; and the placements of all others. A
+ * placement counts up to its last day, also in a break: the place is kept. */
+MUST_USE enum err_code query_loads(struct store *store, int32_t today, struct load_list *ret_list,
+                                   struct opportunity_load *ret_elsewhere, struct error *err);
+MUST_USE enum err_code query_agreed(struct store *store, const struct row_id *referral, int32_t today,
+                                    struct agreed_row *ret_row, struct error *err);
 
 /* Notices of a placement (NULL: all), by the day they were served, the latest first. */
 MUST_USE enum err_code query_notices(struct store *store, const struct row_id *placement, size_t limit,

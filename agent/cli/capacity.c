@@ -1,4 +1,6 @@
 /* capacity: the places that are stated, taken, and forecast to be taken. */
+#include "agent/cli/capacity.h"
+
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
@@ -9,20 +11,29 @@
 #include "agent/cli/human.h"
 #include "base/clock.h"
 
-enum { OPTION_PLACES = 0x4001, OPTION_HOURS, PLACES_MAX = 100000, BAR_MAX = 30 };
+enum { OPTION_PLACES = 0x4001, OPTION_HOURS, OPTION_WEEKS, PLACES_MAX = 100000, WEEKS_MAX = 52, BAR_MAX = 30 };
 
-static const char *const verbs[] = { "set", "forecast", NULL };
+static const char *const verbs[] = { "set", "forecast", "weeks", "waiting", NULL };
 
 struct capacity_input {
     const char *verb; /* NULL: show */
     int64_t places;   /* negative: not said */
     int64_t hours;
+    int64_t weeks;
     const char *note;
 };
 
+static bool is_verb(const struct capacity_input *input, const char *verb)
+{
+    return input->verb != NULL && strcmp(input->verb, verb) == 0;
+}
+
 static error_t capacity_end(const struct capacity_input *input, const struct argp_state *state)
 {
-    bool set = input->verb != NULL && strcmp(input->verb, "set") == 0;
+    bool set = is_verb(input, "set");
+    if (input->weeks >= 0 && !is_verb(input, "weeks")) {
+        argp_error(state, "--weeks goes with 'capacity weeks'");
+    }
     if (set && input->places < 0) {
         argp_error(state, "say how many places there are: capacity set --places N");
     }
@@ -42,6 +53,9 @@ static error_t parse_capacity(int key, char *arg, struct argp_state *state)
     case OPTION_HOURS:
         input->hours = argument_number(state, "--supervision", arg, 0, PLACES_MAX);
         return 0;
+    case OPTION_WEEKS:
+        input->weeks = argument_number(state, "--weeks", arg, 1, WEEKS_MAX);
+        return 0;
     case 'n':
         input->note = argument_text(state, "--note", arg);
         return 0;
@@ -60,14 +74,16 @@ static const struct argp_option options[] = {
     { "supervision", OPTION_HOURS, "H", 0, "hours a week in which somebody can supervise", 0 },
     { "supervisor-hours", 0, NULL, OPTION_ALIAS | OPTION_HIDDEN, NULL, 0 },
     { "note", 'n', "TEXT", 0, "in words", 0 },
+    { "weeks", OPTION_WEEKS, "N", 0, "weeks: how many, 1 to 52; 8 when left out", 0 },
     { 0 },
 };
 
 const struct argp capacity_argp = {
     .options = options,
     .parser = parse_capacity,
-    .args_doc = "\nset --places N\nforecast",
-    .doc = "Shows the places that are stated and taken, states them anew, or forecasts when there will be none left."
+    .args_doc = "\nset --places N\nforecast\nweeks [--weeks N]\nwaiting",
+    .doc = "Shows the places that are stated and taken, states them anew, forecasts when there will be none left, says "
+           "what each opportunity has room for in each week, or who waits for a place."
            "\vThe next exchange carries the statement to the centre.",
 };
 
@@ -191,10 +207,16 @@ static enum exit_code forecast(struct cli *cli)
 
 enum exit_code capacity_run(struct cli *cli, int argc, char **argv)
 {
-    struct capacity_input input = { .places = -1, .hours = -1 };
+    struct capacity_input input = { .places = -1, .hours = -1, .weeks = -1 };
     command_parse(cli, argc, argv, &input);
     if (input.verb == NULL) {
         return show(cli);
     }
-    return strcmp(input.verb, "set") == 0 ? state_capacity(cli, &input) : forecast(cli);
+    if (is_verb(&input, "weeks")) {
+        return capacity_weeks(cli, input.weeks);
+    }
+    if (is_verb(&input, "waiting")) {
+        return capacity_waiting(cli);
+    }
+    return is_verb(&input, "set") ? state_capacity(cli, &input) : forecast(cli);
 }

@@ -7,6 +7,18 @@
 #include "agent/rules/flags.h"
 #include "base/clock.h"
 
+int32_t rules_acknowledge_by(const struct programme *programme, enum calendar calendar, int32_t received_on)
+{
+    int days = programme_rules_of(programme)->acknowledge_working_days;
+    return day_known(received_on) ? calendar_add_working_days(programme, calendar, received_on, days) : ROW_NONE;
+}
+
+int32_t rules_start_by(const struct programme *programme, enum calendar calendar, int32_t received_on)
+{
+    int days = programme_rules_of(programme)->start_working_days;
+    return day_known(received_on) ? calendar_add_working_days(programme, calendar, received_on, days) : ROW_NONE;
+}
+
 static void overdue_put(const struct site_case *c, int32_t due_on, char *out, size_t size)
 {
     int over = calendar_working_days_between(c->programme, c->facts->calendar, due_on, c->today);
@@ -42,8 +54,7 @@ static enum err_code flag_acknowledgement(const struct site_case *c, const struc
                                           struct flag_list *out, struct error *err)
 {
     enum calendar calendar = c->facts->calendar;
-    int days = programme_rules_of(c->programme)->acknowledge_working_days;
-    int32_t due_on = calendar_add_working_days(c->programme, calendar, referral->received_on, days);
+    int32_t due_on = rules_acknowledge_by(c->programme, calendar, referral->received_on);
     if (due_on > calendar_add_working_days(c->programme, calendar, c->today, 1)) {
         return ERR_OK;
     }
@@ -58,7 +69,7 @@ static enum err_code flag_start(const struct site_case *c, const struct referral
                                 struct error *err)
 {
     int days = programme_rules_of(c->programme)->start_working_days;
-    int32_t due_on = calendar_add_working_days(c->programme, c->facts->calendar, referral->received_on, days);
+    int32_t due_on = rules_start_by(c->programme, c->facts->calendar, referral->received_on);
     if (c->today <= due_on) {
         return ERR_OK;
     }

@@ -78,6 +78,14 @@ MUST_USE enum err_code rules_placement(const struct programme *programme, const 
 MUST_USE enum err_code rules_site(const struct programme *programme, const struct site_facts *facts, int32_t today,
                                   struct flag_list *out, struct error *err);
 
+/* Supervisors' minutes a week that so many placements need. */
+int64_t rules_supervision_needed(const struct programme *programme, int64_t placements);
+
+/* The last days on which a referral is acknowledged, and on which a start is recorded, or that there was none. ROW_NONE
+ * where nobody said when it was received. */
+int32_t rules_acknowledge_by(const struct programme *programme, enum calendar calendar, int32_t received_on);
+int32_t rules_start_by(const struct programme *programme, enum calendar calendar, int32_t received_on);
+
 /*
  * The model behind capacity_forecast, for the command line too. At the end of the day T = today + 7w, w = 1, 2, ...:
  *

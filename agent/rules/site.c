@@ -26,11 +26,16 @@ static enum err_code flag_statement(const struct site_case *c, struct flag_list 
     return flag_list_add(out, &flag, err);
 }
 
+int64_t rules_supervision_needed(const struct programme *programme, int64_t placements)
+{
+    return programme_rules_of(programme)->supervision_minutes_per_place * placements;
+}
+
 static enum err_code flag_supervision(const struct site_case *c, struct flag_list *out, struct error *err)
 {
     const struct capacity_row *capacity = &c->facts->capacity;
     int64_t each = programme_rules_of(c->programme)->supervision_minutes_per_place;
-    int64_t needed = each * c->facts->placements_now;
+    int64_t needed = rules_supervision_needed(c->programme, c->facts->placements_now);
     if (!capacity->stated || capacity->supervisor_minutes < 0 || needed <= capacity->supervisor_minutes) {
         return ERR_OK;
     }

@@ -163,6 +163,8 @@ Test(command, survives_answers_without_the_expected_members)
         { "verify" },
         { "rebuild" },
         { "capacity", "forecast" },
+        { "capacity", "weeks" },
+        { "capacity", "waiting" },
         { "lock" },
         { "version" },
         { "referral", "accept", "R" },
@@ -207,6 +209,10 @@ MISUSE(hours_that_are_none, "jobsearch", "add", "P-1", "--week", "2026-11-16", "
 MISUSE(options_with_a_list, "host", "list", "--quota", "3")
 MISUSE(except_without_all_attended, "roll", "--except", "P-1")
 MISUSE(capacity_set_without_places, "capacity", "set")
+MISUSE(capacity_of_no_weeks, "capacity", "weeks", "--weeks", "0")
+MISUSE(capacity_of_too_many_weeks, "capacity", "weeks", "--weeks", "53")
+MISUSE(capacity_forecast_of_weeks, "capacity", "forecast", "--weeks", "4")
+MISUSE(capacity_waiting_with_places, "capacity", "waiting", "--places", "4")
 MISUSE(import_without_a_kind, "import", "file.csv")
 MISUSE(import_of_claims_which_have_a_command_of_their_own, "import", "--kind", "claim", "file.csv")
 MISUSE(rejects_without_partial, "import", "--kind", "register", "--rejects", "x.csv", "file.csv")

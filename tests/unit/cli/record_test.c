@@ -249,6 +249,53 @@ Test(capacity, forecast_says_in_how_many_weeks_it_is_full)
     service_stop(&service);
 }
 
+Test(capacity, weeks_are_a_row_for_each_opportunity_and_week)
+{
+    const char *body =
+        "{\"site\": {\"places\": 10, \"to_come\": 0, \"weeks\": [{\"on\": \"2026-11-20\", \"taken\": 4, \"agreed\": 1, "
+        "\"free\": 5, \"supervisor_minutes_needed\": 240}]}, \"elsewhere\": {\"to_come\": 0, \"weeks\": [{\"on\": "
+        "\"2026-11-20\", \"taken\": 0, \"agreed\": 0, \"free\": null}]}, \"opportunities\": [{\"ref\": \"PATHS\", "
+        "\"host\": \"H-1\", \"places\": 3, \"supervisor_minutes\": 90, \"accepted\": 2, \"weeks\": [{\"on\": "
+        "\"2026-11-20\", \"taken\": 4, \"agreed\": 1, \"free\": -2, \"supervisor_minutes_needed\": 240}]}], "
+        "\"more\": false}";
+    struct service service;
+    struct outcome_of_run run = RUN_ONCE(&service, 200, body, "capacity", "weeks", "--weeks", "12");
+    cr_expect_str_eq(service.asked[0].line, "GET /v1/capacity/opportunities?weeks=12");
+    cr_expect(has(run.out,
+                  "PATHS             H-1   2026-11-20       3      4       1    -2                 4 h  1 h 30 "
+                  "min"),
+              "%s", run.out);
+    cr_expect(has(run.out, "(the whole site)        2026-11-20      10      4       1     5                 4 h"), "%s",
+              run.out);
+    cr_expect(has(run.out, "PATHS: 2 more accepted, without a placement yet."), "%s", run.out);
+    cr_expect_not(has(run.out, "(no opportunity)"), "nobody is there");
+    run_free(&run);
+    service_stop(&service);
+}
+
+Test(capacity, waiting_says_who_since_when_by_when_and_for_what)
+{
+    const char *body =
+        "{\"unanswered\": 1, \"accepted\": 1, \"waiting\": [{\"ref\": \"R-1\", \"participant_ref\": \"GDN-001\", "
+        "\"route\": \"cwp\", \"status\": \"accepted\", \"since\": \"2026-11-09\", \"start_by\": \"2026-11-30\", "
+        "\"opportunity\": \"PATHS\", \"starts_on\": \"2026-11-23\"}, {\"ref\": \"R-2\", \"status\": \"received\", "
+        "\"since\": \"2026-11-17\", \"acknowledge_by\": \"2026-11-24\", \"start_by\": \"2026-12-08\"}], \"more\": "
+        "false}";
+    struct service service;
+    struct outcome_of_run run = RUN_ONCE(&service, 200, body, "capacity", "waiting");
+    cr_expect_str_eq(service.asked[0].line, "GET /v1/capacity/waiting");
+    cr_expect(has(run.out, "R-1       GDN-001  cwp    accepted  2026-11-09, "), "%s", run.out);
+    cr_expect(has(run.out, "2026-11-30  PATHS        2026-11-23"), "%s", run.out);
+    cr_expect(has(run.out, "2026-11-24  2026-12-08"), "%s", run.out);
+    cr_expect(has(run.out, "1 without an answer, 1 accepted and not started yet."), "%s", run.out);
+    run_free(&run);
+    service_stop(&service);
+    run = RUN_ONCE(&service, 200, "{\"unanswered\": 0, \"accepted\": 0, \"waiting\": []}", "capacity", "waiting");
+    cr_expect_str_eq(run.out, "Nobody waits.\n");
+    run_free(&run);
+    service_stop(&service);
+}
+
 Test(opportunity, shows_each_fact_under_its_name_and_minutes_as_hours)
 {
     const char *body = "{\"record\": {\"fields\": {\"ref\": \"PATHS\", \"supervisor_minutes\": 600, "
