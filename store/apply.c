@@ -95,6 +95,23 @@ static enum err_code drop_seed(struct store *store, const struct author *author,
     return salts_spread(store, author->id, block, err);
 }
 
+/* After an erasure of the run was folded: where it took a body of this author, the block has no seed any more. */
+static enum err_code forget_taken(struct store *store, const struct author *author, struct run_seeds *seeds,
+                                  struct error *err)
+{
+    for (size_t i = 0; i < seeds->count; i++) {
+        uint8_t unused[OP_SEED_BYTES];
+        bool found = false;
+        if (seeds->blocks[i] != UINT64_MAX) {
+            TRY(oplog_seed_find(store, author->id, seeds->blocks[i], unused, &found, err));
+        }
+        if (!found) {
+            seeds->blocks[i] = UINT64_MAX;
+        }
+    }
+    return ERR_OK;
+}
+
 static bool seeded(const struct run_seeds *seeds, uint64_t seq)
 {
     uint64_t block = op_salt_block(seq);
@@ -179,7 +196,8 @@ static enum err_code take_op(struct store *store, struct author *author, const s
         applied->quarantined++;
         return ERR_OK;
     }
-    return fold_op(store, op_key(author->id, op->id.seq), op, err);
+    TRY(fold_op(store, op_key(author->id, op->id.seq), op, err));
+    return op->kind == KIND_ERASURE ? forget_taken(store, author, seeds, err) : ERR_OK;
 }
 
 /* ---- one run ---- */

@@ -84,6 +84,10 @@ enum err_code maker_carry(struct chain_maker *maker, size_t from, size_t to, str
     struct store_run run = { .ops = { .ops = maker->ops.ops + from, .count = to - from },
                              .certificate = buf_slice(&maker->author->identity.certificate),
                              .signed_seq = last->seq };
+    struct store_seed seed = { .block = op_salt_block(maker->ops.ops[from].id.seq) };
+    memcpy(seed.seed, maker->seed, OP_SEED_BYTES);
+    run.seeds = &seed;
+    run.seed_count = maker->seeded;
     link_after(maker, to, link);
     op_link_message(maker->world->stream, last, link, message);
     MUST(device_key_sign(maker->author->key, OP_LINK_CONTEXT, slice_of(message, sizeof(message)), run.signature,

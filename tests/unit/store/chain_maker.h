@@ -14,6 +14,7 @@ struct chain_maker {
     uint8_t link[SHA256_BYTES];
     uint8_t seed[OP_SEED_BYTES];
     uint64_t hlc;
+    bool seeded; /* runs carry the seed of their first block */
 };
 
 void maker_init(struct chain_maker *maker, struct world *world, struct replica *author);

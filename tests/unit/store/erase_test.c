@@ -6,6 +6,7 @@
 
 #include "base/clock.h"
 #include "base/file.h"
+#include "chain_maker.h"
 #include "store/fold_parts.h"
 #include "store/replica.h"
 #include "world.h"
@@ -502,6 +503,34 @@ Test(erase, a_seed_that_comes_again_is_not_kept_for_a_block_with_an_erased_op)
                  0);
     cr_assert_eq(number(&two, "SELECT count(*) FROM participant"), 1);
     verify(&two);
+}
+
+/* A centre whose walk has not come to it yet still gives the body, with the block's seed. */
+Test(erase, what_follows_an_erasure_in_its_run_can_be_read_though_the_seed_is_gone)
+{
+    struct chain_maker maker;
+    struct store_entry entry;
+    struct store_applied applied;
+    struct error err = { 0 };
+    struct store_entry erasure = { .kind = KIND_ERASURE };
+    maker_init(&maker, &world, &one);
+    maker.seeded = true;
+    entry_participant(&world, &entry, "GDN-1", NAME);
+    (void)maker_add(&maker, &entry, NULL, false);
+    record_init(&erasure.record, kind_by_number(KIND_ERASURE));
+    record_set_number(&erasure.record, "kind", KIND_PARTICIPANT);
+    record_set_text(&erasure.record, "ground", "right");
+    record_set_text(&erasure.record, "decided_by", "Nobody");
+    record_set_text(&erasure.record, "reason", "because");
+    memcpy(erasure.subject, entry.subject, OP_ENTITY_BYTES);
+    (void)maker_add(&maker, &erasure, NULL, false);
+    entry_participant(&world, &entry, "GDN-2", "Somebody Else");
+    (void)maker_add(&maker, &entry, NULL, false);
+    cr_assert_eq(maker_carry(&maker, 0, 3, &two, &applied, &err), ERR_OK, "%s", err.message);
+    cr_assert_eq(number(&two, "SELECT count(*) FROM op WHERE body IS NULL"), 1);
+    cr_assert_eq(number(&two, "SELECT count(*) FROM participant"), 1);
+    verify(&two);
+    maker_fini(&maker);
 }
 
 /* ---- what nobody may ---- */
