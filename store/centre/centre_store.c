@@ -53,6 +53,7 @@ enum err_code centre_store_open(struct vault *vault, int cache_kib, struct centr
     buf_init(&store->header, OP_HEADER_MAX);
     buf_init(&store->body, OP_BODY_MAX);
     store->slice_rows = ERASE_SLICE_ROWS;
+    store->batch_rows = ERASE_BATCH_ROWS;
     struct database_schema schema = { .text = slice_of(centre_schema, centre_schema_size),
                                       .version = SCHEMA_VERSION,
                                       .upgrades = upgrades };

@@ -35,8 +35,6 @@ static bool any_covers(const struct erasure *erasures, size_t count, const struc
     return false;
 }
 
-#define BATCH_ROWS 256
-
 /* The site whose turn it is, and all of its erasures that are not through: who is further looks again at what it saw.
  */
 struct walk {
@@ -127,7 +125,7 @@ static enum err_code is_covered(const struct walk *w, sqlite3_stmt *s, bool *ret
 }
 
 /* Looks at the next rows; *ret_count are covered. */
-static enum err_code walk_batch(struct walk *w, struct covered_row rows[BATCH_ROWS], size_t *ret_count)
+static enum err_code walk_batch(struct walk *w, struct covered_row rows[ERASE_BATCH_ROWS], size_t *ret_count)
 {
     sqlite3_stmt *s;
     size_t count = 0;
@@ -139,7 +137,7 @@ static enum err_code walk_batch(struct walk *w, struct covered_row rows[BATCH_RO
         &s, w->err));
     bind_int(s, 1, w->after);
     bind_int(s, 2, op_row_id(w->site + 1, 0));
-    bind_int(s, 3, BATCH_ROWS);
+    bind_int(s, 3, (int64_t)w->store->batch_rows);
     for (seen = 0;; seen++) {
         bool row;
         bool covered = false;
@@ -158,7 +156,7 @@ static enum err_code walk_batch(struct walk *w, struct covered_row rows[BATCH_RO
                 (struct covered_row){ w->after, column_int(s, 1), (uint64_t)column_int(s, 2), column_int(s, 6) != 0 };
         }
     }
-    w->ended = seen < BATCH_ROWS;
+    w->ended = seen < w->store->batch_rows;
     *ret_count = count;
     return ERR_OK;
 }
@@ -201,13 +199,13 @@ static enum err_code walk_on(struct walk *w)
     size_t erasures = w->erasures.len / sizeof(struct erasure); /* each is read and written once a slice */
     size_t rows_due = erasures > w->store->slice_rows ? erasures : w->store->slice_rows;
     do {
-        struct covered_row rows[BATCH_ROWS];
+        struct covered_row rows[ERASE_BATCH_ROWS];
         size_t count;
         TRY(walk_batch(w, rows, &count));
         for (size_t i = 0; i < count; i++) {
             TRY(take_body(w, &rows[i]));
         }
-        rows_seen += BATCH_ROWS;
+        rows_seen += w->store->batch_rows;
     } while (!w->ended && rows_seen < rows_due);
     return walk_save(w);
 }

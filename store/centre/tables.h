@@ -10,6 +10,7 @@
 
 #define POSITION_BITS 40
 #define ERASE_SLICE_ROWS 4096
+#define ERASE_BATCH_ROWS 256
 
 struct centre_store {
     struct database db;
@@ -20,6 +21,7 @@ struct centre_store {
     bool erase_due;           /* an erasure may not have taken everything yet */
     int64_t walked_last;      /* the site whose walk was tried last; 0: none */
     size_t slice_rows;        /* that an erasure's walk looks at in one transaction, at least */
+    size_t batch_rows;        /* that it reads at once, at most ERASE_BATCH_ROWS */
     bool erased;              /* bodies or seeds, and the log ahead of the database may still hold them */
     bool own_known;           /* something was written of our own since the start */
     uint32_t own_incarnation; /* in which it was: drawn anew with each start, so that an older copy of this database,

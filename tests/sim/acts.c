@@ -252,6 +252,7 @@ static void act_put_back(struct world *world)
     }
 }
 
+/* And sometimes both go on working before either hears from the centre. */
 static void act_clone(struct world *world)
 {
     struct agent *agent = any_agent(world);
@@ -260,8 +261,17 @@ static void act_clone(struct world *world)
         agent_stop(agent);
         struct agent *clone = world_clone(world, agent);
         tell("agent %u becomes %u too", agent->number, clone->number);
-        (void)agent_start(agent);
-        (void)agent_start(clone);
+        bool apart = chance_percent(&world->chance, 40);
+        agent->line.cut |= apart;
+        clone->line.cut |= apart;
+        if (agent_start(agent) && apart) {
+            work_attend_at(world, agent);
+        }
+        if (agent_start(clone) && apart) {
+            work_attend_at(world, clone);
+        }
+        agent->line.cut &= !apart;
+        clone->line.cut &= !apart;
     }
 }
 
@@ -294,7 +304,8 @@ void work_exchange_all(struct world *world)
     world_run(world, 2 * MINUTE_MS);
 }
 
-/* Neither knows what the machine had said since the copies, and it says something else under the same numbers. */
+/* Neither knows what the machine had said since the copies. Others give it back, or, as often, it says something else
+ * under the same numbers before. */
 static void act_both_put_back(struct world *world)
 {
     struct agent *agent = any_agent(world);
@@ -315,7 +326,9 @@ static void act_both_put_back(struct world *world)
     host_start(world);
     CHECK(agent_start(agent));
     ledger_reassess(world);
-    work_attend_at(world, agent);
+    if (chance_percent(&world->chance, 50)) {
+        work_attend_at(world, agent);
+    }
 }
 
 /* ---- ill will ---- */
@@ -342,6 +355,7 @@ static const struct act acts[] = {
     { "say again", 0, 2, work_say_again },
     { "records", 0, 16, work_records },
     { "import again", 0, 2, work_import_again },
+    { "notice moves", 0, 3, work_notice_moves },
     { "jcp", 0, 12, work_jcp },
     { "wait", 0, 8, act_wait },
     { "sleep", 0, 2, act_sleep },
@@ -349,6 +363,7 @@ static const struct act acts[] = {
     { "exchange", 0, 8, act_exchange },
     { "line", TROUBLE_LINES, 12, act_line },
     { "line well", TROUBLE_LINES, 6, act_line_well },
+    { "line breaks", TROUBLE_LINES, 4, work_line_breaks },
     { "clock", TROUBLE_CLOCKS, 6, act_clock },
     { "crash", TROUBLE_CRASHES, 4, act_crash },
     { "die soon", TROUBLE_CRASHES, 6, act_die_soon },
@@ -370,6 +385,8 @@ static const struct act acts[] = {
     { "bundle read", TROUBLE_STICKS, 36, stick_in },
     { "erase", TROUBLE_ERASURE, 10, work_erase },
     { "jcp erases", TROUBLE_ERASURE, 4, work_jcp_erase },
+    { "erase what gave way", TROUBLE_ERASURE, 6, work_erase_aside },
+    { "read a moment", TROUBLE_ERASURE, 3, work_read_moment },
     { "challenge", TROUBLE_ERASURE, 5, work_challenge },
     { "answer", TROUBLE_ERASURE, 3, work_answer },
     { "retention", TROUBLE_ERASURE, 6, work_retention },

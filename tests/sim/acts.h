@@ -36,6 +36,20 @@ void work_erase(struct world *world); /* erasing.c */
 /* Retention says that everything of this person goes. False: it was refused, or could not be done. */
 bool erase_person(struct agent *agent, const uint8_t participant[OP_ENTITY_BYTES]);
 void erase_due(struct agent *agent, const struct store_due *due);
+bool erase_may(uint32_t kind); /* the organisation may erase records of it, each by itself */
+void erase_record(struct agent *agent, const struct subject *subject); /* all of it, by right */
+
+/* ---- stories of several steps: stories.c ---- */
+
+void work_notice_moves(struct world *world);
+void work_erase_aside(struct world *world);
+void work_line_breaks(struct world *world);
+void work_read_moment(struct world *world);
+
+/* Their steps: work.c. */
+void work_placement_at(struct agent *agent, unsigned number);
+void work_notice_at(struct agent *agent, unsigned number, unsigned placement);
+void work_long_at(struct agent *agent);
 
 /* ---- challenges, and what they hold: challenges.c ---- */
 

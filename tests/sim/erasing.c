@@ -15,9 +15,10 @@
 
 /* ---- what is erased ---- */
 
-static bool by_organisation(uint32_t kind)
+bool erase_may(uint32_t kind)
 {
-    return (kind >= KIND_PARTICIPANT && kind <= KIND_CAPACITY_STATEMENT) || kind == KIND_REDRESS;
+    return ((kind >= KIND_PARTICIPANT && kind <= KIND_CAPACITY_STATEMENT) || kind == KIND_REDRESS) &&
+           kind != KIND_REFERRAL_EVENT;
 }
 
 static struct log_list log_of(struct agent *agent)
@@ -38,7 +39,7 @@ static bool draw_target(struct agent *agent, struct store_erase *ret_erase)
     size_t from = log.count > 0 ? chance_below(chance, (uint32_t)log.count) : 0;
     for (size_t i = 0; i < log.count && !found; i++) {
         const struct log_row *row = &log.rows[(from + i) % log.count];
-        found = by_organisation(row->kind) && row->kind != KIND_REFERRAL_EVENT && !row->erased;
+        found = erase_may(row->kind) && !row->erased;
         if (found) {
             *ret_erase =
                 (struct store_erase){ .kind = row->kind, .subject_len = row->subject_len, .one = false, .op = row->op };
@@ -159,6 +160,13 @@ void work_erase(struct world *world)
     if (agent != NULL && draw_target(agent, &erase)) {
         (void)erase_at(agent, chance_percent(&world->chance, 60) ? "right" : "retention", &erase);
     }
+}
+
+void erase_record(struct agent *agent, const struct subject *subject)
+{
+    struct store_erase erase = { .kind = subject->kind, .subject_len = (uint8_t)subject->id_len };
+    memcpy(erase.subject, subject->id, subject->id_len);
+    (void)erase_at(agent, "right", &erase);
 }
 
 bool erase_person(struct agent *agent, const uint8_t participant[OP_ENTITY_BYTES])

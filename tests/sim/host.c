@@ -19,6 +19,7 @@ static enum err_code open_parts(struct host *host, struct error *err)
     TRY(vault_open(host->path, &unlock, &host->vault, err));
     TRY(centre_open(host->vault, 512, &host->centre, err));
     host->centre->store->slice_rows = 1; /* its logs are short: walks take several slices */
+    host->centre->store->batch_rows = 8;
     return ERR_OK;
 }
 
@@ -129,6 +130,30 @@ void host_put_back(struct world *world)
 
 /* ---- what it is asked ---- */
 
+/* Between two requests, as the service does it; one that fails is tried again later. */
+static void erase_slice(struct world *world)
+{
+    struct host *host = &world->host;
+    struct error err = { 0 };
+    if (centre_erasures_due(host->centre) && chance_percent(&world->chance, 30) &&
+        centre_erasures_go_on(host->centre, &err) != ERR_OK && !disk_troubled(&host->disk)) {
+        sim_fail("the centre does not go on with an erasure with a healthy disk: %s", err.message);
+    }
+}
+
+void host_cut_short(struct world *world, struct slice peer, struct slice request)
+{
+    struct host *host = &world->host;
+    struct error err = { 0 };
+    if (host->centre == NULL) {
+        return;
+    }
+    enum err_code rc = centre_cut_short(host->centre, peer, request, host_wall_ms(world), &err);
+    if (!host_look_after(world) && rc != ERR_OK && centre_status_of(rc) >= 500 && !disk_troubled(&host->disk)) {
+        sim_fail("the centre fails over a request that was cut, with a healthy disk: %s", err.message);
+    }
+}
+
 bool host_answer(struct world *world, struct slice peer, struct slice request, struct message *answer)
 {
     struct host *host = &world->host;
@@ -138,6 +163,7 @@ bool host_answer(struct world *world, struct slice peer, struct slice request, s
     }
     buf_init(&answer->bytes, EXCHANGE_RESPONSE_MAX);
     enum err_code rc = centre_exchange(host->centre, peer, request, host_wall_ms(world), &answer->bytes, &err);
+    erase_slice(world);
     if (host_look_after(world)) {
         buf_fini(&answer->bytes);
         return false;

@@ -50,6 +50,8 @@ void ledger_fini(struct ledger *ledger)
 {
     free(ledger->rows);
     held_fini(&ledger->erased_aside);
+    held_fini(&ledger->issued);
+    held_fini(&ledger->back_again);
     *ledger = (struct ledger){ 0 };
 }
 
@@ -261,38 +263,99 @@ static void set_aside_by(struct agent *agent)
     log_list_fini(&log);
 }
 
-/* By its header: the body that says which of what was said it was is not there. */
-static void note_erased_aside(struct ledger *ledger, struct slice header)
+/* By its header, once, whichever machines set it aside. */
+static bool note_header(struct held_list *list, const struct subject *subject, struct slice header)
 {
-    struct op op;
-    struct op_id supersedes[OP_SUPERSEDES_MAX];
     struct held held = { .erased = true };
-    struct held_list *list = &ledger->erased_aside;
-    MUST(op_header_decode(header, &op, supersedes, must));
-    const struct subject subject = { op.kind, op.subject, op.subject_len };
-    digest(&subject, header, held.what);
-    digest(&subject, (struct slice){ 0 }, held.about);
+    digest(subject, header, held.what);
+    digest(subject, (struct slice){ 0 }, held.about);
     for (size_t i = 0; i < list->count; i++) {
         if (memcmp(list->rows[i].what, held.what, SHA256_BYTES) == 0) {
-            return; /* set aside by several machines */
+            return false;
         }
     }
     list->rows = realloc(list->rows, (list->count + 1) * sizeof(*list->rows));
     CHECK(list->rows != NULL);
     list->rows[list->count++] = held;
+    return true;
 }
 
-static void erased_aside_by(struct agent *agent)
+/* One more of the same, which need not be there. */
+static void may_be_twice(struct ledger *ledger, unsigned site, const struct subject *subject, struct slice body)
+{
+    uint8_t what[SHA256_BYTES];
+    uint8_t about[SHA256_BYTES];
+    digest(subject, body, what);
+    digest(subject, (struct slice){ 0 }, about);
+    for (size_t i = 0; i < ledger->count; i++) {
+        struct said said = ledger->rows[i];
+        bool it =
+            body.len > 0 ? memcmp(said.what, what, SHA256_BYTES) == 0 : memcmp(said.about, about, SHA256_BYTES) == 0;
+        if (said.site == site && it) {
+            said.surety = MAYBE;
+            ledger_add(ledger, &said);
+            return;
+        }
+    }
+}
+
+/* Of each row of header and body. */
+static void each_header(struct agent *agent, const char *select,
+                        void (*look)(struct ledger *ledger, unsigned site, const struct subject *subject,
+                                     struct slice header, struct slice body))
 {
     sqlite3_stmt *s;
     struct database *db = &agent->store->db;
     bool more = true;
-    MUST(db_statement(db, "SELECT header FROM forked_op WHERE issued_seq IS NULL AND body IS NULL", &s, must));
+    agent->disk.aside = true;
+    MUST(db_statement(db, select, &s, must));
     while (more) {
+        struct op op;
+        struct op_id supersedes[OP_SUPERSEDES_MAX];
         MUST(db_step(db, s, &more, must));
         if (more) {
-            note_erased_aside(&agent->world->ledger, column_slice(s, 0));
+            MUST(op_header_decode(column_slice(s, 0), &op, supersedes, must));
+            const struct subject subject = { op.kind, op.subject, op.subject_len };
+            look(&agent->world->ledger, agent->site->number, &subject, column_slice(s, 0), column_slice(s, 1));
         }
+    }
+    agent->disk.aside = false;
+}
+
+static void look_erased_aside(struct ledger *ledger, unsigned site, const struct subject *subject, struct slice header,
+                              struct slice body)
+{
+    (void)site;
+    (void)body; /* which would say which of what was said it was: it is not there */
+    (void)note_header(&ledger->erased_aside, subject, header);
+}
+
+static void look_issued(struct ledger *ledger, unsigned site, const struct subject *subject, struct slice header,
+                        struct slice body)
+{
+    (void)site;
+    (void)body;
+    (void)note_header(&ledger->issued, subject, header);
+}
+
+void ledger_note_issued(struct agent *agent)
+{
+    each_header(agent, "SELECT header, NULL FROM forked_op WHERE issued_seq IS NOT NULL", look_issued);
+}
+
+/* It was issued again; then the centre, put back, got it under its first number from somebody after all. */
+static void look_back_again(struct ledger *ledger, unsigned site, const struct subject *subject, struct slice header,
+                            struct slice body)
+{
+    uint8_t what[SHA256_BYTES];
+    bool issued = false;
+    digest(subject, header, what);
+    for (size_t i = 0; i < ledger->issued.count; i++) {
+        issued |= memcmp(ledger->issued.rows[i].what, what, SHA256_BYTES) == 0;
+    }
+    if (issued && note_header(&ledger->back_again, subject, header)) {
+        tell("what was issued again is back under its first number");
+        may_be_twice(ledger, site, subject, body);
     }
 }
 
@@ -324,10 +387,15 @@ void ledger_set_aside(struct world *world)
 {
     for (size_t i = 0; i < world->agent_count; i++) {
         set_aside_by(&world->agents[i]);
-        erased_aside_by(&world->agents[i]);
+        each_header(&world->agents[i], "SELECT header, NULL FROM forked_op WHERE issued_seq IS NULL AND body IS NULL",
+                    look_erased_aside);
+        ledger_note_issued(&world->agents[i]);
         if (papers_revoked(world, &world->agents[i])) {
             shut_in(&world->agents[i]);
         }
+    }
+    for (size_t i = 0; world->host.put_back && i < world->agent_count; i++) {
+        each_header(&world->agents[i], "SELECT header, body FROM op", look_back_again);
     }
 }
 

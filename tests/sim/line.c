@@ -3,13 +3,15 @@
  *
  *     line_send ──► lost? torn? doubled? ──► at the centre ──► lost? torn? ──► the agent, in its own life
  *                     └──── told after a while that the line was cut ◄──┘
+ *
+ * Of a torn one the centre has a part, and may notice later than the agent that no more comes.
  */
 #include <stdio.h>
 #include <string.h>
 
 #include "tests/sim/world.h"
 
-enum { TIMEOUT_MS = 45000, LATE_DOUBLE_MS = 2 * 3600 * 1000 };
+enum { TIMEOUT_MS = 45000, NOTICED_MS = 3 * 60 * 1000, LATE_DOUBLE_MS = 2 * 3600 * 1000 };
 
 static struct message *message_add(struct world *world)
 {
@@ -37,7 +39,7 @@ static void tell_cut(struct agent *agent, size_t sent, int64_t delay_ms)
     message->sent = sent;
 }
 
-static void request_add(struct agent *agent, struct slice body, bool answer_wanted, int64_t delay_ms)
+static struct message *request_add(struct agent *agent, struct slice body, bool answer_wanted, int64_t delay_ms)
 {
     struct message *message = message_add(agent->world);
     message->agent = agent->number;
@@ -46,6 +48,7 @@ static void request_add(struct agent *agent, struct slice body, bool answer_want
     message->at_ms = agent->world->now_ms + delay_ms;
     buf_init(&message->bytes, EXCHANGE_REQUEST_MAX);
     MUST(buf_append(&message->bytes, body.data, body.len, must));
+    return message;
 }
 
 /* Somebody else's page, a busy centre: what boxes on the way say. */
@@ -95,12 +98,15 @@ void line_send(struct agent *agent, struct slice body)
         stand_in(agent);
     } else if (chance_percent(chance, line->request_torn)) {
         size_t len = chance_below(chance, (uint32_t)body.len);
-        request_add(agent, slice_of(body.data, len), false, line->latency_ms);
+        bool late = chance_percent(chance, 50);
+        request_add(agent, slice_of(body.data, len), false,
+                    late ? chance_between(chance, 1, NOTICED_MS) : line->latency_ms)
+            ->torn = true;
         tell_cut(agent, len, chance_between(chance, 10, TIMEOUT_MS));
     } else {
-        request_add(agent, body, true, chance_between(chance, 1, line->latency_ms));
+        (void)request_add(agent, body, true, chance_between(chance, 1, line->latency_ms));
         if (chance_percent(chance, line->doubled)) {
-            request_add(agent, body, false, chance_between(chance, 1, LATE_DOUBLE_MS));
+            (void)request_add(agent, body, false, chance_between(chance, 1, LATE_DOUBLE_MS));
         }
     }
 }
@@ -116,6 +122,10 @@ static void deliver_request(struct world *world, struct message *request)
     struct agent *agent = &world->agents[request->agent];
     const struct line *line = &agent->line;
     struct message answer = { 0 };
+    if (request->torn && agent->certificate.len > 0) {
+        host_cut_short(world, buf_slice(&agent->certificate), buf_slice(&request->bytes));
+        return;
+    }
     if (agent->certificate.len == 0 ||
         !host_answer(world, buf_slice(&agent->certificate), buf_slice(&request->bytes), &answer)) {
         if (request->answer_wanted && request->life == agent->life) {

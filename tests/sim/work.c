@@ -11,13 +11,13 @@
 #include "store/query.h"
 #include "tests/sim/acts.h"
 
-enum { REFERRALS = 3, DAYS = 3, BATCH_MAX = 3 };
+enum { REFERRALS = 3, DAYS = 3, BATCH_MAX = 3, LONG_TEXT = 1500 };
 
 /* An entry with the texts and ids that it borrows. */
 struct draft {
     struct store_entry entry;
     char ref[32];
-    char text[64];
+    char text[64 + LONG_TEXT];
     uint8_t participant[OP_ENTITY_BYTES];
     uint8_t other[OP_ENTITY_BYTES];
 };
@@ -58,6 +58,18 @@ static void say(struct world *world, struct draft *draft, const char *field)
     record_set_text(&draft->entry.record, field, draft->text);
 }
 
+/* What hardly shrinks: a few of them in a request are enough for the centre to keep what came before a break. */
+static void say_at_length(struct world *world, struct draft *draft, const char *field)
+{
+    say(world, draft, field);
+    size_t len = strlen(draft->text);
+    for (size_t i = 0; i < LONG_TEXT; i++) {
+        draft->text[len++] = (char)('0' + chance_below(&world->chance, 'z' - '0' + 1));
+    }
+    draft->text[len] = '\0';
+    record_set_text(&draft->entry.record, field, draft->text);
+}
+
 static void refer(const struct site *site, struct draft *draft, const char *kind, const char *prefix, unsigned number)
 {
     (void)snprintf(draft->ref, sizeof(draft->ref), "%s%03u", prefix, number);
@@ -73,11 +85,16 @@ static void name_participant(struct world *world, const struct site *site, struc
     record_set_id(&draft->entry.record, "participant", draft->participant);
 }
 
-static void placement_id(struct world *world, const struct site *site, uint8_t out[OP_ENTITY_BYTES])
+static void placement_numbered(const struct site *site, unsigned number, uint8_t out[OP_ENTITY_BYTES])
 {
     char ref[32];
-    (void)snprintf(ref, sizeof(ref), "T-P%03u", chance_below(&world->chance, PEOPLE));
+    (void)snprintf(ref, sizeof(ref), "T-P%03u", number);
     entity_id(site->stream, "placement", ref, out);
+}
+
+static void placement_id(struct world *world, const struct site *site, uint8_t out[OP_ENTITY_BYTES])
+{
+    placement_numbered(site, chance_below(&world->chance, PEOPLE), out);
 }
 
 /* ---- drafts of each kind ---- */
@@ -92,7 +109,9 @@ static void draft_attendance(struct world *world, const struct site *site, struc
     if (chance_percent(&world->chance, 50)) {
         record_set_number(&draft->entry.record, "minutes", 30 * chance_between(&world->chance, 1, 12));
     }
-    if (note) {
+    if (note && chance_percent(&world->chance, 8)) {
+        say_at_length(world, draft, "note");
+    } else if (note) {
         say(world, draft, "note");
     }
 }
@@ -130,15 +149,16 @@ static void draft_placement(struct world *world, const struct site *site, struct
     say(world, draft, "note");
 }
 
-static void draft_notice(struct world *world, const struct site *site, struct draft *draft)
+static void draft_notice_for(struct world *world, const struct site *site, unsigned number, unsigned placement,
+                             struct draft *draft)
 {
     static const char *const ways[] = { "post", "hand", "email" };
     static const char *const says[] = { "says_what", "says_when", "says_where", "says_mandatory" };
     char key[32];
     begin(draft, KIND_NOTICE);
-    (void)snprintf(key, sizeof(key), "N-%u", chance_below(&world->chance, 3));
+    (void)snprintf(key, sizeof(key), "N-%u", number);
     entity_id(site->stream, "notice", key, draft->entry.subject);
-    placement_id(world, site, draft->other);
+    placement_numbered(site, placement, draft->other);
     record_set_id(&draft->entry.record, "placement", draft->other);
     record_set_number(&draft->entry.record, "served_on", some_day(world));
     record_set_text(&draft->entry.record, "served_by", ways[chance_below(&world->chance, 3)]);
@@ -146,6 +166,12 @@ static void draft_notice(struct world *world, const struct site *site, struct dr
         record_set_number(&draft->entry.record, says[i], chance_below(&world->chance, 2));
     }
     say(world, draft, "note");
+}
+
+static void draft_notice(struct world *world, const struct site *site, struct draft *draft)
+{
+    unsigned number = chance_below(&world->chance, 3);
+    draft_notice_for(world, site, number, chance_below(&world->chance, PEOPLE), draft);
 }
 
 static void draft_capacity(struct world *world, const struct site *site, struct draft *draft)
@@ -328,6 +354,34 @@ void work_person_at(struct agent *agent, unsigned number)
     refer(agent->site, &draft, "participant", "T-", number % PEOPLE);
     say(agent->world, &draft, "phone");
     record(agent, &draft, 1, false);
+}
+
+/* Somebody has to go there until long after the run. */
+void work_placement_at(struct agent *agent, unsigned number)
+{
+    struct draft draft;
+    draft_placement(agent->world, agent->site, &draft);
+    refer(agent->site, &draft, "placement", "T-P", number);
+    record_set_text(&draft.entry.record, "basis", "mandatory");
+    record_set_number(&draft.entry.record, "ends_on", first_day() + 90);
+    record(agent, &draft, 1, false);
+}
+
+void work_notice_at(struct agent *agent, unsigned number, unsigned placement)
+{
+    struct draft draft;
+    draft_notice_for(agent->world, agent->site, number, placement, &draft);
+    record(agent, &draft, 1, false);
+}
+
+void work_long_at(struct agent *agent)
+{
+    struct draft drafts[BATCH_MAX];
+    for (size_t i = 0; i < BATCH_MAX; i++) {
+        draft_attendance(agent->world, agent->site, &drafts[i], false);
+        say_at_length(agent->world, &drafts[i], "note");
+    }
+    record(agent, drafts, BATCH_MAX, false);
 }
 
 void work_attend(struct world *world)

@@ -104,6 +104,7 @@ struct host { /* of the centre */
 struct message {
     bool to_agent;
     bool answer_wanted; /* of a request: not a double */
+    bool torn;          /* of a request: the line broke before all of it had come */
     unsigned agent, life;
     int64_t at_ms;
     uint64_t order;
@@ -175,6 +176,8 @@ bool host_look_after(struct world *world); /* true: its disk died, and it went d
 int64_t host_wall_ms(const struct world *world);
 /* The answer to a request as its edge gives it; false: it went down over it. */
 bool host_answer(struct world *world, struct slice peer, struct slice request, struct message *answer);
+/* What came of a request before its line broke. */
+void host_cut_short(struct world *world, struct slice peer, struct slice request);
 /* What it does between requests: the slices of erasures that are due, with a healthy disk. */
 void host_erase_on(struct world *world);
 /* An operation by JCP; the answer's op ids are in the ledger. False: refused for trouble with its disk. */
@@ -195,6 +198,8 @@ void agent_put_back(struct agent *agent);
 void agent_erase_late(struct agent *agent);
 /* The rules' pass, as the service does it: what is marked, and everything on another day. */
 void agent_judge(struct agent *agent);
+/* It judges what is marked, and then everything: its flags have to be the same, by their digest. settle.c */
+void agent_check_flags(struct agent *agent, uint8_t ret_digest[SHA256_BYTES]);
 int64_t agent_wall_ms(const struct agent *agent);
 void agent_answered(struct agent *agent, struct message *message);
 /* It recorded something just now: with the offset of its clock that was measured last. */
