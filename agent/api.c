@@ -69,6 +69,7 @@ static const struct route routes[] = {
     { "POST", "/v1/challenges", TAIL_NONE, BODY_OBJECT, api_challenge_add },
     { "POST", "/v1/challenges/", TAIL_SOME, BODY_OBJECT, api_challenge_answer },
     { "GET", "/v1/packs", TAIL_NONE, BODY_NONE, api_packs },
+    { "GET", "/v1/codes", TAIL_NONE, BODY_NONE, api_codes },
     { "GET", "/v1/packs/", TAIL_SOME, BODY_NONE, api_pack },
     { "GET", "/v1/log", TAIL_NONE, BODY_NONE, api_log },
     { "POST", "/v1/evidence", TAIL_NONE, BODY_OBJECT, api_evidence },

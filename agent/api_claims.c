@@ -19,9 +19,10 @@ static json_t *milestone_value(const struct api_world *world, const struct place
     if (!programme_trigger_at(world->programme, milestone->trigger, &trigger)) {
         return NULL;
     }
-    return json_pack("{s:s,s:o,s:s,s:s,s:s,s:o,s:o,s:i,s:o,s:o,s:o}", "placement", facts->placement.ref,
+    return json_pack("{s:s,s:o,s:s,s:s,s:s,s:s,s:o,s:o,s:i,s:o,s:o,s:o}", "placement", facts->placement.ref,
                      "participant_ref", value_text(facts->placement.participant_ref), "trigger", trigger.code, "title",
-                     programme_label(world->programme, LABEL_TRIGGER, trigger.code, LANGUAGE_ENGLISH), "state",
+                     programme_label(world->programme, LABEL_TRIGGER, trigger.code, LANGUAGE_ENGLISH), "title_cy",
+                     programme_label(world->programme, LABEL_TRIGGER, trigger.code, LANGUAGE_WELSH), "state",
                      milestone_state_name(milestone->state), "on", value_day(milestone->on), "counted_from",
                      value_day(milestone->counted_from), "break_days", milestone->break_days, "contract",
                      facts->contract == NULL ? json_null() : json_string(facts->contract->ref), "amount_pence",

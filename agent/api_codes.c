@@ -1,6 +1,7 @@
 /* Codes of the programme pack in force: what people read for them, in both languages, and what a mistyped one may mean.
  */
 #include <stdio.h>
+#include <string.h>
 
 #include "agent/api_handlers.h"
 
@@ -45,4 +46,64 @@ json_t *reason_warnings(const struct api_world *world, const char *reason)
                                                  say_meant(world->programme, reason, near)));
     }
     return warnings;
+}
+
+/* ---- what people read for a code ---- */
+
+static json_t *label_value(const struct programme *programme, enum label_set set, const char *code)
+{
+    const char *english = programme_label(programme, set, code, LANGUAGE_ENGLISH);
+    return english == NULL ? json_null()
+                           : json_pack("{s:s,s:s,s:s}", "code", code, "label", english, "label_cy",
+                                       programme_label(programme, set, code, LANGUAGE_WELSH));
+}
+
+static json_t *labels_of(const struct programme *programme, enum label_set set)
+{
+    json_t *labels = json_array();
+    const char *code;
+    for (size_t i = 0; (code = programme_code_at(programme, set, i)) != NULL; i++) {
+        (void)json_array_append_new(labels, label_value(programme, set, code));
+    }
+    return labels;
+}
+
+enum err_code api_codes(struct api_call *call, struct error *err)
+{
+    const struct programme *programme = call->world->programme;
+    return answer_object(call->answer,
+                         json_pack("{s:{s:s,s:i},s:o,s:o,s:o,s:o}", "programme", "id", programme_id(programme),
+                                   "version", programme_version(programme), "outcomes",
+                                   labels_of(programme, LABEL_OUTCOME), "reasons", labels_of(programme, LABEL_REASON),
+                                   "routes", labels_of(programme, LABEL_ROUTE), "triggers",
+                                   labels_of(programme, LABEL_TRIGGER)),
+                         err);
+}
+
+static const struct {
+    const char *kind;
+    const char *field;
+    enum label_set set;
+} labelled[] = {
+    { "attendance", "outcome", LABEL_OUTCOME },    { "attendance", "reason", LABEL_REASON },
+    { "placement_break", "reason", LABEL_REASON }, { "circumstance_change", "what", LABEL_REASON },
+    { "referral", "route", LABEL_ROUTE },          { "milestone", "payment_trigger", LABEL_TRIGGER },
+    { "claim", "payment_trigger", LABEL_TRIGGER },
+};
+
+json_t *field_labels(const struct programme *programme, const char *kind, const json_t *fields)
+{
+    json_t *labels = json_object();
+    for (size_t i = 0; i < ARRAY_LEN(labelled); i++) {
+        const char *code = json_string_value(json_object_get(fields, labelled[i].field));
+        if (code == NULL || strcmp(labelled[i].kind, kind) != 0) {
+            continue;
+        }
+        json_t *label = label_value(programme, labelled[i].set, code);
+        if (json_is_object(label)) {
+            (void)json_object_set(labels, labelled[i].field, label);
+        }
+        json_decref(label);
+    }
+    return labels;
 }

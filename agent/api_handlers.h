@@ -171,6 +171,9 @@ MUST_USE enum err_code challenge_day_check(int32_t made_on, int32_t decided_on, 
 MUST_USE enum err_code reason_check(const struct api_world *world, const char *reason, bool meant, struct error *err);
 /* [TEXT...]: the same as a word with what was recorded. */
 json_t *reason_warnings(const struct api_world *world, const char *reason);
+MUST_USE enum err_code api_codes(struct api_call *call, struct error *err);
+/* {FIELD: LABEL...} of the fields of a record that hold codes of the pack. */
+json_t *field_labels(const struct programme *programme, const char *kind, const json_t *fields);
 
 /* api_audit.c */
 MUST_USE enum err_code api_audit(struct api_call *call, struct error *err);

@@ -37,7 +37,11 @@ static enum err_code add_record(struct person_copy *copy, const struct log_row *
     struct log_list one = { .rows = (struct log_row *)(uintptr_t)row, .count = 1 };
     SCOPED(placement_list_fini) struct placement_list placements = { 0 };
     TRY(log_placements(copy->call->world->store, &one, &placements, err));
-    return json_array_append_new(copy->records, log_value(copy->call->world->store, row, &placements)) == 0
+    json_t *record = log_value(copy->call->world->store, row, &placements);
+    (void)json_object_set_new(
+        record, "labels",
+        field_labels(copy->call->world->programme, row->kind_name, json_object_get(record, "fields")));
+    return json_array_append_new(copy->records, record) == 0
                ? ERR_OK
                : FAIL(err, NO_MEMORY, "copy what is held about the person");
 }

@@ -71,6 +71,7 @@ static const struct {
     { "GET", "/v1/export/", C | R | A },
     { "GET", "/v1/calendar", S | C | R | A },
     { "GET", "/v1/packs", S | C | R | T | A },
+    { "GET", "/v1/codes", S | C | R | T | A },
     { "GET", "/v1/packs/", S | C | R | T | A },
     { "GET", "/v1/report/", C | R | T | A },
 

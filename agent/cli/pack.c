@@ -135,18 +135,28 @@ static void print_payments(const struct screen *screen, const struct programme *
     }
 }
 
+/* "health: Health / Iechyd" */
+static void print_labels(const struct screen *screen, const struct programme *programme, const char *title,
+                         enum label_set set)
+{
+    const char *code;
+    for (size_t i = 0; (code = programme_code_at(programme, set, i)) != NULL; i++) {
+        screen_fact(screen, i == 0 ? title : "", "%s: %s / %s", code,
+                    programme_label(programme, set, code, LANGUAGE_ENGLISH),
+                    programme_label(programme, set, code, LANGUAGE_WELSH));
+    }
+}
+
 static void print_words(const struct cli *cli, const struct programme *programme, const char *verdict)
 {
     const struct screen *screen = &cli->screen;
     screen_print(screen, "%s, version %d%s\n", programme_id(programme), programme_version(programme), verdict);
-    const char *code;
-    for (size_t i = 0; (code = programme_code_at(programme, LABEL_ROUTE, i)) != NULL; i++) {
-        screen_fact(screen, i == 0 ? "Routes" : "", "%s: %s / %s", code,
-                    programme_label(programme, LABEL_ROUTE, code, LANGUAGE_ENGLISH),
-                    programme_label(programme, LABEL_ROUTE, code, LANGUAGE_WELSH));
-    }
+    print_labels(screen, programme, "Routes", LABEL_ROUTE);
     screen_fact(screen, "Codes", "%zu outcomes, %zu reasons", count_codes(programme, LABEL_OUTCOME),
                 count_codes(programme, LABEL_REASON));
+    print_labels(screen, programme, "Outcomes", LABEL_OUTCOME);
+    print_labels(screen, programme, "Reasons", LABEL_REASON);
+    print_labels(screen, programme, "Triggers", LABEL_TRIGGER);
     print_payments(screen, programme);
     for (int i = 0; i < CALENDAR_COUNT; i++) {
         int first;

@@ -75,7 +75,11 @@ static char *fields_text(const json_t *entry)
     json_object_foreach(answer_member(entry, "fields"), name, value)
     {
         char *said = json_is_string(value) ? NULL : json_dumps(value, JSON_ENCODE_ANY);
+        const json_t *label = answer_member(answer_member(entry, "labels"), name);
         (void)fprintf(out, "%s%s: %s", between, name, said != NULL ? said : json_string_value(value));
+        if (label != NULL) { /* in both languages, as the person may read either */
+            (void)fprintf(out, " (%s / %s)", answer_text(label, "label"), answer_text(label, "label_cy"));
+        }
         between = "; ";
         free(said);
     }

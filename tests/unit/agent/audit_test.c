@@ -375,6 +375,9 @@ Test(audit, the_persons_own_copy_has_every_version_and_who_read_it_and_is_noted_
     cr_expect_not_null(strstr(reply.text, "was in the shed"));
     cr_expect_not_null(strstr(reply.text, "Ada Tester"));
     cr_expect_not_null(strstr(reply.text, "agreed_leave"), "and what names the placement alone");
+    cr_expect_not_null(strstr(reply.text, "\"label\":\"Absent\",\"label_cy\":\"Absennol\""), "%s", reply.text);
+    cr_expect_not_null(
+        strstr(reply.text, programme_label(programme_default(), LABEL_REASON, "agreed_leave", LANGUAGE_WELSH)));
     cr_expect_null(strstr(reply.text, "Ben Tester"), "and nobody else");
     cr_expect_eq(reply_count(&reply, "read_by"), 1);
     reply_fini(&reply);

@@ -220,6 +220,37 @@ Test(records, refuse_what_they_cannot_hold)
                 404, "not_found");
 }
 
+Test(records, every_code_of_the_programme_has_its_words_in_both_languages)
+{
+    static const struct {
+        const char *member;
+        enum label_set set;
+    } sets[] = {
+        { "outcomes", LABEL_OUTCOME },
+        { "reasons", LABEL_REASON },
+        { "routes", LABEL_ROUTE },
+        { "triggers", LABEL_TRIGGER },
+    };
+    struct reply reply = site_call(&site, "GET", "/v1/codes", NULL);
+    cr_assert_eq(reply.status, 200, "%s", reply.text);
+    for (size_t i = 0; i < ARRAY_LEN(sets); i++) {
+        size_t index;
+        const json_t *label;
+        json_array_foreach((json_t *)(uintptr_t)reply_at(&reply, sets[i].member), index, label)
+        {
+            const char *code = json_string_value(json_object_get(label, "code"));
+            cr_assert_str_eq(code, programme_code_at(programme_default(), sets[i].set, index));
+            cr_expect_str_eq(json_string_value(json_object_get(label, "label")),
+                             programme_label(programme_default(), sets[i].set, code, LANGUAGE_ENGLISH));
+            cr_expect_str_eq(json_string_value(json_object_get(label, "label_cy")),
+                             programme_label(programme_default(), sets[i].set, code, LANGUAGE_WELSH));
+        }
+        cr_expect_gt(index, 2);
+        cr_expect_null(programme_code_at(programme_default(), sets[i].set, index), "all of them");
+    }
+    reply_fini(&reply);
+}
+
 Test(records, a_notice_is_kept_and_in_the_log)
 {
     site_expect(&site, "POST", "/v1/records",
