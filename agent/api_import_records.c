@@ -14,6 +14,7 @@
 #include "agent/import/cell.h"
 #include "agent/import/export_csv.h"
 #include "agent/import/import.h"
+#include "agent/import_repeats.h"
 #include "crypto/digest.h"
 
 #define IMPORT_RECORDS_MAX 20000
@@ -43,6 +44,8 @@ struct records_import {
     size_t problem_count;
     size_t rejected;
     json_t *problems;
+    json_t *warnings;
+    size_t warning_count;
     json_t *ignored;
     struct buf rejects;
 };
@@ -314,6 +317,21 @@ static const struct store_entry *entry_at(void *context, size_t index)
     return &((const struct made *)context)[index].entry;
 }
 
+/* Of one ref, or whatever names the record; the later row stands. */
+static void on_repeat(void *context, const struct import_repeat *repeat)
+{
+    struct records_import *import = context;
+    char expected[EXPECTED_SIZE];
+    if (import->warning_count++ < IMPORT_PROBLEMS_KEPT) {
+        (void)snprintf(expected, sizeof(expected), "the same as in line %zu, of the same record; this one stands",
+                       import->made[repeat->earlier].line);
+        (void)json_array_append_new(
+            import->warnings, json_pack("{s:I,s:I,s:s,s:s,s:s}", "line", (json_int_t)import->made[repeat->index].line,
+                                        "column", (json_int_t)0, "column_name",
+                                        import->kind->fields[repeat->field].name, "found", "", "expected", expected));
+    }
+}
+
 static enum err_code write_made(struct records_import *import, struct store_written *ret_written, struct error *err)
 {
     const struct api_world *world = import->call->world;
@@ -321,6 +339,7 @@ static enum err_code write_made(struct records_import *import, struct store_writ
     if (import->made_count == 0) {
         return ERR_OK;
     }
+    TRY(import_repeats(&source, on_repeat, import, err));
     ret_written->failed_at = import->made_count;
     enum err_code rc = (import->dry_run ? store_write_dry : store_write_from)(world->store, world->actor, &source,
                                                                               world->now_ms, ret_written, err);
@@ -336,20 +355,21 @@ static enum err_code answer(struct records_import *import, bool refused, const s
     char delimiter = table_delimiter(import->table);
     json_t *rejects =
         import->rejects.len > 0 ? json_stringn((const char *)import->rejects.data, import->rejects.len) : json_null();
-    return answer_object(
-        import->call->answer,
-        json_pack("{s:s,s:o,s:b,s:b,s:b,s:I,s:I,s:I,s:I,s:I,s:I,s:s,s:s,s:I,s:O,s:I,s:[],s:O,s:o}", "kind",
-                  import->kind->name, "name", value_text(query_text(import->call, "name")), "dry_run", import->dry_run,
-                  "partial", import->partial, "refused", refused, "rows", (json_int_t)table_rows(import->table), "good",
-                  (json_int_t)import->made_count, "duplicates", (json_int_t)0, "rejected", (json_int_t)import->rejected,
-                  "added", (json_int_t)written->added, "unchanged", (json_int_t)written->unchanged, "encoding",
-                  text_encoding_name(table_encoding(import->table)), "delimiter",
-                  delimiter == ';'    ? "semicolon"
-                  : delimiter == '\t' ? "tab"
-                                      : "comma",
-                  "problem_count", (json_int_t)import->problem_count, "problems", import->problems, "warning_count",
-                  (json_int_t)0, "warnings", "ignored_columns", import->ignored, "reject_file", rejects),
-        err);
+    return answer_object(import->call->answer,
+                         json_pack("{s:s,s:o,s:b,s:b,s:b,s:I,s:I,s:I,s:I,s:I,s:I,s:s,s:s,s:I,s:O,s:I,s:O,s:O,s:o}",
+                                   "kind", import->kind->name, "name", value_text(query_text(import->call, "name")),
+                                   "dry_run", import->dry_run, "partial", import->partial, "refused", refused, "rows",
+                                   (json_int_t)table_rows(import->table), "good", (json_int_t)import->made_count,
+                                   "duplicates", (json_int_t)0, "rejected", (json_int_t)import->rejected, "added",
+                                   (json_int_t)written->added, "unchanged", (json_int_t)written->unchanged, "encoding",
+                                   text_encoding_name(table_encoding(import->table)), "delimiter",
+                                   delimiter == ';'    ? "semicolon"
+                                   : delimiter == '\t' ? "tab"
+                                                       : "comma",
+                                   "problem_count", (json_int_t)import->problem_count, "problems", import->problems,
+                                   "warning_count", (json_int_t)import->warning_count, "warnings", import->warnings,
+                                   "ignored_columns", import->ignored, "reject_file", rejects),
+                         err);
 }
 
 static enum err_code take(struct records_import *import, struct error *err)
@@ -361,7 +381,7 @@ static enum err_code take(struct records_import *import, struct error *err)
         return FAIL(err, LIMIT, "import: more than %zu rows; divide the file", most);
     }
     import->made = calloc(rows + 1, sizeof(*import->made));
-    if (import->made == NULL || import->problems == NULL || import->ignored == NULL) {
+    if (import->made == NULL || import->problems == NULL || import->warnings == NULL || import->ignored == NULL) {
         return FAIL(err, NO_MEMORY, "import: out of memory");
     }
     read_header(import);
@@ -383,11 +403,13 @@ enum err_code api_import_records(struct api_call *call, const struct kind *kind,
     struct records_import import = { .call = call, .kind = kind, .dry_run = dry_run, .partial = partial };
     TRY(table_read(call->request->body, &import.table, err));
     import.problems = json_array();
+    import.warnings = json_array();
     import.ignored = json_array();
     buf_init(&import.rejects, 2 * TABLE_FILE_BYTES_MAX);
     enum err_code rc = take(&import, err);
     buf_fini(&import.rejects);
     json_decref(import.problems);
+    json_decref(import.warnings);
     json_decref(import.ignored);
     free(import.made);
     table_free(import.table);

@@ -98,6 +98,26 @@ Test(import_records, names_every_problem_by_line_and_column_and_takes_nothing)
     reply_fini(&reply);
 }
 
+Test(import_records, rows_of_one_record_that_say_different_things_are_named_and_the_last_stands)
+{
+    struct reply reply =
+        import("host", "ref,name,quota\nH-1,Invented Gardens,4\nH-2,Invented Shop,\nH-1,Invented Park,4\n"
+                       "H-2,Invented Shop,\n");
+    cr_expect_eq(reply_int(&reply, "warning_count"), 1, "%s", reply.text);
+    reply_fini(&reply);
+    reply = import("host", "ref,name,quota\nH-1,Invented Gardens,4\nH-2,Invented Shop,\nH-1,Invented Park,5\n");
+    cr_expect(json_is_false(reply_at(&reply, "refused")), "%s", reply.text);
+    cr_expect_eq(reply_int(&reply, "warning_count"), 2, "%s", reply.text);
+    cr_expect_eq(reply_int(&reply, "warnings.0.line"), 4);
+    cr_expect_str_eq(reply_text(&reply, "warnings.0.column_name"), "name");
+    cr_expect_not_null(strstr(reply_text(&reply, "warnings.0.expected"), "line 2"));
+    cr_expect_str_eq(reply_text(&reply, "warnings.1.column_name"), "quota");
+    reply_fini(&reply);
+    reply = site_call(&site, "GET", "/v1/records/host/H-1", NULL);
+    cr_expect_str_eq(reply_text(&reply, "record.fields.name"), "Invented Park");
+    reply_fini(&reply);
+}
+
 Test(import_records, a_national_insurance_number_is_named_by_its_line_and_column)
 {
     struct reply reply =
