@@ -265,6 +265,7 @@ enum err_code claim_bears(const struct api_call *call, struct record *record, st
     struct claim_request request = { .for_placement = placement->present,
                                      .trigger = trigger,
                                      .amount_pence = record_value(record, "amount_pence")->number,
+                                     .on = (int32_t)record_value(record, "claimed_on")->number,
                                      .refused = record_value(record, "refused_on")->present };
     memcpy(request.contract.bytes, record_value(record, "contract")->text.data, ROW_ID_BYTES);
     if (placement->present) {
