@@ -80,6 +80,21 @@ static bool in_order(struct record *record, const char *field, int32_t today)
     return !day->present || (day->number >= record_value(record, "claimed_on")->number && day->number <= today);
 }
 
+static enum err_code contract_fits(const struct api_call *call, struct record *record, struct error *err)
+{
+    struct row_id id;
+    SCOPED(record_list_fini) struct record_list list = { 0 };
+    memcpy(id.bytes, record_value(record, "contract")->text.data, ROW_ID_BYTES);
+    enum err_code rc = query_record(call->world->store, kind_by_number(KIND_CONTRACT), &id, &list, err);
+    if (rc != ERR_OK) {
+        return rc == ERR_NOT_FOUND ? FAIL(err, NOT_FOUND, "a contract that is here: there is no such contract") : rc;
+    }
+    const struct value *starts_on = record_value(&list.rows[0].record, "starts_on");
+    return starts_on->present && record_value(record, "claimed_on")->number < starts_on->number
+               ? FAIL(err, REFUSED, "a day on which the contract had begun, in claimed_on")
+               : ERR_OK;
+}
+
 static enum err_code claim_fits(const struct api_call *call, struct record *record,
                                 const struct import_earlier *earlier, struct error *err)
 {
@@ -94,18 +109,17 @@ static enum err_code claim_fits(const struct api_call *call, struct record *reco
     if (record_value(record, "paid_pence")->present && !paid) {
         return FAIL(err, INVALID, "the day on which it was paid, in paid_on");
     }
+    if (record_value(record, "paid_pence")->number > record_value(record, "amount_pence")->number) {
+        return FAIL(err, REFUSED, "no more paid than was claimed; 'holdfast claim paid' records what was all the same");
+    }
     for (size_t i = 0; i < earlier->count; i++) {
         struct record *other = earlier->at(earlier->context, i);
         if (other != NULL && same_milestone(record, other)) {
             return FAIL(err, CONFLICT, "one claim for a milestone: an earlier line of the file has it");
         }
     }
-    char ref[ROW_REF_SIZE];
-    struct row_id contract;
-    memcpy(contract.bytes, record_value(record, "contract")->text.data, ROW_ID_BYTES);
-    TRY(query_ref(call->world->store, KIND_CONTRACT, &contract, ref, err));
-    return ref[0] == '\0' ? FAIL(err, NOT_FOUND, "a contract that is here: there is no such contract")
-                          : claim_bears(call, record, err);
+    TRY(contract_fits(call, record, err));
+    return claim_bears(call, record, err);
 }
 
 /* ---- help that is bought ---- */

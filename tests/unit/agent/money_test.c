@@ -460,6 +460,8 @@ Test(money, a_file_of_claims_is_taken_by_what_the_register_bears)
     import("claim", CLAIMS "C-1,GDN-P001,initial_placement,33400,2026-10-01,33400,2026-10-20,2026-10-21\n", 0,
            "not both");
     import("claim", CLAIMS "C-1,GDN-P001,initial_placement,33400,2026-10-01,33400,,\n", 0, "in paid_on");
+    import("claim", CLAIMS "C-1,,service,33400,2025-12-31,,,\n", 0, "had begun");
+    import("claim", CLAIMS "C-1,,service,33400,2026-10-01,33401,2026-10-02,\n", 0, "no more paid");
     import("claim",
            CLAIMS "C-1,GDN-P001,initial_placement,33400,2026-10-01,,,\n"
                   "C-1,GDN-P001,initial_placement,33400,2026-10-02,,,\n",
