@@ -263,6 +263,33 @@ static enum err_code event_read(const struct api_call *call, const struct referr
                                : name_opportunity(call->world->store, opportunity, on, record, &ids->opportunity, err);
 }
 
+/* Placements that go on after the referral does not, and what to do about each. */
+static enum err_code add_warnings(const struct api_world *world, const struct referral_row *row, int32_t on,
+                                  json_t *warnings, struct error *err)
+{
+    bool paused = strcmp(row->status, "paused") == 0;
+    SCOPED(placement_list_fini) struct placement_list list = { 0 };
+    if (!paused && !referral_closed(row->status)) {
+        return ERR_OK;
+    }
+    TRY(query_placements(world->store, ROW_NONE, QUERY_LIMIT_MAX, &list, err));
+    for (size_t i = 0; i < list.count; i++) {
+        const struct placement_row *placement = &list.rows[i];
+        if (memcmp(placement->referral.bytes, row->id.bytes, ROW_ID_BYTES) == 0 && placement->ends_on >= on &&
+            placement->ends_on != ROW_NONE) {
+            char day[DATE_TEXT_SIZE];
+            date_format(placement->ends_on, day);
+            (void)json_array_append_new(
+                warnings, json_sprintf(paused ? "placement %s goes on until %s; nobody is expected while the referral "
+                                                "is paused, and a break says so to everybody"
+                                              : "placement %s goes on until %s; nobody is expected after this; give it "
+                                                "its last day",
+                                       placement->ref, day));
+        }
+    }
+    return ERR_OK;
+}
+
 enum err_code api_referral_event(struct api_call *call, struct error *err)
 {
     const struct api_world *world = call->world;
@@ -284,11 +311,16 @@ enum err_code api_referral_event(struct api_call *call, struct error *err)
     TRY(store_write(world->store, world->actor, &entry, 1, world->now_ms, &written, err));
     call->answer->wrote = written.added > 0;
     TRY(query_referral(world->store, &id, &row, err));
-    return answer_object(
-        call->answer,
-        json_pack("{s:i,s:o,s:o,s:o,s:o}", "added", (int)written.added, "op",
-                  written.added > 0 ? value_op(&written.last) : json_null(), "referral", referral_value(&row),
-                  "possible", possible_value(call->world, row.status), "warnings",
-                  reason_warnings(call->world, json_string_value(json_object_get(call->body, "reason")))),
-        err);
+    json_t *warnings = reason_warnings(call->world, json_string_value(json_object_get(call->body, "reason")));
+    enum err_code rc = add_warnings(world, &row, (int32_t)record_value(&entry.record, "on")->number, warnings, err);
+    if (rc != ERR_OK) {
+        json_decref(warnings);
+        return rc;
+    }
+    return answer_object(call->answer,
+                         json_pack("{s:i,s:o,s:o,s:o,s:o}", "added", (int)written.added, "op",
+                                   written.added > 0 ? value_op(&written.last) : json_null(), "referral",
+                                   referral_value(&row), "possible", possible_value(call->world, row.status),
+                                   "warnings", warnings),
+                         err);
 }

@@ -6,7 +6,14 @@
 
 #include "base/check.h"
 
-enum { YEAR_MIN = 1900, YEAR_MAX = 2200, MS_PER_S = 1000, MS_PER_DAY = 86400000 };
+enum {
+    YEAR_MIN = 1900,
+    YEAR_MAX = 2200,
+    MS_PER_S = 1000,
+    MS_PER_DAY = 86400000,
+    MS_PER_MIN = 60000,
+    MINUTES_A_DAY = 1440
+};
 
 static int64_t read_clock_ms(clockid_t id)
 {
@@ -39,6 +46,25 @@ int clock_minute(int64_t wall_ms)
     struct tm local;
     CHECK(localtime_r(&seconds, &local) != NULL);
     return local.tm_hour * 60 + local.tm_min;
+}
+
+/* Summer time begins and ends at 01:00 UTC on the last Sunday of the month. */
+static int64_t summer_change_min(int year, int month)
+{
+    int32_t last = date_from_civil(year, month, 31);
+    return (int64_t)(last - date_weekday(last) % DAYS_A_WEEK) * MINUTES_A_DAY + 60;
+}
+
+int64_t clock_london_minute(int64_t at_ms)
+{
+    const int64_t least = (int64_t)DATE_MIN * MINUTES_A_DAY;
+    const int64_t most = (int64_t)(DATE_MAX + 1) * MINUTES_A_DAY - 1;
+    int64_t minute = at_ms / MS_PER_MIN - (at_ms % MS_PER_MIN < 0);
+    int year, month, day_of_month;
+    minute = minute < least ? least : minute > most ? most : minute;
+    date_to_civil((int32_t)(minute / MINUTES_A_DAY - (minute % MINUTES_A_DAY < 0)), &year, &month, &day_of_month);
+    bool summer = minute >= summer_change_min(year, 3) && minute < summer_change_min(year, 10);
+    return minute + (summer ? 60 : 0);
 }
 
 static bool leap(int year)

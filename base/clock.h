@@ -29,6 +29,10 @@ int32_t clock_today(int64_t wall_ms);
 /* The time of day there, in minutes. */
 int clock_minute(int64_t wall_ms);
 
+/* The civil minute in the United Kingdom, counted from 1970-01-01: the same on a laptop whose time zone is another, and
+ * at the centre. Instants outside the years above count as the first or the last of them. */
+int64_t clock_london_minute(int64_t at_ms);
+
 int32_t date_from_civil(int year, int month, int day_of_month);
 void date_to_civil(int32_t day, int *ret_year, int *ret_month, int *ret_day_of_month);
 

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "store/fold_parts.h"
 #include "store/read.h"
 
@@ -25,15 +26,21 @@ static const struct doubt_want wants[] = {
     { "not_absent", 2, "the session is not recorded as an absence without notice" },
     { "not_expected", 2, "nobody was expected then by the agreed pattern" },
     { "on_break", 2, "the session is in a break that was agreed" },
+    { "referral_not_in_force", 2,
+      "the referral was declined, paused, withdrawn, over or not begun on that day: give the placement its last day, "
+      "or "
+      "a break" },
     { "overlaps_jcp", 2, "the session overlaps the Jobcentre's own appointment" },
     { "reason_given", 2, "a reason is recorded that is a usual factor of good reason, or an excuse" },
     { "paperwork", 2, "not signing a provider's paperwork is not a failure" },
-    { "not_yet", 2, "the session was still to come" },
+    { "not_yet", 2, "the session had not ended when the doubt was confirmed" },
     { "no_notice", 2, "no written notice of this placement is named" },
     { "notice_incomplete", 2, "the notice does not say everything that it has to" },
     { "notice_late", 2, "the notice was not served and received before the day" },
     { "no_placement", 3, "the placement is not known here" },
-    { "not_mandatory", 3, "taking part was voluntary" },
+    { "not_mandatory", 3,
+      "the placement or its referral says, or once said, that taking part is voluntary: who is sent now needs a new "
+      "referral and a new placement" },
     { "exposure_unfounded", 4, "the exposure rests on no decision of the Jobcentre that stands" },
     { "exposure_unconfirmed", 4,
       "the exposure rests on a decision about another record, and nobody else at another machine has confirmed that "
@@ -266,10 +273,11 @@ static const struct row_id plan_id;
 static enum err_code put_plan(struct store *store, const struct doubt_plan *plan, struct error *err)
 {
     sqlite3_stmt *s;
-    TRY(db_statement(&store->db,
-                     "INSERT INTO compliance_doubt VALUES (?1, ?2, ?3, ?4, 'plan', ?5, ?6, ?7, ?8, '', 0, '', NULL, "
-                     "NULL, NULL, NULL, 'plan', ?9, 9223372036854775807, 'suspended', '', NULL, '', '', NULL, NULL)",
-                     &s, err));
+    TRY(db_statement(
+        &store->db,
+        "INSERT INTO compliance_doubt VALUES (?1, ?2, ?3, ?4, 'plan', ?5, ?6, ?7, ?8, '', 0, '', NULL, "
+        "NULL, NULL, NULL, 'plan', ?9, 9223372036854775807, 'suspended', '', NULL, '', '', NULL, NULL, ?10)",
+        &s, err));
     bind_blob(s, 1, plan_id.bytes, ROW_ID_BYTES);
     bind_blob(s, 2, plan->placement.bytes, ROW_ID_BYTES);
     bind_int(s, 3, plan->day);
@@ -279,6 +287,7 @@ static enum err_code put_plan(struct store *store, const struct doubt_plan *plan
     bind_int(s, 7, plan->exposure_weeks);
     bind_id(s, 8, &plan->earlier_decision);
     bind_int(s, 9, plan->now_ms);
+    bind_int(s, 10, clock_london_minute(plan->now_ms));
     return db_run(&store->db, s, err);
 }
 

@@ -86,9 +86,11 @@ static enum err_code put_referral(struct store *store, struct slice subject, str
                                   const struct referral_end *end, struct error *err)
 {
     sqlite3_stmt *s;
+    bool voluntary;
+    TRY(basis_ever_voluntary(store, merged, &voluntary, err));
     TRY(db_statement(&store->db,
                      "INSERT OR REPLACE INTO referral VALUES "
-                     "(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16)",
+                     "(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17)",
                      &s, err));
     int at = bind_record(s, subject, &merged->record);
     bind_int(s, at, any_from_centre(merged));
@@ -99,6 +101,7 @@ static enum err_code put_referral(struct store *store, struct slice subject, str
         bind_int(s, at + 2, end->on);
     }
     bind_int(s, at + 3, end->policy);
+    bind_int(s, at + 4, voluntary);
     return db_run(&store->db, s, err);
 }
 
@@ -114,8 +117,11 @@ static enum err_code fold_referral(struct store *store, struct slice subject, st
     } else {
         TRY(put_referral(store, subject, merged, buf_slice(&status), &end, err));
     }
+    TRY(fold_force(store, subject, &events, err));
     sqlite3_stmt *s; /* the referral tells which contract pays for its placements, and whether it was voluntary */
-    TRY(db_statement(&store->db, "INSERT OR IGNORE INTO dirty_placement SELECT id FROM placement WHERE referral = ?1",
+    TRY(db_statement(&store->db,
+                     "INSERT OR IGNORE INTO dirty_placement SELECT id FROM placement WHERE referral = ?1 "
+                     "UNION ALL SELECT placement FROM former_referral WHERE referral = ?1",
                      &s, err));
     bind_slice(s, 1, subject);
     TRY(db_run(&store->db, s, err));
@@ -209,15 +215,18 @@ static enum err_code referral_of_placement(struct store *store, struct slice pla
 
 static enum err_code put_placement(struct store *store, struct slice subject, struct merged *merged, struct error *err)
 {
+    bool voluntary;
+    TRY(basis_note_formers(store, subject, merged, err));
     if (merged->count == 0) {
         return fold_delete(store, "DELETE FROM placement WHERE id = ?1", subject, err);
     }
+    TRY(basis_ever_voluntary(store, merged, &voluntary, err));
     sqlite3_stmt *s;
     TRY(db_statement(&store->db,
                      "INSERT OR REPLACE INTO placement VALUES "
-                     "(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17)",
+                     "(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18)",
                      &s, err));
-    (void)bind_record(s, subject, &merged->record);
+    bind_int(s, bind_record(s, subject, &merged->record), voluntary);
     return db_run(&store->db, s, err);
 }
 

@@ -14,6 +14,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "store/doubts.h"
 #include "store/fold_parts.h"
 
@@ -187,7 +188,7 @@ static int bind_outcome(sqlite3_stmt *s, int at, const struct outcome_of *found)
 
 #define DOUBT_PUT                                                                                                      \
     "INSERT OR REPLACE INTO compliance_doubt VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, "    \
-    "?15, ?16, ?17, ?18, ?19, ?20, ?21, ?22, ?23, ?24, ?25, ?26)"
+    "?15, ?16, ?17, ?18, ?19, ?20, ?21, ?22, ?23, ?24, ?25, ?26, ?27)"
 
 static enum err_code put_doubt(struct store *store, struct slice doubt, struct merged *versions, struct error *err)
 {
@@ -198,9 +199,10 @@ static enum err_code put_doubt(struct store *store, struct slice doubt, struct m
     sqlite3_stmt *s;
     TRY(db_statement(&store->db, DOUBT_PUT, &s, err));
     int at = bind_record(s, doubt, &versions->record);
-    TRY(bind_said(store, s, at, &versions->versions[0], err));
+    int64_t said_at_ms;
+    TRY(bind_said(store, s, at, &versions->versions[0], &said_at_ms, err));
     bind_int(s, at + 2, (int64_t)(versions->versions[0].hlc & INT64_MAX));
-    (void)bind_outcome(s, at + 3, &found);
+    bind_int(s, bind_outcome(s, at + 3, &found), clock_london_minute(said_at_ms));
     TRY(db_run(&store->db, s, err));
     return dirty_placement(store, merged_value(versions, "placement")->text.data, err);
 }

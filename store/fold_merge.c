@@ -169,6 +169,39 @@ static enum err_code merge_fields(struct store *store, struct merged *merged, st
     return ERR_OK;
 }
 
+/* The newest that the centre said of the field; `value` stays as it is when it said nothing. */
+static enum err_code find_of_centre(struct store *store, struct merged *merged, size_t field, struct value *value,
+                                    struct error *err)
+{
+    for (size_t i = merged->count; i > 0; i--) {
+        struct record one;
+        if (merged->versions[i - 1].writer != WRITER_CENTRE) {
+            continue;
+        }
+        merged->record.values[field].present = false; /* so that a version that says it is kept */
+        TRY(merged_read(store, merged, &merged->versions[i - 1], false, &one, err));
+        if (one.values[field].present) {
+            *value = one.values[field];
+            return ERR_OK;
+        }
+    }
+    return ERR_OK;
+}
+
+/* What is the centre's to say stands as it said it, whatever an organisation said before or after. */
+static enum err_code leave_to_centre(struct store *store, struct merged *merged, struct error *err)
+{
+    const struct kind *kind = merged->record.kind;
+    for (size_t f = 0; merged->count > 1 && f < kind->field_count; f++) {
+        if (kind->fields[f].of_centre) {
+            struct value value = merged->record.values[f];
+            TRY(find_of_centre(store, merged, f, &value, err));
+            merged->record.values[f] = value;
+        }
+    }
+    return ERR_OK;
+}
+
 enum err_code merged_find(struct store *store, const struct kind *kind, struct slice subject, struct merged *merged,
                           struct error *err)
 {
@@ -185,7 +218,8 @@ enum err_code merged_make(struct store *store, const struct kind *kind, struct s
                           struct error *err)
 {
     TRY(merged_find(store, kind, subject, merged, err));
-    return merge_fields(store, merged, err);
+    TRY(merge_fields(store, merged, err));
+    return leave_to_centre(store, merged, err);
 }
 
 /* ---- rows ---- */

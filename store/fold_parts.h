@@ -49,9 +49,24 @@ MUST_USE enum err_code fold_delete(struct store *store, const char *sql, struct 
 /* Is it a kind whose merged fields are its row as they stand? */
 bool kind_is_plain(uint32_t kind);
 MUST_USE enum err_code fold_plain(struct store *store, struct slice subject, struct merged *merged, struct error *err);
-/* Binds who said a version at `at`, and when at the next. */
+/* Binds who said a version at `at`, and when at the next; and says when. */
 MUST_USE enum err_code bind_said(struct store *store, sqlite3_stmt *put, int at, const struct version *newest,
-                                 struct error *err);
+                                 int64_t *ret_said_at_ms, struct error *err);
+
+/* ---- store/fold_basis.c ---- */
+
+/* Did any record of a referral or a placement ever say voluntary? */
+MUST_USE enum err_code basis_ever_voluntary(struct store *store, struct merged *merged, bool *ret_voluntary,
+                                            struct error *err);
+/* The referrals that a placement named besides the one that it answers. */
+MUST_USE enum err_code basis_note_formers(struct store *store, struct slice placement, struct merged *merged,
+                                          struct error *err);
+
+/* ---- store/fold_force.c ---- */
+
+/* The days on which a referral with these events is not in force; where they change, its placements' sessions too. */
+MUST_USE enum err_code fold_force(struct store *store, struct slice referral, const struct merged *events,
+                                  struct error *err);
 
 /* ---- store/fold_doubt.c ---- */
 

@@ -113,12 +113,14 @@ static enum err_code said_of(struct store *store, const struct version *version,
     return rc;
 }
 
-enum err_code bind_said(struct store *store, sqlite3_stmt *put, int at, const struct version *newest, struct error *err)
+enum err_code bind_said(struct store *store, sqlite3_stmt *put, int at, const struct version *newest,
+                        int64_t *ret_said_at_ms, struct error *err)
 {
     struct said_since said;
     TRY(said_of(store, newest, &said, err));
     (void)sqlite3_bind_text(put, at, said.by, -1, SQLITE_TRANSIENT);
     bind_int(put, at + 1, said.at_ms);
+    *ret_said_at_ms = said.at_ms;
     return ERR_OK;
 }
 
@@ -210,8 +212,9 @@ static enum err_code put(struct store *store, const struct plain *plain, struct 
 {
     sqlite3_stmt *s;
     TRY(db_statement(&store->db, plain->put, &s, err));
+    int64_t said_at_ms;
     int at = bind_record(s, subject, &merged->record);
-    TRY(bind_said(store, s, at, &merged->versions[merged->count - 1], err));
+    TRY(bind_said(store, s, at, &merged->versions[merged->count - 1], &said_at_ms, err));
     if (merged->record.kind->number == KIND_SAME_PERSON) {
         TRY(person_bind_link(store, s, at + 2, merged, err));
     } else if (has_weight(merged->record.kind->number)) {

@@ -355,12 +355,16 @@ static enum err_code expand(struct store *store, sqlite3_stmt *s, struct layout 
     return ERR_OK;
 }
 
-/* Nobody is expected on the days of a break. */
+/* Nobody is expected on the days of a break, or while the referral is not in force. */
 static enum err_code leave_breaks_out(struct store *store, const uint8_t placement[OP_ENTITY_BYTES],
                                       struct layout *layout, struct error *err)
 {
     sqlite3_stmt *s;
-    TRY(db_statement(&store->db, "SELECT starts_on, ends_on FROM placement_break WHERE placement = ?1", &s, err));
+    TRY(db_statement(&store->db,
+                     "SELECT starts_on, ends_on FROM placement_break WHERE placement = ?1 UNION ALL "
+                     "SELECT o.idle_from, o.ends_on FROM placement p JOIN referral_out o ON o.referral = p.referral "
+                     "WHERE p.id = ?1",
+                     &s, err));
     bind_blob(s, 1, placement, OP_ENTITY_BYTES);
     for (;;) {
         bool row;

@@ -5,25 +5,38 @@ CREATE TABLE participant (
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX participant_ref ON participant (ref);
 
+-- voluntary, here and of a placement: any record of it ever said so.
 CREATE TABLE referral (
     id BLOB PRIMARY KEY, ref TEXT, participant BLOB, route TEXT, basis TEXT, received_on INTEGER, source TEXT,
     weekly_minutes INTEGER, note TEXT, needs TEXT, restrictions TEXT, contract BLOB, from_centre INTEGER NOT NULL, status TEXT NOT NULL, status_on INTEGER,
-    policy INTEGER NOT NULL
+    policy INTEGER NOT NULL, voluntary INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX referral_ref ON referral (ref);
 CREATE INDEX referral_status ON referral (status, received_on);
 CREATE INDEX referral_received ON referral (received_on, route);
 
+-- Days on which a referral was not in force (fold_force.c); idle_from: the first on which nobody is expected.
+CREATE TABLE referral_out (
+    referral BLOB NOT NULL, starts_on INTEGER NOT NULL, idle_from INTEGER NOT NULL, ends_on INTEGER NOT NULL,
+    PRIMARY KEY (referral, starts_on)
+) STRICT, WITHOUT ROWID;
+
 CREATE TABLE placement (
     id BLOB PRIMARY KEY, ref TEXT, participant BLOB, referral BLOB, host TEXT, role TEXT, basis TEXT, calendar TEXT,
     starts_on INTEGER, ends_on INTEGER, pattern TEXT, weekly_minutes INTEGER, reduced_hours_reason TEXT,
-    sequence INTEGER, note TEXT, opportunity BLOB, job_search_minutes INTEGER
+    sequence INTEGER, note TEXT, opportunity BLOB, job_search_minutes INTEGER, voluntary INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX placement_ref ON placement (ref);
 CREATE INDEX placement_participant ON placement (participant);
 CREATE INDEX placement_referral ON placement (referral);
 CREATE INDEX placement_opportunity ON placement (opportunity) WHERE opportunity IS NOT NULL;
 CREATE INDEX placement_ends ON placement (ends_on, starts_on);
+
+-- Referrals that a placement named besides the one that it answers.
+CREATE TABLE former_referral (
+    placement BLOB NOT NULL, referral BLOB NOT NULL, PRIMARY KEY (placement, referral)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX former_referral_referral ON former_referral (referral);
 
 -- Every assertion about a session. `op` is this replica's number of it; outcome 0: what it said is erased.
 CREATE TABLE attendance (
@@ -213,7 +226,7 @@ CREATE TABLE erasure (
 ) STRICT;
 CREATE INDEX erasure_subject ON erasure (subject);
 
--- Guard rails 1 to 4 for the only way into the sanction path (fold_doubt.c). status: standing, suspended (wants says what lacks), withdrawn,
+-- said_min: said_at as the civil minute in London. Guard rails 1 to 4 for the only way into the sanction path (fold_doubt.c). status: standing, suspended (wants says what lacks), withdrawn,
 -- returned, decided (no list: schema.sql, op). A doubt can only be written as standing when doubt_wants has nothing about it.
 CREATE TABLE compliance_doubt (
     id BLOB PRIMARY KEY, placement BLOB, day INTEGER, slot INTEGER, reviewer TEXT, review BLOB, notice BLOB,
@@ -221,7 +234,7 @@ CREATE TABLE compliance_doubt (
     programme TEXT, programme_version INTEGER, programme_sha256 TEXT, said_by TEXT NOT NULL, said_at INTEGER NOT NULL, hlc INTEGER NOT NULL,
     status TEXT NOT NULL CHECK (status = 'standing' OR status = 'suspended' OR status = 'withdrawn' OR status = 'returned' OR status = 'decided'),
     wants TEXT NOT NULL, status_on INTEGER, status_by TEXT NOT NULL, status_reason TEXT NOT NULL, received_on INTEGER,
-    decision BLOB,
+    decision BLOB, said_min INTEGER NOT NULL,
     CHECK (status <> 'standing' OR (wants = '' AND confirmed IS 1 AND length(reviewer) > 0))
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX doubt_session ON compliance_doubt (placement, day, slot);
@@ -256,9 +269,16 @@ SELECT d.id, 'no_placement' FROM compliance_doubt d
 WHERE NOT EXISTS (SELECT 1 FROM placement p WHERE p.id = d.placement)
 UNION ALL
 SELECT d.id, 'not_mandatory' FROM compliance_doubt d JOIN placement p ON p.id = d.placement
-LEFT JOIN referral r ON r.id = p.referral WHERE p.basis IS NOT 'mandatory' OR r.basis IS 'voluntary'
+WHERE p.basis IS NOT 'mandatory' OR p.voluntary <> 0 OR EXISTS (
+    SELECT 1 FROM referral r WHERE r.voluntary <> 0
+    AND (r.id = p.referral OR r.id IN (SELECT f.referral FROM former_referral f WHERE f.placement = p.id)))
 UNION ALL
-SELECT d.id, 'not_yet' FROM compliance_doubt d WHERE d.day > d.said_at / 86400000 + 1
+SELECT d.id, 'referral_not_in_force' FROM compliance_doubt d JOIN placement p ON p.id = d.placement
+JOIN referral_out o ON o.referral = p.referral AND d.day BETWEEN o.starts_on AND o.ends_on
+UNION ALL
+SELECT d.id, 'not_yet' FROM compliance_doubt d
+LEFT JOIN session s ON s.placement = d.placement AND s.day = d.day AND s.slot = d.slot
+WHERE d.said_min < d.day * 1440 + ifnull(s.ends_min, 1440)
 UNION ALL
 SELECT d.id, 'unrecorded' FROM compliance_doubt d
 WHERE NOT EXISTS (SELECT 1 FROM session s WHERE s.placement = d.placement AND s.day = d.day AND s.slot = d.slot AND s.standing <> 0)

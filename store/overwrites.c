@@ -18,6 +18,7 @@ struct said {
     struct op_id id;
     uint64_t hlc;
     int64_t recorded_at_ms;
+    enum record_writer writer;
     char actor[OP_ACTOR_MAX + 1];
     void *body; /* the record borrows from it */
     struct record record;
@@ -58,8 +59,11 @@ static enum err_code add_said(sqlite3_stmt *s, const struct kind *kind, struct s
     saids->rows = rows;
     struct said *said = &rows[saids->count];
     TRY(op_header_decode(column_slice(s, 0), &op, supersedes, err));
-    *said =
-        (struct said){ .id = op.id, .hlc = op.hlc, .recorded_at_ms = op.recorded_at_ms, .body = malloc(body.len + 1) };
+    *said = (struct said){ .id = op.id,
+                           .hlc = op.hlc,
+                           .recorded_at_ms = op.recorded_at_ms,
+                           .writer = (enum record_writer)column_int(s, 2),
+                           .body = malloc(body.len + 1) };
     if (said->body == NULL) {
         return FAIL(err, NO_MEMORY, "look for overwritten values");
     }
@@ -74,8 +78,8 @@ static enum err_code read_saids(struct store *store, const struct kind *kind, st
 {
     sqlite3_stmt *s;
     TRY(db_statement(&store->db,
-                     "SELECT header, body FROM op INDEXED BY op_subject WHERE subject = ?1 AND kind = ?2 AND kind <> 5 "
-                     "AND quarantine IS NULL AND body IS NOT NULL",
+                     "SELECT header, body, writer FROM op INDEXED BY op_subject WHERE subject = ?1 AND kind = ?2 "
+                     "AND kind <> 5 AND quarantine IS NULL AND body IS NOT NULL",
                      &s, err));
     bind_slice(s, 1, subject);
     bind_int(s, 2, kind->number);
@@ -201,22 +205,36 @@ static enum err_code add_row(struct overwrites *o, struct slice subject, const s
     return ERR_OK;
 }
 
+static enum err_code compare_said(struct overwrites *o, struct slice subject, const struct kind *kind, size_t field,
+                                  const struct said **old, const struct said *now, struct error *err)
+{
+    if (!now->record.values[field].present) {
+        return ERR_OK;
+    }
+    const struct said *before = *old;
+    bool lasting = kind->fields[field].lasting; /* then the first stands, and what came later gave way */
+    *old = lasting && before != NULL ? before : now;
+    bool overwritten = before != NULL && memcmp(before->id.device, now->id.device, DEVICE_ID_BYTES) != 0 &&
+                       !same_value(&before->record.values[field], &now->record.values[field]);
+    if (!overwritten) {
+        return ERR_OK;
+    }
+    return lasting ? add_row(o, subject, kind, field, now, before, err)
+                   : add_row(o, subject, kind, field, before, now, err);
+}
+
+/* In the order in which one stands over the other: what is the centre's to say comes last, as the centre said it. */
 static enum err_code compare_field(struct overwrites *o, struct slice subject, const struct kind *kind, size_t field,
                                    const struct saids *saids, struct error *err)
 {
     const struct said *old = NULL;
-    bool lasting = kind->fields[field].lasting; /* then the first stands, and what came later gave way */
-    for (size_t i = 0; i < saids->count; i++) {
-        const struct said *now = &saids->rows[i];
-        if (!now->record.values[field].present) {
-            continue;
+    bool of_centre = kind->fields[field].of_centre;
+    for (int last = 0; last <= of_centre; last++) {
+        for (size_t i = 0; i < saids->count; i++) {
+            if (!of_centre || (saids->rows[i].writer == WRITER_CENTRE) == last) {
+                TRY(compare_said(o, subject, kind, field, &old, &saids->rows[i], err));
+            }
         }
-        if (old != NULL && memcmp(old->id.device, now->id.device, DEVICE_ID_BYTES) != 0 &&
-            !same_value(&old->record.values[field], &now->record.values[field])) {
-            TRY(lasting ? add_row(o, subject, kind, field, now, old, err)
-                        : add_row(o, subject, kind, field, old, now, err));
-        }
-        old = lasting && old != NULL ? old : now;
     }
     return ERR_OK;
 }

@@ -70,6 +70,7 @@ struct field {
     bool sensitive;           /* for those who need it: never in a log file, an error or a flag's text */
     const char *const *codes; /* NULL-terminated */
     bool lasting;             /* of several records about a subject the first that says it stands, not the newest */
+    bool of_centre;           /* once the centre has said it, what an organisation says stands nowhere */
 };
 
 #define RECORD_FIELDS_MAX 16

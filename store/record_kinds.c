@@ -22,7 +22,7 @@ static const char *const referral_status_codes[] = {
 
 #define FIELD(number, name, type, max, required, sensitive, codes)                                                     \
     {                                                                                                                  \
-        (number), (name), (type), (max), (required), (sensitive), (codes), false                                       \
+        (number), (name), (type), (max), (required), (sensitive), (codes), false, false                                \
     }
 #define TEXT(number, name, max) FIELD(number, name, FIELD_TEXT, max, false, false, NULL)
 #define SECRET(number, name, max) FIELD(number, name, FIELD_TEXT, max, false, true, NULL)
@@ -39,7 +39,7 @@ static const char *const referral_status_codes[] = {
 /* Whose it is, which no later record changes. */
 #define LASTING_ID(number, name, required)                                                                             \
     {                                                                                                                  \
-        (number), (name), FIELD_ID, 0, (required), false, NULL, true                                                   \
+        (number), (name), FIELD_ID, 0, (required), false, NULL, true, false                                            \
     }
 
 enum {
@@ -62,7 +62,7 @@ static const struct field referral_fields[] = {
     REF(1, "ref"),
     LASTING_ID(2, "participant", true),
     CODE(3, "route", true, NULL), /* of the programme pack */
-    CODE(4, "basis", true, basis_codes),
+    { 4, "basis", FIELD_CODE, ROW_CODE_SIZE - 1, true, false, basis_codes, .of_centre = true },
     DATE(5, "received_on", true),
     TEXT(6, "source", NAME_MAX_BYTES),
     INT(7, "weekly_minutes", WEEK_MINUTES, false),

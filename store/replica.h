@@ -361,6 +361,14 @@ MUST_USE enum err_code violation_add(struct store *store, const struct checkpoin
 MUST_USE enum err_code copies_count(struct store *store, const struct store_applied *applied, int64_t now_ms,
                                     struct error *err);
 
+/* ---- store/write_checks.c ---- */
+
+/* What this machine does not write itself, though it would be kept if it came from elsewhere. */
+MUST_USE enum err_code write_check(struct store *store, const struct store_entry *entry, struct error *err);
+/* Of an assertion that is not on record yet. */
+MUST_USE enum err_code write_check_assertion(struct store *store, const struct store_entry *entry, int64_t now_ms,
+                                             struct error *err);
+
 /* ---- store/fold_marks.c ---- */
 
 /* At the beginning of a transaction. */

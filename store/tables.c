@@ -17,6 +17,8 @@ extern const unsigned char store_folded_schema[];
 const char *const folded_tables[] = { "participant",
                                       "referral",
                                       "placement",
+                                      "former_referral",
+                                      "referral_out",
                                       "attendance",
                                       "attendance_supersedes",
                                       "session",
@@ -63,6 +65,8 @@ static const char *const digest_queries[] = {
     "SELECT * FROM participant ORDER BY id",
     "SELECT * FROM referral ORDER BY id",
     "SELECT * FROM placement ORDER BY id",
+    "SELECT * FROM former_referral ORDER BY placement, referral",
+    "SELECT * FROM referral_out ORDER BY referral, starts_on",
     "SELECT a.placement, a.day, a.slot, w.device, w.incarnation, a.op & 1099511627775, a.outcome, a.minutes, a.reason, "
     "a.hlc, "
     "a.head FROM attendance a JOIN author w ON w.id = (a.op >> 40) "

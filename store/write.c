@@ -209,8 +209,8 @@ enum err_code op_record(struct store *store, struct op *op, int64_t now_ms, stru
     return op_append(store, self, op, seeded, NULL, now_ms, err);
 }
 
-static enum err_code plan_attendance(struct store *store, const struct store_entry *entry, struct op *op,
-                                     struct session_view *view, bool *ret_new, struct error *err)
+static enum err_code plan_attendance(struct store *store, const struct store_entry *entry, int64_t now_ms,
+                                     struct op *op, struct session_view *view, bool *ret_new, struct error *err)
 {
     if (fold_marked(store, KIND_ATTENDANCE, slice_of(entry->subject, OP_SESSION_BYTES))) {
         TRY(fold_flush(store, err)); /* an entry before this one was about it */
@@ -220,6 +220,7 @@ static enum err_code plan_attendance(struct store *store, const struct store_ent
     if (!*ret_new) {
         return ERR_OK;
     }
+    TRY(write_check_assertion(store, entry, now_ms, err));
     const struct value *note = &entry->record.values[kind_field_index(entry->record.kind, "note")];
     if (view->head_count > 0 && (!note->present || note->text.len == 0)) {
         return FAIL(err, REFUSED, "correct a record without a reason: both versions stay, so say why in a note");
@@ -295,7 +296,7 @@ static enum err_code plan_entity(struct store *store, const struct store_entry *
     }
     op->hlc = newest.hlc;
     *ret_new = !said && !(entry->kind == KIND_REFERRAL_EVENT && newest.says_same);
-    return ERR_OK;
+    return *ret_new ? write_check(store, entry, err) : ERR_OK;
 }
 
 static enum err_code write_entry(struct store *store, const char *actor, const struct store_entry *entry,
@@ -316,7 +317,7 @@ static enum err_code write_entry(struct store *store, const char *actor, const s
     struct session_view view;
     bool is_new;
     if (entry->kind == KIND_ATTENDANCE) {
-        TRY(plan_attendance(store, entry, &op, &view, &is_new, err));
+        TRY(plan_attendance(store, entry, now_ms, &op, &view, &is_new, err));
     } else {
         TRY(plan_entity(store, entry, &op, &is_new, err));
     }

@@ -141,7 +141,7 @@ static void fill(struct scene *scene, int cohort, size_t records)
     struct week week;
     week_begin(&week, WEEK_REPEATED, records, scene->today - 400);
     week.first_placement = cohort * WEEK_PLACEMENTS;
-    bench_site_record_placements(&scene->site, week.first_placement, week_first_day(records, week.last_day),
+    bench_site_record_placements(&scene->site, week.first_placement, week_first_day(records, week.today),
                                  BENCH_PATTERN);
     bench_site_record_next(&scene->site, &week, records);
     look_again(scene);

@@ -99,13 +99,18 @@ static void placement_id(struct world *world, const struct site *site, uint8_t o
 
 /* ---- drafts of each kind ---- */
 
-static void draft_attendance(struct world *world, const struct site *site, struct draft *draft, bool note)
+/* Whose clock says that the day is not over leaves open what only its end shows. */
+static void draft_attendance(struct world *world, const struct agent *agent, struct draft *draft, bool note)
 {
     uint8_t placement[OP_ENTITY_BYTES];
+    int32_t day = some_day(world);
     begin(draft, KIND_ATTENDANCE);
-    placement_id(world, site, placement);
-    session_subject(placement, some_day(world), (int)chance_below(&world->chance, 2) == 0, draft->entry.subject);
-    record_set_number(&draft->entry.record, "outcome", chance_between(&world->chance, 1, OUTCOME_COUNT - 1));
+    placement_id(world, agent->site, placement);
+    session_subject(placement, day, (int)chance_below(&world->chance, 2) == 0, draft->entry.subject);
+    int64_t outcome = chance_between(&world->chance, 1, OUTCOME_COUNT - 1);
+    bool over = clock_london_minute(agent_wall_ms(agent)) >= (int64_t)(day + 1) * 24 * 60;
+    bool shown = outcome == OUTCOME_LATE || outcome == OUTCOME_LEFT_EARLY || outcome == OUTCOME_ABSENT;
+    record_set_number(&draft->entry.record, "outcome", shown && !over ? OUTCOME_ABSENT_WITH_NOTICE : outcome);
     if (chance_percent(&world->chance, 50)) {
         record_set_number(&draft->entry.record, "minutes", 30 * chance_between(&world->chance, 1, 12));
     }
@@ -335,7 +340,7 @@ void work_attend_at(struct world *world, struct agent *agent)
     struct draft drafts[BATCH_MAX];
     size_t count = 1 + chance_below(&world->chance, BATCH_MAX);
     for (size_t i = 0; i < count; i++) {
-        draft_attendance(world, agent->site, &drafts[i], true);
+        draft_attendance(world, agent, &drafts[i], true);
     }
     record(agent, drafts, count, false);
 }
@@ -398,7 +403,7 @@ void work_correct(struct world *world)
     struct draft draft;
     struct agent *agent = any_agent(world);
     if (agent != NULL) {
-        draft_attendance(world, agent->site, &draft, true);
+        draft_attendance(world, agent, &draft, true);
         draft.entry.happened_at_ms = agent_wall_ms(agent) - chance_between(&world->chance, 0, 40 * HOUR_MS);
         record(agent, &draft, 1, false);
     }
@@ -410,7 +415,7 @@ void work_without_note(struct world *world)
     struct draft draft;
     struct agent *agent = any_agent(world);
     if (agent != NULL) {
-        draft_attendance(world, agent->site, &draft, false);
+        draft_attendance(world, agent, &draft, false);
         record(agent, &draft, 1, true);
     }
 }
@@ -423,7 +428,7 @@ void work_say_again(struct world *world)
     if (agent == NULL) {
         return;
     }
-    draft_attendance(world, agent->site, &draft, true);
+    draft_attendance(world, agent, &draft, true);
     record(agent, &draft, 1, false);
     if (agent->store != NULL && !disk_troubled(&agent->disk)) {
         struct store_written written;

@@ -141,8 +141,7 @@ void bench_site_record_next(struct bench_site *site, struct week *week, size_t c
 
 static void record_week(struct bench_site *site, struct week *week)
 {
-    bench_site_record_placements(site, week->first_placement, week_first_day(week->count, week->last_day),
-                                 BENCH_PATTERN);
+    bench_site_record_placements(site, week->first_placement, week_first_day(week->count, week->today), BENCH_PATTERN);
     bench_site_record_next(site, week, week->count);
 }
 

@@ -99,9 +99,10 @@ static void free_note(struct week *week, char out[WEEK_NOTE_SIZE])
     }
 }
 
-static int32_t workday(int32_t last_day, size_t back)
+/* Nobody is absent from a session of today before it begins: yesterday is the last day. */
+static int32_t workday(int32_t today, size_t back)
 {
-    int32_t day = last_day;
+    int32_t day = today - 1;
     int weekday = date_weekday(day);
     if (weekday > FRIDAY) {
         day -= weekday - FRIDAY;
@@ -115,15 +116,15 @@ static int32_t workday(int32_t last_day, size_t back)
     return day - (int32_t)since_monday - 3 - (int32_t)(before / WORKDAYS * WEEKDAYS + before % WORKDAYS);
 }
 
-int32_t week_first_day(size_t count, int32_t last_day)
+int32_t week_first_day(size_t count, int32_t today)
 {
-    return workday(last_day, (count + WEEK_PLACEMENTS - 1) / WEEK_PLACEMENTS - 1);
+    return workday(today, (count + WEEK_PLACEMENTS - 1) / WEEK_PLACEMENTS - 1);
 }
 
-void week_begin(struct week *week, enum week_style style, size_t count, int32_t last_day)
+void week_begin(struct week *week, enum week_style style, size_t count, int32_t today)
 {
     CHECK(count > 0 && count <= WEEK_RECORDS_MAX);
-    *week = (struct week){ .style = style, .state = 20140428, .count = count, .last_day = last_day };
+    *week = (struct week){ .style = style, .state = 20140428, .count = count, .today = today };
 }
 
 static void outcome_of(struct week *week, struct week_record *record)
@@ -148,7 +149,7 @@ void week_next(struct week *week, struct week_record *ret_record)
     size_t day = week->made / WEEK_PLACEMENTS;
     CHECK(day < days);
     *ret_record = (struct week_record){ .placement = week->first_placement + (int)(week->made % WEEK_PLACEMENTS),
-                                        .day = workday(week->last_day, days - 1 - day) };
+                                        .day = workday(week->today, days - 1 - day) };
     week->made++;
     outcome_of(week, ret_record);
     if (week->style == WEEK_FREE) {

@@ -32,21 +32,21 @@ struct week_record {
 const char *week_style_name(enum week_style style);
 bool week_style_parse(const char *name, enum week_style *ret_style);
 
-/* Records in the order they are made: every placement of a day, day after day; the last day is `last_day` or the Friday
+/* Records in the order they are made: every placement of a day, day after day; the last day is yesterday or the Friday
  * before it. */
 struct week {
     enum week_style style;
     uint64_t state;
     size_t made;
     size_t count;
-    int32_t last_day;
+    int32_t today;
     int first_placement; /* 0, unless it is set after week_begin: other people */
 };
 
-void week_begin(struct week *week, enum week_style style, size_t count, int32_t last_day);
+void week_begin(struct week *week, enum week_style style, size_t count, int32_t today);
 void week_next(struct week *week, struct week_record *ret_record);
 /* The first day of any record: where placements have to begin. */
-int32_t week_first_day(size_t count, int32_t last_day);
+int32_t week_first_day(size_t count, int32_t today);
 
 void week_placement_ref(int placement, char out[16]);
 

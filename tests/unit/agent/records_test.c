@@ -390,6 +390,40 @@ static void answer(const char *ref, const char *word, const char *body, const ch
     reply_fini(&reply);
 }
 
+static size_t expected_today(void)
+{
+    struct reply reply = site_call(&site, "GET", "/v1/roll", NULL);
+    size_t count = reply_count(&reply, "sessions");
+    reply_fini(&reply);
+    return count;
+}
+
+Test(referrals, that_are_not_in_force_have_nobody_expected_and_name_the_placements_that_go_on)
+{
+    refer("R-7");
+    size_t before = expected_today();
+    site_expect(&site, "POST", "/v1/placements",
+                "{\"ref\": \"P-70\", \"referral\": \"R-7\", \"starts_on\": \"2026-11-16\", \"weeks\": 4, "
+                "\"pattern\": \"Mon-Fri 10:00-15:00\"}",
+                200, NULL);
+    answer("R-7", "start", "{\"on\": \"2026-11-16\"}", "started");
+    cr_expect_eq(expected_today(), before + 1);
+    struct reply reply = site_call(&site, "POST", "/v1/referrals/R-7/pause", "{}");
+    cr_assert_eq(reply_count(&reply, "warnings"), 1, "%s", reply.text);
+    cr_expect_not_null(strstr(reply_text(&reply, "warnings.0"), "placement P-70 goes on until 2026-12-13"));
+    reply_fini(&reply);
+    cr_expect_eq(expected_today(), before);
+    reply = site_call(&site, "POST", "/v1/referrals/R-7/resume", "{}");
+    cr_expect_eq(reply_count(&reply, "warnings"), 0, "%s", reply.text);
+    reply_fini(&reply);
+    cr_expect_eq(expected_today(), before + 1);
+    reply = site_call(&site, "POST", "/v1/referrals/R-7/withdraw", "{}");
+    cr_expect_eq(reply_count(&reply, "warnings"), 1, "%s", reply.text);
+    cr_expect_not_null(strstr(reply_text(&reply, "warnings.0"), "last day"));
+    reply_fini(&reply);
+    cr_expect_eq(expected_today(), before);
+}
+
 Test(referrals, a_move_that_is_impossible_is_refused_with_what_is_possible)
 {
     refer("R-4");

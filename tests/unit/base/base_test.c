@@ -70,7 +70,8 @@ Test(hex, round_trip_and_refusals)
 Test(utf8, accepts_rfc3629_only)
 {
     static const char *const good[] = { "", "a", "\xc3\xa9", "\xe2\x82\xac", "\xf0\x9f\x8c\xb1", "\xf4\x8f\xbf\xbf" };
-    static const char *const bad[] = { "\x80", "\xc0\xaf", "\xc3", "\xe0\x80\xaf", "\xed\xa0\x80", "\xf4\x90\x80\x80", "\xff" };
+    static const char *const bad[] = { "\x80",         "\xc0\xaf",         "\xc3", "\xe0\x80\xaf",
+                                       "\xed\xa0\x80", "\xf4\x90\x80\x80", "\xff" };
     for (size_t i = 0; i < ARRAY_LEN(good); i++) {
         cr_assert(utf8_valid(slice_of_text(good[i])), "good %zu", i);
     }
@@ -111,6 +112,29 @@ Test(date, any_day_number_has_its_own_civil_date_also_before_year_one)
     char text[DATE_TEXT_SIZE];
     date_format(-(1 << 29), text);
     cr_assert_eq(strlen(text), DATE_TEXT_SIZE - 1);
+}
+
+static int64_t london(const char *day, int hour, int minute)
+{
+    int32_t found;
+    cr_assert(date_parse(day, &found));
+    int64_t utc_min = (int64_t)found * 1440 + hour * 60 + minute;
+    return clock_london_minute(utc_min * 60000 + 59999) - utc_min;
+}
+
+Test(clock, the_civil_minute_in_london_follows_summer_time_whatever_the_machine_thinks)
+{
+    cr_assert_eq(london("2026-01-15", 12, 0), 0);
+    cr_assert_eq(london("2026-03-29", 0, 59), 0);
+    cr_assert_eq(london("2026-03-29", 1, 0), 60);
+    cr_assert_eq(london("2026-07-01", 23, 30), 60, "the next day there");
+    cr_assert_eq(london("2026-10-25", 0, 59), 60);
+    cr_assert_eq(london("2026-10-25", 1, 0), 0);
+    cr_assert_eq(london("2024-03-31", 1, 0), 60, "a month that ends on a Sunday");
+    cr_assert_eq(london("1969-12-31", 23, 59), 0);
+    cr_assert_eq(clock_london_minute(-1), -1);
+    cr_assert_eq(clock_london_minute(INT64_MAX), (int64_t)(DATE_MAX + 1) * 1440 - 1);
+    cr_assert_eq(clock_london_minute(INT64_MIN), (int64_t)DATE_MIN * 1440);
 }
 
 Test(date, weekdays_are_iso)

@@ -28,10 +28,18 @@ static void random_word(struct voice *voices)
     static const char *const notices[] = { "N-1", "N-2" };
     struct store_entry entry;
     struct voice *voice = &voices[1 + below(VOICES - 1)];
-    switch (below(10)) {
+    uint8_t referral[OP_ENTITY_BYTES];
+    switch (below(11)) {
     case 0:
         entry_placement(&world, &entry, "P-1", "GDN-001", below(8) ? "mandatory" : "voluntary", "2026-06-01",
                         "2026-11-27", below(8) ? "Mon Wed 09:30-15:30" : "Tue 09:30-15:30");
+        entity_id(world.stream, "referral", below(2) ? "R-1" : "R-2", referral);
+        record_set_id(&entry.record, "referral", referral);
+        break;
+    case 10:
+        voice = below(2) ? voice : &voices[0];
+        entry_referral(&world, &entry, below(2) ? "R-1" : "R-2", "GDN-001", "2026-05-20");
+        record_set_text(&entry.record, "basis", below(4) ? "mandatory" : "voluntary");
         break;
     case 1:
         entry_notice(&world, &entry, notices[below(2)], "P-1", below(8) ? "2026-05-20" : "2026-06-04", "hand");

@@ -393,7 +393,7 @@ Test(doubt, nobody_with_the_database_open_makes_one_stand)
         "INSERT OR REPLACE INTO compliance_doubt SELECT id, placement, day, slot, reviewer, review, notice, "
         "exposure_weeks, earlier_decision, answers, confirmed, evidence, note, programme, programme_version, "
         "programme_sha256, said_by, said_at, hlc, 'standing', '', "
-        "status_on, status_by, status_reason, received_on, decision FROM compliance_doubt",
+        "status_on, status_by, status_reason, received_on, decision, said_min FROM compliance_doubt",
     };
     for (size_t i = 0; i < ARRAY_LEN(attacks); i++) {
         cr_assert_eq(db_exec(&site.store->db, attacks[i], &err), ERR_REFUSED, "%s", attacks[i]);

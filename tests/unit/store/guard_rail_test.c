@@ -92,6 +92,127 @@ Test(guard_rail, no_doubt_about_voluntary_people)
     assert_refused("P-V", "2026-06-03", "N-V", "not_mandatory");
 }
 
+static void expect_not_written(struct store_entry *entry, const char *word)
+{
+    struct store_written written;
+    struct error err = { 0 };
+    cr_assert_eq(store_write(site.store, "tester", entry, 1, now += 1000, &written, &err), ERR_REFUSED, "%s", word);
+    cr_assert_not_null(strstr(err.message, word), "%s", err.message);
+}
+
+static void placement_under(struct store_entry *entry, const char *ref, const char *basis, const char *referral)
+{
+    static uint8_t id[OP_ENTITY_BYTES];
+    entity_id(world.stream, "referral", referral, id);
+    entry_placement(&world, entry, ref, "GDN-001", basis, "2026-06-01", "2026-11-27", "Mon Wed 09:30-15:30");
+    record_set_id(&entry->record, "referral", id);
+}
+
+static void referral(struct store_entry *entry, const char *ref, const char *basis)
+{
+    entry_referral(&world, entry, ref, "GDN-001", "2026-05-18");
+    record_set_text(&entry->record, "basis", basis);
+}
+
+Test(guard_rail, who_came_of_their_own_will_is_not_sent_by_a_change)
+{
+    struct store_entry entry;
+    referral(&entry, "R-V", "voluntary");
+    write_one(&entry);
+    placement_under(&entry, "P-4", "mandatory", "R-V");
+    expect_not_written(&entry, "the referral is voluntary");
+    referral(&entry, "R-V", "mandatory");
+    expect_not_written(&entry, "was voluntary");
+    placement_under(&entry, "P-V", "mandatory", "R-M");
+    expect_not_written(&entry, "this placement was voluntary");
+    placement_under(&entry, "P-1", "mandatory", "R-V"); /* it was mandatory before */
+    expect_not_written(&entry, "the referral is voluntary");
+    placement_under(&entry, "P-4", "voluntary", "R-V");
+    write_one(&entry);
+    referral(&entry, "R-N", "mandatory");
+    write_one(&entry);
+    placement_under(&entry, "P-5", "mandatory", "R-N"); /* a new referral, and a new placement */
+    write_one(&entry);
+}
+
+Test(guard_rail, nor_by_two_lines_of_one_file)
+{
+    struct store_entry lines[2];
+    struct store_written written;
+    struct error err = { 0 };
+    referral(&lines[0], "R-V", "voluntary");
+    placement_under(&lines[1], "P-4", "mandatory", "R-V");
+    cr_assert_eq(store_write(site.store, "tester", lines, 2, now += 1000, &written, &err), ERR_REFUSED);
+    cr_assert_eq(written.failed_at, 1);
+    record_set_text(&lines[1].record, "basis", "voluntary");
+    cr_assert_eq(store_write(site.store, "tester", lines, 2, now += 1000, &written, &err), ERR_OK, "%s", err.message);
+    cr_assert_eq(written.added, 2);
+}
+
+Test(guard_rail, nobody_has_stayed_away_from_what_has_not_begun)
+{
+    static const enum outcome early[] = { OUTCOME_ABSENT, OUTCOME_LATE, OUTCOME_LEFT_EARLY };
+    struct store_entry entry;
+    struct store_written written;
+    struct error err = { 0 };
+    now = (int64_t)day_of("2026-06-03") * 86400000 + (8 * 60 + 29) * 60000; /* 09:29 in summer */
+    for (size_t i = 0; i < ARRAY_LEN(early); i++) {
+        entry_attendance(&world, &entry, "P-1", "2026-06-03", 0, early[i], -1, NULL);
+        expect_not_written(&entry, "has not begun");
+        entry_attendance(&world, &entry, "P-1", "2026-06-08", 0, early[i], -1, NULL);
+        expect_not_written(&entry, "has not begun");
+    }
+    entry_attendance(&world, &entry, "P-1", "2026-06-03", 0, OUTCOME_ABSENT_WITH_NOTICE, -1, NULL);
+    cr_assert_eq(store_write(site.store, "tester", &entry, 1, now, &written, &err), ERR_OK, "they said so beforehand");
+    now += 60000;
+    attend("P-V", "2026-06-03", OUTCOME_ABSENT);
+}
+
+static const char *basis_of(const char *ref)
+{
+    struct referral_row row;
+    struct row_id id;
+    struct error err = { 0 };
+    cr_assert_eq(query_find(site.store, KIND_REFERRAL, ref, &id, &err), ERR_OK, "%s", err.message);
+    cr_assert_eq(query_referral(site.store, &id, &row, &err), ERR_OK, "%s", err.message);
+    return basis_name(row.basis);
+}
+
+static void say_from(enum certificate_role role, struct store_entry *entry, int64_t hlc_ms)
+{
+    struct voice voice;
+    struct store_applied applied;
+    struct error err = { 0 };
+    voice_start(&world, &voice, role);
+    voice.replica.forged_hlc_ms = hlc_ms;
+    voice_say(&voice, entry);
+    cr_assert_eq(voice_reach(&voice, 0, 1, &site, &applied, &err), ERR_OK, "%s", err.message);
+    voice_stop(&voice);
+}
+
+Test(guard_rail, the_centre_says_on_what_basis_somebody_is_referred_whatever_is_said_after_it)
+{
+    struct store_entry entry;
+    struct overwrite_list list = { 0 };
+    struct error err = { 0 };
+    referral(&entry, "R-C", "voluntary");
+    say_from(CERTIFICATE_ROLE_CENTRE, &entry, now);
+    referral(&entry, "R-C", "mandatory");
+    expect_not_written(&entry, "the Jobcentre said");
+    say_from(CERTIFICATE_ROLE_AGENT, &entry, now + 60000);
+    cr_assert_str_eq(basis_of("R-C"), "voluntary");
+    cr_assert_eq(query_overwrites(site.store, false, 10, &list, &err), ERR_OK, "%s", err.message);
+    cr_assert_eq(list.count, 1);
+    cr_assert(slice_equal(list.rows[0].old_value.text, slice_of_text("mandatory")), "what did not stand is shown");
+    cr_assert(slice_equal(list.rows[0].new_value.text, slice_of_text("voluntary")));
+    overwrite_list_fini(&list);
+    referral(&entry, "R-D", "mandatory");
+    say_from(CERTIFICATE_ROLE_AGENT, &entry, now + 60000);
+    referral(&entry, "R-D", "voluntary");
+    say_from(CERTIFICATE_ROLE_CENTRE, &entry, now);
+    cr_assert_str_eq(basis_of("R-D"), "voluntary", "whatever came first");
+}
+
 Test(guard_rail, no_doubt_about_an_unrecorded_or_excused_session)
 {
     assert_refused("P-1", "2026-06-03", "N-1", "unrecorded");

@@ -71,7 +71,8 @@ static size_t spans_of(const char *placement)
     struct error err;
     struct store_placement_facts facts;
     struct row_id id = id_of("placement", placement);
-    cr_assert_eq(store_placement_facts(replica.store, &id, day_of("2026-06-10"), &facts, &err), ERR_OK, "%s", err.message);
+    cr_assert_eq(store_placement_facts(replica.store, &id, day_of("2026-06-10"), &facts, &err), ERR_OK, "%s",
+                 err.message);
     size_t count = facts.facts.span_count;
     store_placement_facts_fini(&facts);
     return count;
@@ -198,6 +199,7 @@ Test(breaks, an_absence_that_was_recorded_stays_and_counts_for_nothing)
     struct store_entry entry;
     add_person("GDN-1", "P-1", "Mon Wed Fri 09:30-15:30");
     entry_attendance(&world, &entry, "P-1", "2026-11-16", 0, OUTCOME_ABSENT, ROW_NONE, "had the flu");
+    now = (int64_t)(day_of("2026-11-17")) * 86400000;
     write_it(&entry);
     struct session_row session = session_of("P-1", "2026-11-16");
     cr_expect(session.expected);

@@ -80,6 +80,7 @@ static void random_plain(struct world *world, struct store_entry *entry)
 
 static void random_entry(struct world *world, struct store_entry *entry)
 {
+    static const char *const statuses[] = { "accepted", "declined", "paused", "started", "completed" };
     static char name[32];
     switch (below(12)) {
     case 8:
@@ -108,12 +109,13 @@ static void random_entry(struct world *world, struct store_entry *entry)
         *entry = (struct store_entry){ .kind = KIND_REFERRAL_EVENT, .happened_at_ms = OP_TIME_NONE };
         record_init(&entry->record, kind_by_number(KIND_REFERRAL_EVENT));
         entity_id(world->stream, "referral", below(2) ? "R-1" : "R-2", entry->subject);
-        record_set_text(&entry->record, "status", below(2) ? "accepted" : "declined");
+        record_set_text(&entry->record, "status", statuses[below(ARRAY_LEN(statuses))]);
         record_set_number(&entry->record, "on", day_of(days[below(4)]));
         return;
     }
     case 4:
         entry_referral(world, entry, below(2) ? "R-1" : "R-2", people[below(2)], days[below(4)]);
+        record_set_text(&entry->record, "basis", below(4) ? "mandatory" : "voluntary");
         return;
     default:
         entry_attendance(world, entry, placements[below(3)], days[below(4)], (int)below(2),
@@ -122,7 +124,8 @@ static void random_entry(struct world *world, struct store_entry *entry)
     }
 }
 
-/* Whose a placement or a referral is does not change where it is known; another writer may say otherwise. */
+/* Whose a placement or a referral is does not change where it is known, nor does who came of their own will come to be
+ * sent; another writer may say otherwise. */
 static void write_or_refuse(struct replica *writer, const struct store_entry *entry, int64_t now)
 {
     struct store_written written;

@@ -28,6 +28,7 @@ static struct {
     char pattern[PATTERN_TEXT_MAX + 1];
     char calendar[ROW_CODE_SIZE];
     bool referred; /* its placement names a referral */
+    bool at_once;  /* nobody waits for the next day */
     int weeks;
     char decision[KEY_SIZE];
 } c;
@@ -93,6 +94,35 @@ static void place(void)
     write_one(&entry);
 }
 
+static int64_t minute_of(const char *day, const char *time)
+{
+    int minute;
+    cr_assert(time_of_day_parse(time, &minute), "line %d", c.line);
+    return (int64_t)day_of(day) * 24 * 60 + minute;
+}
+
+static void say_clock(char *const *words, int count)
+{
+    (void)count;
+    now = minute_of(words[0], words[1]) * 60000;
+    c.at_once = true;
+}
+
+/* Before it begins, a machine without our rules may say so. */
+static void stay_away(void)
+{
+    struct store_entry entry;
+    struct store_written written;
+    struct error err = { 0 };
+    entry_attendance(&world, &entry, key("P"), c.day, 0, OUTCOME_ABSENT, -1, NULL);
+    bool begun = clock_london_minute(now) >= minute_of(c.day, "09:30");
+    cr_assert_eq(store_write(site.store, "tester", &entry, 1, now += 1000, &written, &err),
+                 begun ? ERR_OK : ERR_REFUSED, "line %d: %s", c.line, err.message);
+    if (!begun) {
+        hear(&laptop, &entry);
+    }
+}
+
 static void say_about(char *const *words, int count)
 {
     struct store_entry entry;
@@ -107,11 +137,10 @@ static void say_about(char *const *words, int count)
         write_one(&entry);
     }
     if (!has_word(words, count, "record")) {
-        entry_attendance(&world, &entry, key("P"), c.day, 0, OUTCOME_ABSENT, -1, NULL);
-        write_one(&entry);
+        stay_away();
     }
     if (!has_word(words, count, "contact")) {
-        entry_contact(&world, &entry, key("C"), key("G"), days_from(c.day, 1), c.day);
+        entry_contact(&world, &entry, key("C"), key("G"), days_from(c.day, c.at_once ? 0 : 1), c.day);
         write_one(&entry);
     }
     if (!has_word(words, count, "review")) {
@@ -191,6 +220,63 @@ static void say_referral(char *const *words, int count)
     entry_referral(&world, &entry, key("R"), key("G"), days_from(c.day, -40));
     record_set_text(&entry.record, "basis", words[0]);
     write_one(&entry);
+}
+
+/* By its clock before everything here, or after: whatever comes first. */
+static void hear_at(struct voice *voice, struct store_entry *entry, const char *when)
+{
+    const int64_t year = INT64_C(366) * 86400000;
+    voice->replica.forged_hlc_ms = now + (strcmp(when, "after") == 0 ? year : -year);
+    hear(voice, entry);
+    voice->replica.forged_hlc_ms = 0;
+}
+
+static void say_said(char *const *words, int count)
+{
+    struct store_entry entry;
+    cr_assert_eq(count, 3, "line %d", c.line);
+    if (strcmp(words[0], "placement") == 0) {
+        entry_placement(&world, &entry, key("P"), key("G"), words[1], days_from(c.day, -30), days_from(c.day, 90),
+                        c.pattern);
+        hear_at(&laptop, &entry, words[2]);
+        return;
+    }
+    if (!c.referred) {
+        c.referred = true;
+        place();
+    }
+    entry_referral(&world, &entry, key("R"), key("G"), days_from(c.day, -40));
+    record_set_text(&entry.record, "basis", words[1]);
+    hear_at(strcmp(words[0], "centre") == 0 ? &jcp : &laptop, &entry, words[2]);
+}
+
+static void say_event(char *const *words, int count)
+{
+    struct store_entry entry = { .kind = KIND_REFERRAL_EVENT, .happened_at_ms = OP_TIME_NONE };
+    (void)count;
+    if (!c.referred) {
+        say_referral((char *[]){ "mandatory" }, 1);
+    }
+    entity_id(world.stream, "referral", key("R"), entry.subject);
+    record_init(&entry.record, kind_by_number(KIND_REFERRAL_EVENT));
+    record_set_text(&entry.record, "status", words[0]);
+    record_set_number(&entry.record, "on", day_of(words[1]));
+    write_one(&entry);
+}
+
+static void say_moved(char *const *words, int count)
+{
+    struct store_entry entry;
+    uint8_t referral[OP_ENTITY_BYTES];
+    (void)count;
+    entry_referral(&world, &entry, key("RR"), key("G"), days_from(c.day, -35));
+    record_set_text(&entry.record, "basis", words[0]);
+    write_one(&entry);
+    entry_placement(&world, &entry, key("P"), key("G"), c.basis, days_from(c.day, -30), days_from(c.day, 90),
+                    c.pattern);
+    entity_id(world.stream, "referral", key("RR"), referral);
+    record_set_id(&entry.record, "referral", referral);
+    hear_at(&laptop, &entry, "after");
 }
 
 static void say_pattern(char *const *words, int count)
@@ -355,12 +441,14 @@ static const struct {
     void (*say)(char *const *words, int count);
     int least; /* words after it */
 } lines[] = {
-    { "about", say_about, 1 },       { "notice", say_notice, 2 },     { "contact", say_contact, 1 },
-    { "review", say_review, 1 },     { "recorded", say_recorded, 1 }, { "elsewhere", say_elsewhere, 1 },
-    { "basis", say_basis, 1 },       { "referral", say_referral, 1 }, { "pattern", say_pattern, 1 },
-    { "rest", say_rest, 2 },         { "jcp", say_jcp, 1 },           { "decision", say_decision, 6 },
-    { "exposure", say_exposure, 1 }, { "doubted", say_doubted, 0 },   { "taken", say_taken, 1 },
-    { "stands", expect, 0 },         { "lacks", expect, 1 },          { "answers", say_answers, 0 },
+    { "event", say_event, 2 },       { "clock", say_clock, 2 },         { "about", say_about, 1 },
+    { "notice", say_notice, 2 },     { "contact", say_contact, 1 },     { "review", say_review, 1 },
+    { "recorded", say_recorded, 1 }, { "elsewhere", say_elsewhere, 1 }, { "basis", say_basis, 1 },
+    { "referral", say_referral, 1 }, { "pattern", say_pattern, 1 },     { "rest", say_rest, 2 },
+    { "jcp", say_jcp, 1 },           { "decision", say_decision, 6 },   { "exposure", say_exposure, 1 },
+    { "doubted", say_doubted, 0 },   { "taken", say_taken, 1 },         { "said", say_said, 3 },
+    { "moved", say_moved, 1 },       { "stands", expect, 0 },           { "lacks", expect, 1 },
+    { "answers", say_answers, 0 },
 };
 
 static void take_line(char *text)
@@ -368,6 +456,7 @@ static void take_line(char *text)
     char *words[WORDS_MAX];
     int count = 0;
     if (strncmp(text, "case ", 5) == 0) {
+        now = (int64_t)day_of("2027-06-01") * 86400000 + c.line * INT64_C(60000);
         int number = c.number + 1;
         memset(&c, 0, sizeof(c));
         c.number = number;

@@ -249,7 +249,7 @@ Test(retention, of_an_attendance_without_a_placement_is_due_by_its_day_and_not_b
     write_attendance(&one, "P-404", "2019-06-03", OUTCOME_ABSENT);
     expect_none(today - 1);
     expect_due(today, "placement", "P-404", today);
-    write_attendance(&one, "P-404", "2031-06-03", OUTCOME_ABSENT);
+    write_attendance(&one, "P-404", "2031-06-03", OUTCOME_EXCUSED);
     expect_none(today);
     expect_due(day_of("2031-06-03"), "placement", "P-404", day_of("2031-06-03"));
 }

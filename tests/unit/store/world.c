@@ -265,7 +265,7 @@ void forge(struct world *world, struct replica *author, uint64_t seq, uint32_t k
                      .subject_len = record->kind->subject_len,
                      .actor = slice_of_text(author->forged_actor != NULL ? author->forged_actor : "forger"),
                      .recorded_at_ms = author->forged_at_ms != 0 ? author->forged_at_ms : clock_wall_ms(),
-                     .hlc = (uint64_t)clock_wall_ms() << 16,
+                     .hlc = (uint64_t)(author->forged_hlc_ms != 0 ? author->forged_hlc_ms : clock_wall_ms()) << 16,
                      .happened_at_ms = OP_TIME_NONE,
                      .body = buf_slice(&ret->body) };
     memcpy(op.id.device, author->identity.device, DEVICE_ID_BYTES);

@@ -17,6 +17,7 @@ struct replica {
     struct store_identity identity;
     const char *forged_actor; /* whom what it forges is said by; NULL: "forger" */
     int64_t forged_at_ms;     /* when it claims to have recorded that; 0: now */
+    int64_t forged_hlc_ms;    /* and where it puts that in the order of things; 0: now */
 };
 
 struct world {

@@ -1,0 +1,93 @@
+/*
+ * Who took part of their own will is never sent by a change: what any record of a referral or a placement ever said
+ * counts, whatever is said after it and in whatever order it came.
+ */
+#include "store/fold_parts.h"
+
+typedef enum err_code (*look_fn)(struct store *store, struct record *record, void *context, struct error *err);
+
+static enum err_code read_one(struct store *store, const struct merged *merged, size_t index, look_fn look,
+                              void *context, struct error *err)
+{
+    sqlite3_stmt *s;
+    bool row;
+    struct record record;
+    int64_t key = merged->versions[index].key;
+    TRY(db_statement(&store->db, "SELECT body FROM op WHERE id = ?1", &s, err));
+    bind_int(s, 1, key);
+    TRY(db_step(&store->db, s, &row, err));
+    if (!row) {
+        return oplog_damaged(key, err);
+    }
+    enum err_code rc = record_decode(merged->record.kind, column_slice(s, 0), &record, err);
+    if (rc == ERR_OK) {
+        rc = look(store, &record, context, err);
+    }
+    sqlite3_reset(s);
+    return rc;
+}
+
+/* Every record, one at a time. */
+static enum err_code read_each(struct store *store, struct merged *merged, look_fn look, void *context,
+                               struct error *err)
+{
+    if (merged->count == 1) {
+        return look(store, &merged->record, context, err);
+    }
+    for (size_t i = 0; i < merged->count; i++) {
+        TRY(read_one(store, merged, i, look, context, err));
+    }
+    return ERR_OK;
+}
+
+static bool says_voluntary(struct record *record)
+{
+    const struct value *basis = record_value(record, "basis");
+    return basis->present && slice_equal(basis->text, slice_of_text("voluntary"));
+}
+
+static enum err_code look_for_basis(struct store *store UNUSED, struct record *record, void *context,
+                                    struct error *err UNUSED)
+{
+    bool *voluntary = context;
+    *voluntary |= says_voluntary(record);
+    return ERR_OK;
+}
+
+enum err_code basis_ever_voluntary(struct store *store, struct merged *merged, bool *ret_voluntary, struct error *err)
+{
+    *ret_voluntary = false;
+    return read_each(store, merged, look_for_basis, ret_voluntary, err);
+}
+
+/* ---- the referrals that a placement named besides the one that it answers ---- */
+
+struct naming {
+    struct slice placement;
+    struct slice now; /* empty: none */
+};
+
+static enum err_code note_former(struct store *store, struct record *record, void *context, struct error *err)
+{
+    const struct naming *naming = context;
+    const struct value *referral = record_value(record, "referral");
+    if (!referral->present || slice_equal(referral->text, naming->now)) {
+        return ERR_OK;
+    }
+    sqlite3_stmt *s;
+    TRY(db_statement(&store->db, "INSERT OR IGNORE INTO former_referral VALUES (?1, ?2)", &s, err));
+    bind_slice(s, 1, naming->placement);
+    bind_slice(s, 2, referral->text);
+    return db_run(&store->db, s, err);
+}
+
+enum err_code basis_note_formers(struct store *store, struct slice placement, struct merged *merged, struct error *err)
+{
+    struct naming naming = { .placement = placement };
+    TRY(fold_delete(store, "DELETE FROM former_referral WHERE placement = ?1", placement, err));
+    if (merged->count < 2) {
+        return ERR_OK;
+    }
+    naming.now = merged_value(merged, "referral")->text;
+    return read_each(store, merged, note_former, &naming, err);
+}

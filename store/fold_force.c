@@ -1,0 +1,186 @@
+/*
+ * When a referral is not in force: from the day on which it was declined, paused, withdrawn, over or not begun, up to
+ * the day before something else was said of it. On a day counts what was said last of it, and of what is said of one
+ * day the newest.
+ *
+ *   accepted      paused        started                 withdrawn
+ *   ----|-----------|##############|------------------------|##########>   not in force
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "store/fold_parts.h"
+
+struct event {
+    int32_t day;
+    size_t place; /* among all, oldest first */
+    bool out;
+    bool came; /* its own day is one on which people still come */
+};
+
+struct out {
+    int64_t starts_on;
+    int64_t idle_from; /* nobody is expected from this day on */
+    int64_t ends_on;
+};
+
+static bool is_one_of(struct slice status, const char *const *words)
+{
+    for (; *words != NULL; words++) {
+        if (slice_equal(status, slice_of_text(*words))) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static void take_event(struct record *record, struct event *event)
+{
+    static const char *const outs[] = { "declined",    "paused", "did_not_start", "withdrawn", "completed",
+                                        "ended_early", NULL };
+    static const char *const last_days[] = { "completed", "ended_early", NULL };
+    const struct value *on = record_value(record, "on");
+    struct slice status = record_value(record, "status")->text;
+    event->day = on->present ? (int32_t)on->number : DATE_MIN;
+    event->out = is_one_of(status, outs);
+    event->came = is_one_of(status, last_days);
+}
+
+static enum err_code read_event(struct store *store, const struct version *version, struct event *event,
+                                struct error *err)
+{
+    sqlite3_stmt *s;
+    bool row;
+    struct record record;
+    TRY(db_statement(&store->db, "SELECT body FROM op WHERE id = ?1", &s, err));
+    bind_int(s, 1, version->key);
+    TRY(db_step(&store->db, s, &row, err));
+    if (!row) {
+        return oplog_damaged(version->key, err);
+    }
+    enum err_code rc = record_decode(kind_by_number(KIND_REFERRAL_EVENT), column_slice(s, 0), &record, err);
+    if (rc == ERR_OK) {
+        take_event(&record, event);
+    }
+    sqlite3_reset(s);
+    return rc;
+}
+
+static int event_compare(const void *a, const void *b)
+{
+    const struct event *x = a;
+    const struct event *y = b;
+    return x->day != y->day ? (x->day > y->day) - (x->day < y->day) : (x->place > y->place) - (x->place < y->place);
+}
+
+static enum err_code find_outs(const struct event *events, size_t count, struct buf *outs, struct error *err)
+{
+    struct out out = { 0 };
+    bool is_out = false;
+    for (size_t i = 0; i < count; i++) {
+        bool last_of_day = i + 1 == count || events[i + 1].day != events[i].day;
+        if (!last_of_day || events[i].out == is_out) {
+            continue;
+        }
+        is_out = events[i].out;
+        if (is_out) {
+            out = (struct out){ events[i].day, (int64_t)events[i].day + events[i].came, DATE_MAX };
+        } else {
+            out.ends_on = (int64_t)events[i].day - 1;
+            TRY(buf_append(outs, &out, sizeof(out), err));
+        }
+    }
+    return is_out ? buf_append(outs, &out, sizeof(out), err) : ERR_OK;
+}
+
+static enum err_code read_held(struct store *store, struct slice referral, struct buf *outs, struct error *err)
+{
+    sqlite3_stmt *s;
+    TRY(db_statement(&store->db,
+                     "SELECT starts_on, idle_from, ends_on FROM referral_out WHERE referral = ?1 ORDER BY starts_on",
+                     &s, err));
+    bind_slice(s, 1, referral);
+    for (;;) {
+        bool row;
+        TRY(db_step(&store->db, s, &row, err));
+        if (!row) {
+            return ERR_OK;
+        }
+        struct out out = { column_int(s, 0), column_int(s, 1), column_int(s, 2) };
+        TRY(buf_append(outs, &out, sizeof(out), err));
+    }
+}
+
+static enum err_code write_outs(struct store *store, struct slice referral, const struct buf *outs, struct error *err)
+{
+    TRY(fold_delete(store, "DELETE FROM referral_out WHERE referral = ?1", referral, err));
+    for (size_t at = 0; at < outs->len; at += sizeof(struct out)) {
+        struct out out;
+        sqlite3_stmt *s;
+        memcpy(&out, outs->data + at, sizeof(out));
+        TRY(db_statement(&store->db, "INSERT INTO referral_out VALUES (?1, ?2, ?3, ?4)", &s, err));
+        bind_slice(s, 1, referral);
+        bind_int(s, 2, out.starts_on);
+        bind_int(s, 3, out.idle_from);
+        bind_int(s, 4, out.ends_on);
+        TRY(db_run(&store->db, s, err));
+    }
+    return ERR_OK;
+}
+
+static enum err_code lay_out_placements(struct store *store, struct slice referral, struct error *err)
+{
+    SCOPED(buf_fini) struct buf ids;
+    buf_init(&ids, SIZE_MAX / 2);
+    sqlite3_stmt *s;
+    TRY(db_statement(&store->db, "SELECT id FROM placement WHERE referral = ?1", &s, err));
+    bind_slice(s, 1, referral);
+    for (;;) {
+        bool row;
+        TRY(db_step(&store->db, s, &row, err));
+        if (!row) {
+            break;
+        }
+        struct slice id = column_slice(s, 0);
+        TRY(buf_append(&ids, id.data, id.len, err));
+    }
+    for (size_t at = 0; at + OP_ENTITY_BYTES <= ids.len; at += OP_ENTITY_BYTES) {
+        TRY(fold_placement_sessions(store, ids.data + at, err));
+    }
+    return ERR_OK;
+}
+
+static enum err_code read_events(struct store *store, const struct merged *merged, struct buf *outs, struct error *err)
+{
+    struct event *events = calloc(merged->count + 1, sizeof(*events));
+    if (events == NULL) {
+        return FAIL(err, NO_MEMORY, "fold what became of a referral");
+    }
+    enum err_code rc = ERR_OK;
+    for (size_t i = 0; i < merged->count && rc == ERR_OK; i++) {
+        events[i].place = i;
+        rc = read_event(store, &merged->versions[i], &events[i], err);
+    }
+    if (rc == ERR_OK) {
+        qsort(events, merged->count, sizeof(*events), event_compare);
+        rc = find_outs(events, merged->count, outs, err);
+    }
+    free(events);
+    return rc;
+}
+
+enum err_code fold_force(struct store *store, struct slice referral, const struct merged *events, struct error *err)
+{
+    SCOPED(buf_fini) struct buf outs;
+    SCOPED(buf_fini) struct buf held;
+    buf_init(&outs, SIZE_MAX / 2);
+    buf_init(&held, SIZE_MAX / 2);
+    TRY(read_events(store, events, &outs, err));
+    TRY(read_held(store, referral, &held, err));
+    if (slice_equal(buf_slice(&outs), buf_slice(&held))) {
+        return ERR_OK;
+    }
+    TRY(write_outs(store, referral, &outs, err));
+    return lay_out_placements(store, referral, err);
+}

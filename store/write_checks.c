@@ -1,0 +1,145 @@
+/*
+ * What comes from elsewhere is kept whatever it says, and the fold sees to it that it does no harm. What a machine
+ * would write itself it can still be told not to, with what to do instead.
+ */
+#include "base/clock.h"
+#include "store/replica.h"
+
+/* ---- who takes part of their own will is never sent by a change ---- */
+
+/* What is on record of a placement, or of a referral. */
+struct basis_known {
+    char basis[ROW_CODE_SIZE];
+    bool voluntary; /* ever */
+    bool of_centre;
+    uint8_t referral[OP_ENTITY_BYTES];
+    bool referred;
+};
+
+/* An entry of the same file may be about it: that is looked at too. */
+static enum err_code read_basis_known(struct store *store, uint32_t kind, struct slice id, struct basis_known *known,
+                                      struct error *err)
+{
+    static const char of_referral[] = "SELECT basis, voluntary, from_centre, NULL FROM referral WHERE id = ?1";
+    static const char of_placement[] = "SELECT basis, voluntary, 0, referral FROM placement WHERE id = ?1";
+    sqlite3_stmt *s;
+    bool row;
+    *known = (struct basis_known){ 0 };
+    if (fold_marked(store, kind, id)) {
+        TRY(fold_flush(store, err));
+    }
+    TRY(db_statement(&store->db, kind == KIND_REFERRAL ? of_referral : of_placement, &s, err));
+    bind_slice(s, 1, id);
+    TRY(db_step(&store->db, s, &row, err));
+    if (row) {
+        column_text(s, 0, known->basis, sizeof(known->basis));
+        known->voluntary = column_int(s, 1) != 0;
+        known->of_centre = column_int(s, 2) != 0 && known->basis[0] != '\0';
+        known->referred = column_fixed(s, 3, known->referral, OP_ENTITY_BYTES);
+        sqlite3_reset(s);
+    }
+    return ERR_OK;
+}
+
+static enum err_code check_referral(struct store *store, const struct store_entry *entry, struct error *err)
+{
+    const struct value *basis = &entry->record.values[kind_field_index(entry->record.kind, "basis")];
+    struct basis_known known;
+    if (!basis->present) {
+        return ERR_OK;
+    }
+    TRY(read_basis_known(store, KIND_REFERRAL, slice_of(entry->subject, OP_ENTITY_BYTES), &known, err));
+    if (known.of_centre && !slice_equal(basis->text, slice_of_text(known.basis))) {
+        return FAIL(err, REFUSED,
+                    "field 'basis': the Jobcentre said of this referral that it is %s, and its word stands; write to "
+                    "them when it is wrong",
+                    known.basis);
+    }
+    if (known.voluntary && slice_equal(basis->text, slice_of_text("mandatory"))) {
+        return FAIL(err, REFUSED,
+                    "field 'basis': this referral was voluntary, and stays so; who is sent now comes by a new referral "
+                    "and has a new placement");
+    }
+    return ERR_OK;
+}
+
+static enum err_code check_placement(struct store *store, const struct store_entry *entry, struct error *err)
+{
+    const struct value *basis = &entry->record.values[kind_field_index(entry->record.kind, "basis")];
+    const struct value *referral = &entry->record.values[kind_field_index(entry->record.kind, "referral")];
+    struct basis_known known;
+    struct basis_known referred = { 0 };
+    if (!basis->present && !referral->present) {
+        return ERR_OK;
+    }
+    TRY(read_basis_known(store, KIND_PLACEMENT, slice_of(entry->subject, OP_ENTITY_BYTES), &known, err));
+    bool mandatory = slice_equal(basis->present ? basis->text : slice_of_text(known.basis), slice_of_text("mandatory"));
+    if (mandatory && basis->present && known.voluntary) {
+        return FAIL(
+            err, REFUSED,
+            "field 'basis': this placement was voluntary, and stays so; who is sent now comes by a new referral "
+            "and has a new placement");
+    }
+    if (referral->present || known.referred) {
+        struct slice id = referral->present ? referral->text : slice_of(known.referral, OP_ENTITY_BYTES);
+        TRY(read_basis_known(store, KIND_REFERRAL, id, &referred, err));
+    }
+    return mandatory && referred.voluntary
+               ? FAIL(err, REFUSED,
+                      "field 'basis': the referral is voluntary, and nobody is sent by it; place them as voluntary, or "
+                      "under the new referral by which they were sent")
+               : ERR_OK;
+}
+
+/* ---- nobody has stayed away from what has not begun ---- */
+
+/* Whose hours are not known begins with its day. */
+static enum err_code session_begins(struct store *store, const uint8_t *placement, int32_t day, int slot,
+                                    int64_t *ret_minute, struct error *err)
+{
+    sqlite3_stmt *s;
+    bool row;
+    TRY(db_statement(&store->db,
+                     "SELECT starts_min FROM session WHERE placement = ?1 AND day = ?2 AND slot = ?3 "
+                     "AND starts_min IS NOT NULL",
+                     &s, err));
+    bind_blob(s, 1, placement, OP_ENTITY_BYTES);
+    bind_int(s, 2, day);
+    bind_int(s, 3, slot);
+    TRY(db_step(&store->db, s, &row, err));
+    *ret_minute = (int64_t)day * 24 * 60 + (row ? column_int(s, 0) : 0);
+    sqlite3_reset(s);
+    return ERR_OK;
+}
+
+/* Of a day that is over nothing is asked: most records are made so, and many at a time. */
+enum err_code write_check_assertion(struct store *store, const struct store_entry *entry, int64_t now_ms,
+                                    struct error *err)
+{
+    int64_t outcome = entry->record.values[kind_field_index(entry->record.kind, "outcome")].number;
+    int64_t now_min = clock_london_minute(now_ms);
+    int64_t begins_min;
+    int32_t day;
+    int slot;
+    session_of_subject(entry->subject, &day, &slot);
+    if ((outcome != OUTCOME_ABSENT && outcome != OUTCOME_LATE && outcome != OUTCOME_LEFT_EARLY) ||
+        (int64_t)(day + 1) * 24 * 60 <= now_min) {
+        return ERR_OK;
+    }
+    if (fold_marked(store, KIND_PLACEMENT, slice_of(entry->subject, OP_ENTITY_BYTES))) {
+        TRY(fold_flush(store, err));
+    }
+    TRY(session_begins(store, entry->subject, day, slot, &begins_min, err));
+    return now_min >= begins_min ? ERR_OK
+                                 : FAIL(err, REFUSED,
+                                        "field 'outcome': the session has not begun; record how it went when it has, "
+                                        "or absent_with_notice when they said beforehand that they cannot come");
+}
+
+enum err_code write_check(struct store *store, const struct store_entry *entry, struct error *err)
+{
+    if (entry->kind == KIND_REFERRAL) {
+        return check_referral(store, entry, err);
+    }
+    return entry->kind == KIND_PLACEMENT ? check_placement(store, entry, err) : ERR_OK;
+}
