@@ -383,7 +383,7 @@ void work_long_at(struct agent *agent)
 {
     struct draft drafts[BATCH_MAX];
     for (size_t i = 0; i < BATCH_MAX; i++) {
-        draft_attendance(agent->world, agent->site, &drafts[i], false);
+        draft_attendance(agent->world, agent, &drafts[i], false);
         say_at_length(agent->world, &drafts[i], "note");
     }
     record(agent, drafts, BATCH_MAX, false);
