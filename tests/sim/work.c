@@ -299,6 +299,19 @@ static void name_as_known(struct agent *agent, struct draft *drafts, size_t coun
     }
 }
 
+/* A placement that was voluntary once does not become mandatory: who is told so leaves it. */
+static bool sends_somebody(const struct draft *drafts, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        struct record *record = (struct record *)(uintptr_t)&drafts[i].entry.record;
+        if (drafts[i].entry.kind == KIND_PLACEMENT &&
+            slice_equal(record_value(record, "basis")->text, slice_of_text("mandatory"))) {
+            return true;
+        }
+    }
+    return false;
+}
+
 /* What the store makes of it: kept whole, nothing new, or refused as it may be. */
 static void record(struct agent *agent, struct draft *drafts, size_t count, bool may_be_refused)
 {
@@ -314,7 +327,7 @@ static void record(struct agent *agent, struct draft *drafts, size_t count, bool
         sim_fail("agent %u: of %zu entries %zu are new and %zu not", agent->number, count, written.added,
                  written.unchanged);
     }
-    bool refused = rc == ERR_REFUSED && may_be_refused;
+    bool refused = rc == ERR_REFUSED && (may_be_refused || sends_somebody(drafts, count));
     if (rc != ERR_OK && !refused && !disk_troubled(&agent->disk)) {
         sim_fail("agent %u does not record with a healthy disk: %s: %s", agent->number, err_code_name(rc), err.message);
     }
