@@ -90,15 +90,35 @@ Test(centre_loss, the_files_that_the_manual_names_are_a_whole_backup)
     cr_assert_eq(json_array_size(json_at(centre_do(&world.centre, EXIT_DONE, "incidents", NULL), "incidents")), 0);
 }
 
-static void refuses_to_start(const char *words)
+static void refuses(const char *const argv[], const char *words)
 {
     struct process_result result;
-    const char *argv[] = { program_centre, "--state-dir", world.centre.dir, "--listen", "127.0.0.1:0", NULL };
     process_try(argv, slice_of_text(""), WORLD_STEP_MS, &result);
     cr_assert_eq(result.exit_status, 1);
     cr_assert(buf_append(&result.err, "", 1, NULL) == ERR_OK);
     cr_assert_not_null(strstr((const char *)result.err.data, words), "%s", (const char *)result.err.data);
     process_result_fini(&result);
+}
+
+static void refuses_to_start(const char *words)
+{
+    const char *argv[] = { program_centre, "--state-dir", world.centre.dir, "--listen", "127.0.0.1:0", NULL };
+    refuses(argv, words);
+}
+
+static void refuses_to_accept(const char *words)
+{
+    const char *argv[] = { program_centre_ctl, "accept", "--yes", "--state-dir", world.centre.dir, NULL };
+    refuses(argv, words);
+}
+
+Test(centre_loss, nothing_is_accepted_beside_a_running_endpoint)
+{
+    refuses_to_accept("stop the endpoint first");
+    goes_on();
+    centre_stop(&world.centre);
+    centre_start(&world.centre);
+    cr_assert_eq(json_array_size(json_at(centre_do(&world.centre, EXIT_DONE, "incidents", NULL), "incidents")), 0);
 }
 
 Test(centre_loss, a_backup_that_lacks_the_list_of_present_pages_is_used_on_a_persons_word)
@@ -109,7 +129,7 @@ Test(centre_loss, a_backup_that_lacks_the_list_of_present_pages_is_used_on_a_per
     refuses_to_start("holdfast-endpointctl accept");
     (void)centre_do(&world.centre, EXIT_DONE, "accept", "--yes", NULL);
     centre_start(&world.centre);
-    (void)centre_do(&world.centre, EXIT_REFUSED, "accept", "--yes", NULL); /* while it runs */
+    refuses_to_accept("stop the endpoint first");
     goes_on();
     json_t *incidents = json_at(centre_do(&world.centre, EXIT_DONE, "incidents", NULL), "incidents");
     cr_assert_eq(json_array_size(incidents), 1);

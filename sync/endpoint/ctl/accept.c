@@ -1,4 +1,9 @@
+#include <errno.h>
 #include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
 
 #include "base/clock.h"
 #include "crypto/secret.h"
@@ -14,10 +19,36 @@ static const char meaning[] =
     "all there.\nEvery record is signed and `verify` checks them all; devices notice what this centre no longer holds "
     "and give it back.\n";
 
-static enum err_code accept(const struct common *common, struct error *err)
+/* Also one that is too busy to answer: what it has open must not be changed under it. */
+static enum err_code nobody_listens(const struct common *common, struct error *err)
+{
+    char scratch[STATE_PATH_MAX];
+    const char *path;
+    struct sockaddr_un address = { .sun_family = AF_UNIX };
+    TRY(command_socket(common, scratch, &path, err));
+    if (strlen(path) >= sizeof(address.sun_path)) {
+        return FAIL(err, CONFIG, "use a shorter path for the socket");
+    }
+    memcpy(address.sun_path, path, strlen(path) + 1);
+    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    if (fd < 0) {
+        return FAIL(err, IO, "see whether the endpoint runs: %s", strerror(errno));
+    }
+    int cause = connect(fd, (const struct sockaddr *)&address, sizeof(address)) == 0 ? 0 : errno;
+    (void)close(fd);
+    if (cause == 0 || cause == EAGAIN) {
+        return FAIL(err, BUSY, "take the files for the present ones: stop the endpoint first");
+    }
+    return cause == ENOENT || cause == ECONNREFUSED
+               ? ERR_OK
+               : FAIL(err, IO, "see by '%s' whether the endpoint runs: %s", path, strerror(cause));
+}
+
+static enum err_code accept_files(const struct common *common, struct error *err)
 {
     struct vault *vault = NULL;
     struct state_options options = { .folder = common->state_dir, .key_file = common->key_file };
+    TRY(nobody_listens(common, err));
     TRY(secret_init(err));
     TRY(state_open(&options, &vault, err));
     enum err_code rc = vault_adopt_freshness(vault, err);
@@ -33,7 +64,7 @@ int command_accept(const struct common *common, const json_t *arguments)
         (void)fprintf(stderr, "%sNothing is changed yet: give the command again with --yes.\n", meaning);
         return EXIT_REFUSED;
     }
-    enum err_code rc = accept(common, &err);
+    enum err_code rc = accept_files(common, &err);
     if (rc != ERR_OK) {
         return command_failed(rc, &err);
     }
