@@ -297,7 +297,8 @@ MUST_USE enum err_code centre_freshness_take(struct centre_store *store, const s
                                              const struct centre_freshness *told, int64_t now_ms, uint64_t *ret_fresher,
                                              struct error *err);
 
-/* A device was told more than this centre holds: the centre was put back to an older state. */
+/* A device says that it was told more than this centre holds, which was put back to an older state unless the device is
+ * at fault. */
 struct centre_behind {
     const uint8_t *device;
     uint32_t incarnation;
@@ -311,7 +312,7 @@ MUST_USE enum err_code centre_behind_note(struct centre_store *store, const stru
 
 struct centre_watched {
     uint64_t incidents;
-    int64_t put_back_at_ms; /* when a device last showed that this centre was; OP_TIME_NONE: none did */
+    int64_t put_back_at_ms; /* when a device was last noted that told of more than is held; OP_TIME_NONE: none did */
 };
 
 MUST_USE enum err_code centre_watched(struct centre_store *store, struct centre_watched *ret_watched,

@@ -73,9 +73,11 @@ enum err_code centre_freshness_take(struct centre_store *store, const struct cen
 
 /* ---- this centre itself ---- */
 
-#define BEHIND_LOG "this centre was put back to an older state: the device had read the site's log up to this number"
-#define BEHIND_OWN                                                                                                     \
-    "this centre was put back to an older state: it had acknowledged the device's records up to this number"
+/* One device's word, so that it may be the device that is wrong. */
+#define BEHIND_WHY "; this centre was put back to an older state, or the device is at fault"
+#define BEHIND_LOG                                                                                                     \
+    "a device says that it had read more of the site's log than is held here, up to this number" BEHIND_WHY
+#define BEHIND_OWN "a device says that more was acknowledged to it than is held here, up to this number" BEHIND_WHY
 
 enum err_code centre_behind_note(struct centre_store *store, const struct centre_site *site,
                                  const struct centre_behind *told, int64_t now_ms, struct error *err)

@@ -105,7 +105,7 @@ Test(put_back, a_centre_put_back_to_an_older_copy_is_noticed_and_given_everythin
               "%s", text_at(laptop_status(laptop), "message"));
     json_t *incidents = json_at(centre_do(&world.centre, EXIT_DONE, "incidents", NULL), "incidents");
     cr_assert_eq(json_array_size(incidents), 1, "and to the operator, by the laptop that showed it");
-    cr_assert(text_holds(incidents, "0.what", "put back to an older state"));
+    cr_assert(text_holds(incidents, "0.what", "was put back to an older state, or the device is at fault"));
     cr_assert_neq(text_at(centre_do(&world.centre, EXIT_DONE, "serve-info", NULL), "put_back_at")[0], '\0');
     (void)laptop_do(laptop, EXIT_DONE, "checkpoint", "--acknowledge", NULL);
     (void)laptop_do(other, EXIT_DONE, "checkpoint", "--acknowledge", NULL);

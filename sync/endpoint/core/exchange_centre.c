@@ -54,7 +54,8 @@ static void log_mismatch(const struct answering *a, const char *event, uint64_t 
     LOG_WARNING(event, "device=%s incarnation=%u held=%llu", device, a->request.incarnation, (unsigned long long)held);
 }
 
-/* This centre was put back to an older state: `number` is what the device was told, `held` what there is. */
+/* By the device's word this centre was put back to an older state: `number` is what it was told, `held` what there is.
+ */
 static enum err_code note_behind(struct answering *a, bool own, uint64_t number, uint64_t held)
 {
     const struct centre_behind told = {

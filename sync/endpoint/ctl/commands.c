@@ -19,7 +19,7 @@ static void print_info(const json_t *answer)
                                            { "records", "ops" },
                                            { "authority", "authority_sha256" },
                                            { "incidents", "incidents" },
-                                           { "found put back to an older state", "put_back_at" } };
+                                           { "a device told of more than is held", "put_back_at" } };
     print_pairs(answer, pairs, ARRAY_LEN(pairs));
 }
 
@@ -195,7 +195,7 @@ static void print_verified(const json_t *answer)
                                            { "records under a checked signature", "signed_ops" },
                                            { "quarantined", "quarantined" },
                                            { "incidents", "incidents" },
-                                           { "found put back to an older state", "put_back_at" } };
+                                           { "a device told of more than is held", "put_back_at" } };
     static const struct column columns[] = {
         { "SITE", "site.name" }, { "ORGANISATION", "site.organisation" }, { "SIZE", "size" }, { "ROOT", "root" }
     };
