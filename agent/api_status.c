@@ -124,11 +124,10 @@ static bool describe_certificate(const struct agent *agent, struct picture *pict
     return true;
 }
 
-#define PUT_BACK_SIZE 120
+#define PUT_BACK_SIZE 160
 #define EVIDENCE_KEPT "; nothing recorded here is lost, and the evidence is kept: `holdfast checkpoint --violations`"
 
-/* What the centre signed, and when that came here; first that it was put back, where it is known to have lost records.
- */
+/* What the centre signed, and when that came here; first what it has lost, where that is known. */
 static void describe_violation(struct picture *picture)
 {
     const struct store_violation *violation = &picture->violation;
@@ -137,8 +136,9 @@ static void describe_violation(struct picture *picture)
     char put_back[PUT_BACK_SIZE] = "";
     if (picture->client.given_again > 0) {
         (void)snprintf(put_back, sizeof(put_back),
-                       "the centre was put back to an older state; %" PRIu64 " records were given to it again; ",
-                       picture->client.given_again);
+                       "the centre no longer held %" PRIu64
+                       " record%s that it had; perhaps it was put back to an older state; ",
+                       picture->client.given_again, picture->client.given_again == 1 ? "" : "s");
     }
     date_format(clock_today(violation->noticed_at_ms), told_day);
     if (!violation->held.known) {

@@ -120,7 +120,7 @@ struct client_status {
     uint64_t to_fetch;      /* ops still to come in a catch-up, as last told */
     bool behind_own_record; /* the centre holds more of this device than this replica: an older copy was put back */
     bool centre_lost_ops;   /* the centre holds less than it acknowledged */
-    uint64_t given_again;   /* records that it had lost, of this device or given back, since the start */
+    uint64_t given_again;   /* records that it no longer held, own and others' that it took again, since the start */
     int64_t centre_now_ms;  /* what the centre's clock shows, whatever this one does; OP_TIME_NONE: not heard of yet */
     bool authority_changed; /* the centre has a new authority: this device has to follow it */
 };

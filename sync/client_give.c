@@ -63,9 +63,9 @@ enum err_code client_give(struct client *c, struct client_giving *giving, struct
             break;
         }
         after = (struct store_owed_after){ owed.author, STORE_OWED_ALL };
-        c->given_again += owed.ops.count;
         c->sent.given[giving->count - 1].author = owed.author;
         c->sent.given[giving->count - 1].seq = owed.ops.ops[0].id.seq;
+        c->sent.given[giving->count - 1].ops = owed.ops.count;
     }
     c->sent.given_count = giving->count;
     c->sent.segment_len = giving->bytes.len;
@@ -101,6 +101,7 @@ static enum err_code decline(struct client *c, size_t index, struct slice reason
     LOG_WARNING("records_not_taken_back", "author=%lld seq=%llu", (long long)c->sent.given[index].author,
                 (unsigned long long)c->sent.given[index].seq);
     c->changed = true;
+    c->sent.given[index].ops = 0;
     return store_owed_declined(c->store, c->sent.given[index].author, c->sent.given[index].seq, reason,
                                c->io->wall_ms(c->io->context), err);
 }
@@ -128,4 +129,12 @@ enum err_code client_given_in_vain(struct client *c, struct error *err)
         TRY(decline(c, i, slice_of_text("the centre did not take it and gave no reason"), err));
     }
     return ERR_OK;
+}
+
+void client_given_counted(struct client *c)
+{
+    for (size_t i = 0; i < c->sent.given_count; i++) {
+        c->given_again += c->sent.given[i].ops;
+        c->changed |= c->sent.given[i].ops > 0;
+    }
 }

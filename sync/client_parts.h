@@ -27,6 +27,7 @@ struct client_sent {
     struct {
         int64_t author;
         uint64_t seq;            /* the first */
+        size_t ops;              /* 0: declined */
     } given[EXCHANGE_GIVEN_MAX]; /* ops of others, to a centre that has lost them */
     size_t given_count;
     struct exchange_refused refused; /* told to be refused; from 0: nothing */
@@ -181,6 +182,9 @@ MUST_USE enum err_code client_given(struct client *client, const struct exchange
 
 /* At the stream's end, nothing of what was given is in it: a centre that knows nothing of giving back, or lies. */
 MUST_USE enum err_code client_given_in_vain(struct client *client, struct error *err);
+
+/* What was given and not declined counts as given again. */
+void client_given_counted(struct client *client);
 
 /* Takes an answer in: checks it, applies it, and says what follows. */
 struct client_verdict client_judge(struct client *client, const struct client_answer *answer);

@@ -324,6 +324,7 @@ static enum err_code take_checked(struct client *c, const struct exchange_respon
     TRY(store_sync_read(c->store, &sync, err));
     c->at_end = exchange->whole && sync.cursor == response->cursor; /* and not to be read again */
     TRY(client_given_in_vain(c, err));
+    client_given_counted(c);
     return what_next(c, response, exchange->read_again, &verdict->again, err);
 }
 

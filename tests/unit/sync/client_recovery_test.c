@@ -48,7 +48,28 @@ Test(client, a_centre_put_back_to_an_older_state_is_named_and_gets_its_ops_again
     cr_assert_eq(desk_sync(&desk).acked_seq, 9);
     cr_assert_eq(desk_sync(&desk).cursor, 12, "and the stream was read from its beginning");
     cr_assert_not(desk_status(&desk).centre_lost_ops);
+    cr_assert_eq(desk_status(&desk).given_again, 5);
     cr_assert_eq(desk_status(&desk).state, CLIENT_IDLE);
+    desk_fini(&desk);
+}
+
+Test(client, what_a_centre_does_not_take_back_of_others_does_not_count_as_given)
+{
+    struct desk desk;
+    struct error err;
+    struct store_declined declined[2];
+    size_t count;
+    desk_init(&desk);
+    desk_record(&desk, &desk.author, 3, 20);
+    client_wake(desk.client, CLIENT_WAKE_START);
+    desk_settle(&desk);
+    cr_assert_eq(desk_sync(&desk).cursor, 3);
+    desk.centre.place_count = 0; /* and this small centre takes nothing back */
+    desk_timer(&desk);
+    desk_settle(&desk);
+    cr_assert_eq(store_declined_read(desk.replica.store, declined, ARRAY_LEN(declined), &count, &err), ERR_OK);
+    cr_assert_eq(count, 1, "it was offered");
+    cr_assert_eq(desk_status(&desk).given_again, 0);
     desk_fini(&desk);
 }
 
