@@ -30,7 +30,9 @@ static enum err_code open_all(void *libraries[LIBRARIES], struct error *err)
     for (size_t i = 0; i < LIBRARIES; i++) {
         libraries[i] = dlopen(names[i], RTLD_NOW | RTLD_LOCAL);
         if (libraries[i] == NULL) {
-            return FAIL(err, CONFIG, "use a TPM: '%s' of tpm2-tss cannot be loaded", names[i]);
+            const char *why = dlerror(); /* names what is missing, also of what it needs itself */
+            return FAIL(err, CONFIG, "use a TPM: '%s' of tpm2-tss cannot be loaded: %s", names[i],
+                        why != NULL ? why : "no reason is given");
         }
     }
     return ERR_OK;
