@@ -14,10 +14,13 @@ static bool look_again_due(const struct flag_state *state, int32_t today)
            state->reviewed.look_again_on <= today;
 }
 
-/* Nobody looked at it, or it is to be looked at again: a review before its first day was of something else. */
+/* Nobody looked at it, or it is to be looked at again: a review before its first day was of something else. What it is
+ * about may lie ahead, or move on with the days; then the day counts on which it was raised. */
 static bool is_open(const struct flag_state *state, int32_t today)
 {
-    bool looked_at = state->reviewed.outcome[0] != '\0' && clock_today(state->reviewed.at_ms) >= state->flag.since;
+    int32_t raised_on = clock_today(state->raised_at_ms);
+    int32_t first = state->flag.since < raised_on ? state->flag.since : raised_on;
+    bool looked_at = state->reviewed.outcome[0] != '\0' && clock_today(state->reviewed.at_ms) >= first;
     return state->cleared_at_ms == OP_TIME_NONE && (!looked_at || look_again_due(state, today));
 }
 

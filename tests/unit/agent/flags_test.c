@@ -90,11 +90,11 @@ Test(flags, one_is_found_by_enough_of_its_id_or_its_key)
     reply_fini(&reply);
 }
 
-static void expect_gap(bool open, bool look_again, const char *outcome)
+static void expect_flag(const char *code, bool open, bool look_again, const char *outcome)
 {
     char path[60];
     struct reply reply = site_call(&site, "GET", "/v1/flags", NULL);
-    size_t at = find(&reply, "register_gap");
+    size_t at = find(&reply, code);
     cr_assert_lt(at, reply_count(&reply, "flags"), "%s", reply.text);
     (void)snprintf(path, sizeof(path), "flags.%zu.open", at);
     cr_expect_eq(json_is_true(reply_at(&reply, path)), open, "%s", reply.text);
@@ -108,16 +108,26 @@ static void expect_gap(bool open, bool look_again, const char *outcome)
     reply_fini(&reply);
 }
 
-static void review_gap(const char *more)
+static void expect_gap(bool open, bool look_again, const char *outcome)
+{
+    expect_flag("register_gap", open, look_again, outcome);
+}
+
+static void review(const char *code, const char *more)
 {
     char path[60];
     char body[200];
     struct reply reply = site_call(&site, "GET", "/v1/flags", NULL);
-    (void)snprintf(path, sizeof(path), "flags.%zu.id", find(&reply, "register_gap"));
+    (void)snprintf(path, sizeof(path), "flags.%zu.id", find(&reply, code));
     (void)snprintf(body, sizeof(body), "{\"flag\": \"%s\", %s}", reply_text(&reply, path), more);
     reply_fini(&reply);
     site.now_ms += 1000;
     site_expect(&site, "POST", "/v1/reviews", body, 200, NULL);
+}
+
+static void review_gap(const char *more)
+{
+    review("register_gap", more);
 }
 
 Test(flags, say_who_reviewed_them_and_stand_open_again_when_the_day_to_look_has_come)
@@ -137,6 +147,22 @@ Test(flags, say_who_reviewed_them_and_stand_open_again_when_the_day_to_look_has_
     expect_gap(true, true, "host_matter");
     review_gap("\"outcome\": \"corrected\"");
     expect_gap(false, false, "corrected");
+}
+
+Test(flags, about_a_day_ahead_are_not_open_once_somebody_reviewed_them)
+{
+    site_expect(
+        &site, "POST", "/v1/records",
+        "{\"kind\": \"placement\", \"fields\": {\"ref\": \"GDN-P009\", \"participant\": \"GDN-001\", \"basis\": "
+        "\"mandatory\", \"starts_on\": \"2026-12-07\", \"ends_on\": \"2026-12-18\", \"pattern\": "
+        "\"Mon-Fri 08:00-17:00\", \"weekly_minutes\": 2400}}",
+        200, NULL);
+    site_judge(&site);
+    expect_flag("hours_over", true, false, NULL);
+    review("hours_over", "\"outcome\": \"host_matter\"");
+    expect_flag("hours_over", false, false, "host_matter");
+    site.today += 30;
+    expect_flag("hours_over", false, false, "host_matter");
 }
 
 Test(flags, of_the_site_or_of_a_placement_have_reviews_of_their_own)
