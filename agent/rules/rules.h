@@ -34,19 +34,24 @@ bool notice_complete(const struct notice_row *notice);
 /*
  * Flags of one placement on `today`:
  *   unexplained_absence  act    a session recorded absent by today without a reason of the pack; info for the
- * voluntary, and for a session outside the agreed pattern repeat_absence       act    the placement, mandatory only: a
- * later failure by JCP's decisions, else a second day register_gap         watch  the placement: expected sessions that
- * nobody recorded clash_with_jcp       info   a session missed for JCP's own appointment; watch for one still ahead, or
- * today's disputed_record      act    a session whose records contradict each other repeated_lateness    watch  the
- * placement: late or left early often without a reason of the pack; info for the voluntary possible_good_reason watch
- * a session missed lately for a usual factor of good reason; info for the voluntary hours_short          watch  the
- * placement, mandatory only: sessions attended shorter than agreed, or a pattern that gives fewer hours than agreed
+ *                               voluntary, and for a session outside the agreed pattern
+ *   repeat_absence       act    the placement, mandatory only: a later failure by JCP's decisions, else a second day
+ *   register_gap         watch  the placement: expected sessions that nobody recorded
+ *   clash_with_jcp       info   a session missed for JCP's own appointment; watch for one still ahead, or today's
+ *   disputed_record      act    a session whose records contradict each other
+ *   repeated_lateness    watch  the placement: late or left early often without a reason of the pack; info for the
+ *                               voluntary
+ *   possible_good_reason watch  a session missed lately for a usual factor of good reason; info for the voluntary
+ *   hours_short          watch  the placement, mandatory only: sessions attended shorter than agreed, or a pattern that
+ *                               gives fewer hours than agreed
  *   hours_over           act    the placement, mandatory only: hours above the programme's limit; watch above those
- * agreed notice_defective     act    the placement, mandatory only: no complete notice among those on record; info
- * where the first complete one came after the start placement_near_end   info   the placement: near its last day
+ *                               agreed
+ *   notice_defective     act    the placement, mandatory only: no complete notice among those on record; info where the
+ *                               first complete one came after the start
+ *   placement_near_end   info   the placement: near its last day
  *   job_search_short     watch  the placement, mandatory only: weeks on record with less job search than agreed
  *   scheme_near_limit    watch  the person's last mandatory placement: near the weeks that all may last; act when
- * planned beyond
+ *                               planned beyond
  *   milestone_due        watch  a payment trigger is reached (agent/rules/money.h) and nothing is claimed for it; only
  *                               where a contract by results pays for the placement
  *   conflation           act    the placement, mandatory only: its person volunteers at the same place and time, or its
