@@ -24,9 +24,10 @@ void alone_begin(struct agent *agent, const struct api_world *world, const struc
     struct alone_call *alone = &agent->alone;
     struct error err;
     if (!agent_may_prepare(agent)) {
-        (void)FAIL(&err, BUSY,
-                   "make the tables again: a backup, a bundle, an export, an enrolment, a check or a change of keys is "
-                   "under way; try again when it has ended");
+        (void)FAIL(
+            &err, BUSY,
+            "make the tables again: a backup, a bundle, an export, a verify, an enrolment, a check or a change of "
+            "keys is under way; try again when it has ended");
         api_send_error(exchange, &err);
         return;
     }

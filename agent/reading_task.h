@@ -60,7 +60,7 @@ MUST_USE enum err_code reading_task_start(struct reading_task *task, const struc
                                           const struct api_request *request, struct http_exchange *exchange,
                                           struct error *err);
 bool reading_task_running(const struct reading_task *task);
-/* It ends soon after, with ERR_BUSY as its answer. */
+/* It ends soon after, with ERR_LOCKED as its answer. */
 void reading_task_stop(struct reading_task *task);
 void reading_task_close(struct reading_task *task);
 
