@@ -283,6 +283,9 @@ static enum err_code made_check(struct records_import *import, const char *id, s
     TRY(record_check_past(&made->entry.record, import->call->world->now_ms, err));
     TRY(record_days_check(import->call->world, &made->entry.record, err));
     TRY(subject_of(import, id, &made->entry.record, made->entry.subject, err));
+    if (import->kind->number == KIND_MILESTONE) {
+        TRY(milestone_check(import->call->world, &made->entry, false, err));
+    }
     return import_row_fits(import->call, &made->entry.record, made->entry.subject, &earlier, &made->held, err);
 }
 
@@ -376,7 +379,8 @@ static enum err_code take(struct records_import *import, struct error *err)
 {
     struct store_written written = { 0 };
     size_t rows = table_rows(import->table);
-    size_t most = import_is_checked(import->kind) ? IMPORT_CHECKED_MAX : IMPORT_RECORDS_MAX;
+    bool beside = import_is_checked(import->kind) || import->kind->number == KIND_MILESTONE;
+    size_t most = beside ? IMPORT_CHECKED_MAX : IMPORT_RECORDS_MAX;
     if (rows > most) {
         return FAIL(err, LIMIT, "import: more than %zu rows; divide the file", most);
     }

@@ -29,25 +29,45 @@ enum err_code record_days_check(const struct api_world *world, const struct reco
     return ERR_OK;
 }
 
-static struct slice text_of(const struct record *record, const char *name)
+static const struct value *value_of(const struct record *record, const char *name)
 {
-    return record->values[kind_field_index(record->kind, name)].text;
+    return &record->values[kind_field_index(record->kind, name)];
+}
+
+/* The record that is changed, in a list of one; of a new one the list is empty. */
+static enum err_code read_stored(struct store *store, const struct store_entry *entry, struct record_list *ret_list,
+                                 struct error *err)
+{
+    struct row_id id;
+    memcpy(id.bytes, entry->subject, ROW_ID_BYTES);
+    enum err_code rc = query_record(store, entry->record.kind, &id, ret_list, err);
+    return rc == ERR_NOT_FOUND ? ERR_OK : rc;
+}
+
+/* What the record says, else what stands. */
+static const struct value *said_of(const struct record *record, const struct record_list *stored, const char *name)
+{
+    const struct value *own = value_of(record, name);
+    return own->present || stored->count == 0 ? own : value_of(&stored->rows[0].record, name);
+}
+
+/* The record says it, and it does not stand so. */
+static bool is_new(const struct record *record, const struct record_list *stored, const char *name)
+{
+    const struct value *own = value_of(record, name);
+    if (!own->present || stored->count == 0) {
+        return own->present;
+    }
+    const struct value *stands = value_of(&stored->rows[0].record, name);
+    return !stands->present || own->number != stands->number || !slice_equal(own->text, stands->text);
 }
 
 /* There is one of this placement and trigger, and it says another day. */
-static enum err_code check_second(struct store *store, const uint8_t *subject, int32_t reached_on, struct error *err)
+static enum err_code check_second(const struct record_list *stored, int32_t reached_on, struct error *err)
 {
-    struct row_id id;
     char day[DATE_TEXT_SIZE];
-    SCOPED(record_list_fini) struct record_list list = { 0 };
-    memcpy(id.bytes, subject, ROW_ID_BYTES);
-    enum err_code rc = query_record(store, kind_by_number(KIND_MILESTONE), &id, &list, err);
-    if (rc == ERR_NOT_FOUND) {
-        return ERR_OK;
-    }
-    TRY(rc);
-    const struct value *stands = record_value(&list.rows[0].record, "reached_on");
-    if (!stands->present || stands->number == reached_on) {
+    const struct value *stands = stored->count > 0 ? value_of(&stored->rows[0].record, "reached_on") : NULL;
+    if (stands == NULL || !stands->present || stands->number == reached_on) {
         return ERR_OK;
     }
     date_format((int32_t)stands->number, day);
@@ -57,15 +77,14 @@ static enum err_code check_second(struct store *store, const uint8_t *subject, i
 }
 
 /* Not before its days could be over, counted from the first day of the placements that follow each other. */
-static enum err_code check_reached(const struct api_world *world, const struct record *record, int32_t reached_on,
-                                   struct error *err)
+static enum err_code check_reached(const struct api_world *world, struct slice placement_id, struct slice trigger,
+                                   int32_t reached_on, struct error *err)
 {
     char code[ROW_CODE_SIZE] = "";
     struct row_id placement;
     struct store_placement_facts facts;
-    struct slice said = text_of(record, "payment_trigger");
-    memcpy(code, said.data, said.len);
-    memcpy(placement.bytes, text_of(record, "placement").data, ROW_ID_BYTES);
+    memcpy(code, trigger.data, trigger.len);
+    memcpy(placement.bytes, placement_id.data, ROW_ID_BYTES);
     TRY(store_placement_facts(world->store, &placement, world->today, &facts, err));
     int32_t earliest = rules_milestone_earliest(world->programme, &facts.facts, code);
     store_placement_facts_fini(&facts);
@@ -81,14 +100,18 @@ enum err_code milestone_check(const struct api_world *world, const struct store_
                               struct error *err)
 {
     const struct record *record = &entry->record;
-    const struct value *day = &record->values[kind_field_index(record->kind, "reached_on")];
-    const struct value *placement = &record->values[kind_field_index(record->kind, "placement")];
-    const struct value *trigger = &record->values[kind_field_index(record->kind, "payment_trigger")];
-    if (!day->present || !placement->present || !trigger->present || trigger->text.len >= ROW_CODE_SIZE) {
-        return ERR_OK; /* a change, or what record_check refuses */
+    SCOPED(record_list_fini) struct record_list stored = { 0 };
+    TRY(read_stored(world->store, entry, &stored, err));
+    const struct value *day = said_of(record, &stored, "reached_on");
+    const struct value *placement = said_of(record, &stored, "placement");
+    const struct value *trigger = said_of(record, &stored, "payment_trigger");
+    bool news = is_new(record, &stored, "reached_on") || is_new(record, &stored, "placement") ||
+                is_new(record, &stored, "payment_trigger");
+    if (!news || !day->present || !placement->present || !trigger->present || trigger->text.len >= ROW_CODE_SIZE) {
+        return ERR_OK; /* a change of something else, or what record_check refuses */
     }
-    TRY(check_reached(world, record, (int32_t)day->number, err));
-    return over ? ERR_OK : check_second(world->store, entry->subject, (int32_t)day->number, err);
+    TRY(check_reached(world, placement->text, trigger->text, (int32_t)day->number, err));
+    return over ? ERR_OK : check_second(&stored, (int32_t)day->number, err);
 }
 
 /* ---- challenges of a decision ---- */

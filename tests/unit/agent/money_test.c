@@ -156,6 +156,44 @@ Test(money, is_claimed_once_and_only_for_what_is_reached)
     reply_fini(&reply);
 }
 
+Test(money, a_change_of_a_milestone_or_a_file_is_held_to_what_a_new_one_is)
+{
+    char body[200];
+    char file[200];
+    came_on("GDN-P001@2026-09-02");
+    site.today = date_from_civil(2027, 3, 10);
+    struct reply reply = site_call(&site, "POST", "/v1/records",
+                                   "{\"kind\": \"milestone\", \"fields\": {\"placement\": \"GDN-P001\", "
+                                   "\"payment_trigger\": \"six_months\", \"reached_on\": \"2027-03-09\"}}");
+    cr_assert_eq(reply.status, 200, "%s", reply.text);
+#define CHANGE(fields)                                                                                                 \
+    ((void)snprintf(body, sizeof(body), "{\"kind\": \"milestone\", \"id\": \"%s\", \"fields\": {%s}}",                 \
+                    reply_text(&reply, "id"), fields),                                                                 \
+     body)
+    refused("/v1/records", CHANGE("\"reached_on\": \"2026-11-20\""), 409, "refused");
+    refused("/v1/records", CHANGE("\"reached_on\": \"2027-03-08\""), 409, "conflict");
+    post("/v1/records", CHANGE("\"evidence\": \"payslips seen\""));
+#undef CHANGE
+    static const struct {
+        const char *trigger;
+        const char *day;
+        const char *why;
+    } rows[] = {
+        { "six_months", "2027-03-09", NULL },
+        { "six_months", "2027-03-08", "stands as reached on 2027-03-09" },
+        { "three_months", "2026-10-01", "cannot be reached before" },
+    };
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        (void)snprintf(file, sizeof(file), "placement,payment_trigger,reached_on\nGDN-P001,%s,%s\n", rows[i].trigger,
+                       rows[i].day);
+        struct reply taken = site_call(&site, "POST", "/v1/import?kind=milestone", file);
+        cr_expect_eq(json_is_true(reply_at(&taken, "refused")), rows[i].why != NULL, "%s", taken.text);
+        cr_expect(rows[i].why == NULL || strstr(taken.text, rows[i].why) != NULL, "%s", taken.text);
+        reply_fini(&taken);
+    }
+    reply_fini(&reply);
+}
+
 Test(money, what_the_register_cannot_show_is_claimed_once_somebody_recorded_it)
 {
     static const char reached[] = "{\"kind\": \"milestone\", \"fields\": {\"placement\": \"GDN-P001\", "
