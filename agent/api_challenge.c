@@ -271,7 +271,8 @@ static enum err_code fill_adding(const struct api_world *world, const struct add
     if (adding->decision != NULL) {
         TRY(find_decision(world->store, adding->decision, decided, err));
         TRY(challenge_day_check(adding->made_on, decided->decision.decided_on, err));
-        TRY(challenge_check(world->store, &decided->decision.id, adding->form, adding->over, err));
+        const struct challenge_made made = { .decision = decided->decision.id, .form = adding->form };
+        TRY(challenge_check(world->store, &made, adding->over, err));
         record_set_id(record, "participant", decided->participant.bytes);
         record_set_id(record, "decision", decided->decision.id.bytes);
     } else {

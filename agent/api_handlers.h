@@ -160,10 +160,21 @@ MUST_USE enum err_code record_days_check(const struct api_world *world, const st
 /* ERR_REFUSED: before its days could be over; ERR_CONFLICT: it stands with another day, unless `over`. */
 MUST_USE enum err_code milestone_check(const struct api_world *world, const struct store_entry *entry, bool over,
                                        struct error *err);
+struct import_earlier;
+struct challenge_made {
+    struct row_id decision;
+    const char *form;
+    const uint8_t *subject;               /* its own; NULL: a fresh one */
+    const struct import_earlier *earlier; /* NULL: not of a file */
+};
 /* ERR_CONFLICT: the decision is challenged so already; ERR_REFUSED: an appeal without what goes before it. Not with
  * `over`. */
-MUST_USE enum err_code challenge_check(struct store *store, const struct row_id *decision, const char *form, bool over,
+MUST_USE enum err_code challenge_check(struct store *store, const struct challenge_made *made, bool over,
                                        struct error *err);
+/* The same, and ERR_INVALID before the day of the decision, of a record of redress, new or a change. `earlier`: as
+ * above. */
+MUST_USE enum err_code redress_check(const struct api_world *world, const struct store_entry *entry,
+                                     const struct import_earlier *earlier, bool over, struct error *err);
 MUST_USE enum err_code challenge_day_check(int32_t made_on, int32_t decided_on, struct error *err);
 
 /* api_codes.c */
@@ -222,7 +233,7 @@ bool import_is_checked(const struct kind *kind); /* beyond its fields */
 /* The rows before; NULL for one that was here before the file. */
 struct import_earlier {
     size_t count;
-    struct record *(*at)(void *context, size_t index);
+    struct store_entry *(*at)(void *context, size_t index);
     void *context;
 };
 

@@ -113,8 +113,8 @@ static enum err_code claim_fits(const struct api_call *call, struct record *reco
         return FAIL(err, REFUSED, "no more paid than was claimed; 'holdfast claim paid' records what was all the same");
     }
     for (size_t i = 0; i < earlier->count; i++) {
-        struct record *other = earlier->at(earlier->context, i);
-        if (other != NULL && same_milestone(record, other)) {
+        struct store_entry *other = earlier->at(earlier->context, i);
+        if (other != NULL && same_milestone(record, &other->record)) {
             return FAIL(err, CONFLICT, "one claim for a milestone: an earlier line of the file has it");
         }
     }
@@ -133,9 +133,9 @@ static enum err_code use_fits(const struct api_call *call, struct record *record
         return FAIL(err, INVALID, "a day that has come");
     }
     for (size_t i = 0; i < earlier->count; i++) {
-        struct record *other = earlier->at(earlier->context, i);
-        if (other != NULL && slice_equal(contract, record_value(other, "contract")->text)) {
-            before += record_value(other, "units")->number;
+        struct store_entry *other = earlier->at(earlier->context, i);
+        if (other != NULL && slice_equal(contract, record_value(&other->record, "contract")->text)) {
+            before += record_value(&other->record, "units")->number;
         }
     }
     return service_use_bears(call, record, before, err);

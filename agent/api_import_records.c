@@ -269,10 +269,10 @@ static void row_read(struct records_import *import, size_t row, struct made *mad
     }
 }
 
-static struct record *earlier_at(void *context, size_t index)
+static struct store_entry *earlier_at(void *context, size_t index)
 {
     struct made *made = &((struct made *)context)[index];
-    return made->held ? NULL : &made->entry.record;
+    return made->held ? NULL : &made->entry;
 }
 
 /* As a record of its kind, and beside what is here. */
@@ -285,6 +285,9 @@ static enum err_code made_check(struct records_import *import, const char *id, s
     TRY(subject_of(import, id, &made->entry.record, made->entry.subject, err));
     if (import->kind->number == KIND_MILESTONE) {
         TRY(milestone_check(import->call->world, &made->entry, false, err));
+    }
+    if (import->kind->number == KIND_REDRESS) {
+        TRY(redress_check(import->call->world, &made->entry, &earlier, false, err));
     }
     return import_row_fits(import->call, &made->entry.record, made->entry.subject, &earlier, &made->held, err);
 }
@@ -379,7 +382,8 @@ static enum err_code take(struct records_import *import, struct error *err)
 {
     struct store_written written = { 0 };
     size_t rows = table_rows(import->table);
-    bool beside = import_is_checked(import->kind) || import->kind->number == KIND_MILESTONE;
+    bool beside = import_is_checked(import->kind) || import->kind->number == KIND_MILESTONE ||
+                  import->kind->number == KIND_REDRESS;
     size_t most = beside ? IMPORT_CHECKED_MAX : IMPORT_RECORDS_MAX;
     if (rows > most) {
         return FAIL(err, LIMIT, "import: more than %zu rows; divide the file", most);

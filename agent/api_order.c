@@ -4,6 +4,7 @@
 
 #include "agent/api_handlers.h"
 #include "agent/rules/money.h"
+#include "store/doubts.h"
 
 static const struct {
     uint32_t kind;
@@ -116,44 +117,99 @@ enum err_code milestone_check(const struct api_world *world, const struct store_
 
 /* ---- challenges of a decision ---- */
 
-static bool text_is(struct record *record, const char *name, const char *text)
+static bool text_is(const struct value *value, const char *text)
 {
-    return slice_equal(record_value(record, name)->text, slice_of_text(text));
+    return value->present && slice_equal(value->text, slice_of_text(text));
 }
 
-/* One of the form that was not withdrawn; NULL: there is none. */
-static const struct record_row *redress_of(const struct record_list *list, const char *form)
+static bool is_subject(const uint8_t *subject, const uint8_t *id)
+{
+    return subject != NULL && memcmp(subject, id, ROW_ID_BYTES) == 0;
+}
+
+static bool stands_as(const struct record *record, const char *form)
+{
+    return text_is(value_of(record, "form"), form) && !text_is(value_of(record, "outcome"), "withdrawn");
+}
+
+/* Another one of the form that was not withdrawn; NULL: there is none. */
+static const uint8_t *redress_of(const struct record_list *list, const struct challenge_made *made, const char *form)
 {
     for (size_t i = 0; i < list->count; i++) {
-        struct record *record = &list->rows[i].record;
-        if (text_is(record, "form", form) && !text_is(record, "outcome", "withdrawn")) {
-            return &list->rows[i];
+        if (stands_as(&list->rows[i].record, form) && !is_subject(made->subject, list->rows[i].id.bytes)) {
+            return list->rows[i].id.bytes;
+        }
+    }
+    for (size_t i = 0; made->earlier != NULL && i < made->earlier->count; i++) {
+        const struct store_entry *other = made->earlier->at(made->earlier->context, i);
+        const struct value *decision = other != NULL ? value_of(&other->record, "decision") : NULL;
+        if (decision != NULL && decision->present &&
+            slice_equal(decision->text, slice_of(made->decision.bytes, ROW_ID_BYTES)) &&
+            stands_as(&other->record, form) && !is_subject(made->subject, other->subject)) {
+            return other->subject;
         }
     }
     return NULL;
 }
 
-enum err_code challenge_check(struct store *store, const struct row_id *decision, const char *form, bool over,
-                              struct error *err)
+enum err_code challenge_check(struct store *store, const struct challenge_made *made, bool over, struct error *err)
 {
     SCOPED(record_list_fini) struct record_list list = { 0 };
-    TRY(query_records(store, kind_by_number(KIND_REDRESS), "decision", decision, QUERY_LIMIT_MAX, &list, err));
-    const struct record_row *same = redress_of(&list, form);
+    TRY(query_records(store, kind_by_number(KIND_REDRESS), "decision", &made->decision, QUERY_LIMIT_MAX, &list, err));
+    const uint8_t *same = redress_of(&list, made, made->form);
     if (same != NULL && !over) {
         char id[2 * ROW_ID_BYTES + 1];
-        hex_encode(same->id.bytes, ROW_ID_BYTES, id);
+        hex_encode(same, ROW_ID_BYTES, id);
         return FAIL(
             err, CONFLICT,
             "record a challenge: there is one of this form already, %.8s ('holdfast challenge answer' says what "
             "came of it); if it was made a second time, say so ('over', --over)",
             id);
     }
-    if (strcmp(form, "appeal") == 0 && redress_of(&list, "mandatory_reconsideration") == NULL && !over) {
+    if (strcmp(made->form, "appeal") == 0 && redress_of(&list, made, "mandatory_reconsideration") == NULL && !over) {
         return FAIL(err, REFUSED,
                     "record a challenge: an appeal follows a mandatory reconsideration, and none is on record; record "
                     "that first, or if it was appealed without one, say so ('over', --over)");
     }
     return ERR_OK;
+}
+
+/* A decision that is not here has no day. */
+static enum err_code check_made_on(const struct api_world *world, const struct row_id *decision,
+                                   const struct value *made_on, struct error *err)
+{
+    char digits[2 * ROW_ID_BYTES + 1];
+    struct decided_row decided;
+    hex_encode(decision->bytes, ROW_ID_BYTES, digits);
+    enum err_code rc = made_on->present ? query_decision(world->store, digits, &decided, err) : ERR_NOT_FOUND;
+    if (rc != ERR_OK) {
+        return rc == ERR_NOT_FOUND ? ERR_OK : rc;
+    }
+    return challenge_day_check((int32_t)made_on->number, decided.decision.decided_on, err);
+}
+
+enum err_code redress_check(const struct api_world *world, const struct store_entry *entry,
+                            const struct import_earlier *earlier, bool over, struct error *err)
+{
+    const struct record *record = &entry->record;
+    char text[ROW_CODE_SIZE] = "";
+    struct challenge_made made = { .form = text, .subject = entry->subject, .earlier = earlier };
+    SCOPED(record_list_fini) struct record_list stored = { 0 };
+    TRY(read_stored(world->store, entry, &stored, err));
+    const struct value *decision = said_of(record, &stored, "decision");
+    const struct value *form = said_of(record, &stored, "form");
+    bool news = is_new(record, &stored, "decision") || is_new(record, &stored, "form");
+    if (!decision->present || !form->present || form->text.len >= sizeof(text)) {
+        return ERR_OK; /* not of a decision, or what record_check refuses */
+    }
+    memcpy(made.decision.bytes, decision->text.data, ROW_ID_BYTES);
+    memcpy(text, form->text.data, form->text.len);
+    if (news || is_new(record, &stored, "made_on")) {
+        TRY(check_made_on(world, &made.decision, said_of(record, &stored, "made_on"), err));
+    }
+    return news && !text_is(said_of(record, &stored, "outcome"), "withdrawn")
+               ? challenge_check(world->store, &made, over, err)
+               : ERR_OK;
 }
 
 enum err_code challenge_day_check(int32_t made_on, int32_t decided_on, struct error *err)

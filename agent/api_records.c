@@ -180,6 +180,9 @@ enum err_code api_record(struct api_call *call, struct error *err)
     if (kind->number == KIND_MILESTONE) {
         TRY(milestone_check(world, &entry, over, err));
     }
+    if (kind->number == KIND_REDRESS) {
+        TRY(redress_check(world, &entry, NULL, over, err));
+    }
     struct store_written written;
     TRY(store_write(world->store, world->actor, &entry, 1, world->now_ms, &written, err));
     call->answer->wrote = written.added > 0;

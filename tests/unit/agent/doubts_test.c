@@ -587,6 +587,61 @@ Test(doubts, an_appeal_follows_a_reconsideration_and_each_is_made_once_and_not_b
     site_expect(&site, "POST", "/v1/challenges", CHALLENGED("appeal", ""), 409, "conflict");
 }
 
+/* As a record, and as a row of a file, which says whether it is refused. */
+static void expect_redress(const char *decision, const char *form, const char *made_on, int status, const char *error)
+{
+    char body[300];
+    (void)snprintf(body, sizeof(body),
+                   "{\"kind\": \"redress\", \"fields\": {\"participant\": \"GDN-001\", \"decision\": \"%s\", \"form\": "
+                   "\"%s\", \"made_on\": \"%s\"}}",
+                   decision, form, made_on);
+    if (status != 200) {
+        char file[300];
+        (void)snprintf(file, sizeof(file), "participant,decision,form,made_on\nGDN-001,%s,%s,%s\n", decision, form,
+                       made_on);
+        struct reply taken = site_call(&site, "POST", "/v1/import?kind=redress", file);
+        cr_expect(json_is_true(reply_at(&taken, "refused")), "%s", taken.text);
+        reply_fini(&taken);
+    }
+    site_expect(&site, "POST", "/v1/records", body, status, error);
+}
+
+static void expect_redress_file(const char *decision, const char *first, const char *second, bool refused)
+{
+    char file[400];
+    (void)snprintf(file, sizeof(file),
+                   "participant,decision,form,made_on\nGDN-001,%s,%s,2026-11-02\nGDN-001,%s,%s,2026-11-03\n", decision,
+                   first, decision, second);
+    struct reply taken = site_call(&site, "POST", "/v1/import?kind=redress", file);
+    cr_expect_eq(json_is_true(reply_at(&taken, "refused")), refused, "%s", taken.text);
+    reply_fini(&taken);
+}
+
+Test(doubts, a_challenge_that_comes_as_a_record_or_in_a_file_is_held_to_the_same_order)
+{
+    struct store_entry entry;
+    char decision[2 * ROW_ID_BYTES + 1];
+    char body[200];
+    entry_decision(&site.world, &entry, "E-1", "GDN-001", "2026-09-18", "2026-10-31", "adverse", NULL);
+    jcp_says(&entry);
+    hex_encode(entry.subject, ROW_ID_BYTES, decision);
+    expect_redress(decision, "appeal", "2026-11-02", 409, "refused");
+    expect_redress(decision, "mandatory_reconsideration", "2026-10-30", 400, "invalid");
+    expect_redress_file(decision, "mandatory_reconsideration", "mandatory_reconsideration", true);
+    expect_redress_file(decision, "mandatory_reconsideration", "appeal", false);
+    expect_redress_file(decision, "mandatory_reconsideration", "appeal", false); /* the same again */
+    expect_redress(decision, "mandatory_reconsideration", "2026-11-04", 409, "conflict");
+    struct reply reply = site_call(&site, "GET", "/v1/records/redress", NULL);
+    const char *id = reply_text(&reply, "records.0.id");
+    (void)snprintf(body, sizeof(body),
+                   "{\"kind\": \"redress\", \"id\": \"%s\", \"fields\": {\"made_on\": \"2026-10-30\"}}", id);
+    site_expect(&site, "POST", "/v1/records", body, 400, "invalid");
+    (void)snprintf(body, sizeof(body),
+                   "{\"kind\": \"redress\", \"id\": \"%s\", \"fields\": {\"made_on\": \"2026-11-05\"}}", id);
+    site_expect(&site, "POST", "/v1/records", body, 200, NULL);
+    reply_fini(&reply);
+}
+
 Test(doubts, what_was_withdrawn_can_be_made_again)
 {
     struct store_entry entry;
