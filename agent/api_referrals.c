@@ -272,11 +272,10 @@ static enum err_code add_warnings(const struct api_world *world, const struct re
     if (!paused && !referral_closed(row->status)) {
         return ERR_OK;
     }
-    TRY(query_placements(world->store, ROW_NONE, QUERY_LIMIT_MAX, &list, err));
+    TRY(query_placements_of(world->store, &row->id, QUERY_LIMIT_MAX, &list, err));
     for (size_t i = 0; i < list.count; i++) {
         const struct placement_row *placement = &list.rows[i];
-        if (memcmp(placement->referral.bytes, row->id.bytes, ROW_ID_BYTES) == 0 && placement->ends_on >= on &&
-            placement->ends_on != ROW_NONE) {
+        if (placement->ends_on >= on && placement->ends_on != ROW_NONE) {
             char day[DATE_TEXT_SIZE];
             date_format(placement->ends_on, day);
             (void)json_array_append_new(
@@ -311,11 +310,11 @@ enum err_code api_referral_event(struct api_call *call, struct error *err)
     TRY(store_write(world->store, world->actor, &entry, 1, world->now_ms, &written, err));
     call->answer->wrote = written.added > 0;
     TRY(query_referral(world->store, &id, &row, err));
+    struct error why;
     json_t *warnings = reason_warnings(call->world, json_string_value(json_object_get(call->body, "reason")));
-    enum err_code rc = add_warnings(world, &row, (int32_t)record_value(&entry.record, "on")->number, warnings, err);
-    if (rc != ERR_OK) {
-        json_decref(warnings);
-        return rc;
+    if (add_warnings(world, &row, (int32_t)record_value(&entry.record, "on")->number, warnings, &why) != ERR_OK) {
+        (void)json_array_append_new(
+            warnings, json_string("could not look at the placements; look whether one goes on. This is recorded"));
     }
     return answer_object(call->answer,
                          json_pack("{s:i,s:o,s:o,s:o,s:o}", "added", (int)written.added, "op",

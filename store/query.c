@@ -140,6 +140,22 @@ enum err_code query_placements(struct store *store, int32_t running_on, size_t l
     return ERR_OK;
 }
 
+enum err_code query_placements_of(struct store *store, const struct row_id *referral, size_t limit,
+                                  struct placement_list *ret_list, struct error *err)
+{
+    sqlite3_stmt *s;
+    bool more;
+    struct row_array array = { .size = sizeof(struct placement_row) };
+    TRY(db_statement(&store->db,
+                     "SELECT " READ_PLACEMENT " FROM placement p LEFT JOIN participant q ON q.id = p.participant "
+                     "WHERE p.referral = ?1 ORDER BY p.ref, p.id",
+                     &s, err));
+    bind_blob(s, 1, referral->bytes, ROW_ID_BYTES);
+    TRY(rows_collect(store, s, &array, limit, read_placement_out, &more, err));
+    *ret_list = (struct placement_list){ .rows = array.rows, .count = array.count, .more = more };
+    return ERR_OK;
+}
+
 enum err_code query_placements_each(struct store *store, row_taker take, void *context, struct error *err)
 {
     sqlite3_stmt *s;

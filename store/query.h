@@ -213,6 +213,9 @@ MUST_USE enum err_code query_roll(struct store *store, int32_t from_day, int32_t
 /* By ref. running_on: ROW_NONE for all, else only those with starts_on <= day <= ends_on. */
 MUST_USE enum err_code query_placements(struct store *store, int32_t running_on, size_t limit,
                                         struct placement_list *ret_list, struct error *err);
+/* Those that name the referral, by ref. */
+MUST_USE enum err_code query_placements_of(struct store *store, const struct row_id *referral, size_t limit,
+                                           struct placement_list *ret_list, struct error *err);
 /* By received_on, ref. status NULL for all. */
 MUST_USE enum err_code query_referrals(struct store *store, const char *status, size_t limit,
                                        struct referral_list *ret_list, struct error *err);
