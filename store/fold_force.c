@@ -1,7 +1,7 @@
 /*
- * When a referral is not in force: from the day on which it was declined, paused, withdrawn, over or not begun, up to
- * the day before something else was said of it. On a day counts what was said last of it, and of what is said of one
- * day the newest.
+ * When a referral is not in force: from the day on which it was declined, paused, withdrawn or over, and from the day
+ * after the one on which it was not begun, up to the day before something else was said of it. On a day counts what was
+ * said last of it, and of what is said of one day the newest.
  *
  *   accepted      paused        started                 withdrawn
  *   ----|-----------|##############|------------------------|##########>   not in force
@@ -16,7 +16,8 @@ struct event {
     int32_t day;
     size_t place; /* among all, oldest first */
     bool out;
-    bool came; /* its own day is one on which people still come */
+    int still_in;  /* 1: it is in force on its own day, and out from the day after */
+    int last_come; /* 1: people still come on its own day */
 };
 
 struct out {
@@ -39,12 +40,13 @@ static void take_event(struct record *record, struct event *event)
 {
     static const char *const outs[] = { "declined",    "paused", "did_not_start", "withdrawn", "completed",
                                         "ended_early", NULL };
-    static const char *const last_days[] = { "completed", "ended_early", NULL };
+    static const char *const last_days[] = { "completed", "ended_early", "did_not_start", NULL };
     const struct value *on = record_value(record, "on");
     struct slice status = record_value(record, "status")->text;
     event->day = on->present ? (int32_t)on->number : DATE_MIN;
     event->out = is_one_of(status, outs);
-    event->came = is_one_of(status, last_days);
+    event->still_in = slice_equal(status, slice_of_text("did_not_start")); /* they were to come then, and did not */
+    event->last_come = is_one_of(status, last_days);
 }
 
 static enum err_code read_event(struct store *store, const struct version *version, struct event *event,
@@ -74,6 +76,18 @@ static int event_compare(const void *a, const void *b)
     return x->day != y->day ? (x->day > y->day) - (x->day < y->day) : (x->place > y->place) - (x->place < y->place);
 }
 
+static struct out out_from(const struct event *event)
+{
+    int64_t day = event->day;
+    return (struct out){ day + event->still_in, day + event->last_come, DATE_MAX };
+}
+
+/* One that would begin when another was said of it already has no day. */
+static enum err_code add_out(struct buf *outs, const struct out *out, struct error *err)
+{
+    return out->starts_on <= out->ends_on ? buf_append(outs, out, sizeof(*out), err) : ERR_OK;
+}
+
 static enum err_code find_outs(const struct event *events, size_t count, struct buf *outs, struct error *err)
 {
     struct out out = { 0 };
@@ -85,13 +99,13 @@ static enum err_code find_outs(const struct event *events, size_t count, struct 
         }
         is_out = events[i].out;
         if (is_out) {
-            out = (struct out){ events[i].day, (int64_t)events[i].day + events[i].came, DATE_MAX };
+            out = out_from(&events[i]);
         } else {
             out.ends_on = (int64_t)events[i].day - 1;
-            TRY(buf_append(outs, &out, sizeof(out), err));
+            TRY(add_out(outs, &out, err));
         }
     }
-    return is_out ? buf_append(outs, &out, sizeof(out), err) : ERR_OK;
+    return is_out ? add_out(outs, &out, err) : ERR_OK;
 }
 
 static enum err_code read_held(struct store *store, struct slice referral, struct buf *outs, struct error *err)
