@@ -16,6 +16,7 @@ struct event {
     int32_t day;
     size_t place; /* among all, oldest first */
     bool out;
+    bool of_centre;
     int still_in;  /* 1: it is in force on its own day, and out from the day after */
     int last_come; /* 1: people still come on its own day */
 };
@@ -76,10 +77,31 @@ static int event_compare(const void *a, const void *b)
     return x->day != y->day ? (x->day > y->day) - (x->day < y->day) : (x->place > y->place) - (x->place < y->place);
 }
 
-static struct out out_from(const struct event *event)
+/* Where what was said of it stands at the end of a day; NULL: nothing yet. */
+struct said {
+    const struct event *newest;
+    const struct event *of_centre; /* the newest of the centre's: an organisation does not undo it */
+};
+
+static bool is_out(const struct event *event)
 {
-    int64_t day = event->day;
-    return (struct out){ day + event->still_in, day + event->last_come, DATE_MAX };
+    return event != NULL && event->out;
+}
+
+/* Both may put it out on one day: from the earlier of theirs. */
+static struct out out_from(const struct said *said)
+{
+    struct out out = { INT64_MAX, INT64_MAX, DATE_MAX };
+    const struct event *events[] = { said->newest, said->of_centre };
+    for (size_t i = 0; i < ARRAY_LEN(events); i++) {
+        if (is_out(events[i])) {
+            int64_t starts_on = (int64_t)events[i]->day + events[i]->still_in;
+            int64_t idle_from = (int64_t)events[i]->day + events[i]->last_come;
+            out.starts_on = starts_on < out.starts_on ? starts_on : out.starts_on;
+            out.idle_from = idle_from < out.idle_from ? idle_from : out.idle_from;
+        }
+    }
+    return out;
 }
 
 /* One that would begin when another was said of it already has no day. */
@@ -91,21 +113,24 @@ static enum err_code add_out(struct buf *outs, const struct out *out, struct err
 static enum err_code find_outs(const struct event *events, size_t count, struct buf *outs, struct error *err)
 {
     struct out out = { 0 };
-    bool is_out = false;
+    struct said said = { 0 };
+    bool open = false;
     for (size_t i = 0; i < count; i++) {
+        said.newest = &events[i];
+        said.of_centre = events[i].of_centre ? &events[i] : said.of_centre;
         bool last_of_day = i + 1 == count || events[i + 1].day != events[i].day;
-        if (!last_of_day || events[i].out == is_out) {
+        if (!last_of_day || (is_out(said.newest) || is_out(said.of_centre)) == open) {
             continue;
         }
-        is_out = events[i].out;
-        if (is_out) {
-            out = out_from(&events[i]);
+        open = !open;
+        if (open) {
+            out = out_from(&said);
         } else {
             out.ends_on = (int64_t)events[i].day - 1;
             TRY(add_out(outs, &out, err));
         }
     }
-    return is_out ? add_out(outs, &out, err) : ERR_OK;
+    return open ? add_out(outs, &out, err) : ERR_OK;
 }
 
 static enum err_code read_held(struct store *store, struct slice referral, struct buf *outs, struct error *err)
@@ -174,6 +199,7 @@ static enum err_code read_events(struct store *store, const struct merged *merge
     enum err_code rc = ERR_OK;
     for (size_t i = 0; i < merged->count && rc == ERR_OK; i++) {
         events[i].place = i;
+        events[i].of_centre = merged->versions[i].writer == WRITER_CENTRE;
         rc = read_event(store, &merged->versions[i], &events[i], err);
     }
     if (rc == ERR_OK) {

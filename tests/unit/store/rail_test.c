@@ -253,7 +253,6 @@ static void say_said(char *const *words, int count)
 static void say_event(char *const *words, int count)
 {
     struct store_entry entry = { .kind = KIND_REFERRAL_EVENT, .happened_at_ms = OP_TIME_NONE };
-    (void)count;
     if (!c.referred) {
         say_referral((char *[]){ "mandatory" }, 1);
     }
@@ -261,7 +260,14 @@ static void say_event(char *const *words, int count)
     record_init(&entry.record, kind_by_number(KIND_REFERRAL_EVENT));
     record_set_text(&entry.record, "status", words[0]);
     record_set_number(&entry.record, "on", day_of(words[1]));
-    write_one(&entry);
+    if (has_word(words, count, "centre")) {
+        now += 1000;
+        jcp.replica.forged_hlc_ms = now;
+        hear(&jcp, &entry);
+        jcp.replica.forged_hlc_ms = 0;
+    } else {
+        write_one(&entry);
+    }
 }
 
 static void say_moved(char *const *words, int count)
