@@ -1,10 +1,12 @@
 /*
  * Who took part of their own will is never sent by a change: what any record of a referral or a placement ever said
- * counts, whatever is said after it and in whatever order it came.
+ * counts, whatever is said after it and in whatever order it came. Where the centre said it of a referral, what the
+ * centre ever said counts, and no slip of an organisation's.
  */
 #include "store/fold_parts.h"
 
-typedef enum err_code (*look_fn)(struct store *store, struct record *record, void *context, struct error *err);
+typedef enum err_code (*look_fn)(struct store *store, struct record *record, enum record_writer writer, void *context,
+                                 struct error *err);
 
 static enum err_code read_one(struct store *store, const struct merged *merged, size_t index, look_fn look,
                               void *context, struct error *err)
@@ -21,7 +23,7 @@ static enum err_code read_one(struct store *store, const struct merged *merged, 
     }
     enum err_code rc = record_decode(merged->record.kind, column_slice(s, 0), &record, err);
     if (rc == ERR_OK) {
-        rc = look(store, &record, context, err);
+        rc = look(store, &record, merged->versions[index].writer, context, err);
     }
     sqlite3_reset(s);
     return rc;
@@ -32,7 +34,7 @@ static enum err_code read_each(struct store *store, struct merged *merged, look_
                                struct error *err)
 {
     if (merged->count == 1) {
-        return look(store, &merged->record, context, err);
+        return look(store, &merged->record, merged->versions[0].writer, context, err);
     }
     for (size_t i = 0; i < merged->count; i++) {
         TRY(read_one(store, merged, i, look, context, err));
@@ -40,24 +42,31 @@ static enum err_code read_each(struct store *store, struct merged *merged, look_
     return ERR_OK;
 }
 
-static bool says_voluntary(struct record *record)
-{
-    const struct value *basis = record_value(record, "basis");
-    return basis->present && slice_equal(basis->text, slice_of_text("voluntary"));
-}
+struct basis_said {
+    bool voluntary; /* by anybody */
+    bool of_centre;
+    bool voluntary_of_centre;
+};
 
-static enum err_code look_for_basis(struct store *store UNUSED, struct record *record, void *context,
-                                    struct error *err UNUSED)
+static enum err_code look_for_basis(struct store *store UNUSED, struct record *record, enum record_writer writer,
+                                    void *context, struct error *err UNUSED)
 {
-    bool *voluntary = context;
-    *voluntary |= says_voluntary(record);
+    struct basis_said *said = context;
+    const struct value *basis = record_value(record, "basis");
+    bool voluntary = basis->present && slice_equal(basis->text, slice_of_text("voluntary"));
+    bool of_centre = basis->present && writer == WRITER_CENTRE;
+    said->voluntary |= voluntary;
+    said->of_centre |= of_centre;
+    said->voluntary_of_centre |= voluntary && of_centre;
     return ERR_OK;
 }
 
 enum err_code basis_ever_voluntary(struct store *store, struct merged *merged, bool *ret_voluntary, struct error *err)
 {
-    *ret_voluntary = false;
-    return read_each(store, merged, look_for_basis, ret_voluntary, err);
+    struct basis_said said = { 0 };
+    TRY(read_each(store, merged, look_for_basis, &said, err));
+    *ret_voluntary = said.of_centre ? said.voluntary_of_centre : said.voluntary;
+    return ERR_OK;
 }
 
 /* ---- the referrals that a placement named besides the one that it answers ---- */
@@ -67,7 +76,8 @@ struct naming {
     struct slice now; /* empty: none */
 };
 
-static enum err_code note_former(struct store *store, struct record *record, void *context, struct error *err)
+static enum err_code note_former(struct store *store, struct record *record, enum record_writer writer UNUSED,
+                                 void *context, struct error *err)
 {
     const struct naming *naming = context;
     const struct value *referral = record_value(record, "referral");

@@ -55,7 +55,7 @@ MUST_USE enum err_code bind_said(struct store *store, sqlite3_stmt *put, int at,
 
 /* ---- store/fold_basis.c ---- */
 
-/* Did any record of a referral or a placement ever say voluntary? */
+/* Did any record of a referral or a placement ever say voluntary? Any of the centre's, where the centre said it. */
 MUST_USE enum err_code basis_ever_voluntary(struct store *store, struct merged *merged, bool *ret_voluntary,
                                             struct error *err);
 /* The referrals that a placement named besides the one that it answers. */

@@ -5,7 +5,7 @@ CREATE TABLE participant (
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX participant_ref ON participant (ref);
 
--- voluntary, here and of a placement: any record of it ever said so.
+-- voluntary, here and of a placement: any record of it ever said so; where the centre said of a referral what it is, any of the centre's.
 CREATE TABLE referral (
     id BLOB PRIMARY KEY, ref TEXT, participant BLOB, route TEXT, basis TEXT, received_on INTEGER, source TEXT,
     weekly_minutes INTEGER, note TEXT, needs TEXT, restrictions TEXT, contract BLOB, from_centre INTEGER NOT NULL, status TEXT NOT NULL, status_on INTEGER,
