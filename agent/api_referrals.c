@@ -211,6 +211,12 @@ static enum err_code name_opportunity(struct store *store, const char *ref, int3
     return ERR_OK;
 }
 
+/* By their days the one that put it out would stand over it, and the referral would stay out of force. */
+static bool resumes_too_early(const struct referral_row *row, const struct referral_answer *answer, int32_t on)
+{
+    return answer->status == NULL && row->status_on != ROW_NONE && on < row->status_on;
+}
+
 static enum err_code event_read(const struct api_call *call, const struct referral_row *row,
                                 const struct referral_answer *answer, struct record *record, struct event_ids *ids,
                                 struct error *err)
@@ -224,6 +230,9 @@ static enum err_code event_read(const struct api_call *call, const struct referr
     }
     if (row->received_on != ROW_NONE && on < row->received_on) {
         members_reject(&members, "on", "a day from the one on which the referral was received");
+    }
+    if (resumes_too_early(row, answer, on)) {
+        members_reject(&members, "on", "a day from the one since which it is not in force");
     }
     const char *decision_ref = member_text(&members, "policy_decision", ROW_REF_SIZE - 1, false);
     bool policy = member_bool(&members, "policy", decision_ref != NULL);

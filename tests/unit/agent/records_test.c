@@ -477,6 +477,17 @@ Test(referrals, one_that_is_over_is_taken_up_again_with_a_note_only)
     answer("R-6", "start", "{}", "started");
 }
 
+Test(referrals, are_not_taken_up_again_before_the_day_since_which_they_are_out)
+{
+    refer("R-8");
+    answer("R-8", "pause", "{\"on\": \"2026-11-18\"}", "paused");
+    struct reply reply = site_call(&site, "POST", "/v1/referrals/R-8/resume", "{\"on\": \"2026-11-17\"}");
+    cr_expect_eq(reply.status, 400);
+    cr_expect_not_null(strstr(reply.text, "a day from the one since which it is not in force"), "%s", reply.text);
+    reply_fini(&reply);
+    answer("R-8", "resume", "{\"on\": \"2026-11-18\"}", "received");
+}
+
 Test(capacity, is_stated_once_a_day_and_forecast)
 {
     struct reply reply = site_call(&site, "GET", "/v1/capacity/forecast", NULL);
