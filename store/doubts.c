@@ -39,8 +39,8 @@ static const struct doubt_want wants[] = {
     { "notice_late", 2, "the notice was not served and received before the day" },
     { "no_placement", 3, "the placement is not known here" },
     { "not_mandatory", 3,
-      "the placement or its referral says, or once said, that taking part is voluntary: who is sent now needs a new "
-      "referral and a new placement" },
+      "the placement or its referral says, or once said, that taking part is voluntary, or it names no referral and "
+      "the person has none but voluntary ones: who is sent now needs a new referral and a new placement" },
     { "exposure_unfounded", 4, "the exposure rests on no decision of the Jobcentre that stands" },
     { "exposure_unconfirmed", 4,
       "the exposure rests on a decision about another record, and nobody else at another machine has confirmed that "

@@ -105,6 +105,18 @@ static enum err_code put_referral(struct store *store, struct slice subject, str
     return db_run(&store->db, s, err);
 }
 
+/* A placement that names no referral rests on all of the person's. */
+static enum err_code dirty_placements_without(struct store *store, struct slice referral, struct error *err)
+{
+    sqlite3_stmt *s;
+    TRY(db_statement(&store->db,
+                     "INSERT OR IGNORE INTO dirty_placement SELECT id FROM placement WHERE referral IS NULL AND "
+                     "participant IN (" SAME_PERSON("(SELECT participant FROM referral WHERE id = ?1)") ")",
+                     &s, err));
+    bind_slice(s, 1, referral);
+    return db_run(&store->db, s, err);
+}
+
 static enum err_code fold_referral(struct store *store, struct slice subject, struct merged *merged, struct error *err)
 {
     SCOPED(merged_fini) struct merged events = { 0 };
@@ -112,11 +124,13 @@ static enum err_code fold_referral(struct store *store, struct slice subject, st
     buf_init(&status, ROW_CODE_SIZE);
     struct referral_end end = { .on = INT64_MIN };
     TRY(referral_status(store, subject, &events, merged_value(merged, "received_on"), &status, &end, err));
+    TRY(dirty_placements_without(store, subject, err));
     if (merged->count == 0 && events.count == 0) {
         TRY(fold_delete(store, "DELETE FROM referral WHERE id = ?1", subject, err));
     } else {
         TRY(put_referral(store, subject, merged, buf_slice(&status), &end, err));
     }
+    TRY(dirty_placements_without(store, subject, err));
     TRY(fold_force(store, subject, &events, err));
     sqlite3_stmt *s; /* the referral tells which contract pays for its placements, and whether it was voluntary */
     TRY(db_statement(&store->db,

@@ -14,6 +14,7 @@ CREATE TABLE referral (
 CREATE INDEX referral_ref ON referral (ref);
 CREATE INDEX referral_status ON referral (status, received_on);
 CREATE INDEX referral_received ON referral (received_on, route);
+CREATE INDEX referral_participant ON referral (participant);
 
 -- Days on which a referral was not in force (fold_force.c); idle_from: the first on which nobody is expected.
 CREATE TABLE referral_out (
@@ -272,6 +273,11 @@ SELECT d.id, 'not_mandatory' FROM compliance_doubt d JOIN placement p ON p.id = 
 WHERE p.basis IS NOT 'mandatory' OR p.voluntary <> 0 OR EXISTS (
     SELECT 1 FROM referral r WHERE r.voluntary <> 0
     AND (r.id = p.referral OR r.id IN (SELECT f.referral FROM former_referral f WHERE f.placement = p.id)))
+OR (p.referral IS NULL
+    AND EXISTS (SELECT 1 FROM placement_person a JOIN referral r ON r.participant = a.participant
+                WHERE a.placement = p.id AND r.voluntary <> 0)
+    AND NOT EXISTS (SELECT 1 FROM placement_sure_person a JOIN referral r ON r.participant = a.participant
+                    WHERE a.placement = p.id AND r.voluntary = 0 AND r.basis = 'mandatory'))
 UNION ALL
 SELECT d.id, 'referral_not_in_force' FROM compliance_doubt d JOIN placement p ON p.id = d.placement
 JOIN referral_out o ON o.referral = p.referral AND d.day BETWEEN o.starts_on AND o.ends_on
