@@ -98,6 +98,17 @@ struct review {
     int32_t look_again_on; /* ROW_NONE: not */
 };
 
+/* Without its empty lines: the line behind one may look like the next question (answers.h). */
+static enum err_code add_answer(struct buf *out, const char *text)
+{
+    for (const char *at = text; *at != '\0'; at++) {
+        if (at[0] != '\n' || (at > text && at[-1] != '\n' && at[1] != '\0')) {
+            TRY(buf_append(out, at, 1, NULL));
+        }
+    }
+    return ERR_OK;
+}
+
 /* Each question with what was answered, one behind the other; a doubt takes an answer to every one. */
 static enum err_code answers_put(const struct flag_guide *guide, const struct review *review, struct buf *out,
                                  struct error *err)
@@ -125,7 +136,8 @@ static enum err_code answers_put(const struct flag_guide *guide, const struct re
             return FAIL(err, INVALID,
                         "read member 'answers': answer %zu has no letter and no digit: say what was found", i + 1);
         }
-        if (buf_append_format(out, NULL, "%s%s\n%s", out->len > 0 ? "\n\n" : "", guide->questions[i], text) != ERR_OK) {
+        if (buf_append_format(out, NULL, "%s%s\n", out->len > 0 ? "\n\n" : "", guide->questions[i]) != ERR_OK ||
+            add_answer(out, text) != ERR_OK) {
             return FAIL(err, INVALID, "read member 'answers': together with their questions more than %d bytes",
                         ROW_NOTE_SIZE - 1);
         }

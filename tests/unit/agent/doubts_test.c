@@ -266,6 +266,21 @@ Test(doubts, nobody_who_is_signed_in_confirms_one_in_the_name_of_somebody_else)
     site.person = NULL;
 }
 
+Test(doubts, an_answer_with_an_empty_line_and_a_question_of_its_own_is_one_answer)
+{
+    served();
+    absent();
+    contacted();
+    review("doubt",
+           ", \"answers\": [\"\\n\\nShe said:\\n\\n\\nWhy me?\\n\", \"Who?\\n\\nWhen?\\n\\n\", \"no\", \"no\", \"no\", "
+           "\"yes\"]",
+           200, NULL);
+    struct reply reply = site_call(&site, "GET", "/v1/doubts/preview?session=" SESSION, NULL);
+    cr_expect(!lists(&reply, "missing", "no_review"), "%s", reply.text);
+    cr_expect_not_null(strstr(reply_text(&reply, "reviews.0.fields.answers"), "She said:\nWhy me?"));
+    reply_fini(&reply);
+}
+
 Test(doubts, a_review_for_a_doubt_answers_every_question_of_a_flag_that_stands)
 {
     served();
