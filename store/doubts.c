@@ -273,6 +273,8 @@ static const struct row_id plan_id;
 static enum err_code put_plan(struct store *store, const struct doubt_plan *plan, struct error *err)
 {
     sqlite3_stmt *s;
+    int64_t offset_ms;
+    TRY(replica_clock_offset(store, &offset_ms, err));
     TRY(db_statement(
         &store->db,
         "INSERT INTO compliance_doubt VALUES (?1, ?2, ?3, ?4, 'plan', ?5, ?6, ?7, ?8, '', 0, '', NULL, "
@@ -287,7 +289,7 @@ static enum err_code put_plan(struct store *store, const struct doubt_plan *plan
     bind_int(s, 7, plan->exposure_weeks);
     bind_id(s, 8, &plan->earlier_decision);
     bind_int(s, 9, plan->now_ms);
-    bind_int(s, 10, clock_london_minute(plan->now_ms));
+    bind_int(s, 10, clock_london_minute(plan->now_ms - offset_ms));
     return db_run(&store->db, s, err);
 }
 

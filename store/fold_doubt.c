@@ -199,10 +199,10 @@ static enum err_code put_doubt(struct store *store, struct slice doubt, struct m
     sqlite3_stmt *s;
     TRY(db_statement(&store->db, DOUBT_PUT, &s, err));
     int at = bind_record(s, doubt, &versions->record);
-    int64_t said_at_ms;
-    TRY(bind_said(store, s, at, &versions->versions[0], &said_at_ms, err));
+    int64_t true_ms;
+    TRY(bind_said(store, s, at, &versions->versions[0], &true_ms, err));
     bind_int(s, at + 2, (int64_t)(versions->versions[0].hlc & INT64_MAX));
-    bind_int(s, bind_outcome(s, at + 3, &found), clock_london_minute(said_at_ms));
+    bind_int(s, bind_outcome(s, at + 3, &found), clock_london_minute(true_ms));
     TRY(db_run(&store->db, s, err));
     return dirty_placement(store, merged_value(versions, "placement")->text.data, err);
 }

@@ -49,9 +49,10 @@ MUST_USE enum err_code fold_delete(struct store *store, const char *sql, struct 
 /* Is it a kind whose merged fields are its row as they stand? */
 bool kind_is_plain(uint32_t kind);
 MUST_USE enum err_code fold_plain(struct store *store, struct slice subject, struct merged *merged, struct error *err);
-/* Binds who said a version at `at`, and when at the next; and says when. */
+/* Binds who said a version at `at`, and when at the next; and says when by the centre's clock, as far as it was known.
+ */
 MUST_USE enum err_code bind_said(struct store *store, sqlite3_stmt *put, int at, const struct version *newest,
-                                 int64_t *ret_said_at_ms, struct error *err);
+                                 int64_t *ret_true_ms, struct error *err);
 
 /* ---- store/fold_basis.c ---- */
 

@@ -106,7 +106,7 @@ static enum err_code said_of(struct store *store, const struct version *version,
     }
     enum err_code rc = op_header_decode(column_slice(s, 0), &op, supersedes, err);
     if (rc == ERR_OK) {
-        *ret = (struct said_since){ .at_ms = op.recorded_at_ms };
+        *ret = (struct said_since){ .at_ms = op.recorded_at_ms, .offset_ms = op.offset_ms };
         memcpy(ret->by, op.actor.data, op.actor.len);
     }
     sqlite3_reset(s);
@@ -114,13 +114,13 @@ static enum err_code said_of(struct store *store, const struct version *version,
 }
 
 enum err_code bind_said(struct store *store, sqlite3_stmt *put, int at, const struct version *newest,
-                        int64_t *ret_said_at_ms, struct error *err)
+                        int64_t *ret_true_ms, struct error *err)
 {
     struct said_since said;
     TRY(said_of(store, newest, &said, err));
     (void)sqlite3_bind_text(put, at, said.by, -1, SQLITE_TRANSIENT);
     bind_int(put, at + 1, said.at_ms);
-    *ret_said_at_ms = said.at_ms;
+    *ret_true_ms = said.at_ms - said.offset_ms;
     return ERR_OK;
 }
 
@@ -212,9 +212,9 @@ static enum err_code put(struct store *store, const struct plain *plain, struct 
 {
     sqlite3_stmt *s;
     TRY(db_statement(&store->db, plain->put, &s, err));
-    int64_t said_at_ms;
+    int64_t true_ms;
     int at = bind_record(s, subject, &merged->record);
-    TRY(bind_said(store, s, at, &merged->versions[merged->count - 1], &said_at_ms, err));
+    TRY(bind_said(store, s, at, &merged->versions[merged->count - 1], &true_ms, err));
     if (merged->record.kind->number == KIND_SAME_PERSON) {
         TRY(person_bind_link(store, s, at + 2, merged, err));
     } else if (has_weight(merged->record.kind->number)) {

@@ -227,7 +227,7 @@ CREATE TABLE erasure (
 ) STRICT;
 CREATE INDEX erasure_subject ON erasure (subject);
 
--- said_min: said_at as the civil minute in London. Guard rails 1 to 4 for the only way into the sanction path (fold_doubt.c). status: standing, suspended (wants says what lacks), withdrawn,
+-- said_min: said_at as the civil minute in London, by the centre's clock as it was measured. Guard rails 1 to 4 for the only way into the sanction path (fold_doubt.c). status: standing, suspended (wants says what lacks), withdrawn,
 -- returned, decided (no list: schema.sql, op). A doubt can only be written as standing when doubt_wants has nothing about it.
 CREATE TABLE compliance_doubt (
     id BLOB PRIMARY KEY, placement BLOB, day INTEGER, slot INTEGER, reviewer TEXT, review BLOB, notice BLOB,
@@ -326,11 +326,11 @@ WHERE EXISTS (SELECT 1 FROM flag_review w WHERE w.placement = d.placement AND w.
 UNION ALL
 SELECT d.id, iif(EXISTS (SELECT 1 FROM placement_person p JOIN contact_attempt c ON c.participant = p.participant
                          WHERE p.placement = d.placement AND c.hlc <= d.hlc
-                         AND c.day BETWEEN d.day AND d.said_at / 86400000 + 1 AND ifnull(c.about_day, d.day) = d.day),
+                         AND c.day BETWEEN d.day AND d.said_min / 1440 + 1 AND ifnull(c.about_day, d.day) = d.day),
                  'contact_unconfirmed', 'no_contact') FROM compliance_doubt d
 WHERE NOT EXISTS (SELECT 1 FROM placement_sure_person p JOIN contact_attempt c ON c.participant = p.participant
                   WHERE p.placement = d.placement AND c.hlc <= d.hlc
-                  AND c.day BETWEEN d.day AND d.said_at / 86400000 + 1 AND ifnull(c.about_day, d.day) = d.day)
+                  AND c.day BETWEEN d.day AND d.said_min / 1440 + 1 AND ifnull(c.about_day, d.day) = d.day)
 UNION ALL
 SELECT d.id, iif(EXISTS (SELECT 1 FROM placement_person p JOIN decision e ON e.participant = p.participant
                          WHERE p.placement = d.placement AND e.id = d.earlier_decision)

@@ -112,7 +112,8 @@ struct record_row {
 
 struct said_since {
     char by[OP_ACTOR_MAX + 1];
-    int64_t at_ms; /* recorded */
+    int64_t at_ms;     /* recorded, by its clock */
+    int64_t offset_ms; /* of that clock, as measured then: at_ms less this is the centre's time */
 };
 
 /* A message between the organisation and JCP. */

@@ -124,6 +124,8 @@ struct store {
 /* store/store.c: after a rollback, what memory holds is read again from disk. */
 MUST_USE enum err_code replica_reload(struct store *store, struct error *err);
 MUST_USE enum err_code replica_begin(struct store *store, struct error *err);
+/* ms that this machine's clock is ahead of the centre's (negative: behind), as last measured; 0 when it never was. */
+MUST_USE enum err_code replica_clock_offset(struct store *store, int64_t *ret_offset_ms, struct error *err);
 /* As db_begin_relaxed. */
 MUST_USE enum err_code replica_begin_relaxed(struct store *store, struct error *err);
 /* Commits or rolls back and reloads; returns rc or the commit's failure. */
@@ -365,8 +367,8 @@ MUST_USE enum err_code copies_count(struct store *store, const struct store_appl
 
 /* What this machine does not write itself, though it would be kept if it came from elsewhere. */
 MUST_USE enum err_code write_check(struct store *store, const struct store_entry *entry, struct error *err);
-/* Of an assertion that is not on record yet. */
-MUST_USE enum err_code write_check_assertion(struct store *store, const struct store_entry *entry, int64_t now_ms,
+/* Of an assertion that is not on record yet; true_ms is now by the centre's clock. */
+MUST_USE enum err_code write_check_assertion(struct store *store, const struct store_entry *entry, int64_t true_ms,
                                              struct error *err);
 
 /* ---- store/fold_marks.c ---- */

@@ -95,6 +95,17 @@ enum err_code replica_begin_relaxed(struct store *store, struct error *err)
     return db_begin_relaxed(&store->db, err);
 }
 
+enum err_code replica_clock_offset(struct store *store, int64_t *ret_offset_ms, struct error *err)
+{
+    sqlite3_stmt *s;
+    bool row;
+    TRY(db_statement(&store->db, "SELECT clock_offset FROM sync_state", &s, err));
+    TRY(db_step(&store->db, s, &row, err));
+    *ret_offset_ms = row ? column_int_or(s, 0, 0) : 0;
+    sqlite3_reset(s);
+    return ERR_OK;
+}
+
 enum err_code replica_end(struct store *store, enum err_code rc, struct error *err)
 {
     rc = db_end(&store->db, rc, err);

@@ -209,7 +209,7 @@ enum err_code op_record(struct store *store, struct op *op, int64_t now_ms, stru
     return op_append(store, self, op, seeded, NULL, now_ms, err);
 }
 
-static enum err_code plan_attendance(struct store *store, const struct store_entry *entry, int64_t now_ms,
+static enum err_code plan_attendance(struct store *store, const struct store_entry *entry, int64_t true_ms,
                                      struct op *op, struct session_view *view, bool *ret_new, struct error *err)
 {
     if (fold_marked(store, KIND_ATTENDANCE, slice_of(entry->subject, OP_SESSION_BYTES))) {
@@ -220,7 +220,7 @@ static enum err_code plan_attendance(struct store *store, const struct store_ent
     if (!*ret_new) {
         return ERR_OK;
     }
-    TRY(write_check_assertion(store, entry, now_ms, err));
+    TRY(write_check_assertion(store, entry, true_ms, err));
     const struct value *note = &entry->record.values[kind_field_index(entry->record.kind, "note")];
     if (view->head_count > 0 && (!note->present || note->text.len == 0)) {
         return FAIL(err, REFUSED, "correct a record without a reason: both versions stay, so say why in a note");
@@ -317,7 +317,7 @@ static enum err_code write_entry(struct store *store, const char *actor, const s
     struct session_view view;
     bool is_new;
     if (entry->kind == KIND_ATTENDANCE) {
-        TRY(plan_attendance(store, entry, now_ms, &op, &view, &is_new, err));
+        TRY(plan_attendance(store, entry, now_ms - offset_ms, &op, &view, &is_new, err));
     } else {
         TRY(plan_entity(store, entry, &op, &is_new, err));
     }
@@ -334,22 +334,11 @@ static enum err_code write_entry(struct store *store, const char *actor, const s
 
 /* ---- the transaction ---- */
 
-static enum err_code read_offset(struct store *store, int64_t *ret_offset_ms, struct error *err)
-{
-    sqlite3_stmt *s;
-    bool row;
-    TRY(db_statement(&store->db, "SELECT clock_offset FROM sync_state", &s, err));
-    TRY(db_step(&store->db, s, &row, err));
-    *ret_offset_ms = row ? column_int_or(s, 0, 0) : 0;
-    sqlite3_reset(s);
-    return ERR_OK;
-}
-
 static enum err_code write_all(struct store *store, const char *actor, const struct store_source *source,
                                int64_t now_ms, struct store_written *written, struct error *err)
 {
     int64_t offset_ms;
-    TRY(read_offset(store, &offset_ms, err));
+    TRY(replica_clock_offset(store, &offset_ms, err));
     for (size_t i = 0; i < source->count; i++) {
         const struct store_entry *entry = source->entry(source->context, i);
         enum err_code rc = write_entry(store, actor, entry, now_ms, offset_ms, written, err);

@@ -113,11 +113,11 @@ static enum err_code session_begins(struct store *store, const uint8_t *placemen
 }
 
 /* Of a day that is over nothing is asked: most records are made so, and many at a time. */
-enum err_code write_check_assertion(struct store *store, const struct store_entry *entry, int64_t now_ms,
+enum err_code write_check_assertion(struct store *store, const struct store_entry *entry, int64_t true_ms,
                                     struct error *err)
 {
     int64_t outcome = entry->record.values[kind_field_index(entry->record.kind, "outcome")].number;
-    int64_t now_min = clock_london_minute(now_ms);
+    int64_t now_min = clock_london_minute(true_ms);
     int64_t begins_min;
     int32_t day;
     int slot;

@@ -1,5 +1,6 @@
 /* The guard rails hold in the store itself, whoever writes: these tests go round every function above it. */
 #include <criterion/criterion.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "base/clock.h"
@@ -166,6 +167,42 @@ Test(guard_rail, nobody_has_stayed_away_from_what_has_not_begun)
     cr_assert_eq(store_write(site.store, "tester", &entry, 1, now, &written, &err), ERR_OK, "they said so beforehand");
     now += 60000;
     attend("P-V", "2026-06-03", OUTCOME_ABSENT);
+}
+
+static void clock_ahead(int64_t ms)
+{
+    struct error err = { 0 };
+    char sql[80];
+    (void)snprintf(sql, sizeof(sql), "UPDATE sync_state SET clock_offset = %lld", (long long)ms);
+    cr_assert_eq(db_exec(&site.store->db, sql, &err), ERR_OK, "%s", err.message);
+}
+
+/* ... by the centre's clock, where it is known how far this one is off; nor ends one. */
+Test(guard_rail, a_clock_that_is_off_begins_and_ends_no_session_early_or_late)
+{
+    static const struct {
+        int64_t ahead_ms;
+        const char *placement;
+        const char *day;
+        const char *notice;
+        int minutes; /* after the session's end a doubt is raised */
+        const char *wants;
+    } cases[] = { { INT64_C(4) * 3600000, "P-1", "2026-06-03", "N-1", -2, "not_yet" },
+                  { INT64_C(-4) * 3600000, "P-V", "2026-06-08", "N-V", 2, "not_mandatory" } };
+    struct store_entry entry;
+    struct store_written written;
+    struct error err = { 0 };
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        int64_t begins = (int64_t)day_of(cases[i].day) * 86400000 + (8 * 60 + 30) * 60000; /* 09:30 in summer */
+        clock_ahead(cases[i].ahead_ms);
+        entry_attendance(&world, &entry, cases[i].placement, cases[i].day, 0, OUTCOME_ABSENT, -1, NULL);
+        now = begins + cases[i].ahead_ms - 120000;
+        expect_not_written(&entry, "has not begun");
+        now = begins + cases[i].ahead_ms;
+        cr_assert_eq(store_write(site.store, "tester", &entry, 1, now, &written, &err), ERR_OK, "%s", err.message);
+        now = begins + cases[i].ahead_ms + (6 * 60 + cases[i].minutes) * 60000;
+        assert_refused(cases[i].placement, cases[i].day, cases[i].notice, cases[i].wants);
+    }
 }
 
 static const char *basis_of(const char *ref)
