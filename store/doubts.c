@@ -41,6 +41,9 @@ static const struct doubt_want wants[] = {
     { "not_mandatory", 3,
       "the placement or its referral says, or once said, that taking part is voluntary, or it names no referral and "
       "the person has none but voluntary ones: who is sent now needs a new referral and a new placement" },
+    { "person_contested", 3,
+      "another record says that this placement is somebody else's, so it does not show who stayed away: end it and add "
+      "one for each of them, or have both people's records confirmed to be of one person" },
     { "exposure_unfounded", 4, "the exposure rests on no decision of the Jobcentre that stands" },
     { "exposure_unconfirmed", 4,
       "the exposure rests on a decision about another record, and nobody else at another machine has confirmed that "

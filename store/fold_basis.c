@@ -69,35 +69,48 @@ enum err_code basis_ever_voluntary(struct store *store, struct merged *merged, b
     return ERR_OK;
 }
 
-/* ---- the referrals that a placement named besides the one that it answers ---- */
+/* ---- what a placement named besides the referral that it answers and the person whose it is ---- */
 
 struct naming {
     struct slice placement;
-    struct slice now; /* empty: none */
+    struct slice referral; /* that stands; empty: none */
+    struct slice participant;
 };
+
+static enum err_code note(struct store *store, const char *sql, const struct naming *naming, struct slice other,
+                          struct error *err)
+{
+    sqlite3_stmt *s;
+    TRY(db_statement(&store->db, sql, &s, err));
+    bind_slice(s, 1, naming->placement);
+    bind_slice(s, 2, other);
+    return db_run(&store->db, s, err);
+}
 
 static enum err_code note_former(struct store *store, struct record *record, enum record_writer writer UNUSED,
                                  void *context, struct error *err)
 {
     const struct naming *naming = context;
     const struct value *referral = record_value(record, "referral");
-    if (!referral->present || slice_equal(referral->text, naming->now)) {
-        return ERR_OK;
+    const struct value *participant = record_value(record, "participant");
+    if (referral->present && !slice_equal(referral->text, naming->referral)) {
+        TRY(note(store, "INSERT OR IGNORE INTO former_referral VALUES (?1, ?2)", naming, referral->text, err));
     }
-    sqlite3_stmt *s;
-    TRY(db_statement(&store->db, "INSERT OR IGNORE INTO former_referral VALUES (?1, ?2)", &s, err));
-    bind_slice(s, 1, naming->placement);
-    bind_slice(s, 2, referral->text);
-    return db_run(&store->db, s, err);
+    if (participant->present && !slice_equal(participant->text, naming->participant)) {
+        TRY(note(store, "INSERT OR IGNORE INTO former_participant VALUES (?1, ?2)", naming, participant->text, err));
+    }
+    return ERR_OK;
 }
 
 enum err_code basis_note_formers(struct store *store, struct slice placement, struct merged *merged, struct error *err)
 {
     struct naming naming = { .placement = placement };
     TRY(fold_delete(store, "DELETE FROM former_referral WHERE placement = ?1", placement, err));
+    TRY(fold_delete(store, "DELETE FROM former_participant WHERE placement = ?1", placement, err));
     if (merged->count < 2) {
         return ERR_OK;
     }
-    naming.now = merged_value(merged, "referral")->text;
+    naming.referral = merged_value(merged, "referral")->text;
+    naming.participant = merged_value(merged, "participant")->text;
     return read_each(store, merged, note_former, &naming, err);
 }

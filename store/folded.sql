@@ -39,6 +39,11 @@ CREATE TABLE former_referral (
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX former_referral_referral ON former_referral (referral);
 
+-- People whom a record of a placement named besides the one whose it is.
+CREATE TABLE former_participant (
+    placement BLOB NOT NULL, participant BLOB NOT NULL, PRIMARY KEY (placement, participant)
+) STRICT, WITHOUT ROWID;
+
 -- Every assertion about a session. `op` is this replica's number of it; outcome 0: what it said is erased.
 CREATE TABLE attendance (
     placement BLOB NOT NULL, day INTEGER NOT NULL, slot INTEGER NOT NULL, op INTEGER NOT NULL,
@@ -278,6 +283,10 @@ OR (p.referral IS NULL
                 WHERE a.placement = p.id AND r.voluntary <> 0)
     AND NOT EXISTS (SELECT 1 FROM placement_sure_person a JOIN referral r ON r.participant = a.participant
                     WHERE a.placement = p.id AND r.voluntary = 0 AND r.basis = 'mandatory'))
+UNION ALL
+SELECT d.id, 'person_contested' FROM compliance_doubt d
+WHERE EXISTS (SELECT 1 FROM former_participant f WHERE f.placement = d.placement AND NOT EXISTS (
+                  SELECT 1 FROM placement_sure_person a WHERE a.placement = d.placement AND a.participant = f.participant))
 UNION ALL
 SELECT d.id, 'referral_not_in_force' FROM compliance_doubt d JOIN placement p ON p.id = d.placement
 JOIN referral_out o ON o.referral = p.referral AND d.day BETWEEN o.starts_on AND o.ends_on

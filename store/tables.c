@@ -18,6 +18,7 @@ const char *const folded_tables[] = { "participant",
                                       "referral",
                                       "placement",
                                       "former_referral",
+                                      "former_participant",
                                       "referral_out",
                                       "attendance",
                                       "attendance_supersedes",
@@ -66,6 +67,7 @@ static const char *const digest_queries[] = {
     "SELECT * FROM referral ORDER BY id",
     "SELECT * FROM placement ORDER BY id",
     "SELECT * FROM former_referral ORDER BY placement, referral",
+    "SELECT * FROM former_participant ORDER BY placement, participant",
     "SELECT * FROM referral_out ORDER BY referral, starts_on",
     "SELECT a.placement, a.day, a.slot, w.device, w.incarnation, a.op & 1099511627775, a.outcome, a.minutes, a.reason, "
     "a.hlc, "

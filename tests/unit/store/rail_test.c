@@ -285,6 +285,15 @@ static void say_moved(char *const *words, int count)
     hear_at(&laptop, &entry, "after");
 }
 
+static void say_another(char *const *words, int count)
+{
+    struct store_entry entry;
+    (void)count;
+    entry_placement(&world, &entry, key("P"), key("X"), c.basis, days_from(c.day, -30), days_from(c.day, 90),
+                    c.pattern);
+    hear_at(&laptop, &entry, words[0]);
+}
+
 static void say_beside(char *const *words, int count)
 {
     struct store_entry entry;
@@ -463,7 +472,7 @@ static const struct {
     { "jcp", say_jcp, 1 },           { "decision", say_decision, 6 },   { "exposure", say_exposure, 1 },
     { "doubted", say_doubted, 0 },   { "taken", say_taken, 1 },         { "said", say_said, 3 },
     { "moved", say_moved, 1 },       { "stands", expect, 0 },           { "lacks", expect, 1 },
-    { "answers", say_answers, 0 },   { "beside", say_beside, 1 },
+    { "answers", say_answers, 0 },   { "beside", say_beside, 1 },       { "another", say_another, 1 },
 };
 
 static void take_line(char *text)
