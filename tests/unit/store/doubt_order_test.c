@@ -1,5 +1,6 @@
 /* Doubts in any order of arrival, and when what they rest on is erased. */
 #include <criterion/criterion.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -9,7 +10,7 @@
 
 /* ---- any order ---- */
 
-enum { VOICES = 6, READERS = 3, SEEDS = 6 };
+enum { VOICES = 6, READERS = 3, SEEDS = 16 };
 
 static uint64_t rng;
 
@@ -31,7 +32,7 @@ static void random_word(struct voice *voices)
     uint8_t referral[OP_ENTITY_BYTES];
     switch (below(11)) {
     case 0:
-        entry_placement(&world, &entry, "P-1", "GDN-001", below(8) ? "mandatory" : "voluntary", "2026-06-01",
+        entry_placement(&world, &entry, "P-1", "GDN-001", below(32) ? "mandatory" : "voluntary", "2026-06-01",
                         "2026-11-27", below(8) ? "Mon Wed 09:30-15:30" : "Tue 09:30-15:30");
         entity_id(world.stream, "referral", below(2) ? "R-1" : "R-2", referral);
         record_set_id(&entry.record, "referral", referral);
@@ -39,7 +40,7 @@ static void random_word(struct voice *voices)
     case 10:
         voice = below(2) ? voice : &voices[0];
         entry_referral(&world, &entry, below(2) ? "R-1" : "R-2", "GDN-001", "2026-05-20");
-        record_set_text(&entry.record, "basis", below(4) ? "mandatory" : "voluntary");
+        record_set_text(&entry.record, "basis", below(32) ? "mandatory" : "voluntary"); /* it is never unsaid */
         break;
     case 1:
         entry_notice(&world, &entry, notices[below(2)], "P-1", below(8) ? "2026-05-20" : "2026-06-04", "hand");
@@ -150,6 +151,7 @@ Test(doubt, stands_the_same_on_every_replica_whatever_came_first)
     for (uint64_t seed = 1; seed <= SEEDS; seed++) {
         check_orders(seed, &standing);
     }
+    printf("%zu stand\n", standing);
     cr_assert_gt(standing, 0, "no seed has a doubt that stands: the property says little");
 }
 
