@@ -91,7 +91,7 @@ static void letters(char out[NOTE_MAX])
 /* The body of one record; *json_len grows by what a plain JSON record of the same would take. */
 static void make_body(enum notes notes, const struct op *op, struct buf *out, size_t *json_len)
 {
-    static const char *const reasons[] = { "health", "childcare", "travel", "jcp_appointment", "none_given" };
+    static const char *const reasons[] = { "health", "childcare", "travel", "jcp_appointment", "other" };
     struct error err;
     struct record record;
     char note[NOTE_MAX] = "";

@@ -129,7 +129,7 @@ void week_begin(struct week *week, enum week_style style, size_t count, int32_t 
 
 static void outcome_of(struct week *week, struct week_record *record)
 {
-    static const char *const reasons[] = { "health", "caring", "childcare", "travel", "jcp_appointment", "none_given" };
+    static const char *const reasons[] = { "health", "caring", "childcare", "travel", "jcp_appointment", "other" };
     uint32_t draw = below(week, 100);
     record->outcome = draw < 70   ? OUTCOME_ATTENDED
                       : draw < 78 ? OUTCOME_LATE
