@@ -181,9 +181,10 @@ static json_t *record_value_of(const struct api_call *call, const struct evidenc
                   "clock_offset_ms", (json_int_t)record->offset_ms, "own", row->own, "acknowledged", row->acknowledged,
                   "erased", erased, "quarantine", value_text(row->quarantine), "fields", log_fields_value(row));
     json_t *more = json_pack(
-        "{s:o,s:o,s:b,s:o,s:o,s:o,s:o,s:o,s:o,s:o,s:o,s:o}", "supersedes", supersedes_value(record), "session",
-        session_of(call, row), "head", record->head, "deemed_received_on", value_day(record->deemed_on), "header",
-        value_base64(record->header), "body", erased ? json_null() : value_base64(row->body), "salt",
+        "{s:o,s:o,s:o,s:b,s:o,s:o,s:o,s:o,s:o,s:o,s:o,s:o,s:o}", "supersedes", supersedes_value(record), "same_as",
+        row->repeats ? value_op(&row->same_as) : json_null(), "session", session_of(call, row), "head", record->head,
+        "deemed_received_on", value_day(record->deemed_on), "header", value_base64(record->header), "body",
+        erased ? json_null() : value_base64(row->body), "salt",
         erased ? json_null() : value_base64(slice_of(record->salt, OP_SALT_BYTES)), "signed_seq",
         record->signed_seq == 0 ? json_null() : json_integer((json_int_t)record->signed_seq), "receipt_seq",
         record->receipt_seq == 0 ? json_null() : json_integer((json_int_t)record->receipt_seq), "acknowledged_at",

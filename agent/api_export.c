@@ -282,6 +282,7 @@ static enum err_code log_row_out(void *context, const void *entry, struct error 
     struct export *export = context;
     const struct log_row *row = entry;
     char op[OP_CELL_SIZE];
+    char same_as[OP_CELL_SIZE];
     char subject[SESSION_NAME_SIZE];
     char recorded[INSTANT_TEXT_SIZE];
     char happened[INSTANT_TEXT_SIZE];
@@ -302,6 +303,7 @@ static enum err_code log_row_out(void *context, const void *entry, struct error 
                                   export_instant(row->received_at_ms, received),
                                   row->acknowledged ? "yes" : "no",
                                   row->quarantine,
+                                  row->repeats ? op_cell(&row->same_as, same_as) : "",
                                   body };
     return export_row(export, cells, err);
 }
@@ -312,7 +314,8 @@ static enum err_code export_log(struct export *export, struct error *err)
                                                     { "subject", CELL_CODE },     { "actor", CELL_TEXT },
                                                     { "recorded_at", CELL_TEXT }, { "happened_at", CELL_TEXT },
                                                     { "received_at", CELL_TEXT }, { "acknowledged", CELL_CODE },
-                                                    { "quarantine", CELL_TEXT },  { "fields", CELL_TEXT } };
+                                                    { "quarantine", CELL_TEXT },  { "same_as", CELL_TEXT },
+                                                    { "fields", CELL_TEXT } };
     TRY(export_begin(export, columns, ARRAY_LEN(columns), err));
     TRY(query_log_each(export->call->world->store, log_row_out, export, err));
     return export_end(export, err);

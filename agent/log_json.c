@@ -126,11 +126,12 @@ json_t *log_value(struct store *store, const struct log_row *row, const struct p
 {
     char session[SESSION_NAME_SIZE];
     bool named = log_session_name(row, placements, session);
-    return json_pack("{s:o,s:s,s:o,s:o,s:o,s:o,s:o,s:o,s:o,s:b,s:b,s:b,s:o,s:o}", "op", value_op(&row->op), "kind",
+    return json_pack("{s:o,s:s,s:o,s:o,s:o,s:o,s:o,s:o,s:o,s:b,s:b,s:b,s:o,s:o,s:o}", "op", value_op(&row->op), "kind",
                      row->kind_name, "subject", value_id(row->subject, row->subject_len), "subject_name",
                      named ? json_string(session) : json_null(), "subject_ref", subject_ref_value(store, row), "actor",
                      value_text(row->actor), "recorded_at", value_instant(row->recorded_at_ms), "happened_at",
                      value_instant(row->happened_at_ms), "received_at", value_instant(row->received_at_ms), "own",
                      row->own, "acknowledged", row->acknowledged, "erased", row->erased, "quarantine",
-                     value_text(row->quarantine), "fields", log_fields_value(row));
+                     value_text(row->quarantine), "same_as", row->repeats ? value_op(&row->same_as) : json_null(),
+                     "fields", log_fields_value(row));
 }

@@ -16,6 +16,7 @@
 #include "base/clock.h"
 #include "store/fold_parts.h"
 #include "store/retention.h"
+#include "store/said_again.h"
 
 /* ---- what goes ---- */
 
@@ -147,6 +148,21 @@ static enum err_code lone_targets(struct store *store, const struct store_erase 
     return ERR_OK;
 }
 
+/* Under each number that the statement has. */
+static enum err_code one_targets(struct store *store, struct erasure *target, const struct op_id *op,
+                                 struct buf *targets, struct error *err)
+{
+    SCOPED(buf_fini) struct buf ids;
+    buf_init(&ids, SIZE_MAX / 2);
+    TRY(statement_numbers(store, op, &ids, err));
+    target->one = true;
+    for (size_t at = 0; at < ids.len; at += sizeof(struct op_id)) {
+        memcpy(&target->op, ids.data + at, sizeof(target->op));
+        TRY(buf_append(targets, target, sizeof(*target), err));
+    }
+    return ERR_OK;
+}
+
 static enum err_code find_targets(struct store *store, const struct store_erase *erase, struct buf *targets,
                                   struct error *err)
 {
@@ -156,14 +172,12 @@ static enum err_code find_targets(struct store *store, const struct store_erase 
     if (erase->kind == KIND_PARTICIPANT && !erase->one) {
         return person_targets(store, erase, targets, err);
     }
-    struct erasure target = { .kind = erase->kind,
-                              .writer = WRITER_ORGANISATION,
-                              .subject_len = erase->subject_len,
-                              .hlc = INT64_MAX,
-                              .one = erase->one,
-                              .op = erase->op };
+    struct erasure target = {
+        .kind = erase->kind, .writer = WRITER_ORGANISATION, .subject_len = erase->subject_len, .hlc = INT64_MAX
+    };
     memcpy(target.subject, erase->subject, erase->subject_len);
-    return buf_append(targets, &target, sizeof(target), err);
+    return erase->one ? one_targets(store, &target, &erase->op, targets, err)
+                      : buf_append(targets, &target, sizeof(target), err);
 }
 
 static enum err_code count_target(struct store *store, const struct erasure *target, struct store_erasable *counts,
@@ -354,8 +368,14 @@ static enum err_code read_decided(struct store *store, sqlite3_stmt *s, struct d
     struct record record;
     TRY(oplog_row(store, s, 1, column_int(s, 0), &op, supersedes, err));
     TRY(record_decode(kind_by_number(KIND_ERASURE), op.body, &record, err));
-    *decided = (struct decided){ .erase = { .kind = KIND_PARTICIPANT, .subject_len = OP_ENTITY_BYTES }, .hlc = op.hlc };
-    memcpy(decided->erase.subject, op.subject, OP_ENTITY_BYTES);
+    *decided = (struct decided){ .erase = { .kind = (uint32_t)record_value(&record, "kind")->number,
+                                            .subject_len = op.subject_len,
+                                            .one = op.supersedes_count > 0 },
+                                 .hlc = op.hlc };
+    memcpy(decided->erase.subject, op.subject, op.subject_len);
+    if (decided->erase.one) {
+        decided->erase.op = supersedes[0];
+    }
     decided->erase.ground = keep_text(decided, 0, &record, "ground");
     decided->erase.decided_by = keep_text(decided, 1, &record, "decided_by");
     decided->erase.reason = keep_text(decided, 2, &record, "reason");
@@ -364,7 +384,7 @@ static enum err_code read_decided(struct store *store, sqlite3_stmt *s, struct d
     return ERR_OK;
 }
 
-/* The next erasure of a whole person that this device recorded. */
+/* The next erasure of a whole person, or of one record alone, that this device recorded. */
 static enum err_code next_decided(struct store *store, int64_t *key, bool *ret_found, struct decided *decided,
                                   struct error *err)
 {
@@ -372,7 +392,7 @@ static enum err_code next_decided(struct store *store, int64_t *key, bool *ret_f
     TRY(db_statement(
         &store->db,
         "SELECT o.id, o.header, o.salt, o.body FROM erasure e JOIN op o ON o.id = e.op "
-        "WHERE e.op > ?1 AND e.kind = 1 AND e.seq IS NULL AND e.op >> 40 IN (SELECT author FROM own_chain) "
+        "WHERE e.op > ?1 AND (e.kind = 1 OR e.seq IS NOT NULL) AND e.op >> 40 IN (SELECT author FROM own_chain) "
         "ORDER BY e.op LIMIT 1",
         &s, err));
     bind_int(s, 1, *key);
@@ -386,7 +406,7 @@ static enum err_code next_decided(struct store *store, int64_t *key, bool *ret_f
     return rc;
 }
 
-/* Of what belongs to the person, that about which nothing was recorded after the decision. */
+/* Of what belongs to the person, or is the same statement under another number, that about which nothing was recorded after the decision. */
 static enum err_code keep_stale(struct store *store, const struct decided *decided, const struct buf *targets,
                                 struct buf *stale, uint64_t *ret_records, struct error *err)
 {
@@ -422,7 +442,7 @@ static enum err_code follow(struct store *store, const struct decided *decided, 
     SCOPED(buf_fini) struct buf stale;
     buf_init(&targets, SIZE_MAX / 2);
     buf_init(&stale, SIZE_MAX / 2);
-    TRY(person_targets(store, &decided->erase, &targets, err));
+    TRY(find_targets(store, &decided->erase, &targets, err));
     TRY(keep_stale(store, decided, &targets, &stale, &count, err));
     if (count > 0) {
         TRY(may_follow(store, decided, now_ms, &may, err));

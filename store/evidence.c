@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "store/read.h"
+#include "store/said_again.h"
 
 /* ---- whom it is about ---- */
 
@@ -237,6 +238,7 @@ static enum err_code read_record(struct store *store, sqlite3_stmt *s, struct ev
     *record = (struct evidence_record){ .place = column_int(s, 0), .deemed_on = ROW_NONE };
     TRY(oplog_row(store, s, 1, record->place, &op, record->supersedes, err));
     log_row_fill(&record->row, &op);
+    TRY(statement_first(store, record->place, &op, &record->row.same_as, &record->row.repeats, err));
     record->row.received_at_ms = column_int(s, 5);
     record->row.own = sqlite3_column_type(s, 6) != SQLITE_NULL;
     record->row.acknowledged = !record->row.own || op.id.seq <= (uint64_t)column_int(s, 6);

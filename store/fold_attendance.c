@@ -137,7 +137,7 @@ static int assertion_compare(const void *a, const void *b)
 
 enum err_code fold_assertions_insert(struct store *store, struct error *err)
 {
-#define ASSERTION "(?, ?, ?, ?, ?, ?, ?, ?, 1, ?)"
+#define ASSERTION "(?, ?, ?, ?, ?, ?, ?, ?, 1, ?, NULL)"
     static const char one[] = "INSERT OR REPLACE INTO attendance VALUES " ASSERTION;
     static const char many[] = "INSERT OR REPLACE INTO attendance VALUES " EIGHT_ROWS(ASSERTION);
 #undef ASSERTION

@@ -44,6 +44,40 @@ int bind_record(sqlite3_stmt *s, struct slice subject, const struct record *reco
 /* `sql` takes the subject as its one parameter. */
 MUST_USE enum err_code fold_delete(struct store *store, const char *sql, struct slice subject, struct error *err);
 
+/* ---- store/fold_session.c, store/fold_heads.c ---- */
+
+struct session_key {
+    uint8_t placement[OP_ENTITY_BYTES];
+    int32_t day;
+    int slot;
+};
+
+/* As parameters 1 to 3. */
+void session_bind(sqlite3_stmt *s, const struct session_key *key);
+
+/* An assertion that stands. */
+struct head {
+    enum outcome outcome;
+    int minutes;
+    char reason[ROW_CODE_SIZE];
+    bool note_hints;
+    uint64_t hlc;
+    struct op_id id;
+};
+
+enum { HEADS_MAX = 64 };
+
+struct heads {
+    size_t count;
+    size_t different; /* that say different things */
+    struct head newest;
+    struct head seen[HEADS_MAX]; /* one of each that differs */
+};
+
+/* Those of a session; the rows of its assertions say from then on which they are. */
+MUST_USE enum err_code heads_read(struct store *store, const struct session_key *key, struct heads *ret_heads,
+                                  struct error *err);
+
 /* ---- store/fold_plain.c ---- */
 
 /* Is it a kind whose merged fields are its row as they stand? */

@@ -2,7 +2,7 @@
  * Sessions. A session's row is a pure function of
  *   - the placement's pattern, dates and calendar: is it expected, from when to when;
  *   - JCP's own appointments of the person on that day: what overlaps;
- *   - its assertions: those that no other assertion of the session supersedes are the heads.
+ *   - its assertions: those that no other assertion of the session supersedes are the heads (fold_heads.c).
  *
  *   heads say the same ──► recorded, or excused (said so, or an absence over JCP's own appointment)
  *   heads differ       ──► disputed, until an assertion supersedes them all
@@ -11,15 +11,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "store/replica.h"
+#include "store/fold_parts.h"
 
-enum { SESSIONS_MAX = 4000, HEADS_MAX = 64 };
-
-struct session_key {
-    uint8_t placement[OP_ENTITY_BYTES];
-    int32_t day;
-    int slot;
-};
+enum { SESSIONS_MAX = 4000 };
 
 /* What the placement and JCP say of a session, before anybody recorded anything. */
 struct session_frame {
@@ -32,7 +26,7 @@ struct session_frame {
     char jcp_purpose[ROW_CODE_SIZE];
 };
 
-static void bind_key(sqlite3_stmt *s, const struct session_key *key)
+void session_bind(sqlite3_stmt *s, const struct session_key *key)
 {
     bind_blob(s, 1, key->placement, OP_ENTITY_BYTES);
     bind_int(s, 2, key->day);
@@ -93,108 +87,6 @@ static enum err_code find_overlap(struct store *store, struct slice participant,
     return ERR_OK;
 }
 
-/* ---- heads ---- */
-
-struct head {
-    enum outcome outcome;
-    int minutes;
-    char reason[ROW_CODE_SIZE];
-    bool note_hints;
-    uint64_t hlc;
-    struct op_id id;
-};
-
-struct heads {
-    size_t count;     /* heads */
-    size_t different; /* heads that say different things */
-    bool marks_stale; /* `head` of some assertion is not what it is */
-    struct head newest;
-    struct head seen[HEADS_MAX]; /* one of each that differs */
-};
-
-static bool head_newer(const struct head *a, const struct head *b)
-{
-    return a->hlc != b->hlc ? a->hlc > b->hlc : op_id_compare(&a->id, &b->id) > 0;
-}
-
-/* What an erased one said is not known any more: it agrees with no other. */
-static bool head_same(const struct head *a, const struct head *b)
-{
-    return a->outcome != OUTCOME_NONE && a->outcome == b->outcome && a->minutes == b->minutes &&
-           strcmp(a->reason, b->reason) == 0;
-}
-
-static void heads_add(struct heads *heads, const struct head *head)
-{
-    if (heads->count++ == 0 || head_newer(head, &heads->newest)) {
-        heads->newest = *head;
-    }
-    for (size_t i = 0; i < heads->different; i++) {
-        if (head_same(&heads->seen[i], head)) {
-            return;
-        }
-    }
-    if (heads->different < HEADS_MAX) {
-        heads->seen[heads->different++] = *head;
-    }
-}
-
-/* An assertion is a head unless another of the same session supersedes it. */
-static enum err_code read_heads(struct store *store, const struct session_key *key, struct heads *heads,
-                                struct error *err)
-{
-    heads->count = 0;
-    heads->different = 0;
-    heads->marks_stale = false;
-    heads->newest = (struct head){ 0 };
-    sqlite3_stmt *s;
-    TRY(db_statement(&store->db,
-                     "SELECT a.op, a.outcome, a.minutes, a.reason, a.hlc, w.device, w.incarnation, a.head, "
-                     "EXISTS (SELECT 1 FROM attendance_supersedes x WHERE x.placement = a.placement AND x.day = a.day "
-                     "AND x.slot = a.slot AND x.device = w.device AND x.incarnation = w.incarnation "
-                     "AND x.seq = (a.op & 1099511627775)), a.note_hints "
-                     "FROM attendance a JOIN author w ON w.id = (a.op >> 40) "
-                     "WHERE a.placement = ?1 AND a.day = ?2 AND a.slot = ?3",
-                     &s, err));
-    bind_key(s, key);
-    for (int64_t count = 0;; count++) {
-        bool row;
-        TRY(db_step(&store->db, s, &row, err));
-        if (!row) {
-            fold_assertions_seen(store, count);
-            return ERR_OK;
-        }
-        bool superseded = column_int(s, 8) != 0;
-        heads->marks_stale |= superseded == (column_int(s, 7) != 0);
-        if (superseded) {
-            continue;
-        }
-        struct head head = { .outcome = (enum outcome)column_int(s, 1),
-                             .minutes = (int)column_int_or(s, 2, ROW_NONE),
-                             .note_hints = column_int(s, 9) != 0,
-                             .hlc = (uint64_t)column_int(s, 4) };
-        column_text(s, 3, head.reason, sizeof(head.reason));
-        (void)column_fixed(s, 5, head.id.device, DEVICE_ID_BYTES);
-        head.id.incarnation = (uint32_t)column_int(s, 6);
-        head.id.seq = op_key_seq(column_int(s, 0));
-        heads_add(heads, &head);
-    }
-}
-
-/* `head` in the rows follows, for lists of both sides of a dispute. */
-static enum err_code mark_heads(struct store *store, const struct session_key *key, struct error *err)
-{
-    sqlite3_stmt *s;
-    TRY(db_statement(&store->db,
-                     "UPDATE attendance AS a SET head = NOT EXISTS (SELECT 1 FROM attendance_supersedes x, author w "
-                     "WHERE w.id = (a.op >> 40) AND x.placement = a.placement AND x.day = a.day AND x.slot = a.slot "
-                     "AND x.device = w.device AND x.incarnation = w.incarnation AND x.seq = (a.op & 1099511627775)) "
-                     "WHERE a.placement = ?1 AND a.day = ?2 AND a.slot = ?3",
-                     &s, err));
-    bind_key(s, key);
-    return db_run(&store->db, s, err);
-}
-
 static enum standing standing_of(const struct heads *heads, const struct session_frame *frame)
 {
     if (heads->count == 0) {
@@ -214,16 +106,13 @@ static enum err_code delete_session(struct store *store, const struct session_ke
 {
     sqlite3_stmt *s;
     TRY(db_statement(&store->db, "DELETE FROM session WHERE placement = ?1 AND day = ?2 AND slot = ?3", &s, err));
-    bind_key(s, key);
+    session_bind(s, key);
     return db_run(&store->db, s, err);
 }
 
 static enum err_code put_session(struct store *store, const struct session_key *key, const struct session_frame *frame,
                                  const struct heads *heads, struct error *err)
 {
-    if (heads->marks_stale) {
-        TRY(mark_heads(store, key, err));
-    }
     if (heads->count == 0 && !frame->expected) {
         return delete_session(store, key, err);
     }
@@ -235,7 +124,7 @@ static enum err_code put_session(struct store *store, const struct session_key *
         "minutes = ?9, reason = ?10, heads = ?11, jcp_starts_min = ?12, jcp_ends_min = ?13, jcp_purpose = ?14, "
         "note_hints = ?15",
         &s, err));
-    bind_key(s, key);
+    session_bind(s, key);
     bind_int_or_null(s, 4, frame->starts_min);
     bind_int_or_null(s, 5, frame->ends_min);
     bind_int(s, 6, frame->expected);
@@ -278,7 +167,7 @@ static enum err_code frame_of_row(struct store *store, const struct session_key 
                      "SELECT starts_min, ends_min, expected, jcp_starts_min, jcp_ends_min, jcp_purpose FROM session "
                      "WHERE placement = ?1 AND day = ?2 AND slot = ?3",
                      &s, err));
-    bind_key(s, key);
+    session_bind(s, key);
     TRY(db_step(&store->db, s, &row, err));
     *frame = (struct session_frame){ .starts_min = ROW_NONE, .ends_min = ROW_NONE };
     if (row) {
@@ -314,7 +203,7 @@ enum err_code fold_session(struct store *store, struct slice subject, struct err
     struct session_frame frame;
     struct heads heads;
     TRY(frame_of_row(store, &key, &frame, err));
-    TRY(read_heads(store, &key, &heads, err));
+    TRY(heads_read(store, &key, &heads, err));
     TRY(put_session(store, &key, &frame, &heads, err));
     return dirty_placement(store, key.placement, err);
 }
@@ -407,7 +296,7 @@ static enum err_code put_framed(struct store *store, const struct session_key *k
                                 struct error *err)
 {
     struct heads heads;
-    TRY(read_heads(store, key, &heads, err));
+    TRY(heads_read(store, key, &heads, err));
     return put_session(store, key, frame, &heads, err);
 }
 

@@ -44,13 +44,15 @@ CREATE TABLE former_participant (
     placement BLOB NOT NULL, participant BLOB NOT NULL, PRIMARY KEY (placement, participant)
 ) STRICT, WITHOUT ROWID;
 
--- Every assertion about a session. `op` is this replica's number of it; outcome 0: what it said is erased.
+-- Every assertion about a session. `op` is this replica's number of it; outcome 0: what it said is erased; repeats: the
+-- op of which it is the same statement under another number, and which stands for both (said_again.h).
 CREATE TABLE attendance (
     placement BLOB NOT NULL, day INTEGER NOT NULL, slot INTEGER NOT NULL, op INTEGER NOT NULL,
     outcome INTEGER NOT NULL CHECK (outcome BETWEEN 0 AND 7), minutes INTEGER, reason TEXT, hlc INTEGER NOT NULL,
-    head INTEGER NOT NULL, note_hints INTEGER NOT NULL,
+    head INTEGER NOT NULL, note_hints INTEGER NOT NULL, repeats INTEGER,
     PRIMARY KEY (placement, day, slot, op)
 ) STRICT, WITHOUT ROWID;
+CREATE INDEX attendance_repeats ON attendance (op) WHERE repeats IS NOT NULL;
 
 CREATE TABLE attendance_supersedes (
     placement BLOB NOT NULL, day INTEGER NOT NULL, slot INTEGER NOT NULL,

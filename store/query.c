@@ -305,7 +305,7 @@ static void read_assertion(sqlite3_stmt *s, void *out)
 #define READ_ASSERTION                                                                                                 \
     "SELECT a.placement, p.ref, a.day, a.slot, a.head, a.outcome, a.minutes, a.reason, o.received_at, o.header, "      \
     "o.body "                                                                                                          \
-    "FROM attendance a JOIN op o ON o.id = a.op LEFT JOIN placement p ON p.id = a.placement "
+    "FROM attendance a JOIN op o ON o.id = a.op LEFT JOIN placement p ON p.id = a.placement WHERE a.repeats IS NULL "
 
 enum err_code query_attendance(struct store *store, const struct row_id *placement, int32_t day, int slot, size_t limit,
                                struct attendance_list *ret_list, struct error *err)
@@ -313,7 +313,7 @@ enum err_code query_attendance(struct store *store, const struct row_id *placeme
     sqlite3_stmt *s;
     struct row_array array = { .size = sizeof(struct attendance_row) };
     TRY(db_statement(&store->db,
-                     READ_ASSERTION "WHERE a.placement = ?1 AND a.day = ?2 AND a.slot = ?3 ORDER BY a.hlc, a.op", &s,
+                     READ_ASSERTION "AND a.placement = ?1 AND a.day = ?2 AND a.slot = ?3 ORDER BY a.hlc, a.op", &s,
                      err));
     bind_blob(s, 1, placement->bytes, ROW_ID_BYTES);
     bind_int(s, 2, day);

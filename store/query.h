@@ -174,6 +174,8 @@ struct log_row {
     bool acknowledged; /* own and durable at the centre, or came from there */
     bool erased;
     char quarantine[201]; /* "" unless quarantined: the reason */
+    bool repeats;         /* it is the statement of another op, which stands for both (said_again.h): */
+    struct op_id same_as;
     struct slice body;    /* CBOR, owned by the list */
 };
 

@@ -8,11 +8,13 @@
 #include "base/clock.h"
 #include "store/query.h"
 #include "store/read.h"
+#include "store/said_again.h"
 
 struct log_collect {
     struct store *store;
     struct row_array rows;
     struct buf bodies; /* rows hold offsets until the end */
+    bool aside;        /* they are not in the log */
 };
 
 void log_row_fill(struct log_row *row, const struct op *op)
@@ -34,7 +36,8 @@ void log_row_fill(struct log_row *row, const struct op *op)
 }
 
 /* Its body is borrowed from the statement. */
-static enum err_code column_log_row(sqlite3_stmt *s, struct log_row *row, struct error *err)
+static enum err_code column_log_row(struct store *store, bool aside, sqlite3_stmt *s, struct log_row *row,
+                                    struct error *err)
 {
     struct op op;
     struct op_id supersedes[OP_SUPERSEDES_MAX];
@@ -46,7 +49,7 @@ static enum err_code column_log_row(sqlite3_stmt *s, struct log_row *row, struct
     row->erased = sqlite3_column_type(s, 2) == SQLITE_NULL;
     column_text(s, 3, row->quarantine, sizeof(row->quarantine));
     row->body = column_slice(s, 2);
-    return ERR_OK;
+    return aside ? ERR_OK : statement_first(store, column_int(s, 0), &op, &row->same_as, &row->repeats, err);
 }
 
 static enum err_code read_log_row(struct log_collect *c, sqlite3_stmt *s, struct error *err)
@@ -54,7 +57,7 @@ static enum err_code read_log_row(struct log_collect *c, sqlite3_stmt *s, struct
     void *out;
     TRY(row_array_next(&c->rows, &out, err));
     struct log_row *row = out;
-    TRY(column_log_row(s, row, err));
+    TRY(column_log_row(c->store, c->aside, s, row, err));
     struct slice body = row->body;
     row->body = slice_of((const void *)c->bodies.len, body.len);
     return buf_append(&c->bodies, body.data, body.len, err);
@@ -121,10 +124,10 @@ static enum err_code log_statement(struct store *store, const uint8_t *subject, 
     return db_statement(&store->db, LOG_COLUMNS "op o ORDER BY o.received_at DESC, o.id DESC", ret, err);
 }
 
-static enum err_code log_rows(struct store *store, sqlite3_stmt *s, size_t limit, struct log_list *ret_list,
+static enum err_code log_rows(struct store *store, sqlite3_stmt *s, bool aside, size_t limit, struct log_list *ret_list,
                               struct error *err)
 {
-    struct log_collect c = { .store = store, .rows = { .size = sizeof(struct log_row) } };
+    struct log_collect c = { .store = store, .rows = { .size = sizeof(struct log_row) }, .aside = aside };
     buf_init(&c.bodies, SIZE_MAX / 2);
     bool more = false;
     enum err_code rc = collect_log(&c, s, limit, &more, err);
@@ -147,7 +150,7 @@ enum err_code query_log(struct store *store, const uint8_t *subject, size_t subj
     CHECK(subject_len == 0 || subject_len == OP_ENTITY_BYTES || subject_len == OP_SESSION_BYTES);
     sqlite3_stmt *s;
     TRY(log_statement(store, subject, subject_len, quarantined_only, &s, err));
-    return log_rows(store, s, limit, ret_list, err);
+    return log_rows(store, s, false, limit, ret_list, err);
 }
 
 enum err_code query_log_own(struct store *store, log_reader read, void *context, struct error *err)
@@ -164,7 +167,7 @@ enum err_code query_log_own(struct store *store, log_reader read, void *context,
         if (!found) {
             return ERR_OK;
         }
-        enum err_code rc = column_log_row(s, &row, err);
+        enum err_code rc = column_log_row(store, false, s, &row, err);
         if (rc == ERR_OK) {
             rc = read(context, column_int(s, 0), &row, err);
         }
@@ -207,7 +210,7 @@ enum err_code query_log_aside(struct store *store, size_t limit, struct log_list
                      "SELECT x.seq, x.header, x.body, x.quarantine, x.received_at, NULL FROM forked_op x "
                      "WHERE x.issued_seq IS NULL ORDER BY x.fork DESC, x.seq DESC",
                      &s, err));
-    return log_rows(store, s, limit, ret_list, err);
+    return log_rows(store, s, true, limit, ret_list, err);
 }
 
 /* ---- one op by its name ---- */
@@ -325,8 +328,10 @@ static enum err_code count_records(struct store *store, struct store_counts *cou
         &store->db,
         "SELECT (SELECT count(*) FROM participant), (SELECT count(*) FROM referral), (SELECT count(*) FROM placement), "
         "(SELECT count(*) FROM session) - (SELECT count(*) FROM session s WHERE s.expected = 0 AND NOT EXISTS "
-        "(SELECT 1 FROM placement p WHERE p.id = s.placement)), (SELECT count(*) FROM attendance) - (CASE WHEN ?1 THEN "
-        "(SELECT count(*) FROM attendance WHERE outcome = 0) ELSE 0 END), (SELECT count(*) FROM notice), "
+        "(SELECT 1 FROM placement p WHERE p.id = s.placement)), (SELECT count(*) FROM attendance) - "
+        "(SELECT count(*) FROM attendance WHERE repeats IS NOT NULL) - (CASE WHEN ?1 THEN "
+        "(SELECT count(*) FROM attendance WHERE outcome = 0 AND repeats IS NULL) ELSE 0 END), (SELECT count(*) FROM "
+        "notice), "
         "(SELECT count(*) FROM appointment), (SELECT count(*) FROM decision)",
         &s, err));
     bind_int(s, 1, store->erasing);

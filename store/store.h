@@ -368,7 +368,8 @@ MUST_USE enum err_code store_erase(struct store *store, const char *actor, const
 /*
  * What has come since about persons whom this device erased, and was recorded before: other laptops' referrals and
  * placements that this one did not know. They are erased on the same decision, unless a hold stands by now, as for
- * store_erase: then once it does not. *ret_records: how many bodies went.
+ * store_erase: then once it does not. So is a single record that it erased, where that has come under another number
+ * (said_again.h). *ret_records: how many bodies went.
  */
 MUST_USE enum err_code store_erase_late(struct store *store, int64_t now_ms, uint64_t *ret_records, struct error *err);
 

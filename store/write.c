@@ -58,6 +58,7 @@ static enum err_code subject_known(struct store *store, const struct store_entry
 struct session_view {
     struct op_id heads[OP_SUPERSEDES_MAX];
     size_t head_count;
+    uint64_t heads_hlc; /* the newest logical time of theirs */
     bool head_says_same;
     bool ever_said_same;
 };
@@ -71,7 +72,7 @@ static enum err_code view_session(struct store *store, const uint8_t *subject, s
     session_of_subject(subject, &day, &slot);
     sqlite3_stmt *s;
     TRY(db_statement(&store->db,
-                     "SELECT a.op, a.head, w.device, w.incarnation, o.body = ?4 FROM attendance a "
+                     "SELECT a.op, a.head, w.device, w.incarnation, o.body = ?4, a.hlc FROM attendance a "
                      "JOIN author w ON w.id = (a.op >> 40) JOIN op o ON o.id = a.op "
                      "WHERE a.placement = ?1 AND a.day = ?2 AND a.slot = ?3",
                      &s, err));
@@ -94,6 +95,8 @@ static enum err_code view_session(struct store *store, const uint8_t *subject, s
         if (view->head_count == OP_SUPERSEDES_MAX) {
             continue; /* still disputed after this one: the next supersedes it and the rest */
         }
+        uint64_t hlc = (uint64_t)column_int(s, 5);
+        view->heads_hlc = hlc > view->heads_hlc ? hlc : view->heads_hlc;
         struct op_id *head = &view->heads[view->head_count++];
         (void)column_fixed(s, 2, head->device, DEVICE_ID_BYTES);
         head->incarnation = (uint32_t)column_int(s, 3);
@@ -227,6 +230,7 @@ static enum err_code plan_attendance(struct store *store, const struct store_ent
     }
     op->supersedes = view->heads;
     op->supersedes_count = view->head_count;
+    op->hlc = view->heads_hlc;
     return ERR_OK;
 }
 

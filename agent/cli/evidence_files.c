@@ -227,10 +227,11 @@ static enum err_code put_pages(struct writer *writer, const struct evidence_pack
 
 static json_t *record_summary(const struct evidence_record *record, size_t index)
 {
-    static const char *const members[] = { "op",          "kind",           "subject",     "actor",
-                                           "recorded_at", "happened_at",    "received_at", "acknowledged_at",
-                                           "erased",      "quarantine",     "fields",      "supersedes",
-                                           "head",        "clock_offset_ms" };
+    static const char *const members[] = {
+        "op",          "kind",        "subject",         "actor",  "recorded_at",
+        "happened_at", "received_at", "acknowledged_at", "erased", "quarantine",
+        "fields",      "supersedes",  "same_as",         "head",   "clock_offset_ms"
+    };
     char number[24];
     (void)snprintf(number, sizeof(number), "%04zu", index + 1);
     json_t *summary = must_have(json_pack("{s:s,s:b}", "number", number, "confirmed", record->position > 0));

@@ -205,6 +205,11 @@ static void add_origin(struct document *document, const struct evidence_pack *pa
     document_fact(document, "Device", words);
     say_supersedes(pack, json, words);
     document_fact(document, "In place of", words);
+    words[0] = '\0';
+    if (answer_has(json, "same_as")) {
+        say_op(pack, answer_member(json, "same_as"), words);
+    }
+    document_fact(document, "Issued again, the same as", words);
     document_fact(document, "Not accepted", answer_text(json, "quarantine"));
     say_proof(pack, record, words);
     document_fact(document, "Proof", words);

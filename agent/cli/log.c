@@ -82,6 +82,11 @@ static char *say_fields(const json_t *entry)
     if (answer_has(entry, "quarantine")) {
         (void)fprintf(out, "%s: ", answer_text(entry, "quarantine"));
     }
+    if (answer_has(entry, "same_as")) {
+        const json_t *first = answer_member(entry, "same_as");
+        (void)fprintf(out, "the same as %.8s/%" PRId64 "/%" PRId64 ", issued again: ", answer_text(first, "device"),
+                      answer_int(first, "incarnation"), answer_int(first, "seq"));
+    }
     const char *name;
     json_t *value;
     const char *gap = "";

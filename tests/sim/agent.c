@@ -182,7 +182,6 @@ void agent_put_back(struct agent *agent)
     char copy[128];
     copy_name(agent, copy);
     if (agent->store != NULL) {
-        ledger_note_issued(agent);
         agent_stop(agent);
     }
     folder_copy(copy, agent->folder);

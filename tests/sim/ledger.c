@@ -50,8 +50,6 @@ void ledger_fini(struct ledger *ledger)
 {
     free(ledger->rows);
     held_fini(&ledger->erased_aside);
-    held_fini(&ledger->issued);
-    held_fini(&ledger->back_again);
     *ledger = (struct ledger){ 0 };
 }
 
@@ -94,6 +92,27 @@ const struct held *held_find(const struct held_list *list, const uint8_t what[SH
     return *ret_count > 0 ? &list->rows[low] : NULL;
 }
 
+/* One statement under two numbers is there once, and whose it is by either. */
+static void leave_repeats_out(struct held_list *list)
+{
+    size_t kept = 0;
+    for (size_t i = 0; i < list->count; i++) {
+        for (size_t k = 0; list->rows[i].repeats && k < list->count; k++) {
+            bool same = memcmp(list->rows[k].what, list->rows[i].what, SHA256_BYTES) == 0;
+            list->rows[k].own |= same && list->rows[i].own;
+        }
+    }
+    for (size_t i = 0; i < list->count; i++) {
+        if (!list->rows[i].repeats) {
+            list->rows[kept++] = list->rows[i];
+        }
+    }
+    if (kept < list->count) {
+        tell("%zu statements stand under two numbers", list->count - kept);
+    }
+    list->count = kept;
+}
+
 void held_by_agent(struct agent *agent, struct held_list *ret_list)
 {
     struct log_list log;
@@ -110,9 +129,40 @@ void held_by_agent(struct agent *agent, struct held_list *ret_list)
         held->erased = row->erased;
         held->apart = row->quarantine[0] != '\0';
         held->own = row->own;
+        held->repeats = row->repeats;
     }
     log_list_fini(&log);
     sort(ret_list);
+    leave_repeats_out(ret_list);
+}
+
+/* All of a header but its number, its salted hash and what it supersedes: sync/PROTOCOL.md, 3.6. */
+static void digest_moment(const struct op *op, uint8_t out[SHA256_BYTES])
+{
+    uint8_t numbers[4 + 4 * 8];
+    put_be32(numbers, op->kind);
+    put_be64(numbers + 4, (uint64_t)op->recorded_at_ms);
+    put_be64(numbers + 12, (uint64_t)op->offset_ms);
+    put_be64(numbers + 20, op->hlc);
+    put_be64(numbers + 28, (uint64_t)op->happened_at_ms);
+    const struct slice parts[] = { slice_of(numbers, sizeof(numbers)), slice_of(op->stream, STREAM_ID_BYTES),
+                                   slice_of(op->id.device, DEVICE_ID_BYTES), slice_of(op->subject, op->subject_len),
+                                   op->actor };
+    sha256(parts, ARRAY_LEN(parts), out);
+}
+
+/* The centre's log names none: the rule is applied here once more. */
+static void find_repeats(struct held_list *list)
+{
+    for (size_t i = 0; i < list->count; i++) {
+        for (size_t k = 0; k < list->count && !list->rows[i].repeats; k++) {
+            const struct held *one = &list->rows[i];
+            const struct held *other = &list->rows[k];
+            bool moment = i != k && !other->repeats && memcmp(one->moment, other->moment, SHA256_BYTES) == 0;
+            bool said = memcmp(one->what, other->what, SHA256_BYTES) == 0 || (one->erased && !other->erased);
+            list->rows[i].repeats = moment && said;
+        }
+    }
 }
 
 struct collecting {
@@ -137,6 +187,7 @@ static enum err_code collect(void *context, const struct centre_log_row *row, st
     const struct subject subject = { row->op->kind, row->op->subject, row->op->subject_len };
     digest(&subject, row->op->body, held->what);
     digest(&subject, (struct slice){ 0 }, held->about);
+    digest_moment(row->op, held->moment);
     return ERR_OK;
 }
 
@@ -152,6 +203,8 @@ void held_by_centre(struct world *world, unsigned site, struct held_list *ret_li
     MUST(centre_log(host->centre->store, &request, collect, &collecting, must));
     host->disk.aside = false;
     sort(ret_list);
+    find_repeats(ret_list);
+    leave_repeats_out(ret_list);
 }
 
 /* ---- what was lost with files ---- */
@@ -264,51 +317,29 @@ static void set_aside_by(struct agent *agent)
 }
 
 /* By its header, once, whichever machines set it aside. */
-static bool note_header(struct held_list *list, const struct subject *subject, struct slice header)
+static void note_header(struct held_list *list, const struct subject *subject, struct slice header)
 {
     struct held held = { .erased = true };
     digest(subject, header, held.what);
     digest(subject, (struct slice){ 0 }, held.about);
     for (size_t i = 0; i < list->count; i++) {
         if (memcmp(list->rows[i].what, held.what, SHA256_BYTES) == 0) {
-            return false;
+            return;
         }
     }
     list->rows = realloc(list->rows, (list->count + 1) * sizeof(*list->rows));
     CHECK(list->rows != NULL);
     list->rows[list->count++] = held;
-    return true;
 }
 
-/* One more of the same, which need not be there. */
-static void may_be_twice(struct ledger *ledger, unsigned site, const struct subject *subject, struct slice body)
-{
-    uint8_t what[SHA256_BYTES];
-    uint8_t about[SHA256_BYTES];
-    digest(subject, body, what);
-    digest(subject, (struct slice){ 0 }, about);
-    for (size_t i = 0; i < ledger->count; i++) {
-        struct said said = ledger->rows[i];
-        bool it =
-            body.len > 0 ? memcmp(said.what, what, SHA256_BYTES) == 0 : memcmp(said.about, about, SHA256_BYTES) == 0;
-        if (said.site == site && it) {
-            said.surety = MAYBE;
-            ledger_add(ledger, &said);
-            return;
-        }
-    }
-}
-
-/* Of each row of header and body. */
-static void each_header(struct agent *agent, const char *select,
-                        void (*look)(struct ledger *ledger, unsigned site, const struct subject *subject,
-                                     struct slice header, struct slice body))
+/* What gave way and has no body: that would say which of what was said it was. */
+static void note_erased_aside(struct agent *agent)
 {
     sqlite3_stmt *s;
     struct database *db = &agent->store->db;
     bool more = true;
     agent->disk.aside = true;
-    MUST(db_statement(db, select, &s, must));
+    MUST(db_statement(db, "SELECT header FROM forked_op WHERE issued_seq IS NULL AND body IS NULL", &s, must));
     while (more) {
         struct op op;
         struct op_id supersedes[OP_SUPERSEDES_MAX];
@@ -316,47 +347,10 @@ static void each_header(struct agent *agent, const char *select,
         if (more) {
             MUST(op_header_decode(column_slice(s, 0), &op, supersedes, must));
             const struct subject subject = { op.kind, op.subject, op.subject_len };
-            look(&agent->world->ledger, agent->site->number, &subject, column_slice(s, 0), column_slice(s, 1));
+            note_header(&agent->world->ledger.erased_aside, &subject, column_slice(s, 0));
         }
     }
     agent->disk.aside = false;
-}
-
-static void look_erased_aside(struct ledger *ledger, unsigned site, const struct subject *subject, struct slice header,
-                              struct slice body)
-{
-    (void)site;
-    (void)body; /* which would say which of what was said it was: it is not there */
-    (void)note_header(&ledger->erased_aside, subject, header);
-}
-
-static void look_issued(struct ledger *ledger, unsigned site, const struct subject *subject, struct slice header,
-                        struct slice body)
-{
-    (void)site;
-    (void)body;
-    (void)note_header(&ledger->issued, subject, header);
-}
-
-void ledger_note_issued(struct agent *agent)
-{
-    each_header(agent, "SELECT header, NULL FROM forked_op WHERE issued_seq IS NOT NULL", look_issued);
-}
-
-/* It was issued again; then the centre, put back, got it under its first number from somebody after all. */
-static void look_back_again(struct ledger *ledger, unsigned site, const struct subject *subject, struct slice header,
-                            struct slice body)
-{
-    uint8_t what[SHA256_BYTES];
-    bool issued = false;
-    digest(subject, header, what);
-    for (size_t i = 0; i < ledger->issued.count; i++) {
-        issued |= memcmp(ledger->issued.rows[i].what, what, SHA256_BYTES) == 0;
-    }
-    if (issued && note_header(&ledger->back_again, subject, header)) {
-        tell("what was issued again is back under its first number");
-        may_be_twice(ledger, site, subject, body);
-    }
 }
 
 /* A revoked machine gives nothing back: what only it holds, after older copies were put back, is lost to the others. */
@@ -387,15 +381,10 @@ void ledger_set_aside(struct world *world)
 {
     for (size_t i = 0; i < world->agent_count; i++) {
         set_aside_by(&world->agents[i]);
-        each_header(&world->agents[i], "SELECT header, NULL FROM forked_op WHERE issued_seq IS NULL AND body IS NULL",
-                    look_erased_aside);
-        ledger_note_issued(&world->agents[i]);
+        note_erased_aside(&world->agents[i]);
         if (papers_revoked(world, &world->agents[i])) {
             shut_in(&world->agents[i]);
         }
-    }
-    for (size_t i = 0; world->host.put_back && i < world->agent_count; i++) {
-        each_header(&world->agents[i], "SELECT header, body FROM op", look_back_again);
     }
 }
 

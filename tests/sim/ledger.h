@@ -48,6 +48,8 @@ struct held {
     bool erased; /* `what` is what it was about */
     bool by_centre;
     bool own; /* of the machine whose log it is */
+    bool repeats;
+    uint8_t moment[SHA256_BYTES]; /* of the centre's log: what is the same where something was issued again */
 };
 
 struct held_list {
@@ -60,8 +62,6 @@ struct ledger {
     size_t count;
     size_t capacity;
     struct held_list erased_aside; /* gave way, and has no body; each once, not sorted; `what` is of its header */
-    struct held_list issued;       /* the same of what gave way and was issued again, at some time */
-    struct held_list back_again;   /* the same of those that are in a log under their first numbers all the same */
 };
 
 struct subject {
@@ -93,11 +93,8 @@ void ledger_reassess(struct world *world);
 /* Its author is revoked now: what the centre holds of it has to stay, with everybody. */
 void ledger_note_sent(struct world *world, unsigned author);
 
-/* What this machine issued again: before its files are put back, since they are where it is known. */
-void ledger_note_issued(struct agent *agent);
-
-/* What gave way to others under the same numbers is kept for people to look at, and in no log; what was issued again
- * and is back under its first numbers stands twice; and what only a revoked machine holds stays there. */
+/* What gave way to others under the same numbers is kept for people to look at, and in no log; and what only a revoked
+ * machine holds stays there. */
 void ledger_set_aside(struct world *world);
 
 /* A log to compare with the ledger. */

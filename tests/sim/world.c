@@ -138,6 +138,7 @@ struct agent *world_clone(struct world *world, struct agent *of)
 {
     struct agent *clone = &world->agents[world->agent_count++];
     agent_place(world, of->site, of->folder, clone);
+    clone->skew_ms = of->skew_ms + 1; /* no two machines' clocks are the same */
     clone->line = of->line;
     clone->marks = of->marks;
     clone->was_revoked = of->was_revoked;

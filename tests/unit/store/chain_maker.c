@@ -25,14 +25,40 @@ void maker_fini(struct chain_maker *maker)
     op_batch_fini(&maker->ops);
 }
 
+/* Numbered, salted, and with its body or without. */
+static struct op_id append(struct chain_maker *maker, struct op *op, bool erased)
+{
+    op->id.incarnation = maker->author->identity.incarnation;
+    op->id.seq = maker->ops.count + 1;
+    op_salt(maker->seed, op->id.seq, op->salt);
+    op_body_hash(op->salt, op->body, op->body_hash);
+    struct buf header;
+    buf_init(&header, OP_HEADER_MAX);
+    MUST(op_header_encode(op, &header, err));
+    op_link_next(maker->link, buf_slice(&header), maker->link);
+    buf_fini(&header);
+    if (erased) {
+        op->erased = true;
+        op->body = slice_of("", 0);
+        memset(op->salt, 0, sizeof(op->salt));
+    }
+    MUST(op_batch_add(&maker->ops, op, err));
+    return op->id;
+}
+
+struct op_id maker_again(struct chain_maker *maker, const struct op *op, bool erased)
+{
+    struct op again = *op;
+    return append(maker, &again, erased);
+}
+
 struct op_id maker_add(struct chain_maker *maker, const struct store_entry *entry, const struct op_id *supersedes,
                        bool erased)
 {
     struct buf body;
     buf_init(&body, OP_BODY_MAX);
     MUST(record_encode(&entry->record, &body, err));
-    struct op op = { .id = { .incarnation = maker->author->identity.incarnation, .seq = maker->ops.count + 1 },
-                     .kind = entry->kind,
+    struct op op = { .kind = entry->kind,
                      .subject_len = entry->record.kind->subject_len,
                      .actor = slice_of_text("maker"),
                      .recorded_at_ms = clock_wall_ms(),
@@ -44,21 +70,9 @@ struct op_id maker_add(struct chain_maker *maker, const struct store_entry *entr
     memcpy(op.id.device, maker->author->identity.device, DEVICE_ID_BYTES);
     memcpy(op.stream, maker->world->stream, STREAM_ID_BYTES);
     memcpy(op.subject, entry->subject, op.subject_len);
-    op_salt(maker->seed, op.id.seq, op.salt);
-    op_body_hash(op.salt, op.body, op.body_hash);
-    struct buf header;
-    buf_init(&header, OP_HEADER_MAX);
-    MUST(op_header_encode(&op, &header, err));
-    op_link_next(maker->link, buf_slice(&header), maker->link);
-    buf_fini(&header);
-    if (erased) {
-        op.erased = true;
-        op.body = slice_of("", 0);
-        memset(op.salt, 0, sizeof(op.salt));
-    }
-    MUST(op_batch_add(&maker->ops, &op, err));
+    struct op_id id = append(maker, &op, erased);
     buf_fini(&body);
-    return op.id;
+    return id;
 }
 
 /* The link after the first `count` ops. */

@@ -22,6 +22,8 @@ void maker_fini(struct chain_maker *maker);
 /* One more op: the entry's, superseding `supersedes` (NULL: nothing). `erased`: it travels without its body. */
 struct op_id maker_add(struct chain_maker *maker, const struct store_entry *entry, const struct op_id *supersedes,
                        bool erased);
+/* What an op said, under the chain's next number. */
+struct op_id maker_again(struct chain_maker *maker, const struct op *op, bool erased);
 /* Ops `from` to `to` - 1 (from 0) of the chain into a replica, signed at the last. */
 enum err_code maker_carry(struct chain_maker *maker, size_t from, size_t to, struct replica *reader,
                           struct store_applied *ret_applied, struct error *err);
