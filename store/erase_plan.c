@@ -406,7 +406,8 @@ static enum err_code next_decided(struct store *store, int64_t *key, bool *ret_f
     return rc;
 }
 
-/* Of what belongs to the person, or is the same statement under another number, that about which nothing was recorded after the decision. */
+/* Of what belongs to the person, or is the same statement under another number, that about which nothing was recorded
+ * after the decision. */
 static enum err_code keep_stale(struct store *store, const struct decided *decided, const struct buf *targets,
                                 struct buf *stale, uint64_t *ret_records, struct error *err)
 {

@@ -17,7 +17,7 @@
  * A device signs link(n) as device_key_sign(OP_LINK_CONTEXT, stream || device || incarnation(4) || n(8) || link(n)).
  *
  * subject: an entity (16 bytes) or a session (placement id || 4 bytes big-endian of day * 4 + slot).
- * hlc: hybrid logical clock, ms << 16 | counter, below 2^63; orders descriptive fields, never evidence.
+ * hlc: hybrid logical clock, ms << 16 | counter, below 2^63, and taken up to OP_HLC_MAX; orders descriptive fields, never evidence.
  */
 #ifndef STORE_OP_H
 #define STORE_OP_H
@@ -38,6 +38,8 @@
 #define OP_SEQ_MAX ((UINT64_C(1) << 40) - 1)
 #define OP_TIME_NONE INT64_MIN
 #define OP_TIME_MAX_MS INT64_C(7289654400000) /* 2201-01-01 */
+#define OP_HLC_MAX ((uint64_t)OP_TIME_MAX_MS << 16 | 0xffff)
+#define OP_AHEAD_MAX_MS (3660 * INT64_C(86400000)) /* ten years: what a centre takes (sync/PROTOCOL.md, 3.4) */
 #define OP_LINK_CONTEXT "holdfast/link/v1"
 #define OP_LINK_MESSAGE_BYTES (STREAM_ID_BYTES + DEVICE_ID_BYTES + 4 + 8 + SHA256_BYTES)
 #define OP_RECEIPT_CONTEXT "holdfast/receipt/v1"

@@ -517,6 +517,9 @@ enum err_code record_admit(const struct op *op, enum record_writer writer, struc
                     writer == WRITER_CENTRE ? "the centre" : "an organisation",
                     writer == WRITER_CENTRE ? "the organisation" : "the centre");
     }
+    if (op->hlc > OP_HLC_MAX) {
+        return FAIL(err, INVALID, "take a %s: its logical clock says a time that cannot be", kind->name);
+    }
     if (!subject_fits(op, kind)) {
         return FAIL(err, INVALID, "take a %s: its subject has %u bytes, expected %u", kind->name, op->subject_len,
                     kind->subject_len);

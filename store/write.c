@@ -190,6 +190,28 @@ static enum err_code salt_next(struct store *store, uint64_t seq, uint8_t seed[O
     return oplog_seed_own(store, &store->self, block, NULL, seed, err);
 }
 
+/*
+ * The centre takes nothing from a clock that is ten years ahead, so nothing is recorded by one that is five years ahead
+ * of its last word. It is asked for only when the clock seems to have leapt.
+ */
+static enum err_code check_date(struct store *store, int64_t now_ms, struct error *err)
+{
+    sqlite3_stmt *s;
+    bool row;
+    if (now_ms <= (int64_t)(store->newest_hlc >> 16) + OP_AHEAD_MAX_MS / 2) {
+        return ERR_OK;
+    }
+    TRY(db_statement(&store->db, "SELECT heard_at FROM sync_state", &s, err));
+    TRY(db_step(&store->db, s, &row, err));
+    int64_t heard_ms = row ? column_int(s, 0) : 0;
+    sqlite3_reset(s);
+    return heard_ms == 0 || now_ms <= heard_ms + OP_AHEAD_MAX_MS / 2
+               ? ERR_OK
+               : FAIL(err, REFUSED,
+                      "record: by this computer's clock the centre's last word is more than five years old; set the "
+                      "clock, then record again");
+}
+
 enum err_code op_record(struct store *store, struct op *op, int64_t now_ms, struct error *err)
 {
     enum err_code admitted;
@@ -200,8 +222,9 @@ enum err_code op_record(struct store *store, struct op *op, int64_t now_ms, stru
     if (self->newest_seq == OP_SEQ_MAX) {
         return FAIL(err, LIMIT, "record: this device's log is full");
     }
+    TRY(check_date(store, now_ms, err));
     uint64_t hlc = next_hlc(store, now_ms);
-    op->hlc = op->hlc < hlc || op->hlc == INT64_MAX ? hlc : op->hlc + 1;
+    op->hlc = op->hlc < hlc ? hlc : op->hlc + 1;
     uint64_t seq = self->newest_seq + 1;
     TRY(salt_next(store, seq, seed, &seeded, op, err));
     TRY(op_number(store, self, seq, seeded ? seed : NULL, op, err));

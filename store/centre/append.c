@@ -133,6 +133,25 @@ static enum err_code check_signature(const struct appending *a, const struct cen
                             a->err);
 }
 
+/*
+ * Nobody else's record could be put above one from the end of time, so what lies further ahead than any honest clock is
+ * not taken. By when somebody corrects one that was just let in, the bound has gone on.
+ */
+static enum err_code check_clock(const struct appending *a)
+{
+    for (size_t i = a->first_new; i < a->run->ops.count; i++) {
+        const struct op *op = &a->run->ops.ops[i];
+        if ((int64_t)(op->hlc >> 16) > a->now_ms + OP_AHEAD_MAX_MS) {
+            return FAIL(
+                a->err, INVALID,
+                "take record %llu: its logical clock is more than ten years ahead; set that machine's clock and "
+                "enrol it with a new key",
+                (unsigned long long)op->id.seq);
+        }
+    }
+    return ERR_OK;
+}
+
 /* A seed that differs from the held one is left out: its ops keep their own salts. */
 static enum err_code keep_seeds(struct appending *a)
 {
@@ -324,6 +343,7 @@ static enum err_code append(struct appending *a, struct centre_appended *appende
     }
     TRY(chain_new(a));
     TRY(check_signature(a, &a->author));
+    TRY(check_clock(a));
     TRY(keep_new(a, appended));
     tell_held(&a->author, &appended->held);
     return ERR_OK;

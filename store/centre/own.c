@@ -31,7 +31,7 @@ static enum err_code after_subject(struct own_write *w, struct op *op)
 {
     uint64_t ahead;
     TRY(hlc_ahead_read(w->store, w->site, op, &ahead, w->err));
-    if (ahead >= op->hlc && ahead < INT64_MAX) {
+    if (ahead >= op->hlc) {
         op->hlc = ahead + 1;
         return hlc_ahead_keep(w->store, w->site, op, w->err);
     }

@@ -108,6 +108,19 @@ void make_unknown_kind(struct world *world, struct op *op, struct buf *body)
     MUST(buf_append(body, &empty_map, 1, must));
 }
 
+/* Nothing could be said of its subject after it, and by an erasure nothing before. */
+void make_from_the_end_of_time(struct world *world, struct op *op, struct buf *body)
+{
+    struct record record;
+    record_init(&record, kind_by_number(KIND_CAPACITY_STATEMENT));
+    record_set_number(&record, "places", 1);
+    record_set_number(&record, "stated_on", 20760);
+    op->kind = KIND_CAPACITY_STATEMENT;
+    op->subject_len = OP_ENTITY_BYTES;
+    op->hlc = (uint64_t)(world->now_ms + OP_AHEAD_MAX_MS + 1000) << 16;
+    encode(&record, body);
+}
+
 /* ---- no message ---- */
 
 void bytes_noise(struct world *world, struct buf *out)

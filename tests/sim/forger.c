@@ -238,6 +238,10 @@ static void trick_unsigned(struct world *world)
     }
     send_forgery(world, "records that nobody signed", &forgery, TRICK_REFUSED);
     forgery_fini(&forgery);
+    forgery_make(world, 1, make_from_the_end_of_time, &forgery);
+    forgery_sign(world, template.insider.key, &forgery);
+    send_forgery(world, "a clock from the end of time", &forgery, TRICK_REFUSED);
+    forgery_fini(&forgery);
 }
 
 static void trick_gap(struct world *world)

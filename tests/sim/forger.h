@@ -44,6 +44,7 @@ void make_appointment(struct world *world, struct op *op, struct buf *body);
 void make_nonsense(struct world *world, struct op *op, struct buf *body);
 void make_day_out_of_range(struct world *world, struct op *op, struct buf *body);
 void make_unknown_kind(struct world *world, struct op *op, struct buf *body);
+void make_from_the_end_of_time(struct world *world, struct op *op, struct buf *body);
 
 /* ---- bytes that are no message: also for liars ---- */
 

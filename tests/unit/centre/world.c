@@ -569,7 +569,7 @@ struct op *forger_add_op(struct forger *forger, const struct op *given)
     struct op op = *given;
     op.actor = slice_of_text("forger");
     op.recorded_at_ms = forger->world->now_ms;
-    op.hlc = (uint64_t)forger->world->now_ms << 16;
+    op.hlc = (uint64_t)(forger->world->now_ms + forger->ahead_ms) << 16;
     op.happened_at_ms = OP_TIME_NONE;
     forger->newest.seq++;
     op.id = forger->newest;
@@ -588,7 +588,7 @@ struct op *forger_add(struct forger *forger, enum record_kind kind, size_t count
                          .subject_len = kind == KIND_ATTENDANCE ? OP_SESSION_BYTES : OP_ENTITY_BYTES,
                          .actor = slice_of_text("forger"),
                          .recorded_at_ms = forger->world->now_ms,
-                         .hlc = (uint64_t)forger->world->now_ms << 16,
+                         .hlc = (uint64_t)(forger->world->now_ms + forger->ahead_ms) << 16,
                          .happened_at_ms = OP_TIME_NONE };
         buf_init(&body, OP_BODY_MAX);
         forger->newest.seq++;

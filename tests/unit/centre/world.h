@@ -99,6 +99,7 @@ struct forger {
     struct op_id newest;
     uint8_t link[SHA256_BYTES];
     uint8_t seed[OP_SEED_BYTES];
+    int64_t ahead_ms;    /* how far its logical clock runs ahead */
     struct op_batch ops; /* of the next request */
     struct exchange_request request;
     struct segment_signature signature;

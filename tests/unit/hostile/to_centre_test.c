@@ -53,6 +53,13 @@ static void signature_of_another_key(void)
     forger_request(&attack.forger, &attack.bytes);
 }
 
+static void a_clock_from_the_end_of_time(void)
+{
+    attack.forger.ahead_ms = OP_AHEAD_MAX_MS + 60000;
+    (void)forger_add(&attack.forger, KIND_CAPACITY_STATEMENT, 2);
+    forger_request(&attack.forger, &attack.bytes);
+}
+
 static void a_gap(void)
 {
     attack.forger.newest.seq += 4;
@@ -178,6 +185,7 @@ static const struct row {
     { "a chain that follows from nothing held", forged_link, ERR_HISTORY, "signature", 0 },
     { "records without a signature", no_signature, ERR_HISTORY, "without a signature", 0 },
     { "a signature of another key", signature_of_another_key, ERR_HISTORY, "signature", 0 },
+    { "a logical clock from the end of time", a_clock_from_the_end_of_time, ERR_INVALID, "ten years ahead", 0 },
     { "a gap in the history", a_gap, ERR_OK, "", 3 },
     { "another branch of the history", another_branch, ERR_OK, "", 3 },
     { "an older request again", an_older_request, ERR_OK, "", 6 },

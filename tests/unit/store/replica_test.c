@@ -306,6 +306,23 @@ Test(replica, a_correction_stands_over_a_record_of_a_clock_that_ran_years_ahead)
     cr_assert_str_eq(a, b);
 }
 
+Test(replica, a_clock_five_years_after_the_centres_last_word_records_nothing)
+{
+    struct store_entry entry;
+    struct store_written written;
+    struct error why = { 0 };
+    int64_t heard_ms = (int64_t)day_of("2026-06-10") * 86400000;
+    struct store_exchange exchange = { .received_at_ms = heard_ms, .answered_at_ms = heard_ms };
+    struct store_applied unused;
+    cr_assert_eq(store_apply(one.store, &exchange, &unused, &why), ERR_OK, "%s", why.message);
+    entry_participant(&world, &entry, "GDN-1", "Test Alder");
+    replica_write(&one, &entry, heard_ms + OP_AHEAD_MAX_MS / 2 - 86400000);
+    record_set_text(&entry.record, "name", "Test Birch");
+    cr_assert_eq(store_write(one.store, "tester", &entry, 1, heard_ms + 2 * OP_AHEAD_MAX_MS, &written, &why),
+                 ERR_REFUSED);
+    cr_assert_not_null(strstr(why.message, "set the clock"), "%s", why.message);
+}
+
 Test(replica, jcps_own_appointment_excuses_an_absence_whichever_comes_first)
 {
     struct replica centre;

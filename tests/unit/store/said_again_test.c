@@ -255,11 +255,11 @@ Test(said_again, nobody_supersedes_what_is_still_to_come)
     expect(2, STANDING_DISPUTED, OUTCOME_NONE);
 }
 
-/* By a clock that is a year ahead: who has seen it can correct it all the same. */
+/* By a clock that is as far ahead as a centre takes it: who has seen it can correct it all the same. */
 Test(said_again, a_correction_stands_over_a_clock_that_ran_ahead)
 {
     struct store_entry entry;
-    first.hlc += (uint64_t)365 * 86400000 << 16;
+    first.hlc += (uint64_t)OP_AHEAD_MAX_MS << 16;
     (void)say(&first, OUTCOME_ABSENT, NULL, NULL);
     carry(&first, 0, &one);
     carry(&first, 0, &two);
