@@ -59,11 +59,12 @@ static void on_gathered(uv_timer_t *timer)
     }
 }
 
+/* Also while the next try is under way: what is recorded meanwhile goes with that, or waits. */
 static uint64_t gather_ms(const struct agent *agent)
 {
     struct client_status status;
     exchange_driver_status(agent->driver, &status);
-    return status.state == CLIENT_BACKOFF ? GATHER_OFFLINE_MS : GATHER_MS;
+    return status.last.happened && status.last.result != ERR_OK ? GATHER_OFFLINE_MS : GATHER_MS;
 }
 
 /* What came about people whom this device erased goes on the same decision; true when that was recorded. */

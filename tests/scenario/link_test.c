@@ -8,7 +8,8 @@
 
 #define SYNC_MS 40000
 #define SANITIZED_MS 3000 /* what the same takes at most under the sanitizers on a busy machine */
-#define STOP_MS 8000      /* likewise a stop, with what the sanitizers look through at the end */
+#define RECORDING_MS 6000
+#define STOP_MS 8000 /* likewise a stop, with what the sanitizers look through at the end */
 
 static struct world world;
 static struct proxy *proxy;
@@ -169,6 +170,34 @@ Test(link, a_centre_that_stops_lets_go_of_who_waits_and_of_who_sends_at_once)
     cr_assert_eq(attendances_at_the_centre(), 480);
     laptop_wait_number(waiting[0], "records.attendance", 480, SYNC_MS);
     (void)centre_do(&world.centre, EXIT_DONE, "verify", NULL);
+}
+
+/* Each try reads and packs all that waits, so they are bounded however fast records are made: one in two seconds, and
+ * those of the time between tries, which doubles. */
+Test(link, what_is_recorded_while_the_line_is_down_is_seldom_packed)
+{
+    struct proxy_counts before;
+    struct proxy_counts after;
+    struct laptop *laptop = enrolled("laptop", "[link]\nwait = no\n");
+    site_import_people(laptop, "GDN", 1);
+    laptop_wait_synchronised(laptop, SYNC_MS);
+    proxy_set(proxy, &(struct proxy_faults){ .delay_ms = 150, .cut_up_at = 1 });
+    proxy_cut_all(proxy);
+    proxy_counts(proxy, &before);
+    int64_t began_ms = clock_monotonic_ms();
+    int recorded = 0;
+    while (clock_monotonic_ms() - began_ms < RECORDING_MS) {
+        attend(laptop, 1 + recorded++ % SITE_PAST_DAYS);
+    }
+    proxy_counts(proxy, &after);
+    uint64_t tries = after.connections - before.connections;
+    printf("%d records in %d ms: %llu tries\n", recorded, RECORDING_MS, (unsigned long long)tries);
+    cr_assert_gt(recorded, 12);
+    cr_assert_geq(tries, 3);
+    cr_assert_lt(tries, 12);
+    proxy_set(proxy, NULL);
+    (void)laptop_do(laptop, EXIT_DONE, "sync", "--wait", NULL);
+    laptop_wait_synchronised(laptop, SYNC_MS);
 }
 
 static void never_waits(const char *settings)
