@@ -117,13 +117,17 @@ static void memory_values(const struct run *run, const char *who, const struct p
 
 static void push(struct run *run)
 {
+    town_open(&run->town);
+    agent_wait_resting(&run->one);
     double agent_s = process_cpu_s(&run->one.process);
-    town_connect(&run->town);
     double centre_s = process_cpu_s(&run->town.centre);
+    town_connect(&run->town);
     json_t *status = agent_ask(&run->one, "/v1/sync", "{\"wait\":true,\"timeout_s\":600}");
     int64_t ops = status_number(status, "last_exchange.ops_sent");
     if (ops == 0) {
-        bench_die("an exchange that nobody asked for was first: nothing was measured");
+        const char *result = json_string_value(json_object_get(json_object_get(status, "last_exchange"), "result"));
+        bench_die("the exchange that was asked for ended with '%s' and carried nothing: was another one before it?",
+                  result != NULL ? result : "");
     }
     if (ops != (int64_t)run->count) {
         bench_note("the last round carried %lld of %zu ops: figures of push are of that round", (long long)ops,
@@ -177,6 +181,7 @@ static void correct(struct run *run, size_t from, size_t count)
             agent_call(&run->one, "/v1/attendance", slice_of(body, week_json(&record, body, sizeof(body))));
         }
     }
+    agent_wait_resting(&run->one);
     town_connect(&run->town);
 }
 

@@ -18,6 +18,8 @@ enum {
     STATUS_POLL_US = 100000, /* a status counts every table: asking more often would be measured too */
     START_POLL_US = 500,
     START_S = 30,
+    TRIED_US = 2500000, /* no record has an agent without a network try later than this */
+    REST_MS = 3000,
     PLACEMENT_DAYS = 26 * 7, /* the programme's usual length */
 };
 
@@ -82,11 +84,16 @@ static void centre_start(struct town *town)
     json_decref(info);
 }
 
-void town_connect(struct town *town)
+void town_open(struct town *town)
 {
     if (town->centre.pid == 0) {
         centre_start(town);
     }
+}
+
+void town_connect(struct town *town)
+{
+    town_open(town);
     if (town->proxy != NULL) {
         proxy_stop(town->proxy);
     }
@@ -301,6 +308,23 @@ json_t *agent_wait_exchanged(struct agent_program *agent, int64_t ops)
         }
         (void)usleep(STATUS_POLL_US);
     }
+}
+
+void agent_wait_resting(struct agent_program *agent)
+{
+    (void)usleep(TRIED_US);
+    for (int64_t from = bench_now_ns(); bench_since_s(from) < WAIT_S; (void)usleep(STATUS_POLL_US)) {
+        char soon[INSTANT_TEXT_SIZE];
+        json_t *status = agent_ask(agent, "/v1/status", NULL);
+        const char *next = json_string_value(json_object_get(status, "next_try_at")); /* none while it tries */
+        instant_format(clock_wall_ms() + REST_MS, soon);
+        bool rests = next != NULL && strcmp(next, soon) > 0;
+        json_decref(status);
+        if (rests) {
+            return;
+        }
+    }
+    bench_die("agent '%s' did not come to rest within %d s", agent->name, WAIT_S);
 }
 
 void agent_wait_judged(struct agent_program *agent)

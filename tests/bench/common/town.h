@@ -31,6 +31,7 @@ struct town {
 void town_init(struct town *town, const char *bin);
 void town_fini(struct town *town);
 
+void town_open(struct town *town);       /* the centre is up, the network is as it was */
 void town_connect(struct town *town);    /* the centre and the network are up; the proxy counts from zero */
 void town_cut(struct town *town);        /* the network is gone, the centre is still up */
 void town_disconnect(struct town *town); /* both are gone */
@@ -65,6 +66,9 @@ int64_t status_number(json_t *status, const char *path);
 json_t *agent_wait_exchanged(struct agent_program *agent, int64_t ops);
 /* ... and the rules have looked at everything. */
 void agent_wait_judged(struct agent_program *agent);
+/* Of an agent without a network, in which nothing is recorded any more: waits until it tries nothing by itself for the
+ * next seconds. A try that is under way when the network comes back would carry everything before it is asked for. */
+void agent_wait_resting(struct agent_program *agent);
 
 /* WEEK_PLACEMENTS participants and placements from number `first` on, for records from `first_day` on. */
 void agent_record_people(struct agent_program *agent, int first, int32_t first_day);
