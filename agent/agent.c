@@ -172,11 +172,36 @@ void agent_lock(struct agent *agent, enum lock_reason reason)
     agent_step(agent);
 }
 
-/* By itself or for a person: that is use, too. */
 static bool works_long(const struct agent *agent)
 {
-    return agent_is_preparing(agent) || reading_task_running(&agent->export) || reading_task_running(&agent->verify) ||
+    return reading_task_running(&agent->export) || reading_task_running(&agent->verify) ||
            backup_task_running(&agent->backup) || vault_check_running(&agent->check);
+}
+
+static uint64_t work_got(const struct agent *agent)
+{
+    return reading_task_got(&agent->export) + reading_task_got(&agent->verify) + backup_task_got(&agent->backup) +
+           vault_check_got(&agent->check);
+}
+
+/* Work by itself or for a person is use, too, as long as it gets on. */
+static bool put_off_lock(struct agent *agent)
+{
+    if (idle_lock_slept(&agent->idle)) {
+        return false;
+    }
+    if (agent_is_preparing(agent)) {
+        idle_lock_touch(&agent->idle);
+        return true;
+    }
+    if (!works_long(agent)) {
+        return false;
+    }
+    bool gets_on = idle_lock_put_off(&agent->idle, work_got(agent));
+    if (!gets_on) {
+        LOG_WARNING("work_stands_still", "minutes=%d", IDLE_STILL_MS / 60000);
+    }
+    return gets_on;
 }
 
 void agent_idle_over(struct agent *agent)
@@ -184,8 +209,7 @@ void agent_idle_over(struct agent *agent)
     if (agent->state != AGENT_OPEN && !agent_is_preparing(agent)) {
         return;
     }
-    if (works_long(agent) && !idle_lock_slept(&agent->idle)) {
-        idle_lock_touch(&agent->idle);
+    if (put_off_lock(agent)) {
         return;
     }
     LOG_INFO("lock_due", "idle_minutes=%d", agent->options->lock_after_minutes);

@@ -99,6 +99,11 @@ bool backup_task_running(const struct backup_task *task)
     return task->writer != NULL;
 }
 
+uint64_t backup_task_got(const struct backup_task *task)
+{
+    return task->writer != NULL ? pages_done(task) : 0;
+}
+
 void backup_task_cancel(struct backup_task *task)
 {
     if (task->writer != NULL) {

@@ -43,6 +43,8 @@ MUST_USE enum err_code backup_task_next(struct backup_task *task, const char *id
 MUST_USE enum err_code backup_task_end(struct backup_task *task, const char *id, struct backup_about *ret_about,
                                        bool *ret_complete, struct error *err);
 bool backup_task_running(const struct backup_task *task);
+/* Grows while one that runs gets on. */
+uint64_t backup_task_got(const struct backup_task *task);
 /* Before the vault closes. */
 void backup_task_cancel(struct backup_task *task);
 void backup_task_close(struct backup_task *task);

@@ -75,17 +75,37 @@ enum err_code idle_lock_start(struct idle_lock *idle, uv_loop_t *loop, int64_t a
     return ERR_OK;
 }
 
-void idle_lock_touch(struct idle_lock *idle)
+static void begin_anew(struct idle_lock *idle)
 {
-    if (idle->fd < 0) {
-        return;
-    }
     idle->last_ms = now_ms(CLOCK_BOOTTIME);
     idle->last_awake_ms = now_ms(CLOCK_MONOTONIC);
     if (!idle->watching) {
         idle->watching = true;
         set_timer(idle, idle->after_ms);
     }
+}
+
+void idle_lock_touch(struct idle_lock *idle)
+{
+    if (idle->fd >= 0) {
+        idle->put_off = false;
+        begin_anew(idle);
+    }
+}
+
+bool idle_lock_put_off(struct idle_lock *idle, uint64_t got)
+{
+    CHECK(idle->fd >= 0);
+    int64_t awake_ms = now_ms(CLOCK_MONOTONIC);
+    if (!idle->put_off || idle->got != got) {
+        idle->got = got;
+        idle->got_at_awake_ms = awake_ms;
+    } else if (awake_ms - idle->got_at_awake_ms >= IDLE_STILL_MS) {
+        return false;
+    }
+    idle->put_off = true;
+    begin_anew(idle);
+    return true;
 }
 
 void idle_lock_rest(struct idle_lock *idle)

@@ -123,6 +123,11 @@ bool reading_task_running(const struct reading_task *task)
     return task->running;
 }
 
+uint64_t reading_task_got(const struct reading_task *task)
+{
+    return atomic_load(&task->progress.looks) + atomic_load(&task->progress.done) + atomic_load(&task->rows);
+}
+
 void reading_task_stop(struct reading_task *task)
 {
     atomic_store(&task->progress.stop, true);

@@ -60,6 +60,8 @@ MUST_USE enum err_code reading_task_start(struct reading_task *task, const struc
                                           const struct api_request *request, struct http_exchange *exchange,
                                           struct error *err);
 bool reading_task_running(const struct reading_task *task);
+/* Grows while one that is RUNNING gets on. */
+uint64_t reading_task_got(const struct reading_task *task);
 /* It ends soon after, with ERR_LOCKED as its answer. */
 void reading_task_stop(struct reading_task *task);
 void reading_task_close(struct reading_task *task);

@@ -127,6 +127,11 @@ bool vault_check_running(const struct vault_check *check)
     return check->running;
 }
 
+uint64_t vault_check_got(const struct vault_check *check)
+{
+    return atomic_load(&check->bytes_done);
+}
+
 /* ---- in words ---- */
 
 static json_t *running_value(const struct vault_check *check)

@@ -56,6 +56,8 @@ MUST_USE enum err_code vault_check_start_closed(struct vault_check *check, enum 
 /* `changed` is called when it has stopped. */
 void vault_check_stop(struct vault_check *check);
 bool vault_check_running(const struct vault_check *check);
+/* Grows while one that is RUNNING gets on. */
+uint64_t vault_check_got(const struct vault_check *check);
 
 /* {"running": null | {...}, "last": null | {...}} of API.md. */
 json_t *vault_check_value(const struct vault_check *check);

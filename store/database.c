@@ -115,20 +115,25 @@ enum err_code db_open_memory(struct database *db, struct error *err)
 
 #define STOP_LOOK_STEPS 1000 /* of SQLite's machine, between two looks at whether to stop: some microseconds */
 
-static int stop_asked(void *stop)
+static int stop_asked(void *context)
 {
-    return atomic_load((atomic_bool *)stop);
+    const struct database *db = context;
+    if (db->looks != NULL) {
+        (void)atomic_fetch_add_explicit(db->looks, 1, memory_order_relaxed);
+    }
+    return atomic_load(db->stop);
 }
 
 void db_stop_by(struct database *db, atomic_bool *stop)
 {
-    sqlite3_progress_handler(db->handle, STOP_LOOK_STEPS, stop != NULL ? stop_asked : NULL, stop);
+    db->stop = stop;
+    sqlite3_progress_handler(db->handle, STOP_LOOK_STEPS, stop != NULL ? stop_asked : NULL, db);
 }
 
 enum err_code db_open_reader(struct database *db, struct vault *vault, int cache_kib, atomic_bool *stop,
-                             struct error *err)
+                             atomic_uint_least64_t *looks, struct error *err)
 {
-    *db = (struct database){ .vault = vault };
+    *db = (struct database){ .vault = vault, .looks = looks };
     TRY(vault_open_database(vault, cache_kib, &db->handle, err));
     db_stop_by(db, stop);
     enum err_code rc = db_exec(db, "PRAGMA query_only=ON", err);

@@ -25,6 +25,8 @@ struct database {
     int depth;    /* of db_begin */
     int64_t turn; /* counts the transactions begun and rolled back: what was known in another turn may be so no more */
     bool relaxed; /* commits are not synced */
+    atomic_bool *stop;            /* see db_stop_by ... */
+    atomic_uint_least64_t *looks; /* ... which counts here how often it looked; NULL: nowhere */
 };
 
 /* What tables a database has: `text` (no closing NUL) makes them all in an empty one, upgrades[v - 1] makes those of
@@ -42,9 +44,9 @@ MUST_USE enum err_code db_open(struct database *db, struct vault *vault, int cac
 /* An empty one in memory, for a question: without a vault, gone when it is closed. */
 MUST_USE enum err_code db_open_memory(struct database *db, struct error *err);
 /* One more connection over the vault, to tables that db_open has looked after, which refuses to write. Soon after
- * `stop` is set what runs on it ends with ERR_BUSY. */
+ * `stop` is set what runs on it ends with ERR_BUSY; `looks` counts on as long as something is done. */
 MUST_USE enum err_code db_open_reader(struct database *db, struct vault *vault, int cache_kib, atomic_bool *stop,
-                                      struct error *err);
+                                      atomic_uint_least64_t *looks, struct error *err);
 /* Lets a reader make temporary tables and write to them; to the vault's it writes as little as before. */
 MUST_USE enum err_code db_write_beside(struct database *db, struct error *err);
 /* Soon after `stop` is set what runs ends with ERR_BUSY; NULL: nothing stops it. */

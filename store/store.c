@@ -267,7 +267,8 @@ enum err_code store_open_reader(struct store *store, struct store_progress *prog
     reader->is_view = true;
     buf_init(&reader->header, OP_HEADER_MAX);
     buf_init(&reader->body, OP_BODY_MAX);
-    enum err_code rc = db_open_reader(&reader->db, store->db.vault, READER_CACHE_KIB, &progress->stop, err);
+    enum err_code rc =
+        db_open_reader(&reader->db, store->db.vault, READER_CACHE_KIB, &progress->stop, &progress->looks, err);
     if (rc == ERR_OK) {
         rc = take_snapshot(reader, err);
     }

@@ -31,7 +31,8 @@ struct store;
 struct store_progress {
     atomic_uint_least64_t done; /* ops, of `total`; 0 of 0: nothing of it goes on */
     atomic_uint_least64_t total;
-    atomic_bool stop; /* it ends with ERR_BUSY soon after, and nothing of it has happened */
+    atomic_uint_least64_t looks; /* grows as long as a reader gets on, whatever it does */
+    atomic_bool stop;            /* it ends with ERR_BUSY soon after, and nothing of it has happened */
 };
 
 struct store_options {

@@ -313,8 +313,67 @@ Test(verify, is_use_so_that_the_lock_by_itself_waits_for_its_end)
 {
     start_forgetful();
     begin_verify();
-    laptop_stay_awake(laptop, 3600);
-    cr_assert(verifying(), "the time was over while it went on");
+    for (int hours = 1; hours <= 2; hours++) {
+        laptop_stay_awake(laptop, hours * 3600L);
+        cr_assert(verifying(), "the time was over while it went on");
+        sleep_ms(200); /* it is looked at in between */
+    }
     cr_assert_eq(process_wait(&work, STEP_MS), 0);
     cr_assert_str_eq(text_at(laptop_status(laptop), "vault"), "open");
+}
+
+static bool hung_verify_runs(void)
+{
+    json_t *verify = json_at(laptop_status(laptop), "verify");
+    return json_is_object(verify);
+}
+
+Test(verify, that_stands_still_does_not_keep_the_lock_by_itself_off)
+{
+    const char *const argv[] = { program_cli, "--socket", laptop->socket, "verify", NULL };
+    char hung[FOLDER_PATH_SIZE];
+    (void)snprintf(hung, sizeof(hung), "%.200s/hung", world.folder);
+    cr_assert_eq(setenv("HUNG_DISK", hung, 1), 0);
+    start_forgetful();
+    file_write(hung, slice_of_text(""));
+    process_start(&work, argv);
+    WAIT_UNTIL(hung_verify_runs(), STEP_MS);
+    laptop_stay_awake(laptop, 660);
+    sleep_ms(500);
+    cr_assert_not(process_said(&laptop->process, "lock_due"), "it may get on again");
+    laptop_stay_awake(laptop, 660 + 660);
+    WAIT_UNTIL(process_said(&laptop->process, "work_stands_still"), STEP_MS);
+    cr_assert(process_said(&laptop->process, "lock_due"));
+    cr_assert_eq(unlink(hung), 0);
+    cr_assert_eq(process_wait(&work, STEP_MS), EXIT_LOCKED);
+    laptop_wait_text(laptop, "vault", "locked", STEP_MS);
+    cr_assert_str_eq(text_at(laptop_status(laptop), "lock_reason"), "idle");
+}
+
+TestSuite(held_backup, .init = setup, .fini = teardown, .timeout = 180);
+
+static bool backing_up(void)
+{
+    return number_at(laptop_status(laptop), "backup.pages_done") > 0;
+}
+
+Test(held_backup, does_not_keep_the_lock_by_itself_off)
+{
+    const char *const argv[] = { program_cli, "--socket", laptop->socket, "backup", output, NULL };
+    start_forgetful();
+    process_start(&work, argv);
+    WAIT_UNTIL(backing_up() || !process_running(&work), STEP_MS);
+    cr_assert_eq(kill(work.pid, SIGSTOP), 0); /* as one whose stick does not take any more */
+    cr_assert(backing_up(), "it ended before it was held");
+    laptop_stay_awake(laptop, 30);
+    sleep_ms(300);
+    cr_assert(backing_up(), "it may go on");
+    laptop_stay_awake(laptop, 30 + 660);
+    WAIT_UNTIL(!backing_up(), STEP_MS);
+    laptop_stay_awake(laptop, 30 + 2 * 660);
+    laptop_wait_text(laptop, "vault", "locked", STEP_MS);
+    cr_assert_str_eq(text_at(laptop_status(laptop), "lock_reason"), "idle");
+    cr_assert_eq(kill(work.pid, SIGCONT), 0);
+    cr_assert_neq(process_wait(&work, STEP_MS), 0);
+    cr_assert_not(file_exists(output));
 }

@@ -111,6 +111,30 @@ Test(idle_lock, knows_that_a_machine_that_was_awake_did_not_sleep)
     cr_assert_not(idle_lock_slept(&idle));
 }
 
+Test(idle_lock, begins_anew_for_work_that_gets_on)
+{
+    idle_lock_touch(&idle);
+    for (uint64_t got = 1; got <= 3; got++) {
+        run_for(AFTER_MS + 50);
+        cr_assert_eq(dues, got);
+        idle.got_at_awake_ms -= IDLE_STILL_MS;
+        cr_assert(idle_lock_put_off(&idle, got));
+        cr_assert_geq(idle_lock_left_ms(&idle), AFTER_MS - 50);
+    }
+}
+
+Test(idle_lock, does_not_begin_anew_for_work_that_has_stood_still_for_long)
+{
+    idle_lock_touch(&idle);
+    cr_assert(idle_lock_put_off(&idle, 7));
+    idle.got_at_awake_ms -= IDLE_STILL_MS / 2;
+    cr_assert(idle_lock_put_off(&idle, 7), "not for long yet");
+    idle.got_at_awake_ms -= IDLE_STILL_MS / 2;
+    cr_assert_not(idle_lock_put_off(&idle, 7));
+    idle_lock_touch(&idle);
+    cr_assert(idle_lock_put_off(&idle, 7), "somebody asked for something, perhaps for other work");
+}
+
 Test(idle_lock_never, does_nothing_when_it_is_not_asked_to, .init = NULL)
 {
     struct error err;
