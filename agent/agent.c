@@ -550,7 +550,7 @@ static void start_timers(struct agent *agent)
     CHECK(uv_signal_init(&agent->loop, &agent->interrupt) == 0);
     CHECK(uv_timer_init(&agent->loop, &agent->watchdog) == 0);
     CHECK(uv_timer_init(&agent->loop, &agent->gather) == 0);
-    backup_task_init(&agent->backup, &agent->loop, agent->backup_note_path);
+    backup_task_init(&agent->backup, &agent->loop, NULL, NULL);
     reading_task_init(&agent->export, "export", &agent->loop, api_data_done, api_reading_awaited, agent);
     reading_task_init(&agent->verify, "verify", &agent->loop, api_data_done, api_reading_awaited, agent);
     passphrase_task_init(&agent->passphrases, &agent->loop, on_part_changed, agent);

@@ -10,7 +10,6 @@
 
 #include "agent/agent.h"
 #include "agent/api.h"
-#include "agent/backup_task.h"
 #include "agent/bundle_task.h"
 #include "agent/day_watch.h"
 #include "agent/enrolment.h"
@@ -30,6 +29,7 @@
 #include "agent/restore_task.h"
 #include "agent/sign_in.h"
 #include "agent/vault_check.h"
+#include "sync/edge/backup_task.h"
 #include "sync/edge/http_server.h"
 #include "sync/edge/link_sense.h"
 

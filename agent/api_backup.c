@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "agent/api_backup.h"
+#include "agent/backup_note.h"
 #include "base/clock.h"
 
 json_t *backup_about_value(const struct backup_about *about, const char *id, bool complete)
@@ -66,7 +67,7 @@ static enum err_code post_backup_end(struct agent *agent, const struct http_requ
     bool complete;
     TRY(backup_task_end(&agent->backup, id, &about, &complete, err));
     struct error unkept;
-    if (complete && name != NULL && backup_note_write(agent->backup.note_path, &about, name, &unkept) != ERR_OK) {
+    if (complete && name != NULL && backup_note_write(agent->backup_note_path, &about, name, &unkept) != ERR_OK) {
         log_error("backup_not_noted", &unkept); /* the backup is there all the same */
     }
     api_send_object(request->exchange, backup_about_value(&about, NULL, complete));

@@ -6,6 +6,7 @@
 
 #include "agent/agent_parts.h"
 #include "agent/api_call.h"
+#include "agent/backup_note.h"
 #include "base/clock.h"
 #include "store/packs.h"
 #include "store/tree.h"

@@ -13,8 +13,8 @@
 #ifndef AGENT_BUNDLE_TASK_H
 #define AGENT_BUNDLE_TASK_H
 
-#include "agent/backup_task.h"
 #include "sync/bundle_device.h"
+#include "sync/edge/backup_task.h"
 
 struct bundle_task {
     struct device_bundle_out *out;

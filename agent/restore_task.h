@@ -19,10 +19,12 @@
 #ifndef AGENT_RESTORE_TASK_H
 #define AGENT_RESTORE_TASK_H
 
-#include "agent/backup_task.h"
+#include <jansson.h>
+
 #include "crypto/secret.h"
 #include "crypto/vault/restore.h"
 #include "store/audit.h"
+#include "sync/edge/backup_task.h"
 
 #define RESTORE_KEY_PATIENCE_MS 600000 /* somebody looks for a passphrase */
 #define RESTORE_PATIENCE_MS 60000

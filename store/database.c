@@ -143,6 +143,17 @@ enum err_code db_open_reader(struct database *db, struct vault *vault, int cache
     return rc;
 }
 
+enum err_code db_empty_log(struct database *db, struct error *err)
+{
+    sqlite3_stmt *s;
+    bool row;
+    TRY(db_statement(db, "PRAGMA wal_checkpoint(TRUNCATE)", &s, err));
+    TRY(db_step(db, s, &row, err));
+    bool held = row && column_int(s, 0) != 0;
+    sqlite3_reset(s);
+    return held ? FAIL(err, BUSY, "make the file anew: an older state of it is being read") : ERR_OK;
+}
+
 /* In place of the vault's own, which refuses ATTACH. */
 static int only_beside(void *unused, int action, const char *a, const char *b, const char *database, const char *d)
 {

@@ -51,6 +51,9 @@ MUST_USE enum err_code db_open_reader(struct database *db, struct vault *vault, 
 MUST_USE enum err_code db_write_beside(struct database *db, struct error *err);
 /* Soon after `stop` is set what runs ends with ERR_BUSY; NULL: nothing stops it. */
 void db_stop_by(struct database *db, atomic_bool *stop);
+/* What is in the write-ahead log goes to the file, and the log is cut to nothing. ERR_BUSY: somebody reads an older
+ * state; then it stays. */
+MUST_USE enum err_code db_empty_log(struct database *db, struct error *err);
 void db_close(struct database *db);
 
 /* The failure of the last call on this connection: full disk, read-only, damage (with the page), a guard rail's

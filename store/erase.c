@@ -547,17 +547,6 @@ enum err_code erasure_find(struct store *store, const struct op *op, enum record
 
 /* ---- nothing is left of them in the file ---- */
 
-static enum err_code empty_log(struct store *store, struct error *err)
-{
-    sqlite3_stmt *s;
-    bool row;
-    TRY(db_statement(&store->db, "PRAGMA wal_checkpoint(TRUNCATE)", &s, err));
-    TRY(db_step(&store->db, s, &row, err));
-    bool held = row && column_int(s, 0) != 0;
-    sqlite3_reset(s);
-    return held ? FAIL(err, BUSY, "make the file anew: an older state of it is being read") : ERR_OK;
-}
-
 enum err_code store_scrub(struct store *store, bool *ret_done, struct error *err)
 {
     sqlite3_stmt *s;
@@ -569,9 +558,9 @@ enum err_code store_scrub(struct store *store, bool *ret_done, struct error *err
     if (!due) {
         return ERR_OK;
     }
-    TRY(empty_log(store, err));
+    TRY(db_empty_log(&store->db, err));
     TRY(db_exec(&store->db, "VACUUM", err));
-    TRY(empty_log(store, err));
+    TRY(db_empty_log(&store->db, err));
     TRY(db_exec(&store->db, "UPDATE sync_state SET scrub = 0", err));
     *ret_done = true;
     return ERR_OK;

@@ -242,6 +242,6 @@ void centre_erase_begin(struct centre_store *store)
 void centre_erased_forget(struct centre_store *store)
 {
     if (store->erased) {
-        store->erased = db_exec(&store->db, "PRAGMA wal_checkpoint(TRUNCATE)", NULL) != ERR_OK;
+        store->erased = db_empty_log(&store->db, NULL) != ERR_OK;
     }
 }

@@ -4,8 +4,8 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "agent/backup_task.h"
 #include "base/file.h"
+#include "sync/edge/backup_task.h"
 #include "sync/edge/local_client.h"
 #include "tests/support/proxy.h"
 #include "tests/support/site.h"

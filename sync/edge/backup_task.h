@@ -1,19 +1,18 @@
 /*
- * agent/backup_task - the one backup that may be running, piece by piece as a client asks for them; and the note of the
- * last one that a client says it has kept.
+ * sync/edge/backup_task - the one backup of a vault that may be running beside everything else, piece by piece as a
+ * client asks for them.
  *
  *   IDLE ── begin ──► RUNNING ── next ... ──► (complete) ── end ──► IDLE
- *                        └── end before that, no request for BACKUP_PATIENCE_MS, or the replica closes ──► IDLE
+ *                        └── end before that, no request for BACKUP_PATIENCE_MS, or the vault closes ──► IDLE
  *
  * While it runs the write-ahead log cannot shrink, so a client that goes away must not keep it.
  *
  * Ownership:  the caller owns the struct; backup_task_close before the loop ends.
  * Threads:    the loop's.
  */
-#ifndef AGENT_BACKUP_TASK_H
-#define AGENT_BACKUP_TASK_H
+#ifndef SYNC_EDGE_BACKUP_TASK_H
+#define SYNC_EDGE_BACKUP_TASK_H
 
-#include <jansson.h>
 #include <uv.h>
 
 #include "crypto/vault/backup.h"
@@ -22,16 +21,16 @@
 #define BACKUP_PIECE_BYTES ((size_t)1024 * 1024) /* of a request or an answer, at most */
 #define BACKUP_PATIENCE_MS 60000
 #define TASK_TAKE_OVER_MS 10000 /* another client may begin when the first has been silent for so long */
-#define BACKUP_NAME_MAX 1024
 
 struct backup_task {
     uv_timer_t timer;
     struct backup_writer *writer; /* NULL: IDLE */
     char id[TASK_ID_SIZE];
-    const char *note_path; /* borrowed */
+    void (*ended)(void *context); /* whichever way; NULL: nobody asks */
+    void *context;
 };
 
-void backup_task_init(struct backup_task *task, uv_loop_t *loop, const char *note_path);
+void backup_task_init(struct backup_task *task, uv_loop_t *loop, void (*ended)(void *context), void *context);
 
 /* ERR_BUSY: one is running whose client is not silent, or somebody reads an old state. */
 MUST_USE enum err_code backup_task_begin(struct backup_task *task, struct vault *vault, int64_t now_ms,
@@ -48,15 +47,6 @@ uint64_t backup_task_got(const struct backup_task *task);
 /* Before the vault closes. */
 void backup_task_cancel(struct backup_task *task);
 void backup_task_close(struct backup_task *task);
-
-/* {"pages_done", "pages"}, or null. */
-json_t *backup_task_value(const struct backup_task *task);
-
-/* The last backup: made when, under what name the client keeps it. */
-MUST_USE enum err_code backup_note_write(const char *path, const struct backup_about *about, const char *name,
-                                         struct error *err);
-/* {"at", "bytes", "pages", "fingerprint", "name"}; null when there was none or the note is not readable. */
-json_t *backup_note_value(const char *path);
 
 /* 16 random hexadecimal digits: a client knows its own task by them. */
 MUST_USE enum err_code task_id_make(char out[TASK_ID_SIZE], struct error *err);
