@@ -328,6 +328,9 @@ MUST_USE enum err_code centre_watched(struct centre_store *store, struct centre_
  */
 bool centre_erase_due(const struct centre_store *store);
 MUST_USE enum err_code centre_erase_slice(struct centre_store *store, struct error *err);
+/* After a transaction, or when nobody reads an older state any more: nothing that was erased is left in the log ahead
+ * of the database. One that cannot be emptied now is emptied the next time, or at the next start. */
+void centre_erased_forget(struct centre_store *store);
 
 /* ---- what is kept aside ---- */
 

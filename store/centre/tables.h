@@ -141,9 +141,6 @@ MUST_USE enum err_code centre_erasure_keep(struct centre_store *store, int64_t s
 /* After a transaction: the first slice, if one is due; it forgets what was erased. One that fails stays due, and what
  * was committed is taken. */
 void centre_erase_begin(struct centre_store *store);
-/* After a transaction: nothing that was erased is left in the log ahead of the database. One that cannot be emptied now
- * is emptied the next time, or at the next start. */
-void centre_erased_forget(struct centre_store *store);
 /* Keeps the erasures that came when this program did not know them; a slice is due. */
 MUST_USE enum err_code centre_erase_open(struct centre_store *store, struct error *err);
 

@@ -12,6 +12,7 @@
 #ifndef SYNC_ENDPOINT_ENDPOINT_H
 #define SYNC_ENDPOINT_ENDPOINT_H
 
+#include "sync/edge/backup_task.h"
 #include "sync/edge/http_server.h"
 #include "sync/edge/settings.h"
 #include "sync/endpoint/core/bundles.h"
@@ -32,12 +33,14 @@ struct endpoint_bundle {
 
 struct endpoint {
     uv_loop_t *loop;
+    struct vault *vault;
     struct centre *centre;
     struct strangers strangers;
     struct http_server *devices;
     struct http_server *operators;
     struct waiting *waiting; /* devices whose answer is kept back */
     struct endpoint_bundle bundle;
+    struct backup_task backup;
     const char *address; /* as it listens: HOST:PORT */
     const char *url;     /* as devices name it, by the first name in the certificate */
     int exit_code;
@@ -68,6 +71,11 @@ MUST_USE enum err_code routes_bundle(struct endpoint *endpoint, const struct htt
                                      struct buf *ret_bytes, json_t **ret_answer, struct error *err);
 /* Before the keys that it uses go. */
 void endpoint_bundle_drop(struct endpoint_bundle *bundle);
+
+/* routes_backup.c, likewise. */
+bool routes_backup_knows(const char *path);
+MUST_USE enum err_code routes_backup(struct endpoint *endpoint, const struct http_request *request,
+                                     struct buf *ret_bytes, json_t **ret_answer, struct error *err);
 
 extern const struct setting endpoint_settings[];
 extern const size_t endpoint_setting_count;

@@ -44,7 +44,7 @@ struct run {
     bool has_watchdog;
     uv_timer_t look;
     bool has_look;
-    uv_timer_t erase;        /* starts and ends with look */
+    uv_timer_t erase;        /* starts and ends with look, as the backup's does */
     unsigned tls_generation; /* of what `devices` was started with */
     uint16_t port;
     bool restarting; /* `devices` has been stopped, to be started with other certificates */
@@ -120,6 +120,7 @@ static void on_server_stopped(void *context)
     if (run->has_look) {
         uv_close((uv_handle_t *)&run->look, NULL);
         uv_close((uv_handle_t *)&run->erase, NULL);
+        backup_task_close(&run->endpoint.backup);
     }
 }
 
@@ -334,8 +335,14 @@ void endpoint_erase(struct endpoint *endpoint)
     erase_after(endpoint, ERASE_REST_MS);
 }
 
+static void on_backup_ended(void *context)
+{
+    centre_backup_ended(context);
+}
+
 static void start_looking(struct run *run)
 {
+    backup_task_init(&run->endpoint.backup, &run->loop, on_backup_ended, run->endpoint.centre);
     CHECK(uv_timer_init(&run->loop, &run->erase) == 0);
     run->erase.data = run;
     CHECK(uv_timer_init(&run->loop, &run->look) == 0);
@@ -395,6 +402,7 @@ static enum err_code open_centre(struct run *run, struct error *err)
     bool renewed = false;
     TRY(secret_init(err));
     TRY(state_open(&state, &run->vault, err));
+    run->endpoint.vault = run->vault;
     int cache_kib = (int)settings_number(&run->settings, "store", "cache_kib");
     enum err_code rc = centre_open(run->vault, cache_kib, &run->endpoint.centre, err);
     TRY(rc == ERR_DAMAGED ? damaged(err) : rc);

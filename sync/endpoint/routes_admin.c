@@ -12,7 +12,8 @@
 
 #define PREFIX "/v1/admin/"
 #define JSON "application/json"
-#define ARGUMENTS_MAX (768 * 1024) /* a programme pack, as a text of JSON */
+#define PIECE_MAX (BUNDLE_MESSAGE_MAX + BUNDLE_PIECE_MAX) /* of an answer in bytes, the longer one */
+#define ARGUMENTS_MAX (768 * 1024)                        /* a programme pack, as a text of JSON */
 
 static void answer_json(const struct http_request *request, int status, const json_t *json)
 {
@@ -147,9 +148,10 @@ void routes_admin(void *context, const struct http_request *request)
         return;
     }
     SCOPED(buf_fini) struct buf bytes;
-    buf_init(&bytes, BUNDLE_MESSAGE_MAX + BUNDLE_PIECE_MAX);
-    enum err_code rc = routes_bundle_knows(request->path) ? routes_bundle(endpoint, request, &bytes, &answer, &err)
-                                                          : run(endpoint, request, &answer, &err);
+    buf_init(&bytes, PIECE_MAX);
+    enum err_code rc = routes_bundle_knows(request->path)   ? routes_bundle(endpoint, request, &bytes, &answer, &err)
+                       : routes_backup_knows(request->path) ? routes_backup(endpoint, request, &bytes, &answer, &err)
+                                                            : run(endpoint, request, &answer, &err);
     if (rc == ERR_OK && answer == NULL) {
         http_answer(request->exchange, 200, "application/octet-stream", buf_slice(&bytes), NULL);
     } else if (rc == ERR_OK) {

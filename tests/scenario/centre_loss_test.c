@@ -5,6 +5,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "sync/edge/local_client.h"
 #include "tests/support/site.h"
 
 #define SYNC_MS 40000
@@ -136,6 +137,163 @@ Test(centre_loss, a_backup_that_lacks_the_list_of_present_pages_is_used_on_a_per
     cr_assert(text_holds(incidents, "0.what", "taken for the present ones"));
 }
 
+/* ---- a backup of a running centre ---- */
+
+static size_t held(const char *kind)
+{
+    json_t *log = centre_do(&world.centre, EXIT_DONE, "log", "--kind", kind, "--limit", "1000", NULL);
+    return json_array_size(json_at(log, "entries"));
+}
+
+static void attend(int days_ago)
+{
+    char session[SITE_TEXT_SIZE];
+    session_name("GDN", 2, days_ago, session);
+    site_attend(laptop, session, "attended", NULL);
+}
+
+static void sync_now(void)
+{
+    (void)laptop_do(laptop, EXIT_DONE, "sync", "--wait", "--timeout", "50", NULL);
+}
+
+Test(centre_loss, a_backup_made_while_it_runs_is_put_in_use_and_what_came_after_comes_back)
+{
+    (void)centre_do(&world.centre, EXIT_REFUSED, "restore", "--check", backup, NULL);
+    json_t *made = centre_do(&world.centre, EXIT_DONE, "backup", backup, NULL);
+    cr_assert(true_at(made, "complete"));
+    (void)centre_do(&world.centre, EXIT_REFUSED, "backup", backup, NULL);
+    json_t *checked = centre_do(&world.centre, EXIT_DONE, "restore", "--check", backup, NULL);
+    cr_assert_str_eq(text_at(checked, "fingerprint"), text_at(made, "fingerprint"));
+    attend(1);
+    attend(2);
+    sync_now();
+    cr_assert_eq(held("attendance"), 32);
+    (void)centre_do(&world.centre, EXIT_REFUSED, "restore", "--replace", backup, NULL); /* it runs */
+    laptop_stop(laptop);
+    centre_stop(&world.centre);
+    (void)centre_do(&world.centre, EXIT_REFUSED, "restore", backup, NULL); /* there is one */
+    json_t *restored = centre_do(&world.centre, EXIT_DONE, "restore", "--replace", backup, NULL);
+    cr_assert(true_at(restored, "restored"));
+    cr_assert_neq(text_at(restored, "replaced")[0], '\0');
+    centre_start(&world.centre);
+    cr_assert_eq(held("attendance"), 30, "it is of the moment of the backup");
+    (void)centre_do(&world.centre, EXIT_DONE, "verify", NULL);
+    json_t *incidents = json_at(centre_do(&world.centre, EXIT_DONE, "incidents", NULL), "incidents");
+    cr_assert(text_holds(incidents, "0.what", "was put in use"));
+    laptop_start(laptop);
+    sync_now();
+    cr_assert_eq(held("attendance"), 32);
+    (void)centre_do(&world.centre, EXIT_DONE, "verify", NULL);
+    (void)laptop_do(laptop, EXIT_DONE, "verify", NULL);
+}
+
+Test(centre_loss, a_backup_and_its_key_file_are_a_centre_on_another_machine)
+{
+    (void)centre_do(&world.centre, EXIT_DONE, "backup", backup, NULL);
+    centre_stop(&world.centre);
+    cr_assert(copy_one(world.centre.dir, world.folder, "vault.key"));
+    folder_remove(world.centre.dir);
+    (void)centre_do(&world.centre, EXIT_REFUSED, "restore", backup, NULL); /* without its key */
+    cr_assert_eq(mkdir(world.centre.dir, 0700), 0);
+    cr_assert(copy_one(world.folder, world.centre.dir, "vault.key"));
+    (void)centre_do(&world.centre, EXIT_DONE, "restore", backup, NULL);
+    centre_start(&world.centre);
+    goes_on();
+}
+
+static json_t *ask_backup(const char *step, const char *id)
+{
+    char socket[FOLDER_PATH_SIZE];
+    char path[128];
+    struct error err;
+    json_t *answer = NULL;
+    (void)snprintf(socket, sizeof(socket), "%.200s/endpoint.sock", world.centre.dir);
+    (void)snprintf(path, sizeof(path), "/v1/admin/backup%s?id=%s", step, id);
+    cr_assert_eq(local_request(socket, "POST", path, NULL, 60, &answer, &err), ERR_OK, "%s", err.message);
+    return answer;
+}
+
+/* The rest of the backup that began, by its pieces. */
+static void fetch_backup(const char *id, struct buf *out)
+{
+    char socket[FOLDER_PATH_SIZE];
+    char path[128];
+    size_t before;
+    struct error err;
+    (void)snprintf(socket, sizeof(socket), "%.200s/endpoint.sock", world.centre.dir);
+    (void)snprintf(path, sizeof(path), "/v1/admin/backup/next?id=%s", id);
+    do {
+        before = out->len;
+        cr_assert_eq(
+            local_request_bytes(socket, "POST", path, (struct slice){ 0 }, "application/octet-stream", 60, out, &err),
+            ERR_OK, "%s", err.message);
+    } while (out->len > before);
+}
+
+Test(centre_loss, a_backup_is_of_the_moment_it_began_whatever_devices_send_meanwhile)
+{
+    struct buf bytes;
+    buf_init(&bytes, (size_t)64 * 1024 * 1024);
+    json_t *begun = ask_backup("", "");
+    attend(1);
+    sync_now();
+    cr_assert_eq(held("attendance"), 31, "it is taken while the backup is written");
+    (void)centre_do(&world.centre, EXIT_REFUSED, "backup", backup, NULL); /* another one */
+    fetch_backup(text_at(begun, "id"), &bytes);
+    json_t *ended = ask_backup("/end", text_at(begun, "id"));
+    cr_assert(true_at(ended, "complete"));
+    cr_assert_eq(number_at(ended, "bytes"), (json_int_t)bytes.len);
+    file_write(backup, buf_slice(&bytes));
+    laptop_stop(laptop);
+    centre_stop(&world.centre);
+    (void)centre_do(&world.centre, EXIT_DONE, "restore", "--replace", backup, NULL);
+    centre_start(&world.centre);
+    cr_assert_eq(held("attendance"), 30);
+    (void)centre_do(&world.centre, EXIT_DONE, "verify", NULL);
+    laptop_start(laptop);
+    json_decref(begun);
+    json_decref(ended);
+    buf_fini(&bytes);
+}
+
+static int64_t log_size(void)
+{
+    char path[FOLDER_PATH_SIZE];
+    (void)snprintf(path, sizeof(path), "%.200s/centre.db-wal", world.centre.dir);
+    return access(path, F_OK) == 0 ? file_size(path) : 0;
+}
+
+Test(centre_loss, what_is_erased_while_a_backup_is_written_goes_from_the_log_when_it_has_ended)
+{
+    json_t *begun = ask_backup("", "");
+    (void)laptop_ask(laptop, "ok", "POST", "/v1/erase",
+                     json_pack("{s:s,s:s,s:s,s:s}", "what", "GDN-001", "ground", "right", "by", "Test Manager",
+                               "reason", "asked for it"));
+    sync_now();
+    cr_assert_gt(log_size(), 0, "the backup reads an older state");
+    json_t *ended = ask_backup("/end", text_at(begun, "id"));
+    cr_assert_not(true_at(ended, "complete"));
+    cr_assert_eq(log_size(), 0);
+    json_decref(begun);
+    json_decref(ended);
+}
+
+Test(centre_loss, a_backup_that_is_cut_or_changed_is_put_nowhere)
+{
+    (void)centre_do(&world.centre, EXIT_DONE, "backup", backup, NULL);
+    centre_stop(&world.centre);
+    file_flip_bit(backup, file_size(backup) / 2);
+    (void)centre_do(&world.centre, EXIT_REFUSED, "restore", "--check", backup, NULL);
+    (void)centre_do(&world.centre, EXIT_REFUSED, "restore", "--replace", backup, NULL);
+    file_flip_bit(backup, file_size(backup) / 2);
+    cr_assert_eq(truncate(backup, file_size(backup) - 5000), 0);
+    (void)centre_do(&world.centre, EXIT_REFUSED, "restore", "--replace", backup, NULL);
+    centre_start(&world.centre);
+    goes_on();
+    cr_assert_eq(json_array_size(json_at(centre_do(&world.centre, EXIT_DONE, "incidents", NULL), "incidents")), 0);
+}
+
 /* ---- a centre that is gone ---- */
 
 struct known_before {
@@ -171,12 +329,6 @@ static void enrol_again(struct laptop *which, int expected_exit)
     json_t *code = centre_do(&world.centre, EXIT_DONE, "code", "new", "--site", "Garden", NULL);
     (void)snprintf(url, sizeof(url), "https://127.0.0.1:%u", world.centre.port);
     (void)laptop_do(which, expected_exit, "enrol", "--again", "--endpoint", url, "--code", text_at(code, "code"), NULL);
-}
-
-static size_t held(const char *kind)
-{
-    json_t *log = centre_do(&world.centre, EXIT_DONE, "log", "--kind", kind, "--limit", "1000", NULL);
-    return json_array_size(json_at(log, "entries"));
 }
 
 Test(centre_loss, a_new_centre_with_the_same_ids_is_given_everything_back)

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "base/log.h"
 #include "sync/endpoint/core/private.h"
 
@@ -131,14 +132,27 @@ enum err_code centre_create(struct vault *vault, const char *name, const char *h
     return rc == ERR_OK ? ERR_OK : error_wrap(err, rc, "make a centre");
 }
 
-enum err_code centre_accepted(struct vault *vault, int64_t now_ms, struct error *err)
+static enum err_code keep_incident(struct vault *vault, const char *what, int64_t now_ms, struct error *err)
 {
     struct centre_store *store = NULL;
     TRY(centre_store_open(vault, 1024, &store, err));
-    enum err_code rc =
-        centre_incident_of_all(store, "the files of the database were taken for the present ones", now_ms, err);
+    enum err_code rc = centre_incident_of_all(store, what, now_ms, err);
     centre_store_close(store);
     return rc;
+}
+
+enum err_code centre_accepted(struct vault *vault, int64_t now_ms, struct error *err)
+{
+    return keep_incident(vault, "the files of the database were taken for the present ones", now_ms, err);
+}
+
+enum err_code centre_restored(struct vault *vault, int64_t made_at_ms, int64_t now_ms, struct error *err)
+{
+    char made_at[INSTANT_TEXT_SIZE];
+    char what[sizeof(made_at) + 64];
+    instant_format(made_at_ms, made_at);
+    (void)snprintf(what, sizeof(what), "a backup of %s was put in use", made_at);
+    return keep_incident(vault, what, now_ms, err);
 }
 
 /* ---- opening ---- */

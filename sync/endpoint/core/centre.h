@@ -39,6 +39,9 @@ void centre_close(struct centre *centre);
 /* Opens the database after vault_adopt_freshness, and keeps as an incident that a person asked for it. */
 MUST_USE enum err_code centre_accepted(struct vault *vault, int64_t now_ms, struct error *err);
 
+/* The same of what a backup holds, before it is put in use. */
+MUST_USE enum err_code centre_restored(struct vault *vault, int64_t made_at_ms, int64_t now_ms, struct error *err);
+
 struct slice centre_authority_certificate(const struct centre *centre); /* the present one's */
 /* The present authority, then every earlier one: DER, one behind the other. For records, whenever they were signed. */
 MUST_USE enum err_code centre_all_authorities(const struct centre *centre, struct buf *out, struct error *err);
@@ -116,6 +119,9 @@ bool centre_wait_is_over(struct centre *centre, const struct centre_wait *wait);
 /* Erasures that have not taken all that they cover: goes on by one slice (store/centre/centre_store.h). */
 bool centre_erasures_due(const struct centre *centre);
 MUST_USE enum err_code centre_erasures_go_on(struct centre *centre, struct error *err);
+
+/* A backup (sync/edge/backup_task.h) was over: what was erased while it read an older state goes from the log, too. */
+void centre_backup_ended(struct centre *centre);
 
 /* RFC 7030. `password` is the hexadecimal form of the code's secret; `request_der` PKCS#10; answers are PKCS#7, DER. */
 MUST_USE enum err_code centre_authorities(struct centre *centre, int64_t now_ms, struct buf *ret_pkcs7,

@@ -419,6 +419,11 @@ enum err_code centre_erasures_go_on(struct centre *centre, struct error *err)
     return centre_erase_slice(centre->store, err);
 }
 
+void centre_backup_ended(struct centre *centre)
+{
+    centre_erased_forget(centre->store);
+}
+
 uint64_t centre_news(const struct centre *centre)
 {
     return centre_store_news(centre->store);

@@ -7,6 +7,7 @@
 
 #include "base/file.h"
 #include "crypto/secret.h"
+#include "crypto/vault/restore_swap.h"
 
 static enum err_code join(const char *folder, const char *name, char out[STATE_PATH_MAX], struct error *err)
 {
@@ -75,18 +76,29 @@ enum err_code state_create(const struct state_options *options, struct vault **r
     return vault_open(database, &unlock, ret_vault, err);
 }
 
+enum err_code state_database(const struct state_options *options, char out[STATE_PATH_MAX], struct error *err)
+{
+    return join(options->folder, "centre.db", out, err);
+}
+
+enum err_code state_key(const struct state_options *options, struct secret *ret_key, struct error *err)
+{
+    char key_file[STATE_PATH_MAX];
+    TRY(key_path(options, key_file, err));
+    return read_key(key_file, ret_key, err);
+}
+
 enum err_code state_open(const struct state_options *options, struct vault **ret_vault, struct error *err)
 {
     char database[STATE_PATH_MAX];
-    char key_file[STATE_PATH_MAX];
     SCOPED(secret_free) struct secret key = { 0 };
-    TRY(join(options->folder, "centre.db", database, err));
-    TRY(key_path(options, key_file, err));
+    TRY(state_database(options, database, err));
+    TRY(restore_swap_resume(database, err));
     if (!vault_exists(database)) {
         return FAIL(err, NOT_FOUND, "open the centre in '%s': there is none; make one with holdfast-endpointctl init",
                     options->folder);
     }
-    TRY(read_key(key_file, &key, err));
+    TRY(state_key(options, &key, err));
     struct vault_unlock unlock = unlock_with(&key);
     return vault_open(database, &unlock, ret_vault, err);
 }

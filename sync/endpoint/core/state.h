@@ -9,6 +9,7 @@
 #ifndef SYNC_ENDPOINT_CORE_STATE_H
 #define SYNC_ENDPOINT_CORE_STATE_H
 
+#include "crypto/secret.h"
 #include "crypto/vault/vault.h"
 
 #define STATE_PATH_MAX 1024
@@ -21,7 +22,12 @@ struct state_options {
 /* Makes the folder, the key file (mode 0600; one that is there is used) and the vault. ERR_CONFLICT: there is a centre.
  */
 MUST_USE enum err_code state_create(const struct state_options *options, struct vault **ret_vault, struct error *err);
+/* What an interrupted restore began is finished first. */
 MUST_USE enum err_code state_open(const struct state_options *options, struct vault **ret_vault, struct error *err);
+
+/* The parts of it, for a backup that is put in use: nothing is opened. */
+MUST_USE enum err_code state_database(const struct state_options *options, char out[STATE_PATH_MAX], struct error *err);
+MUST_USE enum err_code state_key(const struct state_options *options, struct secret *ret_key, struct error *err);
 
 /* The socket's path when none is given: STATE/endpoint.sock. */
 MUST_USE enum err_code state_socket(const char *folder, char out[STATE_PATH_MAX], struct error *err);

@@ -20,7 +20,7 @@ static const char meaning[] =
     "and give it back.\n";
 
 /* Also one that is too busy to answer: what it has open must not be changed under it. */
-static enum err_code nobody_listens(const struct common *common, struct error *err)
+enum err_code command_alone(const struct common *common, const char *what, struct error *err)
 {
     char scratch[STATE_PATH_MAX];
     const char *path;
@@ -37,7 +37,7 @@ static enum err_code nobody_listens(const struct common *common, struct error *e
     int cause = connect(fd, (const struct sockaddr *)&address, sizeof(address)) == 0 ? 0 : errno;
     (void)close(fd);
     if (cause == 0 || cause == EAGAIN) {
-        return FAIL(err, BUSY, "take the files for the present ones: stop the endpoint first");
+        return FAIL(err, BUSY, "%s: stop the endpoint first", what);
     }
     return cause == ENOENT || cause == ECONNREFUSED
                ? ERR_OK
@@ -48,7 +48,7 @@ static enum err_code accept_files(const struct common *common, struct error *err
 {
     struct vault *vault = NULL;
     struct state_options options = { .folder = common->state_dir, .key_file = common->key_file };
-    TRY(nobody_listens(common, err));
+    TRY(command_alone(common, "take the files for the present ones", err));
     TRY(secret_init(err));
     TRY(state_open(&options, &vault, err));
     enum err_code rc = vault_adopt_freshness(vault, err);

@@ -1,98 +1,33 @@
 /* bundle export, bundle import: the exchange by files of devices that have no network. */
 #include <errno.h>
 #include <fcntl.h>
-#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "base/part_file.h"
 #include "sync/bundle.h"
 #include "sync/edge/local_client.h"
-#include "sync/endpoint/ctl/command.h"
+#include "sync/endpoint/ctl/pieces.h"
 #include "sync/endpoint/ctl/print.h"
 
 #define BUNDLE "/v1/admin/bundle/"
-#define TIMEOUT_S 600L
-
-struct talk {
-    const struct common *common;
-    char scratch[STATE_PATH_MAX];
-    const char *socket;
-    struct error *err;
-};
-
-static void scoped_json(json_t **json)
-{
-    json_decref(*json);
-}
-
-static enum err_code ask(const struct talk *talk, const char *path, const json_t *body, json_t **ret_answer)
-{
-    json_t *answer = NULL;
-    enum err_code rc = local_request(talk->socket, "POST", path, body, TIMEOUT_S, &answer, talk->err);
-    if (rc != ERR_OK) {
-        json_decref(answer);
-        return rc;
-    }
-    *ret_answer = answer;
-    return ERR_OK;
-}
-
-static const char *text_of(const json_t *object, const char *name)
-{
-    const char *text = json_string_value(json_object_get(object, name));
-    return text != NULL ? text : "";
-}
 
 /* `what` of the task that an answer named. */
 static void task_path(const char *what, const json_t *task, char out[128])
 {
-    (void)snprintf(out, 128, BUNDLE "%s?id=%.32s", what, text_of(task, "id"));
-}
-
-static void progress(const struct talk *talk, uint64_t done)
-{
-    if (!talk->common->json && isatty(STDERR_FILENO) == 1) {
-        (void)fprintf(stderr, "\r  %" PRIu64 " KiB   ", done / 1024);
-    }
-}
-
-static void progress_clear(const struct talk *talk)
-{
-    if (!talk->common->json && isatty(STDERR_FILENO) == 1) {
-        (void)fprintf(stderr, "\r                         \r");
-    }
+    (void)snprintf(out, 128, BUNDLE "%s?id=%.32s", what, talk_text(task, "id"));
 }
 
 /* ---- export ---- */
-
-static enum err_code fetch(const struct talk *talk, const json_t *task, struct part_file *file)
-{
-    char path[128];
-    SCOPED(buf_fini) struct buf part;
-    buf_init(&part, BUNDLE_MESSAGE_MAX + BUNDLE_PIECE_MAX);
-    task_path("export/next", task, path);
-    for (uint64_t done = 0;; done += part.len) {
-        buf_clear(&part);
-        TRY(local_request_bytes(talk->socket, "POST", path, (struct slice){ 0 }, "application/octet-stream", TIMEOUT_S,
-                                &part, talk->err));
-        if (part.len == 0) {
-            return ERR_OK;
-        }
-        TRY(part_file_put(file, buf_slice(&part), talk->err));
-        progress(talk, done + part.len);
-    }
-}
 
 static enum err_code file_name(const char *file, const json_t *task, char out[PATH_MAX], struct error *err)
 {
     struct stat about;
     bool folder = stat(file, &about) == 0 && S_ISDIR(about.st_mode);
     int len =
-        folder ? snprintf(out, PATH_MAX, "%s/%s", file, text_of(task, "file")) : snprintf(out, PATH_MAX, "%s", file);
+        folder ? snprintf(out, PATH_MAX, "%s/%s", file, talk_text(task, "file")) : snprintf(out, PATH_MAX, "%s", file);
     return len < PATH_MAX ? ERR_OK : FAIL(err, INVALID, "write the bundle: its path is too long");
 }
 
@@ -102,11 +37,10 @@ static enum err_code export_to(const struct talk *talk, const json_t *task, cons
     char path[128];
     SCOPED(part_file_drop) struct part_file file = { .fd = -1 };
     TRY(part_file_begin(&file, name, replace, talk->err));
-    enum err_code rc = fetch(talk, task, &file);
-    progress_clear(talk);
-    TRY(rc);
+    task_path("export/next", task, path);
+    TRY(talk_fetch(talk, path, 0, &file));
     task_path("export/end", task, path);
-    TRY(ask(talk, path, NULL, ret_answer));
+    TRY(talk_ask(talk, path, NULL, ret_answer));
     if (!json_is_true(json_object_get(*ret_answer, "complete"))) {
         return FAIL(talk->err, PROTOCOL, "write the bundle: it did not come whole");
     }
@@ -131,8 +65,8 @@ static enum err_code export_one(const struct talk *talk, const char *device, con
     SCOPED(scoped_json)
     json_t *body =
         json_pack("{s:s,s:b}", "device", device, "from_start", json_is_true(json_object_get(arguments, "from_start")));
-    TRY(ask(talk, BUNDLE "export", body, &task));
-    TRY(file_name(text_of(arguments, "file"), task, name, talk->err));
+    TRY(talk_ask(talk, BUNDLE "export", body, &task));
+    TRY(file_name(talk_text(arguments, "file"), task, name, talk->err));
     TRY(export_to(talk, task, name, json_is_true(json_object_get(arguments, "force")), &answer));
     (void)json_object_set_new(answer, "file", json_string(name));
     if (!talk->common->json) {
@@ -145,8 +79,8 @@ static enum err_code export_one(const struct talk *talk, const char *device, con
 static bool of_site(const json_t *device, const char *site)
 {
     const json_t *own = json_object_get(device, "site");
-    return strcmp(text_of(device, "state"), "revoked") != 0 &&
-           (strcmp(text_of(own, "name"), site) == 0 || strcmp(text_of(own, "id"), site) == 0);
+    return strcmp(talk_text(device, "state"), "revoked") != 0 &&
+           (strcmp(talk_text(own, "name"), site) == 0 || strcmp(talk_text(own, "id"), site) == 0);
 }
 
 /* One each, since each is sealed to its device. */
@@ -155,35 +89,35 @@ static enum err_code export_site(const struct talk *talk, const json_t *argument
     size_t index;
     const json_t *device;
     struct stat about;
-    const char *folder = text_of(arguments, "file");
+    const char *folder = talk_text(arguments, "file");
     SCOPED(scoped_json) json_t *devices = NULL;
     if (stat(folder, &about) != 0 || !S_ISDIR(about.st_mode)) {
         return FAIL(talk->err, INVALID, "write the bundles of a site: '%s' is not a folder", folder);
     }
-    TRY(ask(talk, "/v1/admin/devices", NULL, &devices));
+    TRY(talk_ask(talk, "/v1/admin/devices", NULL, &devices));
     json_array_foreach(json_object_get(devices, "devices"), index, device)
     {
-        if (of_site(device, text_of(arguments, "site"))) {
-            TRY(export_one(talk, text_of(device, "id"), arguments, all));
+        if (of_site(device, talk_text(arguments, "site"))) {
+            TRY(export_one(talk, talk_text(device, "id"), arguments, all));
         }
     }
     return json_array_size(all) > 0
                ? ERR_OK
-               : FAIL(talk->err, NOT_FOUND, "find a device of the site '%s'", text_of(arguments, "site"));
+               : FAIL(talk->err, NOT_FOUND, "find a device of the site '%s'", talk_text(arguments, "site"));
 }
 
 int command_bundle_export(const struct common *common, const json_t *arguments)
 {
     struct error err = { .code = ERR_OK };
-    struct talk talk = { .common = common, .err = &err };
+    struct talk talk;
     SCOPED(scoped_json) json_t *all = json_array();
     bool by_device = json_object_get(arguments, "device") != NULL;
-    enum err_code rc = command_socket(common, talk.scratch, &talk.socket, &err);
+    enum err_code rc = talk_begin(&talk, common, &err);
     if (rc == ERR_OK && by_device == (json_object_get(arguments, "site") != NULL)) {
         rc = FAIL(&err, INVALID, "write a bundle: say for whom, with --device or --site");
     }
     if (rc == ERR_OK) {
-        rc = by_device ? export_one(&talk, text_of(arguments, "device"), arguments, all)
+        rc = by_device ? export_one(&talk, talk_text(arguments, "device"), arguments, all)
                        : export_site(&talk, arguments, all);
     }
     if (common->json && json_array_size(all) > 0) {
@@ -214,9 +148,9 @@ static enum err_code bring(const struct talk *talk, const json_t *task, int fd, 
         }
         buf_clear(&answer);
         TRY(local_request_bytes(talk->socket, "POST", path, slice_of(piece.data, (size_t)got),
-                                "application/octet-stream", TIMEOUT_S, &answer, talk->err));
+                                "application/octet-stream", PIECES_TIMEOUT_S, &answer, talk->err));
         done += (uint64_t)got;
-        progress(talk, done);
+        talk_progress(talk->common, done, 0);
     }
 }
 
@@ -228,13 +162,13 @@ static enum err_code import(const struct talk *talk, const char *file, json_t **
     if (fd < 0) {
         return error_errno(talk->err, "read '%s'", file);
     }
-    enum err_code rc = ask(talk, BUNDLE "import", NULL, &task);
+    enum err_code rc = talk_ask(talk, BUNDLE "import", NULL, &task);
     rc = rc != ERR_OK ? rc : bring(talk, task, fd, file);
-    progress_clear(talk);
+    talk_progress_clear(talk->common);
     (void)close(fd);
     TRY(rc);
     task_path("import/end", task, path);
-    return ask(talk, path, NULL, ret_answer);
+    return talk_ask(talk, path, NULL, ret_answer);
 }
 
 static void print_imported(const json_t *answer)
@@ -260,16 +194,16 @@ static void print_imported(const json_t *answer)
     (void)printf(
         "next: write the answer with `bundle export --device %.8s FILE` and take it back; until then the device "
         "shows these as not synchronised\n",
-        text_of(json_object_get(answer, "device"), "id"));
+        talk_text(json_object_get(answer, "device"), "id"));
 }
 
 int command_bundle_import(const struct common *common, const json_t *arguments)
 {
     struct error err = { .code = ERR_OK };
-    struct talk talk = { .common = common, .err = &err };
+    struct talk talk;
     SCOPED(scoped_json) json_t *answer = NULL;
-    enum err_code rc = command_socket(common, talk.scratch, &talk.socket, &err);
-    rc = rc != ERR_OK ? rc : import(&talk, text_of(arguments, "file"), &answer);
+    enum err_code rc = talk_begin(&talk, common, &err);
+    rc = rc != ERR_OK ? rc : import(&talk, talk_text(arguments, "file"), &answer);
     if (rc != ERR_OK) {
         return command_failed(rc, &err);
     }

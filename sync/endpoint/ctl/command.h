@@ -49,6 +49,9 @@ extern const size_t command_count;
 int command_init(const struct common *common, const json_t *arguments);
 /* Nor does `accept`: the endpoint does not start before. */
 int command_accept(const struct common *common, const json_t *arguments);
+/* A sealed copy of one moment, from the running endpoint; put in use, or only looked at, without one. */
+int command_backup(const struct common *common, const json_t *arguments);
+int command_restore(const struct common *common, const json_t *arguments);
 /* Files of the operator's, to and from the endpoint in pieces. */
 int command_bundle_export(const struct common *common, const json_t *arguments);
 int command_bundle_import(const struct common *common, const json_t *arguments);
@@ -60,6 +63,8 @@ int command_ca_former(const struct common *common, const json_t *arguments);
 /* The socket to ask; `scratch` may hold it. */
 MUST_USE enum err_code command_socket(const struct common *common, char scratch[STATE_PATH_MAX],
                                       const char **ret_socket, struct error *err);
+/* ERR_BUSY: an endpoint runs here, or is about to; `what` begins the message. */
+MUST_USE enum err_code command_alone(const struct common *common, const char *what, struct error *err);
 /* What became of it, said on standard error. */
 int command_failed(enum err_code rc, const struct error *err);
 

@@ -5,25 +5,13 @@
 #include <sys/stat.h>
 
 #include "base/file.h"
-#include "base/part_file.h"
 #include "sync/edge/local_client.h"
-#include "sync/endpoint/ctl/command.h"
+#include "sync/endpoint/ctl/pieces.h"
 #include "sync/endpoint/ctl/print.h"
 #include "sync/enrolment_file.h"
 
 #define OPERATION "/v1/admin/enrolment-sign"
 #define TIMEOUT_S 60L
-
-static void scoped_json(json_t **json)
-{
-    json_decref(*json);
-}
-
-static const char *text_of(const json_t *object, const char *name)
-{
-    const char *text = json_string_value(json_object_get(object, name));
-    return text != NULL ? text : "";
-}
 
 static enum err_code ask(const char *socket, const char *path, json_t **ret_answer, struct error *err)
 {
@@ -45,7 +33,7 @@ static enum err_code file_name(const char *wanted, const json_t *answer, char ou
 {
     struct stat about;
     bool folder = stat(wanted, &about) == 0 && S_ISDIR(about.st_mode);
-    int len = folder ? snprintf(out, PATH_MAX, "%s/%s", wanted, text_of(answer, "file"))
+    int len = folder ? snprintf(out, PATH_MAX, "%s/%s", wanted, talk_text(answer, "file"))
                      : snprintf(out, PATH_MAX, "%s", wanted);
     return len < PATH_MAX ? ERR_OK : FAIL(err, INVALID, "write the answer: its path is too long");
 }
@@ -68,9 +56,9 @@ static enum err_code sign(const struct common *common, const json_t *arguments, 
     const char *socket;
     SCOPED(scoped_json) json_t *answer = NULL;
     TRY(command_socket(common, scratch, &socket, err));
-    TRY(ask(socket, text_of(arguments, "file"), &answer, err));
-    TRY(file_name(text_of(arguments, "output"), answer, name, err));
-    TRY(write_answer(name, json_is_true(json_object_get(arguments, "force")), text_of(answer, "answer"), err));
+    TRY(ask(socket, talk_text(arguments, "file"), &answer, err));
+    TRY(file_name(talk_text(arguments, "output"), answer, name, err));
+    TRY(write_answer(name, json_is_true(json_object_get(arguments, "force")), talk_text(answer, "answer"), err));
     (void)json_object_del(answer, "answer");
     (void)json_object_set_new(answer, "file", json_string(name));
     *ret_answer = answer;
@@ -98,7 +86,7 @@ int command_enrolment_sign(const struct common *common, const json_t *arguments)
     (void)printf("next: take the file to the device, and there: holdfast enrol --answer FILE\n");
     if (json_is_false(json_object_get(answer, "renewed"))) {
         (void)printf("with it may go the site's records: `bundle export --device %.8s FILE`\n",
-                     text_of(json_object_get(answer, "device"), "id"));
+                     talk_text(json_object_get(answer, "device"), "id"));
     }
     return EXIT_DONE;
 }

@@ -126,7 +126,7 @@ static void fill_options(const struct command *command, struct argp_option *out)
           10 },
         { "socket", KEY_SOCKET, "PATH", 0, "The endpoint's socket (default STATE/endpoint.sock)", 10 },
         { "key-file", KEY_KEY_FILE, "FILE", 0,
-          "What unlocks the database, for init and accept (default STATE/vault.key)", 10 },
+          "What unlocks the database, for init, accept and restore (default STATE/vault.key)", 10 },
         { "json", KEY_JSON, NULL, 0, "Answer in JSON", 10 },
     };
     size_t count = 0;
@@ -230,6 +230,8 @@ static int run_own(const struct command *command, const struct common *common, c
         int (*run)(const struct common *common, const json_t *arguments);
     } own[] = { { "init", command_init },
                 { "accept", command_accept },
+                { "backup", command_backup },
+                { "restore", command_restore },
                 { "bundle export", command_bundle_export },
                 { "bundle import", command_bundle_import },
                 { "enrolment sign", command_enrolment_sign },
