@@ -18,14 +18,7 @@ static char backup[FOLDER_PATH_SIZE];
 
 static void setup(void)
 {
-    world_init(&world);
-    centre_make(&world);
-    centre_add_site(&world.centre, "Greenfield Trust", "Garden");
-    laptop = laptop_make(&world, "laptop", true);
-    laptop_enrol(laptop, "Garden", world.centre.port);
-    site_import_people(laptop, "GDN", 3);
-    (void)site_import_register(laptop, &(struct site_register){ "GDN", 3, 30, 10, false });
-    laptop_wait_synchronised(laptop, SYNC_MS);
+    laptop = site_begin(&world, &(struct site_register){ "GDN", 3, 30, 10, false });
     (void)snprintf(backup, sizeof(backup), "%.200s/backup", world.folder);
 }
 

@@ -30,14 +30,7 @@ static json_t *all_rows(void)
 
 static void setup(void)
 {
-    world_init(&world);
-    centre_make(&world);
-    centre_add_site(&world.centre, "Greenfield Trust", "Garden");
-    laptop = laptop_make(&world, "laptop", true);
-    laptop_enrol(laptop, "Garden", world.centre.port);
-    site_import_people(laptop, "GDN", 3);
-    (void)site_import_register(laptop, &(struct site_register){ "GDN", 3, 60, 60, true });
-    laptop_wait_synchronised(laptop, SYNC_MS);
+    laptop = site_begin(&world, &(struct site_register){ "GDN", 3, 60, 60, true });
     rows = all_rows();
     cr_assert_eq(json_array_size(json_at(rows, "rows")), 180);
     laptop_stop(laptop);

@@ -17,15 +17,8 @@ static struct laptop *laptop;
 
 static void setup(void)
 {
-    world_init(&world);
-    centre_make(&world);
-    centre_add_site(&world.centre, "Greenfield Trust", "Garden");
-    laptop = laptop_make(&world, "laptop", true);
-    laptop_enrol(laptop, "Garden", world.centre.port);
-    site_import_people(laptop, "GDN", PLACEMENTS);
     struct site_register what = { .prefix = "GDN", .placements = PLACEMENTS, .from_days_ago = DAYS, .days = DAYS };
-    (void)site_import_register(laptop, &what);
-    laptop_wait_synchronised(laptop, REKEY_MS);
+    laptop = site_begin(&world, &what);
 }
 
 static void teardown(void)

@@ -14,14 +14,7 @@ static struct laptop *laptop;
 
 static void setup(void)
 {
-    world_init(&world);
-    centre_make(&world);
-    centre_add_site(&world.centre, "Greenfield Trust", "Garden");
-    laptop = laptop_make(&world, "laptop", true);
-    laptop_enrol(laptop, "Garden", world.centre.port);
-    site_import_people(laptop, "GDN", 3);
-    (void)site_import_register(laptop, &(struct site_register){ "GDN", 3, 100, 90, true });
-    laptop_wait_synchronised(laptop, STEP_MS);
+    laptop = site_begin(&world, &(struct site_register){ "GDN", 3, 100, 90, true });
 }
 
 static void teardown(void)

@@ -97,6 +97,19 @@ json_t *site_import_register(struct laptop *laptop, const struct site_register *
     return import_file(laptop, "register", path);
 }
 
+struct laptop *site_begin(struct world *world, const struct site_register *what)
+{
+    world_init(world);
+    centre_make(world);
+    centre_add_site(&world->centre, "Greenfield Trust", "Garden");
+    struct laptop *laptop = laptop_make(world, "laptop", true);
+    laptop_enrol(laptop, "Garden", world->centre.port);
+    site_import_people(laptop, what->prefix, what->placements);
+    (void)site_import_register(laptop, what);
+    laptop_wait_synchronised(laptop, WORLD_STEP_MS);
+    return laptop;
+}
+
 void site_attend(struct laptop *laptop, const char *session, const char *outcome, const char *note)
 {
     json_t *answer = note == NULL ? laptop_do(laptop, EXIT_DONE, "attend", session, outcome, NULL)

@@ -30,6 +30,9 @@ void site_import_people(struct laptop *laptop, const char *prefix, int count);
 void site_register_file(struct laptop *laptop, const struct site_register *what, char ret_path[FOLDER_PATH_SIZE]);
 /* ... and imported; the answer of the import. */
 json_t *site_import_register(struct laptop *laptop, const struct site_register *what);
+/* How most stories begin: a world with a centre and its site Garden, and the site's laptop (by a key file), whose
+ * people and register are at the centre. */
+struct laptop *site_begin(struct world *world, const struct site_register *what);
 /* `note` may be NULL. Must be taken. */
 void site_attend(struct laptop *laptop, const char *session, const char *outcome, const char *note);
 /* The session as the agent shows it: standing, outcome, heads, ... */
