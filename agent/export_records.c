@@ -201,12 +201,6 @@ static const char *about_of(const struct kind *kind, uint32_t *ret_kind)
     return "subject";
 }
 
-/* Numbers of kinds and fields stand for their names. */
-static bool names_a_kind(const struct kind *kind, const struct field *field)
-{
-    return (kind->number == KIND_ERASURE || kind->number == KIND_OVERWRITE_REVIEW) && strcmp(field->name, "kind") == 0;
-}
-
 static bool names_a_field(const struct kind *kind, const struct field *field)
 {
     return kind->number == KIND_OVERWRITE_REVIEW && strcmp(field->name, "field") == 0;
@@ -237,11 +231,11 @@ static enum err_code subject_put(struct store *store, const struct log_row *row,
     return buf_append_text(out, text, err);
 }
 
-static const struct kind *kind_named(const struct record *record)
+static const struct kind *kind_in(const struct record *record)
 {
     int at = kind_field_index(record->kind, "kind");
     const struct value *value = at >= 0 ? &record->values[at] : NULL;
-    return value != NULL && value->present && value->number > 0 ? kind_by_number((uint32_t)value->number) : NULL;
+    return value != NULL && value->present ? kind_named(record->kind, &record->kind->fields[at], value->number) : NULL;
 }
 
 static enum err_code event_value_put(struct store *store, const struct log_row *row, const struct record *record,
@@ -249,11 +243,11 @@ static enum err_code event_value_put(struct store *store, const struct log_row *
 {
     const struct field *field = &record->kind->fields[i];
     const struct value *value = &record->values[i];
-    const struct kind *named = kind_named(record);
+    const struct kind *named = kind_in(record);
     if (!value->present || !sight_shows(record->kind, field, slice_of(row->subject, row->subject_len))) {
         return ERR_OK;
     }
-    if (names_a_kind(record->kind, field) && named != NULL) {
+    if (field_names_kind(record->kind, field) && named != NULL) {
         return buf_append_text(out, named->name, err);
     }
     for (size_t f = 0; names_a_field(record->kind, field) && named != NULL && f < named->field_count; f++) {
@@ -274,7 +268,7 @@ static enum err_code event_out(void *context, const void *event, struct error *e
     const char *texts[EXPORT_COLUMNS_MAX];
     struct record record;
     TRY(record_decode(kind, row->body, &record, err));
-    const struct kind *named = kind_named(&record);
+    const struct kind *named = kind_in(&record);
     uint32_t about = named != NULL ? named->number : 0;
     (void)about_of(kind, &about);
     buf_clear(&cells->text);
@@ -302,7 +296,7 @@ enum err_code export_events(struct export *export, const struct kind *kind, stru
     size_t count = 1;
     for (size_t i = 0; i < kind->field_count; i++) {
         const struct field *field = &kind->fields[i];
-        bool word = names_a_kind(kind, field) || names_a_field(kind, field);
+        bool word = field_names_kind(kind, field) || names_a_field(kind, field);
         columns[count++] = (struct export_column){ field->name, word ? CELL_CODE : cell_of(field) };
     }
     columns[count++] = (struct export_column){ "said_by", CELL_TEXT };

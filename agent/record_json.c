@@ -132,13 +132,9 @@ enum err_code record_from_json(struct store *store, const struct kind *kind, con
     return ERR_OK;
 }
 
-/* Which kind of record was erased or reviewed, by its name where this version knows it. */
 static json_t *number_or_kind(const struct kind *kind, const struct field *field, int64_t number)
 {
-    bool names = kind->number == KIND_ERASURE || kind->number == KIND_OVERWRITE_REVIEW;
-    const struct kind *named = names && strcmp(field->name, "kind") == 0 && number >= 0 && number <= UINT32_MAX
-                                   ? kind_by_number((uint32_t)number)
-                                   : NULL;
+    const struct kind *named = kind_named(kind, field, number);
     return named != NULL ? json_string(named->name) : json_integer(number);
 }
 

@@ -88,6 +88,10 @@ const struct kind *kind_by_number(uint32_t number); /* NULL: unknown */
 const struct kind *kind_by_name(const char *name);
 const struct kind *kind_at(size_t index);                        /* NULL past the end */
 int kind_field_index(const struct kind *kind, const char *name); /* -1: unknown */
+/* Does the field hold the number of a kind: of what an erasure took, or a review is about? */
+bool field_names_kind(const struct kind *kind, const struct field *field);
+/* That kind; NULL: it names none, or one that this version does not know. */
+const struct kind *kind_named(const struct kind *kind, const struct field *field, int64_t number);
 
 struct value {
     bool present;

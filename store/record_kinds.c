@@ -385,6 +385,17 @@ const struct kind *kind_by_number(uint32_t number)
     return number >= 1 && number <= ARRAY_LEN(kinds) ? &kinds[number - 1] : NULL;
 }
 
+bool field_names_kind(const struct kind *kind, const struct field *field)
+{
+    return (kind->number == KIND_ERASURE || kind->number == KIND_OVERWRITE_REVIEW) && strcmp(field->name, "kind") == 0;
+}
+
+const struct kind *kind_named(const struct kind *kind, const struct field *field, int64_t number)
+{
+    return field_names_kind(kind, field) && number >= 0 && number <= UINT32_MAX ? kind_by_number((uint32_t)number)
+                                                                                : NULL;
+}
+
 const struct kind *kind_by_name(const char *name)
 {
     for (size_t i = 0; i < ARRAY_LEN(kinds); i++) {

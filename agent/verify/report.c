@@ -63,13 +63,6 @@ static void kind_name(const struct op *op, char out[ROW_CODE_SIZE])
     }
 }
 
-/* What an erasure took, of a kind that this version knows. */
-static bool names_kind(const struct kind *kind, const struct field *field, const struct value *value)
-{
-    return kind->number == KIND_ERASURE && strcmp(field->name, "kind") == 0 && value->number >= 0 &&
-           value->number <= UINT32_MAX && kind_by_number((uint32_t)value->number) != NULL;
-}
-
 /* A value as text of printable characters, but for TEXT, which is given as it is. */
 static void value_text_of(const struct kind *kind, const struct field *field, const struct value *value, char *out,
                           size_t size)
@@ -101,8 +94,8 @@ static void value_text_of(const struct kind *kind, const struct field *field, co
     case FIELD_INT:
         if (kind->number == KIND_ATTENDANCE && field->number == 1) {
             (void)snprintf(out, size, "%s", outcome_name((enum outcome)value->number));
-        } else if (names_kind(kind, field, value)) {
-            (void)snprintf(out, size, "%s", kind_by_number((uint32_t)value->number)->name);
+        } else if (kind_named(kind, field, value->number) != NULL) {
+            (void)snprintf(out, size, "%s", kind_named(kind, field, value->number)->name);
         } else {
             (void)snprintf(out, size, "%" PRId64, value->number);
         }

@@ -22,6 +22,23 @@ Test(kinds, tables_are_consistent)
     cr_assert_null(kind_by_name("volunteer_shift"));
 }
 
+Test(kinds, a_field_that_names_one_names_it_wherever_it_is_shown)
+{
+    static const uint32_t naming[] = { KIND_ERASURE, KIND_OVERWRITE_REVIEW };
+    for (size_t i = 0; i < ARRAY_LEN(naming); i++) {
+        const struct kind *kind = kind_by_number(naming[i]);
+        const struct field *field = &kind->fields[kind_field_index(kind, "kind")];
+        cr_assert(field_names_kind(kind, field));
+        cr_assert_eq(kind_named(kind, field, KIND_ATTENDANCE), kind_by_number(KIND_ATTENDANCE));
+        cr_assert_null(kind_named(kind, field, 0));
+        cr_assert_null(kind_named(kind, field, 9999), "of a later version");
+        cr_assert_null(kind_named(kind, field, -1));
+        cr_assert_null(kind_named(kind, field, (INT64_C(1) << 32) + KIND_ATTENDANCE));
+    }
+    const struct kind *attendance = kind_by_number(KIND_ATTENDANCE);
+    cr_assert_null(kind_named(attendance, &attendance->fields[0], KIND_ATTENDANCE));
+}
+
 /* How the dictionary writes a field's form. */
 static void form_of(const struct field *field, char out[64])
 {
