@@ -12,19 +12,9 @@ static enum err_code read_one(struct store *store, const struct merged *merged, 
                               void *context, struct error *err)
 {
     sqlite3_stmt *s;
-    bool row;
     struct record record;
-    int64_t key = merged->versions[index].key;
-    TRY(db_statement(&store->db, "SELECT body FROM op WHERE id = ?1", &s, err));
-    bind_int(s, 1, key);
-    TRY(db_step(&store->db, s, &row, err));
-    if (!row) {
-        return oplog_damaged(key, err);
-    }
-    enum err_code rc = record_decode(merged->record.kind, column_slice(s, 0), &record, err);
-    if (rc == ERR_OK) {
-        rc = look(store, &record, merged->versions[index].writer, context, err);
-    }
+    TRY(version_read(store, merged->record.kind, &merged->versions[index], &s, &record, err));
+    enum err_code rc = look(store, &record, merged->versions[index].writer, context, err);
     sqlite3_reset(s);
     return rc;
 }

@@ -93,20 +93,11 @@ static enum err_code read_event(struct store *store, const struct version *versi
                                 struct error *err)
 {
     sqlite3_stmt *s;
-    bool row;
     struct record event;
-    TRY(db_statement(&store->db, "SELECT body FROM op WHERE id = ?1", &s, err));
-    bind_int(s, 1, version->key);
-    TRY(db_step(&store->db, s, &row, err));
-    if (!row) {
-        return oplog_damaged(version->key, err);
-    }
-    enum err_code rc = record_decode(kind_by_number(KIND_DOUBT_EVENT), column_slice(s, 0), &event, err);
-    if (rc == ERR_OK) {
-        take_event(&event, found);
-    }
+    TRY(version_read(store, kind_by_number(KIND_DOUBT_EVENT), version, &s, &event, err));
+    take_event(&event, found);
     sqlite3_reset(s);
-    return rc;
+    return ERR_OK;
 }
 
 /* What the centre said and erased may have been that it gave it back: nobody stands doubted again by an erasure. */

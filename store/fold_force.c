@@ -54,20 +54,11 @@ static enum err_code read_event(struct store *store, const struct version *versi
                                 struct error *err)
 {
     sqlite3_stmt *s;
-    bool row;
     struct record record;
-    TRY(db_statement(&store->db, "SELECT body FROM op WHERE id = ?1", &s, err));
-    bind_int(s, 1, version->key);
-    TRY(db_step(&store->db, s, &row, err));
-    if (!row) {
-        return oplog_damaged(version->key, err);
-    }
-    enum err_code rc = record_decode(kind_by_number(KIND_REFERRAL_EVENT), column_slice(s, 0), &record, err);
-    if (rc == ERR_OK) {
-        take_event(&record, event);
-    }
+    TRY(version_read(store, kind_by_number(KIND_REFERRAL_EVENT), version, &s, &record, err));
+    take_event(&record, event);
     sqlite3_reset(s);
-    return rc;
+    return ERR_OK;
 }
 
 static int event_compare(const void *a, const void *b)

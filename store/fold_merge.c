@@ -94,23 +94,35 @@ static enum err_code keep_body(struct merged *merged, struct slice body, struct 
     return record_decode(merged->record.kind, slice_of(copy, body.len), ret_record, err);
 }
 
-enum err_code merged_read(struct store *store, struct merged *merged, const struct version *version, bool whole,
-                          struct record *ret_record, struct error *err)
+enum err_code version_read(struct store *store, const struct kind *kind, const struct version *version,
+                           sqlite3_stmt **ret_row, struct record *ret_record, struct error *err)
 {
     sqlite3_stmt *s;
     bool row;
-    record_init(ret_record, merged->record.kind);
     TRY(db_statement(&store->db, "SELECT body FROM op WHERE id = ?1", &s, err));
     bind_int(s, 1, version->key);
     TRY(db_step(&store->db, s, &row, err));
     if (!row) {
         return oplog_damaged(version->key, err);
     }
-    struct slice body = column_slice(s, 0);
+    enum err_code rc = record_decode(kind, column_slice(s, 0), ret_record, err);
+    if (rc != ERR_OK) {
+        sqlite3_reset(s);
+    }
+    *ret_row = s;
+    return rc;
+}
+
+enum err_code merged_read(struct store *store, struct merged *merged, const struct version *version, bool whole,
+                          struct record *ret_record, struct error *err)
+{
+    sqlite3_stmt *s;
     struct record record;
-    enum err_code rc = record_decode(merged->record.kind, body, &record, err);
-    if (rc == ERR_OK && (whole || adds_value(&merged->record, &record))) {
-        rc = keep_body(merged, body, ret_record, err);
+    enum err_code rc = ERR_OK;
+    record_init(ret_record, merged->record.kind);
+    TRY(version_read(store, merged->record.kind, version, &s, &record, err));
+    if (whole || adds_value(&merged->record, &record)) {
+        rc = keep_body(merged, column_slice(s, 0), ret_record, err);
     }
     sqlite3_reset(s);
     return rc;

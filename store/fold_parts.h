@@ -34,6 +34,9 @@ MUST_USE enum err_code merged_find(struct store *store, const struct kind *kind,
 /* And their values, the newest of each field. No ops: an empty record. */
 MUST_USE enum err_code merged_make(struct store *store, const struct kind *kind, struct slice subject,
                                    struct merged *merged, struct error *err);
+/* What a version says. It borrows from the row, which the caller resets once it is done with it. */
+MUST_USE enum err_code version_read(struct store *store, const struct kind *kind, const struct version *version,
+                                    sqlite3_stmt **ret_row, struct record *ret_record, struct error *err);
 /* A version's record as far as it has a value that the merged one lacks, or whole when `whole`; else empty. */
 MUST_USE enum err_code merged_read(struct store *store, struct merged *merged, const struct version *version,
                                    bool whole, struct record *ret_record, struct error *err);
