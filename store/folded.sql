@@ -254,21 +254,24 @@ CREATE INDEX doubt_earlier ON compliance_doubt (earlier_decision);
 -- Doubts whose rows are to be made before the transaction ends.
 CREATE TABLE doubt_due (id BLOB PRIMARY KEY) STRICT, WITHOUT ROWID;
 
--- Every record of the person of a placement.
+-- Every record of the person of a placement: the one that it stands for, and all that stand for that. One SELECT, so that SQLite looks
+-- for a placement's alone.
 DROP VIEW IF EXISTS placement_person;
 CREATE VIEW placement_person (placement, participant) AS
-SELECT p.id, a.participant FROM placement p LEFT JOIN same_as m ON m.participant = p.participant
-JOIN same_as a ON a.person = ifnull(m.person, p.participant)
-UNION ALL
-SELECT p.id, ifnull(m.person, p.participant) FROM placement p LEFT JOIN same_as m ON m.participant = p.participant;
+SELECT p.id, iif(k.linked, a.participant, ifnull(m.person, p.participant))
+FROM placement p LEFT JOIN same_as m ON m.participant = p.participant
+CROSS JOIN (SELECT 0 AS linked UNION ALL SELECT 1) k
+LEFT JOIN same_as a ON k.linked AND a.person = ifnull(m.person, p.participant)
+WHERE k.linked = 0 OR a.participant IS NOT NULL;
 
 -- Those that are surely of the person: what counts against somebody is taken from these alone.
 DROP VIEW IF EXISTS placement_sure_person;
 CREATE VIEW placement_sure_person (placement, participant) AS
-SELECT p.id, a.participant FROM placement p LEFT JOIN surely_as m ON m.participant = p.participant
-JOIN surely_as a ON a.person = ifnull(m.person, p.participant)
-UNION ALL
-SELECT p.id, ifnull(m.person, p.participant) FROM placement p LEFT JOIN surely_as m ON m.participant = p.participant;
+SELECT p.id, iif(k.linked, a.participant, ifnull(m.person, p.participant))
+FROM placement p LEFT JOIN surely_as m ON m.participant = p.participant
+CROSS JOIN (SELECT 0 AS linked UNION ALL SELECT 1) k
+LEFT JOIN surely_as a ON k.linked AND a.person = ifnull(m.person, p.participant)
+WHERE k.linked = 0 OR a.participant IS NOT NULL;
 
 -- What a doubt needs and lacks, a row each (doubts.c has the words). What only the programme pack can tell comes on top.
 DROP VIEW IF EXISTS doubt_wants;
