@@ -41,6 +41,16 @@ static const struct doubt_want wants[] = {
     { "not_mandatory", 3,
       "the placement or its referral says, or once said, that taking part is voluntary, or it names no referral and "
       "the person has none but voluntary ones: who is sent now needs a new referral and a new placement" },
+    { "maybe_voluntary", 3,
+      "a record of the placement or its referral was erased, so it cannot be ruled out that it said that taking part "
+      "is voluntary: who is sent now needs a new referral and a new placement" },
+    { "maybe_not_in_force", 2,
+      "a record of what became of the referral was erased, so it cannot be ruled out that it was not in force on that "
+      "day: who is sent now needs a new referral and a new placement" },
+    { "record_erased", 2,
+      "something that was recorded about the person and bears on this (a break, an appointment, a decision, a notice, "
+      "a "
+      "review, an attempt to reach them) was erased, so it cannot be ruled out that it spoke for them" },
     { "person_contested", 3,
       "another record says that this placement is somebody else's, so it does not show who stayed away: end it and add "
       "one for each of them, or have both people's records confirmed to be of one person" },

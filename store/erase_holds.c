@@ -230,6 +230,69 @@ enum err_code erase_holds(struct store *store, const struct store_erase *erase, 
     return find_decisions(store, &about, today, counts, err);
 }
 
+/* ---- what goes with the person alone ---- */
+
+/* Of one that is gone nobody knows whom it spoke for: the field of it that says so. */
+static const char *whom_field(uint32_t kind)
+{
+    return kind == KIND_PLACEMENT_BREAK || kind == KIND_FLAG_REVIEW ? "placement"
+           : kind == KIND_REFERRAL                                  ? "participant"
+                                                                    : NULL;
+}
+
+/* Whether another of its records would be left that says whom it speaks for. */
+static enum err_code is_said_again(struct store *store, const struct store_erase *erase, bool *ret_said,
+                                   struct error *err)
+{
+    SCOPED(merged_fini) struct merged merged = { 0 };
+    const struct kind *kind = kind_by_number(erase->kind);
+    *ret_said = false;
+    TRY(merged_find(store, kind, slice_of(erase->subject, erase->subject_len), &merged, err));
+    for (size_t i = 0; i < merged.count && !*ret_said; i++) {
+        sqlite3_stmt *s;
+        struct record record;
+        bool goes = merged.versions[i].writer == WRITER_ORGANISATION &&
+                    (!erase->one || op_id_compare(&merged.versions[i].id, &erase->op) == 0);
+        if (!goes) {
+            TRY(version_read(store, kind, &merged.versions[i], &s, &record, err));
+            *ret_said = record_value(&record, whom_field(erase->kind))->present;
+            sqlite3_reset(s);
+        }
+    }
+    return ERR_OK;
+}
+
+/* A referral speaks for somebody when it is voluntary. */
+static enum err_code may_speak(struct store *store, const struct store_erase *erase, bool *ret_may, struct error *err)
+{
+    sqlite3_stmt *s;
+    *ret_may = whom_field(erase->kind) != NULL && !erase->lone;
+    if (erase->kind != KIND_REFERRAL || erase->lone) {
+        return ERR_OK;
+    }
+    TRY(db_statement(&store->db, "SELECT 1 FROM referral WHERE id = ?1 AND voluntary <> 0", &s, err));
+    bind_blob(s, 1, erase->subject, OP_ENTITY_BYTES);
+    TRY(db_step(&store->db, s, ret_may, err));
+    sqlite3_reset(s);
+    return ERR_OK;
+}
+
+enum err_code erase_may_go_alone(struct store *store, const struct store_erase *erase, struct error *err)
+{
+    bool speaks;
+    bool said = false;
+    TRY(may_speak(store, erase, &speaks, err));
+    if (speaks) {
+        TRY(is_said_again(store, erase, &said, err));
+    }
+    return !speaks || said
+               ? ERR_OK
+               : FAIL(err, REFUSED,
+                      "erase: this is all that is recorded of a %s, which may keep doubts from standing: it goes with "
+                      "the person alone. Where something has to go out of it, record it anew without that first",
+                      kind_by_number(erase->kind)->name);
+}
+
 /* ---- in spite of it ---- */
 
 bool erase_confirmed(const struct store_erase *erase)

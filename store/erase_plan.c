@@ -229,6 +229,7 @@ static enum err_code look(struct store *store, const struct store_erase *erase, 
     }
     if (ret->records > 0) { /* what nobody may erase by itself is no plan either */
         TRY(record_may_erase(erase->kind, WRITER_ORGANISATION, err));
+        TRY(erase_may_go_alone(store, erase, err));
     }
     TRY(count_of_centre(store, erase, ret, err));
     return erase_holds(store, erase, today, ret, err);

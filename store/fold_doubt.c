@@ -4,9 +4,11 @@
  *
  *   a decision of JCP names it ─────────► decided
  *   else the organisation took it back ─► withdrawn
- *   else JCP gave it back ──────────────► returned (also where what JCP said of it is erased)
+ *   else JCP gave it back ──────────────► returned
  *   else something that it needs lacks ─► suspended, `wants` says what (the view doubt_wants, and the pack)
  *   else ───────────────────────────────► standing
+ *
+ * Of what is erased of this, the organisation's counts as taken back, JCP's as given back.
  *
  * A doubt is said once: of several records with its id the oldest counts, so that nobody changes what was confirmed.
  * Rows are made at the end of a flush, when everything that they rest on is up to date.
@@ -100,22 +102,12 @@ static enum err_code read_event(struct store *store, const struct version *versi
     return ERR_OK;
 }
 
-/* What the centre said and erased may have been that it gave it back: nobody stands doubted again by an erasure. */
-static enum err_code read_erased(struct store *store, struct slice doubt, struct outcome_of *found, struct error *err)
+/* What is erased may have ended it: nobody stands doubted again by an erasure. */
+static const char *erased_status(const struct merged *events)
 {
-    sqlite3_stmt *s;
-    bool row;
-    TRY(db_statement(&store->db,
-                     "SELECT 1 FROM op INDEXED BY op_subject WHERE subject = ?1 AND kind = ?2 AND kind <> 5 "
-                     "AND writer = ?3 AND quarantine IS NULL AND body IS NULL LIMIT 1",
-                     &s, err));
-    bind_slice(s, 1, doubt);
-    bind_int(s, 2, KIND_DOUBT_EVENT);
-    bind_int(s, 3, WRITER_CENTRE);
-    TRY(db_step(&store->db, s, &row, err));
-    sqlite3_reset(s);
-    found->status = row ? "returned" : NULL;
-    return ERR_OK;
+    return (events->erased_by & WRITER_ORGANISATION) != 0 ? "withdrawn"
+           : (events->erased_by & WRITER_CENTRE) != 0     ? "returned"
+                                                          : NULL;
 }
 
 static enum err_code read_events(struct store *store, struct slice doubt, struct outcome_of *found, struct error *err)
@@ -125,7 +117,8 @@ static enum err_code read_events(struct store *store, struct slice doubt, struct
     for (size_t i = 0; i < events.count; i++) {
         TRY(read_event(store, &events.versions[i], found, err));
     }
-    return found->status == NULL ? read_erased(store, doubt, found, err) : ERR_OK;
+    found->status = found->status == NULL ? erased_status(&events) : found->status;
+    return ERR_OK;
 }
 
 /* The newest word of JCP's decision maker is the one. */

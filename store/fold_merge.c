@@ -32,13 +32,19 @@ static enum err_code add_version(struct merged *merged, int64_t key, const struc
     return ERR_OK;
 }
 
+static void add_erased(struct merged *merged, const struct op *op, enum record_writer writer)
+{
+    merged->erased_by |= (unsigned)writer;
+    merged->erased_hlc = op->hlc > merged->erased_hlc ? op->hlc : merged->erased_hlc;
+}
+
 static enum err_code read_versions(struct store *store, uint32_t kind, struct slice subject, struct merged *merged,
                                    struct error *err)
 {
     sqlite3_stmt *s;
     TRY(db_statement(&store->db,
-                     "SELECT id, writer, header FROM op INDEXED BY op_subject WHERE subject = ?1 AND kind = ?2 "
-                     "AND kind <> 5 AND quarantine IS NULL AND body IS NOT NULL",
+                     "SELECT id, writer, header, body IS NULL FROM op INDEXED BY op_subject WHERE subject = ?1 "
+                     "AND kind = ?2 AND kind <> 5 AND quarantine IS NULL",
                      &s, err));
     bind_slice(s, 1, subject);
     bind_int(s, 2, kind);
@@ -51,8 +57,11 @@ static enum err_code read_versions(struct store *store, uint32_t kind, struct sl
         struct op op;
         struct op_id supersedes[OP_SUPERSEDES_MAX];
         enum err_code rc = op_header_decode(column_slice(s, 2), &op, supersedes, err);
-        if (rc == ERR_OK) {
-            rc = add_version(merged, column_int(s, 0), &op, (enum record_writer)column_int(s, 1), err);
+        enum record_writer writer = (enum record_writer)column_int(s, 1);
+        if (rc == ERR_OK && column_int(s, 3) != 0) {
+            add_erased(merged, &op, writer);
+        } else if (rc == ERR_OK) {
+            rc = add_version(merged, column_int(s, 0), &op, writer, err);
         }
         if (rc != ERR_OK) {
             sqlite3_reset(s);

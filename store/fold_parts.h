@@ -22,6 +22,8 @@ struct merged {
     struct version *versions; /* oldest first */
     size_t count;
     size_t capacity;
+    unsigned erased_by;   /* writers of those of which nobody knows any more what they said */
+    uint64_t erased_hlc;  /* of the newest of them */
     struct record record; /* borrows from kept */
     void *kept[RECORD_FIELDS_MAX + 1];
     size_t kept_count;

@@ -15,7 +15,8 @@
  *   confirms the record that stands,
  *   by another actor, name and device ───────► sure
  *
- * in the order of the hybrid clocks. `surely_as` is `same_as` by the sure links alone.
+ * in the order of the hybrid clocks; a word that is erased is one that nobody has confirmed. `surely_as` is `same_as`
+ * by the sure links alone.
  */
 #include <stdio.h>
 #include <string.h>
@@ -79,6 +80,7 @@ struct link_stand {
     bool known; /* participant */
     bool undone;
     bool sure;
+    uint64_t hlc;                    /* when it was said */
     uint8_t device[DEVICE_ID_BYTES]; /* that said so */
     char linked_by[ROW_NAME_SIZE];
     char decided_by[ROW_NAME_SIZE];
@@ -131,6 +133,7 @@ static void take_word(struct link_stand *link, const struct op *op, struct recor
         keep_name(link->decided_by, decided_by->text);
     }
     link->sure = false;
+    link->hlc = op->hlc;
     memcpy(link->device, op->id.device, DEVICE_ID_BYTES);
     keep_name(link->linked_by, op->actor);
 }
@@ -168,7 +171,7 @@ enum err_code person_bind_link(struct store *store, sqlite3_stmt *put, int at, s
     }
     (void)sqlite3_bind_text(put, at, link.linked_by, -1, SQLITE_TRANSIENT);
     (void)sqlite3_bind_blob(put, at + 1, link.device, DEVICE_ID_BYTES, SQLITE_TRANSIENT);
-    bind_int(put, at + 2, link.sure);
+    bind_int(put, at + 2, link.sure && link.hlc > merged->erased_hlc); /* what is erased may have been an undoing */
     return ERR_OK;
 }
 

@@ -270,6 +270,7 @@ static enum err_code bound_after(struct store *store, uint32_t kind, struct slic
         }
         if (bound->placed) {
             TRY(fold_placement_sessions(store, bound->placement, err));
+            TRY(dirty_placement(store, bound->placement, err));
         }
     }
     return ERR_OK;

@@ -273,6 +273,11 @@ CROSS JOIN (SELECT 0 AS linked UNION ALL SELECT 1) k
 LEFT JOIN surely_as a ON k.linked AND a.person = ifnull(m.person, p.participant)
 WHERE k.linked = 0 OR a.participant IS NOT NULL;
 
+-- Records that count, and of which nobody knows any more what they said (STORE.md, Erasure).
+DROP VIEW IF EXISTS erased_record;
+CREATE VIEW erased_record (subject, kind) AS
+SELECT subject, kind FROM op WHERE kind <> 5 AND body IS NULL AND quarantine IS NULL;
+
 -- What a doubt needs and lacks, a row each (doubts.c has the words). What only the programme pack can tell comes on top.
 DROP VIEW IF EXISTS doubt_wants;
 CREATE VIEW doubt_wants (id, code) AS
@@ -288,6 +293,33 @@ OR (p.referral IS NULL
                 WHERE a.placement = p.id AND r.voluntary <> 0)
     AND NOT EXISTS (SELECT 1 FROM placement_sure_person a JOIN referral r ON r.participant = a.participant
                     WHERE a.placement = p.id AND r.voluntary = 0 AND r.basis = 'mandatory'))
+UNION ALL
+SELECT d.id, 'maybe_voluntary' FROM compliance_doubt d JOIN placement p ON p.id = d.placement
+WHERE EXISTS (SELECT 1 FROM erased_record x WHERE x.subject = p.id AND x.kind = 4)
+OR EXISTS (SELECT 1 FROM erased_record x WHERE x.subject = p.referral AND x.kind = 2)
+OR EXISTS (SELECT 1 FROM former_referral f CROSS JOIN erased_record x ON x.subject = f.referral AND x.kind = 2
+           WHERE f.placement = p.id)
+OR (p.referral IS NULL
+    AND EXISTS (SELECT 1 FROM placement_person a CROSS JOIN referral r ON r.participant = a.participant
+                CROSS JOIN erased_record x ON x.subject = r.id AND x.kind = 2 WHERE a.placement = p.id))
+UNION ALL
+SELECT d.id, 'maybe_not_in_force' FROM compliance_doubt d JOIN placement p ON p.id = d.placement
+WHERE EXISTS (SELECT 1 FROM erased_record x WHERE x.subject = p.referral AND x.kind = 3)
+UNION ALL
+SELECT d.id, 'record_erased' FROM compliance_doubt d
+WHERE EXISTS (SELECT 1 FROM erased_record x WHERE x.subject = d.id AND x.kind = 27)
+OR EXISTS (SELECT 1 FROM erased_record x WHERE x.subject = d.notice AND x.kind = 6)
+OR EXISTS (SELECT 1 FROM placement_break b CROSS JOIN erased_record x ON x.subject = b.id AND x.kind = 17
+           WHERE b.placement = d.placement)
+OR EXISTS (SELECT 1 FROM flag_review v CROSS JOIN erased_record x ON x.subject = v.id AND x.kind = 18
+           WHERE v.placement = d.placement)
+OR EXISTS (SELECT 1 FROM placement_person a WHERE a.placement = d.placement AND (
+    EXISTS (SELECT 1 FROM appointment j CROSS JOIN erased_record x ON x.subject = j.id AND x.kind = 8
+            WHERE j.participant = a.participant)
+    OR EXISTS (SELECT 1 FROM decision e CROSS JOIN erased_record x ON x.subject = e.id AND x.kind = 9
+               WHERE e.participant = a.participant)
+    OR EXISTS (SELECT 1 FROM contact_attempt c CROSS JOIN erased_record x ON x.subject = c.id AND x.kind = 14
+               WHERE c.participant = a.participant AND c.day >= d.day AND ifnull(c.about_day, d.day) = d.day)))
 UNION ALL
 SELECT d.id, 'person_contested' FROM compliance_doubt d
 WHERE EXISTS (SELECT 1 FROM former_participant f WHERE f.placement = d.placement AND NOT EXISTS (

@@ -298,6 +298,9 @@ MUST_USE enum err_code erasure_before(struct store *store, struct op *op, struct
 
 /* ---- store/erase_holds.c ---- */
 
+/* What may speak for somebody is not erased so that nobody knows any more for whom: it goes with the person. */
+MUST_USE enum err_code erase_may_go_alone(struct store *store, const struct store_erase *erase, struct error *err);
+
 /* Adds to erasable->holds what holds back what `erase` is about. */
 MUST_USE enum err_code erase_holds(struct store *store, const struct store_erase *erase, int32_t today,
                                    struct store_erasable *erasable, struct error *err);

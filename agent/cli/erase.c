@@ -117,7 +117,9 @@ const struct argp erase_argp = {
         "cannot "
         "be undone. That something was there, when, and who recorded it stays in the log, which still verifies. What "
         "the "
-        "Jobcentre wrote only its own endpoint can erase. A backup holds what was in it until it is replaced.",
+        "Jobcentre wrote only its own endpoint can erase. A backup holds what was in it until it is replaced. The last "
+        "record of a break, of a review or of a voluntary referral goes with the person alone; what was erased of the "
+        "rest may have spoken for the person, so that no compliance doubt stands on what is left.",
 };
 
 static json_t *erase_body(const struct erase_input *input, bool dry)

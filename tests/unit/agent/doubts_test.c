@@ -227,6 +227,35 @@ Test(doubts, none_is_raised_without_each_of_the_steps)
     }
 }
 
+Test(doubts, none_is_raised_once_the_record_that_said_voluntary_is_erased)
+{
+    struct store_entry entry;
+    char body[300];
+    ready();
+    entry_placement(&site.world, &entry, "GDN-P001", "GDN-001", "voluntary", "2026-09-01", "2027-02-26",
+                    "Mon-Fri 09:30-15:30");
+    replica_write(&site.replica, &entry, site.now_ms += 1000);
+    site_expect(&site, "POST", "/v1/doubts", RAISE, 409, "refused");
+    struct reply reply = site_call(&site, "GET", "/v1/log?limit=1", NULL);
+    cr_assert_str_eq(reply_text(&reply, "entries.0.kind"), "placement");
+    (void)snprintf(body, sizeof(body),
+                   "{\"what\": \"%.8s/%d\", \"ground\": \"right\", \"by\": \"A. Decider\", \"reason\": \"letter 7\"}",
+                   reply_text(&reply, "entries.0.op.device"), (int)reply_int(&reply, "entries.0.op.seq"));
+    reply_fini(&reply);
+    site_expect(&site, "POST", "/v1/erase", body, 200, NULL);
+    reply = site_call(&site, "GET", "/v1/doubts/preview?session=" SESSION, NULL);
+    cr_expect(lists(&reply, "missing", "maybe_voluntary"), "%s", reply.text);
+    cr_expect_not(lists(&reply, "missing", "not_mandatory"), "nobody knows that it was: %s", reply.text);
+    reply_fini(&reply);
+    reply = site_call(&site, "POST", "/v1/doubts", RAISE);
+    cr_expect_eq(reply.status, 409, "%s", reply.text);
+    cr_expect_not_null(strstr(reply.text, "was erased, so it cannot be ruled out that it said"), "%s", reply.text);
+    reply_fini(&reply);
+    reply = site_call(&site, "GET", "/v1/placements", NULL);
+    cr_expect_null(strstr(reply.text, "voluntary"), "%s", reply.text);
+    reply_fini(&reply);
+}
+
 Test(doubts, none_is_raised_that_nobody_confirms_by_name_with_evidence)
 {
     ready();

@@ -22,6 +22,28 @@ static uint32_t below(uint32_t limit)
     return (uint32_t)(rng >> 32) % limit;
 }
 
+/* One record that was said, by a machine of the same side. */
+static void random_erasure(struct voice *voices)
+{
+    struct store_entry entry;
+    size_t v = below(VOICES);
+    if (voices[v].count == 0) {
+        return;
+    }
+    const struct op *op = &voices[v].said[below((uint32_t)voices[v].count)].run.ops.ops[0];
+    struct op_id id = op->id;
+    struct voice *voice = v == 0 ? &voices[0] : &voices[1 + below(VOICES - 1)];
+    if (op->kind == KIND_ERASURE) {
+        return;
+    }
+    entry_erasure(&entry, op->kind, op->subject, v == 0);
+    voice->replica.forged_over = &id;
+    voice->replica.forged_hlc_ms = clock_wall_ms() + 60000;
+    voice_say(voice, &entry);
+    voice->replica.forged_over = NULL;
+    voice->replica.forged_hlc_ms = 0;
+}
+
 /* One of the things that may be said about the session, its placement and its doubts; JCP's own are said by voice 0. */
 static void random_word(struct voice *voices)
 {
@@ -30,7 +52,10 @@ static void random_word(struct voice *voices)
     struct store_entry entry;
     struct voice *voice = &voices[1 + below(VOICES - 1)];
     uint8_t referral[OP_ENTITY_BYTES];
-    switch (below(11)) {
+    switch (below(12)) {
+    case 11:
+        random_erasure(voices);
+        return;
     case 0:
         entry_placement(&world, &entry, "P-1", "GDN-001", below(32) ? "mandatory" : "voluntary", "2026-06-01",
                         "2026-11-27", below(8) ? "Mon Wed 09:30-15:30" : "Tue 09:30-15:30");
@@ -70,7 +95,7 @@ static void random_word(struct voice *voices)
         break;
     case 8:
         voice = &voices[0];
-        entry_appointment(&world, &entry, "A-1", "GDN-001", DAY, 600, 660);
+        entry_appointment(&world, &entry, "A-1", "GDN-001", below(2) ? DAY : "2026-06-09", 600, 660);
         record_set_number(&entry.record, "cancelled", below(8) > 0);
         break;
     default:
@@ -277,4 +302,117 @@ Test(doubt, that_was_taken_back_does_not_stand_again_by_erasing_that_it_was)
     cr_assert_eq(store_erase_look(site.store, &erase, clock_today(now), &(struct store_erasable){ 0 }, &err),
                  ERR_REFUSED, "who only looks is told so too");
     cr_assert_not_null(strstr(err.message, "goes with the doubt alone"), "%s", err.message);
+}
+
+/* ---- nor by what is erased so that nobody knows any more for whom it spoke ---- */
+
+static void entry_break(struct store_entry *entry, const char *reason)
+{
+    static uint8_t placement[OP_ENTITY_BYTES]; /* the record borrows it */
+    *entry = (struct store_entry){ .kind = KIND_PLACEMENT_BREAK, .happened_at_ms = OP_TIME_NONE };
+    entity_id(world.stream, "placement_break", "B-1", entry->subject);
+    entity_id(world.stream, "placement", "P-1", placement);
+    record_init(&entry->record, kind_by_number(KIND_PLACEMENT_BREAK));
+    record_set_id(&entry->record, "placement", placement);
+    record_set_number(&entry->record, "starts_on", day_of("2026-06-01"));
+    record_set_number(&entry->record, "ends_on", day_of("2026-06-05"));
+    record_set_text(&entry->record, "reason", reason);
+}
+
+static void expect_goes_with_person(const struct store_erase *erase)
+{
+    struct error err = { 0 };
+    struct store_erasable erasable;
+    cr_expect_eq(store_erase(site.store, "eraser", erase, now += 1000, &erasable, &err), ERR_REFUSED);
+    cr_expect_not_null(strstr(err.message, "goes with the person alone"), "%s", err.message);
+    cr_expect_eq(store_erase_look(site.store, erase, clock_today(now), &erasable, &err), ERR_REFUSED,
+                 "who only looks is told so too");
+}
+
+Test(doubt, is_not_freed_by_erasing_all_of_a_break_and_what_was_said_of_it_anew_counts_with_it)
+{
+    struct store_entry entry;
+    struct error err = { 0 };
+    entry_break(&entry, "hospital");
+    write_one(&entry);
+    struct store_erase erase = newest_of(&entry);
+    expect_goes_with_person(&erase);
+    erase.ground = "right";
+    erase.confirmed_by = "B. Second";
+    expect_goes_with_person(&erase);
+    entry_break(&entry, "agreed_leave");
+    write_one(&entry);
+    cr_assert_eq(store_erase(site.store, "eraser", &erase, now += 1000, &(struct store_erasable){ 0 }, &err), ERR_OK,
+                 "%s", err.message);
+    raise_doubt();
+    expect_status("suspended", "not_expected,on_break,record_erased");
+}
+
+Test(doubt, is_not_freed_by_erasing_all_of_a_later_review_or_of_a_voluntary_referral)
+{
+    struct store_entry entry;
+    struct error err = { 0 };
+    entry_review(&world, &entry, "V-2", "P-1", DAY, "support");
+    write_one(&entry);
+    struct store_erase erase = newest_of(&entry);
+    expect_goes_with_person(&erase);
+    entry_referral(&world, &entry, "R-9", "GDN-001", "2026-05-20");
+    record_set_text(&entry.record, "basis", "voluntary");
+    write_one(&entry);
+    erase = newest_of(&entry);
+    expect_goes_with_person(&erase);
+    erase.one = false;
+    expect_goes_with_person(&erase);
+    entry_referral(&world, &entry, "R-10", "GDN-001", "2026-05-20");
+    write_one(&entry);
+    cr_assert_eq(erase_newest(&entry, &err), ERR_OK, "a mandatory one speaks for nobody: %s", err.message);
+}
+
+/* By a machine without any of these rules, over an op of the site. */
+static void erase_by_hand(struct voice *voice, const struct store_entry *entry, const struct op_id *op)
+{
+    struct store_entry erasure;
+    struct store_applied applied;
+    struct error err = { 0 };
+    entry_erasure(&erasure, entry->kind, entry->subject, false);
+    voice->replica.forged_over = op;
+    voice->replica.forged_hlc_ms = clock_wall_ms() + 60000;
+    voice_say(voice, &erasure);
+    cr_assert_eq(voice_reach(voice, voice->count - 1, 1, &site, &applied, &err), ERR_OK, "%s", err.message);
+    cr_assert_eq(applied.quarantined, 0);
+}
+
+Test(doubt, that_was_confirmed_is_not_another_by_erasing_the_record_that_counts)
+{
+    struct voice laptop;
+    struct store_entry entry;
+    struct store_applied applied;
+    struct error err = { 0 };
+    voice_start(&world, &laptop, CERTIFICATE_ROLE_AGENT);
+    raise_doubt();
+    expect_status("standing", "");
+    entry_doubt(&world, &entry, "D-1", "P-1", DAY, "V-1", "N-1");
+    record_set_number(&entry.record, "exposure_weeks", 3);
+    struct op_id op = newest_of(&entry).op;
+    voice_say(&laptop, &entry);
+    cr_assert_eq(voice_reach(&laptop, 0, 1, &site, &applied, &err), ERR_OK, "%s", err.message);
+    expect_status("standing", "");
+    erase_by_hand(&laptop, &entry, &op);
+    expect_status("suspended", "record_erased");
+    voice_stop(&laptop);
+}
+
+Test(doubt, that_was_taken_back_stays_so_where_a_machine_without_rules_erases_that_it_was)
+{
+    struct voice laptop;
+    struct store_entry entry;
+    raise_doubt();
+    entry_doubt_event(&world, &entry, "D-1", "withdrawn", "2026-06-12");
+    write_one(&entry);
+    struct op_id op = newest_of(&entry).op;
+    voice_start(&world, &laptop, CERTIFICATE_ROLE_AGENT);
+    erase_by_hand(&laptop, &entry, &op);
+    expect_status("withdrawn", "");
+    cr_expect_eq(the_doubt(&site, "D-1").status_on, ROW_NONE, "what it said is gone");
+    voice_stop(&laptop);
 }

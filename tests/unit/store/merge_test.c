@@ -390,6 +390,37 @@ Test(merge, that_was_undone_is_not_made_again_by_erasing_that)
     expect("suspended", "no_contact");
 }
 
+Test(merge, whose_undoing_a_machine_without_rules_erased_is_not_sure_until_it_is_made_and_confirmed_anew)
+{
+    struct store_entry erasure;
+    struct error err = { 0 };
+    struct op_id undoing = { 0 };
+    SCOPED(log_list_fini) struct log_list log = { 0 };
+    raise_doubt();
+    merge(false);
+    confirm(&second, "GDN-001");
+    merge(true);
+    entity_id(world.stream, "participant", "GDN-002", erasure.subject);
+    cr_assert_eq(query_log(site.store, erasure.subject, OP_ENTITY_BYTES, false, 10, &log, &err), ERR_OK);
+    for (size_t i = 0; i < log.count; i++) { /* what this machine said last of it */
+        if (log.rows[i].own && log.rows[i].op.seq > undoing.seq && log.rows[i].kind == KIND_SAME_PERSON) {
+            undoing = log.rows[i].op;
+        }
+    }
+    entry_erasure(&erasure, KIND_SAME_PERSON, log.rows[0].subject, false);
+    second.replica.forged_over = &undoing;
+    second.replica.forged_hlc_ms = clock_wall_ms() + 60000;
+    says(&second, &erasure);
+    second.replica.forged_over = NULL;
+    second.replica.forged_hlc_ms = 0;
+    expect("suspended", "contact_unconfirmed");
+    merge(true);
+    merge(false);
+    second.replica.forged_hlc_ms = clock_wall_ms() + 120000;
+    confirm(&second, "GDN-001");
+    expect("standing", "");
+}
+
 Test(merge, is_due_by_the_newest_day_of_all_its_records_and_listed_once)
 {
     struct store_due *due;

@@ -35,6 +35,14 @@ static struct {
 
 static int checked;
 
+/* What was said last. */
+static struct {
+    uint32_t kind;
+    uint8_t subject[OP_SUBJECT_MAX];
+    struct op_id op;
+    bool of_centre;
+} last;
+
 static const char *key(const char *kind)
 {
     static char keys[8][KEY_SIZE];
@@ -53,9 +61,23 @@ static const char *days_from(const char *day, int days)
     return out;
 }
 
+static void remember(const struct store_entry *entry, const struct op_id *op, bool of_centre)
+{
+    last.kind = entry->kind;
+    memcpy(last.subject, entry->subject, sizeof(last.subject));
+    last.op = *op;
+    last.of_centre = of_centre;
+}
+
 static void write_one(struct store_entry *entry)
 {
-    replica_write(&site, entry, now += 1000);
+    struct store_written written;
+    struct error err = { 0 };
+    cr_assert_eq(store_write(site.store, "tester", entry, 1, now += 1000, &written, &err), ERR_OK, "line %d: %s",
+                 c.line, err.message);
+    if (written.added > 0) {
+        remember(entry, &written.last, false);
+    }
 }
 
 static void hear(struct voice *voice, struct store_entry *entry)
@@ -63,6 +85,7 @@ static void hear(struct voice *voice, struct store_entry *entry)
     struct store_applied applied;
     struct error err = { 0 };
     voice_say(voice, entry);
+    remember(entry, &voice->said[voice->count - 1].run.ops.ops[0].id, voice == &jcp);
     cr_assert_eq(voice_reach(voice, voice->count - 1, 1, &site, &applied, &err), ERR_OK, "line %d: %s", c.line,
                  err.message);
     cr_assert_eq(applied.quarantined, 0, "line %d", c.line);
@@ -226,7 +249,9 @@ static void say_referral(char *const *words, int count)
 static void hear_at(struct voice *voice, struct store_entry *entry, const char *when)
 {
     const int64_t year = INT64_C(366) * 86400000;
-    voice->replica.forged_hlc_ms = now + (strcmp(when, "after") == 0 ? year : -year);
+    voice->replica.forged_hlc_ms = strcmp(when, "last") == 0    ? now + 2 * year
+                                   : strcmp(when, "after") == 0 ? now + year
+                                                                : now - year;
     hear(voice, entry);
     voice->replica.forged_hlc_ms = 0;
 }
@@ -294,11 +319,24 @@ static void say_another(char *const *words, int count)
     hear_at(&laptop, &entry, words[0]);
 }
 
+/* By a machine of the same side that has no rules: that record alone. */
+static void say_erased(char *const *words, int count)
+{
+    struct store_entry erasure;
+    struct voice *voice = last.of_centre ? &jcp : &laptop;
+    struct op_id op = last.op;
+    (void)words;
+    (void)count;
+    entry_erasure(&erasure, last.kind, last.subject, last.of_centre);
+    voice->replica.forged_over = &op;
+    hear_at(voice, &erasure, "last");
+    voice->replica.forged_over = NULL;
+}
+
 static void say_beside(char *const *words, int count)
 {
     struct store_entry entry;
-    (void)count;
-    entry_referral(&world, &entry, key(words[0]), key("G"), days_from(c.day, -36));
+    entry_referral(&world, &entry, key(count > 1 ? words[1] : words[0]), key("G"), days_from(c.day, -36));
     record_set_text(&entry.record, "basis", words[0]);
     write_one(&entry);
 }
@@ -473,6 +511,7 @@ static const struct {
     { "doubted", say_doubted, 0 },   { "taken", say_taken, 1 },         { "said", say_said, 3 },
     { "moved", say_moved, 1 },       { "stands", expect, 0 },           { "lacks", expect, 1 },
     { "answers", say_answers, 0 },   { "beside", say_beside, 1 },       { "another", say_another, 1 },
+    { "erased", say_erased, 0 },
 };
 
 static void take_line(char *text)

@@ -14,6 +14,7 @@ static const char to_version_1[] =
     "INSERT INTO old_state SELECT 1, s.cursor, c.acked_seq, c.acked_link, 0, NULL, s.clock_offset, "
     "w.newest_hlc, s.dirty_site FROM sync_state s, own_chain c JOIN author w ON w.id = c.author;"
     "DROP TABLE sync_state; ALTER TABLE old_state RENAME TO sync_state;"
+    "DROP TRIGGER doubt_is_made_whole; DROP TRIGGER doubt_stands_whole; DROP VIEW doubt_wants; DROP VIEW erased_record;"
     "DROP TABLE enrolment_try;"
     "DROP TABLE bundle_state;"
     "DROP TABLE message_seen;"

@@ -267,6 +267,8 @@ void forge(struct world *world, struct replica *author, uint64_t seq, uint32_t k
                      .recorded_at_ms = author->forged_at_ms != 0 ? author->forged_at_ms : clock_wall_ms(),
                      .hlc = (uint64_t)(author->forged_hlc_ms != 0 ? author->forged_hlc_ms : clock_wall_ms()) << 16,
                      .happened_at_ms = OP_TIME_NONE,
+                     .supersedes = author->forged_over,
+                     .supersedes_count = author->forged_over != NULL,
                      .body = buf_slice(&ret->body) };
     memcpy(op.id.device, author->identity.device, DEVICE_ID_BYTES);
     memcpy(op.stream, world->stream, STREAM_ID_BYTES);
@@ -294,6 +296,20 @@ void forged_fini(struct forged_run *forged)
 {
     op_batch_fini(&forged->run.ops);
     buf_fini(&forged->body);
+}
+
+void entry_erasure(struct store_entry *entry, uint32_t kind, const uint8_t *subject, bool of_centre)
+{
+    kind = kind == KIND_ATTENDANCE                  ? KIND_PLACEMENT /* their subjects are of one length */
+           : kind == KIND_DOUBT_EVENT && !of_centre ? KIND_COMPLIANCE_DOUBT
+                                                    : kind;
+    *entry = (struct store_entry){ .kind = KIND_ERASURE, .happened_at_ms = OP_TIME_NONE };
+    memcpy(entry->subject, subject, OP_ENTITY_BYTES);
+    record_init(&entry->record, kind_by_number(KIND_ERASURE));
+    record_set_number(&entry->record, "kind", kind);
+    record_set_text(&entry->record, "ground", "right");
+    record_set_text(&entry->record, "decided_by", "A. Decider");
+    record_set_text(&entry->record, "reason", "case 7");
 }
 
 /* ---- what leads to a doubt ---- */

@@ -15,9 +15,10 @@ struct replica {
     struct store *store;
     struct device_key *key;
     struct store_identity identity;
-    const char *forged_actor; /* whom what it forges is said by; NULL: "forger" */
-    int64_t forged_at_ms;     /* when it claims to have recorded that; 0: now */
-    int64_t forged_hlc_ms;    /* and where it puts that in the order of things; 0: now */
+    const char *forged_actor;        /* whom what it forges is said by; NULL: "forger" */
+    int64_t forged_at_ms;            /* when it claims to have recorded that; 0: now */
+    int64_t forged_hlc_ms;           /* and where it puts that in the order of things; 0: now */
+    const struct op_id *forged_over; /* the op that it supersedes; NULL: none */
 };
 
 struct world {
@@ -83,6 +84,8 @@ void entry_doubt(struct world *world, struct store_entry *entry, const char *key
                  const char *day, const char *review, const char *notice);
 void entry_doubt_event(struct world *world, struct store_entry *entry, const char *doubt, const char *status,
                        const char *on);
+/* An erasure, by the organisation or the centre, of what is recorded of this kind about the subject. */
+void entry_erasure(struct store_entry *entry, uint32_t kind, const uint8_t *subject, bool of_centre);
 void entry_decision(struct world *world, struct store_entry *entry, const char *key, const char *participant,
                     const char *failure_on, const char *decided_on, const char *outcome, const char *doubt);
 
@@ -91,7 +94,7 @@ struct voice {
     struct world *world;
     struct replica replica;
     uint8_t link[SHA256_BYTES];
-    struct forged_run said[64];
+    struct forged_run said[128];
     size_t count;
 };
 void voice_start(struct world *world, struct voice *voice, enum certificate_role role);
