@@ -444,9 +444,10 @@ enum err_code erasure_fold(struct store *store, int64_t key, const struct op *op
 }
 
 /* It counts no more, and what it took is gone all the same. */
-enum err_code erasure_fold_out(struct store *store, int64_t key, struct error *err)
+enum err_code erasure_fold_out(struct store *store, int64_t key, const struct op *op, struct error *err)
 {
     sqlite3_stmt *s;
+    TRY(dirty_participant(store, slice_of(op->subject, OP_ENTITY_BYTES), err));
     TRY(db_statement(&store->db, "DELETE FROM erasure WHERE op = ?1", &s, err));
     bind_int(s, 1, key);
     return db_run(&store->db, s, err);

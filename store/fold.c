@@ -454,7 +454,7 @@ enum err_code fold_op(struct store *store, int64_t key, const struct op *op, str
 enum err_code fold_out(struct store *store, int64_t key, const struct op *op, struct error *err)
 {
     if (op->kind == KIND_ERASURE) {
-        return erasure_fold_out(store, key, err);
+        return erasure_fold_out(store, key, op, err);
     }
     return op->kind == KIND_ATTENDANCE ? fold_attendance_out(store, key, op, err) : fold_op(store, key, op, err);
 }

@@ -319,7 +319,9 @@ OR EXISTS (SELECT 1 FROM placement_person a WHERE a.placement = d.placement AND 
     OR EXISTS (SELECT 1 FROM decision e CROSS JOIN erased_record x ON x.subject = e.id AND x.kind = 9
                WHERE e.participant = a.participant)
     OR EXISTS (SELECT 1 FROM contact_attempt c CROSS JOIN erased_record x ON x.subject = c.id AND x.kind = 14
-               WHERE c.participant = a.participant AND c.day >= d.day AND ifnull(c.about_day, d.day) = d.day)))
+               WHERE c.participant = a.participant AND c.day >= d.day AND ifnull(c.about_day, d.day) = d.day)
+    OR EXISTS (SELECT 1 FROM erasure e WHERE e.subject = a.participant AND e.kind = 1 AND e.seq IS NULL
+               AND (e.hlc >> 16) / 86400000 >= d.day)))
 UNION ALL
 SELECT d.id, 'person_contested' FROM compliance_doubt d
 WHERE EXISTS (SELECT 1 FROM former_participant f WHERE f.placement = d.placement AND NOT EXISTS (

@@ -279,7 +279,7 @@ MUST_USE enum err_code block_has_erased(struct store *store, int64_t author, uin
 
 /* From now on nothing that it covers has a body here. */
 MUST_USE enum err_code erasure_fold(struct store *store, int64_t key, const struct op *op, struct error *err);
-MUST_USE enum err_code erasure_fold_out(struct store *store, int64_t key, struct error *err);
+MUST_USE enum err_code erasure_fold_out(struct store *store, int64_t key, const struct op *op, struct error *err);
 /* The op that an erasure names is held and is none that it may erase: *ret_admitted says so. */
 MUST_USE enum err_code erasure_admit(struct store *store, enum record_writer writer, const struct op *op,
                                      enum err_code *ret_admitted, struct error *reason, struct error *err);

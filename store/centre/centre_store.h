@@ -246,7 +246,8 @@ struct centre_erase_target {
 };
 
 /* What the centre wrote about a person in a site's log, and no erasure covers yet (struct centre_erase_target, appended
- * to `ret_targets`), and how many records of the organisation's own there are about the person: those it erases itself.
+ * to `ret_targets`; where there is any, the person too, of whom it may have none), and how many records of the
+ * organisation's own there are about the person: those it erases itself.
  */
 MUST_USE enum err_code centre_erase_find(struct centre_store *store, const struct centre_site *site,
                                          const uint8_t participant[OP_ENTITY_BYTES], struct buf *ret_targets,

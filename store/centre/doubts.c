@@ -112,13 +112,17 @@ struct taking {
     struct store *scratch;
 };
 
-/* Of the placements those in question: sessions are laid out for them alone. */
+/* Of the placements those in question: sessions are laid out for them alone. Of erasures those of people. */
 static enum err_code take_row(void *context, const struct op *op, sqlite3_stmt *s, struct error *err)
 {
     const struct taking *t = context;
-    return op->kind != KIND_PLACEMENT || is_among(t->placements, op->subject)
-               ? scratch_add(t->scratch, op, column_slice(s, 3), (enum record_writer)column_int(s, 8), err)
-               : ERR_OK;
+    enum record_writer writer = (enum record_writer)column_int(s, 8);
+    struct erasure erasure = { .kind = KIND_PARTICIPANT };
+    if (op->kind == KIND_ERASURE) {
+        TRY(erasure_read(op, writer, &erasure, err));
+    }
+    bool bears = op->kind == KIND_PLACEMENT ? is_among(t->placements, op->subject) : erasure.kind == KIND_PARTICIPANT;
+    return bears ? scratch_add(t->scratch, op, column_slice(s, 3), writer, err) : ERR_OK;
 }
 
 static enum err_code take_ops(struct centre_store *store, const struct centre_site *site, const struct buf *placements,
@@ -127,7 +131,7 @@ static enum err_code take_ops(struct centre_store *store, const struct centre_si
     sqlite3_stmt *s;
     struct taking t = { placements, scratch };
     TRY(op_rows_of(store,
-                   OPS_OF_KINDS("1, 2, 3, 4, 6, 8, 9, 14, 17, 18, 19, 26, 27, 28, 29") " AND o.quarantine IS NULL",
+                   OPS_OF_KINDS("1, 2, 3, 4, 6, 8, 9, 10, 14, 17, 18, 19, 26, 27, 28, 29") " AND o.quarantine IS NULL",
                    site->id, &s, err));
     TRY(op_each(store, s, take_row, &t, err));
     for (size_t at = 0; at < placements->len; at += OP_ENTITY_BYTES) {

@@ -449,6 +449,18 @@ static enum err_code find_in(void *context, const struct op *op, sqlite3_stmt *s
     return ERR_OK;
 }
 
+/* That the person went is said all the same: what went may have spoken for them, and names nobody any more. */
+static enum err_code say_person(const struct finding *f, struct error *err)
+{
+    struct centre_erase_target person = { .kind = KIND_PARTICIPANT };
+    struct op about = { .kind = KIND_PARTICIPANT };
+    memcpy(about.subject, f->participant, OP_ENTITY_BYTES);
+    memcpy(person.subject, f->participant, OP_ENTITY_BYTES);
+    return f->targets->len == 0 || target_of(f->targets, &about) != NULL
+               ? ERR_OK
+               : buf_append(f->targets, &person, sizeof(person), err);
+}
+
 enum err_code centre_erase_find(struct centre_store *store, const struct centre_site *site,
                                 const uint8_t participant[OP_ENTITY_BYTES], struct buf *ret_targets,
                                 uint64_t *ret_of_others, struct error *err)
@@ -462,6 +474,7 @@ enum err_code centre_erase_find(struct centre_store *store, const struct centre_
                              "AND o.kind NOT IN (5, 10, 11)",
                              find_in, err)
                       : rc;
+    rc = rc == ERR_OK ? say_person(&f, err) : rc;
     buf_fini(&f.doubts);
     buf_fini(&f.placements);
     if (rc == ERR_OK) {

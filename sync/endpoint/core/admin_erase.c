@@ -20,7 +20,9 @@ static json_t *json_counts(const struct centre_erase_target *targets, size_t cou
     for (size_t i = 0; i < count; i++) {
         const char *name = kind_by_number(targets[i].kind)->name;
         json_int_t before = json_integer_value(json_object_get(kinds, name));
-        (void)json_object_set_new(kinds, name, json_integer(before + (json_int_t)targets[i].records));
+        if (targets[i].records > 0) {
+            (void)json_object_set_new(kinds, name, json_integer(before + (json_int_t)targets[i].records));
+        }
     }
     return kinds;
 }

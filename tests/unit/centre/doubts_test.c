@@ -454,6 +454,28 @@ Test(centre_doubts, what_the_centre_said_of_one_goes_with_the_person_it_is_about
     world_verify(&world);
 }
 
+Test(centre_doubts, does_not_stand_on_either_side_once_the_centre_erased_the_appointment_that_excused_the_person)
+{
+    char status[ROW_CODE_SIZE];
+    char lacks[DOUBT_WANTS_SIZE];
+    raise_doubt_about_the_named();
+    cr_assert_eq(
+        ask("appointment-new", json_pack("{s:s,s:s,s:s,s:s,s:s,s:s}", "site", "garden", "participant", "GDN-001",
+                                         "date", "2026-06-03", "from", "10:00", "to", "11:00", "purpose", "signing")),
+        ERR_OK, "%s", world.err.message);
+    cr_assert_eq(listed(true, status, lacks), 1);
+    cr_assert_str_eq(lacks, "excused,overlaps_jcp");
+    cr_assert_eq(ask("erase", json_pack("{s:s,s:s,s:s,s:s,s:s,s:s,s:b}", "site", "garden", "participant", "GDN-001",
+                                        "ground", "right", "by", "C. Officer", "reason", "case 9", "confirmed_by",
+                                        "D. Second", "confirmed", 1)),
+                 ERR_OK, "%s", world.err.message);
+    cr_assert_eq(listed(true, status, lacks), 1);
+    cr_assert_str_eq(status, "suspended");
+    cr_assert_str_eq(lacks, "record_erased");
+    cr_assert_str_eq(at_the_laptop().wants, "record_erased");
+    world_verify(&world);
+}
+
 Test(centre_doubts, one_that_stands_holds_back_what_the_centre_wrote_about_the_person)
 {
     json_t *retention = json_pack("{s:s,s:s,s:s,s:s,s:s,s:b}", "site", "garden", "participant", "GDN-001", "ground",

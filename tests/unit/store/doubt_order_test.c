@@ -416,3 +416,51 @@ Test(doubt, that_was_taken_back_stays_so_where_a_machine_without_rules_erases_th
     cr_expect_eq(the_doubt(&site, "D-1").status_on, ROW_NONE, "what it said is gone");
     voice_stop(&laptop);
 }
+
+/* ---- of the whole person, by one side alone ---- */
+
+static void jcp_erases_all(int64_t at_ms)
+{
+    uint8_t id[OP_ENTITY_BYTES];
+    struct store_entry entry;
+    jcp.replica.forged_hlc_ms = at_ms;
+    entity_id(world.stream, "appointment", "A-1", id);
+    entry_erasure(&entry, KIND_APPOINTMENT, id, true);
+    jcp_says(&entry);
+    entity_id(world.stream, "participant", "GDN-001", id);
+    entry_erasure(&entry, KIND_PARTICIPANT, id, true);
+    jcp_says(&entry);
+    jcp.replica.forged_hlc_ms = 0;
+}
+
+Test(doubt, does_not_stand_since_the_centre_erased_the_person_whose_appointment_excused_them)
+{
+    struct replica other;
+    struct store_entry entry;
+    struct store_applied applied;
+    struct error err = { 0 };
+    entry_appointment(&world, &entry, "A-1", "GDN-001", DAY, 600, 660);
+    jcp_says(&entry);
+    raise_doubt();
+    expect_status("suspended", "excused,overlaps_jcp");
+    jcp_erases_all(clock_wall_ms() + 60000);
+    expect_status("suspended", "record_erased");
+    replica_start(&world, &other, CERTIFICATE_ROLE_AGENT);
+    cr_assert_eq(replica_carry(&site, 0, SIZE_MAX, &other, &err), ERR_OK, "%s", err.message);
+    cr_assert_str_eq(the_doubt(&other, "D-1").status, "standing");
+    cr_assert_eq(voice_reach(&jcp, 0, jcp.count, &other, &applied, &err), ERR_OK, "%s", err.message);
+    cr_assert_str_eq(the_doubt(&other, "D-1").wants, "record_erased");
+    replica_stop(&other);
+}
+
+Test(doubt, about_a_day_after_the_person_was_erased_stands)
+{
+    struct store_entry entry;
+    int64_t before = ((int64_t)day_of(DAY) - 1) * 86400000;
+    jcp.replica.forged_hlc_ms = before;
+    entry_appointment(&world, &entry, "A-1", "GDN-001", "2026-06-01", 600, 660);
+    jcp_says(&entry);
+    jcp_erases_all(before + 1000);
+    raise_doubt();
+    expect_status("standing", "");
+}
