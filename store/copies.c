@@ -71,13 +71,25 @@ enum err_code store_found_stale(struct store *store, uint32_t incarnation, int64
     return replica_end(store, found_stale(store, incarnation, now_ms, err), err);
 }
 
-enum err_code store_caught_up(struct store *store, uint32_t incarnation, struct error *err)
+static enum err_code caught_up(struct store *store, const struct store_receipt *receipt, struct error *err)
 {
-    if (!store->enrolled || store->self.incarnation != incarnation) {
+    struct own_chain chain;
+    bool found;
+    TRY(chain_find(store, receipt->incarnation, &chain, &found, err));
+    if (!found) {
+        return ERR_OK;
+    }
+    TRY(chain_acked(store, &chain.author, receipt, err));
+    return chain.author.id == store->self.id ? chain_begin(store, err) : ERR_OK;
+}
+
+enum err_code store_caught_up(struct store *store, const struct store_receipt *receipt, struct error *err)
+{
+    if (!store->enrolled) {
         return ERR_OK;
     }
     TRY(replica_begin(store, err));
-    return replica_end(store, chain_begin(store, err), err);
+    return replica_end(store, caught_up(store, receipt, err), err);
 }
 
 enum err_code store_read_again(struct store *store, struct error *err)

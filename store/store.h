@@ -418,8 +418,12 @@ MUST_USE enum err_code store_found_older(struct store *store, uint32_t incarnati
  * op or without. New ops are made under a fresh incarnation from now on. */
 MUST_USE enum err_code store_found_stale(struct store *store, uint32_t incarnation, int64_t now_ms, struct error *err);
 
-/* All that the centre holds of `incarnation` has come: new ops are made under a fresh one at the latest from now on. */
-MUST_USE enum err_code store_caught_up(struct store *store, uint32_t incarnation, struct error *err);
+/*
+ * All that the centre holds of the receipt's incarnation has come, and is the same here. It holds no more than the
+ * receipt says, whatever it held once: what comes after is sent again. New ops are made under a fresh incarnation at
+ * the latest from now on.
+ */
+MUST_USE enum err_code store_caught_up(struct store *store, const struct store_receipt *receipt, struct error *err);
 
 /* Positions may stand for other ops now: the stream is read from its beginning, and each own chain compared. */
 MUST_USE enum err_code store_read_again(struct store *store, struct error *err);

@@ -218,6 +218,11 @@ MUST_USE enum err_code client_compare_link(struct client *client, const struct e
                                            uint64_t newest_seq, bool *ret_agrees, struct error *err);
 MUST_USE enum err_code client_mark_refusals(struct client *client, const struct exchange_response *response,
                                             uint64_t newest_seq, struct error *err);
+/* The centre holds less of the chain than it acknowledged: noted and counted, once. */
+bool client_own_lost(struct client *client, const struct exchange_response *response, uint64_t acked_seq);
+/* What the answer says of the chain, which is the same here as far as it goes. Borrows from the client. */
+void client_fill_receipt(const struct client *client, const struct exchange_response *response,
+                         struct store_receipt *receipt);
 MUST_USE enum err_code client_apply(struct client *client, const struct exchange_response *response,
                                     const struct store_exchange *exchange, struct error *err);
 

@@ -44,6 +44,7 @@ static enum err_code recover_from_start(struct client *c, const struct exchange_
 static enum err_code take_recovery(struct client *c, const struct exchange_response *response,
                                    const struct store_exchange *exchange, struct error *err)
 {
+    struct store_receipt receipt;
     uint64_t newest_seq;
     uint64_t acked_seq;
     bool agrees;
@@ -67,7 +68,9 @@ static enum err_code take_recovery(struct client *c, const struct exchange_respo
     c->behind_own_record = false;
     c->changed = true;
     TRY(client_mark_refusals(c, response, newest_seq, err));
-    return store_caught_up(c->store, c->sent.incarnation, err);
+    (void)client_own_lost(c, response, acked_seq);
+    client_fill_receipt(c, response, &receipt);
+    return store_caught_up(c->store, &receipt, err);
 }
 
 /* A failure ends it: the next exchange finds out anew. */

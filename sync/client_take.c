@@ -106,8 +106,7 @@ static int64_t measured_offset(struct client *c, const struct exchange_response 
     return c->io->wall_ms(c->io->context) - took_ms / 2 - response->answered_at_ms;
 }
 
-/* A centre that holds less than it acknowledged, or other ops at a position, was put back to an older state. */
-static bool centre_went_back(struct client *c, const struct exchange_response *response, uint64_t acked_seq)
+bool client_own_lost(struct client *c, const struct exchange_response *response, uint64_t acked_seq)
 {
     bool own_lost = response->acked_seq < acked_seq;
     if (own_lost && !c->centre_lost_ops) {
@@ -116,7 +115,13 @@ static bool centre_went_back(struct client *c, const struct exchange_response *r
         c->centre_lost_ops = true;
         c->given_again += acked_seq - response->acked_seq;
     }
-    return own_lost || response->cursor < c->sent.cursor;
+    return own_lost;
+}
+
+/* A centre that holds less than it acknowledged, or other ops at a position, was put back to an older state. */
+static bool centre_went_back(struct client *c, const struct exchange_response *response, uint64_t acked_seq)
+{
+    return client_own_lost(c, response, acked_seq) || response->cursor < c->sent.cursor;
 }
 
 static struct store_exchange exchange_of(struct client *c, const struct exchange_response *response,
@@ -197,7 +202,7 @@ static enum err_code apply_or_read_again(struct client *c, const struct exchange
     return store_read_again(c->store, err);
 }
 
-static void fill_receipt(const struct client *c, const struct exchange_response *response, bool agrees,
+void client_fill_receipt(const struct client *c, const struct exchange_response *response,
                          struct store_receipt *receipt)
 {
     *receipt = (struct store_receipt){ .incarnation = c->sent.incarnation, .acked_seq = response->acked_seq };
@@ -206,8 +211,7 @@ static void fill_receipt(const struct client *c, const struct exchange_response 
         uint64_t told_seq = response->refusals[response->refusal_count - 1].seq;
         receipt->acked_seq = told_seq < response->acked_seq ? told_seq : response->acked_seq;
     }
-    if (agrees && receipt->acked_seq == response->acked_seq) {
-        /* a receipt for ops that are not here is not ours to keep yet */
+    if (receipt->acked_seq == response->acked_seq) {
         memcpy(receipt->signature, response->receipt, response->receipt_len);
         receipt->signature_len = response->receipt_len;
         receipt->at_ms = response->answered_at_ms;
@@ -307,7 +311,7 @@ static enum err_code take_checked(struct client *c, const struct exchange_respon
     TRY(client_refused_settle(c, response, err));
     TRY(client_given(c, response, err));
     c->behind_own_record = false;
-    fill_receipt(c, response, agrees, &receipt);
+    client_fill_receipt(c, response, &receipt);
     exchange->receipt = &receipt;
     exchange->own_signed_seq = c->sent.signature.seq;
     exchange->own_signature = slice_of(c->sent.signature.bytes, c->sent.signature.len);

@@ -6,12 +6,14 @@ brought: in order or not, twice, cut, mixed up, or to somebody else.
 
 Lines, bytes in hexadecimal: stream; authority (certificate); key, whose, PKCS#8; file, its name, all of it, when it is made (the
 name begins with the device that made it, with "for-" and the device that the centre made it for, or with "mixed"); give, a file,
-who gets it, how many of its bytes arrive, and what comes of it; again, a device that begins to read the stream from position 0.
-What comes of it: whole, damaged or refused; at the centre the messages taken and the new ops; at a device how many answers it had
-already (held), new ops, its cursor, and its own ops that are not acknowledged. refuses, a device and seqs (- is none): what the
+who gets it, how many of its bytes arrive, and what comes of it; again, a device that begins to read the stream from position 0;
+copy, of the centre as it is, and back, to where it was then. What comes of it: whole, damaged or refused; at the centre the
+messages taken and the new ops; at a device how many answers it had already (held), new ops, its cursor, its own ops that are not
+acknowledged, and whether the rest is of no use before it has asked again. refuses, a device and seqs (- is none): what the
 centre refuses from then on of the incarnation that the device records under; holds: what the device holds as refused of it.
 tests/unit/centre makes such lines each time anew.
 """
+import copy
 import sys
 
 from cryptography import x509
@@ -66,6 +68,13 @@ class Centre(Side):
     def __init__(self, world, key):
         super().__init__(world, key)
         self.positions, self.questions, self.refused = 0, {}, {}
+        self.saved = None
+
+    def copied(self):
+        self.saved = copy.deepcopy((self.chains, self.positions, self.questions, self.refused))
+
+    def put_back(self):
+        self.chains, self.positions, self.questions, self.refused = copy.deepcopy(self.saved)
 
     def keep(self, device, made_at, request):
         newest, kept = self.questions.get(device, (-1, {}))
@@ -138,17 +147,24 @@ class Device(Side):
         super().__init__(world, key)
         self.cursor = self.heard = 0
         self.acknowledged, self.recording, self.refused = {}, None, {}
+        self.asks = set()  # its incarnations that are to be compared
+
+    def read_again(self):
+        self.cursor = 0
+        self.asks = {one for one in self.acknowledged if self.count(self.id, one) > 0}
 
     def made(self, sender, requests):
         """Is it what section 6.2 says that the device gives? Its own ops are known from there."""
         assert device_of(x509.load_der_x509_certificate(sender[1]).public_key()) == self.id
-        last = {}
+        last, wholes = {}, set()
         for content in requests:
             request = message(content)
             assert request[2] == self.stream and request[4] == self.cursor
-            incarnation, whole = request[3], request[6] == 0 and 9 not in request
+            incarnation = request[3]
+            whole = request[6] == 0 and 9 not in request and self.count(self.id, incarnation) > 0
             acknowledged = self.acknowledged.get(incarnation, 0)
             assert request[5] == (0 if whole else acknowledged)
+            wholes |= {incarnation} if whole else set()
             if 9 in request:
                 segment = Segment(request[9], self.stream)
                 assert segment.first == last.get(incarnation, acknowledged) + 1
@@ -158,6 +174,9 @@ class Device(Side):
             self.acknowledged.setdefault(incarnation, 0)
             self.recording = incarnation
             assert 19 not in request
+        assert wholes == self.asks, "those to be compared are asked for whole, and no others"
+        for one, seq in self.acknowledged.items():
+            assert last.get(one, seq) == self.count(self.id, one), "all that waits goes"
 
     def pending(self):
         return sum(self.count(self.id, incarnation) - seq for incarnation, seq in self.acknowledged.items())
@@ -169,7 +188,8 @@ class Device(Side):
         assert "urn:holdfast:role:centre" in issued_names(self.authority, certificate)
         certificate.public_key().verify(answer[4], said, ec.ECDSA(hashes.SHA256()))
         assert answer[3] == self.link(self.id, question[3], answer[2])
-        self.acknowledged[question[3]] = max(answer[2], self.acknowledged.get(question[3], 0))
+        self.acknowledged[question[3]] = answer[2]  # what comes after it is sent again
+        self.asks.discard(question[3])
         self.refused.setdefault(question[3], Refusals()).answered(answer)
 
     def take_answered(self, data):
@@ -179,9 +199,13 @@ class Device(Side):
             self.acknowledged[segment.incarnation] = max(last, self.acknowledged[segment.incarnation])
         return self.take_segment(data)
 
+    def went_back(self, question, answer):
+        lost = question[3] not in self.asks and answer[2] < self.acknowledged[question[3]]
+        return lost or answer[6] < question[4]
+
     def take_pair(self, question, answer):
-        """1 if it was held already, and how many ops are new."""
-        known = (self.id, question[3]) in self.chains
+        """1 if it was held already, how many ops are new, and whether it has to ask again."""
+        known = question[3] in self.acknowledged
         if not known and question[6] > 0:
             raise Refused("for another copy of this machine")
         if question[4] > self.cursor:
@@ -189,18 +213,22 @@ class Device(Side):
         old = answer[5] < self.heard
         further = answer[6] > self.cursor
         if old and not further:
-            return 1, 0
+            return 1, 0, False
         new = sum(self.take_answered(data) for data in answer.get(11, [])) if further else 0
         if not old:
             self.heard = answer[5]
+            back = known and self.went_back(question, answer)
             self.cursor = max(self.cursor, answer[6])
             if known:
                 self.receipt(question, answer)
-        return 0, new
+            if back:
+                self.read_again()
+                return 0, 0, True
+        return 0, new, False
 
     def take(self, data):
         held = new = 0
-        word = "whole"
+        word, again = "whole", False
         try:
             whole = each(self.key, TO_DEVICE, data)
             sender = next(whole)
@@ -209,13 +237,14 @@ class Device(Side):
             for content in whole:
                 pair, end = cbor(content)
                 assert end == len(content)
-                was_held, brought = self.take_pair(*map(message, pair))
-                held, new = held + was_held, new + brought
+                if not again:
+                    was_held, brought, again = self.take_pair(*map(message, pair))
+                    held, new = held + was_held, new + brought
         except Refused:
             word = "refused"
         except Damaged:
             word = "damaged"
-        return f"{word} held={held} new={new} cursor={self.cursor} pending={self.pending()}"
+        return f"{word} held={held} new={new} cursor={self.cursor} pending={self.pending()} again={int(again)}"
 
 
 class World:
@@ -257,7 +286,11 @@ class World:
         elif words[0] == "authority":
             self.authority = x509.load_der_x509_certificate(bytes.fromhex(words[1]))
         elif words[0] == "again":
-            self.sides[words[1]].cursor = 0
+            self.sides[words[1]].read_again()
+        elif words[0] == "copy":
+            self.sides["centre"].copied()
+        elif words[0] == "back":
+            self.sides["centre"].put_back()
         elif words[0] in ("refuses", "holds"):
             self.judged(*words)
         else:

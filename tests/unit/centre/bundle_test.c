@@ -259,6 +259,69 @@ Test(bundle, a_centre_put_back_to_an_older_copy_is_noticed_and_gets_everything_a
     expect_everything(20);
 }
 
+static void carry_both_ways(struct laptop *laptop, int trips)
+{
+    for (int i = 0; i < trips; i++) {
+        carry_from(laptop);
+        carry_to(laptop);
+    }
+}
+
+static uint64_t owed(struct laptop *laptop)
+{
+    struct store_sync sync;
+    cr_assert_eq(store_sync_read(laptop->store, &sync, &world.err), ERR_OK);
+    return sync.owed_ops;
+}
+
+/* Laptop 1 holds what laptop 0 said, and its own; laptop 0 is gone for good, and the centre has lost both. */
+Test(bundle, a_centre_put_back_again_gets_everything_again_whatever_it_was_recorded_under)
+{
+    introduce();
+    world_save(&world);
+    laptop_record(&laptops[0], 30);
+    carry_from(&laptops[0]);
+    laptop_record(&laptops[1], 20);
+    carry_both_ways(&laptops[1], 1);
+    for (int i = 0; i < 3; i++) { /* a fresh incarnation is recorded under each time */
+        world_put_back(&world);
+        cr_assert_eq(world_ops(&world, "garden"), 0);
+        carry_both_ways(&laptops[1], 4);
+        cr_assert_eq(world_ops(&world, "garden"), 50, "%d: %llu", i, (unsigned long long)world_ops(&world, "garden"));
+        cr_assert_eq(pending(&laptops[1]), 0);
+        cr_assert_eq(owed(&laptops[1]), 0);
+    }
+    carry_both_ways(&laptops[0], 2);
+    expect_everything(50);
+}
+
+Test(bundle, a_centre_put_back_gets_again_what_a_restored_laptop_had_said_before)
+{
+    introduce();
+    world_save(&world);
+    laptop_record(&laptops[0], 30);
+    carry_from(&laptops[0]);
+    laptop_record(&laptops[1], 20);
+    carry_both_ways(&laptops[1], 1);
+    laptop_save(&laptops[1]);
+    laptop_restore(&laptops[1]);
+    laptop_record(&laptops[1], 5);
+    carry_both_ways(&laptops[1], 2);
+    cr_assert_eq(pending(&laptops[1]), 0);
+    world_put_back(&world);
+    carry_to(&laptops[1]);
+    carry_both_ways(&laptops[1], 1);
+    struct client_status status;
+    client_status(laptops[1].client, &status);
+    cr_assert(status.centre_lost_ops);
+    cr_assert_gt(pending(&laptops[1]), 0); /* and not shown as what the centre holds */
+    carry_both_ways(&laptops[1], 3);
+    client_status(laptops[1].client, &status);
+    cr_assert_not(status.centre_lost_ops);
+    carry_both_ways(&laptops[0], 2);
+    expect_everything(55);
+}
+
 /* Laptop 0 is gone for good; laptop 1 has what it had said, and what the centre had written, and brings it by hand. */
 Test(bundle, a_centre_that_was_put_back_gets_what_others_had_said_from_whoever_holds_it)
 {
