@@ -108,7 +108,7 @@ static enum err_code post_import_end(struct agent *agent, const struct http_requ
 
 /* ---- two histories ---- */
 
-/* Only where the exchange stopped for that: otherwise there is nothing to decide. */
+/* Only where the exchange, or a bundle, stopped for that: otherwise there is nothing to decide. */
 static enum err_code post_accept(struct agent *agent, const struct http_request *request, const json_t *body,
                                  struct error *err)
 {
@@ -117,7 +117,7 @@ static enum err_code post_accept(struct agent *agent, const struct http_request 
     TRY(nothing_in(body, err));
     TRY(find_client(agent, &client, err));
     client_status(client, &status);
-    if (status.state != CLIENT_STALLED || status.last.result != ERR_HISTORY) {
+    if (status.histories.code == ERR_OK) {
         return FAIL(err, REFUSED,
                     "accept the centre's history: the exchange has not stopped at two histories; nothing was changed");
     }

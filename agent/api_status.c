@@ -169,9 +169,9 @@ static bool needs_a_person(const struct agent *agent, struct picture *picture)
         say(picture, "attention", "%s", agent->driver_error.message);
     } else if (describe_certificate(agent, picture)) {
         return true;
-    } else if (failed && client->state == CLIENT_STALLED && client->last.result == ERR_HISTORY) {
+    } else if (client->histories.code != ERR_OK) {
         say(picture, "attention", "%s; `holdfast accept --history` goes on with the centre's and keeps the other",
-            client->last.error.message);
+            client->histories.message);
     } else if (picture->violations > 0) {
         describe_violation(picture);
     } else if (client->behind_own_record) {

@@ -155,6 +155,7 @@ static void wait_begin(struct client *c);
 static void round_done(struct client *c, bool unfinished)
 {
     c->failures = 0;
+    c->bundle_stopped = (struct error){ 0 };
     c->last_success_at_ms = wall_ms(c);
     round_close(c, ERR_OK, NULL);
     c->pace = (struct client_pace){ 0 };
@@ -498,6 +499,7 @@ enum err_code client_accept_history(struct client *c, const char *actor, struct 
     c->overtaken = c->state == CLIENT_EXCHANGING && c->in_flight;
     c->recovery = (struct client_recovery){ 0 };
     c->read_again = false;
+    c->bundle_stopped = (struct error){ 0 };
     client_wake(c, CLIENT_WAKE_PERSON);
     return ERR_OK;
 }
@@ -505,6 +507,12 @@ enum err_code client_accept_history(struct client *c, const char *actor, struct 
 static int64_t centre_now_ms(const struct client *c)
 {
     return c->heard_at_ms == 0 ? OP_TIME_NONE : c->answered_at_ms + monotonic_ms(c) - c->heard_at_ms;
+}
+
+static const struct error *stopped_at_histories(const struct client *c)
+{
+    bool stalled = c->state == CLIENT_STALLED && c->last.happened && c->last.result == ERR_HISTORY;
+    return stalled ? &c->last.error : &c->bundle_stopped;
 }
 
 void client_status(const struct client *c, struct client_status *ret_status)
@@ -522,7 +530,8 @@ void client_status(const struct client *c, struct client_status *ret_status)
                                           .centre_lost_ops = c->centre_lost_ops,
                                           .given_again = c->given_again,
                                           .centre_now_ms = centre_now_ms(c),
-                                          .authority_changed = c->authority_changed };
+                                          .authority_changed = c->authority_changed,
+                                          .histories = *stopped_at_histories(c) };
 }
 
 void client_stop(struct client *c)

@@ -123,6 +123,8 @@ struct client_status {
     uint64_t given_again;   /* records that it no longer held, own and others' that it took again, since the start */
     int64_t centre_now_ms;  /* what the centre's clock shows, whatever this one does; OP_TIME_NONE: not heard of yet */
     bool authority_changed; /* the centre has a new authority: this device has to follow it */
+    struct error
+        histories; /* ERR_HISTORY: the exchange, or the newest bundle, stopped at it; see client_accept_history */
 };
 
 #define CLIENT_CLOCK_OFF_MS (5 * 60 * 1000)

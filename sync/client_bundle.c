@@ -245,6 +245,11 @@ enum err_code client_bundle_take(struct client *c, struct slice question, struct
         if (rc != ERR_OK || (recovery.active && of_another && !c->recovery.active)) {
             c->recovery = recovery;
         }
+        c->bundle_stopped = (struct error){ 0 };
+        if (rc == ERR_HISTORY) {
+            c->bundle_stopped = *err;
+            c->bundle_stopped.code = rc;
+        }
         c->changed = true;
         client_tell(c);
         TRY(rc);

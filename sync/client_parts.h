@@ -139,6 +139,8 @@ struct client {
     bool read_again;    /* the stream is, since something in it did not follow what is held */
     unsigned went_back; /* how often in this round the centre was found put back */
     bool behind_own_record;
+    /* ERR_HISTORY: a bundle ended so, and no bundle was taken and no exchange came to its end since */
+    struct error bundle_stopped;
     bool offered_in_vain;   /* in this round: what it sent does not follow what the centre holds of it */
     bool offers_nothing;    /* the next request: the centre first says what it holds */
     int64_t answered_at_ms; /* the centre's clock when it was last heard of; 0: not in this run ... */

@@ -137,7 +137,8 @@ static enum exit_code accept_history(struct cli *cli, bool sure)
         return code;
     }
     screen_print(&cli->screen, "The site's records are read from the centre again, from the first on.\n"
-                               "next: 'holdfast sync --wait', then 'holdfast log --set-aside' shows what gave way\n");
+                               "next: 'holdfast sync --wait' ('holdfast bundle export FILE' where bundles are "
+                               "exchanged), then 'holdfast log --set-aside' shows what gave way\n");
     return EXIT_DONE;
 }
 

@@ -13,10 +13,12 @@ struct plan {
     uint64_t first;
     uint64_t last;
     unsigned steps;
+    bool by_hand;     /* no machine has a network any more when the troubles are over: see world.h */
     const char *list; /* a file of seeds that once found something */
 };
 
-static const char usage[] = "usage: hf_sim [--seed N | --seeds A..B | --list FILE] [--steps N] [--verbose]\n";
+static const char usage[] =
+    "usage: hf_sim [--seed N | --seeds A..B | --list FILE] [--steps N] [--by-hand] [--verbose]\n";
 
 static bool number(const char *text, char **ret_end, uint64_t *ret_number)
 {
@@ -39,17 +41,21 @@ static bool read_seeds(const char *text, struct plan *plan)
 
 static bool read_arguments(int argc, char **argv, struct plan *plan)
 {
-    static const struct option options[] = {
-        { "seed", required_argument, NULL, 's' },  { "seeds", required_argument, NULL, 's' },
-        { "steps", required_argument, NULL, 'n' }, { "list", required_argument, NULL, 'l' },
-        { "verbose", no_argument, NULL, 'v' },     { 0 }
-    };
+    static const struct option options[] = { { "seed", required_argument, NULL, 's' },
+                                             { "seeds", required_argument, NULL, 's' },
+                                             { "steps", required_argument, NULL, 'n' },
+                                             { "list", required_argument, NULL, 'l' },
+                                             { "by-hand", no_argument, NULL, 'b' },
+                                             { "verbose", no_argument, NULL, 'v' },
+                                             { 0 } };
     uint64_t steps = STEPS_DEFAULT;
     char *end = NULL;
     for (int option = getopt_long(argc, argv, "", options, NULL); option != -1;
          option = getopt_long(argc, argv, "", options, NULL)) {
         if (option == 'v') {
             report_verbose();
+        } else if (option == 'b') {
+            plan->by_hand = true;
         } else if (option == 'l') {
             plan->list = optarg;
         } else if (option == 's' ? !read_seeds(optarg, plan)
@@ -61,11 +67,12 @@ static bool read_arguments(int argc, char **argv, struct plan *plan)
     return optind == argc;
 }
 
-static void run(uint64_t seed, unsigned steps)
+static void run(uint64_t seed, unsigned steps, bool by_hand)
 {
     static struct world world;
-    report_seed(seed, steps);
+    report_seed(seed, steps, by_hand);
     world_make(&world, seed);
+    world.by_hand = by_hand;
     tell("seed %llu: %s, %zu agents", (unsigned long long)seed, world.profile->name, world.agent_count);
     for (unsigned step = 1; step <= steps; step++) {
         acts_step(&world, step);
@@ -77,7 +84,7 @@ static void run(uint64_t seed, unsigned steps)
 static void run_range(const struct plan *plan)
 {
     for (uint64_t seed = plan->first; seed <= plan->last; seed++) {
-        run(seed, plan->steps);
+        run(seed, plan->steps, plan->by_hand);
     }
     (void)printf("seeds %llu to %llu: nothing lost, nothing doubled, all agree\n", (unsigned long long)plan->first,
                  (unsigned long long)plan->last);
@@ -95,7 +102,7 @@ static void run_list(const char *path)
         uint64_t seed;
         uint64_t steps;
         if (number(line, &end, &seed) && number(end, &end, &steps)) {
-            run(seed, (unsigned)steps);
+            run(seed, (unsigned)steps, false);
             count++;
         } else {
             CHECK(line[0] == '#' || line[0] == '\n');
@@ -115,7 +122,7 @@ int main(int argc, char **argv)
     (void)setenv("TZ", "Europe/London", 1);
     log_set_level((enum log_level)0);
     MUST(secret_init(must));
-    report_seed(plan.first, plan.steps);
+    report_seed(plan.first, plan.steps, plan.by_hand);
     template_make();
     if (plan.list != NULL) {
         run_list(plan.list);

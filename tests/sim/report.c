@@ -10,6 +10,7 @@
 
 static uint64_t current_seed;
 static unsigned current_steps;
+static bool current_by_hand;
 static unsigned current_step;
 static const char *current_act = "setting up";
 static bool verbose;
@@ -42,9 +43,10 @@ static int remove_one(const char *path, const struct stat *about, int kind, stru
 static void tell_where(void)
 {
     char line[256];
-    int len = snprintf(
-        line, sizeof(line), "seed %llu failed at step %u (%s)\nsee it again: hf_sim --seed %llu --steps %u --verbose\n",
-        (unsigned long long)current_seed, current_step, current_act, (unsigned long long)current_seed, current_steps);
+    int len = snprintf(line, sizeof(line),
+                       "seed %llu failed at step %u (%s)\nsee it again: hf_sim --seed %llu --steps %u%s --verbose\n",
+                       (unsigned long long)current_seed, current_step, current_act, (unsigned long long)current_seed,
+                       current_steps, current_by_hand ? " --by-hand" : "");
     ssize_t ignored = write(STDERR_FILENO, line, (size_t)len);
     (void)ignored;
     if (folder_left != NULL) {
@@ -60,10 +62,11 @@ static void on_abort(int signal_number)
     (void)raise(signal_number);
 }
 
-void report_seed(uint64_t seed, unsigned steps)
+void report_seed(uint64_t seed, unsigned steps, bool by_hand)
 {
     current_seed = seed;
     current_steps = steps;
+    current_by_hand = by_hand;
     current_step = 0;
     current_act = "setting up";
     (void)signal(SIGABRT, on_abort);

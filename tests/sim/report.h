@@ -4,12 +4,13 @@
 #ifndef TESTS_SIM_REPORT_H
 #define TESTS_SIM_REPORT_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "base/error.h"
 
 /* What runs now, for whatever ends the process. */
-void report_seed(uint64_t seed, unsigned steps);
+void report_seed(uint64_t seed, unsigned steps, bool by_hand);
 void report_step(unsigned step, const char *act);
 void report_verbose(void);
 /* Removed with all that is in it, however the process ends. */

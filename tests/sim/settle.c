@@ -39,6 +39,7 @@ static void heal(struct world *world)
     for (size_t i = 0; i < world->agent_count; i++) {
         struct agent *agent = &world->agents[i];
         agent->line = (struct line){ .latency_ms = 40 };
+        agent->offline |= world->by_hand;
         agent->skew_ms = 0;
         disk_heal(&agent->disk);
         if (agent->store == NULL) {
@@ -103,7 +104,7 @@ static bool between_histories(struct agent *agent)
     for (size_t i = 0; i < world->agent_count; i++) {
         put_back |= world->agents[i].site == agent->site && (world->agents[i].marks & MARK_PUT_BACK) != 0;
     }
-    return put_back && world->host.put_back && status.state == CLIENT_STALLED && status.last.result == ERR_HISTORY;
+    return put_back && world->host.put_back && status.histories.code == ERR_HISTORY;
 }
 
 /* The person has it follow the centre. True: somebody was asked. */
@@ -114,7 +115,7 @@ static bool accept_histories(struct world *world)
         struct agent *agent = &world->agents[i];
         if (between_histories(agent)) {
             tell("agent %u stopped, and is told to follow the centre: %s", agent->number,
-                 status_of(agent).last.error.message);
+                 status_of(agent).histories.message);
             MUST(client_accept_history(agent->client, "manager", must));
             world_run(world, 2 * MINUTE_MS);
             any = true;
@@ -289,7 +290,7 @@ void world_settle(struct world *world)
         agent_judge(&world->agents[i]);
     }
     come_to_rest(world);
-    if (chance_percent(&world->chance, 40)) {
+    if (!world->by_hand && chance_percent(&world->chance, 40)) {
         CHECK(agent_start(world_newcomer(world)));
         world_run(world, MINUTE_MS);
         check_rest(&world->agents[world->agent_count - 1]);

@@ -151,6 +151,7 @@ struct world {
     unsigned token;       /* a number for each thing said, so that each is said once */
     bool unsure_erasures; /* one failed: it may turn up all the same */
     bool healed;          /* settling: no more trouble */
+    bool by_hand;         /* ... and no network: bundles alone go between the centre and everybody */
 };
 
 void world_make(struct world *world, uint64_t seed); /* a copy of the template, with some of its machines */

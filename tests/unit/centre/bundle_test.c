@@ -322,6 +322,39 @@ Test(bundle, a_centre_put_back_gets_again_what_a_restored_laptop_had_said_before
     expect_everything(55);
 }
 
+/* The centre and laptop 0 were put back, and its numbers given again; laptop 1 holds what they stood for first. */
+Test(bundle, a_person_accepts_the_centres_history_where_there_is_no_network)
+{
+    struct client_status status;
+    struct device_bundle_taken taken;
+    introduce();
+    world_save(&world);
+    laptop_save(&laptops[0]);
+    laptop_record(&laptops[0], 3);
+    carry_from(&laptops[0]);
+    carry_both_ways(&laptops[1], 1);
+    world_put_back(&world);
+    laptop_put_back(&laptops[0]);
+    laptop_record(&laptops[0], 5);
+    carry_both_ways(&laptops[0], 1);
+    enum err_code rc = ERR_OK;
+    for (int i = 0; i < 3 && rc == ERR_OK; i++) {
+        carry_from(&laptops[1]);
+        struct buf down = from_centre(&laptops[1]);
+        rc = stick_to_laptop(&laptops[1], buf_slice(&down), &taken);
+        buf_fini(&down);
+    }
+    cr_assert_eq(rc, ERR_HISTORY, "%s", world.err.message);
+    client_status(laptops[1].client, &status);
+    cr_assert_eq(status.histories.code, ERR_HISTORY);
+    cr_assert_eq(client_accept_history(laptops[1].client, "manager", &world.err), ERR_OK, "%s", world.err.message);
+    laptop_cut(&laptops[1], 0); /* it tries at once, in vain */
+    client_status(laptops[1].client, &status);
+    cr_assert_eq(status.histories.code, ERR_OK);
+    carry_both_ways(&laptops[1], 2);
+    expect_everything(5);
+}
+
 /* Laptop 0 is gone for good; laptop 1 has what it had said, and what the centre had written, and brings it by hand. */
 Test(bundle, a_centre_that_was_put_back_gets_what_others_had_said_from_whoever_holds_it)
 {
