@@ -174,6 +174,10 @@ static bool needs_a_person(const struct agent *agent, struct picture *picture)
             client->histories.message);
     } else if (picture->violations > 0) {
         describe_violation(picture);
+    } else if (client->behind_own_record && agent->identity.endpoint[0] == '\0') {
+        say(picture, "attention",
+            "this replica is older than what the centre holds of it: was an old copy put back? the missing records "
+            "come with the answer to a bundle: `holdfast bundle export FILE`");
     } else if (client->behind_own_record) {
         say(picture, "attention",
             "this replica is older than what the centre holds of it: was an old copy put back? the missing records are "

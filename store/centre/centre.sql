@@ -129,7 +129,7 @@ CREATE TABLE hlc_ahead (
     PRIMARY KEY (site, kind, subject)
 ) STRICT, WITHOUT ROWID;
 
--- What a device's newest bundle asked, for each of its incarnations: the next bundle for it answers that.
+-- What the bundle of a device that was taken last asked, for each of its incarnations: the next bundle for it answers that.
 CREATE TABLE bundle_question (
     device       INTEGER NOT NULL REFERENCES device (id),
     incarnation  INTEGER NOT NULL,

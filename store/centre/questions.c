@@ -4,37 +4,33 @@
 
 /* ---- keeping ---- */
 
-static enum err_code newest_made(struct centre_store *store, int64_t device, int64_t *ret_at_ms, int64_t *ret_count,
-                                 struct error *err)
+static enum err_code kept_count(struct centre_store *store, int64_t device, int64_t *ret_count, struct error *err)
 {
     sqlite3_stmt *s;
     bool row;
-    TRY(db_statement(&store->db, "SELECT max(made_at), count(*) FROM bundle_question WHERE device = ?1", &s, err));
+    TRY(db_statement(&store->db, "SELECT count(*) FROM bundle_question WHERE device = ?1", &s, err));
     bind_int(s, 1, device);
     TRY(db_step(&store->db, s, &row, err));
-    *ret_at_ms = column_int_or(s, 0, OP_TIME_NONE);
-    *ret_count = column_int(s, 1);
+    *ret_count = column_int(s, 0);
     sqlite3_reset(s);
     return ERR_OK;
 }
 
+/* Not by which was made first: that is by a clock that may have been wrong, and by a copy that may have been put back.
+ */
 static enum err_code keep(struct centre_store *store, int64_t device, int64_t made_at_ms,
                           const struct centre_question *question, struct error *err)
 {
     sqlite3_stmt *s;
-    int64_t newest_ms;
     int64_t count;
-    TRY(newest_made(store, device, &newest_ms, &count, err));
-    if (newest_ms != OP_TIME_NONE && newest_ms > made_at_ms) {
-        return ERR_OK;
-    }
-    if (newest_ms == made_at_ms && count >= CENTRE_QUESTIONS_MAX) {
-        return FAIL(err, LIMIT, "keep what a bundle asks: of more than %d incarnations", CENTRE_QUESTIONS_MAX);
-    }
-    TRY(db_statement(&store->db, "DELETE FROM bundle_question WHERE device = ?1 AND made_at < ?2", &s, err));
+    TRY(db_statement(&store->db, "DELETE FROM bundle_question WHERE device = ?1 AND made_at <> ?2", &s, err));
     bind_int(s, 1, device);
     bind_int(s, 2, made_at_ms);
     TRY(db_run(&store->db, s, err));
+    TRY(kept_count(store, device, &count, err));
+    if (count >= CENTRE_QUESTIONS_MAX) {
+        return FAIL(err, LIMIT, "keep what a bundle asks: of more than %d incarnations", CENTRE_QUESTIONS_MAX);
+    }
     TRY(db_statement(&store->db, "INSERT OR REPLACE INTO bundle_question VALUES (?1, ?2, ?3, ?4)", &s, err));
     bind_int(s, 1, device);
     bind_int(s, 2, question->incarnation);

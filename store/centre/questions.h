@@ -17,7 +17,7 @@ struct centre_question {
     struct slice bytes; /* a request without records */
 };
 
-/* Those of the same bundle stand beside each other; an older bundle's go, and an older bundle changes nothing.
+/* Those of the same bundle, which is told by when it was made, stand beside each other; another bundle's go.
  * ERR_LIMIT past CENTRE_QUESTION_BYTES_MAX or CENTRE_QUESTIONS_MAX. */
 MUST_USE enum err_code centre_question_keep(struct centre_store *store, int64_t device, int64_t made_at_ms,
                                             const struct centre_question *question, struct error *err);

@@ -77,10 +77,8 @@ class Centre(Side):
         self.chains, self.positions, self.questions, self.refused = copy.deepcopy(self.saved)
 
     def keep(self, device, made_at, request):
-        newest, kept = self.questions.get(device, (-1, {}))
-        if made_at < newest:
-            return
-        if made_at > newest:
+        of, kept = self.questions.get(device, (None, {}))
+        if made_at != of:
             kept = {}
         kept[request[3]] = {key: value for key, value in request.items() if key not in NOT_OF_A_QUESTION}
         self.questions[device] = made_at, kept

@@ -52,7 +52,7 @@ static enum err_code take_sender(struct centre_bundle_in *in, int64_t now_ms, st
 }
 
 /* Without records; what the device holds of certificates is not asked for again and again, but told each time. */
-static enum err_code keep_question(struct centre_bundle_in *in, const struct exchange_request *request, int64_t now_ms,
+static enum err_code keep_question(struct centre_bundle_in *in, const struct exchange_request *request,
                                    struct error *err)
 {
     SCOPED(buf_fini) struct buf bytes;
@@ -65,9 +65,7 @@ static enum err_code keep_question(struct centre_bundle_in *in, const struct exc
     question.wait_s = 0;
     TRY(exchange_request_encode(&question, &bytes, err));
     struct centre_question kept = { .incarnation = request->incarnation, .bytes = buf_slice(&bytes) };
-    /* a clock that is ahead does not make later bundles look older for good */
-    int64_t made_at_ms = in->taken.made_at_ms < now_ms ? in->taken.made_at_ms : now_ms;
-    return centre_question_keep(in->centre->store, in->taken.device.id, made_at_ms, &kept, err);
+    return centre_question_keep(in->centre->store, in->taken.device.id, in->taken.made_at_ms, &kept, err);
 }
 
 static enum err_code take_message(struct centre_bundle_in *in, int64_t now_ms, struct error *err)
@@ -82,7 +80,7 @@ static enum err_code take_message(struct centre_bundle_in *in, int64_t now_ms, s
     TRY(centre_head(in->centre->store, in->taken.device.site.id, &before, err));
     TRY(exchange_take(in->centre, buf_slice(&in->reader.certificate), &request, now_ms, &appended, err));
     TRY(centre_head(in->centre->store, in->taken.device.site.id, &after, err));
-    TRY(keep_question(in, &request, now_ms, err));
+    TRY(keep_question(in, &request, err));
     in->taken.messages++;
     in->taken.new_ops += appended.new_ops;
     in->taken.quarantined += appended.quarantined;

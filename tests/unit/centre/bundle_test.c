@@ -259,6 +259,38 @@ Test(bundle, a_centre_put_back_to_an_older_copy_is_noticed_and_gets_everything_a
     expect_everything(20);
 }
 
+/* As `holdfast restore` on a machine whose clock lost its battery. */
+Test(bundle, a_laptop_put_back_with_its_clock_behind_gets_everything_again)
+{
+    struct buf up;
+    introduce();
+    laptop_record(&laptops[1], 10);
+    carry_from(&laptops[1]);
+    laptop_save(&laptops[0]);
+    for (int restored = 0; restored < 2; restored++) {
+        laptop_record(&laptops[0], 10);
+        for (int i = 0; i < 2; i++) {
+            carry_from(&laptops[0]); /* the centre hears how far it is */
+            carry_to(&laptops[0]);
+        }
+        if (restored == 1) {
+            laptop_restore(&laptops[0]);
+        } else {
+            laptop_put_back(&laptops[0]);
+        }
+        for (int i = 0; i < 3; i++) {
+            world.now_ms -= 200 * DAYS_MS;
+            up = stick_from_laptop(&laptops[0]);
+            world.now_ms += 200 * DAYS_MS;
+            (void)give_centre(&up);
+            carry_to(&laptops[0]);
+            buf_fini(&up);
+        }
+    }
+    carry_to(&laptops[1]);
+    expect_everything(30);
+}
+
 static void carry_both_ways(struct laptop *laptop, int trips)
 {
     for (int i = 0; i < trips; i++) {

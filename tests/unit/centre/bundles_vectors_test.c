@@ -156,6 +156,7 @@ static void late_and_doubled(void)
     const struct file *late = up(0);
     give_centre(late);
     give_centre(early);
+    (void)down(0); /* to what the early one asks */
     give_centre(late);
     give(early, 1); /* to the wrong end */
     const struct file *old = down(0);
