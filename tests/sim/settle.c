@@ -87,7 +87,7 @@ static bool round_of_all(struct world *world)
     for (size_t i = 0; i < world->agent_count; i++) {
         struct store_sync after = sync_of(&world->agents[i]);
         still &= before[i].cursor == after.cursor && before[i].acked_seq == after.acked_seq &&
-                 before[i].newest_seq == after.newest_seq;
+                 before[i].newest_seq == after.newest_seq && before[i].asks == after.asks;
     }
     return still;
 }

@@ -261,7 +261,7 @@ void sticks_exchange(struct agent *agent)
         buf_fini(&stick.bytes);
     }
     if (bundle_of_centre(agent, false, &stick)) {
-        take(agent->world, &stick);
+        take_at_agent(agent, buf_slice(&stick.bytes), false); /* and not a twin of it */
         buf_fini(&stick.bytes);
     }
 }
