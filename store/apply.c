@@ -322,8 +322,9 @@ static enum err_code save_sync(struct store *store, const struct store_exchange 
     sqlite3_stmt *s;
     TRY(db_statement(&store->db,
                      "UPDATE sync_state SET clock_offset = iif(?3, clock_offset, ?1), "
-                     "settled = max(settled, ?2), read_to_end = max(read_to_end, ?2), heard_at = max(heard_at, ?4), "
-                     "dirty_site = dirty_site OR heard_at < ?4 - 86400000", /* it was said to be stale, perhaps */
+                     "settled = max(settled, ?2), read_to_end = max(read_to_end, ?2), "
+                     "heard_at = iif(?3, max(heard_at, ?4), ?4), " /* a file may be late; its clock may be put right */
+                     "dirty_site = dirty_site OR abs(heard_at - ?4) > 86400000", /* it was said to be stale, perhaps */
                      &s, err));
     bind_int(s, 1, exchange->clock_offset_ms);
     bind_int(s, 2, exchange->whole);

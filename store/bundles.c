@@ -36,11 +36,21 @@ enum err_code store_bundle_written(struct store *store, int64_t at_ms, struct er
     return run_alone(store, s, err);
 }
 
+enum err_code store_bundle_heard(struct store *store, int64_t at_ms, struct error *err)
+{
+    sqlite3_stmt *s;
+    TRY(db_statement(&store->db, "UPDATE sync_state SET heard_at = ?1, dirty_site = 1", &s, err));
+    bind_int(s, 1, at_ms);
+    return run_alone(store, s, err);
+}
+
 enum err_code store_bundle_taken(struct store *store, int64_t at_ms, int64_t made_at_ms, struct error *err)
 {
     sqlite3_stmt *s;
-    TRY(db_statement(&store->db, "UPDATE bundle_state SET taken_at = ?1, made_at = max(coalesce(made_at, ?2), ?2)", &s,
-                     err));
+    TRY(db_statement(&store->db,
+                     "UPDATE bundle_state SET taken_at = ?1, made_at = iif(made_at > ?2 AND made_at <= "
+                     "(SELECT heard_at FROM sync_state), made_at, ?2)",
+                     &s, err));
     bind_int(s, 1, at_ms);
     bind_int(s, 2, made_at_ms);
     return run_alone(store, s, err);

@@ -29,7 +29,9 @@ struct store_bundles {
 
 MUST_USE enum err_code store_bundles_read(struct store *store, struct store_bundles *ret_bundles, struct error *err);
 MUST_USE enum err_code store_bundle_written(struct store *store, int64_t at_ms, struct error *err);
-/* Keeps the time of the newest that was made. */
+/* The newest word of the centre has this time, though an earlier one had a later: its clock was ahead then. */
+MUST_USE enum err_code store_bundle_heard(struct store *store, int64_t at_ms, struct error *err);
+/* Keeps the time of the newest that was made, unless the centre's clock was ahead then. */
 MUST_USE enum err_code store_bundle_taken(struct store *store, int64_t at_ms, int64_t made_at_ms, struct error *err);
 
 /* The centre's signing certificate (DER), checked by who keeps it. */

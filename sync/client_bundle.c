@@ -6,7 +6,7 @@
  * is a signed receipt, positions never go back but when the stream is read again. Two things are to be told apart that
  * a network never mixes up: an answer that begins after what is held here (one before it is missing), and one that is
  * older than what the centre was heard to say since, which says less than is true now and must not be taken for a
- * centre that was put back.
+ * centre that was put back. Only of what says less is the time asked: the centre's clock may have been ahead once.
  */
 #include <string.h>
 
@@ -173,7 +173,29 @@ struct carried {
     struct store_sync before;
     struct store_chain chain;
     enum client_worth worth;
+    bool later; /* than all that was heard, whatever the time that is in it */
 };
+
+/* Of one that has an earlier time than what was heard: does it say more, or what is waited for, and nothing less? */
+static bool says_more(const struct carried *carried)
+{
+    const struct exchange_response *response = &carried->response;
+    const struct store_sync *before = &carried->before;
+    bool less = response->cursor < before->cursor || response->acked_seq < carried->chain.acked_seq ||
+                response->head < before->verified_size;
+    bool compares = carried->chain.asks && carried->question.newest_seq == 0;
+    return !less && (compares || response->cursor > before->cursor || response->acked_seq > carried->chain.acked_seq);
+}
+
+static void weigh(struct carried *carried, bool known, int64_t heard_at_ms)
+{
+    const struct exchange_response *response = &carried->response;
+    bool earlier = response->answered_at_ms < heard_at_ms;
+    bool old = earlier && !says_more(carried);
+    carried->worth = old ? CLIENT_WORTH_RECORDS : known ? CLIENT_WORTH_ALL : CLIENT_WORTH_PLACES;
+    carried->later =
+        earlier && !old && response->cursor > carried->before.cursor && response->head > carried->before.verified_size;
+}
 
 static enum err_code look(struct client *c, struct carried *carried, struct client_bundle_taken *taken,
                           struct error *err)
@@ -188,9 +210,8 @@ static enum err_code look(struct client *c, struct carried *carried, struct clie
     if (memcmp(question->stream, c->identity->stream, STREAM_ID_BYTES) != 0) {
         return FAIL(err, REFUSED, "take a bundle: it is of another site");
     }
-    bool old = response->answered_at_ms < bundles.heard_at_ms;
-    carried->worth = old ? CLIENT_WORTH_RECORDS : known ? CLIENT_WORTH_ALL : CLIENT_WORTH_PLACES;
-    taken->held = old && response->cursor <= carried->before.cursor;
+    weigh(carried, known, bundles.heard_at_ms);
+    taken->held = carried->worth == CLIENT_WORTH_RECORDS && response->cursor <= carried->before.cursor;
     if (!known && question->newest_seq > 0) {
         return FAIL(
             err, REFUSED,
@@ -219,6 +240,9 @@ static enum err_code take(struct client *c, const struct carried *carried, struc
     }
     if (c->recovery.active && !recovering) { /* found just now: all that the centre holds of it has to come */
         TRY(store_read_again(c->store, err));
+    }
+    if (carried->later) {
+        TRY(store_bundle_heard(c->store, carried->response.answered_at_ms, err));
     }
     TRY(store_sync_read(c->store, &after, err));
     taken->ask_again = after.cursor < carried->before.cursor || (c->recovery.active && !recovering);

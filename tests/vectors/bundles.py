@@ -143,7 +143,7 @@ class Centre(Side):
 class Device(Side):
     def __init__(self, world, key):
         super().__init__(world, key)
-        self.cursor = self.heard = 0
+        self.cursor = self.heard = self.verified = 0
         self.acknowledged, self.recording, self.refused = {}, None, {}
         self.asks = set()  # its incarnations that are to be compared
 
@@ -194,8 +194,18 @@ class Device(Side):
         segment = Segment(data, self.stream)
         if segment.device == self.id and segment.incarnation in self.acknowledged:  # it came back, so it is there
             last = segment.first + segment.count - 1
-            self.acknowledged[segment.incarnation] = max(last, self.acknowledged[segment.incarnation])
+            if last > self.acknowledged[segment.incarnation]:
+                self.acknowledged[segment.incarnation] = last
+                self.asks.discard(segment.incarnation)
         return self.take_segment(data)
+
+    def old(self, question, answer):
+        """Does it say less than the device has heard since?"""
+        acknowledged = self.acknowledged.get(question[3], 0)
+        more = answer[6] > self.cursor or answer[2] > acknowledged
+        less = answer[6] < self.cursor or answer[2] < acknowledged or answer[7] < self.verified
+        compares = question[6] == 0 and question[3] in self.asks
+        return answer[5] < self.heard and (less or not (more or compares))
 
     def went_back(self, question, answer):
         lost = question[3] not in self.asks and answer[2] < self.acknowledged[question[3]]
@@ -208,17 +218,20 @@ class Device(Side):
             raise Refused("for another copy of this machine")
         if question[4] > self.cursor:
             raise Refused("one before it is missing")
-        old = answer[5] < self.heard
+        old = self.old(question, answer)
         further = answer[6] > self.cursor
         if old and not further:
             return 1, 0, False
         new = sum(self.take_answered(data) for data in answer.get(11, [])) if further else 0
         if not old:
-            self.heard = answer[5]
+            if answer[5] > self.heard or further and answer[7] > self.verified:
+                self.heard = answer[5]
             back = known and self.went_back(question, answer)
             self.cursor = max(self.cursor, answer[6])
             if known:
                 self.receipt(question, answer)
+            if 16 in answer and not back:
+                self.verified = int.from_bytes(answer[16][:8], "big")
             if back:
                 self.read_again()
                 return 0, 0, True

@@ -259,6 +259,51 @@ Test(bundle, a_centre_put_back_to_an_older_copy_is_noticed_and_gets_everything_a
     expect_everything(20);
 }
 
+static int64_t heard_at(struct laptop *laptop)
+{
+    struct store_bundles bundles;
+    cr_assert_eq(store_bundles_read(laptop->store, &bundles, &world.err), ERR_OK);
+    return bundles.heard_at_ms;
+}
+
+Test(bundle, a_centre_whose_clock_was_ahead_once_is_believed_again)
+{
+    struct store_bundles bundles;
+    introduce();
+    laptop_record(&laptops[0], 10);
+    carry_from(&laptops[0]);
+    world.now_ms += 30 * DAYS_MS;
+    carry_to(&laptops[0]);
+    world.now_ms -= 30 * DAYS_MS;
+    struct buf same = from_centre(&laptops[0]); /* says what is held */
+    cr_assert_eq(give_laptop(&laptops[0], &same).held, 1);
+    cr_assert_gt(heard_at(&laptops[0]), world.now_ms);
+    laptop_record(&laptops[0], 1);
+    laptop_record(&laptops[1], 5);
+    carry_from(&laptops[0]);
+    carry_from(&laptops[1]);
+    carry_to(&laptops[0]);
+    cr_assert_leq(heard_at(&laptops[0]), world.now_ms);
+    cr_assert_eq(store_bundles_read(laptops[0].store, &bundles, &world.err), ERR_OK);
+    cr_assert_leq(bundles.made_at_ms, world.now_ms);
+    (void)give_laptop(&laptops[0], &same); /* and still is no sign of a centre that was put back */
+    cr_assert_eq(pending(&laptops[0]), 0);
+    carry_to(&laptops[1]);
+    expect_everything(16);
+    buf_fini(&same);
+}
+
+Test(bundle, an_exchange_puts_right_when_a_centre_whose_clock_was_ahead_was_heard)
+{
+    introduce();
+    world.now_ms += 30 * DAYS_MS;
+    cr_assert_eq(laptop_sync(&laptops[0]), ERR_OK, "%s", world.err.message);
+    world.now_ms -= 30 * DAYS_MS;
+    cr_assert_gt(heard_at(&laptops[0]), world.now_ms);
+    cr_assert_eq(laptop_sync(&laptops[0]), ERR_OK, "%s", world.err.message);
+    cr_assert_leq(heard_at(&laptops[0]), world.now_ms);
+}
+
 /* As `holdfast restore` on a machine whose clock lost its battery. */
 Test(bundle, a_laptop_put_back_with_its_clock_behind_gets_everything_again)
 {
