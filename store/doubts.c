@@ -19,7 +19,7 @@ static const struct doubt_want wants[] = {
     { "contact_unconfirmed", 1,
       "the attempts to reach the person are under another record, and nobody else at another machine has confirmed "
       "that both records are of one person: have the merge confirmed, or record the attempt under this one" },
-    { "raised_already", 0, "a doubt about this session was raised before" },
+    { "raised_already", 0, "a doubt about this session was raised before, or the Jobcentre has decided one" },
     { "unrecorded", 2, "nobody recorded how the session went: that is the host's gap and never the person's failure" },
     { "disputed", 2, "the records of the session contradict each other" },
     { "excused", 2, "the session is excused" },

@@ -394,7 +394,11 @@ WHERE d.earlier_decision IS NOT NULL AND NOT EXISTS (
 UNION ALL
 SELECT d.id, 'raised_already' FROM compliance_doubt d
 WHERE EXISTS (SELECT 1 FROM compliance_doubt o WHERE o.placement = d.placement AND o.day = d.day AND o.slot = d.slot AND o.id <> d.id
-              AND o.status NOT IN ('withdrawn', 'returned') AND (o.hlc < d.hlc OR (o.hlc = d.hlc AND o.id < d.id)));
+              AND o.status NOT IN ('withdrawn', 'returned') AND (o.hlc < d.hlc OR (o.hlc = d.hlc AND o.id < d.id)))
+UNION ALL
+SELECT d.id, 'raised_already' FROM compliance_doubt d
+WHERE EXISTS (SELECT 1 FROM compliance_doubt o WHERE o.placement = d.placement AND o.day = d.day AND o.slot = d.slot AND o.id <> d.id
+              AND o.status = 'decided');
 
 CREATE TRIGGER doubt_is_made_whole AFTER INSERT ON compliance_doubt
 WHEN NEW.status = 'standing' AND EXISTS (SELECT 1 FROM doubt_wants WHERE id = NEW.id)

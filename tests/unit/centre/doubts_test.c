@@ -23,13 +23,18 @@ static int32_t day(const char *text)
     return found;
 }
 
-static void write_entry(struct store_entry *entry)
+static void write_at(struct laptop *where, struct store_entry *entry)
 {
     struct store_written written;
     struct error err = { 0 };
     world.now_ms += 1000;
-    cr_assert_eq(store_write(laptop.store, "tester", entry, 1, world.now_ms, &written, &err), ERR_OK, "%s",
+    cr_assert_eq(store_write(where->store, "tester", entry, 1, world.now_ms, &written, &err), ERR_OK, "%s",
                  err.message);
+}
+
+static void write_entry(struct store_entry *entry)
+{
+    write_at(&laptop, entry);
 }
 
 static struct store_entry begin_entry(enum record_kind kind, const uint8_t subject[OP_ENTITY_BYTES])
@@ -98,8 +103,8 @@ static void fill_doubt(struct record *record)
     record_set_text(record, "programme_sha256", programme_sha256(programme_default()));
 }
 
-/* The whole path on a laptop, and its exchange. */
-static void raise_doubt(const char *basis)
+/* All that a doubt needs, on a laptop. */
+static void prepare_doubt(const char *basis)
 {
     struct store_entry entry;
     write_person_and_placement(basis);
@@ -118,9 +123,20 @@ static void raise_doubt(const char *basis)
     record_set_text(&entry.record, "outcome", "doubt");
     record_set_text(&entry.record, "answers", "Were they ill?\nNot that we know.");
     write_entry(&entry);
-    entry = begin_entry(KIND_COMPLIANCE_DOUBT, ids[DOUBT]);
+}
+
+static void confirm_doubt(struct laptop *where, const uint8_t id[OP_ENTITY_BYTES])
+{
+    struct store_entry entry = begin_entry(KIND_COMPLIANCE_DOUBT, id);
     fill_doubt(&entry.record);
-    write_entry(&entry);
+    write_at(where, &entry);
+}
+
+/* And its exchange. */
+static void raise_doubt(const char *basis)
+{
+    prepare_doubt(basis);
+    confirm_doubt(&laptop, ids[DOUBT]);
     cr_assert_eq(laptop_sync(&laptop), ERR_OK);
 }
 
@@ -336,6 +352,38 @@ Test(centre_doubts, one_that_an_excuse_took_the_ground_of_is_not_for_the_jobcent
     cr_assert_str_eq(lacks, "excused");
     cr_assert_eq(decide(), ERR_REFUSED);
     cr_assert_not_null(strstr(world.err.message, "excused"), "%s", world.err.message);
+}
+
+/* Where one doubt stands at the centre, and what it lacks. */
+static void find_there(const uint8_t id[OP_ENTITY_BYTES], struct doubt_row *ret_row)
+{
+    struct centre_site site;
+    char digits[DOUBT_ID_SIZE];
+    hex_encode(id, OP_ENTITY_BYTES, digits);
+    cr_assert_eq(centre_site_find(world.centre->store, "garden", &site, &world.err), ERR_OK, "%s", world.err.message);
+    cr_assert_eq(centre_doubt(world.centre->store, &site, clock_today(world.now_ms), digits, ret_row, &world.err),
+                 ERR_OK, "%s", world.err.message);
+}
+
+Test(centre_doubts, what_was_decided_is_not_decided_again_about_another_machines_doubt)
+{
+    struct laptop other;
+    struct doubt_row row;
+    uint8_t second[OP_ENTITY_BYTES];
+    prepare_doubt("mandatory");
+    cr_assert_eq(laptop_sync(&laptop), ERR_OK);
+    laptop_enrol(&world, "garden", &other);
+    cr_assert_eq(laptop_sync(&other), ERR_OK);
+    entity_id(laptop.identity.stream, "compliance_doubt", "of another machine", second);
+    confirm_doubt(&other, second);
+    confirm_doubt(&laptop, ids[DOUBT]);
+    cr_assert_eq(laptop_sync(&laptop), ERR_OK);
+    cr_assert_eq(decide(), ERR_OK, "%s", world.err.message);
+    cr_assert_eq(laptop_sync(&other), ERR_OK);
+    find_there(second, &row);
+    cr_expect_str_eq(row.wants, "raised_already", "it was raised first, and came when the other was decided");
+    cr_expect_str_eq(row.status, "suspended");
+    laptop_fini(&other);
 }
 
 Test(centre_doubts, an_appointment_of_jcp_itself_suspends_one_there_at_once)

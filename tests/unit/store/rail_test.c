@@ -432,6 +432,18 @@ static void say_taken(char *const *words, int count)
     write_one(&entry);
 }
 
+/* The same by a machine of which nobody here has heard, before everything here by its clock; and the Jobcentre decided
+ * that one. */
+static void say_decided(char *const *words, int count)
+{
+    struct store_entry entry;
+    (void)count;
+    entry_doubt(&world, &entry, key("E"), key("P"), c.day, key("V"), key("N"));
+    hear_at(&laptop, &entry, words[1]);
+    entry_decision(&world, &entry, key("DD"), key("G"), c.day, days_from(c.day, 20), words[0], key("E"));
+    hear(&jcp, &entry);
+}
+
 /* ---- what comes out ---- */
 
 /* The same codes in any order; texts of codes separated by commas. */
@@ -511,7 +523,7 @@ static const struct {
     { "doubted", say_doubted, 0 },   { "taken", say_taken, 1 },         { "said", say_said, 3 },
     { "moved", say_moved, 1 },       { "stands", expect, 0 },           { "lacks", expect, 1 },
     { "answers", say_answers, 0 },   { "beside", say_beside, 1 },       { "another", say_another, 1 },
-    { "erased", say_erased, 0 },
+    { "erased", say_erased, 0 },     { "decided", say_decided, 2 },
 };
 
 static void take_line(char *text)
