@@ -59,6 +59,9 @@ static const struct doubt_want wants[] = {
       "the exposure rests on a decision about another record, and nobody else at another machine has confirmed that "
       "both records are of one person" },
     { "pack_not_held", 4, "the programme pack by which it was raised is not here" },
+    { "pack_not_in_force", 4,
+      "it names a programme pack that was not in force on the day on which it was confirmed: withdraw it, and raise it "
+      "by the one that is" },
     { "exposure_without_decision", 4, "the exposure is longer than the Jobcentre's decisions allow" },
 };
 

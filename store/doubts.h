@@ -10,7 +10,7 @@
 
 #include "store/query.h"
 
-#define DOUBT_WANTS_SIZE 601
+#define DOUBT_WANTS_SIZE 801
 #define DOUBT_EVIDENCE_SIZE 65
 #define DOUBT_ID_SIZE (2 * ROW_ID_BYTES + 1)
 

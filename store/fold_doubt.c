@@ -240,6 +240,29 @@ static enum err_code pack_of(struct store *store, sqlite3_stmt *s, int at, const
     return rc;
 }
 
+/* Of what is only tried out the moment is now, and the pack the one in force. */
+static enum err_code judge_pack(struct store *store, struct slice doubt, const struct programme *programme,
+                                char wants[DOUBT_WANTS_SIZE], struct error *err)
+{
+    sqlite3_stmt *s;
+    bool row;
+    bool in_force = true;
+    TRY(db_statement(&store->db,
+                     "SELECT hlc, said_min FROM compliance_doubt WHERE id = ?1 AND programme_sha256 IS NOT NULL", &s,
+                     err));
+    bind_slice(s, 1, doubt);
+    TRY(db_step(&store->db, s, &row, err));
+    if (row) {
+        struct doubt_moment moment = { .hlc = column_int(s, 0), .minute = column_int(s, 1) };
+        sqlite3_reset(s);
+        TRY(pack_was_in_force(store, programme, &moment, &in_force, err));
+    }
+    if (!in_force) {
+        add_want(wants, "pack_not_in_force");
+    }
+    return ERR_OK;
+}
+
 /* What only the programme pack can tell. */
 static enum err_code judge_by_pack(struct store *store, struct slice doubt, char wants[DOUBT_WANTS_SIZE],
                                    struct error *err)
@@ -275,7 +298,7 @@ static enum err_code judge_by_pack(struct store *store, struct slice doubt, char
         add_want(wants, "exposure_without_decision");
     }
     sqlite3_reset(s);
-    return ERR_OK;
+    return judge_pack(store, doubt, programme, wants, err);
 }
 
 enum err_code doubt_judge(struct store *store, struct slice doubt, char ret_wants[DOUBT_WANTS_SIZE], struct error *err)

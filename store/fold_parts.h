@@ -121,6 +121,18 @@ MUST_USE enum err_code fold_doubts(struct store *store, struct error *err);
 MUST_USE enum err_code doubt_judge(struct store *store, struct slice doubt, char ret_wants[DOUBT_WANTS_SIZE],
                                    struct error *err);
 
+/* ---- store/fold_then.c ---- */
+
+/* When a doubt was confirmed. */
+struct doubt_moment {
+    int64_t hlc;
+    int64_t minute; /* the civil one in London, by the centre's clock as far as it was known */
+};
+
+/* Was the pack in force then, as far as it had been said? */
+MUST_USE enum err_code pack_was_in_force(struct store *store, const struct programme *named,
+                                         const struct doubt_moment *moment, bool *ret_in_force, struct error *err);
+
 /* ---- store/fold_person.c ---- */
 
 /* Binds who said at which device what a link says now, and whether it is sure, from `at` on. */

@@ -40,10 +40,9 @@
     "INSERT OR IGNORE INTO dirty_placement SELECT p.id FROM opportunity o JOIN placement p ON p.opportunity = o.id "   \
     "WHERE o.host = ?1"
 
-/* Doubts that are judged by the pack. */
+/* Any doubt may be judged by the pack, or should have been. */
 #define BY_PACK                                                                                                        \
-    "INSERT OR IGNORE INTO doubt_due SELECT d.id FROM programme_pack k JOIN compliance_doubt d "                       \
-    "ON d.programme_sha256 = k.sha256 WHERE k.id = ?1"
+    "INSERT OR IGNORE INTO doubt_due SELECT d.id FROM programme_pack k CROSS JOIN compliance_doubt d WHERE k.id = ?1"
 
 #define PLAIN(name, values, marks, site)                                                                               \
     {                                                                                                                  \

@@ -1,6 +1,7 @@
 /* Doubts at the centre: judged from the log as on a site's own machines, and acted on only while they stand. */
 #include <criterion/criterion.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/clock.h"
@@ -384,6 +385,43 @@ Test(centre_doubts, what_was_decided_is_not_decided_again_about_another_machines
     cr_expect_str_eq(row.wants, "raised_already", "it was raised first, and came when the other was decided");
     cr_expect_str_eq(row.status, "suspended");
     laptop_fini(&other);
+}
+
+/* The built-in pack with a greater version. */
+static void give_pack(const char *in_force_from)
+{
+    struct slice json = programme_default_json();
+    json_t *pack = json_loadb((const char *)json.data, json.len, 0, NULL);
+    cr_assert_not_null(pack);
+    json_object_set_new(pack, "version", json_integer(11));
+    char *text = json_dumps(pack, JSON_INDENT(1));
+    json_decref(
+        world_admin(&world, "pack-add",
+                    json_pack("{s:s, s:s, s:s}", "pack", text, "in_force_from", in_force_from, "site", "garden")));
+    free(text);
+    json_decref(pack);
+}
+
+Test(centre_doubts, by_a_pack_whose_turn_was_over_is_held_back_at_both_ends)
+{
+    char status[ROW_CODE_SIZE];
+    char lacks[DOUBT_WANTS_SIZE];
+    give_pack("2014-05-01");
+    raise_doubt("mandatory");
+    cr_assert_eq(listed(true, status, lacks), 1);
+    cr_expect_str_eq(status, "suspended");
+    cr_expect_str_eq(lacks, "pack_not_in_force");
+    cr_expect_str_eq(at_the_laptop().wants, "pack_not_in_force");
+    cr_assert_eq(decide(), ERR_REFUSED);
+}
+
+Test(centre_doubts, a_pack_that_comes_after_one_leaves_it_standing)
+{
+    raise_doubt("mandatory");
+    world.now_ms += 86400000;
+    give_pack("2014-05-01");
+    cr_expect_str_eq(at_the_laptop().status, "standing", "%s", at_the_laptop().wants);
+    cr_assert_eq(decide(), ERR_OK, "%s", world.err.message);
 }
 
 Test(centre_doubts, an_appointment_of_jcp_itself_suspends_one_there_at_once)

@@ -541,3 +541,79 @@ Test(packs, a_doubt_is_not_judged_by_one_that_came_after_it)
     expect_in_force("2026-06-12", 11);
     cr_assert_str_eq(the_doubt().status, "standing", "four weeks are what its own pack says: %s", the_doubt().wants);
 }
+
+/* The centre gives it at a moment of its clock. */
+static void gives_mild_pack_at(const char *said_on, int version, const char *from)
+{
+    jcp.replica.forged_hlc_ms = (int64_t)day_of(said_on) * 86400000;
+    gives_mild_pack(version, from);
+    jcp.replica.forged_hlc_ms = 0;
+}
+
+/* Four weeks are within the pack that it names, whose turn was over. */
+Test(packs, a_doubt_by_one_that_is_not_in_force_any_more_is_held_back)
+{
+    gives_mild_pack_at("2026-06-01", 11, "2020-01-01");
+    raise_doubt_by(programme_sha256(programme_default()));
+    cr_assert_str_eq(the_doubt().status, "suspended");
+    cr_assert_str_eq(the_doubt().wants, "pack_not_in_force");
+}
+
+Test(packs, that_a_doubt_passed_over_hold_it_back_when_they_come_late)
+{
+    raise_doubt_by(programme_sha256(programme_default()));
+    cr_assert_str_eq(the_doubt().status, "standing");
+    gives_mild_pack_at("2026-06-01", 11, "2020-01-01");
+    cr_assert_str_eq(the_doubt().status, "suspended");
+    cr_assert_str_eq(the_doubt().wants, "pack_not_in_force");
+}
+
+Test(packs, a_doubt_by_the_one_in_force_stands)
+{
+    struct store_entry entry;
+    jcp.replica.forged_hlc_ms = (int64_t)day_of("2026-06-01") * 86400000;
+    entry_pack(11, 2, "2020-01-01", &entry);
+    cr_assert_eq(reaches(&jcp, &entry), 0);
+    gives_mild_pack_at("2026-06-02", 12, "2026-06-11");
+    raise_doubt_by(lent[0].sha256);
+    cr_assert_str_eq(the_doubt().status, "standing", "the next begins on the day after: %s", the_doubt().wants);
+}
+
+Test(packs, a_doubt_by_one_whose_day_has_not_come_is_held_back)
+{
+    gives_mild_pack_at("2026-06-01", 11, "2026-06-11");
+    raise_doubt_by(lent[0].sha256);
+    cr_assert_str_eq(the_doubt().status, "suspended");
+    cr_assert_not_null(strstr(the_doubt().wants, "pack_not_in_force"), "%s", the_doubt().wants);
+}
+
+/* What was said of it by then counts: it was put off after the doubt. */
+Test(packs, that_are_put_off_afterwards_were_in_force_all_the_same)
+{
+    struct store_entry entry;
+    jcp.replica.forged_hlc_ms = (int64_t)day_of("2026-06-01") * 86400000;
+    entry_pack(11, 2, "2020-01-01", &entry);
+    cr_assert_eq(reaches(&jcp, &entry), 0);
+    raise_doubt_by(lent[0].sha256);
+    cr_assert_str_eq(the_doubt().status, "standing", "%s", the_doubt().wants);
+    jcp.replica.forged_hlc_ms = (int64_t)day_of("2026-06-20") * 86400000;
+    record_set_number(&entry.record, "in_force_from", day_of("2026-07-01"));
+    cr_assert_eq(reaches(&jcp, &entry), 0);
+    cr_assert_str_eq(the_doubt().status, "standing", "%s", the_doubt().wants);
+}
+
+/* A device that puts its records before everything in the order of things has a clock all the same. */
+Test(packs, are_in_force_for_a_doubt_that_claims_to_be_older)
+{
+    struct voice laptop;
+    struct store_entry entry;
+    gives_mild_pack_at("2026-06-01", 11, "2020-01-01");
+    voice_start(&world, &laptop, CERTIFICATE_ROLE_AGENT);
+    laptop.replica.forged_hlc_ms = (int64_t)day_of("2026-01-01") * 86400000;
+    laptop.replica.forged_at_ms = now;
+    entry_doubt(&world, &entry, "D-1", "P-1", "2026-06-03", "V-1", "N-1");
+    record_set_text(&entry.record, "programme_sha256", programme_sha256(programme_default()));
+    cr_assert_eq(reaches(&laptop, &entry), 0);
+    cr_assert_not_null(strstr(the_doubt().wants, "pack_not_in_force"), "%s", the_doubt().wants);
+    voice_stop(&laptop);
+}
