@@ -30,6 +30,12 @@ static const struct doubt_want wants[] = {
       "the referral was declined, paused, withdrawn, over or not begun on that day: give the placement its last day, "
       "or "
       "a break" },
+    { "break_undone", 2,
+      "the session was in a break that was agreed, and was taken out of it when the day had begun: that speaks for the "
+      "days after it alone" },
+    { "referral_back_late", 2,
+      "the referral was on record as declined, paused, withdrawn, over or not begun on that day, and was put in force "
+      "again when the day had begun: that counts for the days after it alone" },
     { "overlaps_jcp", 2, "the session overlaps the Jobcentre's own appointment" },
     { "reason_given", 2, "a reason is recorded that is a usual factor of good reason, or an excuse" },
     { "paperwork", 2, "not signing a provider's paperwork is not a failure" },

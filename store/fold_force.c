@@ -5,6 +5,9 @@
  *
  *   accepted      paused        started                 withdrawn
  *   ----|-----------|##############|------------------------|##########>   not in force
+ *
+ * What one record put out and a later one took back is kept with when that was said: for a doubt about a day that had
+ * begun by then it counts on.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -124,6 +127,88 @@ static enum err_code find_outs(const struct event *events, size_t count, struct 
     return open ? add_out(outs, &out, err) : ERR_OK;
 }
 
+/* ---- what a later record took back ---- */
+
+static enum err_code put_before(struct store *store, struct slice referral, int64_t starts_on, int64_t ends_on,
+                                int64_t minute, struct error *err)
+{
+    sqlite3_stmt *s;
+    if (starts_on > ends_on) {
+        return ERR_OK;
+    }
+    TRY(db_statement(&store->db, "INSERT OR IGNORE INTO referral_out_before VALUES (?1, ?2, ?3, ?4)", &s, err));
+    bind_slice(s, 1, referral);
+    bind_int(s, 2, starts_on);
+    bind_int(s, 3, ends_on);
+    bind_int(s, 4, minute);
+    return db_run(&store->db, s, err);
+}
+
+/* The days of one span that are in none of those that were left; both ascend. */
+static enum err_code put_lost(struct store *store, struct slice referral, const struct out *lost,
+                              const struct buf *left, int64_t minute, struct error *err)
+{
+    int64_t from = lost->starts_on;
+    for (size_t at = 0; at < left->len; at += sizeof(struct out)) {
+        struct out out;
+        memcpy(&out, left->data + at, sizeof(out));
+        if (out.ends_on >= from && out.starts_on <= lost->ends_on) {
+            TRY(put_before(store, referral, from, out.starts_on - 1, minute, err));
+            from = out.ends_on + 1;
+        }
+    }
+    return put_before(store, referral, from, lost->ends_on, minute, err);
+}
+
+static enum err_code note_lost(struct store *store, struct slice referral, const struct version *version,
+                               const struct buf *before, const struct buf *after, struct error *err)
+{
+    int64_t minute;
+    if (before->len == 0 || slice_equal(buf_slice(before), buf_slice(after))) {
+        return ERR_OK;
+    }
+    TRY(version_said_min(store, version, &minute, err));
+    for (size_t at = 0; at < before->len; at += sizeof(struct out)) {
+        struct out out;
+        memcpy(&out, before->data + at, sizeof(out));
+        TRY(put_lost(store, referral, &out, after, minute, err));
+    }
+    return ERR_OK;
+}
+
+static void add_sorted(struct event *sorted, size_t count, const struct event *event)
+{
+    size_t at = count;
+    for (; at > 0 && event_compare(&sorted[at - 1], event) > 0; at--) {
+        sorted[at] = sorted[at - 1];
+    }
+    sorted[at] = *event;
+}
+
+/* As each was said: the events stand in that order yet. */
+static enum err_code note_each_lost(struct store *store, struct slice referral, const struct merged *merged,
+                                    const struct event *events, struct event *sorted, struct error *err)
+{
+    SCOPED(buf_fini) struct buf before;
+    SCOPED(buf_fini) struct buf after;
+    bool any = false;
+    buf_init(&before, SIZE_MAX / 2);
+    buf_init(&after, SIZE_MAX / 2);
+    TRY(fold_delete(store, "DELETE FROM referral_out_before WHERE referral = ?1", referral, err));
+    for (size_t i = 0; i < merged->count; i++) {
+        any |= events[i].out;
+        add_sorted(sorted, i, &events[i]);
+        if (any) {
+            buf_clear(&after);
+            TRY(find_outs(sorted, i + 1, &after, err));
+            TRY(note_lost(store, referral, &merged->versions[i], &before, &after, err));
+            buf_clear(&before);
+            TRY(buf_append(&before, after.data, after.len, err));
+        }
+    }
+    return ERR_OK;
+}
+
 static enum err_code read_held(struct store *store, struct slice referral, struct buf *outs, struct error *err)
 {
     sqlite3_stmt *s;
@@ -181,21 +266,31 @@ static enum err_code lay_out_placements(struct store *store, struct slice referr
     return ERR_OK;
 }
 
-static enum err_code read_events(struct store *store, const struct merged *merged, struct buf *outs, struct error *err)
+static enum err_code read_all(struct store *store, const struct merged *merged, struct event *events, struct error *err)
 {
-    struct event *events = calloc(merged->count + 1, sizeof(*events));
+    for (size_t i = 0; i < merged->count; i++) {
+        events[i].place = i;
+        events[i].of_centre = merged->versions[i].writer == WRITER_CENTRE;
+        TRY(read_event(store, &merged->versions[i], &events[i], err));
+    }
+    return ERR_OK;
+}
+
+/* Those that stand, and of those that stood before what was taken away. */
+static enum err_code read_events(struct store *store, struct slice referral, const struct merged *merged,
+                                 struct buf *outs, struct error *err)
+{
+    struct event *events = calloc(2 * merged->count + 1, sizeof(*events));
     if (events == NULL) {
         return FAIL(err, NO_MEMORY, "fold what became of a referral");
     }
-    enum err_code rc = ERR_OK;
-    for (size_t i = 0; i < merged->count && rc == ERR_OK; i++) {
-        events[i].place = i;
-        events[i].of_centre = merged->versions[i].writer == WRITER_CENTRE;
-        rc = read_event(store, &merged->versions[i], &events[i], err);
+    struct event *sorted = events + merged->count;
+    enum err_code rc = read_all(store, merged, events, err);
+    if (rc == ERR_OK) {
+        rc = note_each_lost(store, referral, merged, events, sorted, err);
     }
     if (rc == ERR_OK) {
-        qsort(events, merged->count, sizeof(*events), event_compare);
-        rc = find_outs(events, merged->count, outs, err);
+        rc = find_outs(sorted, merged->count, outs, err);
     }
     free(events);
     return rc;
@@ -207,7 +302,7 @@ enum err_code fold_force(struct store *store, struct slice referral, const struc
     SCOPED(buf_fini) struct buf held;
     buf_init(&outs, SIZE_MAX / 2);
     buf_init(&held, SIZE_MAX / 2);
-    TRY(read_events(store, events, &outs, err));
+    TRY(read_events(store, referral, events, &outs, err));
     TRY(read_held(store, referral, &held, err));
     if (slice_equal(buf_slice(&outs), buf_slice(&held))) {
         return ERR_OK;

@@ -92,6 +92,9 @@ MUST_USE enum err_code fold_plain(struct store *store, struct slice subject, str
  */
 MUST_USE enum err_code bind_said(struct store *store, sqlite3_stmt *put, int at, const struct version *newest,
                                  int64_t *ret_true_ms, struct error *err);
+/* The civil minute in London at which a version was said, by the centre's clock as far as it was known. */
+MUST_USE enum err_code version_said_min(struct store *store, const struct version *version, int64_t *ret_minute,
+                                        struct error *err);
 
 /* ---- store/fold_basis.c ---- */
 
@@ -132,6 +135,10 @@ struct doubt_moment {
 /* Was the pack in force then, as far as it had been said? */
 MUST_USE enum err_code pack_was_in_force(struct store *store, const struct programme *named,
                                          const struct doubt_moment *moment, bool *ret_in_force, struct error *err);
+
+/* What a break was before each record that changed it; merged by fold_subject. */
+MUST_USE enum err_code break_note_before(struct store *store, struct slice subject, struct merged *merged,
+                                         struct error *err);
 
 /* ---- store/fold_person.c ---- */
 

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "store/answers.h"
 #include "store/fold_parts.h"
 #include "store/query.h"
@@ -120,6 +121,15 @@ enum err_code bind_said(struct store *store, sqlite3_stmt *put, int at, const st
     (void)sqlite3_bind_text(put, at, said.by, -1, SQLITE_TRANSIENT);
     bind_int(put, at + 1, said.at_ms);
     *ret_true_ms = said.at_ms - said.offset_ms;
+    return ERR_OK;
+}
+
+enum err_code version_said_min(struct store *store, const struct version *version, int64_t *ret_minute,
+                               struct error *err)
+{
+    struct said_since said;
+    TRY(said_of(store, version, &said, err));
+    *ret_minute = clock_london_minute(said.at_ms - said.offset_ms);
     return ERR_OK;
 }
 
@@ -296,5 +306,6 @@ enum err_code fold_plain(struct store *store, struct slice subject, struct merge
     buf_init(&bound.people, SIZE_MAX / 2);
     TRY(bound_before(store, kind, subject, &bound, err));
     TRY(put_row(store, &plains[kind], subject, merged, err));
+    TRY(kind == KIND_PLACEMENT_BREAK ? break_note_before(store, subject, merged, err) : ERR_OK);
     return bound_after(store, kind, subject, &bound, err);
 }

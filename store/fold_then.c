@@ -83,3 +83,71 @@ enum err_code pack_was_in_force(struct store *store, const struct programme *nam
     row_array_fini(&packs);
     return rc;
 }
+
+/* ---- what a break was ---- */
+
+struct span {
+    uint8_t placement[OP_ENTITY_BYTES];
+    int64_t starts_on;
+    int64_t ends_on;
+    uint64_t known; /* a bit each */
+};
+
+static void take_span(struct record *record, struct span *span)
+{
+    const struct value *placement = record_value(record, "placement");
+    const struct value *from = record_value(record, "starts_on");
+    const struct value *to = record_value(record, "ends_on");
+    if (placement->present) {
+        memcpy(span->placement, placement->text.data, OP_ENTITY_BYTES);
+    }
+    span->starts_on = from->present ? from->number : span->starts_on;
+    span->ends_on = to->present ? to->number : span->ends_on;
+    span->known |= (uint64_t)placement->present | (uint64_t)from->present << 1 | (uint64_t)to->present << 2;
+}
+
+static enum err_code put_before(struct store *store, struct slice subject, const struct span *span, int64_t minute,
+                                struct error *err)
+{
+    sqlite3_stmt *s;
+    TRY(db_statement(&store->db, "INSERT OR IGNORE INTO break_before VALUES (?1, ?2, ?3, ?4, ?5)", &s, err));
+    bind_slice(s, 1, subject);
+    bind_blob(s, 2, span->placement, OP_ENTITY_BYTES);
+    bind_int(s, 3, span->starts_on);
+    bind_int(s, 4, span->ends_on);
+    bind_int(s, 5, minute);
+    return db_run(&store->db, s, err);
+}
+
+static enum err_code note_spans(struct store *store, struct slice subject, struct merged *merged, struct error *err)
+{
+    struct span span = { 0 };
+    for (size_t i = 0; merged->count > 1 && i < merged->count; i++) {
+        struct record record;
+        struct span before = span;
+        TRY(merged_read(store, merged, &merged->versions[i], true, &record, err));
+        take_span(&record, &span);
+        free(merged->kept[--merged->kept_count]);
+        if (before.known == 7 && memcmp(&before, &span, sizeof(span)) != 0) {
+            int64_t minute;
+            TRY(version_said_min(store, &merged->versions[i], &minute, err));
+            TRY(put_before(store, subject, &before, minute, err));
+        }
+    }
+    return ERR_OK;
+}
+
+/* Of placements that it is not of any more, too. */
+static enum err_code mark_before(struct store *store, struct slice subject, struct error *err)
+{
+    return fold_delete(store, "INSERT OR IGNORE INTO dirty_placement SELECT placement FROM break_before WHERE id = ?1",
+                       subject, err);
+}
+
+enum err_code break_note_before(struct store *store, struct slice subject, struct merged *merged, struct error *err)
+{
+    TRY(mark_before(store, subject, err));
+    TRY(fold_delete(store, "DELETE FROM break_before WHERE id = ?1", subject, err));
+    TRY(note_spans(store, subject, merged, err));
+    return mark_before(store, subject, err);
+}

@@ -22,6 +22,12 @@ CREATE TABLE referral_out (
     PRIMARY KEY (referral, starts_on)
 ) STRICT, WITHOUT ROWID;
 
+-- Days of those that a later record took away, and when (said_min: as of compliance_doubt).
+CREATE TABLE referral_out_before (
+    referral BLOB NOT NULL, starts_on INTEGER NOT NULL, ends_on INTEGER NOT NULL, said_min INTEGER NOT NULL,
+    PRIMARY KEY (referral, starts_on, ends_on, said_min)
+) STRICT, WITHOUT ROWID;
+
 CREATE TABLE placement (
     id BLOB PRIMARY KEY, ref TEXT, participant BLOB, referral BLOB, host TEXT, role TEXT, basis TEXT, calendar TEXT,
     starts_on INTEGER, ends_on INTEGER, pattern TEXT, weekly_minutes INTEGER, reduced_hours_reason TEXT,
@@ -143,6 +149,13 @@ CREATE TABLE placement_break (
     NOT NULL, said_at INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX placement_break_placement ON placement_break (placement);
+
+-- What a break was before a later record changed it, and when that was said (said_min: as of compliance_doubt).
+CREATE TABLE break_before (
+    id BLOB NOT NULL, placement BLOB NOT NULL, starts_on INTEGER NOT NULL, ends_on INTEGER NOT NULL, said_min INTEGER NOT NULL,
+    PRIMARY KEY (id, placement, starts_on, ends_on, said_min)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX break_before_placement ON break_before (placement);
 
 -- hlc: since when it has said of which session it is, what was found and what was answered. answered: each answer says
 -- something (answers.h).
@@ -353,6 +366,16 @@ WHERE s.reason = 'paperwork_not_signed'
 UNION ALL
 SELECT d.id, 'on_break' FROM compliance_doubt d
 WHERE EXISTS (SELECT 1 FROM placement_break b WHERE b.placement = d.placement AND d.day BETWEEN b.starts_on AND b.ends_on)
+UNION ALL
+SELECT d.id, 'break_undone' FROM compliance_doubt d
+WHERE EXISTS (SELECT 1 FROM break_before b WHERE b.placement = d.placement AND d.day BETWEEN b.starts_on AND b.ends_on
+              AND b.said_min >= d.day * 1440
+              AND NOT EXISTS (SELECT 1 FROM placement_break c WHERE c.id = b.id AND c.placement = b.placement
+                              AND d.day BETWEEN c.starts_on AND c.ends_on))
+UNION ALL
+SELECT d.id, 'referral_back_late' FROM compliance_doubt d JOIN placement p ON p.id = d.placement
+JOIN referral_out_before b ON b.referral = p.referral AND d.day BETWEEN b.starts_on AND b.ends_on AND b.said_min >= d.day * 1440
+WHERE NOT EXISTS (SELECT 1 FROM referral_out o WHERE o.referral = b.referral AND d.day BETWEEN o.starts_on AND o.ends_on)
 UNION ALL
 SELECT d.id, 'no_notice' FROM compliance_doubt d
 WHERE NOT EXISTS (SELECT 1 FROM notice n WHERE n.id = d.notice AND n.placement = d.placement)

@@ -387,6 +387,29 @@ Test(centre_doubts, what_was_decided_is_not_decided_again_about_another_machines
     laptop_fini(&other);
 }
 
+static void write_break(const char *to)
+{
+    struct store_entry entry = begin_entry(KIND_PLACEMENT_BREAK, (const uint8_t *)"a break of a day");
+    record_set_id(&entry.record, "placement", ids[PLACEMENT]);
+    record_set_number(&entry.record, "starts_on", day("2026-06-01"));
+    record_set_number(&entry.record, "ends_on", day(to));
+    record_set_text(&entry.record, "reason", "agreed_leave");
+    write_entry(&entry);
+}
+
+Test(centre_doubts, what_was_taken_back_when_the_day_was_over_speaks_for_the_person_there_too)
+{
+    char status[ROW_CODE_SIZE];
+    char lacks[DOUBT_WANTS_SIZE];
+    write_break("2026-06-05");
+    write_break("2026-06-02");
+    raise_doubt("mandatory");
+    cr_assert_eq(listed(true, status, lacks), 1);
+    cr_expect_str_eq(lacks, "break_undone");
+    cr_expect_str_eq(at_the_laptop().wants, "break_undone");
+    cr_assert_eq(decide(), ERR_REFUSED);
+}
+
 /* The built-in pack with a greater version. */
 static void give_pack(const char *in_force_from)
 {

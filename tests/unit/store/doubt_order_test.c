@@ -44,6 +44,35 @@ static void random_erasure(struct voice *voices)
     voice->replica.forged_hlc_ms = 0;
 }
 
+/* Of a break, or of what became of the referral: said within two days before or after the session. */
+static void random_rest(struct voice *voices, struct store_entry *entry)
+{
+    static const char *const statuses[] = { "paused", "started", "completed", "did_not_start" };
+    static const char *const days[] = { "2026-06-01", "2026-06-02", "2026-06-03", "2026-06-04" };
+    uint8_t placement[OP_ENTITY_BYTES]; /* the record borrows it */
+    bool event = below(2);
+    struct voice *voice = &voices[event && below(2) ? 0 : 1 + below(VOICES - 1)];
+    *entry = (struct store_entry){ .kind = event ? KIND_REFERRAL_EVENT : KIND_PLACEMENT_BREAK,
+                                   .happened_at_ms = OP_TIME_NONE };
+    record_init(&entry->record, kind_by_number(entry->kind));
+    if (event) {
+        entity_id(world.stream, "referral", below(2) ? "R-1" : "R-2", entry->subject);
+        record_set_text(&entry->record, "status", statuses[below(4)]);
+        record_set_number(&entry->record, "on", day_of(days[below(4)]));
+    } else {
+        uint32_t from = below(4);
+        entity_id(world.stream, "placement_break", "B-1", entry->subject);
+        entity_id(world.stream, "placement", below(4) ? "P-1" : "P-2", placement);
+        record_set_id(&entry->record, "placement", placement);
+        record_set_number(&entry->record, "starts_on", day_of(days[from]));
+        record_set_number(&entry->record, "ends_on", day_of(days[from + below(4 - from)]));
+        record_set_text(&entry->record, "reason", "agreed_leave");
+    }
+    voice->replica.forged_at_ms = ((int64_t)day_of(DAY) - 2 + below(5)) * 86400000;
+    voice_say(voice, entry);
+    voice->replica.forged_at_ms = 0;
+}
+
 /* One of the things that may be said about the session, its placement and its doubts; JCP's own are said by voice 0. */
 static void random_word(struct voice *voices)
 {
@@ -52,9 +81,12 @@ static void random_word(struct voice *voices)
     struct store_entry entry;
     struct voice *voice = &voices[1 + below(VOICES - 1)];
     uint8_t referral[OP_ENTITY_BYTES];
-    switch (below(12)) {
+    switch (below(13)) {
     case 11:
         random_erasure(voices);
+        return;
+    case 12:
+        random_rest(voices, &entry);
         return;
     case 0:
         entry_placement(&world, &entry, "P-1", "GDN-001", below(32) ? "mandatory" : "voluntary", "2026-06-01",
@@ -183,6 +215,49 @@ Test(doubt, stands_the_same_on_every_replica_whatever_came_first)
     }
     printf("%zu stand\n", standing);
     cr_assert_gt(standing, 0, "no seed has a doubt that stands: the property says little");
+}
+
+/* A break of the first week, said before it, that became another placement's after it. */
+static void say_moved_break(struct voice *voice)
+{
+    static const char *const placements[] = { "P-1", "P-2" };
+    static const char *const said[] = { "2026-05-20", "2026-06-08" };
+    for (size_t i = 0; i < ARRAY_LEN(said); i++) {
+        struct store_entry entry = { .kind = KIND_PLACEMENT_BREAK, .happened_at_ms = OP_TIME_NONE };
+        uint8_t placement[OP_ENTITY_BYTES];
+        record_init(&entry.record, kind_by_number(entry.kind));
+        entity_id(world.stream, "placement_break", "B-1", entry.subject);
+        entity_id(world.stream, "placement", placements[i], placement);
+        record_set_id(&entry.record, "placement", placement);
+        record_set_number(&entry.record, "starts_on", day_of("2026-06-01"));
+        record_set_number(&entry.record, "ends_on", day_of("2026-06-05"));
+        record_set_text(&entry.record, "reason", "agreed_leave");
+        voice->replica.forged_at_ms = (int64_t)day_of(said[i]) * 86400000;
+        voice->replica.forged_hlc_ms = voice->replica.forged_at_ms;
+        voice_say(voice, &entry);
+    }
+}
+
+Test(doubt, about_a_day_of_a_break_that_was_moved_away_afterwards_is_suspended_whatever_came_first)
+{
+    struct voice voice;
+    raise_doubt();
+    voice_start(&world, &voice, CERTIFICATE_ROLE_AGENT);
+    say_moved_break(&voice);
+    for (int first = 0; first <= 2; first++) { /* of its records, before the doubt */
+        struct replica reader;
+        struct store_applied applied;
+        struct error err = { 0 };
+        replica_start(&world, &reader, CERTIFICATE_ROLE_AGENT);
+        cr_assert_eq(voice_reach(&voice, 0, (size_t)first, &reader, &applied, &err), ERR_OK, "%s", err.message);
+        cr_assert_eq(replica_carry(&site, 0, SIZE_MAX, &reader, &err), ERR_OK, "%s", err.message);
+        const char *wants = first == 0 ? "" : first == 1 ? "not_expected,on_break" : "break_undone";
+        cr_expect_str_eq(the_doubt(&reader, "D-1").wants, wants, "%d", first);
+        cr_assert_eq(voice_reach(&voice, (size_t)first, 2, &reader, &applied, &err), ERR_OK, "%s", err.message);
+        cr_expect_str_eq(the_doubt(&reader, "D-1").wants, "break_undone", "%d", first);
+        replica_stop(&reader);
+    }
+    voice_stop(&voice);
 }
 
 /* ---- erasure ---- */

@@ -91,6 +91,17 @@ static void hear(struct voice *voice, struct store_entry *entry)
     cr_assert_eq(applied.quarantined, 0, "line %d", c.line);
 }
 
+/* The day behind a word, in milliseconds, or `otherwise`. */
+static int64_t said_at(char *const *words, int count, int64_t otherwise)
+{
+    for (int i = 0; i + 1 < count; i++) {
+        if (strcmp(words[i], "said") == 0) {
+            return (int64_t)day_of(words[i + 1]) * 86400000 + 43200000;
+        }
+    }
+    return otherwise;
+}
+
 /* ---- the lines ---- */
 
 static bool has_word(char *const *words, int count, const char *word)
@@ -285,13 +296,14 @@ static void say_event(char *const *words, int count)
     record_init(&entry.record, kind_by_number(KIND_REFERRAL_EVENT));
     record_set_text(&entry.record, "status", words[0]);
     record_set_number(&entry.record, "on", day_of(words[1]));
+    now += 1000;
     if (has_word(words, count, "centre")) {
-        now += 1000;
         jcp.replica.forged_hlc_ms = now;
+        jcp.replica.forged_at_ms = said_at(words, count, now);
         hear(&jcp, &entry);
-        jcp.replica.forged_hlc_ms = 0;
+        jcp.replica.forged_hlc_ms = jcp.replica.forged_at_ms = 0;
     } else {
-        write_one(&entry);
+        replica_write(&site, &entry, said_at(words, count, now));
     }
 }
 
@@ -376,7 +388,6 @@ static void say_rest(char *const *words, int count)
 {
     struct store_entry entry = { .kind = KIND_PLACEMENT_BREAK, .happened_at_ms = OP_TIME_NONE };
     uint8_t placement[OP_ENTITY_BYTES];
-    (void)count;
     entity_id(world.stream, "placement_break", key("B"), entry.subject);
     entity_id(world.stream, "placement", key("P"), placement);
     record_init(&entry.record, kind_by_number(KIND_PLACEMENT_BREAK));
@@ -384,7 +395,8 @@ static void say_rest(char *const *words, int count)
     record_set_number(&entry.record, "starts_on", day_of(words[0]));
     record_set_number(&entry.record, "ends_on", day_of(words[1]));
     record_set_text(&entry.record, "reason", "agreed_leave");
-    write_one(&entry);
+    now += 1000;
+    replica_write(&site, &entry, said_at(words, count, now));
 }
 
 static void say_jcp(char *const *words, int count)
