@@ -43,6 +43,9 @@ static const struct doubt_want wants[] = {
     { "no_notice", 2, "no written notice of this placement is named" },
     { "notice_incomplete", 2, "the notice does not say everything that it has to" },
     { "notice_late", 2, "the notice was not served and received before the day" },
+    { "terms_changed", 2,
+      "the hours or the place agreed for that day were changed, on record, after the notice was served, so it cannot "
+      "have said when and where: serve one that does, for the days after it" },
     { "no_placement", 3, "the placement is not known here" },
     { "not_mandatory", 3,
       "the placement or its referral says, or once said, that taking part is voluntary, or it names no referral and "

@@ -301,11 +301,41 @@ static enum err_code judge_by_pack(struct store *store, struct slice doubt, char
     return judge_pack(store, doubt, programme, wants, err);
 }
 
+/* A notice says when and where as it was agreed when it was served. Where nobody is expected that is said already. */
+static enum err_code judge_terms(struct store *store, struct slice doubt, char wants[DOUBT_WANTS_SIZE],
+                                 struct error *err)
+{
+    sqlite3_stmt *s;
+    bool row;
+    uint8_t placement[OP_ENTITY_BYTES];
+    TRY(db_statement(&store->db,
+                     "SELECT d.placement, d.day, n.served_on FROM compliance_doubt d JOIN notice n ON n.id = d.notice "
+                     "JOIN session s ON s.placement = d.placement AND s.day = d.day AND s.slot = d.slot "
+                     "WHERE d.id = ?1 AND n.served_on IS NOT NULL AND s.expected <> 0",
+                     &s, err));
+    bind_slice(s, 1, doubt);
+    TRY(db_step(&store->db, s, &row, err));
+    if (!row) {
+        return ERR_OK;
+    }
+    (void)column_fixed(s, 0, placement, sizeof(placement));
+    int32_t day = (int32_t)column_int(s, 1);
+    int64_t served_on = column_int(s, 2);
+    int64_t changed_on;
+    sqlite3_reset(s);
+    TRY(terms_changed_on(store, slice_of(placement, sizeof(placement)), day, &changed_on, err));
+    if (served_on < changed_on) {
+        add_want(wants, "terms_changed");
+    }
+    return ERR_OK;
+}
+
 enum err_code doubt_judge(struct store *store, struct slice doubt, char ret_wants[DOUBT_WANTS_SIZE], struct error *err)
 {
     sqlite3_stmt *s;
     ret_wants[0] = '\0';
     TRY(judge_by_pack(store, doubt, ret_wants, err));
+    TRY(judge_terms(store, doubt, ret_wants, err));
     TRY(db_statement(&store->db, "SELECT DISTINCT code FROM doubt_wants WHERE id = ?1 ORDER BY code", &s, err));
     bind_slice(s, 1, doubt);
     for (;;) {

@@ -136,6 +136,10 @@ struct doubt_moment {
 MUST_USE enum err_code pack_was_in_force(struct store *store, const struct programme *named,
                                          const struct doubt_moment *moment, bool *ret_in_force, struct error *err);
 
+/* The last day, by the centre's clock as far as it was known, on which somebody recorded other hours of the placement
+ * on that day, or another place; INT64_MIN: it is as it was first recorded. */
+MUST_USE enum err_code terms_changed_on(struct store *store, struct slice placement, int32_t day, int64_t *ret_day,
+                                        struct error *err);
 /* What a break was before each record that changed it; merged by fold_subject. */
 MUST_USE enum err_code break_note_before(struct store *store, struct slice subject, struct merged *merged,
                                          struct error *err);

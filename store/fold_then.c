@@ -2,6 +2,7 @@
  * What stood at the time that a doubt is about, where today's rows say something else: functions of the records alone,
  * looked at when a doubt is judged.
  */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -82,6 +83,99 @@ enum err_code pack_was_in_force(struct store *store, const struct programme *nam
     }
     row_array_fini(&packs);
     return rc;
+}
+
+/* ---- since when the day, the hours and the place were agreed as they are ---- */
+
+enum { HOST_SIZE = 161, CALENDAR_SIZE = 41 };
+
+/* What a placement said, one record after the other. */
+struct agreed {
+    char host[HOST_SIZE];
+    char pattern[PATTERN_TEXT_MAX + 1];
+    char calendar[CALENDAR_SIZE];
+    int64_t starts_on;
+    int64_t ends_on;
+};
+
+/* And what of it bears on one day. */
+struct terms {
+    char host[HOST_SIZE];
+    size_t count;
+    struct pattern_session sessions[PATTERN_SLOTS_MAX];
+};
+
+static void take_text(struct record *record, const char *name, char *out, size_t size)
+{
+    const struct value *value = record_value(record, name);
+    if (value->present) {
+        (void)snprintf(out, size, "%.*s", (int)value->text.len, (const char *)value->text.data);
+    }
+}
+
+static void take_agreed(struct record *record, struct agreed *agreed)
+{
+    const struct value *from = record_value(record, "starts_on");
+    const struct value *to = record_value(record, "ends_on");
+    if (record_value(record, "host")->text.len > 0) { /* one that is not said any more has not changed yet */
+        take_text(record, "host", agreed->host, sizeof(agreed->host));
+    }
+    take_text(record, "pattern", agreed->pattern, sizeof(agreed->pattern));
+    take_text(record, "calendar", agreed->calendar, sizeof(agreed->calendar));
+    agreed->starts_on = from->present ? from->number : agreed->starts_on;
+    agreed->ends_on = to->present ? to->number : agreed->ends_on;
+}
+
+/* Nothing is agreed for a day until the placement says when. */
+static void find_terms(const struct store *store, const struct agreed *agreed, int32_t day, struct terms *terms)
+{
+    struct pattern pattern;
+    enum calendar calendar = CALENDAR_ENGLAND_WALES;
+    *terms = (struct terms){ 0 };
+    memcpy(terms->host, agreed->host, sizeof(terms->host));
+    (void)calendar_parse(agreed->calendar, &calendar);
+    if (day >= agreed->starts_on && day <= agreed->ends_on &&
+        pattern_parse(agreed->pattern, &pattern, NULL) == ERR_OK) {
+        terms->count =
+            pattern_expand(store->programme, calendar, &pattern, day, day, terms->sessions, PATTERN_SLOTS_MAX);
+    }
+}
+
+/* Where it was not on record before, that it is now changes nothing. */
+static bool same_terms(const struct terms *a, const struct terms *b)
+{
+    bool same = a->count == b->count && (a->host[0] == '\0' || strcmp(a->host, b->host) == 0);
+    for (size_t i = 0; same && i < a->count; i++) {
+        const struct pattern_session *x = &a->sessions[i];
+        const struct pattern_session *y = &b->sessions[i];
+        same = x->slot == y->slot && x->starts_min == y->starts_min && x->ends_min == y->ends_min;
+    }
+    return same;
+}
+
+enum err_code terms_changed_on(struct store *store, struct slice placement, int32_t day, int64_t *ret_day,
+                               struct error *err)
+{
+    SCOPED(merged_fini) struct merged versions = { 0 };
+    struct agreed agreed = { .starts_on = INT64_MAX, .ends_on = INT64_MIN };
+    struct terms terms;
+    struct terms before;
+    *ret_day = INT64_MIN;
+    TRY(merged_find(store, kind_by_number(KIND_PLACEMENT), placement, &versions, err));
+    for (size_t i = 0; versions.count > 1 && i < versions.count; i++) {
+        struct record record;
+        TRY(merged_read(store, &versions, &versions.versions[i], true, &record, err));
+        take_agreed(&record, &agreed);
+        free(versions.kept[--versions.kept_count]);
+        find_terms(store, &agreed, day, &terms);
+        if (i > 0 && !same_terms(&before, &terms)) {
+            int64_t minute;
+            TRY(version_said_min(store, &versions.versions[i], &minute, err));
+            *ret_day = minute / (24 * 60) > *ret_day ? minute / (24 * 60) : *ret_day;
+        }
+        before = terms;
+    }
+    return ERR_OK;
 }
 
 /* ---- what a break was ---- */

@@ -410,6 +410,23 @@ Test(centre_doubts, what_was_taken_back_when_the_day_was_over_speaks_for_the_per
     cr_assert_eq(decide(), ERR_REFUSED);
 }
 
+Test(centre_doubts, other_hours_that_were_agreed_afterwards_hold_one_back_there_too)
+{
+    char status[ROW_CODE_SIZE];
+    char lacks[DOUBT_WANTS_SIZE];
+    raise_doubt("mandatory");
+    cr_assert_eq(listed(false, status, lacks), 1);
+    cr_assert_str_eq(status, "standing", "%s", lacks);
+    struct store_entry entry = begin_entry(KIND_PLACEMENT, ids[PLACEMENT]);
+    record_set_text(&entry.record, "pattern", "Mon Wed 07:00-13:00");
+    write_entry(&entry);
+    cr_assert_eq(laptop_sync(&laptop), ERR_OK);
+    cr_assert_eq(listed(true, status, lacks), 1);
+    cr_expect_str_eq(lacks, "terms_changed");
+    cr_expect_str_eq(at_the_laptop().wants, "terms_changed");
+    cr_assert_eq(decide(), ERR_REFUSED);
+}
+
 /* The built-in pack with a greater version. */
 static void give_pack(const char *in_force_from)
 {

@@ -27,6 +27,8 @@ static struct {
     char basis[ROW_CODE_SIZE];
     char pattern[PATTERN_TEXT_MAX + 1];
     char calendar[ROW_CODE_SIZE];
+    char host[ROW_NAME_SIZE];
+    char ends_on[DATE_TEXT_SIZE];
     bool referred; /* its placement names a referral */
     bool at_once;  /* nobody waits for the next day */
     int weeks;
@@ -114,18 +116,24 @@ static bool has_word(char *const *words, int count, const char *word)
     return false;
 }
 
-static void place(void)
+static void place_at(int64_t said_ms)
 {
     struct store_entry entry;
     uint8_t referral[OP_ENTITY_BYTES];
-    entry_placement(&world, &entry, key("P"), key("G"), c.basis, days_from(c.day, -30), days_from(c.day, 90),
-                    c.pattern);
+    entry_placement(&world, &entry, key("P"), key("G"), c.basis, days_from(c.day, -30),
+                    c.ends_on[0] != '\0' ? c.ends_on : days_from(c.day, 90), c.pattern);
     record_set_text(&entry.record, "calendar", c.calendar);
+    record_set_text(&entry.record, "host", c.host[0] != '\0' ? c.host : NULL);
     if (c.referred) {
         entity_id(world.stream, "referral", key("R"), referral);
         record_set_id(&entry.record, "referral", referral);
     }
-    write_one(&entry);
+    replica_write(&site, &entry, said_ms);
+}
+
+static void place(void)
+{
+    place_at(now += 1000);
 }
 
 static int64_t minute_of(const char *day, const char *time)
@@ -353,14 +361,37 @@ static void say_beside(char *const *words, int count)
     write_one(&entry);
 }
 
+/* What the placement says otherwise, and when that was recorded. */
+static void say_otherwise(char *out, size_t size, char *const *words, int count)
+{
+    bool dated = count > 2 && strcmp(words[0], "said") == 0;
+    out[0] = '\0';
+    for (int i = dated ? 2 : 0; i < count; i++) {
+        size_t len = strlen(out);
+        (void)snprintf(out + len, size - len, "%s%s", len > 0 ? " " : "", words[i]);
+    }
+    now += 1000;
+    place_at(dated ? said_at(words, 2, now) : now);
+}
+
 static void say_pattern(char *const *words, int count)
 {
-    c.pattern[0] = '\0';
-    for (int i = 0; i < count; i++) {
-        size_t len = strlen(c.pattern);
-        (void)snprintf(c.pattern + len, sizeof(c.pattern) - len, "%s%s", i > 0 ? " " : "", words[i]);
-    }
-    place();
+    say_otherwise(c.pattern, sizeof(c.pattern), words, count);
+}
+
+static void say_host(char *const *words, int count)
+{
+    say_otherwise(c.host, sizeof(c.host), words, count);
+}
+
+static void say_ends(char *const *words, int count)
+{
+    say_otherwise(c.ends_on, sizeof(c.ends_on), words, count);
+}
+
+static void say_calendar(char *const *words, int count)
+{
+    say_otherwise(c.calendar, sizeof(c.calendar), words, count);
 }
 
 static void say_review(char *const *words, int count)
@@ -535,7 +566,8 @@ static const struct {
     { "doubted", say_doubted, 0 },   { "taken", say_taken, 1 },         { "said", say_said, 3 },
     { "moved", say_moved, 1 },       { "stands", expect, 0 },           { "lacks", expect, 1 },
     { "answers", say_answers, 0 },   { "beside", say_beside, 1 },       { "another", say_another, 1 },
-    { "erased", say_erased, 0 },     { "decided", say_decided, 2 },
+    { "erased", say_erased, 0 },     { "decided", say_decided, 2 },     { "host", say_host, 1 },
+    { "ends", say_ends, 1 },         { "calendar", say_calendar, 1 },
 };
 
 static void take_line(char *text)
@@ -567,7 +599,7 @@ static void take_line(char *text)
     cr_assert_eq(count, 0, "line %d: '%s' is not understood", c.line, words[0]);
 }
 
-Test(rails, the_worked_cases_hold_in_the_preview_and_for_a_doubt_made_by_hand, .timeout = 240)
+Test(rails, the_worked_cases_hold_in_the_preview_and_for_a_doubt_made_by_hand, .timeout = 480)
 {
     char text[LINE_SIZE];
     int line = 0;
