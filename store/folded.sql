@@ -324,6 +324,8 @@ WHERE EXISTS (SELECT 1 FROM erased_record x WHERE x.subject = d.id AND x.kind = 
 OR EXISTS (SELECT 1 FROM erased_record x WHERE x.subject = d.notice AND x.kind = 6)
 OR EXISTS (SELECT 1 FROM placement_break b CROSS JOIN erased_record x ON x.subject = b.id AND x.kind = 17
            WHERE b.placement = d.placement)
+OR EXISTS (SELECT 1 FROM break_before b CROSS JOIN erased_record x ON x.subject = b.id AND x.kind = 17
+           WHERE b.placement = d.placement)
 OR EXISTS (SELECT 1 FROM flag_review v CROSS JOIN erased_record x ON x.subject = v.id AND x.kind = 18
            WHERE v.placement = d.placement)
 OR EXISTS (SELECT 1 FROM placement_person a WHERE a.placement = d.placement AND (
@@ -331,6 +333,8 @@ OR EXISTS (SELECT 1 FROM placement_person a WHERE a.placement = d.placement AND 
             WHERE j.participant = a.participant)
     OR EXISTS (SELECT 1 FROM decision e CROSS JOIN erased_record x ON x.subject = e.id AND x.kind = 9
                WHERE e.participant = a.participant)
+    OR EXISTS (SELECT 1 FROM decision e CROSS JOIN erased_record x ON x.subject = e.doubt AND x.kind = 27
+               WHERE e.participant = a.participant AND e.failure_on = d.day)
     OR EXISTS (SELECT 1 FROM contact_attempt c CROSS JOIN erased_record x ON x.subject = c.id AND x.kind = 14
                WHERE c.participant = a.participant AND c.day >= d.day AND ifnull(c.about_day, d.day) = d.day)
     OR EXISTS (SELECT 1 FROM erasure e WHERE e.subject = a.participant AND e.kind = 1 AND e.seq IS NULL
