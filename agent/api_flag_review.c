@@ -209,7 +209,7 @@ enum err_code api_flag_review(struct api_call *call, struct error *err)
     TRY(read_review(call, &review, &flag_text, err));
     TRY(flag_find(world->store, flag_text, &list, &flag, err));
     TRY(check_doubt(&review, flag, err));
-    TRY(answers_put(flag_guide_find(flag->flag.code), &review, &answers, err));
+    TRY(answers_put(flag_guide_find(flag->flag.key), &review, &answers, err));
     struct store_entry entry = { .kind = KIND_FLAG_REVIEW, .happened_at_ms = OP_TIME_NONE };
     record_init(&entry.record, kind_by_number(KIND_FLAG_REVIEW));
     record_set_text(&entry.record, "flag", flag->flag.key);

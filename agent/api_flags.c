@@ -82,7 +82,7 @@ static bool flag_named(const struct flag_state *state, const char *text)
 /* With what would clear it and what to ask first. */
 static json_t *guided_value(const struct flag_state *state, int32_t today)
 {
-    const struct flag_guide *guide = flag_guide_find(state->flag.code);
+    const struct flag_guide *guide = flag_guide_find(state->flag.key);
     json_t *questions = json_array();
     for (size_t i = 0; guide != NULL && guide->questions[i] != NULL; i++) {
         (void)json_array_append_new(questions, json_string(guide->questions[i]));

@@ -334,6 +334,10 @@ struct site_facts {
 #define FLAG_CODE_SIZE 41
 #define FLAG_TEXT_SIZE 601
 
+/* Begins the key of the flag that rests on volunteers, whom one machine alone knows: neither it nor what is said of it
+ * leaves that machine. */
+#define FLAG_OF_VOLUNTEERS "conflation/"
+
 enum severity { SEVERITY_INFO, SEVERITY_WATCH, SEVERITY_ACT };
 
 enum flag_subject { FLAG_SUBJECT_SITE, FLAG_SUBJECT_PLACEMENT, FLAG_SUBJECT_SESSION, FLAG_SUBJECT_REFERRAL };
@@ -357,6 +361,7 @@ bool outcome_parse(const char *name, enum outcome *ret_outcome);
 const char *standing_name(enum standing standing);
 const char *severity_name(enum severity severity);
 const char *flag_subject_name(enum flag_subject subject);
+bool flag_of_volunteers(const char *key);
 const char *basis_name(enum basis basis);
 
 #endif

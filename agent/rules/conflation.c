@@ -80,38 +80,56 @@ static void say_session(const struct placement_case *c, const struct session_row
     }
 }
 
-enum err_code rules_conflation(const struct placement_case *c, struct flag_list *out, struct error *err)
+static enum err_code both_at_once(const struct placement_case *c, struct flag_list *out, struct error *err)
 {
-    const struct placement_row *placement = &c->facts->placement;
-    if (placement->basis != BASIS_MANDATORY) {
-        return ERR_OK;
-    }
     int count = 0;
-    const char *where;
     const struct session_row *session = first_overlap(c, &count);
-    const char *word = word_of(c, &where);
-    if (session == NULL && word == NULL) {
+    if (session == NULL) {
         return ERR_OK;
     }
-    int32_t since = day_known(placement->starts_on) ? placement->starts_on : c->today;
-    struct flag_row flag =
-        flag_of_placement("conflation", SEVERITY_ACT, placement, session != NULL ? session->day : since);
-    if (session != NULL) {
-        say_session(c, session, count, &flag);
-    }
-    if (word != NULL) {
-        text_append(flag.facts, sizeof(flag.facts), "%sThe %s of mandatory placement %s says '%s'.",
-                    session != NULL ? " " : "", where, placement->ref, word);
-    }
+    struct flag_row flag = flag_of_placement("conflation", SEVERITY_ACT, &c->facts->placement, session->day);
+    CHECK(flag_of_volunteers(flag.key));
+    say_session(c, session, count, &flag);
     text_put(flag.next_step, sizeof(flag.next_step),
              "Keep the two apart: hours that are required are not volunteering and are never counted as such. Look at "
-             "that day in the shifts of volunteers; move the "
-             "shift, put the entry right, or say in other words what is required, and tell the person which is which.");
+             "that day in the shifts of volunteers; move the shift or put the entry right, and tell the person which "
+             "is which.");
     text_put(flag.rule, sizeof(flag.rule),
-             "Volunteering is not mandated work: shifts within required sessions from %d days ago on (%s), or one of "
-             "the programme's words for volunteering in the role, the note or the opportunity's title. Volunteers are "
-             "known on this machine alone.",
+             "Volunteering is not mandated work: shifts within required sessions from %d days ago on (%s). Volunteers "
+             "are known on this machine alone, and so is this flag.",
              programme_rules_of(c->programme)->conflation_window_days,
              programme_rule_source(c->programme, "conflation_window_days"));
     return flag_list_add(out, &flag, err);
+}
+
+/* A flag of its own, as it rests on records that every machine has. */
+static enum err_code called_volunteering(const struct placement_case *c, struct flag_list *out, struct error *err)
+{
+    const struct placement_row *placement = &c->facts->placement;
+    const char *where;
+    const char *word = word_of(c, &where);
+    if (word == NULL) {
+        return ERR_OK;
+    }
+    int32_t since = day_known(placement->starts_on) ? placement->starts_on : c->today;
+    struct flag_row flag = flag_of_placement("called_volunteering", SEVERITY_ACT, placement, since);
+    text_put(flag.code, sizeof(flag.code), "conflation");
+    text_put(flag.facts, sizeof(flag.facts), "The %s of mandatory placement %s says '%s'.", where, placement->ref,
+             word);
+    text_put(flag.next_step, sizeof(flag.next_step),
+             "Keep the two apart: what is required is not volunteering. Say in other words what is required, and tell "
+             "the person which is which.");
+    text_put(flag.rule, sizeof(flag.rule),
+             "Volunteering is not mandated work: one of the programme's words for volunteering in the role, the note "
+             "or the opportunity's title.");
+    return flag_list_add(out, &flag, err);
+}
+
+enum err_code rules_conflation(const struct placement_case *c, struct flag_list *out, struct error *err)
+{
+    if (c->facts->placement.basis != BASIS_MANDATORY) {
+        return ERR_OK;
+    }
+    TRY(both_at_once(c, out, err));
+    return called_volunteering(c, out, err);
 }

@@ -18,6 +18,10 @@ static const struct flag_guide guides[] = {
     { "acknowledgement_overdue",
       "An answer to the referral: acknowledged, accepted, declined or withdrawn.",
       { NULL } },
+    { "called_volunteering",
+      "Other words for what is required.",
+      { "Does the person know that it is required, and not volunteering?",
+        "Where else is it called so: in the notice, by the host, in what was advertised?", NULL } },
     { "capacity_forecast",
       "A statement of more places, placements that end, fewer that start, or no statement of capacity.",
       { NULL } },
@@ -34,7 +38,7 @@ static const struct flag_guide guides[] = {
         "What would have to change for the contract to bear itself, and is that worth asking the prime for?",
         "Who else pays for it now, and do the trustees know?", NULL } },
     { "conflation",
-      "A shift that does not overlap, no entry as a volunteer, or other words for what is required.",
+      "A shift that does not overlap, or no entry as a volunteer.",
       { "Does the person know which hours are required and which are their own?",
         "Did anybody ask them to volunteer for more?", NULL } },
     { "disputed_record",
@@ -90,10 +94,11 @@ static const struct flag_guide guides[] = {
       { ASK_WHAT_HAPPENED, ASK_NOTICE, ASK_HELP, NULL } },
 };
 
-const struct flag_guide *flag_guide_find(const char *code)
+const struct flag_guide *flag_guide_find(const char *key)
 {
+    size_t len = strcspn(key, "/");
     for (size_t i = 0; i < ARRAY_LEN(guides); i++) {
-        if (strcmp(guides[i].code, code) == 0) {
+        if (strlen(guides[i].code) == len && memcmp(guides[i].code, key, len) == 0) {
             return &guides[i];
         }
     }

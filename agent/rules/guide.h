@@ -16,8 +16,9 @@ struct flag_guide {
     const char *questions[GUIDE_QUESTIONS_MAX + 1]; /* NULL at the end; none where only the host or JCP is asked */
 };
 
-/* NULL for a code of a newer version. */
-const struct flag_guide *flag_guide_find(const char *code);
+/* By a flag's key, or how it begins, which is the code for all but `called_volunteering`. NULL for one of a newer
+ * version. */
+const struct flag_guide *flag_guide_find(const char *key);
 
 /* The n-th, for listing; NULL past the end. */
 const struct flag_guide *flag_guide_at(size_t index);

@@ -54,9 +54,10 @@ bool notice_complete(const struct notice_row *notice);
  *                               planned beyond
  *   milestone_due        watch  a payment trigger is reached (agent/rules/money.h) and nothing is claimed for it; only
  *                               where a contract by results pays for the placement
- *   conflation           act    the placement, mandatory only: its person volunteers at the same place and time, or its
- *                               own words call it volunteering. What it knows of volunteers is known on this machine
- *                               alone: the one flag that may differ between machines
+ *   conflation           act    the placement, mandatory only: its person volunteers at the same place and time. What
+ *                               is known of volunteers is known on this machine alone: the one flag that may differ
+ *                               between machines (its key begins with FLAG_OF_VOLUNTEERS). Another of the same code
+ *                               says that the placement's own words call it volunteering
  */
 MUST_USE enum err_code rules_placement(const struct programme *programme, const struct placement_facts *facts,
                                        int32_t today, struct flag_list *out, struct error *err);

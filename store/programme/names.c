@@ -58,3 +58,8 @@ const char *basis_name(enum basis basis)
 {
     return name_at(bases, ARRAY_LEN(bases), (unsigned)basis);
 }
+
+bool flag_of_volunteers(const char *key)
+{
+    return strncmp(key, FLAG_OF_VOLUNTEERS, sizeof(FLAG_OF_VOLUNTEERS) - 1) == 0;
+}

@@ -177,8 +177,8 @@ static void flags_digest(struct agent *agent, uint8_t out[SHA256_BYTES])
     MUST(query_flags(agent->store, false, QUERY_LIMIT_MAX, &list, must));
     for (size_t i = 0; i < list.count; i++) {
         const struct flag_row *flag = &list.rows[i].flag;
-        if (strcmp(flag->code, "conflation") == 0) {
-            continue; /* it looks at volunteers too, whom one machine alone knows */
+        if (flag_of_volunteers(flag->key)) {
+            continue; /* one machine alone knows them */
         }
         MUST(buf_append_format(&text, must, "%s|%s|%d|%d|%s|%d|%s|%s|%s\n", flag->key, flag->code, flag->severity,
                                flag->subject, flag->subject_ref, flag->since, flag->facts, flag->next_step,

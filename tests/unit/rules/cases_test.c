@@ -25,11 +25,17 @@ static void look(const struct rule_case *c, struct flag_list *flags)
     look_by(programme_default(), c, flags);
 }
 
+static bool begins_key(const struct flag_row *flag, const char *code)
+{
+    size_t len = strlen(code);
+    return strncmp(flag->key, code, len) == 0 && flag->key[len] == '/';
+}
+
 static const struct flag_row *find(const struct flag_list *flags, const struct expected_flag *expected)
 {
     for (size_t i = 0; i < flags->count; i++) {
         const struct flag_row *flag = &flags->flags[i];
-        if (strcmp(flag->code, expected->code) == 0 && strcmp(flag->subject_ref, expected->subject) == 0 &&
+        if (begins_key(flag, expected->code) && strcmp(flag->subject_ref, expected->subject) == 0 &&
             strcmp(severity_name(flag->severity), expected->severity) == 0 && flag->since == expected->since) {
             return flag;
         }
