@@ -1,4 +1,5 @@
 /* Reviews of flags: a named person looked, asked the questions, and says what follows. */
+#include <stdio.h>
 #include <string.h>
 
 #include "agent/api_doubts.h"
@@ -6,6 +7,8 @@
 #include "agent/record_json.h"
 #include "agent/rules/guide.h"
 #include "store/answers.h"
+#include "store/audit.h"
+#include "store/kept_reviews.h"
 
 #define REVIEWS_LIMIT 1000
 #define ANSWER_MAX 600
@@ -14,9 +17,10 @@ static const char *const outcomes[] = { "doubt", "support", "no_action", "host_m
 
 static json_t *review_value(const struct record_row *row)
 {
-    return json_pack("{s:o,s:o,s:o,s:o}", "id", value_id(row->id.bytes, ROW_ID_BYTES), "fields",
+    return json_pack("{s:o,s:o,s:o,s:o,s:b}", "id", value_id(row->id.bytes, ROW_ID_BYTES), "fields",
                      record_to_json(&row->record, slice_of(row->id.bytes, ROW_ID_BYTES)), "said_by",
-                     value_text(row->said_by), "said_at", value_instant(row->said_at_ms));
+                     value_text(row->said_by), "said_at", value_instant(row->said_at_ms), "kept",
+                     record_of_volunteers(&row->record));
 }
 
 static bool is_about(struct record *record, int32_t day, int slot)
@@ -86,6 +90,7 @@ enum err_code api_flag_reviews(struct api_call *call, struct error *err)
     }
     TRY(answer_list_begin(call->answer, NULL, "reviews", err));
     TRY(query_records_each(call->world->store, kind_by_number(KIND_FLAG_REVIEW), review_out, &out, err));
+    TRY(query_kept_reviews_each(call->world->store, NULL, review_out, &out, err));
     return answer_list_end(call->answer, out.count > out.limit, err);
 }
 
@@ -197,37 +202,66 @@ static enum err_code check_doubt(const struct review *review, const struct flag_
                : FAIL(err, REFUSED, "review the flag: it has cleared, so there is nothing to doubt");
 }
 
-enum err_code api_flag_review(struct api_call *call, struct error *err)
+/* Nothing of it may leave the machine, so it is no record; that somebody reviewed is noted as a change of volunteers
+ * is, without saying of whom. */
+static enum err_code keep_here(struct api_call *call, const struct store_entry *entry, struct error *err)
 {
     const struct api_world *world = call->world;
+    struct audit_entry noted = { .at_ms = world->now_ms, .action = "change", .kind = "volunteer", .fields = "review" };
+    (void)snprintf(noted.person, sizeof(noted.person), "%s", world->actor);
+    (void)snprintf(noted.call, sizeof(noted.call), "POST /v1/reviews");
+    TRY(store_review_keep(world->store, world->actor, entry, world->now_ms, err));
+    return store_audit_add(world->store, &noted, 1, err);
+}
+
+static enum err_code record_it(struct api_call *call, const struct store_entry *entry, json_t **ret_op,
+                               struct error *err)
+{
+    const struct api_world *world = call->world;
+    struct store_written written;
+    TRY(store_write(world->store, world->actor, entry, 1, world->now_ms, &written, err));
+    call->answer->wrote = true;
+    *ret_op = value_op(&written.last);
+    return ERR_OK;
+}
+
+static enum err_code entry_make(const struct flag_row *flag, const struct review *review, const struct buf *answers,
+                                struct store_entry *entry, struct error *err)
+{
+    record_init(&entry->record, kind_by_number(KIND_FLAG_REVIEW));
+    record_set_text(&entry->record, "flag", flag->key);
+    TRY(set_subject(flag, &entry->record, err));
+    record_set_text(&entry->record, "outcome", review->outcome);
+    record_set_text(&entry->record, "note", review->note);
+    if (answers->len > 0) {
+        *record_value(&entry->record, "answers") = (struct value){ .present = true, .text = buf_slice(answers) };
+    }
+    if (review->look_again_on != ROW_NONE) {
+        record_set_number(&entry->record, "look_again_on", review->look_again_on);
+    }
+    return random_bytes(entry->subject, OP_ENTITY_BYTES, err);
+}
+
+enum err_code api_flag_review(struct api_call *call, struct error *err)
+{
     struct review review;
     const char *flag_text = NULL;
     SCOPED(flag_list_rows_fini) struct flag_list_rows list = { 0 };
     SCOPED(buf_fini) struct buf answers;
     const struct flag_state *flag;
+    json_t *op = NULL;
+    struct store_entry entry = { .kind = KIND_FLAG_REVIEW, .happened_at_ms = OP_TIME_NONE };
     buf_init(&answers, ROW_NOTE_SIZE - 1);
     TRY(read_review(call, &review, &flag_text, err));
-    TRY(flag_find(world->store, flag_text, &list, &flag, err));
+    TRY(flag_find(call->world->store, flag_text, &list, &flag, err));
     TRY(check_doubt(&review, flag, err));
     TRY(answers_put(flag_guide_find(flag->flag.key), &review, &answers, err));
-    struct store_entry entry = { .kind = KIND_FLAG_REVIEW, .happened_at_ms = OP_TIME_NONE };
-    record_init(&entry.record, kind_by_number(KIND_FLAG_REVIEW));
-    record_set_text(&entry.record, "flag", flag->flag.key);
-    TRY(set_subject(&flag->flag, &entry.record, err));
-    record_set_text(&entry.record, "outcome", review.outcome);
-    record_set_text(&entry.record, "note", review.note);
-    if (answers.len > 0) {
-        *record_value(&entry.record, "answers") = (struct value){ .present = true, .text = buf_slice(&answers) };
-    }
-    if (review.look_again_on != ROW_NONE) {
-        record_set_number(&entry.record, "look_again_on", review.look_again_on);
-    }
-    TRY(random_bytes(entry.subject, OP_ENTITY_BYTES, err));
-    struct store_written written;
-    TRY(store_write(world->store, world->actor, &entry, 1, world->now_ms, &written, err));
-    call->answer->wrote = true;
+    TRY(entry_make(&flag->flag, &review, &answers, &entry, err));
+    bool kept = record_of_volunteers(&entry.record);
+    TRY(kept ? keep_here(call, &entry, err) : record_it(call, &entry, &op, err));
     return answer_object(call->answer,
-                         json_pack("{s:o,s:o,s:s,s:s}", "id", value_id(entry.subject, OP_ENTITY_BYTES), "op",
-                                   value_op(&written.last), "outcome", review.outcome, "about", flag->flag.subject_ref),
+                         json_pack("{s:o,s:o,s:s,s:s,s:b}", "id", value_id(entry.subject, OP_ENTITY_BYTES), "op",
+                                   kept ? json_null() : op, "outcome", review.outcome, "about", flag->flag.subject_ref,
+                                   "kept", kept),
                          err);
 }

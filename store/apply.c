@@ -153,7 +153,7 @@ static void follow_clock(struct store *store, uint64_t hlc, int64_t now_ms)
     }
 }
 
-/* One that an erasure covers is kept as if it had come erased. */
+/* One that an erasure covers is kept as if it had come erased; so is what says something of volunteers. */
 static enum err_code keep_op(struct store *store, struct author *author, struct op *op, struct run_seeds *seeds,
                              int64_t received_at_ms, bool *ret_admitted, struct error *err)
 {
@@ -162,10 +162,11 @@ static enum err_code keep_op(struct store *store, struct author *author, struct 
     bool covered;
     TRY(erasure_find(store, op, author->writer, &covered, err));
     op->erased |= covered;
+    TRY(oplog_admit(store, author, op, &admitted, &reason, err));
+    op->erased |= op_of_volunteers(op);
     if (op->erased) {
         TRY(drop_seed(store, author, seeds, op->id.seq, err));
     }
-    TRY(oplog_admit(store, author, op, &admitted, &reason, err));
     *ret_admitted = admitted == ERR_OK;
     return oplog_insert(store, author, op, buf_slice(&store->header), seeded(seeds, op->id.seq),
                         admitted == ERR_OK ? NULL : reason.message, received_at_ms, err);

@@ -219,7 +219,7 @@ static const struct {
     { KIND_CIRCUMSTANCE_CHANGE, OF_PERSON("circumstance_change") },
     { KIND_JOB_SEARCH, OF_PLACEMENT("job_search") },
     { KIND_PLACEMENT_BREAK, OF_PLACEMENT("placement_break") },
-    { KIND_FLAG_REVIEW, OF_PLACEMENT("flag_review") },
+    { KIND_FLAG_REVIEW, OF_PLACEMENT("flag_review") " UNION ALL " OF_PLACEMENT("kept_review") },
     { KIND_REDRESS, OF_PERSON("redress") },
     { KIND_MESSAGE, OF_PERSON("message") },
     { KIND_MILESTONE, OF_PLACEMENT("milestone") },

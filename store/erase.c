@@ -434,6 +434,7 @@ enum err_code erasure_fold(struct store *store, int64_t key, const struct op *op
     TRY(erasure_read(op, writer, &erasure, err));
     TRY(keep_erasure(store, key, &erasure, err));
     TRY(drop_flags(store, &erasure, err));
+    TRY(kept_reviews_erase(store, &erasure, err));
     TRY(erasure_candidates(store, &erasure, &keys, err));
     for (size_t at = 0; at < keys.len; at += sizeof(int64_t)) {
         int64_t covered;

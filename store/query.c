@@ -208,7 +208,10 @@ enum err_code query_referrals_each(struct store *store, row_taker take, void *co
     "v.outcome, v.said_by, v.said_at, v.look_again_on "
 #define LAST_REVIEWS                                                                                                   \
     "(SELECT flag, outcome, said_by, said_at, look_again_on, "                                                         \
-    "row_number() OVER (PARTITION BY flag ORDER BY hlc DESC, id DESC) AS nth FROM flag_review)"
+    "row_number() OVER (PARTITION BY flag ORDER BY hlc DESC, id DESC) AS nth FROM flag_review "                        \
+    "WHERE flag NOT GLOB '" FLAG_OF_VOLUNTEERS "*' "                                                                   \
+    "UNION ALL SELECT flag, outcome, said_by, said_at, look_again_on, "                                                \
+    "row_number() OVER (PARTITION BY flag ORDER BY number DESC) FROM kept_review)"
 
 static void read_flag(sqlite3_stmt *s, void *out)
 {

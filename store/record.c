@@ -472,6 +472,12 @@ static enum err_code admit_content(const struct op *op, const struct record *rec
                    : FAIL(err, REFUSED, "take a correction without a note: say why the record changes");
     case KIND_ERASURE:
         return admit_erasure(op, record, writer, err);
+    case KIND_FLAG_REVIEW: /* guard rail 3: what is known of volunteers is no record */
+        return record_of_volunteers(record)
+                   ? FAIL(err, REFUSED,
+                          "take a review of a flag that rests on volunteers: nothing of them leaves the "
+                          "machine that knows them")
+                   : ERR_OK;
     case KIND_CONTACT_ATTEMPT:
         return record_check_past(record, latest_time(op), err);
     case KIND_COMPLIANCE_DOUBT:
@@ -487,6 +493,23 @@ static enum err_code admit_content(const struct op *op, const struct record *rec
     default:
         return ERR_OK;
     }
+}
+
+bool record_of_volunteers(const struct record *record)
+{
+    static const char prefix[] = FLAG_OF_VOLUNTEERS;
+    if (record->kind->number != KIND_FLAG_REVIEW) {
+        return false;
+    }
+    struct slice flag = text_of(record, "flag");
+    return flag.len >= sizeof(prefix) - 1 && memcmp(flag.data, prefix, sizeof(prefix) - 1) == 0;
+}
+
+bool op_of_volunteers(const struct op *op)
+{
+    struct record record;
+    return op->kind == KIND_FLAG_REVIEW && !op->erased &&
+           record_decode(kind_by_number(op->kind), op->body, &record, NULL) == ERR_OK && record_of_volunteers(&record);
 }
 
 void message_id(uint8_t random[OP_ENTITY_BYTES], enum record_writer writer)

@@ -114,6 +114,10 @@ void record_set_id(struct record *record, const char *name, const uint8_t id[OP_
 /* Types, limits and known codes. ERR_INVALID names the field and what is expected. `complete`: required fields must be
  * there. */
 MUST_USE enum err_code record_check(const struct record *record, bool complete, struct error *err);
+/* A review of the flag that rests on volunteers (guard rail 3): no op is made of it, and none is taken. */
+bool record_of_volunteers(const struct record *record);
+/* One all the same, of an older version or a hostile device: it is set aside, and its body is not kept. */
+bool op_of_volunteers(const struct op *op);
 /* What cannot have happened yet when it is recorded (at_ms; a day is left for its time zone). ERR_REFUSED says so. */
 MUST_USE enum err_code record_check_past(const struct record *record, int64_t at_ms, struct error *err);
 

@@ -444,6 +444,13 @@ MUST_USE enum err_code fold_sessions_of_day(struct store *store, struct slice pa
 /* A name or a place as it is compared: ASCII letters small, blanks single, none around it. */
 void plain_key(const char *text, char out[ROW_NAME_SIZE]);
 
+/* ---- store/kept_reviews.c ---- */
+
+/* Those of a placement that it covers, and of the placements of a participant. */
+MUST_USE enum err_code kept_reviews_erase(struct store *store, const struct erasure *erasure, struct error *err);
+/* A volunteer who may be these participants (ids one behind the other) is removed: nothing that came of it stays. */
+MUST_USE enum err_code volunteer_flags_forget(struct store *store, const struct buf *participants, struct error *err);
+
 /* ---- store/dirty.c ---- */
 
 /* At the beginning of a transaction, and whenever the marks in the database may be fewer than what is known. */

@@ -321,6 +321,21 @@ CREATE TABLE volunteer_shift (
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX volunteer_shift_day ON volunteer_shift (day);
 
+-- What somebody found who looked into a flag that rests on volunteers (store/kept_reviews.h). body: as that of a flag_review.
+-- hlc: an erasure with a greater one takes it.
+CREATE TABLE kept_review (
+    number         INTEGER PRIMARY KEY,
+    id             BLOB NOT NULL,
+    flag           TEXT NOT NULL,
+    placement      BLOB NOT NULL,
+    outcome        TEXT NOT NULL,
+    look_again_on  INTEGER,
+    body           BLOB NOT NULL,
+    hlc            INTEGER NOT NULL,
+    said_by        TEXT NOT NULL,
+    said_at        INTEGER NOT NULL
+) STRICT;
+
 -- Who works with this machine (store/people.h). hash: what scrypt makes of the passphrase; NULL: the user of the system is enough.
 CREATE TABLE person (
     id       INTEGER PRIMARY KEY,

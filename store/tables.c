@@ -217,7 +217,8 @@ static enum err_code make_beside(struct store *view, struct error *err)
     return db_exec(&view->db,
                    "CREATE TEMP TABLE dirty_placement (placement BLOB PRIMARY KEY) STRICT, WITHOUT ROWID;"
                    "CREATE TEMP TABLE sync_state AS SELECT * FROM main.sync_state;"
-                   "CREATE TEMP TABLE flag AS SELECT * FROM main.flag WHERE false",
+                   "CREATE TEMP TABLE flag AS SELECT * FROM main.flag WHERE false;"
+                   "CREATE TEMP TABLE kept_review AS SELECT * FROM main.kept_review WHERE false",
                    err);
 }
 

@@ -166,6 +166,17 @@ enum err_code store_volunteer_put(struct store *store, const char *actor, const 
     return replica_end(store, rc, err);
 }
 
+static enum err_code forget_same(struct store *store, const struct known_volunteer *known, struct error *err)
+{
+    SCOPED(buf_fini) struct buf ids;
+    char key[ROW_NAME_SIZE];
+    buf_init(&ids, SIZE_MAX / 2);
+    plain_key(known->name, key);
+    TRY(find_same(store, key, known->participant, &ids, err));
+    TRY(volunteer_flags_forget(store, &ids, err));
+    return mark_same(store, known->name, known->participant, err);
+}
+
 static enum err_code remove_known(struct store *store, const char *ref, struct error *err)
 {
     struct known_volunteer known;
@@ -178,7 +189,7 @@ static enum err_code remove_known(struct store *store, const char *ref, struct e
     bind_int(s, 1, known.id);
     TRY(db_run(&store->db, s, err));
     TRY(db_exec(&store->db, "UPDATE sync_state SET scrub = 1 WHERE scrub = 0", err));
-    return mark_same(store, known.name, known.participant, err);
+    return forget_same(store, &known, err);
 }
 
 enum err_code store_volunteer_remove(struct store *store, const char *ref, struct error *err)

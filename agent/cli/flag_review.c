@@ -152,6 +152,9 @@ enum exit_code review_run(struct cli *cli, int argc, char **argv)
     }
     screen_print(&cli->screen, "recorded: %s reviewed, %s\n", answer_text(answer, "about"),
                  answer_text(answer, "outcome"));
+    if (answer_true(answer, "kept")) {
+        screen_print(&cli->screen, "It stays on this machine: nothing about volunteers is ever sent.\n");
+    }
     if (strcmp(input.outcome, "doubt") == 0) {
         screen_print(&cli->screen, "Nothing is sent yet. Next: holdfast doubt preview %s\n",
                      answer_text(answer, "about"));

@@ -200,14 +200,16 @@ static enum err_code drop_seed(struct appending *a, uint64_t seq)
     return centre_salts_spread(a->store, a->author.id, block, a->err);
 }
 
-/* One that an erasure covers is kept as if it had come erased. */
-static enum err_code erase_covered(struct appending *a, struct op *op)
+/* One that an erasure covers is kept as if it had come erased; so is what says something of volunteers, with why. */
+static enum err_code judge(struct appending *a, struct op *op, struct centre_verdict *verdict)
 {
     bool covered = false;
     if (a->erasing && !op->erased) {
         TRY(centre_erasure_find(a->store, a->site->id, op, a->author.writer, &covered, a->err));
     }
     op->erased |= covered;
+    TRY(centre_op_judge(a->store, a->site, op, a->author.writer, verdict, a->err));
+    op->erased |= op_of_volunteers(op);
     return op->erased ? drop_seed(a, op->id.seq) : ERR_OK;
 }
 
@@ -227,8 +229,7 @@ static enum err_code add_rows(struct appending *a, struct position_state *state,
         struct op taken = a->run->ops.ops[a->first_new + i];
         struct op *op = &taken;
         struct centre_verdict verdict;
-        TRY(erase_covered(a, op));
-        TRY(centre_op_judge(a->store, a->site, op, a->author.writer, &verdict, a->err));
+        TRY(judge(a, op, &verdict));
         struct op_row row = { .op = op,
                               .header = slice_of(a->headers.data + from, a->header_ends[i] - from),
                               .salted = is_seeded(a, op->id.seq),

@@ -17,13 +17,15 @@
 #define FLAG_MS 10000
 #define KEPT_MAX ((size_t)256 * 1024 * 1024)
 
-static const char *const words[] = { "VOLREF-77", "Vesperfield", "Quillon", "Marrowbone", "beehives", "wasps" };
+static const char *const words[] = { "VOLREF-77", "Vesperfield", "Quillon", "Marrowbone",
+                                     "beehives",  "wasps",       "ferns",   "conflation/" };
 static const char placed[] = "Example Person 1"; /* a participant, who is known at the centre */
 
 static struct world world;
 static struct laptop *laptop;
 static struct proxy *line;
 static char key_log[FOLDER_PATH_SIZE];
+static char flag_id[SITE_TEXT_SIZE];
 
 static void setup(void)
 {
@@ -73,17 +75,33 @@ static void enter_volunteer(void)
                     "smoking out wasps", "--place", HOST, NULL);
 }
 
-static bool flagged(void)
+static bool flagged(bool *ret_open)
 {
     json_t *flags = json_at(laptop_do(laptop, EXIT_DONE, "flags", NULL), "flags");
     for (size_t i = 0; i < json_array_size(flags); i++) {
         json_t *flag = json_array_get(flags, i);
         if (strcmp(text_at(flag, "code"), "conflation") == 0) {
             cr_expect_not(text_holds(flag, "facts", words[0]), "a flag says nothing of the volunteer");
+            (void)snprintf(flag_id, sizeof(flag_id), "%s", text_at(flag, "id"));
+            *ret_open = json_is_true(json_at(flag, "open"));
             return true;
         }
     }
     return false;
+}
+
+/* Somebody looks into it, writes down what they found, and it is out of the way. */
+static void review(void)
+{
+    bool open = false;
+    WAIT_UNTIL(flagged(&open), FLAG_MS);
+    cr_assert(open);
+    json_t *kept =
+        laptop_do(laptop, EXIT_DONE, "review", flag_id, "--outcome", "host_matter", "--answer", "Vesperfield knows",
+                  "--answer", "Quillon was asked on Tuesdays", "--note", "VOLREF-77 tends the ferns", NULL);
+    cr_expect(json_is_true(json_at(kept, "kept")));
+    cr_assert(flagged(&open));
+    cr_expect_not(open);
 }
 
 static bool holds(const struct buf *bytes, const char *word)
@@ -97,6 +115,23 @@ static void expect_nothing_of_them(const char *where, const struct buf *bytes)
     for (size_t i = 0; i < ARRAY_LEN(words); i++) {
         cr_expect_not(holds(bytes, words[i]), "%s: %s", where, words[i]);
     }
+}
+
+/* The agent's own log: it says what was done, and of whom nothing. */
+static void expect_silent_log(void)
+{
+    char line_text[4096];
+    size_t lines = 0;
+    FILE *file = fopen(laptop->process.stderr_path, "re");
+    cr_assert_not_null(file);
+    while (fgets(line_text, sizeof(line_text), file) != NULL) {
+        lines++;
+        for (size_t i = 0; i < ARRAY_LEN(words); i++) {
+            cr_expect_null(strstr(line_text, words[i]), "%s", line_text);
+        }
+    }
+    (void)fclose(file);
+    cr_expect_gt(lines, 0, "there is a log");
 }
 
 /* ---- what went over the line ---- */
@@ -151,7 +186,7 @@ Test(volunteers, nothing_of_them_is_in_what_went_over_the_line_nor_at_the_centre
     char session[SITE_TEXT_SIZE];
     enter_placed();
     enter_volunteer();
-    WAIT_UNTIL(flagged(), FLAG_MS);
+    review();
     session_name("GDN", 1, 1, session);
     site_attend(laptop, session, "attended", NULL);
     (void)laptop_do(laptop, EXIT_DONE, "sync", "--wait", "--timeout", "50", NULL);
@@ -161,6 +196,7 @@ Test(volunteers, nothing_of_them_is_in_what_went_over_the_line_nor_at_the_centre
 
     buf_init(&sent, KEPT_MAX);
     buf_init(&kept, KEPT_MAX);
+    expect_silent_log();
     cr_assert_gt(line_words(&sent), 1);
     expect_nothing_of_them("sent", &sent);
     centre_pages(world.centre.dir, &kept);
@@ -177,7 +213,7 @@ Test(volunteers, nothing_of_them_is_in_a_bundle_for_the_centre)
     proxy_set(line, &cut);
     enter_placed();
     enter_volunteer();
-    WAIT_UNTIL(flagged(), FLAG_MS);
+    review();
     (void)snprintf(path, sizeof(path), "%.180s/garden.bundle", world.folder);
     (void)laptop_do(laptop, EXIT_DONE, "bundle", "export", path, NULL);
     centre_stop(&world.centre);
@@ -189,9 +225,11 @@ Test(volunteers, nothing_of_them_is_in_a_bundle_for_the_centre)
 
 Test(volunteers, are_in_a_backup_and_there_again_when_it_is_restored)
 {
+    bool open = true;
     char path[FOLDER_PATH_SIZE];
     enter_placed();
     enter_volunteer();
+    review();
     (void)snprintf(path, sizeof(path), "%.180s/garden.hfb", world.folder);
     (void)laptop_do(laptop, EXIT_DONE, "backup", path, NULL);
     (void)laptop_do(laptop, EXIT_DONE, "volunteer", "remove", words[0], NULL);
@@ -202,5 +240,6 @@ Test(volunteers, are_in_a_backup_and_there_again_when_it_is_restored)
     cr_expect_str_eq(text_at(shown, "volunteer.name"), "Quillon Vesperfield");
     cr_expect_str_eq(text_at(shown, "shifts.0.what"), "smoking out wasps");
     cr_expect_eq(number_at(shown, "shifts.0.worked_minutes"), 95);
-    WAIT_UNTIL(flagged(), FLAG_MS);
+    WAIT_UNTIL(flagged(&open), FLAG_MS);
+    cr_expect_not(open, "what was found is there, too");
 }

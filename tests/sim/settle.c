@@ -300,4 +300,5 @@ void world_settle(struct world *world)
     check_erased(world);
     check_views(world);
     check_centre(world);
+    volunteers_check(&world->agents[0]);
 }

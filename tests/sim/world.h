@@ -202,6 +202,8 @@ void agent_judge(struct agent *agent);
 /* It judges what is marked, and then everything: its flags have to be the same, by their digest. settle.c */
 void agent_check_flags(struct agent *agent, uint8_t ret_digest[SHA256_BYTES]);
 int64_t agent_wall_ms(const struct agent *agent);
+/* Last of all, as it writes: nothing that it knows of volunteers is seen elsewhere. volunteers.c */
+void volunteers_check(struct agent *agent);
 void agent_answered(struct agent *agent, struct message *message);
 /* It recorded something just now: with the offset of its clock that was measured last. */
 void agent_check_offset(struct agent *agent);

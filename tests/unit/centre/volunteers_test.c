@@ -5,10 +5,13 @@
 #include <string.h>
 
 #include "store/centre/tables.h"
+#include "store/kept_reviews.h"
 #include "store/volunteers.h"
 #include "sync/endpoint/core/private.h"
 #include "sync/segment.h"
 #include "world.h"
+
+#define OF_THEM FLAG_OF_VOLUNTEERS "0900"
 
 static struct centre_world world;
 static struct laptop laptop;
@@ -110,6 +113,20 @@ static void enter_volunteer(void)
                  err.message);
 }
 
+/* What the agent makes of a review of the flag that rests on them. */
+static void keep_review(void)
+{
+    struct error err;
+    struct store_entry entry = { .kind = KIND_FLAG_REVIEW, .subject = { 7 } };
+    uint8_t placement[OP_ENTITY_BYTES] = { 9 };
+    record_init(&entry.record, kind_by_number(KIND_FLAG_REVIEW));
+    record_set_text(&entry.record, "flag", OF_THEM);
+    record_set_id(&entry.record, "placement", placement);
+    record_set_text(&entry.record, "outcome", "host_matter");
+    record_set_text(&entry.record, "note", "Vesperfield tends the ferns");
+    cr_assert_eq(store_review_keep(laptop.store, "tester", &entry, world.now_ms, &err), ERR_OK, "%s", err.message);
+}
+
 static void sync_all(void)
 {
     cr_assert_eq(laptop_sync(&laptop), ERR_OK, "%s", world.err.message);
@@ -117,8 +134,10 @@ static void sync_all(void)
 
 Test(centre_volunteers, nothing_of_them_is_sent_or_kept_there)
 {
-    static const char *const words[] = { "VOLREF-77", "Vesperfield", "Quillon", "Marrowbone", "beehives", "wasps" };
+    static const char *const words[] = { "VOLREF-77", "Vesperfield", "Quillon", "Marrowbone",
+                                         "beehives",  "wasps",       "ferns",   OF_THEM };
     enter_volunteer();
+    keep_review();
     record_person();
     sync_all();
     cr_assert_gt(requests, 0);
@@ -142,6 +161,7 @@ Test(centre_volunteers, entering_them_leaves_nothing_to_send)
     sync_all();
     size_t idle = sent.len;
     enter_volunteer();
+    keep_review();
     buf_clear(&sent);
     sync_all();
     cr_assert_eq(store_sync_read(laptop.store, &after, &err), ERR_OK);
@@ -168,4 +188,42 @@ Test(centre_volunteers, the_same_person_on_another_laptop_of_the_site_has_none)
     laptop_digest(&other, digests[1]);
     cr_expect_arr_eq(digests[0], digests[1], SHA256_BYTES);
     laptop_fini(&other);
+}
+
+/* ---- an older version, or a hostile device, makes a record of a review ---- */
+
+static void forge_review(struct forger *forger)
+{
+    SCOPED(buf_fini) struct buf body;
+    struct record record;
+    struct op op = { .kind = KIND_FLAG_REVIEW, .subject_len = OP_ENTITY_BYTES, .subject = { 8 } };
+    buf_init(&body, OP_BODY_MAX);
+    record_init(&record, kind_by_number(KIND_FLAG_REVIEW));
+    record_set_text(&record, "flag", OF_THEM);
+    record_set_text(&record, "outcome", "host_matter");
+    record_set_text(&record, "note", "Vesperfield tends the ferns");
+    cr_assert_eq(record_encode(&record, &body, NULL), ERR_OK);
+    op.body = buf_slice(&body);
+    (void)forger_add_op(forger, &op);
+}
+
+Test(centre_volunteers, a_review_of_them_that_is_sent_is_refused_and_nothing_of_it_is_kept_or_passed_on)
+{
+    struct forger forger;
+    forger_enrol(&world, "garden", &forger);
+    (void)forger_add(&forger, KIND_CAPACITY_STATEMENT, 1);
+    forge_review(&forger);
+    (void)forger_add(&forger, KIND_CAPACITY_STATEMENT, 1);
+    cr_assert_eq(forger_send(&forger), ERR_OK, "%s", world.err.message);
+    cr_expect_eq(forger.response->acked_seq, 3);
+    cr_assert_eq(forger.response->refusal_count, 1);
+    struct slice reason = forger.response->refusals[0].reason;
+    cr_expect(holds(reason.data, reason.len, "volunteers"));
+    cr_expect_not(holds(reason.data, reason.len, "ferns"));
+    cr_expect_not(centre_holds("ferns"));
+    cr_expect_not(centre_holds(OF_THEM));
+    world_verify(&world);
+    sync_all();
+    cr_expect_eq(laptop_statements(&laptop), 2, "what came with it goes on");
+    forger_fini(&forger);
 }
