@@ -223,6 +223,9 @@ static enum err_code flag_row_out(void *context, const void *state, struct error
     char cleared[INSTANT_TEXT_SIZE];
     char reviewed[INSTANT_TEXT_SIZE];
     char again[DATE_TEXT_SIZE];
+    if (flag_of_volunteers(flag->key)) {
+        return ERR_OK; /* that it is there says of whom it is that they may be a volunteer */
+    }
     flag_id(flag->key, id);
     const char *const cells[] = { id,
                                   flag->code,
@@ -230,7 +233,7 @@ static enum err_code flag_row_out(void *context, const void *state, struct error
                                   flag_subject_name(flag->subject),
                                   flag->subject_ref,
                                   export_day(flag->since, since),
-                                  flag_facts_for_file(flag),
+                                  flag->facts,
                                   flag->next_step,
                                   flag->rule,
                                   export_instant(row->raised_at_ms, raised),

@@ -3,6 +3,7 @@
 
 #include "agent/api_doubts.h"
 #include "agent/names.h"
+#include "agent/roles.h"
 #include "agent/rules/guide.h"
 
 #define FLAGS_LIMIT 1000
@@ -49,6 +50,12 @@ static json_t *flag_value(const struct flag_state *state, int32_t today)
                      look_again_due(state, today));
 }
 
+/* Who may not look at the volunteers may not hear of them by a flag. */
+static bool may_see(const struct api_call *call, const struct flag_row *flag)
+{
+    return !flag_of_volunteers(flag->key) || roles_allow(call->world->roles, "GET", "/v1/volunteers");
+}
+
 enum err_code api_flags(struct api_call *call, struct error *err)
 {
     bool all;
@@ -59,15 +66,11 @@ enum err_code api_flags(struct api_call *call, struct error *err)
     TRY(query_flags(call->world->store, all, limit, &list, err));
     TRY(answer_list_begin(call->answer, NULL, "flags", err));
     for (size_t i = 0; i < list.count; i++) {
-        TRY(answer_list_row(call->answer, flag_value(&list.rows[i], call->world->today), err));
+        if (may_see(call, &list.rows[i].flag)) {
+            TRY(answer_list_row(call->answer, flag_value(&list.rows[i], call->world->today), err));
+        }
     }
     return answer_list_end(call->answer, list.more, err);
-}
-
-const char *flag_facts_for_file(const struct flag_row *flag)
-{
-    return strcmp(flag->code, "conflation") == 0 ? "told on the machine alone: it is about the charity's own volunteers"
-                                                 : flag->facts;
 }
 
 static bool flag_named(const struct flag_state *state, const char *text)
@@ -93,6 +96,11 @@ static json_t *guided_value(const struct flag_state *state, int32_t today)
     return flag;
 }
 
+static enum err_code no_flag(struct error *err)
+{
+    return FAIL(err, NOT_FOUND, "find the flag: none has this id (at least %d digits of it) or key", FLAG_PREFIX_MIN);
+}
+
 /* Standing flags come first, so a past one of the same key never hides one that stands. */
 enum err_code flag_find(struct store *store, const char *text, struct flag_list_rows *list,
                         const struct flag_state **ret_flag, struct error *err)
@@ -110,8 +118,7 @@ enum err_code flag_find(struct store *store, const char *text, struct flag_list_
         found = state;
     }
     if (found == NULL) {
-        return FAIL(err, NOT_FOUND, "find the flag: none has this id (at least %d digits of it) or key",
-                    FLAG_PREFIX_MIN);
+        return no_flag(err);
     }
     *ret_flag = found;
     return ERR_OK;
@@ -122,5 +129,8 @@ enum err_code api_flag(struct api_call *call, struct error *err)
     SCOPED(flag_list_rows_fini) struct flag_list_rows list = { 0 };
     const struct flag_state *found;
     TRY(flag_find(call->world->store, call->tail, &list, &found, err));
+    if (!may_see(call, &found->flag)) { /* nor that there is one */
+        return no_flag(err);
+    }
     return answer_object(call->answer, json_pack("{s:o}", "flag", guided_value(found, call->world->today)), err);
 }

@@ -54,9 +54,6 @@ MUST_USE enum err_code api_placements(struct api_call *call, struct error *err);
 MUST_USE enum err_code api_record(struct api_call *call, struct error *err);
 MUST_USE enum err_code api_records(struct api_call *call, struct error *err);
 
-/* api_flags.c: the facts of a flag for a file that leaves this machine; those that tell of volunteers stay. */
-const char *flag_facts_for_file(const struct flag_row *flag);
-
 /* api_duplicates.c */
 MUST_USE enum err_code api_duplicates(struct api_call *call, struct error *err);
 MUST_USE enum err_code api_merges(struct api_call *call, struct error *err);

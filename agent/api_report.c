@@ -186,13 +186,19 @@ struct flag_count {
     struct words severities;
     struct words codes;
     json_int_t standing;
+    json_int_t of_volunteers; /* in none of the others */
 };
 
 static enum err_code count_flag(void *context, const void *state, struct error *err UNUSED)
 {
     struct flag_count *count = context;
     const struct flag_state *row = state;
-    if (row->cleared_at_ms == OP_TIME_NONE) {
+    if (row->cleared_at_ms != OP_TIME_NONE) {
+        return ERR_OK;
+    }
+    if (flag_of_volunteers(row->flag.key)) {
+        count->of_volunteers++;
+    } else {
         count->standing++;
         words_add(&count->severities, severity_name(row->flag.severity));
         words_add(&count->codes, row->flag.code);
@@ -323,13 +329,16 @@ static enum err_code volunteers_part(const struct api_world *world, const struct
 {
     struct store *store = world->store;
     SCOPED(volunteer_shift_list_fini) struct volunteer_shift_list list = { 0 };
+    struct flag_count flags = { 0 };
     json_int_t minutes = 0;
+    TRY(query_flags_each(store, count_flag, &flags, err));
     TRY(query_volunteer_shifts(store, NULL, week->from, week->to, QUERY_LIMIT_MAX, &list, err));
     TRY(whole(list.more, "shifts in the week", err));
     for (size_t i = 0; i < list.count; i++) {
         minutes += list.rows[i].worked_minutes == ROW_NONE ? 0 : list.rows[i].worked_minutes;
     }
-    *ret_part = json_pack("{s:I,s:I}", "shifts", (json_int_t)list.count, "worked_minutes", minutes);
+    *ret_part = json_pack("{s:I,s:I,s:I}", "shifts", (json_int_t)list.count, "worked_minutes", minutes, "conflation",
+                          flags.of_volunteers);
     return ERR_OK;
 }
 

@@ -3,8 +3,10 @@
 
 #include "agent/api_handlers.h"
 #include "agent/log_json.h"
+#include "agent/record_json.h"
 #include "store/audit.h"
 #include "store/evidence.h"
+#include "store/kept_reviews.h"
 #include "store/volunteers.h"
 
 #define RECORDS_PAGE 1000
@@ -16,6 +18,7 @@ struct person_copy {
     struct buf ids; /* of the records about the person, 16 bytes each */
     json_t *records;
     json_int_t erased;
+    bool volunteer; /* entered as one, too */
 };
 
 static bool is_about(const struct person_copy *copy, const uint8_t id[ROW_ID_BYTES])
@@ -114,18 +117,26 @@ struct person_flags {
     json_t *flags;
 };
 
+/* A shift may be another volunteer's of the same name. */
+static const char *facts_for_copy(const struct flag_row *flag)
+{
+    return flag_of_volunteers(flag->key) ? "told on the machine alone: it is about the charity's own volunteers"
+                                         : flag->facts;
+}
+
 static enum err_code add_flag(void *context, const void *row, struct error *err)
 {
     (void)err;
     const struct person_flags *person = context;
     const struct flag_state *state = row;
     const struct flag_row *flag = &state->flag;
-    if (flag->subject != FLAG_SUBJECT_SITE && is_about(person->copy, flag->subject_id.bytes)) {
-        (void)json_array_append_new(person->flags, json_pack("{s:s,s:s,s:o,s:s,s:o,s:o}", "code", flag->code, "subject",
-                                                             flag->subject_ref, "since", value_day(flag->since),
-                                                             "facts", flag_facts_for_file(flag), "raised_at",
-                                                             value_instant(state->raised_at_ms), "cleared_at",
-                                                             value_instant(state->cleared_at_ms)));
+    bool of_theirs = !flag_of_volunteers(flag->key) || person->copy->volunteer;
+    if (flag->subject != FLAG_SUBJECT_SITE && is_about(person->copy, flag->subject_id.bytes) && of_theirs) {
+        (void)json_array_append_new(person->flags,
+                                    json_pack("{s:s,s:s,s:o,s:s,s:o,s:o}", "code", flag->code, "subject",
+                                              flag->subject_ref, "since", value_day(flag->since), "facts",
+                                              facts_for_copy(flag), "raised_at", value_instant(state->raised_at_ms),
+                                              "cleared_at", value_instant(state->cleared_at_ms)));
     }
     return ERR_OK;
 }
@@ -179,7 +190,7 @@ static enum err_code readers_value(const struct person_copy *copy, json_t **ret_
 }
 
 /* Somebody may be placed here and a volunteer too. */
-static enum err_code volunteer_value_of(const struct person_copy *copy, json_t **ret_volunteer, struct error *err)
+static enum err_code volunteer_value_of(struct person_copy *copy, json_t **ret_volunteer, struct error *err)
 {
     SCOPED(volunteer_list_fini) struct volunteer_list list = { 0 };
     SCOPED(id_list_fini) struct id_list person = { 0 };
@@ -196,7 +207,44 @@ static enum err_code volunteer_value_of(const struct person_copy *copy, json_t *
                                                         (json_int_t)row->worked_minutes));
         }
     }
+    copy->volunteer = json_array_size(rows) > 0;
     *ret_volunteer = rows;
+    return ERR_OK;
+}
+
+struct person_reviews {
+    const struct person_copy *copy;
+    json_t *reviews;
+};
+
+static enum err_code add_kept_review(void *context, const void *record, struct error *err)
+{
+    const struct person_reviews *person = context;
+    struct record_row row = *(const struct record_row *)record;
+    json_t *review = NULL;
+    if (!is_about(person->copy, record_value(&row.record, "placement")->text.data)) {
+        return ERR_OK;
+    }
+    review = record_to_json(&row.record, slice_of(row.id.bytes, ROW_ID_BYTES));
+    (void)json_object_set_new(review, "said_by", value_text(row.said_by));
+    (void)json_object_set_new(review, "said_at", value_instant(row.said_at_ms));
+    return json_array_append_new(person->reviews, review) == 0
+               ? ERR_OK
+               : FAIL(err, NO_MEMORY, "copy what is held about the person");
+}
+
+/* What somebody found who looked into their flags about volunteering: it is in no record. */
+static enum err_code kept_reviews_value(const struct person_copy *copy, json_t **ret_reviews, struct error *err)
+{
+    struct person_reviews person = { .copy = copy, .reviews = json_array() };
+    enum err_code rc = copy->volunteer
+                           ? query_kept_reviews_each(copy->call->world->store, NULL, add_kept_review, &person, err)
+                           : ERR_OK;
+    if (rc != ERR_OK) {
+        json_decref(person.reviews);
+        return rc;
+    }
+    *ret_reviews = person.reviews;
     return ERR_OK;
 }
 
@@ -205,23 +253,28 @@ static enum err_code copy_answer(struct person_copy *copy, const char *ref, stru
     json_t *flags = NULL;
     json_t *readers = NULL;
     json_t *volunteer = NULL;
+    json_t *reviews = NULL;
     TRY(add_records(copy, err));
     TRY(add_all_linked(copy, err));
-    enum err_code rc = flags_value(copy, &flags, err);
+    enum err_code rc = volunteer_value_of(copy, &volunteer, err);
+    rc = rc == ERR_OK ? kept_reviews_value(copy, &reviews, err) : rc;
+    rc = rc == ERR_OK ? flags_value(copy, &flags, err) : rc;
     rc = rc == ERR_OK ? readers_value(copy, &readers, err) : rc;
-    rc = rc == ERR_OK ? volunteer_value_of(copy, &volunteer, err) : rc;
     if (rc != ERR_OK) {
+        json_decref(volunteer);
+        json_decref(reviews);
         json_decref(flags);
-        json_decref(readers);
         return rc;
     }
     return answer_object(
         copy->call->answer,
-        json_pack("{s:s,s:o,s:o,s:o,s:O,s:o,s:o,s:o,s:{s:I,s:s}}", "participant", ref, "id",
+        json_pack("{s:s,s:o,s:o,s:o,s:O,s:o,s:o,s:o,s:o,s:{s:I,s:s}}", "participant", ref, "id",
                   value_id(copy->participant.bytes, ROW_ID_BYTES), "made_at", value_instant(copy->call->world->now_ms),
                   "made_by", value_text(copy->call->world->actor), "records", copy->records, "flags", flags,
-                  "volunteer", volunteer, "read_by", readers, "withheld", "erased_records", copy->erased, "why",
-                  "What a record said that was erased is not held any more; that there was one is."),
+                  "volunteer", volunteer, "kept_reviews", reviews, "read_by", readers, "withheld", "erased_records",
+                  copy->erased, "why",
+                  "What a record said that was erased is not held any more; that there was one is. What is held of a "
+                  "volunteer who is not entered as the same person is not in this copy."),
         err);
 }
 

@@ -113,7 +113,8 @@ static json_t *capacity_value(const struct take_part *t)
                      value_int(forecast.weeks_earliest), "weeks_latest", value_int(forecast.weeks_latest));
 }
 
-/* Standing flags that trustees should know of, by code. */
+/* Standing flags that trustees should know of, by code; those that rest on volunteers are in no paper that goes round.
+ */
 static enum err_code flags_value(const struct take_part *t, json_t **ret_value, struct error *err)
 {
     static const char *const codes[] = { "conflation",      "contract_not_viable", "claim_unpaid",     "milestone_due",
@@ -124,7 +125,7 @@ static enum err_code flags_value(const struct take_part *t, json_t **ret_value, 
     TRY(query_flags(t->call->world->store, false, QUERY_LIMIT_MAX, &list, err));
     for (size_t i = 0; i < list.count; i++) {
         for (size_t k = 0; k < ARRAY_LEN(codes); k++) {
-            counts[k] += strcmp(list.rows[i].flag.code, codes[k]) == 0;
+            counts[k] += strcmp(list.rows[i].flag.code, codes[k]) == 0 && !flag_of_volunteers(list.rows[i].flag.key);
         }
     }
     json_t *value = json_object();

@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "agent/api_handlers.h"
+#include "agent/sight.h"
 #include "base/log.h"
 #include "base/ni_number.h"
 #include "store/volunteers.h"
@@ -23,8 +24,8 @@ static json_t *volunteer_value(const struct volunteer *row)
 static json_t *shift_value(const struct volunteer_shift *row)
 {
     return json_pack("{s:s,s:s,s:o,s:o,s:o,s:o,s:o,s:o,s:s,s:o}", "volunteer", row->volunteer_ref, "name",
-                     row->volunteer_name, "day", value_day(row->day), "starts", value_time(row->starts_min), "ends",
-                     value_time(row->ends_min), "worked_minutes", value_int(row->worked_minutes), "place",
+                     sight_name(row->volunteer_name), "day", value_day(row->day), "starts", value_time(row->starts_min),
+                     "ends", value_time(row->ends_min), "worked_minutes", value_int(row->worked_minutes), "place",
                      value_text(row->place), "what", value_text(row->what), "said_by", row->said_by, "said_at",
                      value_instant(row->said_at_ms));
 }

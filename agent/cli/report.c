@@ -172,7 +172,9 @@ static const struct part parts[] = {
         { "messages_received", "Messages received", LINE_COUNT } } },
     { "volunteers",
       "Volunteers, apart",
-      { { "shifts", "Shifts of volunteers", LINE_COUNT }, { "worked_minutes", "Hours of volunteers", LINE_HOURS } } },
+      { { "shifts", "Shifts of volunteers", LINE_COUNT },
+        { "worked_minutes", "Hours of volunteers", LINE_HOURS },
+        { "conflation", "Flags: a shift within required hours", LINE_COUNT } } },
 };
 
 static void add_part(struct document *page, const json_t *report, const struct part *part)

@@ -61,6 +61,7 @@ const struct argp subject_access_argp = {
 static const int record_weights[] = { 3, 3, 3, 8, 0 };
 static const int flag_weights[] = { 2, 3, 2, 8, 2, 0 };
 static const int volunteer_weights[] = { 3, 3, 3, 8, 2, 2, 0 };
+static const int review_weights[] = { 3, 3, 3, 6, 6, 2, 0 };
 static const int reader_weights[] = { 3, 3, 3, 6, 0 };
 
 /* "outcome: attended; minutes: 300" */
@@ -145,6 +146,9 @@ static struct document *make_page(const json_t *copy)
     static const char *const reader_names[] = { "at", "person", "kind", "fields", NULL };
     static const char *const volunteer_titles[] = { "Reference", "Name", "Where", "Note", "Shifts", "Minutes", NULL };
     static const char *const volunteer_names[] = { "ref", "name", "place", "note", "shifts", "worked_minutes", NULL };
+    static const char *const review_titles[] = { "When", "Who", "Found", "Answers", "Note", "Look again", NULL };
+    static const char *const review_names[] = { "said_at", "said_by",       "outcome", "answers",
+                                                "note",    "look_again_on", NULL };
     struct document *page =
         document_new("What is held about you", answer_text(copy, "made_by"), answer_text(copy, "made_at"));
     document_fact(page, "Person", answer_text(copy, "participant"));
@@ -160,6 +164,9 @@ static struct document *make_page(const json_t *copy)
              flag_weights, flag_names);
     add_list(page, answer_member(copy, "volunteer"), "As a volunteer: kept by the charity alone", volunteer_titles,
              volunteer_weights, volunteer_names);
+    add_list(page, answer_member(copy, "kept_reviews"),
+             "What was found about your volunteering: kept by the charity alone", review_titles, review_weights,
+             review_names);
     add_list(page, answer_member(copy, "read_by"), "Who read what is for few to read", reader_titles, reader_weights,
              reader_names);
     document_add(page, BLOCK_HEADING, "What is not here");

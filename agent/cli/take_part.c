@@ -183,8 +183,7 @@ static void mission(struct report *report, const json_t *answer)
     fact(report, "Doubts", "%" PRId64 " compliance doubts were ever raised from here", answer_int(m, "doubts"));
     fact(report, "Decisions", "%" PRId64 " by JCP in the year, %" PRId64 " of them adverse", answer_int(m, "decisions"),
          answer_int(m, "adverse"));
-    fact(report, "Volunteering", "flags that it is mixed up with mandated work: %" PRId64,
-         answer_int(flags, "conflation"));
+    fact(report, "Volunteering", "flags that mandated work is called so: %" PRId64, answer_int(flags, "conflation"));
     fact(report, "Hosts",
          "flags of hours above what is agreed or allowed: %" PRId64 "; of a host above its quota: %" PRId64
          "; of defective notices: %" PRId64,

@@ -176,6 +176,27 @@ Test(kept_reviews, the_audit_log_says_that_somebody_reviewed_and_not_of_whom)
     reply_fini(&reply);
 }
 
+Test(kept_reviews, one_is_in_the_persons_own_copy_where_they_are_entered_as_the_same)
+{
+    reviewed();
+    struct reply reply = site_call(&site, "GET", "/v1/subject-access/GDN-001", NULL);
+    cr_assert_eq(reply_count(&reply, "kept_reviews"), 1, "%s", reply.text);
+    cr_expect_str_eq(reply_text(&reply, "kept_reviews.0.note"), FOUND);
+    cr_expect_str_eq(reply_text(&reply, "kept_reviews.0.outcome"), "host_matter");
+    reply_fini(&reply);
+    reply = site_call(&site, "GET", "/v1/subject-access/GDN-002", NULL);
+    cr_expect_eq(reply_count(&reply, "kept_reviews"), 0, "another person's has nothing of it");
+    reply_fini(&reply);
+    must("/v1/volunteers", "{\"ref\": \"V-7\", \"name\": \"Ada Tester\", \"participant\": null}");
+    site_judge(&site);
+    cr_assert(flag_is("flag.reviewed.outcome", "host_matter"), "by the name");
+    reply = site_call(&site, "GET", "/v1/subject-access/GDN-001", NULL);
+    cr_expect_eq(reply_count(&reply, "kept_reviews"), 0, "who has the same name is somebody else");
+    cr_expect_null(strstr(reply.text, "Birch"));
+    cr_expect_null(strstr(reply.text, "conflation"));
+    reply_fini(&reply);
+}
+
 /* ---- they go ---- */
 
 static bool file_has(const char *word)

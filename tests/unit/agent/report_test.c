@@ -141,14 +141,21 @@ Test(report, counts_all_flags_past_what_a_list_holds)
 
 Test(report, volunteers_are_apart_and_in_no_other_number)
 {
+    site_expect(&site, "POST", "/v1/records",
+                "{\"kind\": \"placement\", \"fields\": {\"ref\": \"GDN-P001\", \"host\": \"The Shed\"}}", 200, NULL);
+    site_expect(&site, "POST", "/v1/volunteers",
+                "{\"ref\": \"V-1\", \"place\": \"The Shed\", \"participant\": \"GDN-001\"}", 200, NULL);
+    site_judge(&site);
     struct reply with = site_call(&site, "GET", "/v1/report/week", NULL);
     cr_expect_eq(reply_int(&with, "volunteers.shifts"), 1);
     cr_expect_eq(reply_int(&with, "volunteers.worked_minutes"), 115);
+    cr_expect_eq(reply_int(&with, "volunteers.conflation"), 1, "%s", with.text);
     cr_expect_null(strstr(with.text, "Vera"));
     cr_expect_null(strstr(with.text, "Tester"), "nobody's name is in it");
     site_expect(&site, "POST", "/v1/volunteers/V-1/remove", "{}", 200, NULL);
     struct reply without = site_call(&site, "GET", "/v1/report/week", NULL);
     cr_expect_eq(reply_int(&without, "volunteers.shifts"), 0);
+    cr_expect_eq(reply_int(&without, "volunteers.conflation"), 0);
     (void)json_object_del(with.json, "volunteers");
     (void)json_object_del(without.json, "volunteers");
     cr_expect(json_equal(with.json, without.json));

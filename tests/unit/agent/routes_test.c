@@ -177,6 +177,7 @@ static const struct {
         "/v1/records/contact_attempt", "/v1/records/circumstance_change", "/v1/records/placement_break",
         "/v1/records/job_search", "/v1/records/redress", "/v1/records/host", "/v1/records/message",
         "/v1/records/flag_review" } },
+    { "/v1/calendar", { "/v1/calendar?names=1" } },
     { "/v1/capacity/forecast", { "/v1/capacity/forecast" } },
     { "/v1/flags", { "/v1/flags?all=1" } },
     { "/v1/export/",
@@ -187,9 +188,10 @@ static const struct {
         "/v1/export/job_search?format=json", "/v1/export/redress?format=json", "/v1/export/host?format=json",
         "/v1/export/referral_event?format=json", "/v1/export/compliance_doubt?format=json",
         "/v1/export/doubt_event?format=json", "/v1/export/erasure?format=json",
-        "/v1/export/overwrite_review?format=json" } },
+        "/v1/export/overwrite_review?format=json", "/v1/export/flag_review?format=json" } },
     { "/v1/log", { "/v1/log" } },
-    { "/v1/evidence/records", { "/v1/evidence/records?subject=Q-1" } },
+    { "/v1/evidence/records", { "/v1/evidence/records?subject=Q-1", "/v1/evidence/records?subject=GDN-001" } },
+    { "/v1/doubts/preview", { "/v1/doubts/preview?session=GDN-P001@2026-11-18" } },
     { "/v1/overwrites", { "/v1/overwrites?all=1" } },
     { "/v1/subject-access/", { "/v1/subject-access/Q-1" } },
 };
@@ -264,6 +266,91 @@ Test(routes, each_that_shows_what_is_for_few_to_read_is_noted)
 Test(routes, none_tells_a_trustee_anything_of_a_person)
 {
     cr_expect_geq(for_each_read(ROLE_TRUSTEE, nothing_personal), 15);
+}
+
+/* ---- volunteers ---- */
+
+#define OF_VOLUNTEER "Vxsecret" /* begins every text that a volunteer's entry has, and what was found about them */
+#define THEIR_FLAG "entered as a volunteer"
+
+/* GDN-001 volunteers at the place and the time of a required session; somebody looked into that. */
+static void enter_volunteer(void)
+{
+    static const char word[] = "\"note\": \"" OF_VOLUNTEER " review\"";
+    char id[2 * OP_ENTITY_BYTES + 1];
+    char body[400];
+    uint8_t placement[OP_ENTITY_BYTES];
+    entity_id(site.world.stream, "placement", "GDN-P001", placement);
+    hex_encode(placement, sizeof(placement), id);
+    post("/v1/records", RECORD("placement", "\"ref\": \"GDN-P001\", \"host\": \"The Shed\""));
+    post("/v1/volunteers", "{\"ref\": \"" OF_VOLUNTEER "-1\", \"name\": \"" OF_VOLUNTEER " Person\", \"note\": "
+                           "\"" OF_VOLUNTEER " bees\", \"place\": \"the shed\", \"participant\": \"GDN-001\"}");
+    post("/v1/volunteers/" OF_VOLUNTEER "-1/shift",
+         "{\"day\": \"2026-11-18\", \"starts\": \"13:00\", \"ends\": \"16:00\", \"what\": \"" OF_VOLUNTEER "\"}");
+    site_judge(&site);
+    (void)snprintf(body, sizeof(body),
+                   "{\"flag\": \"" FLAG_OF_VOLUNTEERS
+                   "%s\", \"outcome\": \"host_matter\", \"answers\": [\"" OF_VOLUNTEER " yes\", \"" OF_VOLUNTEER
+                   " on Tuesdays\"], %s}",
+                   id, word);
+    post("/v1/reviews", body);
+}
+
+static bool has_volunteer(const struct reply *reply)
+{
+    return strstr(reply->text, OF_VOLUNTEER) != NULL || strstr(reply->text, FLAG_OF_VOLUNTEERS) != NULL ||
+           strstr(reply->text, THEIR_FLAG) != NULL;
+}
+
+/* Those that are about them, and the person's own copy, as they are entered as the same person. */
+static bool only_those_for_them(const char *path, const struct reply *reply, size_t noted UNUSED)
+{
+    static const char *const theirs[] = { "/v1/volunteer", "/v1/flags", "/v1/reviews", "/v1/subject-access/GDN-001" };
+    bool has = has_volunteer(reply);
+    bool may = false;
+    for (size_t i = 0; i < ARRAY_LEN(theirs); i++) {
+        may |= strncmp(path, theirs[i], strlen(theirs[i])) == 0;
+    }
+    cr_expect(!has || may, "%s: %s", path, reply->text);
+    return has;
+}
+
+static bool no_flag_of_them(const char *path, const struct reply *reply, size_t noted UNUSED)
+{
+    cr_expect_null(strstr(reply->text, THEIR_FLAG), "%s: %s", path, reply->text);
+    cr_expect_null(strstr(reply->text, FLAG_OF_VOLUNTEERS), "%s: %s", path, reply->text);
+    cr_expect_null(strstr(reply->text, OF_VOLUNTEER " Person"), "%s: %s", path, reply->text);
+    return reply->status == 200;
+}
+
+Test(routes, none_but_those_about_volunteers_tells_anything_of_them)
+{
+    enter_volunteer();
+    cr_expect_eq(for_each_read(ROLE_COORDINATOR | ROLE_REVIEWER, only_those_for_them), 4,
+                 "volunteers, their hours, flags and reviews");
+    cr_expect_eq(for_each_read(ROLE_ADMINISTRATOR, only_those_for_them), 4);
+}
+
+Test(routes, who_does_not_look_after_volunteers_hears_of_none_by_a_flag)
+{
+    enter_volunteer();
+    cr_expect_geq(for_each_read(ROLE_SUPERVISOR, no_flag_of_them), 8);
+    cr_expect_geq(for_each_read(ROLE_TRUSTEE, no_flag_of_them), 15);
+    struct reply reply = site_call(&site, "GET", "/v1/flags", NULL);
+    char path[200] = "";
+    for (size_t i = 0; i < reply_count(&reply, "flags"); i++) {
+        const json_t *flag = json_array_get(reply_at(&reply, "flags"), i);
+        const char *key = json_string_value(json_object_get(flag, "key"));
+        if (flag_of_volunteers(key)) {
+            (void)snprintf(path, sizeof(path), "/v1/flags/%s", key);
+        }
+    }
+    reply_fini(&reply);
+    cr_assert_neq(path[0], '\0');
+    site_expect(&site, "GET", path, NULL, 200, NULL);
+    site.roles = ROLE_SUPERVISOR;
+    site_expect(&site, "GET", path, NULL, 404, "not_found");
+    site.roles = 0;
 }
 
 Test(routes, a_call_is_one_note_for_each_person_and_kind_however_many_rows_it_shows)

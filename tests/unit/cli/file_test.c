@@ -291,7 +291,7 @@ static const char a_week[] =
     "\"doubts\": {\"raised\": 0, \"all\": 0, \"all_by_status\": []}, "
     "\"decisions\": {\"of_jcp\": 0, \"of_jcp_by_outcome\": [], \"policy\": 0, \"policy_by_decision\": []}, "
     "\"told\": {\"capacity_statements\": 1, \"messages_sent\": 0, \"messages_received\": 0}, "
-    "\"volunteers\": {\"shifts\": 3, \"worked_minutes\": 400}}";
+    "\"volunteers\": {\"shifts\": 3, \"worked_minutes\": 400, \"conflation\": 2}}";
 
 static struct outcome_of_run report_run_to(const char *file)
 {
@@ -316,6 +316,7 @@ Test(report, says_the_week_on_the_screen_with_volunteers_apart)
     const char *apart = strstr(run.out, "Volunteering is not mandated work");
     cr_assert_not_null(apart);
     cr_expect(has(apart, "6 h 40 min"));
+    cr_expect(has(apart, "within required hours     2"), "%s", apart);
     run_free(&run);
 }
 

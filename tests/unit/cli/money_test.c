@@ -157,7 +157,7 @@ Test(take_part, puts_figures_with_what_they_rest_on_before_trustees_and_recommen
     cr_expect(has(run.out, "75 in 100 were people who would lose benefit"), "%s", run.out);
     cr_expect(has(run.out, "5, of which 4 as a matter of policy"), "%s", run.out);
     cr_expect(has(run.out, "Decided on 2026-01-05 by Board of Gwen Tester. references for all"), "%s", run.out);
-    cr_expect(has(run.out, "flags that it is mixed up with mandated work: 1"), "%s", run.out);
+    cr_expect(has(run.out, "flags that mandated work is called so: 1"), "%s", run.out);
     cr_expect(has(run.out, "9 run, 1 is agreed, 1 referral waits"), "%s", run.out);
     cr_expect(has(run.out, "in 1 week at this inflow, at the earliest in 1"), "%s", run.out);
     cr_expect(has(run.out, "Who pays for the difference?"), "%s", run.out);
