@@ -53,17 +53,22 @@ static enum err_code event_value(struct store *store, const struct row_id *refer
 }
 
 /* For somebody who may not answer, nothing is. */
-static json_t *possible_value(const struct api_world *world, const char *status)
+static enum err_code possible_value(const struct api_world *world, const struct referral_row *row, json_t **ret_words,
+                                    struct error *err)
 {
-    json_t *words = json_array();
     const struct referral_answer *answer;
+    struct referral_event_row centre;
+    bool out;
     bool may = roles_allow(world->roles, "POST", "/v1/referrals/REF/EVENT");
+    TRY(query_put_out_by_centre(world->store, &row->id, world->today, &centre, &out, err));
+    *ret_words = json_array();
     for (size_t i = 0; may && (answer = referral_answer_at(i)) != NULL; i++) {
-        if (referral_may(status, answer) && (answer->status == NULL || strcmp(answer->status, status) != 0)) {
-            (void)json_array_append_new(words, json_string(answer->word));
+        bool stands = answer->status != NULL && strcmp(answer->status, row->status) == 0;
+        if (referral_may(row->status, answer) && !stands && !(out && referral_puts_in_force(answer))) {
+            (void)json_array_append_new(*ret_words, json_string(answer->word));
         }
     }
-    return words;
+    return ERR_OK;
 }
 
 /* That the route is wrong, and complaints; what was said in confidence stays with the record. */
@@ -123,20 +128,25 @@ enum err_code api_referral(struct api_call *call, struct error *err)
         (void)json_array_append_new(list, event);
     }
     json_t *redress = NULL;
+    json_t *possible = NULL;
     json_t *referral = referral_value(&row);
     enum err_code rc = add_needs(store, &id, referral, err);
+    if (rc == ERR_OK) {
+        rc = possible_value(call->world, &row, &possible, err);
+    }
     if (rc == ERR_OK) {
         rc = redress_value(store, &id, &redress, err);
     }
     if (rc != ERR_OK) {
         json_decref(list);
+        json_decref(possible);
         json_decref(referral);
         return rc;
     }
-    return answer_object(call->answer,
-                         json_pack("{s:o,s:o,s:o,s:o}", "referral", referral, "possible",
-                                   possible_value(call->world, row.status), "events", list, "redress", redress),
-                         err);
+    return answer_object(
+        call->answer,
+        json_pack("{s:o,s:o,s:o,s:o}", "referral", referral, "possible", possible, "events", list, "redress", redress),
+        err);
 }
 
 /* ---- answering ---- */
@@ -161,13 +171,18 @@ static enum err_code tail_read(const char *tail, char ref[ROW_REF_SIZE], const s
     return ERR_OK;
 }
 
-/* The status that the event gets; of resume the one before. */
+/* The status that the event gets; of resume the one before. What the centre put out of force the store refuses, and
+ * says why. */
 static enum err_code move_find(struct store *store, const struct referral_row *row,
-                               const struct referral_answer *answer, char status[ROW_CODE_SIZE], struct error *err)
+                               const struct referral_answer *answer, int32_t on, char status[ROW_CODE_SIZE],
+                               struct error *err)
 {
-    if (!referral_may(row->status, answer)) {
+    struct referral_event_row centre;
+    bool out;
+    TRY(query_put_out_by_centre(store, &row->id, on, &centre, &out, err));
+    if (!referral_may(row->status, answer) && !(out && referral_puts_in_force(answer))) {
         char possible[REFERRAL_WORDS_SIZE];
-        referral_possible(row->status, possible);
+        referral_possible(row->status, out, possible);
         return FAIL(err, REFUSED, "answer the referral with %s: it is %s; possible now: %s", answer->word, row->status,
                     possible);
     }
@@ -312,7 +327,7 @@ enum err_code api_referral_event(struct api_call *call, struct error *err)
     struct store_entry entry = { .kind = KIND_REFERRAL_EVENT, .happened_at_ms = OP_TIME_NONE };
     struct event_ids ids;
     TRY(event_read(call, &row, answer, &entry.record, &ids, err));
-    TRY(move_find(world->store, &row, answer, status, err));
+    TRY(move_find(world->store, &row, answer, (int32_t)record_value(&entry.record, "on")->number, status, err));
     record_set_text(&entry.record, "status", status);
     memcpy(entry.subject, id.bytes, ROW_ID_BYTES);
     struct store_written written;
@@ -320,6 +335,8 @@ enum err_code api_referral_event(struct api_call *call, struct error *err)
     call->answer->wrote = written.added > 0;
     TRY(query_referral(world->store, &id, &row, err));
     struct error why;
+    json_t *possible = NULL;
+    TRY(possible_value(world, &row, &possible, err));
     json_t *warnings = reason_warnings(call->world, json_string_value(json_object_get(call->body, "reason")));
     if (add_warnings(world, &row, (int32_t)record_value(&entry.record, "on")->number, warnings, &why) != ERR_OK) {
         (void)json_array_append_new(
@@ -328,7 +345,6 @@ enum err_code api_referral_event(struct api_call *call, struct error *err)
     return answer_object(call->answer,
                          json_pack("{s:i,s:o,s:o,s:o,s:o}", "added", (int)written.added, "op",
                                    written.added > 0 ? value_op(&written.last) : json_null(), "referral",
-                                   referral_value(&row), "possible", possible_value(call->world, row.status),
-                                   "warnings", warnings),
+                                   referral_value(&row), "possible", possible, "warnings", warnings),
                          err);
 }

@@ -40,15 +40,20 @@ static bool is_one_of(struct slice status, const char *const *words)
     return false;
 }
 
-static void take_event(struct record *record, struct event *event)
+bool referral_is_out(struct slice status)
 {
     static const char *const outs[] = { "declined",    "paused", "did_not_start", "withdrawn", "completed",
                                         "ended_early", NULL };
+    return is_one_of(status, outs);
+}
+
+static void take_event(struct record *record, struct event *event)
+{
     static const char *const last_days[] = { "completed", "ended_early", "did_not_start", NULL };
     const struct value *on = record_value(record, "on");
     struct slice status = record_value(record, "status")->text;
     event->day = on->present ? (int32_t)on->number : DATE_MIN;
-    event->out = is_one_of(status, outs);
+    event->out = referral_is_out(status);
     event->still_in = slice_equal(status, slice_of_text("did_not_start")); /* they were to come then, and did not */
     event->last_come = is_one_of(status, last_days);
 }

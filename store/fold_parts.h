@@ -107,6 +107,8 @@ MUST_USE enum err_code basis_note_formers(struct store *store, struct slice plac
 
 /* ---- store/fold_force.c ---- */
 
+/* declined, paused, withdrawn, over or not begun: nobody comes under it. */
+bool referral_is_out(struct slice status);
 /* The days on which a referral with these events is not in force; where they change, its placements' sessions too. */
 MUST_USE enum err_code fold_force(struct store *store, struct slice referral, const struct merged *events,
                                   struct error *err);

@@ -46,6 +46,7 @@ struct referral_event_row {
     char reason[ROW_CODE_SIZE];
     char note[ROW_NOTE_SIZE];
     bool policy;
+    bool of_centre;
     struct row_id policy_decision; /* zero bytes when none is named */
     struct row_id opportunity;     /* the same */
     char actor[OP_ACTOR_MAX + 1];
@@ -228,6 +229,9 @@ MUST_USE enum err_code query_referral(struct store *store, const struct row_id *
 /* What was said of it, oldest first: the last is what stands. Erased ones are left out. */
 MUST_USE enum err_code query_referral_events(struct store *store, const struct row_id *referral,
                                              struct referral_event_list *ret_list, struct error *err);
+/* By what the centre said of it, up to that day, is it out of force? Nobody but the centre ends that; `ret_event`. */
+MUST_USE enum err_code query_put_out_by_centre(struct store *store, const struct row_id *referral, int32_t day,
+                                               struct referral_event_row *ret_event, bool *ret_out, struct error *err);
 /* Standing flags, worst first, then since, then key; with `all` the cleared ones too, newest first after them. */
 MUST_USE enum err_code query_flags(struct store *store, bool all, size_t limit, struct flag_list_rows *ret_list,
                                    struct error *err);

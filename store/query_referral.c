@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "store/fold_parts.h"
 #include "store/read.h"
 
 enum err_code query_referral(struct store *store, const struct row_id *id, struct referral_row *ret_row,
@@ -53,6 +54,7 @@ static enum err_code read_event(sqlite3_stmt *s, struct referral_event_row *row,
                                         .hlc = op.hlc,
                                         .on = on->present ? (int32_t)on->number : ROW_NONE,
                                         .policy = record_value(&record, "policy")->number != 0,
+                                        .of_centre = column_int(s, 2) == WRITER_CENTRE,
                                         .recorded_at_ms = op.recorded_at_ms };
     memcpy(row->actor, op.actor.data, op.actor.len);
     text_copy(row->status, sizeof(row->status), &record, "status");
@@ -94,10 +96,11 @@ enum err_code query_referral_events(struct store *store, const struct row_id *re
                                     struct referral_event_list *ret_list, struct error *err)
 {
     sqlite3_stmt *s;
-    TRY(db_statement(&store->db,
-                     "SELECT header, body FROM op INDEXED BY op_subject WHERE subject = ?1 AND kind = ?2 AND kind <> 5 "
-                     "AND quarantine IS NULL AND body IS NOT NULL",
-                     &s, err));
+    TRY(db_statement(
+        &store->db,
+        "SELECT header, body, writer FROM op INDEXED BY op_subject WHERE subject = ?1 AND kind = ?2 AND kind <> 5 "
+        "AND quarantine IS NULL AND body IS NOT NULL",
+        &s, err));
     bind_blob(s, 1, referral->bytes, ROW_ID_BYTES);
     bind_int(s, 2, KIND_REFERRAL_EVENT);
     SCOPED(row_array_fini) struct row_array events = { .size = sizeof(struct referral_event_row) };
@@ -107,6 +110,26 @@ enum err_code query_referral_events(struct store *store, const struct row_id *re
     }
     *ret_list = (struct referral_event_list){ .rows = events.rows, .count = events.count };
     events.rows = NULL;
+    return ERR_OK;
+}
+
+/* Of several of one day the newest, as fold_force.c has it. */
+enum err_code query_put_out_by_centre(struct store *store, const struct row_id *referral, int32_t day,
+                                      struct referral_event_row *ret_event, bool *ret_out, struct error *err)
+{
+    SCOPED(referral_event_list_fini) struct referral_event_list events = { 0 };
+    const struct referral_event_row *last = NULL;
+    TRY(query_referral_events(store, referral, &events, err));
+    for (size_t i = 0; i < events.count; i++) {
+        const struct referral_event_row *event = &events.rows[i];
+        if (event->of_centre && event->on <= day && (last == NULL || event->on >= last->on)) {
+            last = event;
+        }
+    }
+    *ret_out = last != NULL && referral_is_out(slice_of_text(last->status));
+    if (*ret_out) {
+        *ret_event = *last;
+    }
     return ERR_OK;
 }
 

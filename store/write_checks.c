@@ -2,8 +2,10 @@
  * What comes from elsewhere is kept whatever it says, and the fold sees to it that it does no harm. What a machine
  * would write itself it can still be told not to, with what to do instead.
  */
+#include <string.h>
+
 #include "base/clock.h"
-#include "store/replica.h"
+#include "store/fold_parts.h"
 
 /* ---- who takes part of their own will is never sent by a change ---- */
 
@@ -91,6 +93,31 @@ static enum err_code check_placement(struct store *store, const struct store_ent
                : ERR_OK;
 }
 
+/* ---- what the centre put out of force only the centre puts in force again ---- */
+
+static enum err_code check_event(struct store *store, const struct store_entry *entry, struct error *err)
+{
+    const struct value *status = &entry->record.values[kind_field_index(entry->record.kind, "status")];
+    const struct value *on = &entry->record.values[kind_field_index(entry->record.kind, "on")];
+    struct referral_event_row centre;
+    struct row_id referral;
+    char day[DATE_TEXT_SIZE];
+    bool out;
+    if (!status->present || referral_is_out(status->text)) {
+        return ERR_OK;
+    }
+    memcpy(referral.bytes, entry->subject, ROW_ID_BYTES);
+    TRY(query_put_out_by_centre(store, &referral, on->present ? (int32_t)on->number : DATE_MIN, &centre, &out, err));
+    if (!out) {
+        return ERR_OK;
+    }
+    date_format(centre.on == ROW_NONE ? DATE_MIN : centre.on, day);
+    return FAIL(err, REFUSED,
+                "field 'status': the Jobcentre said of this referral that it is %s, since %s, and only they put it in "
+                "force again; write to them ('holdfast message send') when it is to go on, or wait for a new referral",
+                centre.status, day);
+}
+
 /* ---- nobody has stayed away from what has not begun ---- */
 
 /* Whose hours are not known begins with its day. */
@@ -140,6 +167,9 @@ enum err_code write_check(struct store *store, const struct store_entry *entry, 
 {
     if (entry->kind == KIND_REFERRAL) {
         return check_referral(store, entry, err);
+    }
+    if (entry->kind == KIND_REFERRAL_EVENT) {
+        return check_event(store, entry, err);
     }
     return entry->kind == KIND_PLACEMENT ? check_placement(store, entry, err) : ERR_OK;
 }

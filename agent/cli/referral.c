@@ -240,8 +240,8 @@ const struct argp referral_argp = {
            "'holdfast referrals' shows. 'add' records one that did not come from the centre, 'change' what it says."
            "\vWhat is not possible is refused, with what is. 'resume' leads back to where the referral stood before it "
            "was "
-           "paused; with --note also a referral that is over, when that was recorded by mistake. Every answer stays in "
-           "the record.",
+           "paused; with --note also a referral that is over, when that was recorded by mistake. What the Jobcentre "
+           "paused or withdrew stays so until they say otherwise. Every answer stays in the record.",
 };
 
 static json_t *referral_body(const struct referral_input *input)

@@ -86,17 +86,31 @@ bool referral_may(const char *status, const struct referral_answer *answer)
     return stands || (may_of(status) & (1U << (answer - answers))) != 0;
 }
 
+bool referral_puts_in_force(const struct referral_answer *answer)
+{
+    return answer->status == NULL || (strcmp(answer->status, "paused") != 0 && !referral_closed(answer->status));
+}
+
 bool referral_closed(const char *status)
 {
     const struct state *state = state_find(status);
     return state != NULL && state->closed;
 }
 
-void referral_possible(const char *status, char out[REFERRAL_WORDS_SIZE])
+static unsigned puts_in_force(void)
 {
-    unsigned left = may_of(status) & ((1U << ARRAY_LEN(answers)) - 1);
+    unsigned bits = 0;
+    for (size_t i = 0; i < ARRAY_LEN(answers); i++) {
+        bits |= referral_puts_in_force(&answers[i]) ? 1U << i : 0;
+    }
+    return bits;
+}
+
+void referral_possible(const char *status, bool shut, char out[REFERRAL_WORDS_SIZE])
+{
+    unsigned left = may_of(status) & ((1U << ARRAY_LEN(answers)) - 1) & ~(shut ? puts_in_force() : 0);
     size_t len = 0;
-    out[0] = '\0';
+    (void)snprintf(out, REFERRAL_WORDS_SIZE, "nothing");
     for (size_t i = 0; i < ARRAY_LEN(answers); i++) {
         if ((left & (1U << i)) == 0) {
             continue;

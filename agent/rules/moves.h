@@ -13,6 +13,7 @@
  *   declined, did_not_start, withdrawn, completed, ended_early ── resume, with a note ──► the one before
  *
  * Every answer stays in the record; resuming takes nothing away. Saying again what stands is no move and is allowed.
+ * What the centre put out of force no answer puts in force again: the store refuses it.
  * Two machines may have moved a referral in different ways at the same time: then the newer one stands, and the table
  * goes on from there. From a status that this version does not know every answer but resume is possible.
  *
@@ -34,11 +35,14 @@ const struct referral_answer *referral_answer_at(size_t index);       /* NULL pa
 
 bool referral_may(const char *status, const struct referral_answer *answer);
 
+/* People come under it from then on. */
+bool referral_puts_in_force(const struct referral_answer *answer);
+
 /* The referral is over: resuming it needs a note. */
 bool referral_closed(const char *status);
 
-/* "acknowledge, accept, decline, pause or withdraw" */
+/* "acknowledge, accept, decline, pause or withdraw"; "nothing". `shut`: the centre put it out of force. */
 #define REFERRAL_WORDS_SIZE 128
-void referral_possible(const char *status, char out[REFERRAL_WORDS_SIZE]);
+void referral_possible(const char *status, bool shut, char out[REFERRAL_WORDS_SIZE]);
 
 #endif

@@ -27,7 +27,7 @@ Test(moves, each_status_allows_what_the_table_says)
 {
     for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
         char possible[REFERRAL_WORDS_SIZE];
-        referral_possible(cases[i].status, possible);
+        referral_possible(cases[i].status, false, possible);
         cr_expect_str_eq(possible, cases[i].possible, "from %s", cases[i].status);
     }
 }

@@ -305,11 +305,12 @@ static void say_event(char *const *words, int count)
     record_set_text(&entry.record, "status", words[0]);
     record_set_number(&entry.record, "on", day_of(words[1]));
     now += 1000;
-    if (has_word(words, count, "centre")) {
-        jcp.replica.forged_hlc_ms = now;
-        jcp.replica.forged_at_ms = said_at(words, count, now);
-        hear(&jcp, &entry);
-        jcp.replica.forged_hlc_ms = jcp.replica.forged_at_ms = 0;
+    if (has_word(words, count, "centre") || has_word(words, count, "peer")) {
+        struct voice *voice = has_word(words, count, "centre") ? &jcp : &laptop;
+        voice->replica.forged_hlc_ms = now;
+        voice->replica.forged_at_ms = said_at(words, count, now);
+        hear(voice, &entry);
+        voice->replica.forged_hlc_ms = voice->replica.forged_at_ms = 0;
     } else {
         replica_write(&site, &entry, said_at(words, count, now));
     }
