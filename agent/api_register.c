@@ -25,14 +25,14 @@ json_t *session_value(const struct roll_row *row)
     char name[SESSION_NAME_SIZE];
     session_name_format(row->placement_ref, session->day, session->slot, name);
     return json_pack(
-        "{s:s,s:o,s:i,s:o,s:s,s:o,s:o,s:s,s:o,s:o,s:b,s:s,s:o,s:b,s:o,s:o,s:i,s:o}", "session", name, "day",
+        "{s:s,s:o,s:i,s:o,s:s,s:o,s:o,s:s,s:o,s:o,s:b,s:s,s:o,s:b,s:b,s:o,s:o,s:i,s:o}", "session", name, "day",
         value_day(session->day), "slot", session->slot + 1, "placement",
         value_id(session->placement.bytes, ROW_ID_BYTES), "placement_ref", row->placement_ref, "participant_ref",
         value_text(row->participant_ref), "participant_name", value_text(row->participant_name), "basis",
         basis_name(row->basis), "starts", value_time(session->starts_min), "ends", value_time(session->ends_min),
         "expected", session->expected, "standing", standing_name(session->standing), "outcome",
         session->outcome == OUTCOME_NONE ? json_null() : json_string(outcome_name(session->outcome)), "erased",
-        session_erased(session), "minutes", value_int(session->minutes), "reason",
+        session_erased(session), "early", session->early, "minutes", value_int(session->minutes), "reason",
         value_text(sight_attendance("reason", &session->placement, session->day, session->slot, session->reason)),
         "heads", session->heads, "jcp", jcp_value(session));
 }

@@ -178,9 +178,10 @@ static struct mark mark_read(const struct intake *intake, size_t row)
 
 /*
  * Was this said before, by an import or by hand? Then a later correction stands over it, and the same file must not
- * bring the old version back.
+ * bring the old version back. What stands and was said before the session began is to be said anew.
  */
-static enum err_code said_before(struct store *store, const struct mark *mark, bool *ret_said, struct error *err)
+static enum err_code said_before(struct store *store, const struct mark *mark, bool early, bool *ret_said,
+                                 struct error *err)
 {
     SCOPED(attendance_list_fini) struct attendance_list list = { 0 };
     TRY(query_attendance(store, &mark->placement, mark->day, mark->slot, QUERY_LIMIT_MAX, &list, err));
@@ -188,7 +189,7 @@ static enum err_code said_before(struct store *store, const struct mark *mark, b
     for (size_t i = 0; i < list.count && !said; i++) {
         const struct attendance_row *row = &list.rows[i];
         bool same_note = mark->note == NULL || strcmp(row->note, mark->note) == 0;
-        said = row->outcome == mark->outcome && row->minutes == mark->minutes &&
+        said = !(early && row->head) && row->outcome == mark->outcome && row->minutes == mark->minutes &&
                strcmp(row->reason, mark->reason) == 0 && same_note;
     }
     *ret_said = said;
@@ -207,7 +208,7 @@ static enum err_code attendance_plan(struct making *making, size_t row, struct e
     bool recorded = rc == ERR_OK && session.heads > 0;
     bool said = false;
     if (recorded) {
-        TRY(said_before(making->store, &mark, &said, err));
+        TRY(said_before(making->store, &mark, session.early, &said, err));
     }
     if (said) {
         intake->unchanged++;

@@ -24,6 +24,8 @@ static const struct doubt_want wants[] = {
     { "disputed", 2, "the records of the session contradict each other" },
     { "excused", 2, "the session is excused" },
     { "not_absent", 2, "the session is not recorded as an absence without notice" },
+    { "said_early", 2,
+      "the absence was recorded before the session began, when nobody could know: have it recorded how it went" },
     { "not_expected", 2, "nobody was expected then by the agreed pattern" },
     { "on_break", 2, "the session is in a break that was agreed" },
     { "referral_not_in_force", 2,

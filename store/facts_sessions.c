@@ -35,7 +35,7 @@ static struct window window_on(const struct programme_rules *rules, const struct
 /* Each record has twenty of them read: no column that no rule looks at. */
 #define READ_JUDGED                                                                                                    \
     "s.day, s.slot, s.starts_min, s.ends_min, s.expected, s.standing, s.outcome, s.minutes, s.reason, s.heads, "       \
-    "s.jcp_purpose, s.note_hints, s.jcp_starts_min, s.jcp_ends_min"
+    "s.jcp_purpose, s.note_hints, s.jcp_starts_min, s.jcp_ends_min, s.early"
 
 static void read_jcp(sqlite3_stmt *s, struct session_row *row)
 {
@@ -45,7 +45,7 @@ static void read_jcp(sqlite3_stmt *s, struct session_row *row)
     row->jcp_ends_min = (int)column_int_or(s, 13, ROW_NONE);
 }
 
-/* What nobody asks of such a session is not asked for. */
+/* What nobody asks of such a session is not asked for. Of one recorded before it began nobody said yet how it went. */
 static void read_judged(sqlite3_stmt *s, struct session_row *row)
 {
     row->day = (int32_t)column_int(s, 0);
@@ -54,6 +54,9 @@ static void read_judged(sqlite3_stmt *s, struct session_row *row)
     row->ends_min = (int)column_int_or(s, 3, ROW_NONE);
     row->expected = column_int(s, 4) != 0;
     row->standing = (enum standing)column_int(s, 5);
+    if (row->standing == STANDING_RECORDED && column_int(s, 14) != 0) {
+        row->standing = STANDING_UNRECORDED;
+    }
     row->jcp_starts_min = row->jcp_ends_min = row->minutes = ROW_NONE;
     if (row->standing != STANDING_UNRECORDED) {
         row->outcome = (enum outcome)column_int(s, 6);
@@ -156,7 +159,7 @@ static enum err_code find_came(struct store *store, const char *sql, const struc
 
 #define CAME                                                                                                           \
     "SELECT day FROM session WHERE placement = ?1 AND day BETWEEN ?2 AND ?3 AND standing = 1 "                         \
-    "AND outcome BETWEEN 1 AND 3 "
+    "AND outcome BETWEEN 1 AND 3 AND early = 0 "
 
 /* Of the days of the window the sessions are all there. */
 static enum err_code read_came(struct store *store, const struct window *window, int32_t today,

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "store/replica.h"
 
 static void bind_subject(sqlite3_stmt *s, int at, const uint8_t subject[OP_SESSION_BYTES])
@@ -28,6 +29,15 @@ static void bind_said(sqlite3_stmt *s, int at, const struct fold_assertion *asse
         bind_int(s, at + 1, assertion->minutes);
     }
     bind_text(s, at + 2, assertion->reason);
+}
+
+static void bind_said_min(sqlite3_stmt *s, int at, const struct fold_assertion *assertion)
+{
+    if (assertion->said_min == SAID_MIN_NONE) {
+        bind_null(s, at);
+    } else {
+        bind_int(s, at, assertion->said_min);
+    }
 }
 
 /* ---- one comes ---- */
@@ -67,7 +77,13 @@ static bool note_hints(const struct programme *programme, struct slice note)
     return programme_reason_in_words(programme, text) != NULL;
 }
 
-static void say(const struct store *store, struct fold_assertion *assertion, struct record *record)
+/* Nobody knows of these before the session begins. */
+bool outcome_is_seen(int outcome)
+{
+    return outcome == OUTCOME_ABSENT || outcome == OUTCOME_LATE || outcome == OUTCOME_LEFT_EARLY;
+}
+
+static void say(const struct store *store, struct fold_assertion *assertion, const struct op *op, struct record *record)
 {
     const struct value *minutes = record_value(record, "minutes");
     struct slice reason = record_value(record, "reason")->text;
@@ -79,14 +95,19 @@ static void say(const struct store *store, struct fold_assertion *assertion, str
     }
     assertion->note_hints =
         is_absence(assertion->outcome) && note_hints(store->programme, record_value(record, "note")->text);
+    if (outcome_is_seen(assertion->outcome)) {
+        assertion->said_min = clock_london_minute(op->recorded_at_ms - op->offset_ms);
+    }
 }
 
 enum err_code fold_attendance(struct store *store, int64_t op_number, const struct op *op, struct error *err)
 {
     /* an erased one keeps its place: what it stood over stays superseded, and nobody is absent because of it */
-    struct fold_assertion assertion = {
-        .op = op_number, .hlc = (int64_t)(op->hlc & INT64_MAX), .outcome = OUTCOME_NONE, .minutes = ROW_NONE
-    };
+    struct fold_assertion assertion = { .op = op_number,
+                                        .hlc = (int64_t)(op->hlc & INT64_MAX),
+                                        .outcome = OUTCOME_NONE,
+                                        .minutes = ROW_NONE,
+                                        .said_min = SAID_MIN_NONE };
     memcpy(assertion.subject, op->subject, OP_SESSION_BYTES);
     if (!op->erased) {
         struct record record;
@@ -95,7 +116,7 @@ enum err_code fold_attendance(struct store *store, int64_t op_number, const stru
         if (!record_value(&record, "outcome")->present) {
             return ERR_OK; /* says nothing */
         }
-        say(store, &assertion, &record);
+        say(store, &assertion, op, &record);
     }
     TRY(insert_supersedes(store, op_number, op, err));
     return fold_mark_assertion(store, &assertion, op->supersedes_count == 0 && !op->erased, err);
@@ -137,7 +158,7 @@ static int assertion_compare(const void *a, const void *b)
 
 enum err_code fold_assertions_insert(struct store *store, struct error *err)
 {
-#define ASSERTION "(?, ?, ?, ?, ?, ?, ?, ?, 1, ?, NULL)"
+#define ASSERTION "(?, ?, ?, ?, ?, ?, ?, ?, 1, ?, NULL, ?)"
     static const char one[] = "INSERT OR REPLACE INTO attendance VALUES " ASSERTION;
     static const char many[] = "INSERT OR REPLACE INTO attendance VALUES " EIGHT_ROWS(ASSERTION);
 #undef ASSERTION
@@ -149,13 +170,14 @@ enum err_code fold_assertions_insert(struct store *store, struct error *err)
         size_t rows = marks->assertion_count - i < 8 ? 1 : 8;
         sqlite3_stmt *s;
         TRY(db_statement(&store->db, rows == 1 ? one : many, &s, err));
-        for (int at = 1; at < 1 + 9 * (int)rows; at += 9, i++) {
+        for (int at = 1; at < 1 + 10 * (int)rows; at += 10, i++) {
             const struct fold_assertion *assertion = &marks->assertions[i];
             bind_subject(s, at, assertion->subject);
             bind_int(s, at + 3, assertion->op);
             bind_said(s, at + 4, assertion);
             bind_int(s, at + 7, assertion->hlc);
             bind_int(s, at + 8, assertion->note_hints);
+            bind_said_min(s, at + 9, assertion);
         }
         TRY(db_run(&store->db, s, err));
     }
@@ -191,13 +213,15 @@ enum err_code fold_first_assertion(struct store *store, const struct fold_assert
     sqlite3_stmt *s;
     TRY(db_statement(&store->db,
                      "UPDATE session SET standing = iif(?4 = 7 OR (?4 IN (4, 5) AND jcp_purpose IS NOT NULL), 3, 1), "
-                     "outcome = ?4, minutes = ?5, reason = ?6, heads = 1, note_hints = ?7 "
+                     "outcome = ?4, minutes = ?5, reason = ?6, heads = 1, note_hints = ?7, "
+                     "early = ifnull(?8 < ?2 * 1440 + ifnull(starts_min, 0), 0) "
                      "WHERE placement = ?1 AND day = ?2 AND slot = ?3 AND heads = 0 AND NOT EXISTS (SELECT 1 FROM "
                      "attendance_supersedes WHERE placement = ?1 AND day = ?2 AND slot = ?3)",
                      &s, err));
     bind_subject(s, 1, assertion->subject);
     bind_said(s, 4, assertion);
     bind_int(s, 7, assertion->note_hints);
+    bind_said_min(s, 8, assertion);
     TRY(db_run(&store->db, s, err));
     *ret_done = sqlite3_changes(store->db.handle) > 0;
     fold_assertions_seen(store, 1);

@@ -33,6 +33,7 @@ static bool head_same(const struct head *a, const struct head *b)
 
 static void heads_add(struct heads *heads, const struct head *head)
 {
+    heads->said_min = heads->said_min > head->said_min ? heads->said_min : head->said_min;
     if (heads->count++ == 0 || head_newer(head, &heads->newest)) {
         heads->newest = *head;
     }
@@ -54,6 +55,7 @@ static struct assertion assertion_of_row(sqlite3_stmt *s)
                              .head = { .outcome = (enum outcome)column_int(s, 1),
                                        .minutes = (int)column_int_or(s, 2, ROW_NONE),
                                        .note_hints = column_int(s, 9) != 0,
+                                       .said_min = column_int_or(s, 11, SAID_MIN_NONE),
                                        .hlc = (uint64_t)column_int(s, 4) },
                              .held_head = column_int(s, 7) != 0,
                              .superseded = column_int(s, 8) != 0,
@@ -74,7 +76,7 @@ static enum err_code read_assertions(struct store *store, const struct session_k
                      "EXISTS (SELECT 1 FROM attendance_supersedes x JOIN attendance b ON b.placement = x.placement "
                      "AND b.day = x.day AND b.slot = x.slot AND b.op = x.by_op WHERE x.placement = a.placement AND "
                      "x.day = a.day AND x.slot = a.slot AND x.device = w.device AND x.incarnation = w.incarnation "
-                     "AND x.seq = (a.op & 1099511627775) AND b.hlc > a.hlc), a.note_hints, a.repeats "
+                     "AND x.seq = (a.op & 1099511627775) AND b.hlc > a.hlc), a.note_hints, a.repeats, a.said_min "
                      "FROM attendance a JOIN author w ON w.id = (a.op >> 40) "
                      "WHERE a.placement = ?1 AND a.day = ?2 AND a.slot = ?3",
                      &s, err));
@@ -191,6 +193,7 @@ enum err_code heads_read(struct store *store, const struct session_key *key, str
     TRY(join_repeats(store, assertions, count, err));
     ret_heads->count = 0;
     ret_heads->different = 0;
+    ret_heads->said_min = INT64_MIN;
     ret_heads->newest = (struct head){ 0 };
     for (size_t i = 0; i < count; i++) {
         if (is_head(&assertions[i])) {

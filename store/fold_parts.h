@@ -66,6 +66,7 @@ struct head {
     int minutes;
     char reason[ROW_CODE_SIZE];
     bool note_hints;
+    int64_t said_min; /* SAID_MIN_NONE of what may be said beforehand */
     uint64_t hlc;
     struct op_id id;
 };
@@ -75,6 +76,7 @@ enum { HEADS_MAX = 64 };
 struct heads {
     size_t count;
     size_t different; /* that say different things */
+    int64_t said_min; /* the latest of theirs */
     struct head newest;
     struct head seen[HEADS_MAX]; /* one of each that differs */
 };

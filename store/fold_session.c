@@ -110,6 +110,12 @@ static enum err_code delete_session(struct store *store, const struct session_ke
     return db_run(&store->db, s, err);
 }
 
+/* Of hours that are not known the session begins with its day. */
+static int64_t begins_min(const struct session_key *key, const struct session_frame *frame)
+{
+    return (int64_t)key->day * 24 * 60 + (frame->starts_min == ROW_NONE ? 0 : frame->starts_min);
+}
+
 static enum err_code put_session(struct store *store, const struct session_key *key, const struct session_frame *frame,
                                  const struct heads *heads, struct error *err)
 {
@@ -119,10 +125,10 @@ static enum err_code put_session(struct store *store, const struct session_key *
     sqlite3_stmt *s;
     TRY(db_statement(
         &store->db,
-        "INSERT INTO session VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15) "
+        "INSERT INTO session VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16) "
         "ON CONFLICT DO UPDATE SET starts_min = ?4, ends_min = ?5, expected = ?6, standing = ?7, outcome = ?8, "
         "minutes = ?9, reason = ?10, heads = ?11, jcp_starts_min = ?12, jcp_ends_min = ?13, jcp_purpose = ?14, "
-        "note_hints = ?15",
+        "note_hints = ?15, early = ?16",
         &s, err));
     session_bind(s, key);
     bind_int_or_null(s, 4, frame->starts_min);
@@ -136,6 +142,7 @@ static enum err_code put_session(struct store *store, const struct session_key *
     bind_int_or_null(s, 12, frame->jcp_starts_min);
     bind_int_or_null(s, 13, frame->jcp_ends_min);
     bind_int(s, 15, heads->newest.note_hints);
+    bind_int(s, 16, heads->count > 0 && heads->said_min < begins_min(key, frame));
     if (frame->overlaps) {
         bind_text(s, 14, frame->jcp_purpose);
     } else {
@@ -415,7 +422,7 @@ static enum err_code put_unexpected(struct store *store, const struct bearing *b
 static enum err_code insert_unrecorded(struct store *store, const uint8_t placement[OP_ENTITY_BYTES],
                                        const struct pattern_session *sessions, size_t count, struct error *err)
 {
-#define UNRECORDED "(?1, ?, ?, ?, ?, 1, 0, 0, NULL, '', 0, NULL, NULL, NULL, 0)"
+#define UNRECORDED "(?1, ?, ?, ?, ?, 1, 0, 0, NULL, '', 0, NULL, NULL, NULL, 0, 0)"
     static const char one[] = "INSERT INTO session VALUES " UNRECORDED;
     static const char many[] = "INSERT INTO session VALUES " EIGHT_ROWS(UNRECORDED);
 #undef UNRECORDED

@@ -51,11 +51,12 @@ CREATE TABLE former_participant (
 ) STRICT, WITHOUT ROWID;
 
 -- Every assertion about a session. `op` is this replica's number of it; outcome 0: what it said is erased; repeats: the
--- op of which it is the same statement under another number, and which stands for both (said_again.h).
+-- op of which it is the same statement under another number, and which stands for both (said_again.h);
+-- said_min, of absent, late and left_early: when it was recorded, as the civil minute in London by the centre's clock.
 CREATE TABLE attendance (
     placement BLOB NOT NULL, day INTEGER NOT NULL, slot INTEGER NOT NULL, op INTEGER NOT NULL,
     outcome INTEGER NOT NULL CHECK (outcome BETWEEN 0 AND 7), minutes INTEGER, reason TEXT, hlc INTEGER NOT NULL,
-    head INTEGER NOT NULL, note_hints INTEGER NOT NULL, repeats INTEGER,
+    head INTEGER NOT NULL, note_hints INTEGER NOT NULL, repeats INTEGER, said_min INTEGER,
     PRIMARY KEY (placement, day, slot, op)
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX attendance_repeats ON attendance (op) WHERE repeats IS NOT NULL;
@@ -67,12 +68,14 @@ CREATE TABLE attendance_supersedes (
 ) STRICT, WITHOUT ROWID;
 
 -- note_hints: words of the note name one of the usual factors of good reason (the programme pack's lists).
+-- early: what stands was recorded before the session began, by all who said it: nobody knew yet how it would go.
 -- standing: 0 unrecorded, 1 recorded, 2 disputed, 3 excused (store/rows.h)
 CREATE TABLE session (
     placement BLOB NOT NULL, day INTEGER NOT NULL, slot INTEGER NOT NULL,
     starts_min INTEGER, ends_min INTEGER, expected INTEGER NOT NULL,
     standing INTEGER NOT NULL, outcome INTEGER NOT NULL, minutes INTEGER, reason TEXT, heads INTEGER NOT NULL,
     jcp_starts_min INTEGER, jcp_ends_min INTEGER, jcp_purpose TEXT, note_hints INTEGER NOT NULL,
+    early INTEGER NOT NULL,
     PRIMARY KEY (placement, day, slot)
 ) STRICT, WITHOUT ROWID;
 -- A day's others are found through the placements that run on it: an index of every session by day would be as large as the table,
@@ -357,6 +360,10 @@ UNION ALL
 SELECT d.id, CASE s.standing WHEN 2 THEN 'disputed' WHEN 3 THEN 'excused' ELSE 'not_absent' END
 FROM compliance_doubt d JOIN session s ON s.placement = d.placement AND s.day = d.day AND s.slot = d.slot
 WHERE s.standing IN (2, 3) OR (s.standing = 1 AND s.outcome <> 5)
+UNION ALL
+SELECT d.id, 'said_early'
+FROM compliance_doubt d JOIN session s ON s.placement = d.placement AND s.day = d.day AND s.slot = d.slot
+WHERE s.standing = 1 AND s.early <> 0
 UNION ALL
 SELECT d.id, 'not_expected'
 FROM compliance_doubt d JOIN session s ON s.placement = d.placement AND s.day = d.day AND s.slot = d.slot WHERE s.expected = 0

@@ -34,7 +34,8 @@ void read_session(sqlite3_stmt *s, struct session_row *row)
                                  .overlaps_jcp = sqlite3_column_type(s, 13) != SQLITE_NULL,
                                  .jcp_starts_min = ROW_NONE,
                                  .jcp_ends_min = ROW_NONE,
-                                 .note_hints = column_int(s, 14) != 0 };
+                                 .note_hints = column_int(s, 14) != 0,
+                                 .early = column_int(s, 15) != 0 };
     (void)column_fixed(s, 0, row->placement.bytes, ROW_ID_BYTES);
     if (row->heads > 0) {
         column_text(s, 9, row->reason, sizeof(row->reason));

@@ -10,8 +10,8 @@
 
 #define READ_SESSION                                                                                                   \
     "s.placement, s.day, s.slot, s.starts_min, s.ends_min, s.expected, s.standing, s.outcome, s.minutes, s.reason, "   \
-    "s.heads, s.jcp_starts_min, s.jcp_ends_min, s.jcp_purpose, s.note_hints"
-#define READ_SESSION_COLUMNS 15
+    "s.heads, s.jcp_starts_min, s.jcp_ends_min, s.jcp_purpose, s.note_hints, s.early"
+#define READ_SESSION_COLUMNS 16
 void read_session(sqlite3_stmt *s, struct session_row *row);
 
 /* FROM placement p LEFT JOIN participant q ON q.id = p.participant */

@@ -72,7 +72,9 @@ struct fold_assertion {
     uint16_t came; /* its place among those that came */
     char reason[ROW_CODE_SIZE];
     bool note_hints;
+    int64_t said_min; /* SAID_MIN_NONE of what may be said beforehand */
 };
+#define SAID_MIN_NONE INT64_MAX
 struct fold_marks {
     struct fold_mark marks[FOLD_MARKS_MAX];
     size_t count;
@@ -400,6 +402,8 @@ MUST_USE enum err_code fold_subject(struct store *store, uint32_t kind, struct s
 
 /* ---- store/fold_attendance.c ---- */
 
+/* absent, late, left_early: nobody knows of these before the session begins. */
+bool outcome_is_seen(int outcome);
 MUST_USE enum err_code fold_attendance(struct store *store, int64_t key, const struct op *op, struct error *err);
 MUST_USE enum err_code fold_attendance_out(struct store *store, int64_t key, const struct op *op, struct error *err);
 /* Those that wait, sorted by session and op; they stay there until fold_forget. */

@@ -62,6 +62,7 @@ struct session_row {
     int jcp_starts_min; /* of the first that overlaps; ROW_NONE */
     int jcp_ends_min;
     char jcp_purpose[ROW_CODE_SIZE];
+    bool early;      /* what stands was recorded before the session began, when nobody could know */
     bool note_hints; /* words of an absence's note name one of the usual factors of good reason */
 };
 

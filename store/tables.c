@@ -75,7 +75,7 @@ static const char *const digest_queries[] = {
     "SELECT * FROM break_before ORDER BY id, placement, starts_on, ends_on, said_min",
     "SELECT a.placement, a.day, a.slot, w.device, w.incarnation, a.op & 1099511627775, a.outcome, a.minutes, a.reason, "
     "a.hlc, "
-    "a.head, a.repeats IS NULL FROM attendance a JOIN author w ON w.id = (a.op >> 40) "
+    "a.head, a.repeats IS NULL, a.said_min FROM attendance a JOIN author w ON w.id = (a.op >> 40) "
     "ORDER BY a.placement, a.day, a.slot, w.device, w.incarnation, a.op & 1099511627775",
     "SELECT x.placement, x.day, x.slot, x.device, x.incarnation, x.seq, w.device, w.incarnation, x.by_op & "
     "1099511627775 "

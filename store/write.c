@@ -54,7 +54,7 @@ static enum err_code subject_known(struct store *store, const struct store_entry
     return ERR_OK;
 }
 
-/* What the assertions of a session say about a new one. */
+/* What the assertions of a session say about a new one. What was said before it began can be said again when it has. */
 struct session_view {
     struct op_id heads[OP_SUPERSEDES_MAX];
     size_t head_count;
@@ -72,8 +72,10 @@ static enum err_code view_session(struct store *store, const uint8_t *subject, s
     session_of_subject(subject, &day, &slot);
     sqlite3_stmt *s;
     TRY(db_statement(&store->db,
-                     "SELECT a.op, a.head, w.device, w.incarnation, o.body = ?4, a.hlc FROM attendance a "
+                     "SELECT a.op, a.head, w.device, w.incarnation, o.body = ?4 "
+                     "AND ifnull(a.said_min >= a.day * 1440 + ifnull(s.starts_min, 0), 1), a.hlc FROM attendance a "
                      "JOIN author w ON w.id = (a.op >> 40) JOIN op o ON o.id = a.op "
+                     "LEFT JOIN session s ON s.placement = a.placement AND s.day = a.day AND s.slot = a.slot "
                      "WHERE a.placement = ?1 AND a.day = ?2 AND a.slot = ?3",
                      &s, err));
     bind_blob(s, 1, subject, OP_ENTITY_BYTES);

@@ -149,8 +149,7 @@ enum err_code write_check_assertion(struct store *store, const struct store_entr
     int32_t day;
     int slot;
     session_of_subject(entry->subject, &day, &slot);
-    if ((outcome != OUTCOME_ABSENT && outcome != OUTCOME_LATE && outcome != OUTCOME_LEFT_EARLY) ||
-        (int64_t)(day + 1) * 24 * 60 <= now_min) {
+    if (!outcome_is_seen((int)outcome) || (int64_t)(day + 1) * 24 * 60 <= now_min) {
         return ERR_OK;
     }
     if (fold_marked(store, KIND_PLACEMENT, slice_of(entry->subject, OP_ENTITY_BYTES))) {

@@ -119,7 +119,8 @@ static void say_standing(const json_t *session, char out[WORDS_SIZE])
     } else if (strcmp(standing, "excused") == 0) {
         (void)snprintf(out, WORDS_SIZE, "excused (recorded as %.60s)", outcome);
     } else if (strcmp(standing, "recorded") == 0) {
-        (void)snprintf(out, WORDS_SIZE, "%.60s", outcome);
+        (void)snprintf(out, WORDS_SIZE, "%.60s%s", outcome,
+                       answer_true(session, "early") ? ", said before the session began" : "");
     } else {
         (void)snprintf(out, WORDS_SIZE, "not recorded");
     }

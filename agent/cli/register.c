@@ -127,6 +127,10 @@ static enum mark say_standing(const json_t *session, char out[WORDS_SIZE])
         (void)snprintf(out, WORDS_SIZE, "excused; recorded as %.120s", outcome);
         return MARK_PLAIN;
     }
+    if (strcmp(standing, "recorded") == 0 && answer_true(session, "early")) {
+        (void)snprintf(out, WORDS_SIZE, "said before it began: %.90s; record how it went", outcome);
+        return MARK_WARNING;
+    }
     (void)snprintf(out, WORDS_SIZE, "%.150s", outcome);
     return MARK_PLAIN;
 }

@@ -166,6 +166,7 @@ static void check_orders(uint64_t seed, size_t *standing)
     rng = seed * UINT64_C(0x9e3779b97f4a7c15) + 7;
     for (size_t i = 0; i < VOICES; i++) {
         voice_start(&world, &voices[i], i == 0 ? CERTIFICATE_ROLE_CENTRE : CERTIFICATE_ROLE_AGENT);
+        voices[i].replica.forged_at_ms = now;
     }
     for (int i = seed % 2 == 0 ? 14 : 0; i < 16; i++) { /* of the few more doubts stand */
         random_word(voices);

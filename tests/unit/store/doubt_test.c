@@ -481,6 +481,7 @@ Test(doubt, a_whole_path_of_hostile_ops_stands_on_nothing_for_the_voluntary)
     entry_placement(&world, &entry, "P-V", "GDN-001", "voluntary", "2026-06-01", "2026-11-27", "Mon Wed 09:30-15:30");
     write_one(&entry);
     voice_start(&world, &hostile, CERTIFICATE_ROLE_AGENT);
+    hostile.replica.forged_at_ms = now;
     entry_notice(&world, &entry, "N-V", "P-V", "2026-05-20", "hand");
     voice_say(&hostile, &entry);
     entry_attendance(&world, &entry, "P-V", DAY, 0, OUTCOME_ABSENT, -1, NULL);

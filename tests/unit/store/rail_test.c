@@ -86,7 +86,10 @@ static void hear(struct voice *voice, struct store_entry *entry)
 {
     struct store_applied applied;
     struct error err = { 0 };
+    int64_t forged_at_ms = voice->replica.forged_at_ms;
+    voice->replica.forged_at_ms = forged_at_ms != 0 ? forged_at_ms : now;
     voice_say(voice, entry);
+    voice->replica.forged_at_ms = forged_at_ms;
     remember(entry, &voice->said[voice->count - 1].run.ops.ops[0].id, voice == &jcp);
     cr_assert_eq(voice_reach(voice, voice->count - 1, 1, &site, &applied, &err), ERR_OK, "line %d: %s", c.line,
                  err.message);
@@ -244,6 +247,17 @@ static void say_elsewhere(char *const *words, int count)
     (void)count;
     entry_attendance(&world, &entry, key("P"), c.day, 0, outcome_of(words[0]), -1, NULL);
     hear(&laptop, &entry);
+}
+
+/* By a machine without our rules. */
+static void say_beforehand(char *const *words, int count)
+{
+    struct store_entry entry;
+    (void)count;
+    entry_attendance(&world, &entry, key("P"), c.day, 0, outcome_of(words[0]), -1, NULL);
+    laptop.replica.forged_at_ms = minute_of(c.day, words[1]) * 60000;
+    hear(&laptop, &entry);
+    laptop.replica.forged_at_ms = 0;
 }
 
 static void say_basis(char *const *words, int count)
@@ -568,7 +582,7 @@ static const struct {
     { "moved", say_moved, 1 },       { "stands", expect, 0 },           { "lacks", expect, 1 },
     { "answers", say_answers, 0 },   { "beside", say_beside, 1 },       { "another", say_another, 1 },
     { "erased", say_erased, 0 },     { "decided", say_decided, 2 },     { "host", say_host, 1 },
-    { "ends", say_ends, 1 },         { "calendar", say_calendar, 1 },
+    { "ends", say_ends, 1 },         { "calendar", say_calendar, 1 },   { "beforehand", say_beforehand, 2 },
 };
 
 static void take_line(char *text)
