@@ -46,6 +46,16 @@ bool fold_marked(const struct store *store, uint32_t kind, struct slice subject)
     return marks->count > 0 && marks->places[find(marks, kind, subject)] != 0;
 }
 
+bool fold_marked_any(const struct store *store, uint32_t kind)
+{
+    const struct fold_marks *marks = &store->fold_marks;
+    bool any = false;
+    for (size_t i = 0; i < marks->count && !any; i++) {
+        any = marks->marks[i].kind == kind;
+    }
+    return any;
+}
+
 /* The mark, made when there is none; there is room for it. */
 static struct fold_mark *mark_of(struct fold_marks *marks, uint32_t kind, struct slice subject, bool *ret_fresh)
 {

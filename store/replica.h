@@ -382,6 +382,7 @@ MUST_USE enum err_code write_check_assertion(struct store *store, const struct s
 void fold_forget(struct store *store);
 MUST_USE enum err_code fold_mark(struct store *store, uint32_t kind, struct slice subject, struct error *err);
 bool fold_marked(const struct store *store, uint32_t kind, struct slice subject);
+bool fold_marked_any(const struct store *store, uint32_t kind);
 /* An assertion to be inserted; `first`: it is the only head when there was none before it. */
 MUST_USE enum err_code fold_mark_assertion(struct store *store, const struct fold_assertion *assertion, bool first,
                                            struct error *err);

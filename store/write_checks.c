@@ -15,15 +15,17 @@ struct basis_known {
     bool voluntary; /* ever */
     bool of_centre;
     uint8_t referral[OP_ENTITY_BYTES];
+    uint8_t participant[OP_ENTITY_BYTES];
     bool referred;
+    bool whose; /* participant is known */
 };
 
 /* An entry of the same file may be about it: that is looked at too. */
 static enum err_code read_basis_known(struct store *store, uint32_t kind, struct slice id, struct basis_known *known,
                                       struct error *err)
 {
-    static const char of_referral[] = "SELECT basis, voluntary, from_centre, NULL FROM referral WHERE id = ?1";
-    static const char of_placement[] = "SELECT basis, voluntary, 0, referral FROM placement WHERE id = ?1";
+    static const char of_referral[] = "SELECT basis, voluntary, from_centre, NULL, NULL FROM referral WHERE id = ?1";
+    static const char of_placement[] = "SELECT basis, voluntary, 0, referral, participant FROM placement WHERE id = ?1";
     sqlite3_stmt *s;
     bool row;
     *known = (struct basis_known){ 0 };
@@ -38,6 +40,7 @@ static enum err_code read_basis_known(struct store *store, uint32_t kind, struct
         known->voluntary = column_int(s, 1) != 0;
         known->of_centre = column_int(s, 2) != 0 && known->basis[0] != '\0';
         known->referred = column_fixed(s, 3, known->referral, OP_ENTITY_BYTES);
+        known->whose = column_fixed(s, 4, known->participant, OP_ENTITY_BYTES);
         sqlite3_reset(s);
     }
     return ERR_OK;
@@ -65,8 +68,33 @@ static enum err_code check_referral(struct store *store, const struct store_entr
     return ERR_OK;
 }
 
+/* Whoever has none but voluntary referrals is sent by none that is not named (doubt_wants asks the same). */
+static enum err_code check_unreferred(struct store *store, const uint8_t *participant, struct error *err)
+{
+    sqlite3_stmt *s;
+    bool row;
+    if (fold_marked_any(store, KIND_REFERRAL)) {
+        TRY(fold_flush(store, err));
+    }
+    TRY(db_statement(&store->db,
+                     "SELECT 1 WHERE EXISTS (SELECT 1 FROM referral WHERE participant IN (" SAME_PERSON(
+                         "?1") ") AND voluntary <> 0) "
+                               "AND NOT EXISTS (SELECT 1 FROM referral WHERE participant IN (" SURELY_PERSON(
+                                   "?1") ") AND voluntary = 0 AND basis = 'mandatory')",
+                     &s, err));
+    bind_blob(s, 1, participant, OP_ENTITY_BYTES);
+    TRY(db_step(&store->db, s, &row, err));
+    sqlite3_reset(s);
+    return row ? FAIL(err, REFUSED,
+                      "field 'referral': the person has no referral but voluntary ones, so nobody is sent; name the "
+                      "referral by which they were sent ('holdfast referral add' when it came by letter), or place "
+                      "them as voluntary")
+               : ERR_OK;
+}
+
 static enum err_code check_placement(struct store *store, const struct store_entry *entry, struct error *err)
 {
+    const struct value *person = &entry->record.values[kind_field_index(entry->record.kind, "participant")];
     const struct value *basis = &entry->record.values[kind_field_index(entry->record.kind, "basis")];
     const struct value *referral = &entry->record.values[kind_field_index(entry->record.kind, "referral")];
     struct basis_known known;
@@ -85,6 +113,8 @@ static enum err_code check_placement(struct store *store, const struct store_ent
     if (referral->present || known.referred) {
         struct slice id = referral->present ? referral->text : slice_of(known.referral, OP_ENTITY_BYTES);
         TRY(read_basis_known(store, KIND_REFERRAL, id, &referred, err));
+    } else if (mandatory && strcmp(known.basis, "mandatory") != 0 && (known.whose || person->present)) {
+        TRY(check_unreferred(store, known.whose ? known.participant : person->text.data, err));
     }
     return mandatory && referred.voluntary
                ? FAIL(err, REFUSED,

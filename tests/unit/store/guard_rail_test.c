@@ -136,6 +136,41 @@ Test(guard_rail, who_came_of_their_own_will_is_not_sent_by_a_change)
     write_one(&entry);
 }
 
+Test(guard_rail, nobody_is_sent_by_a_placement_that_names_no_referral_when_all_theirs_are_voluntary)
+{
+    static const char words[] = "no referral but voluntary ones";
+    struct store_entry lines[2];
+    struct store_entry entry;
+    struct store_written written;
+    struct error err = { 0 };
+    entry_participant(&world, &entry, "GDN-003", "Test Cedar");
+    write_one(&entry);
+    entry_placement(&world, &lines[1], "P-7", "GDN-003", "mandatory", "2026-06-01", "2026-11-27", "Mon 09:30-15:30");
+    entry_referral(&world, &lines[0], "R-W", "GDN-003", "2026-05-18");
+    record_set_text(&lines[0].record, "basis", "voluntary");
+    cr_assert_eq(store_write(site.store, "tester", lines, 2, now += 1000, &written, &err), ERR_REFUSED);
+    cr_assert_not_null(strstr(err.message, words), "in one file: %s", err.message);
+    write_one(&lines[0]);
+    expect_not_written(&lines[1], words);
+    entry_placement(&world, &entry, "P-7", "GDN-003", "voluntary", "2026-06-01", "2026-11-27", "Mon 09:30-15:30");
+    write_one(&entry);
+    entry_placement(&world, &entry, "P-8", "GDN-001", "mandatory", "2026-06-01", "2026-11-27", "Mon 09:30-15:30");
+    write_one(&entry); /* of whom no referral is on record at all */
+    entry_referral(&world, &lines[0], "R-S", "GDN-003", "2026-05-20");
+    write_one(&lines[0]);
+    entry_placement(&world, &entry, "P-9", "GDN-003", "mandatory", "2026-06-01", "2026-11-27", "Mon 09:30-15:30");
+    write_one(&entry);
+}
+
+Test(guard_rail, a_placement_that_was_mandatory_before_can_still_be_given_its_last_day)
+{
+    struct store_entry entry;
+    referral(&entry, "R-V", "voluntary");
+    write_one(&entry);
+    entry_placement(&world, &entry, "P-1", "GDN-001", "mandatory", "2026-06-01", "2026-07-31", "Mon Wed 09:30-15:30");
+    write_one(&entry);
+}
+
 Test(guard_rail, nor_by_two_lines_of_one_file)
 {
     struct store_entry lines[2];
