@@ -65,6 +65,7 @@ struct import_call {
     const struct kind *records; /* not one of those: a kind of record as it stands */
     bool dry_run;
     bool partial;
+    bool unknown_code;
 };
 
 static enum err_code import_call_read(const struct api_call *call, struct import_call *ret_import, struct error *err)
@@ -79,6 +80,7 @@ static enum err_code import_call_read(const struct api_call *call, struct import
     }
     TRY(query_switch(call, "dry_run", &ret_import->dry_run, err));
     TRY(query_switch(call, "partial", &ret_import->partial, err));
+    TRY(query_switch(call, "unknown_code", &ret_import->unknown_code, err));
     if (call->world->stream == NULL) {
         return FAIL(err, NOT_ENROLLED, "import: this device is not enrolled yet");
     }
@@ -137,6 +139,7 @@ static enum err_code import_with(struct api_call *call, const struct import_call
 {
     struct import_options options = { .programme = call->world->programme,
                                       .partial = import->partial,
+                                      .unknown_code = import->unknown_code,
                                       .today = call->world->today,
                                       .pattern_valid = intake_pattern_valid,
                                       .placement_known = intake_placement_known,

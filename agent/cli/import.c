@@ -14,7 +14,7 @@
 #include "agent/cli/text.h"
 #include "base/file.h"
 
-enum { OPTION_KIND = 0x6001, OPTION_DRY_RUN, OPTION_PARTIAL, OPTION_REJECTS, PROBLEMS_SHOWN = 20 };
+enum { OPTION_KIND = 0x6001, OPTION_DRY_RUN, OPTION_PARTIAL, OPTION_REJECTS, OPTION_YES, PROBLEMS_SHOWN = 20 };
 
 #define FILE_BYTES_MAX ((size_t)32 * 1024 * 1024)
 #define ANSWER_BYTES_MAX ((size_t)256 * 1024 * 1024)
@@ -32,6 +32,7 @@ struct import_input {
     const char *rejects;
     bool dry_run;
     bool partial;
+    bool yes;
 };
 
 static error_t import_end(const struct import_input *input, const struct argp_state *state)
@@ -58,6 +59,9 @@ static error_t parse_import(int key, char *arg, struct argp_state *state)
     case OPTION_PARTIAL:
         input->partial = true;
         return 0;
+    case OPTION_YES:
+        input->yes = true;
+        return 0;
     case OPTION_REJECTS:
         input->rejects = arg;
         return 0;
@@ -72,11 +76,12 @@ static error_t parse_import(int key, char *arg, struct argp_state *state)
 }
 
 static const struct argp_option options[] = {
-    { "kind", OPTION_KIND, "KIND", 0, "referrals, placements, register, or a kind of record such as host or claim",
-      0 },
+    { "kind", OPTION_KIND, "KIND", 0, "referrals, placements, register, or a kind of record such as host or claim", 0 },
     { "dry-run", OPTION_DRY_RUN, NULL, 0, "only say what would happen", 0 },
     { "partial", OPTION_PARTIAL, NULL, 0, "take the good lines, write the others to a file to repair", 0 },
     { "rejects", OPTION_REJECTS, "FILE", 0, "with --partial: that file (else beside the first, NAME.rejects.csv)", 0 },
+    { "yes", OPTION_YES, NULL, 0, "the reasons of a register are meant, also those that are no codes of the programme",
+      0 },
     { 0 },
 };
 
@@ -252,6 +257,7 @@ enum exit_code import_run(struct cli *cli, int argc, char **argv)
     path_add(&path, "name", base_name(input.file));
     path_add(&path, "dry_run", input.dry_run ? "1" : NULL);
     path_add(&path, "partial", input.partial ? "1" : NULL);
+    path_add(&path, "unknown_code", input.yes ? "1" : NULL);
     SCOPED(answer_free) json_t *answer = NULL;
     enum exit_code code = call_bytes(cli, "POST", path, buf_slice(&file), "text/csv", &bytes);
     if (code == EXIT_DONE) {

@@ -51,6 +51,7 @@ enum import_kind { IMPORT_REFERRALS, IMPORT_PLACEMENTS, IMPORT_REGISTER };
 struct import_options {
     const struct programme *programme; /* its routes and limits; NULL: the built-in one */
     bool partial;
+    bool unknown_code; /* reasons that are no codes of the programme are meant; else they are problems */
     int32_t today; /* later register and received dates are problems; IMPORT_NO_DATE leaves that out */
     bool (*pattern_valid)(const char *text, void *context);  /* NULL takes any text */
     bool (*placement_known)(const char *ref, void *context); /* for a register; NULL takes any ref */

@@ -92,6 +92,11 @@ static void check_text(struct checked_row *out, const struct cell *cell)
     }
 }
 
+static const struct programme *programme_of(const struct import_result *result)
+{
+    return result->options.programme == NULL ? programme_default() : result->options.programme;
+}
+
 /* A word that says the reason as well gives way to a reason that the row itself has. */
 static void check_code(struct checked_row *out, const struct cell *cell)
 {
@@ -104,11 +109,6 @@ static void check_code(struct checked_row *out, const struct cell *cell)
     if (word->reason != NULL) {
         put_text(out, sheet_column(cell->result->sheet, "reason"), word->reason);
     }
-}
-
-static const struct programme *programme_of(const struct import_result *result)
-{
-    return result->options.programme == NULL ? programme_default() : result->options.programme;
 }
 
 /* By its code, its name in either language, or another name that the pack knows. */
@@ -250,6 +250,26 @@ static void check_placement(const struct import_result *result, size_t row, stru
     }
 }
 
+/* It is a code of the programme, or was said to be meant; the reason of a row, or else the one that its outcome brings.
+ */
+static void check_reason_known(const struct import_result *result, size_t row, struct checked_row *out)
+{
+    const struct programme *programme = programme_of(result);
+    size_t reason = sheet_column(result->sheet, "reason");
+    if (result->options.unknown_code || !has(out, reason) ||
+        programme_label(programme, LABEL_REASON, out->values[reason].text, LANGUAGE_ENGLISH) != NULL) {
+        return;
+    }
+    bool own = *cell_text(result, row, reason) != '\0';
+    size_t column = own ? reason : sheet_column(result->sheet, "outcome");
+    const char *near = programme_code_near(programme, LABEL_REASON, out->values[reason].text);
+    note(out, column, cell_text(result, row, column),
+         "%s that is a code of the programme ('holdfast pack show')%s%s%s; where it is meant, the same import with "
+         "--yes (unknown_code) records it, and it explains nothing by itself",
+         own ? "a reason" : "a word for a reason", near != NULL ? ", such as '" : "", near != NULL ? near : "",
+         near != NULL ? "'" : "");
+}
+
 /* Minutes and hours are one value, which `minutes` holds; it must fit the outcome. */
 static void check_register(const struct import_result *result, size_t row, struct checked_row *out)
 {
@@ -258,6 +278,7 @@ static void check_register(const struct import_result *result, size_t row, struc
     size_t hours = sheet_column(sheet, "hours");
     size_t outcome = sheet_column(sheet, "outcome");
     check_not_after_today(result, row, "date", out);
+    check_reason_known(result, row, out);
     if (has(out, hours) && has(out, minutes) && out->values[hours].number != out->values[minutes].number) {
         note(out, hours, cell_text(result, row, hours), "the same time as in minutes, or one of the two left empty");
         return;

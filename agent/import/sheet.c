@@ -106,7 +106,7 @@ static const struct code_word outcome_words[] = {
     { NULL, NULL, NULL },
 };
 
-/* Codes of the programme pack that people write in other words; any other reason is taken as it stands. */
+/* Codes of the programme pack that people write in other words; any other reason has to be one. */
 static const struct code_word reason_words[] = {
     { "sick", "health", NULL },
     { "sickness", "health", NULL },

@@ -19,7 +19,7 @@ enum column_type {
     COLUMN_CODE,         /* one of `words` */
     COLUMN_CODE_OR_TEXT, /* one of `words`, or else the text */
     COLUMN_ROUTE,        /* a route of the programme pack */
-    COLUMN_REASON,       /* one of `words`, or else the text as a code */
+    COLUMN_REASON,       /* one of `words`, or else the text as a code; of the programme, unless another is meant */
     COLUMN_PATTERN,
     COLUMN_DATE,
     COLUMN_HOURS,   /* low and high in minutes */

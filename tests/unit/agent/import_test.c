@@ -47,6 +47,26 @@ Test(import, a_dry_run_says_what_would_happen_and_keeps_nothing)
     reply_fini(&reply);
 }
 
+Test(import, a_reason_that_is_no_code_of_the_programme_is_taken_only_where_it_is_meant)
+{
+    static const char file[] = "placement,date,outcome,reason\nGDN-P001,16/11/2026,A,helth\n";
+    struct reply reply = site_call(&site, "POST", "/v1/import?kind=register", file);
+    cr_assert_eq(reply.status, 200, "%s", reply.text);
+    cr_expect(json_is_true(reply_at(&reply, "refused")));
+    cr_expect_not_null(strstr(reply_text(&reply, "problems.0.expected"), "such as 'health'"), "%s", reply.text);
+    reply_fini(&reply);
+    reply = site_call(&site, "POST", "/v1/import?kind=register&partial=1", file);
+    cr_expect_eq(reply_int(&reply, "added"), 0);
+    cr_expect_not_null(strstr(reply_text(&reply, "reject_file"), "helth"));
+    reply_fini(&reply);
+    reply = site_call(&site, "POST", "/v1/import?kind=register&unknown_code=1", file);
+    cr_expect_eq(reply_int(&reply, "added"), 1, "%s", reply.text);
+    reply_fini(&reply);
+    reply = site_call(&site, "GET", "/v1/sessions/GDN-P001@2026-11-16", NULL);
+    cr_expect_str_eq(reply_text(&reply, "session.reason"), "helth", "kept as it is");
+    reply_fini(&reply);
+}
+
 Test(import, a_bad_file_is_refused_whole_with_line_and_column)
 {
     static const char file[] = REGISTER "GDN-P001,16/11/2026,attended,360,\nGDN-P404,31/11/2026,asleep,360,\n";

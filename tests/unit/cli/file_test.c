@@ -171,8 +171,9 @@ Test(import, says_what_it_would_do_and_writes_nothing_in_a_dry_run, .init = make
         RUN_ONCE(&service, 200,
                  "{\"refused\": false, \"partial\": true, \"dry_run\": true, \"reject_file\": "
                  "\"x\", " COUNTS ", " PROBLEMS "}",
-                 "import", "--kind", "register", "--partial", "--dry-run", in_folder("register.csv"));
-    cr_expect_str_eq(service.asked[0].line, "POST /v1/import?kind=register&name=register.csv&dry_run=1&partial=1");
+                 "import", "--kind", "register", "--partial", "--dry-run", "--yes", in_folder("register.csv"));
+    cr_expect_str_eq(service.asked[0].line,
+                     "POST /v1/import?kind=register&name=register.csv&dry_run=1&partial=1&unknown_code=1");
     cr_expect(has(run.out, "2 records would be added") && has(run.out, "dry run: nothing was changed"), "%s", run.out);
     cr_expect_neq(access(in_folder("register.rejects.csv"), F_OK), 0);
     run_free(&run);

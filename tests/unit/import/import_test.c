@@ -293,6 +293,30 @@ Test(import, a_volunteer_is_not_a_voluntary_participant)
     import_free(result);
 }
 
+Test(import, a_reason_that_is_no_code_of_the_programme_is_a_problem_unless_it_is_meant)
+{
+    static const char file[] = "placement,date,outcome,reason\nP-1,01/06/2026,absent,helth\n"
+                               "P-2,01/06/2026,absent,train strike\nP-3,01/06/2026,absent,health\n";
+    struct import_result *result = parse(IMPORT_REGISTER, file, whole());
+    cr_expect_eq(import_row_count(result), 0);
+    cr_expect_eq(import_summary(result).problems, 2);
+    cr_expect_eq(import_summary(result).good, 1);
+    EXPECT_PROBLEM(result, 0, 2, 4, "reason", "helth",
+                   "a reason that is a code of the programme ('holdfast pack show'), such as 'health'; where it is "
+                   "meant, the same import with --yes (unknown_code) records it, and it explains nothing by itself");
+    EXPECT_PROBLEM(result, 1, 3, 4, "reason", "train strike",
+                   "a reason that is a code of the programme ('holdfast pack show'); where it is "
+                   "meant, the same import with --yes (unknown_code) records it, and it explains nothing by itself");
+    import_free(result);
+    struct import_options options = whole();
+    options.unknown_code = true;
+    result = parse(IMPORT_REGISTER, file, options);
+    cr_assert_eq(import_row_count(result), 3);
+    cr_expect_str_eq(import_text(result, 0, "reason"), "helth");
+    cr_expect_str_eq(import_text(result, 1, "reason"), "train_strike");
+    import_free(result);
+}
+
 Test(import, a_reason_of_its_own_goes_before_the_one_of_the_outcome)
 {
     struct import_result *result =
@@ -450,7 +474,9 @@ Test(import, takes_a_hundred_thousand_rows)
     for (int i = 0; i < TABLE_ROWS_MAX; i++) {
         cr_assert_eq(buf_append_format(&file, &err, "P-%d,01/06/2026,P,Reason Number %d\n", i / 2, i / 2), ERR_OK);
     }
-    struct import_result *result = parse_bytes(IMPORT_REGISTER, buf_slice(&file), whole());
+    struct import_options options = whole();
+    options.unknown_code = true;
+    struct import_result *result = parse_bytes(IMPORT_REGISTER, buf_slice(&file), options);
     cr_expect_eq(import_row_count(result), TABLE_ROWS_MAX / 2);
     cr_expect_eq(import_summary(result).duplicates, TABLE_ROWS_MAX / 2);
     cr_expect_str_eq(import_text(result, 49999, "reason"), "reason_number_49999");

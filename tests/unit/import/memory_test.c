@@ -33,6 +33,7 @@ static const char file[] = "placement,date,outcome,reason,extra\n"
 Test(import, every_failed_allocation_is_an_error_without_a_result)
 {
     struct import_options options = partial();
+    options.programme = programme_default(); /* read before, when there is memory */
     struct error err = { 0 };
     enum err_code rc = ERR_NO_MEMORY;
     int failures = 0;
