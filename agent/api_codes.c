@@ -8,9 +8,10 @@
 #define MEANT_SIZE 80
 
 /* "; did you mean 'health'?": what was written is never repeated, it may be anything. */
-static const char *say_meant(const struct programme *programme, const char *code, char out[MEANT_SIZE])
+static const char *say_meant(const struct programme *programme, enum label_set set, const char *code,
+                             char out[MEANT_SIZE])
 {
-    const char *near = programme_code_near(programme, LABEL_REASON, code);
+    const char *near = programme_code_near(programme, set, code);
     out[0] = '\0';
     if (near != NULL) {
         (void)snprintf(out, MEANT_SIZE, "; did you mean '%s'?", near);
@@ -18,32 +19,32 @@ static const char *say_meant(const struct programme *programme, const char *code
     return out;
 }
 
-static bool is_code(const struct programme *programme, const char *reason)
+static bool is_code(const struct programme *programme, enum label_set set, const char *reason)
 {
-    return reason == NULL || reason[0] == '\0' ||
-           programme_label(programme, LABEL_REASON, reason, LANGUAGE_ENGLISH) != NULL;
+    return reason == NULL || reason[0] == '\0' || programme_label(programme, set, reason, LANGUAGE_ENGLISH) != NULL;
 }
 
 enum err_code reason_check(const struct api_world *world, const char *reason, bool meant, struct error *err)
 {
     char near[MEANT_SIZE];
-    if (meant || is_code(world->programme, reason)) {
+    if (meant || is_code(world->programme, LABEL_REASON, reason)) {
         return ERR_OK;
     }
     return FAIL(err, REFUSED,
                 "record: the reason is not a code of this programme ('holdfast pack show')%s Where it is meant, "
                 "'unknown_code' (--yes) records it; it explains nothing by itself, and is asked about",
-                say_meant(world->programme, reason, near)[0] != '\0' ? near : ".");
+                say_meant(world->programme, LABEL_REASON, reason, near)[0] != '\0' ? near : ".");
 }
 
-json_t *reason_warnings(const struct api_world *world, const char *reason)
+/* A pack of before has no list of reasons to decline: then nothing is said. */
+json_t *reason_warnings(const struct api_world *world, enum label_set set, const char *reason)
 {
     json_t *warnings = json_array();
-    if (!is_code(world->programme, reason)) {
+    if (programme_code_at(world->programme, set, 0) != NULL && !is_code(world->programme, set, reason)) {
         char near[MEANT_SIZE];
         (void)json_array_append_new(warnings,
                                     json_sprintf("the reason is kept as it is, but is not a code of this programme%s",
-                                                 say_meant(world->programme, reason, near)));
+                                                 say_meant(world->programme, set, reason, near)));
     }
     return warnings;
 }
@@ -72,11 +73,11 @@ enum err_code api_codes(struct api_call *call, struct error *err)
 {
     const struct programme *programme = call->world->programme;
     return answer_object(call->answer,
-                         json_pack("{s:{s:s,s:i},s:o,s:o,s:o,s:o}", "programme", "id", programme_id(programme),
+                         json_pack("{s:{s:s,s:i},s:o,s:o,s:o,s:o,s:o}", "programme", "id", programme_id(programme),
                                    "version", programme_version(programme), "outcomes",
                                    labels_of(programme, LABEL_OUTCOME), "reasons", labels_of(programme, LABEL_REASON),
-                                   "routes", labels_of(programme, LABEL_ROUTE), "triggers",
-                                   labels_of(programme, LABEL_TRIGGER)),
+                                   "decline_reasons", labels_of(programme, LABEL_DECLINE), "routes",
+                                   labels_of(programme, LABEL_ROUTE), "triggers", labels_of(programme, LABEL_TRIGGER)),
                          err);
 }
 
@@ -88,7 +89,8 @@ static const struct {
     { "attendance", "outcome", LABEL_OUTCOME },    { "attendance", "reason", LABEL_REASON },
     { "placement_break", "reason", LABEL_REASON }, { "circumstance_change", "what", LABEL_REASON },
     { "referral", "route", LABEL_ROUTE },          { "milestone", "payment_trigger", LABEL_TRIGGER },
-    { "claim", "payment_trigger", LABEL_TRIGGER },
+    { "claim", "payment_trigger", LABEL_TRIGGER }, { "referral_event", "reason", LABEL_REASON },
+    { "referral_event", "reason", LABEL_DECLINE }, /* one of both means the same */
 };
 
 json_t *field_labels(const struct programme *programme, const char *kind, const json_t *fields)

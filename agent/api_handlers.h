@@ -178,7 +178,7 @@ MUST_USE enum err_code challenge_day_check(int32_t made_on, int32_t decided_on, 
 /* ERR_REFUSED: the reason is no code of the pack in force, and nobody said that it is meant. NULL is none. */
 MUST_USE enum err_code reason_check(const struct api_world *world, const char *reason, bool meant, struct error *err);
 /* [TEXT...]: the same as a word with what was recorded. */
-json_t *reason_warnings(const struct api_world *world, const char *reason);
+json_t *reason_warnings(const struct api_world *world, enum label_set set, const char *reason);
 MUST_USE enum err_code api_codes(struct api_call *call, struct error *err);
 /* {FIELD: LABEL...} of the fields of a record that hold codes of the pack. */
 json_t *field_labels(const struct programme *programme, const char *kind, const json_t *fields);

@@ -249,12 +249,18 @@ static enum err_code event_read(const struct api_call *call, const struct referr
     if (resumes_too_early(row, answer, on)) {
         members_reject(&members, "on", "a day from the one since which it is not in force");
     }
+    bool declines = strcmp(answer->word, "decline") == 0;
+    const char *reason = member_text(&members, "reason", ROW_CODE_SIZE - 1, false);
     const char *decision_ref = member_text(&members, "policy_decision", ROW_REF_SIZE - 1, false);
-    bool policy = member_bool(&members, "policy", decision_ref != NULL);
+    bool by_reason = declines && programme_decline_is_policy(call->world->programme, reason);
+    bool policy = member_bool(&members, "policy", decision_ref != NULL || by_reason);
+    if (by_reason && !policy) {
+        members_reject(&members, "policy", "true with this reason, which is a matter of policy");
+    }
     if (decision_ref != NULL && !policy) {
         members_reject(&members, "policy_decision", "none without policy");
     }
-    if (policy && strcmp(answer->word, "decline") != 0) {
+    if (policy && !declines) {
         members_reject(&members, "policy", "true only with decline");
     }
     const char *opportunity = member_text(&members, "opportunity", ROW_REF_SIZE - 1, false);
@@ -265,8 +271,7 @@ static enum err_code event_read(const struct api_call *call, const struct referr
     if (answer->status == NULL && referral_closed(row->status) && note == NULL) {
         members_reject(&members, "note", "why it is taken up again");
     }
-    const char *reason = member_text(&members, "reason", ROW_CODE_SIZE - 1, false);
-    if (strcmp(answer->word, "decline") == 0 && reason == NULL && note == NULL && !policy) {
+    if (declines && reason == NULL && note == NULL && !policy) {
         members_reject(&members, "reason",
                        "why it is declined: a reason (--reason), or words (--note), or that it is a matter of policy "
                        "(--policy), which is a full answer");
@@ -337,7 +342,8 @@ enum err_code api_referral_event(struct api_call *call, struct error *err)
     struct error why;
     json_t *possible = NULL;
     TRY(possible_value(world, &row, &possible, err));
-    json_t *warnings = reason_warnings(call->world, json_string_value(json_object_get(call->body, "reason")));
+    json_t *warnings = reason_warnings(call->world, strcmp(status, "declined") == 0 ? LABEL_DECLINE : LABEL_REASON,
+                                       json_string_value(json_object_get(call->body, "reason")));
     if (add_warnings(world, &row, (int32_t)record_value(&entry.record, "on")->number, warnings, &why) != ERR_OK) {
         (void)json_array_append_new(
             warnings, json_string("could not look at the placements; look whether one goes on. This is recorded"));

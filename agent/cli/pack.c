@@ -109,12 +109,13 @@ static json_t *years_value(const struct programme *programme, enum calendar cale
 
 static void print_json(const struct cli *cli, const struct programme *programme)
 {
-    json_t *pack = json_pack("{s:b,s:s,s:i,s:o,s:o,s:o,s:{s:o,s:o}}", "usable", 1, "id", programme_id(programme),
-                             "version", programme_version(programme), "routes", codes_value(programme, LABEL_ROUTE),
-                             "reasons", codes_value(programme, LABEL_REASON), "payment_triggers",
-                             codes_value(programme, LABEL_TRIGGER), "bank_holidays",
-                             calendar_name(CALENDAR_ENGLAND_WALES), years_value(programme, CALENDAR_ENGLAND_WALES),
-                             calendar_name(CALENDAR_SCOTLAND), years_value(programme, CALENDAR_SCOTLAND));
+    json_t *pack =
+        json_pack("{s:b,s:s,s:i,s:o,s:o,s:o,s:o,s:{s:o,s:o}}", "usable", 1, "id", programme_id(programme), "version",
+                  programme_version(programme), "routes", codes_value(programme, LABEL_ROUTE), "reasons",
+                  codes_value(programme, LABEL_REASON), "decline_reasons", codes_value(programme, LABEL_DECLINE),
+                  "payment_triggers", codes_value(programme, LABEL_TRIGGER), "bank_holidays",
+                  calendar_name(CALENDAR_ENGLAND_WALES), years_value(programme, CALENDAR_ENGLAND_WALES),
+                  calendar_name(CALENDAR_SCOTLAND), years_value(programme, CALENDAR_SCOTLAND));
     char *text = json_dumps(pack, JSON_INDENT(2));
     screen_print(&cli->screen, "%s\n", text == NULL ? "" : text);
     free(text);
@@ -152,10 +153,12 @@ static void print_words(const struct cli *cli, const struct programme *programme
     const struct screen *screen = &cli->screen;
     screen_print(screen, "%s, version %d%s\n", programme_id(programme), programme_version(programme), verdict);
     print_labels(screen, programme, "Routes", LABEL_ROUTE);
-    screen_fact(screen, "Codes", "%zu outcomes, %zu reasons", count_codes(programme, LABEL_OUTCOME),
-                count_codes(programme, LABEL_REASON));
+    screen_fact(screen, "Codes", "%zu outcomes, %zu reasons, %zu reasons to decline",
+                count_codes(programme, LABEL_OUTCOME), count_codes(programme, LABEL_REASON),
+                count_codes(programme, LABEL_DECLINE));
     print_labels(screen, programme, "Outcomes", LABEL_OUTCOME);
     print_labels(screen, programme, "Reasons", LABEL_REASON);
+    print_labels(screen, programme, "To decline", LABEL_DECLINE);
     print_labels(screen, programme, "Triggers", LABEL_TRIGGER);
     print_payments(screen, programme);
     for (int i = 0; i < CALENDAR_COUNT; i++) {

@@ -140,6 +140,16 @@ static enum err_code read_words(const json_t *entry, const char *path, struct la
     return read_words_of(words, at, "cy", label, &used, err);
 }
 
+static enum err_code read_policy(const json_t *entry, const char *path, struct label *label, struct error *err)
+{
+    const json_t *member = json_object_get(entry, "policy");
+    if (member != NULL && !json_is_boolean(member)) {
+        return FAIL(err, INVALID, "read programme pack: '%spolicy' has to be true or false", path);
+    }
+    label->policy = json_is_true(member);
+    return ERR_OK;
+}
+
 static enum err_code read_meaning(const json_t *entry, enum label_set set, const char *path, struct label *label,
                                   struct error *err)
 {
@@ -147,6 +157,9 @@ static enum err_code read_meaning(const json_t *entry, enum label_set set, const
     if (set == LABEL_REASON) {
         TRY(read_reason_kind(entry, path, label, err));
         return read_words(entry, path, label, err);
+    }
+    if (set == LABEL_DECLINE) {
+        return read_policy(entry, path, label, err);
     }
     if (set == LABEL_TRIGGER) {
         TRY(read_number(entry, path, "after_days", 0, 3660, &label->after_days, err));
@@ -167,10 +180,12 @@ static enum err_code read_meaning(const json_t *entry, enum label_set set, const
 static enum err_code read_labels(const json_t *parent, const char *at, enum label_set set, struct label_list *list,
                                  struct error *err)
 {
-    static const char *const names[LABEL_SET_COUNT] = { "routes", "outcomes", "reasons", "triggers" };
+    static const char *const names[LABEL_SET_COUNT] = { "routes", "outcomes", "reasons", "decline_reasons",
+                                                        "triggers" };
     const char *name = names[set];
     const json_t *entries = NULL;
-    TRY(read_array(parent, at, name, false, set == LABEL_TRIGGER ? TRIGGERS_MAX : PACK_LABELS_MAX, &entries, err));
+    TRY(read_array(parent, at, name, set == LABEL_DECLINE, set == LABEL_TRIGGER ? TRIGGERS_MAX : PACK_LABELS_MAX,
+                   &entries, err));
     list->items = calloc(json_array_size(entries) + 1, sizeof(*list->items));
     if (list->items == NULL) {
         return FAIL(err, NO_MEMORY, "read programme pack: no memory for '%s'", name);
@@ -192,6 +207,19 @@ static enum err_code read_labels(const json_t *parent, const char *at, enum labe
         list->count++;
     }
     return ERR_OK;
+}
+
+/* A pack of before has none. Who may decline may do so as a matter of policy. */
+static enum err_code check_decline_reasons(const struct label_list *reasons, struct error *err)
+{
+    bool policy = reasons->count == 0;
+    for (size_t i = 0; i < reasons->count; i++) {
+        policy |= reasons->items[i].policy;
+    }
+    return policy ? ERR_OK
+                  : FAIL(err, INVALID,
+                         "read programme pack: one of the 'decline_reasons' has to be a matter of policy ('policy': "
+                         "true), which is a full answer and never counted as failure");
 }
 
 /* A person is paid for once: the triggers follow each other and their shares are the whole. */
@@ -322,6 +350,7 @@ static enum err_code read_pack(const json_t *root, struct programme *programme, 
     for (size_t i = 0; i < LABEL_TRIGGER; i++) {
         TRY(read_labels(root, "", (enum label_set)i, &programme->labels[i], err));
     }
+    TRY(check_decline_reasons(&programme->labels[LABEL_DECLINE], err));
     TRY(read_payments(root, programme, err));
     TRY(read_volunteering(root, programme, err));
     for (int i = 0; i < CALENDAR_COUNT; i++) {

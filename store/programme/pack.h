@@ -81,6 +81,7 @@ struct label {
     enum reason_kind kind;     /* of a reason */
     int share_percent;         /* expected of a route; -1: none is */
     char also[PACK_ALSO_SIZE]; /* other names of a route, separated by commas */
+    bool policy;               /* of a reason to decline: it is a matter of policy */
     int after_days;            /* of a payment trigger */
     int share_permille;        /* of a payment trigger */
     char text[LANGUAGE_COUNT][PACK_TEXT_SIZE];

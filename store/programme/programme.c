@@ -111,6 +111,12 @@ enum reason_kind programme_reason_kind(const struct programme *programme, const 
     return label == NULL ? REASON_OTHER : label->kind;
 }
 
+bool programme_decline_is_policy(const struct programme *programme, const char *code)
+{
+    const struct label *label = code == NULL ? NULL : find_label(programme, LABEL_DECLINE, code);
+    return label != NULL && label->policy;
+}
+
 int programme_route_share_percent(const struct programme *programme, const char *code)
 {
     const struct label *label = find_label(programme, LABEL_ROUTE, code);

@@ -87,7 +87,7 @@ const struct programme_rules *programme_rules_of(const struct programme *program
  * unknown. */
 const char *programme_rule_source(const struct programme *programme, const char *rule);
 
-enum label_set { LABEL_ROUTE, LABEL_OUTCOME, LABEL_REASON, LABEL_TRIGGER, LABEL_SET_COUNT };
+enum label_set { LABEL_ROUTE, LABEL_OUTCOME, LABEL_REASON, LABEL_DECLINE, LABEL_TRIGGER, LABEL_SET_COUNT };
 enum language { LANGUAGE_ENGLISH, LANGUAGE_WELSH, LANGUAGE_COUNT };
 
 /* What people read for a code. NULL for a code that the pack does not have: the caller shows the code itself. */
@@ -103,6 +103,10 @@ enum reason_kind {
 /* The code that was probably meant by `text`, which the set does not have: two letters or fewer are otherwise; or NULL.
  */
 const char *programme_code_near(const struct programme *programme, enum label_set set, const char *text);
+
+/* To decline a referral for this reason is a matter of policy: a full answer, never counted as failure. False for a
+ * code that the pack does not have, and for NULL. */
+bool programme_decline_is_policy(const struct programme *programme, const char *code);
 
 enum reason_kind programme_reason_kind(const struct programme *programme, const char *code);
 

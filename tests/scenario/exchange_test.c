@@ -184,7 +184,7 @@ Test(exchange, a_referral_and_a_decision_of_the_centre_arrive)
     cr_assert_str_eq(text_at(referrals, "referrals.0.ref"), "R-777");
     cr_assert(true_at(referrals, "referrals.0.from_centre"));
     cr_assert_eq(number_at(laptop_status(office), "records.decision"), 1);
-    (void)laptop_do(office, EXIT_DONE, "referral", "decline", "R-777", "--policy", "--reason", "mission", NULL);
+    (void)laptop_do(office, EXIT_DONE, "referral", "decline", "R-777", "--policy", "--reason", "policy", NULL);
     laptop_wait_synchronised(office, SYNC_MS);
     json_t *log = centre_do(&world.centre, EXIT_DONE, "log", "--site", "Garden", "--kind", "referral_event", NULL);
     cr_assert_eq(json_array_size(json_at(log, "entries")), 1);

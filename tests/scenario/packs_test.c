@@ -102,6 +102,13 @@ Test(packs, of_another_programme_switches_the_rules_of_running_agents_on_the_lin
     WAIT_UNTIL(in_force(shed, OTHER, "centre"), STEP_MS);
     WAIT_UNTIL(rules_say(shed, "1 week"), STEP_MS);
 
+    (void)laptop_do(office, EXIT_DONE, "referral", "add", "R-1", "--person", "GDN-001", "--route", "garden", "--basis",
+                    "mandatory", NULL);
+    json_t *declined = laptop_do(office, EXIT_DONE, "referral", "decline", "R-1", "--reason", "charter", NULL);
+    cr_assert_eq(json_array_size(json_at(declined, "warnings")), 0);
+    cr_assert(true_at(laptop_do(office, EXIT_DONE, "referral", "show", "R-1", NULL), "events.0.policy"),
+              "in its words a matter of policy");
+
     json_t *packs = laptop_do(office, EXIT_DONE, "pack", "list", NULL);
     cr_assert_str_eq(text_at(packs, "packs.0.name"), OTHER);
     cr_assert(true_at(packs, "packs.0.in_force"));
@@ -189,7 +196,7 @@ Test(packs, that_could_not_be_used_or_go_backwards_are_refused_and_no_laptop_hea
     (void)centre_do(&world.centre, EXIT_DONE, "pack", "add", OTHER_PACK_FILE, "--in-force-from", "2100-01-01", "--site",
                     "Garden", NULL);
     json_t *refused = centre_do(&world.centre, EXIT_REFUSED, "pack", "add", BUILT_IN_PACK_FILE, "--in-force-from",
-                                "2026-01-01", "--all", NULL); /* version 3, after 7 */
+                                "2026-01-01", "--all", NULL); /* version 4, after 7 */
     cr_assert(text_holds(refused, "error.message", "versions only grow"));
     (void)centre_do(&world.centre, EXIT_USAGE, "pack", "add", NO_PACK_FILE, "--in-force-from", "2026-01-01", "--all",
                     NULL);

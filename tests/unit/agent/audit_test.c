@@ -367,6 +367,12 @@ Test(audit, the_persons_own_copy_has_every_version_and_who_read_it_and_is_noted_
         "{\"kind\": \"placement_break\", \"fields\": {\"placement\": \"GDN-P001\", \"starts_on\": \"2026-12-24\", "
         "\"ends_on\": \"2026-12-31\", \"reason\": \"agreed_leave\"}}",
         200, NULL);
+    site_expect(
+        &site, "POST", "/v1/records",
+        "{\"kind\": \"referral\", \"fields\": {\"ref\": \"R-1\", \"participant\": \"GDN-001\", \"route\": \"mir\", "
+        "\"basis\": \"mandatory\", \"received_on\": \"2026-11-10\"}}",
+        200, NULL);
+    site_expect(&site, "POST", "/v1/referrals/R-1/decline", "{\"reason\": \"too_far\"}", 200, NULL);
     site_judge(&site);
     cr_expect(shows(ROLE_REVIEWER, "/v1/sessions/GDN-P001@2026-11-18", "was in the shed"));
     struct reply reply = site_call(&site, "GET", "/v1/subject-access/GDN-001", NULL);
@@ -378,6 +384,7 @@ Test(audit, the_persons_own_copy_has_every_version_and_who_read_it_and_is_noted_
     cr_expect_not_null(strstr(reply.text, "\"label\":\"Absent\",\"label_cy\":\"Absennol\""), "%s", reply.text);
     cr_expect_not_null(
         strstr(reply.text, programme_label(programme_default(), LABEL_REASON, "agreed_leave", LANGUAGE_WELSH)));
+    cr_expect_not_null(strstr(reply.text, "\"label_cy\":\"Rhy bell i deithio\""), "why a referral was declined");
     cr_expect_null(strstr(reply.text, "Ben Tester"), "and nobody else");
     cr_expect_eq(reply_count(&reply, "read_by"), 1);
     reply_fini(&reply);

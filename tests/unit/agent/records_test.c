@@ -226,10 +226,8 @@ Test(records, every_code_of_the_programme_has_its_words_in_both_languages)
         const char *member;
         enum label_set set;
     } sets[] = {
-        { "outcomes", LABEL_OUTCOME },
-        { "reasons", LABEL_REASON },
-        { "routes", LABEL_ROUTE },
-        { "triggers", LABEL_TRIGGER },
+        { "outcomes", LABEL_OUTCOME }, { "reasons", LABEL_REASON },   { "decline_reasons", LABEL_DECLINE },
+        { "routes", LABEL_ROUTE },     { "triggers", LABEL_TRIGGER },
     };
     struct reply reply = site_call(&site, "GET", "/v1/codes", NULL);
     cr_assert_eq(reply.status, 200, "%s", reply.text);
@@ -364,6 +362,45 @@ Test(referrals, declining_as_a_policy_is_recorded_as_such)
     reply_fini(&reply);
     reply = site_call(&site, "GET", "/v1/log?limit=1", NULL);
     cr_expect(json_is_true(reply_at(&reply, "entries.0.fields.policy")));
+    reply_fini(&reply);
+}
+
+Test(referrals, a_reason_to_decline_is_a_code_of_the_programme_and_one_of_them_is_a_matter_of_policy)
+{
+    static const struct {
+        const char *body;
+        bool policy;
+        const char *warning;
+    } cases[] = {
+        { "{\"reason\": \"no_capacity\"}", false, NULL },
+        { "{\"reason\": \"policy\"}", true, NULL },
+        { "{\"reason\": \"too_faar\"}", false,
+          "the reason is kept as it is, but is not a code of this programme; did you mean 'too_far'?" },
+        { "{\"reason\": \"no_capacity\", \"policy\": true}", true, NULL },
+    };
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        char ref[16];
+        char path[64];
+        (void)snprintf(ref, sizeof(ref), "R-2%zu", i);
+        (void)snprintf(path, sizeof(path), "/v1/referrals/%s/decline", ref);
+        refer(ref);
+        struct reply reply = site_call(&site, "POST", path, cases[i].body);
+        cr_assert_eq(reply.status, 200, "%s", reply.text);
+        cr_expect_eq(reply_count(&reply, "warnings"), cases[i].warning == NULL ? 0 : 1, "%s", reply.text);
+        if (cases[i].warning != NULL) {
+            cr_expect_str_eq(reply_text(&reply, "warnings.0"), cases[i].warning);
+        }
+        reply_fini(&reply);
+        (void)snprintf(path, sizeof(path), "/v1/referrals/%s", ref);
+        reply = site_call(&site, "GET", path, NULL);
+        cr_expect_eq(json_is_true(reply_at(&reply, "events.0.policy")), cases[i].policy, "%s", reply.text);
+        reply_fini(&reply);
+    }
+    refer("R-29");
+    site_expect(&site, "POST", "/v1/referrals/R-29/decline", "{\"reason\": \"policy\", \"policy\": false}", 400,
+                "invalid");
+    struct reply reply = site_call(&site, "POST", "/v1/referrals/R-29/pause", "{\"reason\": \"no_capacity\"}");
+    cr_expect_eq(reply_count(&reply, "warnings"), 1, "a pause is for a reason of the person's: %s", reply.text);
     reply_fini(&reply);
 }
 

@@ -61,7 +61,7 @@ Test(pack, the_builtin_one_is_the_file_and_has_the_numbers_of_the_programme)
 {
     const struct programme *programme = programme_default();
     cr_assert_str_eq(programme_id(programme), "help-to-work-2014");
-    cr_assert_eq(programme_version(programme), 3);
+    cr_assert_eq(programme_version(programme), 4);
     const struct programme_rules *rules = programme_rules_of(programme);
     cr_assert_eq(rules->cwp_weekly_minutes_max, 30 * 60);
     cr_assert_eq(rules->repeat_window_days, 52 * 7);
@@ -192,6 +192,37 @@ Test(pack, has_a_label_in_both_languages_for_every_outcome_of_the_log)
     cr_assert_null(programme_label(programme, LABEL_REASON, "from_a_newer_pack", LANGUAGE_ENGLISH));
 }
 
+Test(pack, names_why_a_referral_is_declined_and_which_of_it_is_a_matter_of_policy)
+{
+    const struct programme *programme = programme_default();
+    const char *code;
+    size_t policy = 0;
+    for (size_t i = 0; (code = programme_code_at(programme, LABEL_DECLINE, i)) != NULL; i++) {
+        cr_assert_not_null(programme_label(programme, LABEL_DECLINE, code, LANGUAGE_WELSH), "%s", code);
+        policy += programme_decline_is_policy(programme, code) ? 1 : 0;
+    }
+    cr_assert_eq(policy, 1);
+    cr_assert(programme_decline_is_policy(programme, "policy"));
+    cr_assert_str_eq(programme_label(programme, LABEL_DECLINE, "policy", LANGUAGE_WELSH), "Fel mater o bolisi");
+    cr_assert_not(programme_decline_is_policy(programme, "no_capacity"));
+    cr_assert_not(programme_decline_is_policy(programme, "from_a_newer_pack"));
+    cr_assert_not(programme_decline_is_policy(programme, NULL));
+    cr_assert_str_eq(programme_code_near(programme, LABEL_DECLINE, "no_capcity"), "no_capacity");
+}
+
+Test(pack, one_of_before_without_reasons_to_decline_is_loaded)
+{
+    json_t *root = builtin_json();
+    json_object_del(root, "decline_reasons");
+    struct programme *programme;
+    struct error err;
+    cr_assert_eq(load(root, &programme, &err), ERR_OK, "%s", err.message);
+    cr_assert_null(programme_code_at(programme, LABEL_DECLINE, 0));
+    cr_assert_not(programme_decline_is_policy(programme, "policy"));
+    programme_free(programme);
+    json_decref(root);
+}
+
 Test(pack, says_what_is_paid_when_and_that_the_shares_are_the_whole)
 {
     const struct programme *programme = programme_default();
@@ -297,6 +328,11 @@ Test(pack, a_wrong_member_is_refused_by_name)
     assert_refused(PATH("outcomes"), NULL, "'outcomes' has to be a list");
     assert_refused(PATH("outcomes", "[1]", "code"), json_string("attended"), "'outcomes[1].code' is there twice");
     assert_refused(PATH("reasons", "[2]", "cy"), json_string(""), "'reasons[2].cy' has to be a text");
+    assert_refused(PATH("decline_reasons"), json_true(), "'decline_reasons' has to be a list");
+    assert_refused(PATH("decline_reasons", "[1]", "code"), json_string("policy"), "'decline_reasons[1].code' is there");
+    assert_refused(PATH("decline_reasons", "[1]", "cy"), NULL, "'decline_reasons[1].cy' has to be a text");
+    assert_refused(PATH("decline_reasons", "[0]", "policy"), json_integer(1), "'decline_reasons[0].policy' has to be");
+    assert_refused(PATH("decline_reasons", "[0]", "policy"), NULL, "has to be a matter of policy");
     assert_refused(PATH("calendars", "scotland"), NULL, "'calendars.scotland.bank_holidays' has to be a list");
     assert_refused(PATH("calendars", "scotland", "also_closed"), json_true(), "'calendars.scotland.also_closed'");
     assert_refused(PATH("calendars", "scotland", "bank_holidays", "[3]", "date"), json_string("2014-02-30"),
