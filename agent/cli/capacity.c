@@ -74,7 +74,7 @@ static const struct argp_option options[] = {
     { "supervision", OPTION_HOURS, "H", 0, "hours a week in which somebody can supervise", 0 },
     { "supervisor-hours", 0, NULL, OPTION_ALIAS | OPTION_HIDDEN, NULL, 0 },
     { "note", 'n', "TEXT", 0, "in words", 0 },
-    { "weeks", OPTION_WEEKS, "N", 0, "weeks: how many, 1 to 52; 8 when left out", 0 },
+    { "weeks", OPTION_WEEKS, "N", 0, "weeks: how many after today, 1 to 52; 8 when left out", 0 },
     { 0 },
 };
 

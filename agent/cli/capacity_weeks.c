@@ -10,6 +10,7 @@
 #include "base/clock.h"
 
 #define NUMBER_SIZE 24
+#define DAY_SIZE 48
 
 static void say_number(const json_t *object, const char *name, char out[NUMBER_SIZE])
 {
@@ -34,8 +35,22 @@ static const struct sheet_column load_columns[] = {
     { 0 },
 };
 
-static void add_week(struct sheet *sheet, const char *name, const json_t *load, const json_t *week)
+/* The first is today, and after it come as many as were asked for: "2026-11-27, in 1 week". */
+static void say_day(const json_t *week, size_t index, char out[DAY_SIZE])
 {
+    const char *on = answer_text(week, "on");
+    if (index == 0) {
+        (void)snprintf(out, DAY_SIZE, "%.10s, today", on);
+    } else {
+        (void)snprintf(out, DAY_SIZE, "%.10s, in %zu week%s", on, index, index == 1 ? "" : "s");
+    }
+}
+
+static void add_week(struct sheet *sheet, const char *name, const json_t *load, size_t index)
+{
+    const json_t *week = json_array_get(answer_member(load, "weeks"), index);
+    char on[DAY_SIZE];
+    say_day(week, index, on);
     char places[NUMBER_SIZE];
     char taken[NUMBER_SIZE];
     char agreed[NUMBER_SIZE];
@@ -50,20 +65,16 @@ static void add_week(struct sheet *sheet, const char *name, const json_t *load, 
     struct human needs = human_minutes((int)needed);
     struct human has = human_minutes((int)had);
     bool crowded = answer_has(week, "free") && answer_int(week, "free") < 0;
-    const char *const cells[] = {
-        name,       answer_text(load, "host"), answer_text(week, "on"), places, taken, agreed, left,
-        needs.text, supervised ? has.text : ""
-    };
+    const char *const cells[] = { name,       answer_text(load, "host"), on, places, taken, agreed, left,
+                                  needs.text, supervised ? has.text : "" };
     sheet_add(sheet, crowded || (supervised && needed > had) ? MARK_WARNING : MARK_PLAIN, cells);
 }
 
 static void add_load(struct sheet *sheet, const char *name, const json_t *load)
 {
-    size_t index;
-    const json_t *week;
-    json_array_foreach(answer_member(load, "weeks"), index, week)
-    {
-        add_week(sheet, name, load, week);
+    size_t weeks = json_array_size(answer_member(load, "weeks"));
+    for (size_t i = 0; i < weeks; i++) {
+        add_week(sheet, name, load, i);
     }
 }
 

@@ -253,7 +253,9 @@ Test(capacity, weeks_are_a_row_for_each_opportunity_and_week)
 {
     const char *body =
         "{\"site\": {\"places\": 10, \"to_come\": 0, \"weeks\": [{\"on\": \"2026-11-20\", \"taken\": 4, \"agreed\": 1, "
-        "\"free\": 5, \"supervisor_minutes_needed\": 240}]}, \"elsewhere\": {\"to_come\": 0, \"weeks\": [{\"on\": "
+        "\"free\": 5, \"supervisor_minutes_needed\": 240}, {\"on\": \"2026-11-27\", \"taken\": 3, \"agreed\": 1, "
+        "\"free\": 6, \"supervisor_minutes_needed\": 240}, {\"on\": \"2026-12-04\", \"taken\": 3, \"agreed\": 1, "
+        "\"free\": 6, \"supervisor_minutes_needed\": 240}]}, \"elsewhere\": {\"to_come\": 0, \"weeks\": [{\"on\": "
         "\"2026-11-20\", \"taken\": 0, \"agreed\": 0, \"free\": null}]}, \"opportunities\": [{\"ref\": \"PATHS\", "
         "\"host\": \"H-1\", \"places\": 3, \"supervisor_minutes\": 90, \"accepted\": 2, \"weeks\": [{\"on\": "
         "\"2026-11-20\", \"taken\": 4, \"agreed\": 1, \"free\": -2, \"supervisor_minutes_needed\": 240}]}], "
@@ -261,11 +263,16 @@ Test(capacity, weeks_are_a_row_for_each_opportunity_and_week)
     struct service service;
     struct outcome_of_run run = RUN_ONCE(&service, 200, body, "capacity", "weeks", "--weeks", "12");
     cr_expect_str_eq(service.asked[0].line, "GET /v1/capacity/opportunities?weeks=12");
-    cr_expect(has(run.out,
-                  "PATHS             H-1   2026-11-20       3      4       1    -2                 4 h  1 h 30 "
-                  "min"),
-              "%s", run.out);
-    cr_expect(has(run.out, "(the whole site)        2026-11-20      10      4       1     5                 4 h"), "%s",
+    cr_expect(
+        has(run.out,
+            "PATHS             H-1   2026-11-20, today            3      4       1    -2                 4 h  1 h 30 "
+            "min"),
+        "%s", run.out);
+    cr_expect(has(run.out, "(the whole site)        2026-11-20, today           10      4       1     5"), "%s",
+              run.out);
+    cr_expect(has(run.out, "(the whole site)        2026-11-27, in 1 week       10      3       1     6"), "%s",
+              run.out);
+    cr_expect(has(run.out, "(the whole site)        2026-12-04, in 2 weeks      10      3       1     6"), "%s",
               run.out);
     cr_expect(has(run.out, "PATHS: 2 more accepted, without a placement yet."), "%s", run.out);
     cr_expect_not(has(run.out, "(no opportunity)"), "nobody is there");
