@@ -162,8 +162,8 @@ static enum err_code waiting_value(const struct api_world *world, enum calendar 
     char ref[ROW_REF_SIZE];
     TRY(query_agreed(world->store, &row->id, world->today, &agreed, err));
     TRY(query_ref(world->store, KIND_OPPORTUNITY, &agreed.opportunity, ref, err));
-    const char *opportunity = agreed.placed ? sight_place("opportunity", &agreed.placement, ref)
-                                            : sight_agreed_place(&row->id, &row->participant, ref);
+    const char *opportunity =
+        agreed.placed ? sight_place("opportunity", &agreed.placement, ref) : sight_agreed_place(&row->id, ref);
     int32_t acknowledge_by = strcmp(row->status, "received") == 0
                                  ? rules_acknowledge_by(world->programme, calendar, row->received_on)
                                  : ROW_NONE;

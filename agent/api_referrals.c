@@ -47,8 +47,9 @@ static enum err_code event_value(struct store *store, const struct row_id *refer
         "{s:o,s:s,s:o,s:o,s:o,s:b,s:o,s:o,s:o,s:o}", "op", value_op(&row->op), "status", row->status, "on",
         value_day(row->on), "reason", value_text(row->reason), "note",
         value_text(sight_text(KIND_REFERRAL_EVENT, "note", slice_of(referral->bytes, ROW_ID_BYTES), row->note)),
-        "policy", row->policy, "policy_decision", value_text(decision), "opportunity", value_text(opportunity), "actor",
-        value_text(row->actor), "recorded_at", value_instant(row->recorded_at_ms));
+        "policy", row->policy, "policy_decision", value_text(decision), "opportunity",
+        value_text(sight_agreed_place(referral, opportunity)), "actor", value_text(row->actor), "recorded_at",
+        value_instant(row->recorded_at_ms));
     return ERR_OK;
 }
 

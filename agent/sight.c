@@ -20,18 +20,18 @@ _Static_assert(RECORD_FIELDS_MAX <= 32, "a bit for each field");
 static _Thread_local struct {
     const struct api_world *world; /* NULL: outside of a call */
     char call[AUDIT_CALL_SIZE];
-    struct buf shown;        /* struct shown, one behind the other */
-    bool full;               /* one did not fit into memory */
-    struct row_id placement; /* that was looked at last: */
-    bool placement_known;
-    bool placement_restricted;
+    struct buf shown;    /* struct shown, one behind the other */
+    bool full;           /* one did not fit into memory */
+    uint32_t place_kind; /* of the placement or the referral that was looked at last; 0: none was */
+    struct row_id place_of;
+    bool place_restricted;
 } sight;
 
 void sight_begin(const struct api_world *world, const struct api_request *request)
 {
     sight.world = world;
     sight.full = false;
-    sight.placement_known = false;
+    sight.place_kind = 0;
     (void)snprintf(sight.call, sizeof(sight.call), "%s %.80s", request->method, request->path);
     buf_init(&sight.shown, SIZE_MAX / 2);
 }
@@ -158,30 +158,41 @@ static bool restricted(struct slice participant)
     return found;
 }
 
-/* Of a placement: its host and what leads to it. */
+/* Of a placement its host and what leads to it, of a referral the opportunity that it was accepted for. */
 static bool is_place(const struct kind *kind, const struct field *field)
 {
     static const char *const names[] = { "host", "role", "opportunity" };
-    bool found = false;
+    bool found = kind->number == KIND_REFERRAL_EVENT && strcmp(field->name, "opportunity") == 0;
     for (size_t i = 0; i < ARRAY_LEN(names); i++) {
         found |= kind->number == KIND_PLACEMENT && strcmp(field->name, names[i]) == 0;
     }
     return found;
 }
 
-static bool placed_restricted(struct slice placement)
+/* What cannot be told is restricted. */
+static bool look_restricted(uint32_t kind, const struct row_id *id)
 {
-    if (placement.len != ROW_ID_BYTES) {
+    static const struct row_id nobody;
+    struct row_id about;
+    bool found = true;
+    if (kind == KIND_PLACEMENT) {
+        return query_placement_restricted(sight.world->store, id, &found, NULL) != ERR_OK || found;
+    }
+    return query_about(sight.world->store, kind, slice_of(id->bytes, ROW_ID_BYTES), &about, NULL) != ERR_OK ||
+           memcmp(&about, &nobody, sizeof(about)) == 0 || restricted(slice_of(about.bytes, ROW_ID_BYTES));
+}
+
+static bool place_restricted(uint32_t kind, struct slice subject)
+{
+    if (subject.len != ROW_ID_BYTES) {
         return true;
     }
-    if (!sight.placement_known || memcmp(sight.placement.bytes, placement.data, ROW_ID_BYTES) != 0) {
-        bool found = true;
-        memcpy(sight.placement.bytes, placement.data, ROW_ID_BYTES);
-        sight.placement_known = true;
-        sight.placement_restricted =
-            query_placement_restricted(sight.world->store, &sight.placement, &found, NULL) != ERR_OK || found;
+    if (sight.place_kind != kind || memcmp(sight.place_of.bytes, subject.data, ROW_ID_BYTES) != 0) {
+        memcpy(sight.place_of.bytes, subject.data, ROW_ID_BYTES);
+        sight.place_kind = kind;
+        sight.place_restricted = look_restricted(kind, &sight.place_of);
     }
-    return sight.placement_restricted;
+    return sight.place_restricted;
 }
 
 static bool may_see(const struct kind *kind, const struct field *field, struct slice subject)
@@ -223,7 +234,7 @@ bool sight_shows(const struct kind *kind, const struct field *field, struct slic
         return sees_names();
     }
     bool place = is_place(kind, field);
-    if ((!place && !field->sensitive) || (place && !placed_restricted(subject))) {
+    if ((!place && !field->sensitive) || (place && !place_restricted(kind->number, subject))) {
         return true;
     }
     bool shown = place ? has(ROLE_COORDINATOR | ROLE_REVIEWER | ROLE_SUPERVISOR) : may_see(kind, field, subject);
@@ -258,15 +269,7 @@ const char *sight_place(const char *field, const struct row_id *placement, const
     return sight_text(KIND_PLACEMENT, field, slice_of(placement->bytes, ROW_ID_BYTES), text);
 }
 
-const char *sight_agreed_place(const struct row_id *referral, const struct row_id *participant, const char *text)
+const char *sight_agreed_place(const struct row_id *referral, const char *text)
 {
-    if (sight.world == NULL || text[0] == '\0' || !restricted(slice_of(participant->bytes, ROW_ID_BYTES))) {
-        return text;
-    }
-    const struct kind *kind = kind_by_number(KIND_REFERRAL_EVENT);
-    bool shown = has(ROLE_COORDINATOR | ROLE_REVIEWER | ROLE_SUPERVISOR);
-    if (shown) {
-        note(kind, &kind->fields[kind_field_index(kind, "opportunity")], slice_of(referral->bytes, ROW_ID_BYTES));
-    }
-    return shown ? text : "";
+    return sight_text(KIND_REFERRAL_EVENT, "opportunity", slice_of(referral->bytes, ROW_ID_BYTES), text);
 }

@@ -9,7 +9,7 @@
  *   field                                                     shown to
  *   marked sensitive in the table of fields (store/record_kinds.c) coordinator, reviewer
  *   address and phone of a participant                         the same, and a supervisor unless the case is restricted
- *   where a restricted case is placed (host, role,             coordinator, reviewer, supervisor; in a calendar's file
+ *   where a restricted case is or is to be placed (host, role, coordinator, reviewer, supervisor; in a calendar's file
  *   opportunity)                                               nobody: calendars go on to phones and are shared
  *   reason and note of attendance                             the same, and the supervisor, who keeps the register
  *   a participant's name                                       all but trustees: it is what people work by; not noted
@@ -40,8 +40,8 @@ const char *sight_attendance(const char *field, const struct row_id *placement, 
                              const char *text);
 /* Host, role or opportunity of a placement. */
 const char *sight_place(const char *field, const struct row_id *placement, const char *text);
-/* The opportunity that a referral is accepted for, of whom nobody is placed yet. */
-const char *sight_agreed_place(const struct row_id *referral, const struct row_id *participant, const char *text);
+/* The opportunity that a referral is accepted for. */
+const char *sight_agreed_place(const struct row_id *referral, const char *text);
 /* A participant's name. */
 const char *sight_name(const char *name);
 

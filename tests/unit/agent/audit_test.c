@@ -131,6 +131,40 @@ Test(sight, where_a_restricted_case_is_placed_is_withheld_in_every_way_to_it)
     }
 }
 
+Test(sight, the_opportunity_that_a_restricted_case_was_accepted_for_is_withheld_in_every_way_to_it)
+{
+    static const struct {
+        const char *path;
+        const char *shown;
+    } paths[] = { { "/v1/referrals/%s", "\"MILL\"" }, { "/v1/log?subject=%s", "\"opportunity\":\"" } };
+    static const char *const refs[] = { "GDN-R", "GDN-N" };
+    site_expect(&site, "POST", "/v1/records", "{\"kind\": \"host\", \"fields\": {\"ref\": \"H\", \"name\": \"Hill\"}}",
+                200, NULL);
+    site_expect(&site, "POST", "/v1/records",
+                "{\"kind\": \"opportunity\", \"fields\": {\"ref\": \"MILL\", \"host\": \"H\", \"title\": \"Mill\"}}",
+                200, NULL);
+    for (size_t i = 0; i < ARRAY_LEN(refs); i++) {
+        char text[300];
+        (void)snprintf(text, sizeof(text),
+                       "{\"kind\": \"referral\", \"fields\": {\"ref\": \"REF-%s\", \"participant\": \"%s\", \"route\": "
+                       "\"cwp\", \"basis\": \"mandatory\", \"received_on\": \"2026-11-10\"}}",
+                       refs[i], refs[i]);
+        site_expect(&site, "POST", "/v1/records", text, 200, NULL);
+        (void)snprintf(text, sizeof(text), "/v1/referrals/REF-%s/accept", refs[i]);
+        site_expect(&site, "POST", text, "{\"opportunity\": \"MILL\"}", 200, NULL);
+    }
+    for (size_t i = 0; i < ARRAY_LEN(paths); i++) {
+        char open[80];
+        char hidden[80];
+        (void)snprintf(open, sizeof(open), paths[i].path, "REF-GDN-N");
+        (void)snprintf(hidden, sizeof(hidden), paths[i].path, "REF-GDN-R");
+        cr_expect(shows(ROLE_COORDINATOR, hidden, paths[i].shown), "%s", hidden);
+        cr_expect(shows(ROLE_ADMINISTRATOR, open, paths[i].shown), "%s", open);
+        cr_expect_not(shows(ROLE_ADMINISTRATOR, hidden, paths[i].shown), "%s", hidden);
+    }
+    cr_expect_not(shows(ROLE_TRUSTEE, "/v1/referrals/REF-GDN-R", "MILL"));
+}
+
 Test(sight, no_calendar_says_where_a_restricted_case_is)
 {
     place("GDN-PR", "GDN-R");
