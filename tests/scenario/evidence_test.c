@@ -478,6 +478,47 @@ Test(evidence, can_be_checked_with_common_tools_as_its_instructions_say, .timeou
     }
 }
 
+/* ---- forged ---- */
+
+/* A laptop of another organisation is enrolled by the same authority; its owner holds a pack of this site. */
+static void forge(const char *how)
+{
+    char command[COMMAND_SIZE];
+    json_t *answer = centre_do(&world.centre, EXIT_DONE, "code", "new", "--site", "Orchard", NULL);
+    (void)snprintf(command, sizeof(command), "rm -rf copy && python3 -B '%s/pack_forged.py' pack copy %s %u %s",
+                   getenv("VECTORS_DIR"), how, world.centre.port, text_at(answer, "code"));
+    must_shell(world.folder, command);
+}
+
+Test(evidence, forged_by_a_device_of_another_site_or_another_authority_is_verified_by_no_hand, .timeout = 400)
+{
+    static const struct {
+        const char *how;
+        const char *named; /* by the verifier */
+        const char *said;  /* by the steps */
+    } forgeries[] = {
+        { "site", "chain/0001/", "chain/0001/device.pem: of a device of another site" },
+        { "stream", "chain/0001/", "chain/0001/signed: of another site" },
+        { "authority", "chain/0001/device.pem", "chain/0001/device.pem: not issued by the authority" },
+    };
+    SCOPED(buf_fini) struct buf said;
+    char copy[PATH_SIZE];
+    buf_init(&said, PROCESS_OUTPUT_MAX);
+    (void)snprintf(copy, sizeof(copy), "%s/copy", world.folder);
+    centre_add_site(&world.centre, "Orchard Trust", "Orchard");
+    make_pack(office, session);
+    for (size_t i = 0; i < ARRAY_LEN(forgeries); i++) {
+        forge(forgeries[i].how);
+        json_t *report = verify_pack(copy, 1);
+        expect_named(report, forgeries[i].named, forgeries[i].how);
+        json_decref(report);
+        cr_assert_not(another_program_verifies(copy), "%s", forgeries[i].how);
+        cr_assert_not(steps_say(copy, &said), "%s", forgeries[i].how);
+        cr_assert(memmem(said.data, said.len, forgeries[i].said, strlen(forgeries[i].said)) != NULL, "%s: %.*s",
+                  forgeries[i].how, (int)said.len, (const char *)said.data);
+    }
+}
+
 /* ---- by which rules ---- */
 
 static json_t *rules_with(json_t *report, bool built_in)
