@@ -181,7 +181,7 @@ enum err_code authority_successor(const struct authority *old, int64_t now_ms, s
     SCOPED(scoped_authority) struct authority *made = NULL;
     int64_t old_from_ms;
     TRY(check_now(now_ms, err));
-    TRY(x509_time_read(X509_get0_notBefore(old->certificate), &old_from_ms, err));
+    TRY(authority_from(old, &old_from_ms, err));
     int64_t from_ms = begins_ms(now_ms);
     from_ms = from_ms > old_from_ms ? from_ms : old_from_ms + MS_PER_S;
     TRY(found(from_ms, now_ms + AUTHORITY_LIFE_MS, &made, err));
@@ -249,6 +249,11 @@ void authority_free(struct authority *authority)
 struct slice authority_certificate(const struct authority *authority)
 {
     return buf_slice(&authority->der);
+}
+
+enum err_code authority_from(const struct authority *authority, int64_t *ret_ms, struct error *err)
+{
+    return x509_time_read(X509_get0_notBefore(authority->certificate), ret_ms, err);
 }
 
 enum err_code authority_export_key(const struct authority *authority, struct secret *ret_pkcs8_der, struct error *err)

@@ -118,6 +118,8 @@ MUST_USE enum err_code authority_load(struct slice key_pkcs8_der, struct slice c
                                       struct authority **ret_authority, struct error *err);
 void authority_free(struct authority *authority);
 struct slice authority_certificate(const struct authority *authority); /* DER, borrowed */
+/* Its first day; nothing that it issues is of use before. */
+MUST_USE enum err_code authority_from(const struct authority *authority, int64_t *ret_ms, struct error *err);
 MUST_USE enum err_code authority_export_key(const struct authority *authority, struct secret *ret_pkcs8_der,
                                             struct error *err);
 

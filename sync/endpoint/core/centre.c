@@ -65,16 +65,19 @@ static enum err_code make_key(struct certified *out, struct error *err)
     return device_key_export(out->key, &out->pkcs8, err);
 }
 
+/* From the authority's first day: one that was made while the clock was ahead holds when the clock is right again. */
 enum err_code certify_server(const struct authority *authority, const char *host_text, int64_t now_ms,
                              struct certified *out, struct error *err)
 {
     struct hosts hosts;
+    int64_t from_ms;
     TRY(hosts_split(host_text, &hosts, err));
+    TRY(authority_from(authority, &from_ms, err));
     struct certificate_grant grant = { .role = CERTIFICATE_ROLE_SERVER,
                                        .common_name = "holdfast-endpoint",
                                        .host_names = hosts.names,
                                        .host_name_count = hosts.count,
-                                       .not_before_ms = now_ms - DAY_MS,
+                                       .not_before_ms = from_ms < now_ms - DAY_MS ? from_ms : now_ms - DAY_MS,
                                        .not_after_ms = now_ms + SERVER_DAYS * DAY_MS };
     TRY(make_key(out, err));
     return certify(authority, &grant, out->key, &out->certificate, err);
@@ -257,10 +260,13 @@ static enum err_code server_is_current(struct centre *centre, const char *hosts,
     SCOPED(secret_free) struct secret der = { 0 };
     SCOPED(secret_free) struct secret held_hosts = { 0 };
     struct certificate certificate;
+    int64_t from_ms;
     TRY(centre_material_read(centre->store, MATERIAL_SERVER_CERTIFICATE, &der, err));
     TRY(centre_material_read(centre->store, MATERIAL_SERVER_HOSTS, &held_hosts, err));
     TRY(certificate_parse(secret_slice(&der), &certificate, err));
-    *ret_current = certificate.not_after_ms > now_ms + CENTRE_SERVER_RENEW_DAYS * DAY_MS &&
+    TRY(authority_from(centre->authorities.present, &from_ms, err));
+    bool to_come = certificate.not_before_ms > now_ms && now_ms >= from_ms; /* before that the clock is wrong now */
+    *ret_current = !to_come && certificate.not_after_ms > now_ms + CENTRE_SERVER_RENEW_DAYS * DAY_MS &&
                    slice_equal(secret_slice(&held_hosts), slice_of_text(hosts));
     return ERR_OK;
 }

@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "store/cbor.h"
+#include "sync/endpoint/core/private.h"
 #include "sync/endpoint/core/strangers.h"
 #include "world.h"
 
@@ -165,6 +166,73 @@ Test(enrolment, makes_a_new_server_certificate_for_new_names_or_when_the_old_run
     cr_assert_eq(centre_server_renew(world.centre, NULL, world.now_ms, &renewed, &world.err), ERR_OK);
     cr_assert(renewed);
     cr_assert_eq(centre_server_renew(world.centre, " , ", world.now_ms, &renewed, &world.err), ERR_INVALID);
+}
+
+static void server_dates(struct certificate *ret_certificate)
+{
+    SCOPED(secret_free) struct secret key_pem = { 0 };
+    SCOPED(buf_fini) struct buf pem;
+    SCOPED(buf_fini) struct buf der;
+    buf_init(&pem, 16384);
+    buf_init(&der, CERTIFICATE_DER_MAX);
+    cr_assert_eq(centre_server_pem(world.centre, world.now_ms, &key_pem, &pem, &world.err), ERR_OK);
+    cr_assert_eq(certificate_from_pem(buf_slice(&pem), &der, &world.err), ERR_OK);
+    cr_assert_eq(certificate_parse(buf_slice(&der), ret_certificate, &world.err), ERR_OK);
+}
+
+static bool server_made_anew(void)
+{
+    bool renewed;
+    cr_assert_eq(centre_server_renew(world.centre, NULL, world.now_ms, &renewed, &world.err), ERR_OK, "%s",
+                 world.err.message);
+    return renewed;
+}
+
+Test(enrolment, has_a_server_certificate_for_now_also_when_the_clock_was_ahead_or_far_behind_as_it_started)
+{
+    struct certificate server;
+    const int64_t now_ms = world.now_ms;
+    world.now_ms = now_ms + 731 * DAYS_MS;
+    cr_assert(server_made_anew());
+    world.now_ms = now_ms; /* somebody sets it right */
+    server_dates(&server);
+    cr_assert_leq(server.not_before_ms, now_ms);
+    cr_assert_not(server_made_anew());
+    world.now_ms = DAYS_MS; /* no battery, and not set yet */
+    cr_assert_not(server_made_anew());
+}
+
+/* As a centre made it once whose clock was ahead. */
+static void keep_server_from(int64_t from_ms)
+{
+    static const char *const hosts[] = { "127.0.0.1" };
+    struct certificate_grant grant = { .role = CERTIFICATE_ROLE_SERVER,
+                                       .common_name = "server",
+                                       .host_names = hosts,
+                                       .host_name_count = 1,
+                                       .not_before_ms = from_ms,
+                                       .not_after_ms = from_ms + 730 * DAYS_MS };
+    SCOPED(buf_fini) struct buf request;
+    SCOPED(buf_fini) struct buf der;
+    buf_init(&request, CERTIFICATE_DER_MAX);
+    buf_init(&der, CERTIFICATE_DER_MAX);
+    cr_assert_eq(device_key_request(key, "server", &request, &world.err), ERR_OK);
+    cr_assert_eq(authority_issue(world.centre->authorities.present, buf_slice(&request), &grant, &der, &world.err),
+                 ERR_OK);
+    const struct centre_material material = { MATERIAL_SERVER_CERTIFICATE, buf_slice(&der) };
+    cr_assert_eq(centre_material_replace(world.centre->store, &material, 1, &world.err), ERR_OK);
+}
+
+Test(enrolment, makes_another_server_certificate_for_one_that_begins_later)
+{
+    struct certificate server;
+    keep_server_from(world.now_ms + 300 * DAYS_MS);
+    cr_assert(server_made_anew());
+    server_dates(&server);
+    cr_assert(server.not_before_ms <= world.now_ms && server.not_after_ms > world.now_ms + 700 * DAYS_MS);
+    keep_server_from(world.now_ms + 300 * DAYS_MS);
+    world.now_ms = DAYS_MS; /* this clock is no better */
+    cr_assert_not(server_made_anew());
 }
 
 Test(enrolment, makes_a_centre_only_once)
