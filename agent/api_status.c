@@ -89,6 +89,23 @@ static void describe_older_copy(struct picture *picture)
 #define ENROL_AGAIN                                                                                                    \
     "get a new code from the centre, then `holdfast enrol --again --endpoint URL --code-file -`; all records stay"
 
+/* By this machine's clock: the centre's was known by an exchange, and none works. True: somebody has to see to it. */
+static bool describe_certificate_to_come(const struct agent *agent, struct picture *picture)
+{
+    const struct renewal *renewal = &agent->renewal;
+    char day[DATE_TEXT_SIZE];
+    if (!agent->identity.enrolled || !renewal->known || renewal->certificate.not_before_ms <= clock_wall_ms() ||
+        picture->client.last.result == ERR_OK) {
+        return false;
+    }
+    date_format(clock_today(renewal->certificate.not_before_ms), day);
+    say(picture, "attention",
+        "this device's certificate holds from %s on only: set this machine's clock if it is wrong; if it is right, the "
+        "centre's was ahead when it made that: " ENROL_AGAIN,
+        day);
+    return true;
+}
+
 /* By the centre's clock, as far as it is known. True: somebody has to see to it. */
 static bool describe_certificate(const struct agent *agent, struct picture *picture)
 {
@@ -167,7 +184,7 @@ static bool needs_a_person(const struct agent *agent, struct picture *picture)
         say(picture, "attention", "the new key cannot be taken everywhere yet: %s", agent->rekey.trouble.message);
     } else if (agent->driver_error.code != ERR_OK) {
         say(picture, "attention", "%s", agent->driver_error.message);
-    } else if (describe_certificate(agent, picture)) {
+    } else if (describe_certificate_to_come(agent, picture) || describe_certificate(agent, picture)) {
         return true;
     } else if (client->histories.code != ERR_OK) {
         say(picture, "attention", "%s; `holdfast accept --history` goes on with the centre's and keeps the other",

@@ -13,6 +13,11 @@ int64_t renewal_due_ms(const struct certificate *certificate)
     return certificate->not_before_ms + life_ms / 3 * 2 + spread_ms;
 }
 
+bool renewal_clocks_agree(int64_t centre_now_ms, int64_t wall_ms)
+{
+    return centre_now_ms - wall_ms <= DAY_MS;
+}
+
 void renewal_read(struct renewal *renewal, struct slice certificate_der)
 {
     *renewal = (struct renewal){ 0 };
@@ -36,15 +41,31 @@ static void on_renewed(void *context, enum err_code rc, const struct error *err,
     agent_step(agent);
 }
 
-/* A new authority is followed even if the rest of the answer could not be taken: perhaps for want of it. */
-static bool is_time(const struct agent *agent, const struct client_status *status)
+/* Said with the end of the certificate, when that is near. */
+static bool clocks_agree(struct renewal *renewal, const struct client_status *status)
 {
-    const struct renewal *renewal = &agent->renewal;
+    int64_t wall_ms = clock_wall_ms();
+    bool agree = renewal_clocks_agree(status->centre_now_ms, wall_ms);
+    if (!agree && renewal->trouble.code == ERR_OK) {
+        renewal->trouble.code =
+            FAIL(&renewal->trouble, REFUSED,
+                 "renew the certificate: the centre's clock is %lld days ahead of this machine's; set the one that is "
+                 "wrong",
+                 (long long)((status->centre_now_ms - wall_ms) / DAY_MS));
+        log_error("renewal_waits", &renewal->trouble);
+    }
+    return agree;
+}
+
+/* A new authority is followed even if the rest of the answer could not be taken: perhaps for want of it. */
+static bool is_time(struct agent *agent, const struct client_status *status)
+{
+    struct renewal *renewal = &agent->renewal;
     if (status->centre_now_ms == OP_TIME_NONE || clock_monotonic_ms() < renewal->not_before_ms) {
         return false;
     }
     bool due = renewal->known && status->centre_now_ms >= renewal_due_ms(&renewal->certificate);
-    return status->authority_changed || (due && status->last.result == ERR_OK);
+    return status->authority_changed || (due && status->last.result == ERR_OK && clocks_agree(renewal, status));
 }
 
 void renewal_look(struct agent *agent)

@@ -104,6 +104,42 @@ Test(life, a_certificate_is_renewed_by_itself_and_only_when_the_centres_clock_sa
     (void)laptop_do(laptop, EXIT_DONE, "verify", NULL);
 }
 
+Test(life, a_centre_whose_clock_is_ahead_for_an_hour_locks_nobody_out)
+{
+    const char *first = text_at(laptop_status(laptop), "certificate.valid_until");
+    centre_set_clock(&world.centre, 260 * DAY_S);
+    record_one(laptop, 3);
+    sync_once(laptop);
+    WAIT_UNTIL(text_holds(laptop_status(laptop), "certificate.trouble", "days ahead"), SYNC_MS);
+    cr_assert_str_eq(text_at(laptop_status(laptop), "certificate.valid_until"), first);
+    centre_stop(&world.centre);
+    centre_set_clock(&world.centre, 0);
+    centre_start(&world.centre);
+    record_one(laptop, 4);
+    laptop_wait_synchronised(laptop, SYNC_MS);
+    later(260); /* now it is true */
+    sync_once(laptop);
+    WAIT_UNTIL(renewed_after(first), SYNC_MS);
+    laptop_wait_synchronised(laptop, SYNC_MS);
+}
+
+Test(life, a_certificate_that_begins_later_says_so_and_what_to_do)
+{
+    const char *first = text_at(laptop_status(laptop), "certificate.valid_until");
+    later(260);
+    sync_once(laptop);
+    WAIT_UNTIL(renewed_after(first), SYNC_MS);
+    centre_stop(&world.centre);
+    later(0);
+    centre_start(&world.centre);
+    record_one(laptop, 4);
+    WAIT_UNTIL(text_holds(laptop_status(laptop), "message", "certificate holds from"), SYNC_MS);
+    cr_assert(text_holds(laptop_status(laptop), "message", "enrol --again"));
+    (void)laptop_tell(laptop, EXIT_DONE, text_at(fresh_code(), "code"), "enrol", "--again", "--endpoint", url,
+                      "--code-file", "-", NULL);
+    laptop_wait_synchronised(laptop, SYNC_MS);
+}
+
 Test(life, the_end_is_announced_and_an_expired_laptop_comes_back_with_a_code_and_all_its_records)
 {
     const char *device = device_id();

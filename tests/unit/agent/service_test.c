@@ -327,3 +327,12 @@ Test(renewal, begins_at_two_thirds_of_a_certificates_life_and_not_for_all_device
     cr_assert_lt(renewal_due_ms(&certificate), 1255 * day_ms);
     cr_assert_gt(renewal_due_ms(&certificate), 1254 * day_ms);
 }
+
+Test(renewal, waits_while_the_centres_clock_is_more_than_a_day_ahead)
+{
+    const int64_t day_ms = INT64_C(86400000);
+    const int64_t now_ms = 20000 * day_ms;
+    cr_assert(renewal_clocks_agree(now_ms + day_ms, now_ms));
+    cr_assert_not(renewal_clocks_agree(now_ms + day_ms + 1, now_ms));
+    cr_assert(renewal_clocks_agree(now_ms - 400 * day_ms, now_ms), "such a certificate holds at once, if not for long");
+}
