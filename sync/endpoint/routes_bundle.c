@@ -162,10 +162,11 @@ static enum err_code post_import_end(struct endpoint *endpoint, const struct htt
     enum err_code rc = centre_bundle_in_finish(bundle->in, err);
     endpoint_bundle_drop(bundle);
     TRY(rc);
-    *ret_answer = json_pack("{s:o,s:o,s:I,s:I,s:I,s:I,s:b,s:b}", "device", device_value(&taken.device), "made_at",
-                            json_instant(taken.made_at_ms), "messages", (json_int_t)taken.messages, "new_records",
-                            (json_int_t)taken.new_ops, "quarantined", (json_int_t)taken.quarantined, "given_back",
-                            (json_int_t)taken.given_back, "gap", taken.gap, "fork", taken.fork);
+    *ret_answer = json_pack("{s:o,s:o,s:I,s:I,s:I,s:I,s:I,s:s,s:b,s:b}", "device", device_value(&taken.device),
+                            "made_at", json_instant(taken.made_at_ms), "messages", (json_int_t)taken.messages,
+                            "new_records", (json_int_t)taken.new_ops, "quarantined", (json_int_t)taken.quarantined,
+                            "given_back", (json_int_t)taken.given_back, "declined", (json_int_t)taken.declined,
+                            "declined_why", taken.why, "gap", taken.gap, "fork", taken.fork);
     return ERR_OK;
 }
 

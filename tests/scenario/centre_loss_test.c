@@ -7,6 +7,7 @@
 
 #include "sync/edge/local_client.h"
 #include "tests/support/site.h"
+#include "tests/support/wait.h"
 
 #define SYNC_MS 40000
 #define ID_DIGITS 32
@@ -324,9 +325,32 @@ static void enrol_again(struct laptop *which, int expected_exit)
     (void)laptop_do(which, expected_exit, "enrol", "--again", "--endpoint", url, "--code", text_at(code, "code"), NULL);
 }
 
+/* Whoever is connected follows to a new authority; who is gone was certified by the one before. */
+static void roll_authority(int follow)
+{
+    (void)centre_do(&world.centre, EXIT_DONE, "ca", "roll", NULL);
+    WAIT_UNTIL(number_at(centre_do(&world.centre, EXIT_DONE, "ca", "show", NULL), "devices_to_follow") == follow,
+               SYNC_MS);
+}
+
+/* Each file of `authority/` in an evidence pack; how many that were. */
+static size_t vouch_for_all(const char *pack)
+{
+    char file[FOLDER_PATH_SIZE + 32];
+    size_t count = 0;
+    for (;; count++) {
+        (void)snprintf(file, sizeof(file), "%s/authority/%zu.pem", pack, count + 1);
+        if (access(file, R_OK) != 0) {
+            return count;
+        }
+        (void)centre_do(&world.centre, EXIT_DONE, "ca", "former", file, NULL);
+    }
+}
+
 Test(centre_loss, a_new_centre_with_the_same_ids_is_given_everything_back)
 {
     struct known_before known;
+    char pack[FOLDER_PATH_SIZE + 8];
     char file[FOLDER_PATH_SIZE];
     struct laptop *gone = laptop_make(&world, "gone", true);
     struct laptop *other = laptop_make(&world, "other", true);
@@ -342,14 +366,17 @@ Test(centre_loss, a_new_centre_with_the_same_ids_is_given_everything_back)
     laptop_wait_number(other, "records.attendance", 40, SYNC_MS);
     laptop_wait_synchronised(laptop, SYNC_MS);
     laptop_wait_synchronised(other, SYNC_MS);
+    roll_authority(1);
+    (void)snprintf(pack, sizeof(pack), "%s/pack", world.folder);
+    (void)laptop_do(laptop, EXIT_DONE, "evidence", "GDN-001", "-o", pack, NULL);
     look_before(&known);
     make_anew();
     (void)centre_do(&world.centre, EXIT_DONE, "org", "add", "Greenfield Trust", "--id", known.organisation, NULL);
     (void)centre_do(&world.centre, EXIT_DONE, "site", "add", "--org", "Greenfield Trust", "Garden", "--id",
                     known.stream, NULL);
-    (void)centre_do(&world.centre, EXIT_DONE, "ca", "former", world_file(&world, "old.pem", known.certificate, file),
-                    NULL);
-    (void)centre_do(&world.centre, EXIT_REFUSED, "ca", "former", file, NULL);
+    cr_assert_eq(vouch_for_all(pack), 2);
+    (void)centre_do(&world.centre, EXIT_REFUSED, "ca", "former", world_file(&world, "old.pem", known.certificate, file),
+                    NULL); /* the newest of them, known by now */
     (void)laptop_do(laptop, EXIT_REFUSED, "sync", "--wait", "--timeout", "50", NULL); /* a stranger until told */
     cr_assert_eq(held("attendance"), 0);
     enrol_again(laptop, EXIT_DONE);

@@ -68,25 +68,34 @@ static enum err_code keep_question(struct centre_bundle_in *in, const struct exc
     return centre_question_keep(in->centre->store, in->taken.device.id, in->taken.made_at_ms, &kept, err);
 }
 
+static void note_declined(struct centre_bundle_taken *taken, const struct exchange_kept *kept)
+{
+    if (taken->declined == 0) {
+        memcpy(taken->why, kept->why, sizeof(taken->why));
+    }
+    taken->declined += kept->declined;
+}
+
 static enum err_code take_message(struct centre_bundle_in *in, int64_t now_ms, struct error *err)
 {
     struct exchange_request request;
-    struct centre_appended appended;
+    struct exchange_kept kept;
     TRY(exchange_request_decode(buf_slice(&in->message), &request, err));
     request.freshness = (struct exchange_freshness){ 0 }; /* of another day: it says nothing about now */
     request.rest = slice_of("", 0);                       /* of what came over a network: not on a stick */
     uint64_t before;
     uint64_t after;
     TRY(centre_head(in->centre->store, in->taken.device.site.id, &before, err));
-    TRY(exchange_take(in->centre, buf_slice(&in->reader.certificate), &request, now_ms, &appended, err));
+    TRY(exchange_take(in->centre, buf_slice(&in->reader.certificate), &request, now_ms, &kept, err));
     TRY(centre_head(in->centre->store, in->taken.device.site.id, &after, err));
     TRY(keep_question(in, &request, err));
     in->taken.messages++;
-    in->taken.new_ops += appended.new_ops;
-    in->taken.quarantined += appended.quarantined;
-    in->taken.given_back += after - before - appended.new_ops;
-    in->taken.gap |= appended.result == CENTRE_GAP;
-    in->taken.fork |= appended.result == CENTRE_FORK;
+    in->taken.new_ops += kept.appended.new_ops;
+    in->taken.quarantined += kept.appended.quarantined;
+    in->taken.given_back += after - before - kept.appended.new_ops;
+    in->taken.gap |= kept.appended.result == CENTRE_GAP;
+    in->taken.fork |= kept.appended.result == CENTRE_FORK;
+    note_declined(&in->taken, &kept);
     return ERR_OK;
 }
 
@@ -106,8 +115,8 @@ static enum err_code take_all(struct centre_bundle_in *in, int64_t now_ms, struc
             break;
         case BUNDLE_END:
             in->taken.whole = true;
-            LOG_INFO("bundle_taken", "messages=%llu new_ops=%llu", (unsigned long long)in->taken.messages,
-                     (unsigned long long)in->taken.new_ops);
+            LOG_INFO("bundle_taken", "messages=%llu new_ops=%llu declined=%llu", (unsigned long long)in->taken.messages,
+                     (unsigned long long)in->taken.new_ops, (unsigned long long)in->taken.declined);
             break;
         }
     }

@@ -14,6 +14,7 @@
 #define SYNC_ENDPOINT_CORE_BUNDLES_H
 
 #include "sync/endpoint/core/centre.h"
+#include "sync/exchange.h"
 
 struct centre_bundle_in;
 
@@ -26,8 +27,10 @@ struct centre_bundle_taken {
     uint64_t new_ops;
     uint64_t quarantined;
     uint64_t given_back; /* of others, that this centre had lost */
-    bool gap;            /* it begins after what the centre holds of the device */
-    bool fork;           /* another record than the centre holds under its number; an incident */
+    uint64_t declined;   /* runs of others that were not taken; `why`: the first of them */
+    char why[EXCHANGE_REASON_MAX + 1];
+    bool gap;  /* it begins after what the centre holds of the device */
+    bool fork; /* another record than the centre holds under its number; an incident */
 };
 
 MUST_USE enum err_code centre_bundle_in_new(struct centre *centre, struct centre_bundle_in **ret_in, struct error *err);

@@ -430,14 +430,17 @@ uint64_t centre_news(const struct centre *centre)
 }
 
 enum err_code exchange_take(struct centre *centre, struct slice peer, const struct exchange_request *request,
-                            int64_t now_ms, struct centre_appended *ret_appended, struct error *err)
+                            int64_t now_ms, struct exchange_kept *ret_kept, struct error *err)
 {
     SCOPED(answering_free) struct answering *a = NULL;
     TRY(answering_new(centre, peer, now_ms, &a, err));
     TRY(peer_device(centre, peer, now_ms, &a->certificate, &a->device, err));
     a->request = *request;
     TRY(take(a));
-    *ret_appended = a->appended;
+    *ret_kept = (struct exchange_kept){ .appended = a->appended, .declined = a->response.declined_count };
+    if (ret_kept->declined > 0) {
+        (void)snprintf(ret_kept->why, sizeof(ret_kept->why), "%s", a->reasons[a->response.declined[0].index]);
+    }
     return ERR_OK;
 }
 

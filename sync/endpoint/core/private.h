@@ -85,9 +85,15 @@ struct slice signing_certificate_for(const struct centre *centre, struct slice p
 
 /* ---- exchange_centre.c: the two halves of an exchange, for bundles ---- */
 
+struct exchange_kept {
+    struct centre_appended appended;
+    size_t declined;                   /* runs of others that it gave back in vain */
+    char why[EXCHANGE_REASON_MAX + 1]; /* of the first; "": none */
+};
+
 /* Keeps what a request brings, as centre_exchange does. */
 MUST_USE enum err_code exchange_take(struct centre *centre, struct slice peer, const struct exchange_request *request,
-                                     int64_t now_ms, struct centre_appended *ret_appended, struct error *err);
+                                     int64_t now_ms, struct exchange_kept *ret_kept, struct error *err);
 
 struct exchange_told {
     uint64_t cursor;

@@ -703,6 +703,34 @@ Test(bundle, an_honest_devices_key_with_dishonest_messages_brings_nothing_in)
     cr_assert_eq(world_ops(&world, "garden"), 0);
 }
 
+Test(bundle, what_is_given_back_in_vain_is_told_to_the_operator)
+{
+    struct centre_bundle_taken taken;
+    struct buf file;
+    SCOPED(buf_fini) struct buf message;
+    introduce();
+    struct bundle_sender sender = { .key = laptops[0].key, .certificate = buf_slice(&laptops[0].identity.certificate) };
+    struct exchange_request request = { .incarnation = laptops[0].identity.incarnation,
+                                        .sent_at_ms = world.now_ms,
+                                        .given = { slice_of_text("nothing"), slice_of_text("of the kind") },
+                                        .given_count = 2 };
+    memcpy(request.stream, laptops[0].identity.stream, STREAM_ID_BYTES);
+    buf_init(&message, BUNDLE_MESSAGE_MAX);
+    cr_assert_eq(exchange_request_encode(&request, &message, &world.err), ERR_OK);
+    forge(&sender, BUNDLE_TO_CENTRE, laptops[0].identity.stream, centre_signing_certificate(world.centre),
+          buf_slice(&message), &file);
+    cr_assert_eq(stick_to_centre(&world, buf_slice(&file), &taken), ERR_OK, "%s", world.err.message);
+    cr_assert_eq(taken.messages, 1);
+    cr_assert_eq(taken.given_back, 0);
+    cr_assert_eq(taken.declined, 2);
+    cr_assert_neq(taken.why[0], '\0');
+    buf_fini(&file);
+    struct buf honest = stick_from_laptop(&laptops[0]);
+    taken = give_centre(&honest);
+    cr_assert(taken.declined == 0 && taken.why[0] == '\0');
+    buf_fini(&honest);
+}
+
 Test(bundle, a_revoked_laptops_bundle_is_refused_and_none_is_made_for_it)
 {
     struct centre_bundle_taken taken;
