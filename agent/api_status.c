@@ -142,6 +142,19 @@ static bool describe_certificate(const struct agent *agent, struct picture *pict
     return true;
 }
 
+/* Over a network it follows by itself. */
+static bool describe_authority(const struct agent *agent, struct picture *picture)
+{
+    if (agent->identity.endpoint[0] != '\0' ||
+        !store_bundles_authority_new(&picture->bundles, buf_slice(&agent->identity.ca))) {
+        return false;
+    }
+    say(picture, "attention",
+        "the centre has a new authority, and will not take this device's certificate much longer: `holdfast enrol "
+        "--request FILE` asks for a new one; take it to the centre, and `holdfast enrol --answer` what comes back");
+    return true;
+}
+
 #define PUT_BACK_SIZE 160
 #define EVIDENCE_KEPT "; nothing recorded here is lost, and the evidence is kept: `holdfast checkpoint --violations`"
 
@@ -184,7 +197,8 @@ static bool needs_a_person(const struct agent *agent, struct picture *picture)
         say(picture, "attention", "the new key cannot be taken everywhere yet: %s", agent->rekey.trouble.message);
     } else if (agent->driver_error.code != ERR_OK) {
         say(picture, "attention", "%s", agent->driver_error.message);
-    } else if (describe_certificate_to_come(agent, picture) || describe_certificate(agent, picture)) {
+    } else if (describe_certificate_to_come(agent, picture) || describe_certificate(agent, picture) ||
+               describe_authority(agent, picture)) {
         return true;
     } else if (client->histories.code != ERR_OK) {
         say(picture, "attention", "%s; `holdfast accept --history` goes on with the centre's and keeps the other",

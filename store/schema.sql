@@ -194,7 +194,8 @@ CREATE TABLE bundle_state (
     certificate  BLOB,                         -- DER; NULL: nothing was heard of the centre yet
     written_at   INTEGER,
     taken_at     INTEGER,
-    made_at      INTEGER                       -- of the one taken last, by the centre's clock
+    made_at      INTEGER,                      -- of the one taken last, by the centre's clock
+    authority    BLOB                          -- that issues now, as the newest one said: the first 8 bytes of its hash; NULL: the device's own
 ) STRICT;
 INSERT INTO bundle_state (only) VALUES (1);
 

@@ -56,7 +56,7 @@ static const char from_2_to_3[] =
     "PRIMARY KEY (author, seq)) STRICT, WITHOUT ROWID;"
     "INSERT INTO signed_link SELECT id, signed_seq, signature FROM author WHERE signature IS NOT NULL;"
     "CREATE TABLE bundle_state (only INTEGER PRIMARY KEY CHECK (only = 1), certificate BLOB, "
-    "written_at INTEGER, taken_at INTEGER, made_at INTEGER) STRICT;"
+    "written_at INTEGER, taken_at INTEGER, made_at INTEGER, authority BLOB) STRICT;"
     "INSERT INTO bundle_state (only) VALUES (1);"
     "ALTER TABLE sync_state ADD COLUMN heard_at INTEGER NOT NULL DEFAULT 0;"
     "ALTER TABLE sync_state ADD COLUMN scrub INTEGER NOT NULL DEFAULT 0;"

@@ -376,11 +376,23 @@ static enum err_code pass_over_held(struct client *c, const struct exchange_resp
     return ERR_OK;
 }
 
-enum err_code client_take_carried(struct client *c, const struct exchange_response *response, enum client_worth worth,
+/* Noted before anything else can fail, as over a network. A word that is not the newest is not looked at. */
+static enum err_code note_authority(struct client *c, const struct exchange_response *response, enum client_worth worth,
+                                    bool *ret_to_follow, struct error *err)
+{
+    struct store_bundles bundles;
+    if (worth != CLIENT_WORTH_RECORDS) {
+        TRY(store_bundle_authority(c->store, response->authority_told ? response->authority_hash : NULL, err));
+    }
+    TRY(store_bundles_read(c->store, &bundles, err));
+    *ret_to_follow = store_bundles_authority_new(&bundles, buf_slice(&c->identity->ca));
+    return ERR_OK;
+}
+
+static enum err_code take_carried(struct client *c, const struct exchange_response *response, enum client_worth worth,
                                   struct client_verdict *verdict)
 {
     struct error *err = &verdict->error;
-    TRY(client_check_receipt(c, response, err));
     SCOPED(incoming_fini) struct incoming in = { 0 };
     TRY(decode_answer(c, response, &in, err));
     struct store_exchange exchange = exchange_of(c, response, &in, 0);
@@ -389,4 +401,20 @@ enum err_code client_take_carried(struct client *c, const struct exchange_respon
     TRY(pass_over_held(c, response, worth == CLIENT_WORTH_RECORDS, &exchange, err));
     return worth == CLIENT_WORTH_ALL ? take_checked(c, response, &exchange, verdict)
                                      : client_apply(c, response, &exchange, err);
+}
+
+enum err_code client_take_carried(struct client *c, const struct exchange_response *response, enum client_worth worth,
+                                  struct client_verdict *verdict)
+{
+    struct error *err = &verdict->error;
+    bool to_follow;
+    TRY(client_check_receipt(c, response, err));
+    TRY(note_authority(c, response, worth, &to_follow, err));
+    enum err_code rc = take_carried(c, response, worth, verdict);
+    return rc == ERR_TLS && to_follow
+               ? FAIL(err, TLS,
+                      "take a bundle: it has records of a device that only the centre's new authority vouches for; "
+                      "`holdfast enrol --request FILE` first, take that to the centre, then `holdfast enrol --answer` "
+                      "what comes back and have the centre write the bundle anew")
+               : rc;
 }

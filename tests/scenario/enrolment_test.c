@@ -130,6 +130,62 @@ static bool speaks_to_a_network(const struct laptop *laptop)
     return found;
 }
 
+static bool to_follow(struct laptop *laptop)
+{
+    json_t *status = laptop_status(laptop);
+    return strcmp(text_at(status, "state"), "attention") == 0 &&
+           text_holds(status, "message", "the centre has a new authority") &&
+           text_holds(status, "message", "enrol --request");
+}
+
+/* As a person does who is told: once, and bundles go on. */
+static void follow(struct laptop *laptop)
+{
+    (void)request(laptop, NULL, "renewal");
+    (void)sign(EXIT_DONE, "renewal", "renewed");
+    cr_assert(true_at(take(laptop, EXIT_DONE, "renewed"), "changed"));
+}
+
+Test(enrolment, a_site_without_a_network_is_told_of_a_new_authority_before_that_stops_its_bundles)
+{
+    char path[FOLDER_PATH_SIZE];
+    struct laptop *office = enrolled("office");
+    struct laptop *shed = enrolled("shed");
+    carry(office);
+    carry(shed);
+    cr_assert_not(to_follow(office));
+    json_t *rolled = centre_do(&world.centre, EXIT_DONE, "ca", "roll", NULL);
+    cr_assert(true_at(rolled, "following.0.by_files") && true_at(rolled, "following.1.by_files"));
+    carry(office);
+    carry(shed);
+    cr_assert(to_follow(office));
+    laptop_kill(office);
+    laptop_start(office);
+    cr_assert(to_follow(office), "it is not forgotten");
+    struct laptop *late = enrolled("late"); /* certified by the new one */
+    site_import_people(late, "GDN", 2);
+    carry(late);
+    const char *device = text_at(laptop_status(shed), "device.id");
+    (void)centre_do(&world.centre, EXIT_DONE, "bundle", "export", "--force", "--device", device, on_stick("in", path),
+                    NULL);
+    json_t *refused = laptop_do(shed, EXIT_REFUSED, "bundle", "import", path, NULL);
+    cr_assert(text_holds(refused, "error.message", "`holdfast enrol --request FILE` first"), "%s",
+              text_at(refused, "error.message"));
+    follow(office);
+    follow(shed);
+    cr_assert_not(to_follow(office));
+    (void)laptop_do(shed, EXIT_REFUSED, "bundle", "import", path, NULL); /* written before: as a file that is late */
+    cr_assert_not(to_follow(shed));
+    carry(office);
+    carry(shed);
+    cr_assert(laptops_agree(office, late));
+    cr_assert(laptops_agree(shed, late));
+    json_t *authority = centre_do(&world.centre, EXIT_DONE, "ca", "show", NULL);
+    cr_assert_eq(number_at(authority, "devices_to_follow"), 0);
+    (void)centre_do(&world.centre, EXIT_DONE, "ca", "retire", NULL);
+    carry(office);
+}
+
 Test(enrolment, a_site_without_any_network_lives_by_files_alone)
 {
     char session[SITE_TEXT_SIZE];

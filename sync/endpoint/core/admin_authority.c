@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "store/centre/questions.h"
 #include "sync/endpoint/core/admin.h"
 
 #define OVERLAP_DAYS_DEFAULT 90
@@ -25,6 +26,15 @@ struct following {
     json_t *devices; /* that have still to follow */
 };
 
+static enum err_code note_question(void *context, const struct centre_question *question, struct error *err)
+{
+    bool *by_files = context;
+    (void)question;
+    (void)err;
+    *by_files = true;
+    return ERR_OK;
+}
+
 static enum err_code look_at(void *context, const struct centre_device *device, struct slice certificate,
                              struct error *err)
 {
@@ -37,7 +47,11 @@ static enum err_code look_at(void *context, const struct centre_device *device, 
         return ERR_OK;
     }
     TRY(centre_device_find(call->centre->store, device->device, &whole, err));
-    (void)json_array_append_new(following->devices, json_device(&whole, call->now_ms));
+    bool by_files = false;
+    TRY(centre_questions(call->centre->store, whole.id, note_question, &by_files, err));
+    json_t *value = json_device(&whole, call->now_ms);
+    (void)json_object_set_new(value, "by_files", json_boolean(by_files));
+    (void)json_array_append_new(following->devices, value);
     return ERR_OK;
 }
 

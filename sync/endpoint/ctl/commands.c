@@ -95,14 +95,19 @@ static void print_authority(const json_t *answer)
                                            { "the one before", "before_sha256" },
                                            { "accepted until", "before_until" },
                                            { "devices that have still to follow", "devices_to_follow" } };
-    static const struct column columns[] = {
-        { "TO FOLLOW", "id" }, { "SITE", "site.name" }, { "SEEN ABOUT", "last_seen_at" }, { "LABEL", "label" }
-    };
+    static const struct column columns[] = { { "TO FOLLOW", "id" },
+                                             { "SITE", "site.name" },
+                                             { "SEEN ABOUT", "last_seen_at" },
+                                             { "BY FILES", "by_files" },
+                                             { "LABEL", "label" } };
     const json_t *following = json_object_get(answer, "following");
     print_pairs(answer, pairs, ARRAY_LEN(pairs));
     if (json_array_size(following) > 0) {
         (void)putchar('\n');
         print_table(following, columns, ARRAY_LEN(columns), "");
+        (void)printf("By files: a device that sent bundles. Without a network it follows only by `holdfast enrol "
+                     "--request`, `enrolment sign` here and `holdfast enrol --answer`; so does each device of its "
+                     "site.\n");
     }
 }
 
@@ -312,7 +317,7 @@ const struct command commands[] = {
     { "ca show", "ca", "Which authority issues, and who has still to follow", NULL, NULL, print_authority, { { 0 } } },
     { "ca roll",
       "ca-roll",
-      "Make a new authority; devices follow by themselves",
+      "Make a new authority; devices with a network follow by themselves",
       NULL,
       NULL,
       print_authority,
