@@ -74,7 +74,8 @@ enum err_code centre_freshness_take(struct centre_store *store, const struct cen
 /* ---- this centre itself ---- */
 
 /* One device's word, so that it may be the device that is wrong. */
-#define BEHIND_WHY "; this centre was put back to an older state, or the device is at fault"
+#define BEHIND_WHY                                                                                                     \
+    "; this centre was put back to an older state, or the device is at fault: BACKUP in holdfast-endpoint(8)"
 #define BEHIND_LOG                                                                                                     \
     "a device says that it had read more of the site's log than is held here, up to this number" BEHIND_WHY
 #define BEHIND_OWN "a device says that more was acknowledged to it than is held here, up to this number" BEHIND_WHY

@@ -399,6 +399,7 @@ static enum err_code open_centre(struct run *run, struct error *err)
 {
     struct state_options state = { .folder = run->options.state_dir, .key_file = run->options.key_file };
     const char *hosts = settings_text(&run->settings, "endpoint", "hosts");
+    char spent[STATE_PATH_MAX];
     bool renewed = false;
     TRY(secret_init(err));
     TRY(state_open(&state, &run->vault, err));
@@ -406,6 +407,8 @@ static enum err_code open_centre(struct run *run, struct error *err)
     int cache_kib = (int)settings_number(&run->settings, "store", "cache_kib");
     enum err_code rc = centre_open(run->vault, cache_kib, &run->endpoint.centre, err);
     TRY(rc == ERR_DAMAGED ? damaged(err) : rc);
+    TRY(state_spent(run->options.state_dir, spent, err));
+    TRY(centre_spent_open(run->endpoint.centre, spent, clock_wall_ms(), err));
     TRY(centre_server_renew(run->endpoint.centre, hosts[0] != '\0' ? hosts : NULL, clock_wall_ms(), &renewed, err));
     if (renewed) {
         LOG_INFO("server_certificate_made", "days=%d", 2 * CENTRE_SERVER_RENEW_DAYS);

@@ -288,6 +288,92 @@ Test(centre_loss, a_backup_that_is_cut_or_changed_is_put_nowhere)
     cr_assert_eq(json_array_size(json_at(centre_do(&world.centre, EXIT_DONE, "incidents", NULL), "incidents")), 0);
 }
 
+/* In place of what is there, as the manual says; what is beside the database stays. */
+static void put_over(void)
+{
+    static const char *const names[] = { "centre.db",           "centre.db.keys", "vault.key",
+                                         "centre.db.keys.prev", "centre.db-wal",  "centre.db.fresh" };
+    centre_stop(&world.centre);
+    for (size_t i = 0; i < ARRAY_LEN(names); i++) {
+        char path[FOLDER_PATH_SIZE];
+        (void)snprintf(path, sizeof(path), "%.200s/%s", world.centre.dir, names[i]);
+        (void)unlink(path);
+        (void)copy_one(backup, world.centre.dir, names[i]);
+    }
+    centre_start(&world.centre);
+}
+
+static const char *state_of(struct laptop *which)
+{
+    size_t index;
+    json_t *device;
+    const char *id = text_at(laptop_status(which), "device.id");
+    json_array_foreach(json_at(centre_do(&world.centre, EXIT_DONE, "devices", NULL), "devices"), index, device)
+    {
+        if (strcmp(text_at(device, "id"), id) == 0) {
+            return text_at(device, "state");
+        }
+    }
+    return "none";
+}
+
+static json_t *enrol_with(struct laptop *which, const char *code, bool again, int expected_exit)
+{
+    char url[64];
+    (void)snprintf(url, sizeof(url), "https://127.0.0.1:%u", world.centre.port);
+    return laptop_tell(which, expected_exit, code, "enrol", "--endpoint", url, "--code-file", "-",
+                       again ? "--again" : NULL, NULL);
+}
+
+Test(centre_loss, an_older_copy_lets_no_revoked_laptop_in_and_takes_no_code_twice)
+{
+    struct laptop *late = laptop_make(&world, "late", true);
+    struct laptop *other = laptop_make(&world, "other", true);
+    const char *code = text_at(centre_do(&world.centre, EXIT_DONE, "code", "new", "--site", "Garden", NULL), "code");
+    centre_stop(&world.centre);
+    copy_documented(world.centre.dir, backup, true);
+    centre_start(&world.centre);
+    (void)centre_do(&world.centre, EXIT_DONE, "revoke", text_at(laptop_status(laptop), "device.id"), NULL);
+    (void)enrol_with(late, code, false, EXIT_DONE);
+    laptop_wait_synchronised(late, SYNC_MS);
+    put_over();
+    cr_assert_str_eq(state_of(laptop), "revoked");
+    (void)laptop_do(laptop, EXIT_REFUSED, "sync", "--wait", "--timeout", "50", NULL);
+    cr_assert(text_holds(laptop_status(laptop), "message", "revoked"));
+    json_t *incidents = json_at(centre_do(&world.centre, EXIT_DONE, "incidents", NULL), "incidents");
+    cr_assert(text_holds(incidents, "0.what", "are revoked again"), "%s", text_at(incidents, "0.what"));
+    cr_assert_str_eq(state_of(late), "none");
+    json_t *refused = enrol_with(other, code, false, EXIT_REFUSED);
+    cr_assert(text_holds(refused, "error.message", "another device used this code"), "%s",
+              text_at(refused, "error.message"));
+    (void)enrol_with(late, code, true, EXIT_DONE); /* whose code it is */
+    laptop_wait_synchronised(late, SYNC_MS);
+    (void)centre_do(&world.centre, EXIT_DONE, "reinstate", text_at(laptop_status(laptop), "device.id"), NULL);
+    centre_stop(&world.centre);
+    centre_start(&world.centre);
+    cr_assert_str_eq(state_of(laptop), "active");
+    (void)laptop_do(laptop, EXIT_DONE, "sync", "--wait", "--timeout", "50", NULL);
+    goes_on();
+    (void)centre_do(&world.centre, EXIT_DONE, "verify", NULL);
+}
+
+Test(centre_loss, a_list_of_what_is_spent_that_nobody_can_read_is_not_passed_over)
+{
+    char path[FOLDER_PATH_SIZE];
+    (void)centre_do(&world.centre, EXIT_DONE, "revoke", text_at(laptop_status(laptop), "device.id"), NULL);
+    centre_stop(&world.centre);
+    (void)snprintf(path, sizeof(path), "%.200s/spent", world.centre.dir);
+    FILE *file = fopen(path, "ae");
+    cr_assert_not_null(file);
+    cr_assert_gt(fputs("device 12\n", file), 0);
+    cr_assert_eq(fclose(file), 0);
+    refuses_to_start("put the file back as it was");
+    cr_assert_eq(unlink(path), 0);
+    centre_start(&world.centre);
+    cr_assert_str_eq(state_of(laptop), "revoked");
+    cr_assert_eq(access(path, R_OK), 0, "it is made again from the database");
+}
+
 /* ---- a centre that is gone ---- */
 
 struct known_before {

@@ -148,27 +148,39 @@ enum err_code admin_devices(struct admin_call *call)
 }
 
 static enum err_code change_device(struct admin_call *call,
-                                   enum err_code (*change)(struct centre_store *store, const uint8_t *device,
-                                                           int64_t now_ms, struct error *err),
+                                   enum err_code (*change)(struct centre *centre, const uint8_t *device, int64_t now_ms,
+                                                           struct error *err),
                                    const char *event)
 {
     struct centre_device device;
     uint8_t id[DEVICE_ID_BYTES];
     char digits[2 * DEVICE_ID_BYTES + 1];
     TRY(centre_device_named(call->centre->store, argument_text(call, "device"), id, call->err));
-    TRY(change(call->centre->store, id, call->now_ms, call->err));
+    TRY(change(call->centre, id, call->now_ms, call->err));
     TRY(centre_device_count(call->centre->store, id, &device, call->err));
     hex_encode(id, sizeof(id), digits);
     LOG_INFO(event, "device=%s", digits);
     return admin_answer(call, json_device(&device, call->now_ms));
 }
 
+static enum err_code revoke(struct centre *centre, const uint8_t *device, int64_t now_ms, struct error *err)
+{
+    TRY(centre_device_revoke(centre->store, device, now_ms, err));
+    return spent_revoke(centre, device, err);
+}
+
+static enum err_code reinstate(struct centre *centre, const uint8_t *device, int64_t now_ms, struct error *err)
+{
+    TRY(spent_reinstate(centre, device, err));
+    return centre_device_reinstate(centre->store, device, now_ms, err);
+}
+
 enum err_code admin_revoke(struct admin_call *call)
 {
-    return change_device(call, centre_device_revoke, "device_revoked");
+    return change_device(call, revoke, "device_revoked");
 }
 
 enum err_code admin_reinstate(struct admin_call *call)
 {
-    return change_device(call, centre_device_reinstate, "device_reinstated");
+    return change_device(call, reinstate, "device_reinstated");
 }

@@ -183,6 +183,7 @@ enum err_code centre_open(struct vault *vault, int cache_kib, struct centre **re
     }
     centre->raw_per_encoded = 4;
     buf_init(&centre->signing_certificate, CERTIFICATE_DER_MAX);
+    spent_init(&centre->spent);
     enum err_code rc = centre_store_open(vault, cache_kib, &centre->store, err);
     rc = rc != ERR_OK ? rc : authorities_load(centre, err);
     rc = rc != ERR_OK ? rc : signing_load(centre, err);
@@ -204,6 +205,7 @@ void centre_close(struct centre *centre)
     secret_free(&centre->checkpoint_key);
     buf_fini(&centre->signing_certificate);
     begun_drop_all(centre);
+    spent_fini(&centre->spent);
     centre_store_close(centre->store);
     free(centre);
 }

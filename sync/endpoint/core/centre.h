@@ -35,6 +35,9 @@ struct centre;
 MUST_USE enum err_code centre_create(struct vault *vault, const char *name, const char *hosts, int64_t now_ms,
                                      struct error *err);
 MUST_USE enum err_code centre_open(struct vault *vault, int cache_kib, struct centre **ret_centre, struct error *err);
+/* Who was revoked and which codes were used, also after the database was put back: a file that is made when it is
+ * needed (state_spent). Once, before anybody is let in. */
+MUST_USE enum err_code centre_spent_open(struct centre *centre, const char *path, int64_t now_ms, struct error *err);
 void centre_close(struct centre *centre);
 /* Opens the database after vault_adopt_freshness, and keeps as an incident that a person asked for it. */
 MUST_USE enum err_code centre_accepted(struct vault *vault, int64_t now_ms, struct error *err);

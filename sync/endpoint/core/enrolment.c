@@ -110,8 +110,10 @@ enum err_code device_admit(struct centre *centre, const uint8_t code[SHA256_BYTE
     TRY(centre_code_check(centre->store, code, now_ms, &site, err));
     TRY(issue(centre, &site, request_der, now_ms, ret_der, err));
     TRY(certificate_parse(buf_slice(ret_der), &certificate, err));
+    TRY(spent_check_code(centre, code, certificate.device, err));
     TRY(centre_device_enrol(centre->store, code, certificate.device, buf_slice(ret_der), certificate.not_after_ms,
                             now_ms, err));
+    TRY(spent_keep_code(centre, code, certificate.device, now_ms, err));
     char digits[2 * DEVICE_ID_BYTES + 1];
     hex_encode(certificate.device, DEVICE_ID_BYTES, digits);
     LOG_INFO("device_enrolled", "device=%s", digits);

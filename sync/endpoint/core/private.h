@@ -33,8 +33,18 @@ struct erasing {
     unsigned walks;
 };
 
+#define SPENT_HASH_BYTES 16
+
+/* spent.c tells what it is. */
+struct spent {
+    char *path;         /* NULL: kept in memory only */
+    struct buf devices; /* ids of who was revoked */
+    struct buf codes;
+};
+
 struct centre {
     struct centre_store *store;
+    struct spent spent;
     struct authorities authorities;
     unsigned tls_generation;
     bool overlapped; /* when it was last looked */
@@ -149,6 +159,20 @@ MUST_USE enum err_code checkpoint_key_load(struct centre *centre, struct error *
 MUST_USE enum err_code checkpoint_of_tree(const struct centre *centre, const struct centre_site *site,
                                           const struct merkle_range *tree, struct checkpoint *ret_checkpoint,
                                           struct error *err);
+
+/* ---- spent.c ---- */
+
+void spent_init(struct spent *spent);
+void spent_fini(struct spent *spent);
+/* After the database: a failure says that it is revoked there. */
+MUST_USE enum err_code spent_revoke(struct centre *centre, const uint8_t device[DEVICE_ID_BYTES], struct error *err);
+/* Before the database. */
+MUST_USE enum err_code spent_reinstate(struct centre *centre, const uint8_t device[DEVICE_ID_BYTES], struct error *err);
+/* ERR_REFUSED: another device used it; ERR_REVOKED: this one was revoked. */
+MUST_USE enum err_code spent_check_code(const struct centre *centre, const uint8_t code[SHA256_BYTES],
+                                        const uint8_t device[DEVICE_ID_BYTES], struct error *err);
+MUST_USE enum err_code spent_keep_code(struct centre *centre, const uint8_t code[SHA256_BYTES],
+                                       const uint8_t device[DEVICE_ID_BYTES], int64_t now_ms, struct error *err);
 
 /* ---- enrolment.c: the one-time code and its hash ---- */
 

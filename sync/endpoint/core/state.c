@@ -107,3 +107,8 @@ enum err_code state_socket(const char *folder, char out[STATE_PATH_MAX], struct 
 {
     return join(folder, "endpoint.sock", out, err);
 }
+
+enum err_code state_spent(const char *folder, char out[STATE_PATH_MAX], struct error *err)
+{
+    return join(folder, "spent", out, err);
+}

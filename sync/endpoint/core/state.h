@@ -29,6 +29,9 @@ MUST_USE enum err_code state_open(const struct state_options *options, struct va
 MUST_USE enum err_code state_database(const struct state_options *options, char out[STATE_PATH_MAX], struct error *err);
 MUST_USE enum err_code state_key(const struct state_options *options, struct secret *ret_key, struct error *err);
 
+/* Beside the database, and not among the files of a backup: STATE/spent. */
+MUST_USE enum err_code state_spent(const char *folder, char out[STATE_PATH_MAX], struct error *err);
+
 /* The socket's path when none is given: STATE/endpoint.sock. */
 MUST_USE enum err_code state_socket(const char *folder, char out[STATE_PATH_MAX], struct error *err);
 

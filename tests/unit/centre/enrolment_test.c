@@ -1,5 +1,6 @@
 #include <criterion/criterion.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "store/cbor.h"
 #include "sync/endpoint/core/private.h"
@@ -255,6 +256,41 @@ static enum err_code site_as(const struct buf *der)
     SCOPED(buf_fini) struct buf cbor;
     buf_init(&cbor, 16384);
     return centre_site_info(world.centre, buf_slice(der), world.now_ms, &cbor, &world.err);
+}
+
+static void open_spent(const char *path)
+{
+    cr_assert_eq(centre_spent_open(world.centre, path, world.now_ms, &world.err), ERR_OK, "%s", world.err.message);
+}
+
+Test(enrolment, keeps_what_is_spent_in_a_file_of_its_own)
+{
+    char path[80];
+    uint8_t id[DEVICE_ID_BYTES];
+    char digits[2 * DEVICE_ID_BYTES + 1];
+    (void)snprintf(path, sizeof(path), "%s-spent", world.folder);
+    world_save(&world);
+    open_spent(path);
+    cr_assert_eq(world_enrol(&world, key, password, &certificate), ERR_OK);
+    world_put_back(&world);
+    open_spent(path);
+    cr_assert_eq(world_enrol(&world, other_key, password, &certificate), ERR_REFUSED, "another had used it");
+    buf_clear(&certificate);
+    cr_assert_eq(world_enrol(&world, key, password, &certificate), ERR_OK, "%s", world.err.message);
+    world_save(&world);
+    open_spent(path);
+    device_key_id(key, id);
+    hex_encode(id, sizeof(id), digits);
+    json_decref(world_admin(&world, "revoke", json_pack("{s:s}", "device", digits)));
+    world_put_back(&world);
+    open_spent(path);
+    cr_assert_eq(site_as(&certificate), ERR_REVOKED);
+    cr_assert_eq(world_enrol(&world, key, password, &certificate), ERR_REVOKED);
+    json_decref(world_admin(&world, "reinstate", json_pack("{s:s}", "device", digits)));
+    world_reopen(&world);
+    open_spent(path);
+    cr_assert_eq(site_as(&certificate), ERR_OK, "%s", world.err.message);
+    cr_assert_eq(unlink(path), 0);
 }
 
 static void roll(int days)
