@@ -183,3 +183,11 @@ struct slice authorities_present(struct slice list)
     }
     return slice_of(list.data, list.len - rest.len);
 }
+
+bool authority_issued(struct slice certificate, struct slice issuer)
+{
+    SCOPED(list_fini) struct list one = { 0 };
+    SCOPED(list_fini) struct list by = { 0 };
+    return list_read(certificate, &one, NULL) == ERR_OK && list_read(issuer, &by, NULL) == ERR_OK && one.count == 1 &&
+           by.count == 1 && signed_by(one.certificates[0], by.certificates[0]);
+}

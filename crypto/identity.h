@@ -154,6 +154,8 @@ MUST_USE enum err_code authorities_pinned(struct slice given, struct slice pin, 
  * it as earlier ones, since who was certified by them has signed records.
  */
 MUST_USE enum err_code authorities_remember(struct slice known, struct buf *list, struct error *err);
+/* Is the certificate an authority's, and did this authority sign it? Dates count for nothing. */
+bool authority_issued(struct slice certificate, struct slice issuer);
 /* The first of a list; empty when there is none. */
 struct slice authorities_present(struct slice list);
 

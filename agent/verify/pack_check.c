@@ -136,24 +136,48 @@ static enum err_code check_authority(const struct pack_file *file, struct pack_r
     return buf_append(&report->ca, der.data, der.len, err);
 }
 
+/* The certificate that was insisted on, and those that it issued: nothing may be proved by another. */
+static enum err_code leave_others(struct pack_report *report, const uint8_t *insisted, struct error *err)
+{
+    struct slice rest = buf_slice(&report->ca);
+    struct slice found = { 0 };
+    SCOPED(buf_fini) struct buf kept;
+    buf_init(&kept, PACK_AUTHORITIES_MAX * CERTIFICATE_DER_MAX);
+    for (size_t a = 0; a < report->authority_count; a++) {
+        struct slice one;
+        TRY(certificate_take(&rest, &one, err));
+        found = memcmp(report->authorities[a], insisted, SHA256_BYTES) == 0 ? one : found;
+    }
+    if (found.len == 0) {
+        pack_wrong(report, "authority", "none of its certificates is the one that was insisted on");
+        buf_clear(&report->ca);
+        return ERR_OK;
+    }
+    TRY(buf_append(&kept, found.data, found.len, err));
+    rest = buf_slice(&report->ca);
+    for (size_t a = 0; a < report->authority_count; a++) {
+        struct slice one;
+        TRY(certificate_take(&rest, &one, err));
+        if (one.data != found.data && authority_issued(one, found)) {
+            TRY(buf_append(&kept, one.data, one.len, err));
+        }
+    }
+    buf_clear(&report->ca);
+    return buf_append(&report->ca, kept.data, kept.len, err);
+}
+
 static enum err_code check_authorities(const struct pack_files *files, const uint8_t *insisted,
                                        struct pack_report *report, struct error *err)
 {
-    bool found = insisted == NULL;
     size_t i = pack_files_next(files, 0, "authority/");
     for (; i < files->count; i = pack_files_next(files, i + 1, "authority/")) {
         TRY(check_authority(&files->files[i], report, err));
     }
-    for (size_t a = 0; a < report->authority_count && insisted != NULL; a++) {
-        found |= memcmp(report->authorities[a], insisted, SHA256_BYTES) == 0;
-    }
     if (report->authority_count == 0) {
         pack_wrong(report, "authority", "there is no certificate of an authority: nothing can be proved");
-    } else if (!found) {
-        pack_wrong(report, "authority", "none of its certificates is the one that was insisted on");
-        buf_clear(&report->ca); /* nothing may be proved by another */
+        return ERR_OK;
     }
-    return ERR_OK;
+    return insisted == NULL ? ERR_OK : leave_others(report, insisted, err);
 }
 
 /* ---- the checkpoint ---- */

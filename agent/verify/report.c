@@ -261,8 +261,11 @@ static void print_trust(const struct pack_report *report, bool insisted, FILE *o
         fingerprint(report->authorities[i], text);
         (void)fprintf(out, "authority   SHA-256 %s\n", text);
     }
-    (void)fputs(insisted ? "            the one that was insisted on is among them\n"
-                         : "            compare it with what the authority publishes: everything rests on it\n",
+    (void)fputs(insisted ? "            only the one that was insisted on counts, and those that it issued\n"
+                : report->authority_count > 1
+                    ? "            everything rests on each: insist with --ca on the one that the authority publishes; "
+                      "no other\n            counts then but those that it issued\n"
+                    : "            compare it with what the authority publishes: everything rests on it\n",
                 out);
     if (report->checkpoint_proved) {
         char root[2 * MERKLE_HASH_BYTES + 1];

@@ -519,6 +519,55 @@ Test(evidence, forged_by_a_device_of_another_site_or_another_authority_is_verifi
     }
 }
 
+/* With the real authority insisted on. */
+static int verify_insisting(const char *folder)
+{
+    struct process_result result;
+    char file[PATH_SIZE];
+    (void)snprintf(file, sizeof(file), "%s/authority/1.pem", pack);
+    const char *argv[] = { program_verify, "--brief", "--ca", file, folder, NULL };
+    process_try(argv, slice_of_text(""), STEP_MS, &result);
+    int code = result.exit_status;
+    process_result_fini(&result);
+    return code;
+}
+
+Test(evidence, of_another_authority_beside_the_real_one_counts_for_nobody_who_insists_on_that)
+{
+    SCOPED(buf_fini) struct buf said;
+    char copy[PATH_SIZE];
+    char command[COMMAND_SIZE];
+    struct process_result result;
+    buf_init(&said, PROCESS_OUTPUT_MAX);
+    (void)snprintf(copy, sizeof(copy), "%s/copy", world.folder);
+    centre_add_site(&world.centre, "Orchard Trust", "Orchard");
+    (void)centre_do(&world.centre, EXIT_DONE, "ca", "roll", NULL);
+    sync_now(office);
+    sync_now(shed);
+    WAIT_UNTIL(number_at(centre_do(&world.centre, EXIT_DONE, "ca", "show", NULL), "devices_to_follow") == 0, PACK_MS);
+    laptop_wait_synchronised(office, PACK_MS);
+    make_pack(office, session);
+    must_shell(pack, "test -f authority/2.pem");
+    cr_assert_eq(verify_insisting(pack), 0, "those that the real one issued count");
+    forge("beside");
+    cr_assert_eq(verify_insisting(copy), 1);
+    (void)snprintf(command, sizeof(command),
+                   "python3 -B '%s/pack.py' . $(openssl x509 -in ../pack/authority/1.pem -noout -fingerprint -sha256 | "
+                   "cut -d= -f2)",
+                   getenv("VECTORS_DIR"));
+    shell_in(copy, command, &result);
+    cr_assert_eq(result.exit_status, 1, "%.*s", (int)result.out.len, (const char *)result.out.data);
+    process_result_fini(&result);
+    (void)steps_say(copy, &said);
+    size_t shown = 0;
+    for (const uint8_t *at = said.data;
+         (at = memmem(at, said.len - (size_t)(at - said.data), "Fingerprint=", 12)) != NULL; at++) {
+        shown++;
+    }
+    cr_assert_eq(shown, 2, "the real one and the other, and not those that the real one issued: %.*s", (int)said.len,
+                 (const char *)said.data);
+}
+
 /* ---- by which rules ---- */
 
 static json_t *rules_with(json_t *report, bool built_in)

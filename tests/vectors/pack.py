@@ -82,8 +82,9 @@ class Pack:
         demand(names, "authority: missing")
         self.authority = [x509.load_pem_x509_certificate(self.files[name]) for name in names]
         if fingerprint is not None:
-            demand(any(a.fingerprint(hashes.SHA256()).hex() == fingerprint for a in self.authority),
-                   "authority: not the one that is insisted on")
+            insisted = [a for a in self.authority if a.fingerprint(hashes.SHA256()).hex() == fingerprint]
+            demand(insisted, "authority: not the one that is insisted on")
+            self.authority = [a for a in self.authority if a in insisted or self.issued(a, insisted[0])]
 
     def certificate(self, path, role):
         certificate = x509.load_pem_x509_certificate(self.read(path))

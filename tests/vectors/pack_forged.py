@@ -7,6 +7,8 @@ HOW is
     site        by a device of another site, enrolled on 127.0.0.1 with this code
     stream      the same, and what it signed names its own site
     authority   by an authority of his own, whose certificate is behind the real one's in the same file
+    beside      by an authority of his own, in another file: who compares one fingerprint alone is taken in, and who
+                insists on the real one (--ca) must not be
 """
 import base64
 import datetime
@@ -22,11 +24,11 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import pkcs7
-from cryptography.x509.oid import NameOID
+from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 SYMBOLS = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 PEM, DER = serialization.Encoding.PEM, serialization.Encoding.DER
-ROLE, STREAM = "urn:holdfast:role:agent", "urn:holdfast:stream:"
+ROLE, ORGANISATION, STREAM = "urn:holdfast:role:agent", "urn:holdfast:organisation:", "urn:holdfast:stream:"
 
 
 def name(text):
@@ -59,8 +61,13 @@ def issued(key, authority_key, stream):
     builder = builder.add_extension(x509.AuthorityKeyIdentifier.from_issuer_subject_key_identifier(ski), False)
     builder = builder.add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), False)
     if stream is not None:
-        uris = [x509.UniformResourceIdentifier(uri) for uri in (ROLE, STREAM + stream.hex())]
+        uris = [x509.UniformResourceIdentifier(uri) for uri in (ROLE, ORGANISATION + stream.hex(), STREAM + stream.hex())]
         builder = builder.add_extension(x509.SubjectAlternativeName(uris), False)
+        builder = builder.add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.CLIENT_AUTH]), False)
+    usage = dict.fromkeys(["content_commitment", "key_encipherment", "data_encipherment", "key_agreement", "crl_sign",
+                           "encipher_only", "decipher_only"], False)
+    usage |= {"digital_signature": stream is not None, "key_cert_sign": stream is None}
+    builder = builder.add_extension(x509.KeyUsage(**usage), True)
     return builder.sign(authority_key, hashes.SHA256())
 
 
@@ -90,10 +97,13 @@ def forge(pack, forged, how, port, code):
     stream, device, seq = bytes(header[3:19]), hashlib.sha256(spki).digest()[:16], int(read(f"{op}/chain")[5:])
     header[20:36] = device
     shutil.copytree(pack, forged, ignore=shutil.ignore_patterns("ops", "chain", "receipts", "checkpoint", "MANIFEST"))
-    if how == "authority":
+    if how in ("authority", "beside"):
         own = ec.generate_private_key(ec.SECP256R1())
         root = issued(own, own, None)
-        write(f"{forged}/authority/1.pem", read(f"{pack}/authority/1.pem") + root.public_bytes(PEM))
+        if how == "authority":
+            write(f"{forged}/authority/1.pem", read(f"{pack}/authority/1.pem") + root.public_bytes(PEM))
+        else:
+            write(f"{forged}/authority/8.pem", root.public_bytes(PEM))
         certificate = issued(key, own, stream)
     else:
         certificate = enrolled(key, port, code)
@@ -117,6 +127,6 @@ def forge(pack, forged, how, port, code):
 
 
 if __name__ == "__main__":
-    if len(sys.argv) != 6 or sys.argv[3] not in ("site", "stream", "authority"):
+    if len(sys.argv) != 6 or sys.argv[3] not in ("site", "stream", "authority", "beside"):
         sys.exit(__doc__)
     forge(*sys.argv[1:])
