@@ -145,6 +145,27 @@ static enum err_code next_in_row(struct store *store, const struct row_id *parti
     return ERR_OK;
 }
 
+/* Of one of the two, what is recorded of the other would be said against. */
+static enum err_code keep_hours_apart(struct store *store, const struct draft *draft, const struct pattern *pattern,
+                                      const char *calendar_name, int32_t starts_on, int32_t ends_on, struct error *err)
+{
+    struct hours_taken taken;
+    enum calendar calendar = CALENDAR_ENGLAND_WALES;
+    char day[DATE_TEXT_SIZE];
+    (void)(calendar_name != NULL && calendar_parse(calendar_name, &calendar));
+    TRY(query_hours_taken(store, &draft->participant, pattern, calendar, starts_on, ends_on, &taken, err));
+    if (!taken.taken) {
+        return ERR_OK;
+    }
+    date_format(taken.day, day);
+    return FAIL(
+        err, REFUSED,
+        "place: their placement %s has them down for the same hours, first on %s, and nobody is in two places at "
+        "once; give that one its last day before ('holdfast placement change %s --to DAY'), or this one other "
+        "days or hours",
+        taken.ref, day, taken.ref);
+}
+
 static enum err_code fill(const struct api_call *call, struct said *said, struct draft *draft, struct error *err)
 {
     struct store *store = call->world->store;
@@ -172,6 +193,9 @@ static enum err_code fill(const struct api_call *call, struct said *said, struct
     int32_t ends_on =
         said->ends_on != ROW_NONE ? said->ends_on : said->starts_on + (int32_t)said->weeks * DAYS_A_WEEK - 1;
     TRY(next_in_row(store, &draft->participant, said->starts_on, ends_on, draft, &sequence, err));
+    if (pattern != NULL) {
+        TRY(keep_hours_apart(store, draft, &parsed, said->calendar, said->starts_on, ends_on, err));
+    }
     record_set_text(record, "ref", said->ref);
     record_set_id(record, "participant", draft->participant.bytes);
     record_set_text(record, "host",
@@ -202,6 +226,12 @@ static void add_open(struct draft *draft, json_t *warnings)
         (void)json_array_append_new(warnings,
                                     json_string("no pattern is given: no session is ever expected, so nothing "
                                                 "is asked about; 'placement change' says the days and times"));
+    }
+    if (!record_value(record, "referral")->present &&
+        slice_equal(record_value(record, "basis")->text, slice_of_text("mandatory"))) {
+        (void)json_array_append_new(
+            warnings, json_string("no referral is named, and nobody is sent without one: no compliance doubt can be "
+                                  "raised about it; 'placement change --referral' names it"));
     }
     if (!record_value(record, "host")->present) {
         (void)json_array_append_new(warnings,

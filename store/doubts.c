@@ -38,6 +38,11 @@ static const struct doubt_want wants[] = {
     { "referral_back_late", 2,
       "the referral was on record as declined, paused, withdrawn, over or not begun on that day, and was put in force "
       "again when the day had begun: that counts for the days after it alone" },
+    { "other_placement", 2,
+      "another placement of this person has them down for the same hours, or says of them otherwise than that they "
+      "were "
+      "away without a reason, or a break of it was agreed: put that one right first (give one that was entered by "
+      "mistake a last day before this one)" },
     { "overlaps_jcp", 2, "the session overlaps the Jobcentre's own appointment" },
     { "reason_given", 2, "a reason is recorded that is a usual factor of good reason, or an excuse" },
     { "paperwork", 2, "not signing a provider's paperwork is not a failure" },
@@ -62,6 +67,12 @@ static const struct doubt_want wants[] = {
       "something that was recorded about the person and bears on this (a break, an appointment, a decision, a notice, "
       "a "
       "review, an attempt to reach them) was erased, so it cannot be ruled out that it spoke for them" },
+    { "no_referral", 3,
+      "the placement names no referral, and nobody is sent without one: record the one by which they were sent, and "
+      "name it ('holdfast placement change')" },
+    { "referral_of_another", 3,
+      "the referral that the placement names is not here, or is not this person's: end the placement and add one under "
+      "their own referral, or have both people's records confirmed to be of one person" },
     { "person_contested", 3,
       "another record says that this placement is somebody else's, so it does not show who stayed away: end it and add "
       "one for each of them, or have both people's records confirmed to be of one person" },

@@ -176,8 +176,9 @@ static enum err_code find_doubts(struct store *store, const struct about *about,
     sqlite3_stmt *s;
     if (about->placed) {
         TRY(db_statement(&store->db,
-                         "SELECT count(*) FROM compliance_doubt WHERE placement = ?1 "
-                         "AND status IN ('standing', 'suspended')",
+                         "SELECT count(*) FROM compliance_doubt d WHERE d.status IN ('standing', 'suspended') "
+                         "AND (d.placement = ?1 OR d.placement IN (SELECT q.id FROM placement q WHERE q.participant IN "
+                         "(" SAME_PERSON("(SELECT participant FROM placement WHERE id = ?1)") ")))",
                          &s, err));
     } else {
         TRY(db_statement(&store->db,

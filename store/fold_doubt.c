@@ -399,15 +399,32 @@ static enum err_code collect_due(struct store *store, struct buf *due, struct er
     return collect_ids(store, s, due, err);
 }
 
-/* Of placements that were marked before this transaction too: judging again changes nothing. */
+/*
+ * Of placements that were marked before this transaction too: judging again changes nothing. What is recorded of one
+ * placement bears on the person's others: where few are marked these are looked for from there, else from the doubts.
+ */
+#define IS_OPEN "d.status IN ('standing', 'suspended')"
+#define MARKED "(SELECT placement FROM dirty_placement UNION ALL SELECT ?1) m"
+#define MANY_MARKED "(SELECT count(*) > 16 FROM (SELECT 1 FROM dirty_placement LIMIT 17))"
+
 static enum err_code collect_open(struct store *store, struct buf *open, struct error *err)
 {
     sqlite3_stmt *s;
-    TRY(db_statement(&store->db,
-                     "SELECT d.id FROM (SELECT placement FROM dirty_placement UNION ALL SELECT ?1) m CROSS JOIN "
-                     "compliance_doubt d INDEXED BY doubt_open ON d.placement = m.placement "
-                     "WHERE d.status IN ('standing', 'suspended')",
-                     &s, err));
+    TRY(db_statement(
+        &store->db,
+        "SELECT d.id FROM " MARKED " CROSS JOIN compliance_doubt d INDEXED BY doubt_open "
+        "ON d.placement = m.placement WHERE " IS_OPEN " UNION ALL "
+        "SELECT d.id FROM " MARKED " CROSS JOIN placement p ON p.id = m.placement CROSS JOIN placement q "
+        "ON q.participant IN (" SAME_PERSON(
+            "p.participant") ") AND q.id <> p.id "
+                             "CROSS JOIN compliance_doubt d INDEXED BY doubt_open ON d.placement = q.id "
+                             "WHERE " IS_OPEN " AND NOT " MANY_MARKED " UNION ALL "
+                             "SELECT d.id FROM compliance_doubt d INDEXED BY doubt_open CROSS JOIN placement p "
+                             "ON p.id = d.placement WHERE " IS_OPEN " AND " MANY_MARKED
+                             " AND EXISTS (SELECT 1 FROM placement "
+                             "q JOIN dirty_placement m ON m.placement = q.id WHERE q.id <> p.id "
+                             "AND q.participant IN (" SAME_PERSON("p.participant") "))",
+        &s, err));
     if (store->dirty_held.set) {
         bind_blob(s, 1, store->dirty_held.placement.bytes, OP_ENTITY_BYTES);
     } else {

@@ -350,6 +350,33 @@ UNION ALL
 SELECT d.id, 'referral_not_in_force' FROM compliance_doubt d JOIN placement p ON p.id = d.placement
 JOIN referral_out o ON o.referral = p.referral AND d.day BETWEEN o.starts_on AND o.ends_on
 UNION ALL
+SELECT d.id, 'referral_not_in_force' FROM compliance_doubt d JOIN placement p ON p.id = d.placement
+JOIN referral r ON r.id = p.referral AND r.received_on > d.day
+UNION ALL
+SELECT d.id, 'no_referral' FROM compliance_doubt d JOIN placement p ON p.id = d.placement WHERE p.referral IS NULL
+UNION ALL
+SELECT d.id, 'referral_of_another' FROM compliance_doubt d JOIN placement p ON p.id = d.placement
+WHERE p.referral IS NOT NULL AND NOT EXISTS (
+    SELECT 1 FROM referral r WHERE r.id = p.referral AND r.participant IN (
+        SELECT a.participant FROM surely_as a
+        WHERE a.person = ifnull((SELECT m.person FROM surely_as m WHERE m.participant = p.participant), p.participant)
+        UNION ALL SELECT ifnull((SELECT m.person FROM surely_as m WHERE m.participant = p.participant), p.participant)))
+UNION ALL
+SELECT d.id, 'not_mandatory' FROM compliance_doubt d JOIN placement p ON p.id = d.placement
+JOIN referral r ON r.id = p.referral AND r.participant IS NOT NULL AND r.basis IS NOT 'mandatory'
+UNION ALL
+SELECT d.id, 'other_placement' FROM compliance_doubt d JOIN placement p ON p.id = d.placement
+WHERE EXISTS (
+    SELECT 1 FROM placement q WHERE q.id <> p.id AND q.participant IN (
+        SELECT a.participant FROM same_as a
+        WHERE a.person = ifnull((SELECT m.person FROM same_as m WHERE m.participant = p.participant), p.participant)
+        UNION ALL SELECT ifnull((SELECT m.person FROM same_as m WHERE m.participant = p.participant), p.participant))
+    AND (EXISTS (SELECT 1 FROM placement_break b WHERE b.placement = q.id AND d.day BETWEEN b.starts_on AND b.ends_on)
+         OR EXISTS (SELECT 1 FROM session o LEFT JOIN session s ON s.placement = d.placement AND s.day = d.day AND s.slot = d.slot
+                    WHERE o.placement = q.id AND o.day = d.day
+                    AND (o.expected <> 0 OR o.standing <> 1 OR o.outcome <> 5 OR ifnull(o.reason, '') <> '')
+                    AND (s.starts_min IS NULL OR o.starts_min IS NULL OR (o.starts_min < s.ends_min AND o.ends_min > s.starts_min)))))
+UNION ALL
 SELECT d.id, 'not_yet' FROM compliance_doubt d
 LEFT JOIN session s ON s.placement = d.placement AND s.day = d.day AND s.slot = d.slot
 WHERE d.said_min < d.day * 1440 + ifnull(s.ends_min, 1440)

@@ -392,4 +392,16 @@ struct store_counts {
 
 MUST_USE enum err_code query_counts(struct store *store, struct store_counts *ret_counts, struct error *err);
 
+/* ---- store/query_hours.c ---- */
+
+/* The first session of a pattern at whose hours the person is expected already, under any of their records. */
+struct hours_taken {
+    bool taken;
+    int32_t day;
+    char ref[ROW_REF_SIZE]; /* of the placement */
+};
+MUST_USE enum err_code query_hours_taken(struct store *store, const struct row_id *participant,
+                                         const struct pattern *pattern, enum calendar calendar, int32_t from,
+                                         int32_t to, struct hours_taken *ret_taken, struct error *err);
+
 #endif

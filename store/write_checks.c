@@ -148,6 +148,39 @@ static enum err_code check_event(struct store *store, const struct store_entry *
                 centre.status, day);
 }
 
+/* ---- nor by somebody else's referral ---- */
+
+/* One that is not here may be on its way; records that one person alone merged are not told apart. */
+static enum err_code check_whose_referral(struct store *store, const struct store_entry *entry, struct error *err)
+{
+    const struct value *referral = &entry->record.values[kind_field_index(entry->record.kind, "referral")];
+    const struct value *participant = &entry->record.values[kind_field_index(entry->record.kind, "participant")];
+    sqlite3_stmt *s;
+    bool another;
+    if (!referral->present) {
+        return ERR_OK;
+    }
+    if (fold_marked(store, KIND_REFERRAL, referral->text)) {
+        TRY(fold_flush(store, err));
+    }
+#define WHO "ifnull((SELECT participant FROM placement WHERE id = ?3), ?2)"
+    TRY(db_statement(&store->db,
+                     "SELECT 1 FROM referral r WHERE r.id = ?1 AND r.participant NOT IN (" SAME_PERSON(
+                         WHO) ") "
+                              "AND NOT EXISTS (SELECT 1 FROM placement WHERE id = ?3 AND referral = ?1)",
+                     &s, err));
+#undef WHO
+    bind_slice(s, 1, referral->text);
+    bind_slice(s, 2, participant->present ? participant->text : (struct slice){ 0 });
+    bind_blob(s, 3, entry->subject, OP_ENTITY_BYTES);
+    TRY(db_step(&store->db, s, &another, err));
+    sqlite3_reset(s);
+    return another ? FAIL(err, REFUSED,
+                          "field 'referral': it was somebody else who was sent by this referral; name the one by which "
+                          "this person was, or merge the two records of people where they are of one person")
+                   : ERR_OK;
+}
+
 /* ---- nobody has stayed away from what has not begun ---- */
 
 /* Whose hours are not known begins with its day. */
@@ -200,5 +233,9 @@ enum err_code write_check(struct store *store, const struct store_entry *entry, 
     if (entry->kind == KIND_REFERRAL_EVENT) {
         return check_event(store, entry, err);
     }
-    return entry->kind == KIND_PLACEMENT ? check_placement(store, entry, err) : ERR_OK;
+    if (entry->kind == KIND_PLACEMENT) {
+        TRY(check_placement(store, entry, err));
+        return check_whose_referral(store, entry, err);
+    }
+    return ERR_OK;
 }

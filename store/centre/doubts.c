@@ -157,6 +157,104 @@ static enum err_code fold_placements(struct centre_store *store, const struct ce
     return scratch_fold(scratch, today, err);
 }
 
+/* ---- whose they are ---- */
+
+static enum err_code take_merges(struct centre_store *store, const struct centre_site *site, struct store *scratch,
+                                 struct error *err)
+{
+    static const struct buf none;
+    sqlite3_stmt *s;
+    struct taking t = { &none, scratch };
+    TRY(op_rows_of(store, OPS_OF_KINDS("26") " AND o.quarantine IS NULL", site->id, &s, err));
+    return op_each(store, s, take_row, &t, err);
+}
+
+/* All records of the people of whom some are given, by the merges of the site, sure or not. */
+static enum err_code add_merged(struct centre_store *store, const struct centre_site *site, int32_t today,
+                                struct buf *people, struct error *err)
+{
+    struct store *scratch;
+    size_t given = people->len;
+    TRY(scratch_open(programme_default(), &scratch, err));
+    enum err_code rc = db_begin(&scratch->db, err);
+    if (rc == ERR_OK) {
+        rc = db_end(&scratch->db, take_merges(store, site, scratch, err), err);
+    }
+    if (rc == ERR_OK) {
+        rc = scratch_fold(scratch, today, err);
+    }
+    for (size_t at = 0; rc == ERR_OK && at < given; at += OP_ENTITY_BYTES) {
+        uint8_t participant[OP_ENTITY_BYTES]; /* the buffer may move */
+        memcpy(participant, people->data + at, OP_ENTITY_BYTES);
+        rc = person_records(scratch, participant, false, people, err);
+    }
+    store_close(scratch);
+    sort_once(people);
+    return rc;
+}
+
+struct placing {
+    const struct buf *these; /* people, or placements */
+    struct buf *found;       /* the others */
+};
+
+static enum err_code add_person(void *context, const struct op *op, sqlite3_stmt *s, struct error *err)
+{
+    (void)s;
+    const struct placing *p = context;
+    struct record record;
+    TRY(record_decode(kind_by_number(KIND_PLACEMENT), op->body, &record, err));
+    const struct value *participant = record_value(&record, "participant");
+    return participant->present && is_among(p->these, op->subject)
+               ? buf_append(p->found, participant->text.data, OP_ENTITY_BYTES, err)
+               : ERR_OK;
+}
+
+static enum err_code add_placement(void *context, const struct op *op, sqlite3_stmt *s, struct error *err)
+{
+    (void)s;
+    const struct placing *p = context;
+    struct record record;
+    TRY(record_decode(kind_by_number(KIND_PLACEMENT), op->body, &record, err));
+    const struct value *participant = record_value(&record, "participant");
+    return participant->present && is_among(p->these, participant->text.data)
+               ? buf_append(p->found, op->subject, OP_ENTITY_BYTES, err)
+               : ERR_OK;
+}
+
+static enum err_code each_placement(struct centre_store *store, const struct centre_site *site, const struct buf *these,
+                                    enum err_code (*add)(void *context, const struct op *op, sqlite3_stmt *s,
+                                                         struct error *err),
+                                    struct buf *found, struct error *err)
+{
+    sqlite3_stmt *s;
+    struct placing p = { these, found };
+    TRY(op_rows_of(store, OPS_OF_KINDS("4") " AND o.quarantine IS NULL AND o.body IS NOT NULL", site->id, &s, err));
+    TRY(op_each(store, s, add, &p, err));
+    sort_once(found);
+    return ERR_OK;
+}
+
+/* Those of which any record names one of the people are added; whose each is the fold says. */
+static enum err_code add_placements_of(struct centre_store *store, const struct centre_site *site,
+                                       const struct buf *people, struct buf *placements, struct error *err)
+{
+    return each_placement(store, site, people, add_placement, placements, err);
+}
+
+/* What is on record of a person's other placements bears on a doubt. */
+static enum err_code add_others_of_their_people(struct centre_store *store, const struct centre_site *site,
+                                                int32_t today, struct buf *placements, struct error *err)
+{
+    SCOPED(buf_fini) struct buf people;
+    buf_init(&people, SIZE_MAX / 2);
+    TRY(each_placement(store, site, placements, add_person, &people, err));
+    TRY(add_merged(store, site, today, &people, err));
+    return add_placements_of(store, site, &people, placements, err);
+}
+
+/* ---- what the centre answers ---- */
+
 static enum err_code fold_site(struct centre_store *store, const struct centre_site *site, int32_t today,
                                struct store *scratch, bool *ret_any, struct error *err)
 {
@@ -164,7 +262,11 @@ static enum err_code fold_site(struct centre_store *store, const struct centre_s
     buf_init(&placements, SIZE_MAX / 2);
     TRY(doubted_placements(store, site, &placements, err));
     *ret_any = placements.len > 0;
-    return *ret_any ? fold_placements(store, site, &placements, today, scratch, err) : ERR_OK;
+    if (!*ret_any) {
+        return ERR_OK;
+    }
+    TRY(add_others_of_their_people(store, site, today, &placements, err));
+    return fold_placements(store, site, &placements, today, scratch, err);
 }
 
 static enum err_code ask(struct centre_store *store, const struct centre_site *site, int32_t today, const char *digits,
@@ -197,67 +299,6 @@ enum err_code centre_doubt(struct centre_store *store, const struct centre_site 
 
 /* ---- what holds an erasure back ---- */
 
-static enum err_code take_merges(struct centre_store *store, const struct centre_site *site, struct store *scratch,
-                                 struct error *err)
-{
-    static const struct buf none;
-    sqlite3_stmt *s;
-    struct taking t = { &none, scratch };
-    TRY(op_rows_of(store, OPS_OF_KINDS("26") " AND o.quarantine IS NULL", site->id, &s, err));
-    return op_each(store, s, take_row, &t, err);
-}
-
-/* The ids of all records of the person, by the merges of the site, sure or not. */
-static enum err_code people_of(struct centre_store *store, const struct centre_site *site,
-                               const uint8_t participant[OP_ENTITY_BYTES], int32_t today, struct buf *people,
-                               struct error *err)
-{
-    struct store *scratch;
-    TRY(scratch_open(programme_default(), &scratch, err));
-    enum err_code rc = db_begin(&scratch->db, err);
-    if (rc == ERR_OK) {
-        rc = db_end(&scratch->db, take_merges(store, site, scratch, err), err);
-    }
-    if (rc == ERR_OK) {
-        rc = scratch_fold(scratch, today, err);
-    }
-    if (rc == ERR_OK) {
-        rc = person_records(scratch, participant, false, people, err);
-    }
-    store_close(scratch);
-    sort_once(people);
-    return rc;
-}
-
-struct placing {
-    const struct buf *people;
-    struct buf *placements;
-};
-
-static enum err_code add_placement(void *context, const struct op *op, sqlite3_stmt *s, struct error *err)
-{
-    (void)s;
-    const struct placing *p = context;
-    struct record record;
-    TRY(record_decode(kind_by_number(KIND_PLACEMENT), op->body, &record, err));
-    const struct value *participant = record_value(&record, "participant");
-    return participant->present && is_among(p->people, participant->text.data)
-               ? buf_append(p->placements, op->subject, OP_ENTITY_BYTES, err)
-               : ERR_OK;
-}
-
-/* The placements of which any record names one of them; where each stands the fold says. */
-static enum err_code placements_of(struct centre_store *store, const struct centre_site *site, const struct buf *people,
-                                   struct buf *placements, struct error *err)
-{
-    sqlite3_stmt *s;
-    struct placing p = { people, placements };
-    TRY(op_rows_of(store, OPS_OF_KINDS("4") " AND o.quarantine IS NULL AND o.body IS NOT NULL", site->id, &s, err));
-    TRY(op_each(store, s, add_placement, &p, err));
-    sort_once(placements);
-    return ERR_OK;
-}
-
 enum err_code centre_erase_holds(struct centre_store *store, const struct centre_site *site,
                                  const struct store_erase *erase, int32_t today, struct store_erasable *ret_holds,
                                  struct error *err)
@@ -268,8 +309,9 @@ enum err_code centre_erase_holds(struct centre_store *store, const struct centre
     SCOPED(buf_fini) struct buf placements;
     buf_init(&people, SIZE_MAX / 2);
     buf_init(&placements, SIZE_MAX / 2);
-    TRY(people_of(store, site, erase->subject, today, &people, err));
-    TRY(placements_of(store, site, &people, &placements, err));
+    TRY(buf_append(&people, erase->subject, OP_ENTITY_BYTES, err));
+    TRY(add_merged(store, site, today, &people, err));
+    TRY(add_placements_of(store, site, &people, &placements, err));
     TRY(scratch_open(programme_default(), &scratch, err));
     enum err_code rc = fold_placements(store, site, &placements, today, scratch, err);
     if (rc == ERR_OK) {

@@ -299,13 +299,15 @@ static void name_as_known(struct agent *agent, struct draft *drafts, size_t coun
     }
 }
 
-/* A placement that was voluntary once does not become mandatory: who is told so leaves it. */
+/* A placement that was voluntary once does not become mandatory, and nobody is sent by another's referral: who is told
+ * so leaves it. */
 static bool sends_somebody(const struct draft *drafts, size_t count)
 {
     for (size_t i = 0; i < count; i++) {
         struct record *record = (struct record *)(uintptr_t)&drafts[i].entry.record;
         if (drafts[i].entry.kind == KIND_PLACEMENT &&
-            slice_equal(record_value(record, "basis")->text, slice_of_text("mandatory"))) {
+            (record_value(record, "referral")->present ||
+             slice_equal(record_value(record, "basis")->text, slice_of_text("mandatory")))) {
             return true;
         }
     }

@@ -1,4 +1,5 @@
 /* The path from a flag to JCP through the API, and every way round it that the API refuses. */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -14,11 +15,26 @@
 static struct site site;
 static struct voice jcp;
 
+static void refer(const char *ref, const char *participant)
+{
+    char body[300];
+    (void)snprintf(body, sizeof(body),
+                   "{\"kind\": \"referral\", \"fields\": {\"ref\": \"%s\", \"participant\": \"%s\", \"route\": "
+                   "\"cwp\", \"basis\": \"mandatory\", \"received_on\": \"2026-08-17\"}}",
+                   ref, participant);
+    site_expect(&site, "POST", "/v1/records", body, 200, NULL);
+}
+
 static void start(void)
 {
     site_start(&site);
     site_fill(&site);
     voice_start(&site.world, &jcp, CERTIFICATE_ROLE_CENTRE);
+    refer("R-S", "GDN-001");
+    site_expect(
+        &site, "POST", "/v1/records",
+        "{\"kind\": \"placement\", \"there\": true, \"fields\": {\"ref\": \"GDN-P001\", \"referral\": \"R-S\"}}", 200,
+        NULL);
 }
 
 static void stop(void)
@@ -128,6 +144,32 @@ Test(doubts, the_preview_names_each_thing_that_lacks_until_nothing_does)
             steps[i]();
         }
     }
+}
+
+Test(doubts, nobody_is_placed_by_another_s_referral_or_without_one_or_in_two_places_at_once)
+{
+    static const char placing[] = "{\"ref\": \"GDN-P7\", \"participant\": \"GDN-002\", \"basis\": \"mandatory\", "
+                                  "\"starts_on\": \"2026-11-16\", \"weeks\": 4, \"pattern\": \"%s\"%s}";
+    char body[300];
+    (void)snprintf(body, sizeof(body), placing, "Tue Thu 09:30-15:30", ", \"referral\": \"R-S\"");
+    struct reply reply = site_call(&site, "POST", "/v1/placements", body);
+    cr_expect_eq(reply.status, 409, "%s", reply.text);
+    cr_expect_not_null(strstr(reply.text, "somebody else who was sent"), "%s", reply.text);
+    reply_fini(&reply);
+    (void)snprintf(body, sizeof(body), placing, "Tue 09:30-15:30; Fri 15:00-17:00", "");
+    reply = site_call(&site, "POST", "/v1/placements", body);
+    cr_expect_eq(reply.status, 409, "%s", reply.text);
+    cr_expect_not_null(strstr(reply.text, "GDN-P002 has them down for the same hours, first on 2026-11-20"), "%s",
+                       reply.text);
+    reply_fini(&reply);
+    (void)snprintf(body, sizeof(body), placing, "Tue 09:30-15:30; Fri 15:30-17:00", "");
+    reply = site_call(&site, "POST", "/v1/placements", body);
+    cr_expect_eq(reply.status, 200, "%s", reply.text);
+    cr_expect_not_null(strstr(reply.text, "no referral is named"), "%s", reply.text);
+    reply_fini(&reply);
+    site_expect(&site, "POST", "/v1/records",
+                "{\"kind\": \"placement\", \"there\": true, \"fields\": {\"ref\": \"GDN-P7\", \"referral\": \"R-S\"}}",
+                409, "refused");
 }
 
 Test(doubts, the_preview_shows_when_each_proof_was_recorded_and_by_whom)

@@ -441,7 +441,7 @@ Test(referrals, that_are_not_in_force_have_nobody_expected_and_name_the_placemen
     size_t before = expected_today();
     site_expect(&site, "POST", "/v1/placements",
                 "{\"ref\": \"P-70\", \"referral\": \"R-7\", \"starts_on\": \"2026-11-16\", \"weeks\": 4, "
-                "\"pattern\": \"Mon-Fri 10:00-15:00\"}",
+                "\"pattern\": \"Mon-Fri 16:00-18:00\"}",
                 200, NULL);
     answer("R-7", "start", "{}", "started");
     cr_expect_eq(expected_today(), before + 1);

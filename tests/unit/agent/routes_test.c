@@ -473,6 +473,13 @@ static const struct {
                        "\"says_evidence\": true, \"says_consequences\": true"),
       "notice", NULL },
     { "/v1/records", "/v1/records",
+      RECORD("referral",
+             "\"ref\": \"Q-R2\", \"participant\": \"GDN-001\", \"route\": \"cwp\", \"basis\": \"mandatory\", "
+             "\"received_on\": \"2026-08-17\""),
+      "referral", NULL },
+    { "/v1/records", "/v1/records", RECORD("placement", "\"ref\": \"GDN-P001\", \"referral\": \"Q-R2\""), "placement",
+      NULL },
+    { "/v1/records", "/v1/records",
       RECORD("contact_attempt", "\"participant\": \"GDN-001\", \"day\": \"2026-11-19\", \"means\": \"phone\", "
                                 "\"outcome\": \"no_answer\", \"about_day\": \"2026-11-18\""),
       "contact_attempt", NULL },

@@ -12,10 +12,11 @@
 
 static struct centre_world world;
 static struct laptop laptop;
-static uint8_t ids[5][OP_ENTITY_BYTES]; /* participant, placement, notice, review, doubt */
+static uint8_t ids[6][OP_ENTITY_BYTES]; /* participant, placement, notice, review, doubt, referral */
+static const uint8_t *referred;         /* NULL: the participant */
 static char doubt_digits[DOUBT_ID_SIZE];
 
-enum { PARTICIPANT, PLACEMENT, NOTICE, REVIEW, DOUBT };
+enum { PARTICIPANT, PLACEMENT, NOTICE, REVIEW, DOUBT, REFERRAL };
 
 static int32_t day(const char *text)
 {
@@ -46,14 +47,28 @@ static struct store_entry begin_entry(enum record_kind kind, const uint8_t subje
     return entry;
 }
 
+static void write_referral(const uint8_t id[OP_ENTITY_BYTES], const char *ref,
+                           const uint8_t participant[OP_ENTITY_BYTES])
+{
+    struct store_entry entry = begin_entry(KIND_REFERRAL, id);
+    record_set_text(&entry.record, "ref", ref);
+    record_set_id(&entry.record, "participant", participant);
+    record_set_text(&entry.record, "route", "cwp");
+    record_set_text(&entry.record, "basis", "mandatory");
+    record_set_number(&entry.record, "received_on", day("2026-05-18"));
+    write_entry(&entry);
+}
+
 static void write_person_and_placement(const char *basis)
 {
     struct store_entry entry = begin_entry(KIND_PARTICIPANT, ids[PARTICIPANT]);
     record_set_text(&entry.record, "ref", "GDN-001");
     write_entry(&entry);
+    write_referral(ids[REFERRAL], "R-1 of the site", referred != NULL ? referred : ids[PARTICIPANT]);
     entry = begin_entry(KIND_PLACEMENT, ids[PLACEMENT]);
     record_set_text(&entry.record, "ref", "P-1");
     record_set_id(&entry.record, "participant", ids[PARTICIPANT]);
+    record_set_id(&entry.record, "referral", ids[REFERRAL]);
     record_set_text(&entry.record, "basis", basis);
     record_set_number(&entry.record, "starts_on", day("2026-06-01"));
     record_set_number(&entry.record, "ends_on", day("2026-11-27"));
@@ -143,7 +158,8 @@ static void raise_doubt(const char *basis)
 
 static void begin(void)
 {
-    static const char *const kinds[] = { "participant", "placement", "notice", "flag_review", "compliance_doubt" };
+    static const char *const kinds[] = { "participant", "placement",        "notice",
+                                         "flag_review", "compliance_doubt", "referral" };
     world_open(&world);
     laptop_enrol(&world, "garden", &laptop);
     for (size_t i = 0; i < ARRAY_LEN(kinds); i++) {
@@ -271,6 +287,88 @@ Test(centre_doubts, a_decision_that_answered_one_is_the_same_by_either_name)
     cr_assert_eq(decide(), ERR_OK, "%s", world.err.message);
     cr_assert_str_eq(at_the_laptop().outcome, "adverse");
     cr_assert_arr_eq(at_the_laptop().decision.bytes, before.decision.bytes, ROW_ID_BYTES);
+}
+
+/* ---- another placement of the person, or another's referral ---- */
+
+static void write_second(const uint8_t id[OP_ENTITY_BYTES], const uint8_t participant[OP_ENTITY_BYTES])
+{
+    struct store_entry entry = begin_entry(KIND_PLACEMENT, id);
+    record_set_text(&entry.record, "ref", "P-2");
+    record_set_id(&entry.record, "participant", participant);
+    record_set_text(&entry.record, "basis", "voluntary");
+    record_set_number(&entry.record, "starts_on", day("2026-06-01"));
+    record_set_number(&entry.record, "ends_on", day("2026-06-30"));
+    record_set_text(&entry.record, "pattern", "Wed 15:00-17:00");
+    record_set_number(&entry.record, "weekly_minutes", 120);
+    write_entry(&entry);
+}
+
+static void expect_on_both_sides(const char *status, const char *wants)
+{
+    char found[ROW_CODE_SIZE];
+    char lacks[DOUBT_WANTS_SIZE];
+    struct doubt_row row = at_the_laptop();
+    cr_expect_str_eq(row.status, status, "%s", row.wants);
+    cr_expect_str_eq(row.wants, wants, "%s", row.wants);
+    cr_assert_eq(listed(true, found, lacks), 1);
+    cr_expect_str_eq(found, status, "%s", lacks);
+    cr_expect_str_eq(lacks, wants, "%s", lacks);
+}
+
+Test(centre_doubts, what_another_placement_of_the_person_says_of_the_same_hours_counts_on_both_sides)
+{
+    static const uint8_t second[OP_ENTITY_BYTES] = "a second of them";
+    struct store_entry entry;
+    raise_doubt("mandatory");
+    expect_on_both_sides("standing", "");
+    write_second(second, ids[PARTICIPANT]);
+    expect_on_both_sides("suspended", "other_placement");
+    entry = begin_entry(KIND_PLACEMENT, second);
+    record_set_number(&entry.record, "ends_on", day("2026-06-02"));
+    write_entry(&entry);
+    expect_on_both_sides("standing", "");
+    entry = (struct store_entry){ .kind = KIND_ATTENDANCE, .happened_at_ms = OP_TIME_NONE };
+    session_subject(second, day("2026-06-03"), 0, entry.subject);
+    record_init(&entry.record, kind_by_number(KIND_ATTENDANCE));
+    record_set_number(&entry.record, "outcome", OUTCOME_ATTENDED);
+    write_entry(&entry);
+    expect_on_both_sides("suspended", "other_placement");
+}
+
+Test(centre_doubts, a_placement_of_a_record_that_one_person_merged_counts_on_both_sides)
+{
+    static const uint8_t second[OP_ENTITY_BYTES] = "a second of them";
+    static const uint8_t duplicate[OP_ENTITY_BYTES] = "a record of them";
+    struct store_entry entry;
+    raise_doubt("mandatory");
+    write_second(second, duplicate);
+    expect_on_both_sides("standing", "");
+    entry = begin_entry(KIND_SAME_PERSON, duplicate);
+    record_set_id(&entry.record, "participant", ids[PARTICIPANT]);
+    record_set_text(&entry.record, "decided_by", "tester");
+    record_set_text(&entry.record, "reason", "the same letter");
+    write_entry(&entry);
+    expect_on_both_sides("suspended", "other_placement");
+}
+
+Test(centre_doubts, one_under_another_s_referral_stands_on_neither_side)
+{
+    static const uint8_t other[OP_ENTITY_BYTES] = "somebody else???";
+    struct store_entry entry = begin_entry(KIND_PLACEMENT, ids[PLACEMENT]);
+    static const uint8_t referral[OP_ENTITY_BYTES] = "their referral??";
+    record_set_text(&entry.record, "ref", "P-1");
+    record_set_id(&entry.record, "participant", ids[PARTICIPANT]);
+    record_set_id(&entry.record, "referral", referral); /* not here yet: nobody knows whose it is */
+    record_set_text(&entry.record, "basis", "mandatory");
+    record_set_number(&entry.record, "starts_on", day("2026-06-01"));
+    record_set_number(&entry.record, "ends_on", day("2026-11-27"));
+    record_set_number(&entry.record, "weekly_minutes", 720);
+    write_entry(&entry);
+    memcpy(ids[REFERRAL], referral, OP_ENTITY_BYTES);
+    referred = other;
+    raise_doubt("mandatory");
+    expect_on_both_sides("suspended", "referral_of_another");
 }
 
 /* Steps of SQLite's machine that statements with this in them took since the last look. */

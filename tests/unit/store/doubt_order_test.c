@@ -81,11 +81,11 @@ static void random_word(struct voice *voices)
     struct store_entry entry;
     struct voice *voice = &voices[1 + below(VOICES - 1)];
     uint8_t referral[OP_ENTITY_BYTES];
-    switch (below(13)) {
-    case 11:
+    switch (below(15)) {
+    case 13:
         random_erasure(voices);
         return;
-    case 12:
+    case 14:
         random_rest(voices, &entry);
         return;
     case 0:
@@ -96,8 +96,19 @@ static void random_word(struct voice *voices)
         break;
     case 10:
         voice = below(2) ? voice : &voices[0];
-        entry_referral(&world, &entry, below(2) ? "R-1" : "R-2", "GDN-001", "2026-05-20");
+        entry_referral(&world, &entry, below(2) ? "R-1" : "R-2", below(8) ? "GDN-001" : "GDN-002", "2026-05-20");
         record_set_text(&entry.record, "basis", below(32) ? "mandatory" : "voluntary"); /* it is never unsaid */
+        break;
+    case 11: /* beside it, mostly at other hours; mostly of the same person */
+        entry_placement(&world, &entry, "P-2", below(4) ? "GDN-001" : "GDN-002", "mandatory", "2026-06-01",
+                        "2026-11-27", below(4) ? "Mon Wed 16:00-18:00" : "Wed 15:00-18:00");
+        break;
+    case 12:
+        if (below(2)) {
+            entry_attendance(&world, &entry, "P-2", DAY, 0, below(2) ? OUTCOME_ABSENT : OUTCOME_ATTENDED, -1, NULL);
+        } else {
+            entry_merge(&world, &entry, "GDN-002", "GDN-001", below(2));
+        }
         break;
     case 1:
         entry_notice(&world, &entry, notices[below(2)], "P-1", below(8) ? "2026-05-20" : "2026-06-04", "hand");
@@ -322,6 +333,29 @@ Test(doubt, that_is_suspended_does_not_stand_again_by_erasing_the_review_that_su
     cr_assert_eq(erase_newest(&entry, &err), ERR_REFUSED);
     cr_assert_not_null(strstr(err.message, "doubts"), "%s", err.message);
     expect_status("suspended", "reviewed_again");
+}
+
+Test(doubt, that_is_open_holds_back_what_is_on_record_of_the_person_s_other_placements)
+{
+    struct store_entry entry;
+    struct store_erase erase;
+    struct store_erasable erasable;
+    struct error err = { 0 };
+    entry_placement(&world, &entry, "P-2", "GDN-001", "mandatory", "2026-06-01", "2026-11-27", "Tue 09:30-15:30");
+    write_one(&entry);
+    entry_attendance(&world, &entry, "P-2", DAY, 0, OUTCOME_ATTENDED, -1, NULL);
+    write_one(&entry);
+    raise_doubt();
+    expect_status("suspended", "other_placement");
+    erase = (struct store_erase){ .kind = KIND_ATTENDANCE,
+                                  .subject_len = OP_SESSION_BYTES,
+                                  .ground = "retention",
+                                  .decided_by = "A. Decider",
+                                  .reason = "entered by mistake" };
+    memcpy(erase.subject, entry.subject, OP_SESSION_BYTES);
+    cr_assert_eq(store_erase(site.store, "eraser", &erase, now += 1000, &erasable, &err), ERR_REFUSED);
+    cr_assert_not_null(strstr(err.message, "doubts"), "%s", err.message);
+    expect_status("suspended", "other_placement");
 }
 
 static void jcp_erases_what_it_said(void)

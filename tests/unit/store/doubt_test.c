@@ -151,6 +151,81 @@ static void the_contact_was_with_somebody_else(void)
     write_one(&entry);
 }
 
+/* A machine without these rules says so; by its clock before everything here, or after. */
+static void hostile_says(struct store_entry *entry, bool before)
+{
+    struct voice hostile;
+    struct store_applied applied;
+    struct error err = { 0 };
+    voice_start(&world, &hostile, CERTIFICATE_ROLE_AGENT);
+    hostile.replica.forged_hlc_ms = before ? now - INT64_C(366) * 86400000 : 0;
+    voice_say(&hostile, entry);
+    cr_assert_eq(voice_reach(&hostile, 0, 1, &site, &applied, &err), ERR_OK, "%s", err.message);
+    cr_assert_eq(applied.quarantined, 0);
+    voice_stop(&hostile);
+}
+
+static void another_s_referral(void)
+{
+    struct store_entry entry;
+    entry_referral(&world, &entry, "R-X", "GDN-002", "2026-05-18");
+    write_one(&entry);
+    entry_placement(&world, &entry, "P-1", "GDN-001", "mandatory", "2026-06-01", "2026-11-27", "Mon Wed 09:30-15:30");
+    entry_sent_by(&world, &entry, "R-X");
+    hostile_says(&entry, true);
+}
+
+static void a_referral_that_came_after_the_day(void)
+{
+    struct store_entry entry;
+    entry_referral(&world, &entry, "R-1", "GDN-001", "2026-06-04");
+    write_one(&entry);
+}
+
+static void second_placement(const char *pattern)
+{
+    struct store_entry entry;
+    entry_placement(&world, &entry, "P-2", "GDN-001", "mandatory", "2026-06-01", "2026-11-27", pattern);
+    hostile_says(&entry, false);
+}
+
+static void second_placement_then(void)
+{
+    second_placement("Wed 15:00-17:00");
+}
+
+static void they_were_at_the_second(void)
+{
+    struct store_entry entry;
+    second_placement("Tue 09:30-15:30");
+    entry_attendance(&world, &entry, "P-2", DAY, 0, OUTCOME_ATTENDED, -1, NULL);
+    write_one(&entry);
+}
+
+static void break_of_the_second(void)
+{
+    struct store_entry entry = { .kind = KIND_PLACEMENT_BREAK, .subject = "a break", .happened_at_ms = OP_TIME_NONE };
+    uint8_t placement[OP_ENTITY_BYTES];
+    second_placement("Wed 15:30-17:00");
+    entity_id(world.stream, "placement", "P-2", placement);
+    record_init(&entry.record, kind_by_number(KIND_PLACEMENT_BREAK));
+    record_set_id(&entry.record, "placement", placement);
+    record_set_number(&entry.record, "starts_on", day_of(DAY));
+    record_set_number(&entry.record, "ends_on", day_of(DAY));
+    record_set_text(&entry.record, "reason", "agreed_leave");
+    write_one(&entry);
+}
+
+/* One hand merges them: what speaks for the person needs no more. */
+static void placement_of_a_duplicate(void)
+{
+    struct store_entry entry;
+    entry_placement(&world, &entry, "P-2", "GDN-002", "mandatory", "2026-06-01", "2026-11-27", "Wed 10:00-11:00");
+    write_one(&entry);
+    entry_merge(&world, &entry, "GDN-002", "GDN-001", false);
+    write_one(&entry);
+}
+
 static const struct {
     const char *name;
     void (*happens)(void);
@@ -172,6 +247,12 @@ static const struct {
     { "review", later_review, "reviewed_again" },
     { "changed review", the_review_changed, "no_review" },
     { "contact", the_contact_was_with_somebody_else, "no_contact" },
+    { "another's referral", another_s_referral, "referral_of_another" },
+    { "late referral", a_referral_that_came_after_the_day, "referral_not_in_force" },
+    { "second placement", second_placement_then, "other_placement" },
+    { "attendance of a second", they_were_at_the_second, "other_placement" },
+    { "break of a second", break_of_the_second, "other_placement" },
+    { "placement of a duplicate", placement_of_a_duplicate, "other_placement" },
 };
 
 Test(doubt, is_suspended_by_whatever_comes_later_and_takes_its_ground)
@@ -478,7 +559,7 @@ Test(doubt, a_whole_path_of_hostile_ops_stands_on_nothing_for_the_voluntary)
     struct store_entry entry;
     struct store_applied applied;
     struct error err = { 0 };
-    entry_placement(&world, &entry, "P-V", "GDN-001", "voluntary", "2026-06-01", "2026-11-27", "Mon Wed 09:30-15:30");
+    entry_placement(&world, &entry, "P-V", "GDN-001", "voluntary", "2026-06-01", "2026-11-27", "Mon Wed 16:00-18:00");
     write_one(&entry);
     voice_start(&world, &hostile, CERTIFICATE_ROLE_AGENT);
     hostile.replica.forged_at_ms = now;
@@ -496,7 +577,7 @@ Test(doubt, a_whole_path_of_hostile_ops_stands_on_nothing_for_the_voluntary)
     cr_assert_eq(applied.new_ops, 5);
     cr_assert_eq(applied.quarantined, 0);
     cr_assert_str_eq(the_doubt(&site, "D-V").status, "suspended");
-    cr_assert_str_eq(the_doubt(&site, "D-V").wants, "not_mandatory");
+    cr_assert_str_eq(the_doubt(&site, "D-V").wants, "no_referral,not_mandatory");
     voice_stop(&hostile);
 }
 

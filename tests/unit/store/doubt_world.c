@@ -34,7 +34,10 @@ void doubt_start(void)
     now = (int64_t)day_of("2026-06-10") * 86400000;
     entry_participant(&world, &entry, "GDN-001", "Test Alder");
     write_one(&entry);
+    entry_referral(&world, &entry, "R-1", "GDN-001", "2026-05-18");
+    write_one(&entry);
     entry_placement(&world, &entry, "P-1", "GDN-001", "mandatory", "2026-06-01", "2026-11-27", "Mon Wed 09:30-15:30");
+    entry_sent_by(&world, &entry, "R-1");
     write_one(&entry);
     entry_notice(&world, &entry, "N-1", "P-1", "2026-05-20", "hand");
     write_one(&entry);

@@ -25,9 +25,12 @@ static void start(void)
     struct store_entry entry;
     entry_participant(&world, &entry, "GDN-001", "Test Alder");
     write_one(&entry);
-    entry_placement(&world, &entry, "P-1", "GDN-001", "mandatory", "2026-06-01", "2026-11-27", "Mon Wed 09:30-15:30");
+    entry_referral(&world, &entry, "R-1", "GDN-001", "2026-05-18");
     write_one(&entry);
-    entry_placement(&world, &entry, "P-V", "GDN-001", "voluntary", "2026-06-01", "2026-11-27", "Mon Wed 09:30-15:30");
+    entry_placement(&world, &entry, "P-1", "GDN-001", "mandatory", "2026-06-01", "2026-11-27", "Mon Wed 09:30-15:30");
+    entry_sent_by(&world, &entry, "R-1");
+    write_one(&entry);
+    entry_placement(&world, &entry, "P-V", "GDN-001", "voluntary", "2026-06-01", "2026-11-27", "Tue Thu 09:30-15:30");
     write_one(&entry);
     entry_notice(&world, &entry, "N-1", "P-1", "2026-05-20", "hand");
     write_one(&entry);
@@ -89,8 +92,8 @@ Test(guard_rail, a_doubt_stands_on_a_recorded_absence_after_a_complete_notice)
 
 Test(guard_rail, no_doubt_about_voluntary_people)
 {
-    attend("P-V", "2026-06-03", OUTCOME_ABSENT);
-    assert_refused("P-V", "2026-06-03", "N-V", "not_mandatory");
+    attend("P-V", "2026-06-04", OUTCOME_ABSENT);
+    assert_refused("P-V", "2026-06-04", "N-V", "no_referral,not_mandatory");
 }
 
 static void expect_not_written(struct store_entry *entry, const char *word)
@@ -126,7 +129,9 @@ Test(guard_rail, who_came_of_their_own_will_is_not_sent_by_a_change)
     expect_not_written(&entry, "was voluntary");
     placement_under(&entry, "P-V", "mandatory", "R-M");
     expect_not_written(&entry, "this placement was voluntary");
-    placement_under(&entry, "P-1", "mandatory", "R-V"); /* it was mandatory before */
+    entry_placement(&world, &entry, "P-6", "GDN-001", "mandatory", "2026-06-01", "2026-11-27", "Mon Wed 16:00-18:00");
+    write_one(&entry);
+    placement_under(&entry, "P-6", "mandatory", "R-V"); /* it was mandatory before */
     expect_not_written(&entry, "the referral is voluntary");
     placement_under(&entry, "P-4", "voluntary", "R-V");
     write_one(&entry);
@@ -200,8 +205,8 @@ Test(guard_rail, nobody_has_stayed_away_from_what_has_not_begun)
     }
     entry_attendance(&world, &entry, "P-1", "2026-06-03", 0, OUTCOME_ABSENT_WITH_NOTICE, -1, NULL);
     cr_assert_eq(store_write(site.store, "tester", &entry, 1, now, &written, &err), ERR_OK, "they said so beforehand");
-    now += 60000;
-    attend("P-V", "2026-06-03", OUTCOME_ABSENT);
+    now += 86400000 + 60000;
+    attend("P-V", "2026-06-04", OUTCOME_ABSENT);
 }
 
 static void clock_ahead(int64_t ms)
@@ -223,7 +228,7 @@ Test(guard_rail, a_clock_that_is_off_begins_and_ends_no_session_early_or_late)
         int minutes; /* after the session's end a doubt is raised */
         const char *wants;
     } cases[] = { { INT64_C(4) * 3600000, "P-1", "2026-06-03", "N-1", -2, "not_yet" },
-                  { INT64_C(-4) * 3600000, "P-V", "2026-06-08", "N-V", 2, "not_mandatory" } };
+                  { INT64_C(-4) * 3600000, "P-V", "2026-06-09", "N-V", 2, "no_referral,not_mandatory" } };
     struct store_entry entry;
     struct store_written written;
     struct error err = { 0 };
@@ -312,7 +317,8 @@ Test(guard_rail, no_doubt_while_the_record_is_disputed)
 Test(guard_rail, no_doubt_before_a_notice_was_received)
 {
     struct store_entry entry;
-    entry_placement(&world, &entry, "P-2", "GDN-001", "mandatory", "2026-06-01", "2026-11-27", "Mon Wed 09:30-15:30");
+    entry_placement(&world, &entry, "P-2", "GDN-001", "mandatory", "2026-06-01", "2026-11-27", "Mon Wed 16:00-18:00");
+    entry_sent_by(&world, &entry, "R-1");
     write_one(&entry);
     attend("P-2", "2026-06-03", OUTCOME_ABSENT);
     assert_refused("P-2", "2026-06-03", "N-2", "no_notice");
@@ -331,7 +337,8 @@ Test(guard_rail, no_doubt_before_a_notice_was_received)
 Test(guard_rail, an_incomplete_notice_is_no_notice)
 {
     struct store_entry entry;
-    entry_placement(&world, &entry, "P-3", "GDN-001", "mandatory", "2026-06-01", "2026-11-27", "Mon Wed 09:30-15:30");
+    entry_placement(&world, &entry, "P-3", "GDN-001", "mandatory", "2026-06-01", "2026-11-27", "Mon Wed 16:00-18:00");
+    entry_sent_by(&world, &entry, "R-1");
     write_one(&entry);
     entry_notice(&world, &entry, "N-3", "P-3", "2026-05-20", "hand");
     record_set_number(&entry.record, "says_consequences", 0);

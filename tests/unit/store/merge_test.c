@@ -47,7 +47,10 @@ static void start(void)
     write_one(&entry);
     entry_participant(&world, &entry, "GDN-002", "Test Birch");
     write_one(&entry);
+    entry_referral(&world, &entry, "R-1", "GDN-001", "2026-05-18");
+    write_one(&entry);
     entry_placement(&world, &entry, "P-1", "GDN-001", "mandatory", "2026-06-01", "2026-11-27", "Mon Wed 09:30-15:30");
+    entry_sent_by(&world, &entry, "R-1");
     write_one(&entry);
     entry_notice(&world, &entry, "N-1", "P-1", "2026-05-20", "hand");
     write_one(&entry);
@@ -462,11 +465,11 @@ static size_t proven_about(const char *ref)
 
 Test(merge, is_proven_and_copied_whole_whichever_record_is_named)
 {
-    cr_expect_eq(proven_about("GDN-001"), 5);
+    cr_expect_eq(proven_about("GDN-001"), 6);
     cr_expect_eq(proven_about("GDN-002"), 2);
     merge(false);
-    cr_expect_eq(proven_about("GDN-001"), 8, "and the merge itself");
-    cr_expect_eq(proven_about("GDN-002"), 8);
+    cr_expect_eq(proven_about("GDN-001"), 9, "and the merge itself");
+    cr_expect_eq(proven_about("GDN-002"), 9);
     merge(true);
-    cr_expect_eq(proven_about("GDN-001"), 5);
+    cr_expect_eq(proven_about("GDN-001"), 6);
 }

@@ -191,7 +191,10 @@ static void write_posted_notice(void)
     struct store_entry entry;
     entry_participant(&world, &entry, "GDN-001", "Test Alder");
     replica_write(&site, &entry, now += 1000);
+    entry_referral(&world, &entry, "R-1", "GDN-001", "2026-05-18");
+    replica_write(&site, &entry, now += 1000);
     entry_placement(&world, &entry, "P-1", "GDN-001", "mandatory", "2026-06-01", "2026-11-27", "Mon Wed 09:30-15:30");
+    entry_sent_by(&world, &entry, "R-1");
     replica_write(&site, &entry, now += 1000);
     entry_notice(&world, &entry, "N-1", "P-1", "2026-06-08", "post"); /* a Monday */
     replica_write(&site, &entry, now += 1000);

@@ -215,6 +215,11 @@ void entry_placement(struct world *world, struct store_entry *entry, const char 
     record_set_number(&entry->record, "weekly_minutes", 20 * 60);
 }
 
+void entry_sent_by(struct world *world, struct store_entry *entry, const char *referral)
+{
+    record_set_id(&entry->record, "referral", lent_id(world, "referral", referral));
+}
+
 void entry_attendance(struct world *world, struct store_entry *entry, const char *placement, const char *day, int slot,
                       enum outcome outcome, int minutes, const char *note)
 {

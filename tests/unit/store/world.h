@@ -53,6 +53,8 @@ void entry_referral(struct world *world, struct store_entry *entry, const char *
                     const char *received_on);
 void entry_placement(struct world *world, struct store_entry *entry, const char *ref, const char *participant,
                      const char *basis, const char *starts_on, const char *ends_on, const char *pattern);
+/* A placement answers this referral. */
+void entry_sent_by(struct world *world, struct store_entry *entry, const char *referral);
 void entry_attendance(struct world *world, struct store_entry *entry, const char *placement, const char *day, int slot,
                       enum outcome outcome, int minutes, const char *note);
 void entry_appointment(struct world *world, struct store_entry *entry, const char *key, const char *participant,
