@@ -527,6 +527,26 @@ Test(doubt, that_was_taken_back_stays_so_where_a_machine_without_rules_erases_th
     voice_stop(&laptop);
 }
 
+Test(doubt, is_looked_at_again_when_part_of_an_appointment_of_a_day_without_a_session_is_erased)
+{
+    struct store_entry entry;
+    struct store_entry erasure;
+    struct error err = { 0 };
+    raise_doubt();
+    entry_appointment(&world, &entry, "A-1", "GDN-001", "2026-06-09", 600, 660);
+    jcp_says(&entry);
+    entry_appointment(&world, &entry, "A-1", "GDN-001", "2026-06-16", 600, 660);
+    jcp_says(&entry);
+    expect_status("standing", "");
+    cr_assert_eq(db_exec(&site.store->db, "DELETE FROM dirty_placement", &err), ERR_OK); /* the rules have looked */
+    struct op_id op = jcp.said[1].run.ops.ops[0].id;
+    entry_erasure(&erasure, KIND_APPOINTMENT, entry.subject, true);
+    jcp.replica.forged_over = &op;
+    jcp.replica.forged_hlc_ms = clock_wall_ms() + 60000;
+    jcp_says(&erasure);
+    expect_status("suspended", "record_erased");
+}
+
 /* ---- of the whole person, by one side alone ---- */
 
 static void jcp_erases_all(int64_t at_ms)
