@@ -5,7 +5,6 @@
 #include "agent/enrolment_check.h"
 #include "base/clock.h"
 #include "base/log.h"
-#include "store/bundles.h"
 #include "sync/enrolment_file.h"
 
 static void scoped_key(struct device_key **key)
@@ -194,11 +193,11 @@ static enum err_code keep(struct taking *taking, const struct enrolment_site *si
     identity->incarnation = ENROLMENT_FIRST_INCARNATION;
     identity->enrolled = true;
     TRY(device_key_export(taking->key, &identity->key_pkcs8, err));
-    enum err_code rc = store_identity_write(taking->store, identity, err);
+    enum err_code rc = store_identity_write_with(taking->store, identity, site->centre, err);
     secret_free(&identity->key_pkcs8);
     TRY(rc);
     LOG_INFO(taking->held.enrolled ? "certificate_renewed" : "device_enrolled", "by=file");
-    return store_centre_certificate_keep(taking->store, site->centre, err);
+    return ERR_OK;
 }
 
 static enum err_code take(struct taking *taking, struct slice file, struct error *err)

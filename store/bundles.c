@@ -82,12 +82,18 @@ bool store_bundles_authority_new(const struct store_bundles *bundles, struct sli
     return bundles->authority_told && memcmp(present, bundles->authority, STORE_AUTHORITY_BYTES) != 0;
 }
 
-enum err_code store_centre_certificate_keep(struct store *store, struct slice certificate, struct error *err)
+enum err_code centre_certificate_put(struct store *store, struct slice certificate, struct error *err)
 {
     sqlite3_stmt *s;
     TRY(db_statement(&store->db, "UPDATE bundle_state SET certificate = ?1 WHERE certificate IS NOT ?1", &s, err));
     bind_slice(s, 1, certificate);
-    return run_alone(store, s, err);
+    return db_run(&store->db, s, err);
+}
+
+enum err_code store_centre_certificate_keep(struct store *store, struct slice certificate, struct error *err)
+{
+    TRY(db_begin(&store->db, err));
+    return db_end(&store->db, centre_certificate_put(store, certificate, err), err);
 }
 
 enum err_code store_centre_certificate_read(struct store *store, struct buf *out, struct error *err)

@@ -207,6 +207,11 @@ MUST_USE enum err_code chain_fresh(struct store *store, struct author *ret_autho
 /* A fresh incarnation, in which ops are made from now on. */
 MUST_USE enum err_code chain_begin(struct store *store, struct error *err);
 
+/* ---- store/bundles.c ---- */
+
+/* store_centre_certificate_keep in a transaction of the caller's. */
+MUST_USE enum err_code centre_certificate_put(struct store *store, struct slice certificate, struct error *err);
+
 /* ---- store/receipts.c: what the centre signed of them ---- */
 
 /* Kept for good, unless there is one of this link. The receipt has a signature, and is of this chain as it is. */

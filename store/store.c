@@ -377,7 +377,15 @@ static enum err_code write_identity_row(struct store *store, const struct store_
     return chain_ensure(store, &self, buf_slice(&identity->certificate), err);
 }
 
-enum err_code store_identity_write(struct store *store, const struct store_identity *identity, struct error *err)
+static enum err_code write_identity(struct store *store, const struct store_identity *identity, struct slice centre,
+                                    struct error *err)
+{
+    TRY(write_identity_row(store, identity, err));
+    return centre.len > 0 ? centre_certificate_put(store, centre, err) : ERR_OK;
+}
+
+enum err_code store_identity_write_with(struct store *store, const struct store_identity *identity, struct slice centre,
+                                        struct error *err)
 {
     if (store->enrolled && memcmp(store->stream, identity->stream, STREAM_ID_BYTES) != 0) {
         return FAIL(err, CONFLICT, "enrol: this replica belongs to another site; use another state directory");
@@ -386,8 +394,13 @@ enum err_code store_identity_write(struct store *store, const struct store_ident
         return FAIL(err, CONFLICT, "enrol: this replica is enrolled already");
     }
     TRY(replica_begin(store, err));
-    TRY(replica_end(store, write_identity_row(store, identity, err), err));
+    TRY(replica_end(store, write_identity(store, identity, centre, err), err));
     return replica_reload(store, err);
+}
+
+enum err_code store_identity_write(struct store *store, const struct store_identity *identity, struct error *err)
+{
+    return store_identity_write_with(store, identity, (struct slice){ 0 }, err);
 }
 
 /* ---- an enrolment that has not ended ---- */

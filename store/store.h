@@ -79,6 +79,9 @@ MUST_USE enum err_code store_identity_read(struct store *store, struct store_ide
 /* ERR_CONFLICT when already enrolled with another stream. */
 MUST_USE enum err_code store_identity_write(struct store *store, const struct store_identity *identity,
                                             struct error *err);
+/* The same, with the centre's signing certificate (DER; store/bundles.h) in the same transaction. */
+MUST_USE enum err_code store_identity_write_with(struct store *store, const struct store_identity *identity,
+                                                 struct slice centre, struct error *err);
 
 /*
  * An enrolment that has not ended, so that a try that was cut can be repeated even if the program was: the centre knows

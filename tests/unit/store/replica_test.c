@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "store/bundles.h"
 #include "store/replica.h"
 #include "world.h"
 
@@ -582,4 +583,38 @@ Test(replica, a_referral_that_became_a_placement_waits_for_nothing)
     cr_assert_eq(store_site_facts(one.store, day_of("2026-06-10"), &facts, NULL), ERR_OK);
     cr_assert_eq(facts.facts.waiting, 0);
     store_site_facts_fini(&facts);
+}
+
+static void expect_held(const char *site_name, struct slice centre)
+{
+    struct store_identity held;
+    struct buf certificate;
+    struct error err = { 0 };
+    buf_init(&certificate, CERTIFICATE_DER_MAX);
+    cr_assert_eq(store_identity_read(one.store, &held, &err), ERR_OK, "%s", err.message);
+    cr_assert_str_eq(held.site_name, site_name);
+    cr_assert_eq(store_centre_certificate_read(one.store, &certificate, &err), ERR_OK, "%s", err.message);
+    cr_assert(slice_equal(buf_slice(&certificate), centre));
+    store_identity_fini(&held);
+    buf_fini(&certificate);
+}
+
+/* Whoever is enrolled by file could otherwise write no bundle, and the answer in hand would change nothing. */
+Test(replica, who_this_is_and_the_centres_key_are_kept_together_or_not_at_all)
+{
+    struct error err = { 0 };
+    struct db *db = &one.store->db;
+    struct slice centre = slice_of_text("the centre's");
+    struct store_identity renewed = one.identity; /* borrows */
+    (void)snprintf(renewed.site_name, sizeof(renewed.site_name), "another name");
+    cr_assert_eq(db_exec(db,
+                         "CREATE TRIGGER full BEFORE UPDATE OF certificate ON bundle_state BEGIN "
+                         "SELECT RAISE(ABORT, 'full'); END",
+                         &err),
+                 ERR_OK, "%s", err.message);
+    cr_assert_neq(store_identity_write_with(one.store, &renewed, centre, &err), ERR_OK);
+    expect_held(one.identity.site_name, (struct slice){ 0 });
+    cr_assert_eq(db_exec(db, "DROP TRIGGER full", &err), ERR_OK, "%s", err.message);
+    cr_assert_eq(store_identity_write_with(one.store, &renewed, centre, &err), ERR_OK, "%s", err.message);
+    expect_held("another name", centre);
 }
