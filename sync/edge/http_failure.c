@@ -78,9 +78,11 @@ static enum err_code handshake_failed(const char *detail, struct error *err)
         return FAIL(err, NETWORK, "connect to the centre: the connection was cut (%s)", detail);
     }
     if (strcasestr(detail, "wrong version number") != NULL || strcasestr(detail, "http request") != NULL) {
-        return FAIL(err, TLS,
-                    "connect to the centre: what answered does not speak TLS; check the address and the port in the "
-                    "settings");
+        return FAIL(
+            err, TLS,
+            "connect to the centre: what answered does not speak TLS; where it worked before, a sign-in page of "
+            "the network may stand in between: open a web page to sign in; else check the address and the port "
+            "in the settings");
     }
     if (says_garbled(detail)) {
         return FAIL(err, NETWORK, "connect to the centre: what came was garbled on the way (%s)", detail);

@@ -225,6 +225,7 @@ Test(trust, says_that_a_plain_page_does_not_speak_tls)
 {
     ask_impostor("HTTP/1.1 302 Found\r\nLocation: http://portal.example/\r\nContent-Length: 0\r\n\r\n");
     expect(ERR_TLS, "does not speak TLS");
+    cr_assert_not_null(strstr(world.result.error.message, "sign-in page"), "%s", world.result.error.message);
 }
 
 Test(trust, a_connection_that_breaks_in_the_handshake_is_the_network_and_no_refusal)
