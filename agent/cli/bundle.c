@@ -216,6 +216,15 @@ static void print_taken(struct cli *cli, const char *path, const json_t *taken)
     }
 }
 
+/* It is not on its way any more, so that another one may begin at once. */
+static void give_up(struct cli *cli, const char *id)
+{
+    struct error unsaid;
+    SCOPED(answer_free) json_t *body = id_body(id);
+    SCOPED(answer_free) json_t *answer = NULL;
+    (void)!local_request(cli->socket_path, "POST", "/v1/bundle/import/end", body, CALL_TIMEOUT_S, &answer, &unsaid);
+}
+
 static enum exit_code import_one(struct cli *cli, const char *path, json_t **ret_taken)
 {
     int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
@@ -226,6 +235,9 @@ static enum exit_code import_one(struct cli *cli, const char *path, json_t **ret
     enum exit_code code = call(cli, "POST", path_of("/v1/bundle/import"), json_object(), CALL_TIMEOUT_S, &task);
     if (code == EXIT_DONE) {
         code = bring(cli, path, fd, answer_text(task, "id"));
+        if (code != EXIT_DONE) {
+            give_up(cli, answer_text(task, "id"));
+        }
     }
     (void)close(fd);
     if (code != EXIT_DONE) {

@@ -156,3 +156,12 @@ Test(bundle, a_stick_pulled_too_early_is_noticed_and_nothing_is_lost)
     (void)laptop_do(office, EXIT_REFUSED, "bundle", "import", path, NULL); /* it is the centre's to read */
     buf_fini(&file);
 }
+
+Test(bundle, a_file_that_cannot_be_read_holds_nothing_up)
+{
+    struct laptop *office = enrolled("office");
+    cut_the_line();
+    centre_writes(office, "for-office");
+    (void)laptop_do(office, EXIT_REFUSED, "bundle", "import", world.folder, NULL);
+    (void)take_in(office, "for-office");
+}
