@@ -4,6 +4,7 @@
 
 #include "agent/agent_parts.h"
 #include "agent/api_backup.h"
+#include "base/clock.h"
 #include "base/log.h"
 
 static json_t *taken_value(const struct device_bundle_taken *taken)
@@ -62,6 +63,17 @@ static enum err_code post_export_next(struct agent *agent, const struct http_req
     return rc;
 }
 
+/* The centre takes no bundle of it then. By the centre's clock, as far as it is known. */
+static bool certificate_ended(const struct agent *agent)
+{
+    struct client_status status = { 0 };
+    if (agent->driver != NULL) {
+        client_status(exchange_driver_client(agent->driver), &status);
+    }
+    int64_t now_ms = clock_wall_ms() - status.clock_offset_ms;
+    return agent->renewal.known && agent->renewal.certificate.not_after_ms <= now_ms;
+}
+
 static enum err_code post_export_end(struct agent *agent, const struct http_request *request, const json_t *body,
                                      struct error *err)
 {
@@ -70,7 +82,8 @@ static enum err_code post_export_end(struct agent *agent, const struct http_requ
     bool complete;
     TRY(backup_id_of(body, &id, err));
     TRY(bundle_task_end_out(&agent->bundle, id, &ops, &complete, err));
-    api_send_object(request->exchange, json_pack("{s:I,s:b}", "records", (json_int_t)ops, "complete", complete));
+    api_send_object(request->exchange, json_pack("{s:I,s:b,s:b}", "records", (json_int_t)ops, "complete", complete,
+                                                 "certificate_ended", certificate_ended(agent)));
     return ERR_OK;
 }
 

@@ -149,6 +149,13 @@ int64_t records = answer_int(answer, "records");
 SCOPED(scoped_free) char *visible = text_visible(name, false);
 screen_print(&cli->screen, "'%s' is for the centre, with %" PRId64 " record%s that it may not have yet.\n", visible,
              records, records == 1 ? "" : "s");
+if (answer_true(answer, "certificate_ended")) {
+    screen_print(&cli->screen,
+                 "This device's certificate has run out: the centre takes no bundle of it.\n"
+                 "next: get a new code from the centre, then 'holdfast enrol --again --request FILE'; once "
+                 "its answer is taken, export again\n");
+    return EXIT_DONE;
+}
 screen_print(&cli->screen, "next: take it to the centre; they count as synchronised once its answer is imported "
                            "here\n");
 return EXIT_DONE;

@@ -157,6 +157,20 @@ Test(bundle, a_stick_pulled_too_early_is_noticed_and_nothing_is_lost)
     buf_fini(&file);
 }
 
+Test(bundle, one_that_the_centre_will_not_take_is_said_to_be_so)
+{
+    char path[FOLDER_PATH_SIZE];
+    struct laptop *office = enrolled("office");
+    cut_the_line();
+    json_t *answer = laptop_do(office, EXIT_DONE, "bundle", "export", on_stick("good", path), NULL);
+    cr_assert_not(true_at(answer, "certificate_ended"));
+    laptop_stop(office);
+    laptop_set_clock(office, 400L * 24 * 3600);
+    laptop_start(office);
+    answer = laptop_do(office, EXIT_DONE, "bundle", "export", on_stick("late", path), NULL);
+    cr_assert(true_at(answer, "certificate_ended"));
+}
+
 Test(bundle, a_file_that_cannot_be_read_holds_nothing_up)
 {
     struct laptop *office = enrolled("office");

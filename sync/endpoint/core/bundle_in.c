@@ -41,7 +41,14 @@ static enum err_code take_sender(struct centre_bundle_in *in, int64_t now_ms, st
 {
     struct certificate certificate;
     struct centre_device device;
-    TRY(peer_device(in->centre, buf_slice(&in->reader.certificate), now_ms, &certificate, &device, err));
+    enum err_code rc = peer_device(in->centre, buf_slice(&in->reader.certificate), now_ms, &certificate, &device, err);
+    if (rc == ERR_TLS) {
+        return error_wrap(
+            err, rc,
+            "take a bundle: its device is enrolled again first, with a new code and `holdfast enrol --again "
+            "--request FILE` there, if its certificate has run out");
+    }
+    TRY(rc);
     if (memcmp(in->reader.about.stream, device.site.stream, STREAM_ID_BYTES) != 0) {
         return FAIL(err, REFUSED, "take a bundle: its device does not belong to that site");
     }

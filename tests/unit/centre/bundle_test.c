@@ -750,6 +750,19 @@ Test(bundle, a_revoked_laptops_bundle_is_refused_and_none_is_made_for_it)
     buf_fini(&none);
 }
 
+Test(bundle, one_of_a_laptop_whose_certificate_has_run_out_is_refused_with_what_to_do)
+{
+    struct centre_bundle_taken taken;
+    introduce();
+    laptop_record(&laptops[0], 3);
+    struct buf file = stick_from_laptop(&laptops[0]);
+    world.now_ms += 400 * DAYS_MS;
+    cr_assert_eq(stick_to_centre(&world, buf_slice(&file), &taken), ERR_TLS, "%s", world.err.message);
+    cr_assert_not_null(strstr(world.err.message, "enrol --again"), "%s", world.err.message);
+    cr_assert_not(taken.known);
+    buf_fini(&file);
+}
+
 Test(bundle, at_rest_holds_nothing_readable)
 {
     introduce();
