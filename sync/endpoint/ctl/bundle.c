@@ -189,7 +189,7 @@ static void print_imported(const json_t *answer)
         (void)printf("Not taken: %" JSON_INTEGER_FORMAT
                      " run%s of records of others that it gave back. The first: %s.\n"
                      "If the authority that certified who made them is gone, give its certificate with `ca former`.\n",
-                     declined, declined == 1 ? "" : "s", text_of(answer, "declined_why"));
+                     declined, declined == 1 ? "" : "s", talk_text(answer, "declined_why"));
     }
     if (json_is_true(json_object_get(answer, "fork"))) {
         (void)printf("It holds other records than the centre has under their numbers: see `incidents`.\n");
