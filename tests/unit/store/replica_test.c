@@ -1,4 +1,5 @@
 #include <criterion/criterion.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "base/clock.h"
@@ -603,7 +604,7 @@ static void expect_held(const char *site_name, struct slice centre)
 Test(replica, who_this_is_and_the_centres_key_are_kept_together_or_not_at_all)
 {
     struct error err = { 0 };
-    struct db *db = &one.store->db;
+    struct database *db = &one.store->db;
     struct slice centre = slice_of_text("the centre's");
     struct store_identity renewed = one.identity; /* borrows */
     (void)snprintf(renewed.site_name, sizeof(renewed.site_name), "another name");
