@@ -411,12 +411,13 @@ static void enrol_again(struct laptop *which, int expected_exit)
     (void)laptop_do(which, expected_exit, "enrol", "--again", "--endpoint", url, "--code", text_at(code, "code"), NULL);
 }
 
-/* Whoever is connected follows to a new authority; who is gone was certified by the one before. */
-static void roll_authority(int follow)
+/* Those two follow to a new authority with their next exchange; who is gone was certified by the one before. */
+static void roll_authority(struct laptop *one, struct laptop *two)
 {
     (void)centre_do(&world.centre, EXIT_DONE, "ca", "roll", NULL);
-    WAIT_UNTIL(number_at(centre_do(&world.centre, EXIT_DONE, "ca", "show", NULL), "devices_to_follow") == follow,
-               SYNC_MS);
+    (void)laptop_do(one, EXIT_DONE, "sync", "--wait", "--timeout", "50", NULL);
+    (void)laptop_do(two, EXIT_DONE, "sync", "--wait", "--timeout", "50", NULL);
+    WAIT_UNTIL(number_at(centre_do(&world.centre, EXIT_DONE, "ca", "show", NULL), "devices_to_follow") == 1, SYNC_MS);
 }
 
 /* Each file of `authority/` in an evidence pack; how many that were. */
@@ -452,7 +453,7 @@ Test(centre_loss, a_new_centre_with_the_same_ids_is_given_everything_back)
     laptop_wait_number(other, "records.attendance", 40, SYNC_MS);
     laptop_wait_synchronised(laptop, SYNC_MS);
     laptop_wait_synchronised(other, SYNC_MS);
-    roll_authority(1);
+    roll_authority(laptop, other);
     (void)snprintf(pack, sizeof(pack), "%s/pack", world.folder);
     (void)laptop_do(laptop, EXIT_DONE, "evidence", "GDN-001", "-o", pack, NULL);
     look_before(&known);
