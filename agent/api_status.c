@@ -100,7 +100,8 @@ static bool describe_certificate_to_come(const struct agent *agent, struct pictu
     }
     date_format(clock_today(renewal->certificate.not_before_ms), day);
     say(picture, "attention",
-        "this device's certificate holds from %s on only: set this machine's clock if it is wrong; if it is right, the "
+        "this device's certificate holds from %s on only: set the clock of this machine if it is wrong; if it is "
+        "right, the "
         "centre's was ahead when it made that: " ENROL_AGAIN,
         day);
     return true;
