@@ -48,6 +48,7 @@ static enum err_code take_recovery(struct client *c, const struct exchange_respo
     uint64_t newest_seq;
     uint64_t acked_seq;
     bool agrees;
+    bool asked_from_start = c->recovery.from_start;
     if (response->cursor < c->sent.cursor) {
         return recover_from_start(c, response, err);
     }
@@ -60,6 +61,9 @@ static enum err_code take_recovery(struct client *c, const struct exchange_respo
     TRY(client_compare_link(c, response, newest_seq, &agrees, err));
     if (!agrees && response->more && response->cursor == c->sent.cursor) {
         return FAIL(err, PROTOCOL, "compare records with the centre: it promises more and gives nothing");
+    }
+    if (!agrees && !asked_from_start && c->recovery.from_start) {
+        return ERR_OK; /* another history than before: it was found just now, and is read from its beginning next */
     }
     if (!agrees) {
         return response->more ? ERR_OK : recover_from_start(c, response, err);

@@ -297,6 +297,71 @@ Test(copies, two_branches_that_say_different_things_of_a_session_are_a_dispute_a
     expect_equal(&one, &other);
 }
 
+static size_t assertions_on(struct laptop *laptop, int32_t day)
+{
+    struct row_id placement = { "a placement here" };
+    struct attendance_list list;
+    struct error err = { 0 };
+    cr_assert_eq(query_attendance(laptop->store, &placement, day, 0, 100, &list, &err), ERR_OK, "%s", err.message);
+    size_t count = list.count;
+    attendance_list_fini(&list);
+    return count;
+}
+
+static void sync_all(struct laptop *first, struct laptop *second, struct laptop *third)
+{
+    for (int i = 0; i < 4; i++) {
+        sync_now(first);
+        sync_now(second);
+        sync_now(third);
+    }
+}
+
+/* The centre is put back twice; a third machine gives it the branch that had given way in between. */
+Test(copies, what_was_issued_again_counts_once_where_its_first_number_has_come_back)
+{
+    struct store_entry entry;
+    struct laptop twin;
+    laptop_record(&one, 1);
+    sync_now(&one);
+    world_save(&world);
+    laptop_clone(&one, &twin);
+    entry_session(&entry, 20000, OUTCOME_ABSENT, "first");
+    laptop_write(&one, &entry);
+    sync_now(&one);
+    sync_now(&other); /* and is not heard of for a while */
+    world_put_back(&world);
+    entry_session(&entry, 20001, OUTCOME_ATTENDED, "under the same number");
+    laptop_write(&twin, &entry);
+    sync_now(&twin);
+    sync_now(&one);
+    cr_assert_eq(copies_of(&one).issued_again, 1);
+    entry_session(&entry, 20000, OUTCOME_ATTENDED, "was there after all");
+    laptop_write(&one, &entry);
+    sync_now(&one);
+    world_put_back(&world);
+    sync_all(&other, &one, &twin);
+    struct laptop *const all[] = { &one, &other, &twin };
+    for (size_t i = 0; i < 3; i++) {
+        cr_expect_eq(assertions_on(all[i], 20000), 2, "%zu: %zu", i, assertions_on(all[i], 20000));
+        cr_expect_eq(session_on(all[i], 20000).standing, STANDING_RECORDED, "%zu", i);
+        cr_expect_eq(session_on(all[i], 20000).outcome, OUTCOME_ATTENDED);
+        cr_expect_eq(assertions_on(all[i], 20001), 1);
+    }
+    expect_equal(&one, &other);
+    expect_equal(&twin, &other);
+    struct log_list log;
+    size_t repeats = 0;
+    cr_assert_eq(query_log(other.store, NULL, 0, false, 100, &log, NULL), ERR_OK);
+    for (size_t i = 0; i < log.count; i++) {
+        repeats += log.rows[i].repeats;
+    }
+    cr_assert_eq(repeats, 1, "the log has both, and says so: %zu", repeats);
+    log_list_fini(&log);
+    world_verify(&world);
+    laptop_fini(&twin);
+}
+
 /* ---- a twin ---- */
 
 Test(copies, two_machines_with_one_identity_both_go_on_and_are_named)
