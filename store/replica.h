@@ -108,10 +108,11 @@ struct store {
     uint8_t stream[STREAM_ID_BYTES];
     struct author self; /* of new ops */
     uint64_t newest_hlc;
-    bool erasing;            /* there is an erasure: what comes may be covered by it */
-    bool following;          /* a person accepted the centre's history: other branches held here give way */
-    int64_t assertions_most; /* no session has more rows in attendance, but for those that are marked */
-    bool assertions_grown;   /* and that is not written yet */
+    int64_t believed_until_ms; /* nobody has to ask whether a clock up to here may be right (write.c) */
+    bool erasing;              /* there is an erasure: what comes may be covered by it */
+    bool following;            /* a person accepted the centre's history: other branches held here give way */
+    int64_t assertions_most;   /* no session has more rows in attendance, but for those that are marked */
+    bool assertions_grown;     /* and that is not written yet */
     struct known_link known_link;
     struct buf header; /* scratch */
     struct buf body;   /* scratch */

@@ -192,22 +192,35 @@ static enum err_code salt_next(struct store *store, uint64_t seq, uint8_t seed[O
     return oplog_seed_own(store, &store->self, block, NULL, seed, err);
 }
 
-/*
- * The centre takes nothing from a clock that is ten years ahead, so nothing is recorded by one that is five years ahead
- * of its last word. It is asked for only when the clock seems to have leapt.
- */
-static enum err_code check_date(struct store *store, int64_t now_ms, struct error *err)
+/* The newest that the centre said of the time: with an answer, or by the certificate that it gave; 0: nothing. */
+static enum err_code centre_said_ms(struct store *store, int64_t *ret_ms, struct error *err)
 {
     sqlite3_stmt *s;
     bool row;
-    if (now_ms <= (int64_t)(store->newest_hlc >> 16) + OP_AHEAD_MAX_MS / 2) {
+    struct certificate certificate;
+    TRY(db_statement(&store->db, "SELECT heard_at, (SELECT certificate FROM identity) FROM sync_state", &s, err));
+    TRY(db_step(&store->db, s, &row, err));
+    *ret_ms = row ? column_int(s, 0) : 0;
+    enum err_code rc = ERR_OK;
+    if (*ret_ms == 0 && row && sqlite3_column_type(s, 1) != SQLITE_NULL) {
+        rc = certificate_parse(column_slice(s, 1), &certificate, err);
+        *ret_ms = rc == ERR_OK ? certificate.not_before_ms : 0;
+    }
+    sqlite3_reset(s);
+    return rc;
+}
+
+/* The centre takes nothing from a clock that is ten years ahead: nothing is recorded by one that is five years ahead of
+ * its last word. */
+static enum err_code check_date(struct store *store, int64_t now_ms, struct error *err)
+{
+    int64_t said_ms;
+    if (now_ms <= store->believed_until_ms) {
         return ERR_OK;
     }
-    TRY(db_statement(&store->db, "SELECT heard_at FROM sync_state", &s, err));
-    TRY(db_step(&store->db, s, &row, err));
-    int64_t heard_ms = row ? column_int(s, 0) : 0;
-    sqlite3_reset(s);
-    return heard_ms == 0 || now_ms <= heard_ms + OP_AHEAD_MAX_MS / 2
+    TRY(centre_said_ms(store, &said_ms, err));
+    store->believed_until_ms = said_ms == 0 ? now_ms : said_ms + OP_AHEAD_MAX_MS / 2;
+    return now_ms <= store->believed_until_ms
                ? ERR_OK
                : FAIL(err, REFUSED,
                       "record: by this computer's clock the centre's last word is more than five years old; set the "

@@ -142,11 +142,10 @@ static enum err_code check_clock(const struct appending *a)
     for (size_t i = a->first_new; i < a->run->ops.count; i++) {
         const struct op *op = &a->run->ops.ops[i];
         if ((int64_t)(op->hlc >> 16) > a->now_ms + OP_AHEAD_MAX_MS) {
-            return FAIL(
-                a->err, INVALID,
-                "take record %llu: its logical clock is more than ten years ahead; set that machine's clock and "
-                "enrol it with a new key",
-                (unsigned long long)op->id.seq);
+            return FAIL(a->err, INVALID,
+                        "take record %llu: its logical clock is more than ten years ahead, and nothing could be "
+                        "said after it",
+                        (unsigned long long)op->id.seq);
         }
     }
     return ERR_OK;

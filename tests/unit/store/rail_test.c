@@ -71,15 +71,20 @@ static void remember(const struct store_entry *entry, const struct op_id *op, bo
     last.of_centre = of_centre;
 }
 
-static void write_one(struct store_entry *entry)
+static void write_at(struct store_entry *entry, int64_t said_ms)
 {
     struct store_written written;
     struct error err = { 0 };
-    cr_assert_eq(store_write(site.store, "tester", entry, 1, now += 1000, &written, &err), ERR_OK, "line %d: %s",
-                 c.line, err.message);
+    cr_assert_eq(store_write(site.store, "tester", entry, 1, said_ms, &written, &err), ERR_OK, "line %d: %s", c.line,
+                 err.message);
     if (written.added > 0) {
         remember(entry, &written.last, false);
     }
+}
+
+static void write_one(struct store_entry *entry)
+{
+    write_at(entry, now += 1000);
 }
 
 static void hear(struct voice *voice, struct store_entry *entry)
@@ -129,7 +134,7 @@ static void place_at(int64_t said_ms)
     if (c.referred) {
         entry_sent_by(&world, &entry, key("R"));
     }
-    replica_write(&site, &entry, said_ms);
+    write_at(&entry, said_ms);
 }
 
 static void place(void)
@@ -320,7 +325,7 @@ static void say_event(char *const *words, int count)
         hear(voice, &entry);
         voice->replica.forged_hlc_ms = voice->replica.forged_at_ms = 0;
     } else {
-        replica_write(&site, &entry, said_at(words, count, now));
+        write_at(&entry, said_at(words, count, now));
     }
 }
 
@@ -475,7 +480,7 @@ static void say_rest(char *const *words, int count)
     record_set_number(&entry.record, "ends_on", day_of(words[1]));
     record_set_text(&entry.record, "reason", "agreed_leave");
     now += 1000;
-    replica_write(&site, &entry, said_at(words, count, now));
+    write_at(&entry, said_at(words, count, now));
 }
 
 static void say_jcp(char *const *words, int count)
