@@ -356,14 +356,28 @@ static bool backing_up(void)
     return number_at(laptop_status(laptop), "backup.pages_done") > 0;
 }
 
-Test(held_backup, does_not_keep_the_lock_by_itself_off)
+/* As one whose stick does not take any more. A replica as small as this one is often written before anybody looks. */
+static void begin_held_backup(void)
 {
     const char *const argv[] = { program_cli, "--socket", laptop->socket, "backup", output, NULL };
+    for (int tries = 0; tries < 50; tries++) {
+        process_start(&work, argv);
+        WAIT_UNTIL(backing_up() || !process_running(&work), STEP_MS);
+        cr_assert_eq(kill(work.pid, SIGSTOP), 0);
+        if (backing_up()) {
+            return;
+        }
+        cr_assert_eq(kill(work.pid, SIGCONT), 0);
+        cr_assert_eq(process_wait(&work, STEP_MS), 0);
+        cr_assert_eq(unlink(output), 0);
+    }
+    cr_assert_fail("each ended before it was held");
+}
+
+Test(held_backup, does_not_keep_the_lock_by_itself_off)
+{
     start_forgetful();
-    process_start(&work, argv);
-    WAIT_UNTIL(backing_up() || !process_running(&work), STEP_MS);
-    cr_assert_eq(kill(work.pid, SIGSTOP), 0); /* as one whose stick does not take any more */
-    cr_assert(backing_up(), "it ended before it was held");
+    begin_held_backup();
     laptop_stay_awake(laptop, 30);
     sleep_ms(300);
     cr_assert(backing_up(), "it may go on");
