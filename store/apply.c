@@ -288,6 +288,16 @@ static enum err_code take_own(struct store *store, struct author *author, const 
     return author->id == store->self.id ? chain_begin(store, err) : ERR_OK;
 }
 
+/* Of a chain that another copy of this device began: it is of this device's key all the same. */
+static enum err_code take_of_copy(struct store *store, struct author *author, const struct store_exchange *exchange,
+                                  const struct store_run *run, struct store_applied *applied, struct error *err)
+{
+    int64_t fork;
+    TRY(fork_take(store, author, run, exchange->received_at_ms, &fork, err));
+    TRY(take_ops(store, author, run, exchange->received_at_ms, applied, err));
+    return fork != 0 ? fork_issue(store, fork, exchange->received_at_ms, &applied->issued_again, err) : ERR_OK;
+}
+
 static enum err_code take_run(struct store *store, const struct store_exchange *exchange, const struct store_run *run,
                               struct store_applied *applied, struct error *err)
 {
@@ -310,7 +320,7 @@ static enum err_code take_run(struct store *store, const struct store_exchange *
     size_t before = applied->new_ops;
     TRY(chain_find(store, author.incarnation, &chain, &ours, err));
     enum err_code rc = ours ? take_own(store, &author, exchange, run, applied, err)
-                            : take_ops(store, &author, run, exchange->received_at_ms, applied, err);
+                            : take_of_copy(store, &author, exchange, run, applied, err);
     applied->came_back += applied->new_ops - before;
     TRY(rc);
     return owed_given(store, &author, run, err);
