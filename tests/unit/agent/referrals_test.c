@@ -27,7 +27,7 @@ static void start(void)
     refer("R-1");
     site_expect(&site, "POST", "/v1/placements",
                 "{\"ref\": \"P-1\", \"referral\": \"R-1\", \"starts_on\": \"2026-11-16\", \"weeks\": 4, "
-                "\"pattern\": \"Mon-Fri 10:00-15:00\"}",
+                "\"pattern\": \"Mon-Fri 17:00-20:00\"}",
                 200, NULL);
     site_expect(&site, "POST", "/v1/referrals/R-1/start", "{\"on\": \"2026-11-16\"}", 200, NULL);
 }
