@@ -129,6 +129,12 @@ MUST_USE enum err_code centre_code_add(struct centre_store *store, int64_t site,
 MUST_USE enum err_code centre_code_search(struct centre_store *store, int64_t now_ms,
                                           bool (*fits)(const void *context, const uint8_t hash[SHA256_BYTES]),
                                           const void *context, uint8_t ret_hash[SHA256_BYTES], struct error *err);
+/* Each code that was used and has not run out: its hash, and who used it. */
+MUST_USE enum err_code centre_codes_used(struct centre_store *store, int64_t now_ms,
+                                         enum err_code (*each)(void *context, const uint8_t hash[SHA256_BYTES],
+                                                               const uint8_t device[DEVICE_ID_BYTES],
+                                                               struct error *err),
+                                         void *context, struct error *err);
 /* The site that the code admits to. ERR_REFUSED: unknown, run out or used. */
 MUST_USE enum err_code centre_code_check(struct centre_store *store, const uint8_t hash[SHA256_BYTES], int64_t now_ms,
                                          struct centre_site *ret_site, struct error *err);

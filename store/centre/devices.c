@@ -88,6 +88,32 @@ enum err_code centre_code_search(struct centre_store *store, int64_t now_ms,
     }
 }
 
+enum err_code centre_codes_used(struct centre_store *store, int64_t now_ms,
+                                enum err_code (*each)(void *context, const uint8_t hash[SHA256_BYTES],
+                                                      const uint8_t device[DEVICE_ID_BYTES], struct error *err),
+                                void *context, struct error *err)
+{
+    sqlite3_stmt *s;
+    enum err_code rc = ERR_OK;
+    TRY(db_statement(&store->db,
+                     "SELECT hash, device FROM enrolment_code WHERE used_at IS NOT NULL AND expires_at > ?1", &s, err));
+    bind_int(s, 1, now_ms);
+    while (rc == ERR_OK) {
+        uint8_t hash[SHA256_BYTES];
+        uint8_t device[DEVICE_ID_BYTES];
+        bool row;
+        TRY(db_step(&store->db, s, &row, err));
+        if (!row) {
+            return ERR_OK;
+        }
+        (void)column_fixed(s, 0, hash, sizeof(hash));
+        (void)column_fixed(s, 1, device, sizeof(device));
+        rc = each(context, hash, device, err);
+    }
+    sqlite3_reset(s);
+    return rc;
+}
+
 static enum err_code site_by_id(struct centre_store *store, int64_t id, struct centre_site *ret_site, struct error *err)
 {
     sqlite3_stmt *s;

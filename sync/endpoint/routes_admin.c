@@ -156,10 +156,10 @@ void routes_admin(void *context, const struct http_request *request)
         http_answer(request->exchange, 200, "application/octet-stream", buf_slice(&bytes), NULL);
     } else if (rc == ERR_OK) {
         answer_json(request, 200, answer);
-        let_revoked_go(endpoint, answer);
     } else {
         answer_error(endpoint, request, status_of(rc), &err);
     }
+    let_revoked_go(endpoint, answer);
     json_decref(answer);
     waiting_look(endpoint->waiting);
     endpoint_erase(endpoint);

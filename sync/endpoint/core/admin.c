@@ -232,9 +232,9 @@ enum err_code centre_admin(struct centre *centre, const char *operation, const j
         }
         struct admin_call call = { .centre = centre, .arguments = arguments, .now_ms = now_ms, .err = err };
         TRY(check_arguments(&operations[i], arguments, err));
-        TRY(operations[i].run(&call));
+        enum err_code rc = operations[i].run(&call);
         *ret_answer = call.answer;
-        return ERR_OK;
+        return rc;
     }
     return FAIL(err, NOT_FOUND, "find the operation");
 }

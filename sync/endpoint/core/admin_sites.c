@@ -147,40 +147,37 @@ enum err_code admin_devices(struct admin_call *call)
     return admin_answer(call, json_pack("{s:o}", "devices", list));
 }
 
-static enum err_code change_device(struct admin_call *call,
-                                   enum err_code (*change)(struct centre *centre, const uint8_t *device, int64_t now_ms,
-                                                           struct error *err),
-                                   const char *event)
+/* The device as it is now. */
+static enum err_code changed(struct admin_call *call, const uint8_t id[DEVICE_ID_BYTES], const char *event)
 {
     struct centre_device device;
-    uint8_t id[DEVICE_ID_BYTES];
     char digits[2 * DEVICE_ID_BYTES + 1];
-    TRY(centre_device_named(call->centre->store, argument_text(call, "device"), id, call->err));
-    TRY(change(call->centre, id, call->now_ms, call->err));
-    TRY(centre_device_count(call->centre->store, id, &device, call->err));
-    hex_encode(id, sizeof(id), digits);
+    hex_encode(id, DEVICE_ID_BYTES, digits);
     LOG_INFO(event, "device=%s", digits);
+    TRY(centre_device_count(call->centre->store, id, &device, call->err));
     return admin_answer(call, json_device(&device, call->now_ms));
 }
 
-static enum err_code revoke(struct centre *centre, const uint8_t *device, int64_t now_ms, struct error *err)
-{
-    TRY(centre_device_revoke(centre->store, device, now_ms, err));
-    return spent_revoke(centre, device, err);
-}
-
-static enum err_code reinstate(struct centre *centre, const uint8_t *device, int64_t now_ms, struct error *err)
-{
-    TRY(spent_reinstate(centre, device, err));
-    return centre_device_reinstate(centre->store, device, now_ms, err);
-}
-
+/* Where only the file beside the database could not be written it is revoked all the same: the answer is there. */
 enum err_code admin_revoke(struct admin_call *call)
 {
-    return change_device(call, revoke, "device_revoked");
+    struct error unkept;
+    uint8_t id[DEVICE_ID_BYTES];
+    TRY(centre_device_named(call->centre->store, argument_text(call, "device"), id, call->err));
+    TRY(centre_device_revoke(call->centre->store, id, call->now_ms, call->err));
+    enum err_code kept = spent_revoke(call->centre, id, &unkept);
+    TRY(changed(call, id, "device_revoked"));
+    if (kept != ERR_OK) {
+        *call->err = unkept;
+    }
+    return kept;
 }
 
 enum err_code admin_reinstate(struct admin_call *call)
 {
-    return change_device(call, reinstate, "device_reinstated");
+    uint8_t id[DEVICE_ID_BYTES];
+    TRY(centre_device_named(call->centre->store, argument_text(call, "device"), id, call->err));
+    TRY(spent_reinstate(call->centre, id, call->err));
+    TRY(centre_device_reinstate(call->centre->store, id, call->now_ms, call->err));
+    return changed(call, id, "device_reinstated");
 }

@@ -8,8 +8,9 @@
  *     code HASH DEVICE UNTIL      the code with this hash was used by this device; forgotten at UNTIL, when it has run
  * out
  *
- * At a start both are brought together: who is revoked in either is in both. The file lets nobody in: its loss can do
- * harm only together with an older database.
+ * At a start both are brought together: who is revoked in either is in both, and what the database has of used codes is
+ * in the file, which may be lost, or lack the one that was used when the power went. The file lets nobody in: its loss
+ * can do harm only together with an older database.
  */
 #include <errno.h>
 #include <inttypes.h>
@@ -64,6 +65,26 @@ static void hash_again(const uint8_t code[SHA256_BYTES], uint8_t out[SPENT_HASH_
     struct slice one = slice_of(code, SHA256_BYTES);
     sha256(&one, 1, digest);
     memcpy(out, digest, SPENT_HASH_BYTES);
+}
+
+/* Its index, or how many there are. */
+static size_t find_code(const struct spent *spent, const uint8_t hash[SPENT_HASH_BYTES])
+{
+    size_t i = 0;
+    while (i < code_count(spent) && memcmp(code_at(spent, i).hash, hash, SPENT_HASH_BYTES) != 0) {
+        i++;
+    }
+    return i;
+}
+
+static enum err_code add_code(struct spent *spent, const uint8_t code[SHA256_BYTES],
+                              const uint8_t device[DEVICE_ID_BYTES], int64_t now_ms, bool *ret_added, struct error *err)
+{
+    struct spent_code used = { .until_ms = now_ms + CODE_DAYS * DAY_MS };
+    hash_again(code, used.hash);
+    memcpy(used.device, device, DEVICE_ID_BYTES);
+    *ret_added = find_code(spent, used.hash) == code_count(spent);
+    return *ret_added ? buf_append(&spent->codes, &used, sizeof(used), err) : ERR_OK;
 }
 
 void spent_init(struct spent *spent)
@@ -155,6 +176,7 @@ static enum err_code write_file(const struct spent *spent, struct error *err)
 struct joining {
     struct spent *spent;
     struct buf revoke; /* ids that the file has and the database lets in */
+    int64_t now_ms;
     bool added;
 };
 
@@ -172,6 +194,16 @@ static enum err_code look_at(void *context, const struct centre_device *device, 
         joining->added = true;
         return buf_append(&joining->spent->devices, device->device, DEVICE_ID_BYTES, err);
     }
+    return ERR_OK;
+}
+
+static enum err_code look_at_code(void *context, const uint8_t hash[SHA256_BYTES],
+                                  const uint8_t device[DEVICE_ID_BYTES], struct error *err)
+{
+    struct joining *joining = context;
+    bool added;
+    TRY(add_code(joining->spent, hash, device, joining->now_ms, &added, err));
+    joining->added = joining->added || added;
     return ERR_OK;
 }
 
@@ -193,7 +225,7 @@ static enum err_code revoke_again(struct centre *centre, const struct buf *ids, 
 enum err_code centre_spent_open(struct centre *centre, const char *path, int64_t now_ms, struct error *err)
 {
     struct spent *spent = &centre->spent;
-    struct joining joining = { .spent = spent };
+    struct joining joining = { .spent = spent, .now_ms = now_ms };
     CHECK(spent->path == NULL);
     spent->path = strdup(path);
     if (spent->path == NULL) {
@@ -202,6 +234,7 @@ enum err_code centre_spent_open(struct centre *centre, const char *path, int64_t
     TRY(read_file(spent, err));
     buf_init(&joining.revoke, FILE_MAX);
     enum err_code rc = centre_device_certificates(centre->store, look_at, &joining, err);
+    rc = rc != ERR_OK ? rc : centre_codes_used(centre->store, now_ms, look_at_code, &joining, err);
     rc = rc != ERR_OK ? rc : revoke_again(centre, &joining.revoke, now_ms, err);
     buf_fini(&joining.revoke);
     TRY(rc);
@@ -249,16 +282,6 @@ static void forget_old_codes(struct spent *spent, int64_t now_ms)
     spent->codes.len = kept * sizeof(struct spent_code);
 }
 
-/* Its index, or how many there are. */
-static size_t find_code(const struct spent *spent, const uint8_t hash[SPENT_HASH_BYTES])
-{
-    size_t i = 0;
-    while (i < code_count(spent) && memcmp(code_at(spent, i).hash, hash, SPENT_HASH_BYTES) != 0) {
-        i++;
-    }
-    return i;
-}
-
 enum err_code spent_check_code(const struct centre *centre, const uint8_t code[SHA256_BYTES],
                                const uint8_t device[DEVICE_ID_BYTES], struct error *err)
 {
@@ -277,12 +300,8 @@ enum err_code spent_keep_code(struct centre *centre, const uint8_t code[SHA256_B
                               const uint8_t device[DEVICE_ID_BYTES], int64_t now_ms, struct error *err)
 {
     struct spent *spent = &centre->spent;
-    struct spent_code used = { .until_ms = now_ms + CODE_DAYS * DAY_MS };
-    hash_again(code, used.hash);
-    memcpy(used.device, device, DEVICE_ID_BYTES);
+    bool added;
     forget_old_codes(spent, now_ms);
-    if (find_code(spent, used.hash) == code_count(spent)) {
-        TRY(buf_append(&spent->codes, &used, sizeof(used), err));
-    }
+    TRY(add_code(spent, code, device, now_ms, &added, err));
     return write_file(spent, err); /* also what could not be written when it was used first */
 }

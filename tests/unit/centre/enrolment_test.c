@@ -1,5 +1,7 @@
 #include <criterion/criterion.h>
+#include <libgen.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "store/cbor.h"
@@ -291,6 +293,47 @@ Test(enrolment, keeps_what_is_spent_in_a_file_of_its_own)
     open_spent(path);
     cr_assert_eq(site_as(&certificate), ERR_OK, "%s", world.err.message);
     cr_assert_eq(unlink(path), 0);
+}
+
+Test(enrolment, a_used_code_that_the_file_lacks_is_put_there_at_the_start)
+{
+    char path[80];
+    (void)snprintf(path, sizeof(path), "%s-spent", world.folder);
+    world_save(&world);
+    cr_assert_eq(world_enrol(&world, key, password, &certificate), ERR_OK, "%s", world.err.message);
+    world_reopen(&world);
+    open_spent(path); /* the power went before the file had it, or the file was lost */
+    world_put_back(&world);
+    open_spent(path);
+    cr_assert_eq(world_enrol(&world, other_key, password, &certificate), ERR_REFUSED, "another had used it");
+    buf_clear(&certificate);
+    cr_assert_eq(world_enrol(&world, key, password, &certificate), ERR_OK, "%s", world.err.message);
+    cr_assert_eq(unlink(path), 0);
+}
+
+Test(enrolment, revoked_is_revoked_where_the_file_cannot_be_written)
+{
+    char path[96];
+    uint8_t id[DEVICE_ID_BYTES];
+    char digits[2 * DEVICE_ID_BYTES + 1];
+    json_t *answer = NULL;
+    cr_assert_eq(world_enrol(&world, key, password, &certificate), ERR_OK, "%s", world.err.message);
+    world_reopen(&world);
+    (void)snprintf(path, sizeof(path), "%s/gone", world.folder);
+    cr_assert_eq(mkdir(path, 0700), 0);
+    (void)snprintf(path, sizeof(path), "%s/gone/spent", world.folder);
+    open_spent(path);
+    cr_assert_eq(unlink(path), 0);
+    cr_assert_eq(rmdir(dirname(path)), 0);
+    device_key_id(key, id);
+    hex_encode(id, sizeof(id), digits);
+    json_t *arguments = json_pack("{s:s}", "device", digits);
+    cr_assert_neq(centre_admin(world.centre, "revoke", arguments, world.now_ms, &answer, &world.err), ERR_OK);
+    cr_assert_not_null(strstr(world.err.message, "which it is now"), "%s", world.err.message);
+    cr_assert(json_is_string(json_object_get(answer, "revoked_at")), "who waits is let go by it");
+    json_decref(arguments);
+    json_decref(answer);
+    cr_assert_eq(site_as(&certificate), ERR_REVOKED);
 }
 
 static void roll(int days)
