@@ -500,11 +500,15 @@ Test(evidence, forged_by_a_device_of_another_site_or_another_authority_is_verifi
         { "site", "chain/0001/", "chain/0001/device.pem: of a device of another site" },
         { "stream", "chain/0001/", "chain/0001/signed: of another site" },
         { "authority", "chain/0001/device.pem", "chain/0001/device.pem: not issued by the authority" },
+        { "system", "chain/0001/device.pem", "chain/0001/device.pem: not issued by the authority" },
     };
     SCOPED(buf_fini) struct buf said;
     char copy[PATH_SIZE];
+    char trusted[2 * PATH_SIZE];
     buf_init(&said, PROCESS_OUTPUT_MAX);
     (void)snprintf(copy, sizeof(copy), "%s/copy", world.folder);
+    (void)snprintf(trusted, sizeof(trusted), "%s.trusted", copy);
+    cr_assert_eq(setenv("SSL_CERT_DIR", trusted, 1), 0);
     centre_add_site(&world.centre, "Orchard Trust", "Orchard");
     make_pack(office, session);
     for (size_t i = 0; i < ARRAY_LEN(forgeries); i++) {

@@ -9,6 +9,8 @@ HOW is
     authority   by an authority of his own, whose certificate is behind the real one's in the same file
     beside      by an authority of his own, in another file: who compares one fingerprint alone is taken in, and who
                 insists on the real one (--ca) must not be
+    system      by an authority of his own that the reader's machine trusts, as it does those of web sites; the pack does not
+                hold it, FORGED.trusted does, as SSL_CERT_DIR wants it
 """
 import base64
 import datetime
@@ -17,6 +19,7 @@ import hashlib
 import os
 import shutil
 import ssl
+import subprocess
 import sys
 import urllib.request
 
@@ -51,10 +54,10 @@ def enrolled(key, port, code):
         return pkcs7.load_der_pkcs7_certificates(base64.b64decode(answer.read()))[0]
 
 
-def issued(key, authority_key, stream):
+def issued(key, authority_key, stream, issuer="Holdfast centre"):
     now = datetime.datetime.now(datetime.timezone.utc)
     day = datetime.timedelta(days=1)
-    builder = x509.CertificateBuilder(name("Holdfast centre"), name("device") if stream else name("Holdfast centre"),
+    builder = x509.CertificateBuilder(name(issuer), name("device") if stream else name(issuer),
                                       key.public_key(), x509.random_serial_number(), now - day, now + 365 * day)
     builder = builder.add_extension(x509.BasicConstraints(stream is None, 0 if stream is None else None), True)
     ski = x509.SubjectKeyIdentifier.from_public_key(authority_key.public_key())
@@ -82,6 +85,14 @@ def read(path):
         return file.read()
 
 
+def trusted(folder, root):
+    """The certificate under the name by which OpenSSL looks for it."""
+    pem = root.public_bytes(PEM)
+    digits = subprocess.run(["openssl", "x509", "-noout", "-hash"], input=pem, stdout=subprocess.PIPE, check=True).stdout
+    shutil.rmtree(folder, ignore_errors=True)
+    write(f"{folder}/{digits.decode().strip()}.0", pem)
+
+
 def manifest(folder):
     lines = []
     for where, _, files in os.walk(folder):
@@ -105,6 +116,10 @@ def forge(pack, forged, how, port, code):
         else:
             write(f"{forged}/authority/8.pem", root.public_bytes(PEM))
         certificate = issued(key, own, stream)
+    elif how == "system":
+        own = ec.generate_private_key(ec.SECP256R1())
+        trusted(f"{forged}.trusted", issued(own, own, None, "Authority of web sites"))
+        certificate = issued(key, own, stream, "Authority of web sites")
     else:
         certificate = enrolled(key, port, code)
     signed_stream = stream
@@ -127,6 +142,6 @@ def forge(pack, forged, how, port, code):
 
 
 if __name__ == "__main__":
-    if len(sys.argv) != 6 or sys.argv[3] not in ("site", "stream", "authority", "beside"):
+    if len(sys.argv) != 6 or sys.argv[3] not in ("site", "stream", "authority", "beside", "system"):
         sys.exit(__doc__)
     forge(*sys.argv[1:])
