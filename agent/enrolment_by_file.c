@@ -3,9 +3,12 @@
 #include <string.h>
 
 #include "agent/enrolment_check.h"
+#include "agent/renewal.h"
 #include "base/clock.h"
 #include "base/log.h"
 #include "sync/enrolment_file.h"
+
+#define DAY_MS (24 * 3600 * 1000)
 
 static void scoped_key(struct device_key **key)
 {
@@ -132,6 +135,20 @@ static enum err_code open_answer(struct taking *taking, struct slice file, struc
     return enrolment_answer_open(file, taking->key, &taking->opened, err);
 }
 
+/* As a renewal over a network waits. With a code it is a person's word, and there may be nothing to lose. */
+static enum err_code check_clocks(const struct taking *taking, struct error *err)
+{
+    int64_t made_at_ms = taking->opened.answer.made_at_ms;
+    int64_t wall_ms = clock_wall_ms();
+    if (!taking->held.enrolled || taking->asked || renewal_clocks_agree(made_at_ms, wall_ms)) {
+        return ERR_OK;
+    }
+    return FAIL(err, REFUSED,
+                "renew the certificate: the centre's clock was %lld days ahead of this machine's; set the one that is "
+                "wrong; if it is the centre's, have it answer the request again after that",
+                (long long)((made_at_ms - wall_ms + DAY_MS / 2) / DAY_MS));
+}
+
 /* By who is known, or by the code that was asked with. */
 static enum err_code take_authorities(struct taking *taking, struct buf *out, struct error *err)
 {
@@ -161,10 +178,20 @@ static enum err_code check_answer(struct taking *taking, struct enrolment_site *
     TRY(enrolment_read_site(answer->site, buf_slice(&identity->ca), answer->made_at_ms, ret_site, err));
     const struct certificate *centre = &ret_site->centre_parsed;
     TRY(enrolment_answer_check(&taking->opened, slice_of(centre->public_key, centre->public_key_len), err));
-    return enrolment_take_certificate(answer->certificate, taking->key, stream, answer->made_at_ms, identity, err);
+    TRY(enrolment_take_certificate(answer->certificate, taking->key, stream, answer->made_at_ms, identity, err));
+    return check_clocks(taking, err);
 }
 
-/* Answers may be taken in any order: one that was made before what is held is as good as none. */
+static bool replaces_one_to_come(const struct certificate *held, const struct certificate *given)
+{
+    int64_t wall_ms = clock_wall_ms();
+    return held->not_before_ms > wall_ms && given->not_before_ms <= wall_ms && given->not_after_ms > wall_ms;
+}
+
+/*
+ * Answers may be taken in any order: one that was made before what is held is as good as none. But where the centre's
+ * clock was ahead, what is held begins later than what a code brings once that is set right.
+ */
 static enum err_code is_newer(const struct taking *taking, bool *ret_newer, struct error *err)
 {
     struct certificate held;
@@ -177,7 +204,8 @@ static enum err_code is_newer(const struct taking *taking, bool *ret_newer, stru
     TRY(certificate_parse(taking->opened.answer.certificate, &given, err));
     *ret_newer = given.not_before_ms > held.not_before_ms ||
                  (given.not_before_ms == held.not_before_ms &&
-                  !slice_equal(taking->opened.answer.certificate, buf_slice(&taking->held.certificate)));
+                  !slice_equal(taking->opened.answer.certificate, buf_slice(&taking->held.certificate))) ||
+                 (taking->asked && replaces_one_to_come(&held, &given));
     return ERR_OK;
 }
 

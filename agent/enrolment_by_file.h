@@ -7,8 +7,9 @@
  *   enrolled ─────── request with a code (AGAIN) ────── answer, either ───────────────► the same, key and records stay
  *
  * A request may be made again and an answer be taken again, in any order: an answer that brings nothing newer than what
- * is held changes nothing. Dates are judged by when the centre made the answer, so that a wrong clock here stops
- * nobody.
+ * is held changes nothing. Dates are judged by when the centre made the answer, and not by the clock here, but for two
+ * things: an answer without a code that was made more than a day later than it is here is refused (agent/renewal.h),
+ * and one with a code replaces a certificate that is still to come.
  *
  * Threads: the loop's. One transaction for what an answer brings.
  */

@@ -6,6 +6,8 @@
 #include "tests/support/site.h"
 #include "tests/support/wait.h"
 
+#define DAY_S (24L * 3600)
+
 enum { CODE_TEXT_SIZE = 64, WRONG_CODES = 10 };
 
 static struct world world;
@@ -13,6 +15,7 @@ static struct world world;
 static void setup(void)
 {
     world_init(&world);
+    world.centre.world = &world;
     centre_make(&world);
     centre_add_site(&world.centre, "Greenfield Trust", "Garden");
 }
@@ -333,4 +336,52 @@ Test(enrolment, a_device_that_was_away_too_long_comes_back_with_a_code_and_its_r
     (void)centre_do(&world.centre, EXIT_DONE, "revoke", device, NULL);
     (void)request(office, NULL, "renewal");
     (void)sign(EXIT_REFUSED, "renewal", "none");
+}
+
+/* ---- a centre whose clock is ahead ---- */
+
+static void centre_clock(long days)
+{
+    centre_stop(&world.centre);
+    centre_set_clock(&world.centre, days * DAY_S);
+    centre_start(&world.centre);
+}
+
+static json_t *enrol_again(struct laptop *laptop)
+{
+    char code[CODE_TEXT_SIZE];
+    char path[FOLDER_PATH_SIZE];
+    new_code(code);
+    (void)laptop_do(laptop, EXIT_DONE, "enrol", "--again", "--force", "--request", on_stick("request", path), "--code",
+                    code, NULL);
+    (void)sign(EXIT_DONE, "request", "answer");
+    return take(laptop, EXIT_DONE, "answer");
+}
+
+Test(enrolment, a_renewal_waits_while_the_centres_clock_is_ahead_and_a_certificate_to_come_is_replaced_by_a_code)
+{
+    char path[FOLDER_PATH_SIZE];
+    char before[64];
+    struct laptop *office = enrolled("office");
+    (void)snprintf(before, sizeof(before), "%s", text_at(laptop_status(office), "certificate.valid_until"));
+    site_import_people(office, "GDN", 1);
+    (void)request(office, NULL, "renewal");
+    centre_clock(30);
+    (void)sign(EXIT_DONE, "renewal", "ahead");
+    json_t *refused = take(office, EXIT_REFUSED, "ahead");
+    cr_assert(text_holds(refused, "error.message", "30 days ahead"), "%s", text_at(refused, "error.message"));
+    cr_assert_str_eq(text_at(laptop_status(office), "certificate.valid_until"), before);
+    cr_assert(true_at(enrol_again(office), "changed"), "with a code it is a person's word");
+    centre_clock(0);
+    (void)laptop_do(office, EXIT_DONE, "bundle", "export", "--force", on_stick("out", path), NULL);
+    (void)centre_do(&world.centre, EXIT_REFUSED, "bundle", "import", path, NULL);
+    cr_assert(true_at(enrol_again(office), "changed"));
+    cr_assert_str_gt(text_at(laptop_status(office), "certificate.valid_until"), before);
+    cr_assert(!true_at(take(office, EXIT_DONE, "answer"), "changed"));
+    carry(office);
+    cr_assert_eq(number_at(laptop_status(office), "pending_ops"), 0);
+    (void)request(office, NULL, "renewal");
+    sleep_ms(1100); /* certificates tell seconds */
+    (void)sign(EXIT_DONE, "renewal", "renewed");
+    cr_assert(true_at(take(office, EXIT_DONE, "renewed"), "changed"));
 }
