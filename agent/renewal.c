@@ -65,7 +65,7 @@ static bool is_time(struct agent *agent, const struct client_status *status)
         return false;
     }
     bool due = renewal->known && status->centre_now_ms >= renewal_due_ms(&renewal->certificate);
-    return status->authority_changed || (due && status->last.result == ERR_OK && clocks_agree(renewal, status));
+    return (status->authority_changed || (due && status->last.result == ERR_OK)) && clocks_agree(renewal, status);
 }
 
 void renewal_look(struct agent *agent)

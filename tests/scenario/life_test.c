@@ -123,6 +123,27 @@ Test(life, a_centre_whose_clock_is_ahead_for_an_hour_locks_nobody_out)
     laptop_wait_synchronised(laptop, SYNC_MS);
 }
 
+Test(life, a_new_authority_is_followed_only_once_the_centres_clock_is_right)
+{
+    laptop_stop(laptop);
+    (void)centre_do(&world.centre, EXIT_DONE, "ca", "roll", "--overlap", "60", NULL);
+    centre_stop(&world.centre);
+    centre_set_clock(&world.centre, 20 * DAY_S);
+    centre_start(&world.centre);
+    laptop_start(laptop);
+    record_one(laptop, 3);
+    sync_once(laptop);
+    WAIT_UNTIL(text_holds(laptop_status(laptop), "certificate.trouble", "days ahead"), SYNC_MS);
+    cr_assert_eq(to_follow(), 1);
+    centre_stop(&world.centre);
+    centre_set_clock(&world.centre, 0);
+    centre_start(&world.centre);
+    record_one(laptop, 4);
+    sync_once(laptop);
+    WAIT_UNTIL(to_follow() == 0, SYNC_MS);
+    laptop_wait_synchronised(laptop, SYNC_MS);
+}
+
 Test(life, a_certificate_that_begins_later_says_so_and_what_to_do)
 {
     const char *first = text_at(laptop_status(laptop), "certificate.valid_until");
