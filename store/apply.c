@@ -161,9 +161,8 @@ static enum err_code keep_op(struct store *store, struct author *author, struct 
     enum err_code admitted;
     bool covered;
     TRY(erasure_find(store, op, author->writer, &covered, err));
-    op->erased |= covered;
+    op->erased |= covered || op_of_volunteers(op);
     TRY(oplog_admit(store, author, op, &admitted, &reason, err));
-    op->erased |= op_of_volunteers(op);
     if (op->erased) {
         TRY(drop_seed(store, author, seeds, op->id.seq, err));
     }

@@ -20,11 +20,12 @@ struct appending {
     const struct store_run *run;
     int64_t now_ms;
     struct centre_author author;
-    size_t first_new;    /* index in the run */
-    struct buf headers;  /* of the new ops, one behind the other */
-    size_t *header_ends; /* one a new op */
-    uint8_t *seeded;     /* one a seed of the run: it is the held one */
-    bool erasing;        /* there are erasures of this site */
+    size_t first_new;       /* index in the run */
+    struct buf headers;     /* of the new ops, one behind the other */
+    size_t *header_ends;    /* one a new op */
+    uint8_t *seeded;        /* one a seed of the run: it is the held one */
+    bool erasing;           /* there are erasures of this site */
+    uint64_t of_volunteers; /* the first new op that reviews a flag about them; 0: none does */
     struct error *err;
 };
 
@@ -199,16 +200,18 @@ static enum err_code drop_seed(struct appending *a, uint64_t seq)
     return centre_salts_spread(a->store, a->author.id, block, a->err);
 }
 
-/* One that an erasure covers is kept as if it had come erased; so is what says something of volunteers, with why. */
+/* One that an erasure covers is kept as if it had come erased; so is what says something of volunteers. */
 static enum err_code judge(struct appending *a, struct op *op, struct centre_verdict *verdict)
 {
     bool covered = false;
     if (a->erasing && !op->erased) {
         TRY(centre_erasure_find(a->store, a->site->id, op, a->author.writer, &covered, a->err));
     }
-    op->erased |= covered;
+    if (a->of_volunteers == 0 && op_of_volunteers(op)) {
+        a->of_volunteers = op->id.seq;
+    }
+    op->erased |= covered || op_of_volunteers(op);
     TRY(centre_op_judge(a->store, a->site, op, a->author.writer, verdict, a->err));
-    op->erased |= op_of_volunteers(op);
     return op->erased ? drop_seed(a, op->id.seq) : ERR_OK;
 }
 
@@ -264,6 +267,15 @@ static enum err_code note_revoked(struct appending *a, uint64_t first_seq)
                : ERR_OK;
 }
 
+/* Once a run, however many there are. */
+static enum err_code note_of_volunteers(struct appending *a)
+{
+    return a->of_volunteers == 0 ? ERR_OK
+                                 : incident_add(a->store, &a->author, a->of_volunteers,
+                                                "it sent a review about volunteers; what that says is not kept",
+                                                a->now_ms, (struct slice){ 0 }, a->err);
+}
+
 static enum err_code keep_new(struct appending *a, struct centre_appended *appended)
 {
     struct position_state state;
@@ -279,6 +291,7 @@ static enum err_code keep_new(struct appending *a, struct centre_appended *appen
     TRY(centre_erasing(a->store, a->site->id, &a->erasing, a->err));
     TRY(keep_seeds(a));
     TRY(add_rows(a, &state, appended));
+    TRY(note_of_volunteers(a));
     TRY(author_signed(a->store, &a->author, slice_of(a->run->signature, a->run->signature_len), a->err));
     return positions_save(a->store, a->site->id, &state, a->err);
 }

@@ -768,3 +768,30 @@ Test(centre_doubts, of_a_hostile_device_that_nobody_confirmed_is_refused)
     cr_assert_eq(decide(), ERR_NOT_FOUND);
     forger_fini(&forger);
 }
+
+/* The review that a doubt rests on, said again as one about volunteers: nothing of that is kept anywhere. */
+Test(centre_doubts, is_suspended_on_both_sides_by_a_review_about_volunteers)
+{
+    struct forger forger;
+    struct record record;
+    char status[ROW_CODE_SIZE];
+    char lacks[DOUBT_WANTS_SIZE];
+    SCOPED(buf_fini) struct buf body;
+    buf_init(&body, OP_BODY_MAX);
+    raise_doubt_about_the_named();
+    forger_enrol(&world, "garden", &forger);
+    record_init(&record, kind_by_number(KIND_FLAG_REVIEW));
+    record_set_text(&record, "flag", FLAG_OF_VOLUNTEERS "of a test");
+    record_set_text(&record, "outcome", "host_matter");
+    cr_assert_eq(record_encode(&record, &body, NULL), ERR_OK);
+    struct op op = { .kind = KIND_FLAG_REVIEW, .subject_len = OP_ENTITY_BYTES, .body = buf_slice(&body) };
+    memcpy(op.subject, ids[REVIEW], OP_ENTITY_BYTES);
+    (void)forger_add_op(&forger, &op);
+    cr_assert_eq(forger_send(&forger), ERR_OK, "%s", world.err.message);
+    cr_assert_eq(listed(true, status, lacks), 1);
+    cr_expect_str_eq(lacks, "record_erased");
+    cr_expect_str_eq(at_the_laptop().wants, "record_erased");
+    cr_expect_eq(decide(), ERR_REFUSED);
+    world_verify(&world);
+    forger_fini(&forger);
+}

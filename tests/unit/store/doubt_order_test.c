@@ -547,6 +547,37 @@ Test(doubt, is_looked_at_again_when_part_of_an_appointment_of_a_day_without_a_se
     expect_status("suspended", "record_erased");
 }
 
+/* The review that the doubt rests on, said again as one about volunteers: with what it says, or as the centre passes it
+ * on. */
+Test(doubt, is_suspended_alike_by_a_review_about_volunteers_with_its_body_and_without)
+{
+    struct voice laptop;
+    struct replica other;
+    struct store_entry entry;
+    struct store_applied applied;
+    struct error err = { 0 };
+    char digests[2][65];
+    raise_doubt();
+    voice_start(&world, &laptop, CERTIFICATE_ROLE_AGENT);
+    replica_start(&world, &other, CERTIFICATE_ROLE_AGENT);
+    cr_assert_eq(replica_carry(&site, 0, SIZE_MAX, &other, &err), ERR_OK, "%s", err.message);
+    entry_review(&world, &entry, "V-1", "P-1", DAY, "support");
+    record_set_text(&entry.record, "flag", FLAG_OF_VOLUNTEERS "of a test");
+    voice_say(&laptop, &entry);
+    cr_assert_eq(voice_reach(&laptop, 0, 1, &site, &applied, &err), ERR_OK, "%s", err.message);
+    expect_status("suspended", "record_erased");
+    struct op *op = &laptop.said[0].run.ops.ops[0];
+    op->erased = true;
+    op->body = slice_of("", 0);
+    cr_assert_eq(voice_reach(&laptop, 0, 1, &other, &applied, &err), ERR_OK, "%s", err.message);
+    cr_expect_str_eq(the_doubt(&other, "D-1").wants, "record_erased");
+    replica_digest(&site, digests[0]);
+    replica_digest(&other, digests[1]);
+    cr_expect_str_eq(digests[0], digests[1]);
+    replica_stop(&other);
+    voice_stop(&laptop);
+}
+
 /* ---- of the whole person, by one side alone ---- */
 
 static void jcp_erases_all(int64_t at_ms)
