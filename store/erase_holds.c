@@ -263,19 +263,37 @@ static enum err_code is_said_again(struct store *store, const struct store_erase
     return ERR_OK;
 }
 
-/* A referral speaks for somebody when it is voluntary. */
+/* Whether it speaks for somebody now: what names no placement bears on no doubt, nor does a review of no session. */
 static enum err_code may_speak(struct store *store, const struct store_erase *erase, bool *ret_may, struct error *err)
 {
     sqlite3_stmt *s;
-    *ret_may = whom_field(erase->kind) != NULL && !erase->lone;
-    if (erase->kind != KIND_REFERRAL || erase->lone) {
+    const char *sql = erase->kind == KIND_REFERRAL ? "SELECT 1 FROM referral WHERE id = ?1 AND voluntary <> 0"
+                      : erase->kind == KIND_PLACEMENT_BREAK
+                          ? "SELECT 1 FROM placement_break WHERE id = ?1 AND placement IS NOT NULL"
+                          : "SELECT 1 FROM flag_review WHERE id = ?1 AND placement IS NOT NULL AND day IS NOT NULL "
+                            "AND outcome <> 'doubt' AND ifnull(flag, '') NOT GLOB '" FLAG_OF_VOLUNTEERS "*'";
+    *ret_may = false;
+    if (whom_field(erase->kind) == NULL || erase->lone) {
         return ERR_OK;
     }
-    TRY(db_statement(&store->db, "SELECT 1 FROM referral WHERE id = ?1 AND voluntary <> 0", &s, err));
+    TRY(db_statement(&store->db, sql, &s, err));
     bind_blob(s, 1, erase->subject, OP_ENTITY_BYTES);
     TRY(db_step(&store->db, s, ret_may, err));
     sqlite3_reset(s);
     return ERR_OK;
+}
+
+/* A review is always recorded as another one. */
+static enum err_code refuse_alone(uint32_t kind, struct error *err)
+{
+    return kind == KIND_FLAG_REVIEW
+               ? FAIL(err, REFUSED,
+                      "erase: this is all that is recorded of a review of a session, which may keep doubts from "
+                      "standing: it goes with the person alone")
+               : FAIL(err, REFUSED,
+                      "erase: this is all that is recorded of a %s, which may keep doubts from standing: it goes with "
+                      "the person alone. Where something has to go out of it, record it anew without that first",
+                      kind_by_number(kind)->name);
 }
 
 enum err_code erase_may_go_alone(struct store *store, const struct store_erase *erase, struct error *err)
@@ -286,12 +304,7 @@ enum err_code erase_may_go_alone(struct store *store, const struct store_erase *
     if (speaks) {
         TRY(is_said_again(store, erase, &said, err));
     }
-    return !speaks || said
-               ? ERR_OK
-               : FAIL(err, REFUSED,
-                      "erase: this is all that is recorded of a %s, which may keep doubts from standing: it goes with "
-                      "the person alone. Where something has to go out of it, record it anew without that first",
-                      kind_by_number(erase->kind)->name);
+    return !speaks || said ? ERR_OK : refuse_alone(erase->kind, err);
 }
 
 /* ---- in spite of it ---- */

@@ -118,7 +118,8 @@ const struct argp erase_argp = {
         "be undone. That something was there, when, and who recorded it stays in the log, which still verifies. What "
         "the "
         "Jobcentre wrote only its own endpoint can erase. A backup holds what was in it until it is replaced. The last "
-        "record of a break, of a review or of a voluntary referral goes with the person alone; what was erased of the "
+        "record of a break, of a review that found no doubt in a session, or of a voluntary referral goes with the "
+        "person alone; what was erased of the "
         "rest may have spoken for the person, so that no compliance doubt stands on what is left.",
 };
 

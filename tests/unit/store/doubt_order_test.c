@@ -478,6 +478,33 @@ Test(doubt, is_not_freed_by_erasing_all_of_a_later_review_or_of_a_voluntary_refe
     cr_assert_eq(erase_newest(&entry, &err), ERR_OK, "a mandatory one speaks for nobody: %s", err.message);
 }
 
+Test(doubt, is_kept_from_standing_by_a_review_of_a_session_alone_and_any_other_can_be_erased)
+{
+    static const char *const blank[] = { "placement", "day" };
+    struct store_entry entry;
+    struct store_erasable erasable;
+    struct error err = { 0 };
+    entry_review(&world, &entry, "V-2", "P-1", DAY, "support");
+    write_one(&entry);
+    struct store_erase erase = newest_of(&entry);
+    cr_expect_eq(store_erase(site.store, "eraser", &erase, now += 1000, &erasable, &err), ERR_REFUSED);
+    cr_expect_null(strstr(err.message, "anew"), "a review recorded anew is another one: %s", err.message);
+    /* as an earlier version kept it */
+    cr_assert_eq(db_exec(&site.store->db,
+                         "UPDATE flag_review SET flag = '" FLAG_OF_VOLUNTEERS "of a test' WHERE outcome = 'support'",
+                         &err),
+                 ERR_OK, "%s", err.message);
+    cr_expect_eq(erase_newest(&entry, &err), ERR_OK, "about volunteers: %s", err.message);
+    for (size_t i = 0; i < ARRAY_LEN(blank); i++) {
+        entry_review(&world, &entry, i == 0 ? "V-3" : "V-4", "P-1", DAY, "support");
+        entry.record.values[kind_field_index(entry.record.kind, blank[i])].present = false;
+        write_one(&entry);
+        cr_expect_eq(erase_newest(&entry, &err), ERR_OK, "without its %s: %s", blank[i], err.message);
+    }
+    entry_review(&world, &entry, "V-1", "P-1", DAY, "doubt");
+    cr_expect_eq(erase_newest(&entry, &err), ERR_OK, "it speaks for nobody: %s", err.message);
+}
+
 /* By a machine without any of these rules, over an op of the site. */
 static void erase_by_hand(struct voice *voice, const struct store_entry *entry, const struct op_id *op)
 {
