@@ -7,6 +7,7 @@
 
 #include "store/fold_parts.h"
 #include "store/retention.h"
+#include "store/said_again.h"
 
 /*
  * Our default, not the end of every challenge. An application to revise a decision has to be made within one month; a
@@ -241,20 +242,31 @@ static const char *whom_field(uint32_t kind)
                                                                     : NULL;
 }
 
+/* `ids`: of the one statement that goes, under each of its numbers. */
+static bool version_goes(const struct store_erase *erase, const struct buf *ids, const struct version *version)
+{
+    bool named = !erase->one;
+    for (size_t at = 0; at < ids->len && !named; at += sizeof(struct op_id)) {
+        named = op_id_compare(&version->id, (const struct op_id *)(const void *)(ids->data + at)) == 0;
+    }
+    return named && version->writer == WRITER_ORGANISATION;
+}
+
 /* Whether another of its records would be left that says whom it speaks for. */
 static enum err_code is_said_again(struct store *store, const struct store_erase *erase, bool *ret_said,
                                    struct error *err)
 {
     SCOPED(merged_fini) struct merged merged = { 0 };
+    SCOPED(buf_fini) struct buf ids;
     const struct kind *kind = kind_by_number(erase->kind);
     *ret_said = false;
+    buf_init(&ids, SIZE_MAX / 2);
+    TRY(erase->one ? statement_numbers(store, &erase->op, &ids, err) : ERR_OK);
     TRY(merged_find(store, kind, slice_of(erase->subject, erase->subject_len), &merged, err));
     for (size_t i = 0; i < merged.count && !*ret_said; i++) {
         sqlite3_stmt *s;
         struct record record;
-        bool goes = merged.versions[i].writer == WRITER_ORGANISATION &&
-                    (!erase->one || op_id_compare(&merged.versions[i].id, &erase->op) == 0);
-        if (!goes) {
+        if (!version_goes(erase, &ids, &merged.versions[i])) {
             TRY(version_read(store, kind, &merged.versions[i], &s, &record, err));
             *ret_said = record_value(&record, whom_field(erase->kind))->present;
             sqlite3_reset(s);

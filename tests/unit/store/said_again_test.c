@@ -223,6 +223,45 @@ Test(said_again, it_is_erased_under_each_of_its_numbers)
     cr_assert_eq(bodies(&two), 0);
 }
 
+/* Else nobody knew any more for whom the break spoke. */
+Test(said_again, the_last_record_of_a_break_is_the_last_under_all_its_numbers)
+{
+    struct store_entry entry = { .kind = KIND_PLACEMENT_BREAK, .happened_at_ms = OP_TIME_NONE };
+    struct store_erasable unused;
+    struct store_erase erase = { .kind = KIND_PLACEMENT_BREAK,
+                                 .subject_len = OP_ENTITY_BYTES,
+                                 .one = true,
+                                 .ground = "right",
+                                 .decided_by = "Test Officer",
+                                 .reason = "request 7" };
+    uint8_t placement[OP_ENTITY_BYTES];
+    entity_id(world.stream, "placement_break", "B-1", entry.subject);
+    entity_id(world.stream, "placement", "P-1", placement);
+    record_init(&entry.record, kind_by_number(entry.kind));
+    record_set_id(&entry.record, "placement", placement);
+    record_set_number(&entry.record, "starts_on", day_of(DAY));
+    record_set_number(&entry.record, "ends_on", day_of(DAY));
+    record_set_text(&entry.record, "reason", "hospital");
+    memcpy(erase.subject, entry.subject, OP_ENTITY_BYTES);
+    struct op_id numbers[2] = { maker_add(&first, &entry, NULL, false) };
+    numbers[1] = maker_again(&again, &first.ops.ops[0], false);
+    carry_both();
+    for (size_t i = 0; i < 2; i++) {
+        erase.op = numbers[i];
+        cr_expect_eq(store_erase(one.store, "Test Officer", &erase, clock_wall_ms() + 5000, &unused, &err), ERR_REFUSED,
+                     "number %zu", i);
+    }
+    again.hlc = first.hlc + 1;
+    record_set_text(&entry.record, "reason", "agreed_leave");
+    (void)maker_add(&again, &entry, NULL, false);
+    carry(&again, 1, &one);
+    carry(&again, 1, &two);
+    cr_assert_eq(store_erase(one.store, "Test Officer", &erase, clock_wall_ms() + 5000, &unused, &err), ERR_OK, "%s",
+                 err.message);
+    cr_expect_eq(unused.records, 2, "both numbers of what was said first");
+    cr_assert_eq(replica_carry(&one, 0, 10, &two, &err), ERR_OK, "%s", err.message);
+}
+
 Test(said_again, who_erased_it_follows_it_up_when_it_comes_back_under_another_number)
 {
     uint64_t records;
