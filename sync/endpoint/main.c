@@ -37,6 +37,7 @@ struct options {
 struct run {
     struct options options;
     struct settings settings;
+    int lock; /* of the state folder, for life */
     struct vault *vault;
     uv_loop_t loop;
     uv_signal_t signals[2];
@@ -402,6 +403,7 @@ static enum err_code open_centre(struct run *run, struct error *err)
     char spent[STATE_PATH_MAX];
     bool renewed = false;
     TRY(secret_init(err));
+    TRY(state_lock(state.folder, "serve the centre", &run->lock, err));
     TRY(state_open(&state, &run->vault, err));
     run->endpoint.vault = run->vault;
     int cache_kib = (int)settings_number(&run->settings, "store", "cache_kib");
@@ -460,12 +462,13 @@ static void tear_down(struct run *run)
     endpoint_bundle_drop(&run->endpoint.bundle);
     centre_close(run->endpoint.centre);
     vault_close(run->vault);
+    scoped_close(&run->lock);
     settings_fini(&run->settings);
 }
 
 int main(int argc, char **argv)
 {
-    static struct run run;
+    static struct run run = { .lock = -1 };
     struct error err;
     argp_err_exit_status = 2;
     (void)umask(0077);

@@ -1,7 +1,9 @@
 /* A centre that comes back from its backup, or that is gone: what its operator does, and that nothing is lost. */
 #include <criterion/criterion.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -105,6 +107,68 @@ static void refuses_to_accept(const char *words)
 {
     const char *argv[] = { program_centre_ctl, "accept", "--yes", "--state-dir", world.centre.dir, NULL };
     refuses(argv, words);
+}
+
+static void refuses_to_restore(const char *words)
+{
+    const char *argv[] = { program_centre_ctl, "restore", "--replace", backup, "--state-dir", world.centre.dir, NULL };
+    refuses(argv, words);
+}
+
+static void refuses_to_begin(const char *words)
+{
+    const char *argv[] = { program_centre_ctl, "init", "--host", "127.0.0.1", "--state-dir", world.centre.dir, NULL };
+    refuses(argv, words);
+}
+
+static void everybody_is_refused(void)
+{
+    refuses_to_accept("stop the endpoint first");
+    refuses_to_restore("stop the endpoint first");
+    refuses_to_begin("stop the endpoint first");
+    refuses_to_start("stop the endpoint first");
+}
+
+Test(centre_loss, one_program_at_a_time_has_the_folder_wherever_its_socket_is)
+{
+    char socket[FOLDER_PATH_SIZE];
+    struct process elsewhere = { .name = "elsewhere" };
+    const char *argv[] = { program_centre, "--state-dir", world.centre.dir, "--listen",
+                           "127.0.0.1:0",  "--socket",    socket,           NULL };
+    (void)snprintf(socket, sizeof(socket), "%.200s/elsewhere.sock", world.folder);
+    (void)centre_do(&world.centre, EXIT_DONE, "backup", backup, NULL);
+    centre_stop(&world.centre);
+    (void)snprintf(elsewhere.stderr_path, sizeof(elsewhere.stderr_path), "%.200s/elsewhere.log", world.folder);
+    process_start(&elsewhere, argv);
+    WAIT_UNTIL(access(socket, F_OK) == 0, SYNC_MS);
+    everybody_is_refused();
+    (void)centre_do(&world.centre, EXIT_DONE, "restore", "--check", backup, NULL);
+    cr_assert_eq(process_stop(&elsewhere, SYNC_MS), 0);
+    int command = open(world.centre.dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    cr_assert_eq(flock(command, LOCK_EX | LOCK_NB), 0, "nobody has it any more");
+    everybody_is_refused();
+    cr_assert_eq(close(command), 0);
+    (void)centre_do(&world.centre, EXIT_DONE, "restore", "--replace", backup, NULL);
+    centre_start(&world.centre);
+    goes_on();
+}
+
+Test(centre_loss, no_new_one_is_made_where_a_restore_was_cut)
+{
+    static const char *const parts[] = { "", ".keys", ".keys.prev", ".fresh", "-wal" };
+    char from[FOLDER_PATH_SIZE];
+    char to[FOLDER_PATH_SIZE];
+    centre_stop(&world.centre);
+    for (size_t i = 0; i < ARRAY_LEN(parts); i++) {
+        (void)snprintf(from, sizeof(from), "%.200s/centre.db%s", world.centre.dir, parts[i]);
+        (void)snprintf(to, sizeof(to), "%.200s/centre.db.restoring%s", world.centre.dir, parts[i]);
+        (void)rename(from, to);
+    }
+    (void)snprintf(to, sizeof(to), "%.200s/centre.db.swap", world.centre.dir);
+    file_write(to, slice_of_text("holdfast swap 1\nout -\nin .restoring\nstep in\n"));
+    refuses_to_begin("there is");
+    centre_start(&world.centre);
+    goes_on();
 }
 
 Test(centre_loss, nothing_is_accepted_beside_a_running_endpoint)

@@ -1,13 +1,33 @@
 #include "sync/endpoint/core/state.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 
 #include "base/file.h"
 #include "crypto/secret.h"
 #include "crypto/vault/restore_swap.h"
+
+enum err_code state_lock(const char *folder, const char *what, int *ret_fd, struct error *err)
+{
+    SCOPED(scoped_close) int fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (fd < 0) {
+        return errno == ENOENT ? FAIL(err, NOT_FOUND, "%s: there is no folder '%s'", what, folder)
+                               : error_errno(err, "%s: open '%s'", what, folder);
+    }
+    if (flock(fd, LOCK_EX | LOCK_NB) != 0) {
+        return errno == EWOULDBLOCK
+                   ? FAIL(err, BUSY, "%s: an endpoint or another command uses '%s'; stop the endpoint first", what,
+                          folder)
+                   : error_errno(err, "%s: lock '%s'", what, folder);
+    }
+    *ret_fd = fd;
+    fd = -1;
+    return ERR_OK;
+}
 
 static enum err_code join(const char *folder, const char *name, char out[STATE_PATH_MAX], struct error *err)
 {
@@ -67,6 +87,7 @@ enum err_code state_create(const struct state_options *options, struct vault **r
     TRY(folder_ensure(options->folder, err));
     TRY(join(options->folder, "centre.db", database, err));
     TRY(key_path(options, key_file, err));
+    TRY(restore_swap_resume(database, err));
     if (vault_exists(database)) {
         return state_open(options, ret_vault, err); /* perhaps of an attempt that was cut short */
     }

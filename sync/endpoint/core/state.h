@@ -19,6 +19,13 @@ struct state_options {
     const char *key_file; /* NULL: $CREDENTIALS_DIRECTORY/vault-key when there is one, else STATE/vault.key */
 };
 
+/*
+ * Nobody else opens, makes or replaces what is in the folder until the descriptor is closed, or the process ends: it is
+ * the folder that is locked, so nothing is left there. Before everything else that is done with it. ERR_BUSY: somebody
+ * has it; `what` begins the message. ERR_NOT_FOUND: there is no folder.
+ */
+MUST_USE enum err_code state_lock(const char *folder, const char *what, int *ret_fd, struct error *err);
+
 /* Makes the folder, the key file (mode 0600; one that is there is used) and the vault. ERR_CONFLICT: there is a centre.
  */
 MUST_USE enum err_code state_create(const struct state_options *options, struct vault **ret_vault, struct error *err);

@@ -1,9 +1,4 @@
-#include <errno.h>
 #include <stdio.h>
-#include <string.h>
-#include <sys/socket.h>
-#include <sys/un.h>
-#include <unistd.h>
 
 #include "base/clock.h"
 #include "crypto/secret.h"
@@ -19,36 +14,12 @@ static const char meaning[] =
     "all there.\nEvery record is signed and `verify` checks them all; devices notice what this centre no longer holds "
     "and give it back.\n";
 
-/* Also one that is too busy to answer: what it has open must not be changed under it. */
-enum err_code command_alone(const struct common *common, const char *what, struct error *err)
-{
-    char scratch[STATE_PATH_MAX];
-    const char *path;
-    struct sockaddr_un address = { .sun_family = AF_UNIX };
-    TRY(command_socket(common, scratch, &path, err));
-    if (strlen(path) >= sizeof(address.sun_path)) {
-        return FAIL(err, CONFIG, "use a shorter path for the socket");
-    }
-    memcpy(address.sun_path, path, strlen(path) + 1);
-    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-    if (fd < 0) {
-        return FAIL(err, IO, "see whether the endpoint runs: %s", strerror(errno));
-    }
-    int cause = connect(fd, (const struct sockaddr *)&address, sizeof(address)) == 0 ? 0 : errno;
-    (void)close(fd);
-    if (cause == 0 || cause == EAGAIN) {
-        return FAIL(err, BUSY, "%s: stop the endpoint first", what);
-    }
-    return cause == ENOENT || cause == ECONNREFUSED
-               ? ERR_OK
-               : FAIL(err, IO, "see by '%s' whether the endpoint runs: %s", path, strerror(cause));
-}
-
 static enum err_code accept_files(const struct common *common, struct error *err)
 {
     struct vault *vault = NULL;
     struct state_options options = { .folder = common->state_dir, .key_file = common->key_file };
-    TRY(command_alone(common, "take the files for the present ones", err));
+    SCOPED(scoped_close) int lock = -1;
+    TRY(state_lock(common->state_dir, "take the files for the present ones", &lock, err));
     TRY(secret_init(err));
     TRY(state_open(&options, &vault, err));
     enum err_code rc = vault_adopt_freshness(vault, err);

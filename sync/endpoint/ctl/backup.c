@@ -86,6 +86,7 @@ struct restoring {
     char database[STATE_PATH_MAX];
     const char *name; /* of the backup */
     int fd;
+    int lock;   /* of the state folder */
     bool check; /* nothing is put in use */
     struct backup_reader *reader;
     struct restore *restore;
@@ -97,9 +98,8 @@ static void restoring_end(struct restoring *r)
 {
     restore_free(r->restore);
     backup_read_free(r->reader);
-    if (r->fd >= 0) {
-        (void)close(r->fd);
-    }
+    scoped_close(&r->fd);
+    scoped_close(&r->lock);
 }
 
 /* At most `max` bytes more, all of them unless the file ends. */
@@ -166,7 +166,6 @@ static enum err_code put_in_use(struct restoring *r, struct error *err)
     int64_t now_ms = clock_wall_ms();
     TRY(restore_seal(r->restore, err));
     TRY(centre_restored(restore_vault(r->restore), r->about.made_at_ms, now_ms, err));
-    TRY(command_alone(r->common, "put a backup in use", err)); /* it may have been started meanwhile */
     restore_keep(r->restore);
     return restore_swap(r->database, now_ms, r->kept, err);
 }
@@ -175,7 +174,7 @@ static enum err_code run(struct restoring *r, bool replace, struct error *err)
 {
     TRY(secret_init(err));
     if (!r->check) {
-        TRY(command_alone(r->common, "put a backup in use", err));
+        TRY(state_lock(r->common->state_dir, "put a backup in use", &r->lock, err));
     }
     TRY(open_backup(r, err));
     if (!r->check) {
@@ -231,6 +230,7 @@ int command_restore(const struct common *common, const json_t *arguments)
     struct restoring restoring = { .common = common,
                                    .name = talk_text(arguments, "file"),
                                    .fd = -1,
+                                   .lock = -1,
                                    .check = json_is_true(json_object_get(arguments, "check")) };
     enum err_code rc = run(&restoring, json_is_true(json_object_get(arguments, "replace")), &err);
     if (rc != ERR_OK) {

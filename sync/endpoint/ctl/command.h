@@ -63,8 +63,6 @@ int command_ca_former(const struct common *common, const json_t *arguments);
 /* The socket to ask; `scratch` may hold it. */
 MUST_USE enum err_code command_socket(const struct common *common, char scratch[STATE_PATH_MAX],
                                       const char **ret_socket, struct error *err);
-/* ERR_BUSY: an endpoint runs here, or is about to; `what` begins the message. */
-MUST_USE enum err_code command_alone(const struct common *common, const char *what, struct error *err);
 /* What became of it, said on standard error. */
 int command_failed(enum err_code rc, const struct error *err);
 

@@ -1,6 +1,7 @@
 #include <stdio.h>
 
 #include "base/clock.h"
+#include "base/file.h"
 #include "crypto/secret.h"
 #include "sync/endpoint/core/centre.h"
 #include "sync/endpoint/core/state.h"
@@ -13,7 +14,10 @@ static enum err_code make(const struct common *common, const char *name, const c
 {
     struct vault *vault = NULL;
     struct state_options options = { .folder = common->state_dir, .key_file = common->key_file };
+    SCOPED(scoped_close) int lock = -1;
     TRY(secret_init(err));
+    TRY(folder_ensure(common->state_dir, err));
+    TRY(state_lock(common->state_dir, "make a centre", &lock, err));
     TRY(state_create(&options, &vault, err));
     enum err_code rc = centre_create(vault, name, hosts, clock_wall_ms(), err);
     vault_close(vault);
