@@ -134,41 +134,45 @@ static enum err_code find_outs(const struct event *events, size_t count, struct 
 
 /* ---- what a later record took back ---- */
 
-static enum err_code put_before(struct store *store, struct slice referral, int64_t starts_on, int64_t ends_on,
-                                int64_t minute, struct error *err)
+struct lost {
+    int64_t starts_on;
+    int64_t ends_on;
+    int64_t minute; /* at which that was said */
+};
+
+static enum err_code add_lost(struct buf *losts, int64_t starts_on, int64_t ends_on, int64_t minute, struct error *err)
 {
-    sqlite3_stmt *s;
-    if (starts_on > ends_on) {
-        return ERR_OK;
-    }
-    TRY(db_statement(&store->db, "INSERT OR IGNORE INTO referral_out_before VALUES (?1, ?2, ?3, ?4)", &s, err));
-    bind_slice(s, 1, referral);
-    bind_int(s, 2, starts_on);
-    bind_int(s, 3, ends_on);
-    bind_int(s, 4, minute);
-    return db_run(&store->db, s, err);
+    const struct lost lost = { starts_on, ends_on, minute };
+    return starts_on <= ends_on ? buf_append(losts, &lost, sizeof(lost), err) : ERR_OK;
 }
 
-/* The days of one span that are in none of those that were left; both ascend. */
-static enum err_code put_lost(struct store *store, struct slice referral, const struct out *lost,
-                              const struct buf *left, int64_t minute, struct error *err)
+/* The days of one span that are in none of those that were left. Both ascend: `at` is where the span before ended. */
+static enum err_code find_lost(struct buf *losts, const struct out *span, const struct buf *left, size_t *at,
+                               int64_t minute, struct error *err)
 {
-    int64_t from = lost->starts_on;
-    for (size_t at = 0; at < left->len; at += sizeof(struct out)) {
+    int64_t from = span->starts_on;
+    for (; *at < left->len; *at += sizeof(struct out)) {
         struct out out;
-        memcpy(&out, left->data + at, sizeof(out));
-        if (out.ends_on >= from && out.starts_on <= lost->ends_on) {
-            TRY(put_before(store, referral, from, out.starts_on - 1, minute, err));
+        memcpy(&out, left->data + *at, sizeof(out));
+        if (out.starts_on > span->ends_on) {
+            break;
+        }
+        if (out.ends_on >= from) {
+            TRY(add_lost(losts, from, out.starts_on - 1, minute, err));
             from = out.ends_on + 1;
         }
+        if (out.ends_on > span->ends_on) {
+            break; /* it may reach into the next */
+        }
     }
-    return put_before(store, referral, from, lost->ends_on, minute, err);
+    return add_lost(losts, from, span->ends_on, minute, err);
 }
 
-static enum err_code note_lost(struct store *store, struct slice referral, const struct version *version,
+static enum err_code note_lost(struct store *store, struct buf *losts, const struct version *version,
                                const struct buf *before, const struct buf *after, struct error *err)
 {
     int64_t minute;
+    size_t left = 0;
     if (before->len == 0 || slice_equal(buf_slice(before), buf_slice(after))) {
         return ERR_OK;
     }
@@ -176,9 +180,36 @@ static enum err_code note_lost(struct store *store, struct slice referral, const
     for (size_t at = 0; at < before->len; at += sizeof(struct out)) {
         struct out out;
         memcpy(&out, before->data + at, sizeof(out));
-        TRY(put_lost(store, referral, &out, after, minute, err));
+        TRY(find_lost(losts, &out, after, &left, minute, err));
     }
     return ERR_OK;
+}
+
+static int lost_compare(const void *a, const void *b)
+{
+    const struct lost *x = a;
+    const struct lost *y = b;
+    return x->starts_on != y->starts_on ? (x->starts_on > y->starts_on) - (x->starts_on < y->starts_on)
+           : x->ends_on != y->ends_on   ? (x->ends_on > y->ends_on) - (x->ends_on < y->ends_on)
+                                        : (x->minute > y->minute) - (x->minute < y->minute);
+}
+
+/* Each once, as a table has them. */
+static void sort_lost(struct buf *losts)
+{
+    struct lost *rows = (struct lost *)(void *)losts->data;
+    size_t count = losts->len / sizeof(*rows);
+    size_t kept = 0;
+    if (count == 0) {
+        return;
+    }
+    qsort(rows, count, sizeof(*rows), lost_compare);
+    for (size_t i = 1; i < count; i++) {
+        if (lost_compare(&rows[kept], &rows[i]) != 0) {
+            rows[++kept] = rows[i];
+        }
+    }
+    losts->len = (kept + 1) * sizeof(*rows);
 }
 
 static void add_sorted(struct event *sorted, size_t count, const struct event *event)
@@ -191,35 +222,56 @@ static void add_sorted(struct event *sorted, size_t count, const struct event *e
 }
 
 /* As each was said: the events stand in that order yet. */
-static enum err_code note_each_lost(struct store *store, struct slice referral, const struct merged *merged,
-                                    const struct event *events, struct event *sorted, struct error *err)
+static enum err_code note_each_lost(struct store *store, const struct merged *merged, const struct event *events,
+                                    struct event *sorted, struct buf *losts, struct error *err)
 {
     SCOPED(buf_fini) struct buf before;
     SCOPED(buf_fini) struct buf after;
     bool any = false;
     buf_init(&before, SIZE_MAX / 2);
     buf_init(&after, SIZE_MAX / 2);
-    TRY(fold_delete(store, "DELETE FROM referral_out_before WHERE referral = ?1", referral, err));
     for (size_t i = 0; i < merged->count; i++) {
         any |= events[i].out;
         add_sorted(sorted, i, &events[i]);
         if (any) {
             buf_clear(&after);
             TRY(find_outs(sorted, i + 1, &after, err));
-            TRY(note_lost(store, referral, &merged->versions[i], &before, &after, err));
+            TRY(note_lost(store, losts, &merged->versions[i], &before, &after, err));
             buf_clear(&before);
             TRY(buf_append(&before, after.data, after.len, err));
         }
     }
+    sort_lost(losts);
     return ERR_OK;
 }
 
-static enum err_code read_held(struct store *store, struct slice referral, struct buf *outs, struct error *err)
+/* ---- the rows ---- */
+
+/* Of either table: a referral and three numbers. */
+struct rows_of {
+    const char *read;
+    const char *clear;
+    const char *put;
+};
+
+static const struct rows_of outs_of = {
+    "SELECT starts_on, idle_from, ends_on FROM referral_out WHERE referral = ?1 ORDER BY starts_on",
+    "DELETE FROM referral_out WHERE referral = ?1",
+    "INSERT INTO referral_out VALUES (?1, ?2, ?3, ?4)",
+};
+
+static const struct rows_of losts_of = {
+    "SELECT starts_on, ends_on, said_min FROM referral_out_before WHERE referral = ?1 "
+    "ORDER BY starts_on, ends_on, said_min",
+    "DELETE FROM referral_out_before WHERE referral = ?1",
+    "INSERT INTO referral_out_before VALUES (?1, ?2, ?3, ?4)",
+};
+
+static enum err_code read_held(struct store *store, const struct rows_of *table, struct slice referral,
+                               struct buf *held, struct error *err)
 {
     sqlite3_stmt *s;
-    TRY(db_statement(&store->db,
-                     "SELECT starts_on, idle_from, ends_on FROM referral_out WHERE referral = ?1 ORDER BY starts_on",
-                     &s, err));
+    TRY(db_statement(&store->db, table->read, &s, err));
     bind_slice(s, 1, referral);
     for (;;) {
         bool row;
@@ -227,23 +279,28 @@ static enum err_code read_held(struct store *store, struct slice referral, struc
         if (!row) {
             return ERR_OK;
         }
-        struct out out = { column_int(s, 0), column_int(s, 1), column_int(s, 2) };
-        TRY(buf_append(outs, &out, sizeof(out), err));
+        const int64_t numbers[] = { column_int(s, 0), column_int(s, 1), column_int(s, 2) };
+        TRY(buf_append(held, numbers, sizeof(numbers), err));
     }
 }
 
-static enum err_code write_outs(struct store *store, struct slice referral, const struct buf *outs, struct error *err)
+static enum err_code write_rows(struct store *store, const struct rows_of *table, struct slice referral,
+                                const struct buf *rows, bool *ret_changed, struct error *err)
 {
-    TRY(fold_delete(store, "DELETE FROM referral_out WHERE referral = ?1", referral, err));
-    for (size_t at = 0; at < outs->len; at += sizeof(struct out)) {
-        struct out out;
+    SCOPED(buf_fini) struct buf held;
+    buf_init(&held, SIZE_MAX / 2);
+    TRY(read_held(store, table, referral, &held, err));
+    *ret_changed = !slice_equal(buf_slice(rows), buf_slice(&held));
+    TRY(*ret_changed ? fold_delete(store, table->clear, referral, err) : ERR_OK);
+    for (size_t at = 0; *ret_changed && at < rows->len; at += 3 * sizeof(int64_t)) {
+        int64_t numbers[3];
         sqlite3_stmt *s;
-        memcpy(&out, outs->data + at, sizeof(out));
-        TRY(db_statement(&store->db, "INSERT INTO referral_out VALUES (?1, ?2, ?3, ?4)", &s, err));
+        memcpy(numbers, rows->data + at, sizeof(numbers));
+        TRY(db_statement(&store->db, table->put, &s, err));
         bind_slice(s, 1, referral);
-        bind_int(s, 2, out.starts_on);
-        bind_int(s, 3, out.idle_from);
-        bind_int(s, 4, out.ends_on);
+        for (int i = 0; i < 3; i++) {
+            bind_int(s, 2 + i, numbers[i]);
+        }
         TRY(db_run(&store->db, s, err));
     }
     return ERR_OK;
@@ -282,8 +339,8 @@ static enum err_code read_all(struct store *store, const struct merged *merged, 
 }
 
 /* Those that stand, and of those that stood before what was taken away. */
-static enum err_code read_events(struct store *store, struct slice referral, const struct merged *merged,
-                                 struct buf *outs, struct error *err)
+static enum err_code read_events(struct store *store, const struct merged *merged, struct buf *outs, struct buf *losts,
+                                 struct error *err)
 {
     struct event *events = calloc(2 * merged->count + 1, sizeof(*events));
     if (events == NULL) {
@@ -292,7 +349,7 @@ static enum err_code read_events(struct store *store, struct slice referral, con
     struct event *sorted = events + merged->count;
     enum err_code rc = read_all(store, merged, events, err);
     if (rc == ERR_OK) {
-        rc = note_each_lost(store, referral, merged, events, sorted, err);
+        rc = note_each_lost(store, merged, events, sorted, losts, err);
     }
     if (rc == ERR_OK) {
         rc = find_outs(sorted, merged->count, outs, err);
@@ -304,14 +361,12 @@ static enum err_code read_events(struct store *store, struct slice referral, con
 enum err_code fold_force(struct store *store, struct slice referral, const struct merged *events, struct error *err)
 {
     SCOPED(buf_fini) struct buf outs;
-    SCOPED(buf_fini) struct buf held;
+    SCOPED(buf_fini) struct buf losts;
+    bool changed;
     buf_init(&outs, SIZE_MAX / 2);
-    buf_init(&held, SIZE_MAX / 2);
-    TRY(read_events(store, referral, events, &outs, err));
-    TRY(read_held(store, referral, &held, err));
-    if (slice_equal(buf_slice(&outs), buf_slice(&held))) {
-        return ERR_OK;
-    }
-    TRY(write_outs(store, referral, &outs, err));
-    return lay_out_placements(store, referral, err);
+    buf_init(&losts, SIZE_MAX / 2);
+    TRY(read_events(store, events, &outs, &losts, err));
+    TRY(write_rows(store, &losts_of, referral, &losts, &changed, err));
+    TRY(write_rows(store, &outs_of, referral, &outs, &changed, err));
+    return changed ? lay_out_placements(store, referral, err) : ERR_OK;
 }
