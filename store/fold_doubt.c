@@ -421,9 +421,9 @@ static enum err_code collect_open(struct store *store, struct buf *open, struct 
                              "WHERE " IS_OPEN " AND NOT " MANY_MARKED " UNION ALL "
                              "SELECT d.id FROM compliance_doubt d INDEXED BY doubt_open CROSS JOIN placement p "
                              "ON p.id = d.placement WHERE " IS_OPEN " AND " MANY_MARKED
-                             " AND EXISTS (SELECT 1 FROM placement "
-                             "q JOIN dirty_placement m ON m.placement = q.id WHERE q.id <> p.id "
-                             "AND q.participant IN (" SAME_PERSON("p.participant") "))",
+                             " AND EXISTS (SELECT 1 FROM placement q WHERE q.id <> p.id AND q.participant IN "
+                             "(" SAME_PERSON("p.participant") ") AND (q.id IS ?1 OR EXISTS (SELECT 1 FROM "
+                                                              "dirty_placement m WHERE m.placement = q.id)))",
         &s, err));
     if (store->dirty_held.set) {
         bind_blob(s, 1, store->dirty_held.placement.bytes, OP_ENTITY_BYTES);

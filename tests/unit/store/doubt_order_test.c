@@ -272,6 +272,60 @@ Test(doubt, about_a_day_of_a_break_that_was_moved_away_afterwards_is_suspended_w
     voice_stop(&voice);
 }
 
+/* ---- what is on record of another placement, while many are marked ---- */
+
+static enum err_code look_at_it(void *context, const struct row_id *placement, struct error *err)
+{
+    struct row_id *looked_at = context;
+    (void)err;
+    *looked_at = *placement;
+    return ERR_OK;
+}
+
+static void mark_others(int count)
+{
+    for (int i = 0; i < count; i++) {
+        uint8_t id[OP_ENTITY_BYTES];
+        char ref[16];
+        struct error err = { 0 };
+        (void)snprintf(ref, sizeof(ref), "M-%d", i);
+        entity_id(world.stream, "placement", ref, id);
+        cr_assert_eq(dirty_placement(site.store, id, &err), ERR_OK, "%s", err.message);
+    }
+}
+
+/* Where the one that is recorded of is judged in the same breath, and so has no mark. */
+static void check_other_placement(int marks)
+{
+    struct store_entry entry;
+    struct error err = { 0 };
+    struct row_id looked_at = { 0 };
+    uint8_t id[OP_ENTITY_BYTES];
+    entry_placement(&world, &entry, "P-2", "GDN-001", "mandatory", "2026-06-01", "2026-11-27", "Tue 09:30-15:30");
+    write_one(&entry);
+    raise_doubt();
+    expect_status("standing", "");
+    cr_assert_eq(db_exec(&site.store->db, "DELETE FROM dirty_placement", &err), ERR_OK);
+    mark_others(marks);
+    store_judge_writes(site.store, &(struct store_judge){ .placement = look_at_it, .context = &looked_at });
+    entry_attendance(&world, &entry, "P-2", DAY, 0, OUTCOME_ATTENDED, -1, NULL);
+    write_one(&entry);
+    store_judge_writes(site.store, NULL);
+    entity_id(world.stream, "placement", "P-2", id);
+    cr_assert_arr_eq(looked_at.bytes, id, sizeof(id), "it was not judged at once: this says little");
+    expect_status("suspended", "other_placement");
+}
+
+Test(doubt, about_hours_of_another_placement_is_suspended_at_once_where_few_are_marked)
+{
+    check_other_placement(16);
+}
+
+Test(doubt, about_hours_of_another_placement_is_suspended_at_once_where_many_are_marked)
+{
+    check_other_placement(17);
+}
+
 /* ---- erasure ---- */
 
 Test(doubt, that_is_open_holds_back_what_it_rests_on)
