@@ -197,11 +197,21 @@ static enum err_code dirty_before(struct store *store, struct slice doubt, struc
                     doubt, err);
 }
 
+/* What the Jobcentre decided about the person by a doubt that is erased bears on others about that day. */
+static enum err_code dirty_decided(struct store *store, struct slice doubt, struct error *err)
+{
+    return run_with(store,
+                    "INSERT OR IGNORE INTO dirty_placement SELECT p.id FROM decision e CROSS JOIN placement p "
+                    "ON p.participant IN (" SAME_PERSON("e.participant") ") WHERE e.doubt = ?1",
+                    doubt, err);
+}
+
 static enum err_code make_doubt(struct store *store, struct slice doubt, struct error *err)
 {
     SCOPED(merged_fini) struct merged versions = { 0 };
     TRY(merged_find(store, kind_by_number(KIND_COMPLIANCE_DOUBT), doubt, &versions, err));
     TRY(dirty_before(store, doubt, err));
+    TRY(dirty_decided(store, doubt, err));
     return versions.count == 0 ? fold_delete(store, "DELETE FROM compliance_doubt WHERE id = ?1", doubt, err)
                                : put_doubt(store, doubt, &versions, err);
 }

@@ -593,6 +593,47 @@ Test(doubt, that_was_confirmed_is_not_another_by_erasing_the_record_that_counts)
     voice_stop(&laptop);
 }
 
+/* Another doubt about the day, which the Jobcentre decided and whose body is erased, whichever of the three comes last.
+ */
+Test(doubt, is_suspended_where_one_about_the_day_that_was_decided_is_erased_whatever_came_first)
+{
+    struct voice laptop;
+    struct voice eraser;
+    struct voice *voices[] = { &laptop, &eraser, &jcp };
+    struct store_entry entry;
+    struct store_entry erasure;
+    raise_doubt();
+    voice_start(&world, &laptop, CERTIFICATE_ROLE_AGENT);
+    voice_start(&world, &eraser, CERTIFICATE_ROLE_AGENT);
+    entry_doubt(&world, &entry, "D-2", "P-1", DAY, "V-1", "N-1");
+    voice_say(&laptop, &entry);
+    entry_erasure(&erasure, KIND_COMPLIANCE_DOUBT, entry.subject, false);
+    eraser.replica.forged_over = &laptop.said[0].run.ops.ops[0].id;
+    eraser.replica.forged_hlc_ms = clock_wall_ms() + 60000;
+    voice_say(&eraser, &erasure);
+    entry_decision(&world, &entry, "E-1", "GDN-001", DAY, "2026-06-20", "adverse", "D-2");
+    voice_say(&jcp, &entry);
+    for (size_t last = 0; last < ARRAY_LEN(voices); last++) {
+        struct replica reader;
+        struct store_applied applied;
+        struct error err = { 0 };
+        replica_start(&world, &reader, CERTIFICATE_ROLE_AGENT);
+        cr_assert_eq(replica_carry(&site, 0, SIZE_MAX, &reader, &err), ERR_OK, "%s", err.message);
+        for (size_t i = 1; i <= ARRAY_LEN(voices); i++) {
+            struct voice *voice = voices[(last + i) % ARRAY_LEN(voices)];
+            if (i == ARRAY_LEN(voices)) { /* the rules have looked */
+                cr_assert_eq(db_exec(&reader.store->db, "DELETE FROM dirty_placement", &err), ERR_OK);
+            }
+            cr_assert_eq(voice_reach(voice, 0, 1, &reader, &applied, &err), ERR_OK, "%s", err.message);
+            cr_assert_eq(applied.quarantined, 0);
+        }
+        cr_expect_str_eq(the_doubt(&reader, "D-1").wants, "record_erased", "%zu", last);
+        replica_stop(&reader);
+    }
+    voice_stop(&laptop);
+    voice_stop(&eraser);
+}
+
 Test(doubt, that_was_taken_back_stays_so_where_a_machine_without_rules_erases_that_it_was)
 {
     struct voice laptop;
