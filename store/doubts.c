@@ -64,9 +64,9 @@ static const struct doubt_want wants[] = {
       "a record of what became of the referral was erased, so it cannot be ruled out that it was not in force on that "
       "day: who is sent now needs a new referral and a new placement" },
     { "record_erased", 2,
-      "something that was recorded about the person and bears on this (a break, an appointment, a decision, a notice, "
-      "a "
-      "review, an attempt to reach them) was erased, so it cannot be ruled out that it spoke for them" },
+      "something that was recorded about the person and bears on this (a break, an appointment, a decision, a doubt "
+      "about that day that the Jobcentre decided, a notice, a review, an attempt to reach them) was erased, so it "
+      "cannot be ruled out that it spoke for them" },
     { "no_referral", 3,
       "the placement names no referral, and nobody is sent without one: record the one by which they were sent, and "
       "name it ('holdfast placement change')" },

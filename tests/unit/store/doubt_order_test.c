@@ -512,6 +512,25 @@ Test(doubt, is_not_freed_by_erasing_all_of_a_break_and_what_was_said_of_it_anew_
     expect_status("suspended", "not_expected,on_break,record_erased");
 }
 
+Test(doubt, is_not_freed_by_erasing_a_record_of_a_break_that_was_moved_away)
+{
+    static const char *const reasons[] = { "hospital", "agreed_leave" };
+    struct store_entry entry;
+    struct error err = { 0 };
+    uint8_t other[OP_ENTITY_BYTES];
+    entry_break(&entry, "hospital");
+    write_one(&entry);
+    entity_id(world.stream, "placement", "P-2", other);
+    for (size_t i = 0; i < ARRAY_LEN(reasons); i++) {
+        entry_break(&entry, reasons[i]);
+        record_set_id(&entry.record, "placement", other);
+        write_one(&entry);
+    }
+    cr_assert_eq(erase_newest(&entry, &err), ERR_OK, "%s", err.message);
+    raise_doubt();
+    expect_status("suspended", "break_undone,record_erased");
+}
+
 Test(doubt, is_not_freed_by_erasing_all_of_a_later_review_or_of_a_voluntary_referral)
 {
     struct store_entry entry;
@@ -630,6 +649,8 @@ Test(doubt, is_suspended_where_one_about_the_day_that_was_decided_is_erased_what
         cr_expect_str_eq(the_doubt(&reader, "D-1").wants, "record_erased", "%zu", last);
         replica_stop(&reader);
     }
+    cr_expect_not_null(strstr(doubt_want_find("record_erased")->text, "a doubt about that day"),
+                       "and says what it was");
     voice_stop(&laptop);
     voice_stop(&eraser);
 }
