@@ -11,7 +11,8 @@
  *
  * Consistency: begin moves the whole write-ahead log into the database and then holds a read transaction. As long as
  * that stands, SQLite writes to the log only, so the database file is one committed state and its pages can be read in
- * order. Others read and write on; the log cannot restart until backup_write_free, and grows by what is written.
+ * order. Others read and write on; the log cannot restart until backup_write_free, and grows by what is written, but to
+ * no more than the database's length, or BACKUP_LOG_MIN where that is more.
  *
  * Ownership:  what begin gives, free releases; NULL is allowed.
  * Threads:    that of the vault's other calls, for the writer; the reader may be used in any, one at a time.
@@ -24,6 +25,7 @@
 
 #define BACKUP_FINGERPRINT_BYTES 32
 #define BACKUP_PIECE_MIN ((size_t)128 * 1024) /* the least `max` of backup_write_next: a head always fits */
+#define BACKUP_LOG_MIN ((int64_t)64 * 1024 * 1024)
 
 struct backup_about {
     uint8_t file_id[16];
@@ -46,7 +48,8 @@ MUST_USE enum err_code backup_write_begin(struct vault *vault, int64_t now_ms, s
 
 /*
  * The file's next bytes, at most `max` (BACKUP_PIECE_MIN or more), put behind what is in `out`. Nothing put: the file
- * is complete. ERR_DAMAGED names the page of the vault that cannot be read; such a backup must be thrown away.
+ * is complete. ERR_DAMAGED names the page of the vault that cannot be read; ERR_LIMIT: the log has become too long.
+ * Such a backup must be thrown away.
  */
 MUST_USE enum err_code backup_write_next(struct backup_writer *writer, size_t max, struct buf *out, struct error *err);
 /* True once every byte of it was given out. */

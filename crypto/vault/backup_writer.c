@@ -65,15 +65,16 @@ static enum err_code number_of(const struct backup_writer *writer, const char *s
 }
 
 /* How long the log is. Zero inside a read transaction: the transaction reads the database file alone. */
-static enum err_code log_length(const struct backup_writer *writer, int64_t *ret_length, struct error *err)
+static enum err_code log_length(const struct backup_writer *writer, const char *what, int64_t *ret_length,
+                                struct error *err)
 {
     sqlite3_file *log = NULL;
     sqlite3_int64 length = 0;
     if (sqlite3_file_control(writer->db, "main", SQLITE_FCNTL_JOURNAL_POINTER, &log) != SQLITE_OK || log == NULL) {
-        return FAIL(err, DATABASE, "begin a backup: the replica has no write-ahead log");
+        return FAIL(err, DATABASE, "%s: the replica has no write-ahead log", what);
     }
     if (log->pMethods != NULL && log->pMethods->xFileSize(log, &length) != SQLITE_OK) {
-        return FAIL(err, IO, "begin a backup: look at the write-ahead log");
+        return FAIL(err, IO, "%s: look at the write-ahead log", what);
     }
     *ret_length = length;
     return ERR_OK;
@@ -91,7 +92,7 @@ static enum err_code snapshot_try(struct backup_writer *writer, bool *ret_taken,
     }
     TRY(number_of(writer, "BEGIN", &unused, err));
     TRY(number_of(writer, "SELECT count(*) FROM sqlite_schema", &unused, err));
-    TRY(log_length(writer, &length, err));
+    TRY(log_length(writer, "begin a backup", &length, err));
     if (length != 0) {
         TRY(number_of(writer, "ROLLBACK", &unused, err));
     }
@@ -174,10 +175,26 @@ static enum err_code page_add(struct backup_writer *writer, struct buf *out, str
     return ERR_OK;
 }
 
+/* What is written meanwhile stays in the log until the backup has ended: a slow client must not fill the disk. */
+static enum err_code check_log(const struct backup_writer *writer, struct error *err)
+{
+    int64_t length;
+    int64_t database = (int64_t)writer->head.pages * PAGE_BYTES;
+    TRY(log_length(writer, "go on with the backup", &length, err));
+    return length <= BACKUP_LOG_MIN || length <= database
+               ? ERR_OK
+               : FAIL(err, LIMIT,
+                      "go on with the backup: more was written meanwhile than is in all of it; begin again, onto a "
+                      "faster disk or at a quieter time");
+}
+
 enum err_code backup_write_next(struct backup_writer *writer, size_t max, struct buf *out, struct error *err)
 {
     CHECK(max >= BACKUP_PIECE_MIN);
     size_t from = out->len;
+    if (writer->stage == WRITE_PAGES) {
+        TRY(check_log(writer, err));
+    }
     if (writer->stage == WRITE_HEAD) {
         const struct keys *keys = &writer->vault->keys;
         TRY(backup_head_close(&writer->cipher, &writer->head, slice_of(keys->image, sizeof(keys->image)), out, err));

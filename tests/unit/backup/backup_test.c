@@ -69,6 +69,32 @@ Test(backup, lets_the_log_shrink_again_when_it_is_over)
     sweep(&world);
 }
 
+Test(backup, goes_on_no_more_when_the_log_has_become_longer_than_the_database)
+{
+    struct world world;
+    struct error err;
+    struct backup_writer *writer;
+    struct buf out;
+    filled_world(&world, 10);
+    sql(world.db, "CREATE TABLE big(x BLOB)");
+    sql(world.db, "INSERT INTO big VALUES(zeroblob(15000000))");
+    buf_init(&out, BACKUP_MEMORY_MAX);
+    cr_assert_eq(backup_write_begin(world.vault, 1, &writer, &err), ERR_OK, "%s", err.message);
+    cr_assert_eq(backup_write_next(writer, BACKUP_PIECE_MIN, &out, &err), ERR_OK, "%s", err.message);
+    int64_t before = 0;
+    enum err_code rc = ERR_OK;
+    while (rc == ERR_OK && before <= BACKUP_LOG_MIN) {
+        sql(world.db, "UPDATE big SET x=randomblob(15000000)");
+        before = size_of(world_file(&world, "-wal"));
+        rc = backup_write_next(writer, BACKUP_PIECE_MIN, &out, &err);
+    }
+    cr_assert_eq(rc, ERR_LIMIT);
+    cr_assert_gt(before, BACKUP_LOG_MIN, "not before");
+    backup_write_free(writer);
+    buf_fini(&out);
+    sweep(&world);
+}
+
 Test(backup, is_refused_as_busy_while_an_old_state_is_read)
 {
     struct world world;
