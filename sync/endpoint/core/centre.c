@@ -65,20 +65,25 @@ static enum err_code make_key(struct certified *out, struct error *err)
     return device_key_export(out->key, &out->pkcs8, err);
 }
 
-/* From the authority's first day: one that was made while the clock was ahead holds when the clock is right again. */
+/* The authority's first day: what was made while the clock was ahead holds when the clock is right again. */
+static enum err_code first_day(const struct authority *authority, int64_t now_ms, int64_t *ret_ms, struct error *err)
+{
+    TRY(authority_from(authority, ret_ms, err));
+    *ret_ms = *ret_ms < now_ms - DAY_MS ? *ret_ms : now_ms - DAY_MS;
+    return ERR_OK;
+}
+
 enum err_code certify_server(const struct authority *authority, const char *host_text, int64_t now_ms,
                              struct certified *out, struct error *err)
 {
     struct hosts hosts;
-    int64_t from_ms;
-    TRY(hosts_split(host_text, &hosts, err));
-    TRY(authority_from(authority, &from_ms, err));
     struct certificate_grant grant = { .role = CERTIFICATE_ROLE_SERVER,
                                        .common_name = "holdfast-endpoint",
-                                       .host_names = hosts.names,
-                                       .host_name_count = hosts.count,
-                                       .not_before_ms = from_ms < now_ms - DAY_MS ? from_ms : now_ms - DAY_MS,
                                        .not_after_ms = now_ms + SERVER_DAYS * DAY_MS };
+    TRY(hosts_split(host_text, &hosts, err));
+    grant.host_names = hosts.names;
+    grant.host_name_count = hosts.count;
+    TRY(first_day(authority, now_ms, &grant.not_before_ms, err));
     TRY(make_key(out, err));
     return certify(authority, &grant, out->key, &out->certificate, err);
 }
@@ -88,8 +93,8 @@ enum err_code certify_signing(const struct authority *authority, const struct de
 {
     struct certificate_grant grant = { .role = CERTIFICATE_ROLE_CENTRE,
                                        .common_name = "holdfast centre",
-                                       .not_before_ms = now_ms - DAY_MS / 2,
                                        .not_after_ms = now_ms + SIGNING_DAYS * DAY_MS };
+    TRY(first_day(authority, now_ms, &grant.not_before_ms, err));
     return certify(authority, &grant, key, out, err);
 }
 

@@ -370,6 +370,18 @@ Test(enrolment, a_device_follows_a_new_authority_and_the_old_one_ends_at_its_dat
     world_verify(&world);
 }
 
+Test(enrolment, signs_for_now_also_when_the_clock_was_a_day_ahead_as_the_authority_was_made)
+{
+    struct certificate signing;
+    world.now_ms += DAYS_MS;
+    roll(30);
+    world.now_ms -= DAYS_MS;
+    cr_assert_eq(certificate_verify(centre_signing_certificate(world.centre),
+                                    centre_authority_certificate(world.centre), world.now_ms, &signing, &world.err),
+                 ERR_OK, "%s", world.err.message);
+    cr_assert_leq(signing.not_before_ms, world.now_ms);
+}
+
 Test(enrolment, says_who_has_still_to_follow_and_retires_at_once_when_asked)
 {
     SCOPED(buf_fini) struct buf renewed;
