@@ -213,6 +213,10 @@ Test(erasing, what_names_a_placement_that_is_not_on_record_is_found_by_it_and_li
     expect_due(0);
     site.today += RETENTION_DAYS;
     site.now_ms += RETENTION_DAYS * INT64_C(86400000);
+    struct store_exchange heard = { .received_at_ms = site.now_ms, .answered_at_ms = site.now_ms };
+    struct store_applied unused;
+    struct error err = { 0 };
+    cr_assert_eq(store_apply(site.replica.store, &heard, &unused, &err), ERR_OK, "%s", err.message);
     struct reply reply = site_call(&site, "GET", "/v1/retention", NULL);
     cr_assert_eq(reply_count(&reply, "due"), 1, "%s", reply.text);
     cr_expect_str_eq(reply_text(&reply, "due.0.kind"), "placement");

@@ -10,7 +10,7 @@
 #include "base/file.h"
 #include "sync/bundle.h"
 
-enum { WORDS_MAX = 10, KEPT_MAX = 32 };
+enum { WORDS_MAX = 10, KEPT_MAX = 64 };
 
 struct kept {
     const char *name; /* borrowed from the lines */
