@@ -110,8 +110,8 @@ enum err_code centre_head(struct centre_store *store, int64_t site, uint64_t *re
 
 /* ---- lists ---- */
 
-enum err_code table_rows(struct database *db, sqlite3_stmt *s, size_t size, void (*read)(sqlite3_stmt *s, void *row),
-                         void **ret_rows, size_t *ret_count, struct error *err)
+enum err_code centre_rows(struct database *db, sqlite3_stmt *s, size_t size, void (*read)(sqlite3_stmt *s, void *row),
+                          void **ret_rows, size_t *ret_count, struct error *err)
 {
     SCOPED(buf_fini) struct buf rows;
     buf_init(&rows, CENTRE_LIST_MAX * size);
@@ -294,7 +294,7 @@ enum err_code centre_organisations(struct centre_store *store, struct centre_org
     sqlite3_stmt *s;
     void *rows = NULL;
     TRY(db_statement(&store->db, ORGANISATION_SELECT "ORDER BY g.name", &s, err));
-    TRY(table_rows(&store->db, s, sizeof(**ret_rows), organisation_read, &rows, ret_count, err));
+    TRY(centre_rows(&store->db, s, sizeof(**ret_rows), organisation_read, &rows, ret_count, err));
     *ret_rows = rows;
     return ERR_OK;
 }
@@ -379,7 +379,7 @@ enum err_code centre_sites(struct centre_store *store, struct centre_site **ret_
     sqlite3_stmt *s;
     void *rows = NULL;
     TRY(db_statement(&store->db, "SELECT " SITE_COLUMNS " FROM " SITE_TABLES " ORDER BY g.name, s.name", &s, err));
-    TRY(table_rows(&store->db, s, sizeof(**ret_rows), site_read_row, &rows, ret_count, err));
+    TRY(centre_rows(&store->db, s, sizeof(**ret_rows), site_read_row, &rows, ret_count, err));
     *ret_rows = rows;
     return ERR_OK;
 }

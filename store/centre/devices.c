@@ -209,7 +209,7 @@ enum err_code centre_devices(struct centre_store *store, struct centre_device **
     sqlite3_stmt *s;
     void *rows = NULL;
     TRY(db_statement(&store->db, DEVICE_SELECT(COUNTS) "ORDER BY g.name, s.name, d.enrolled_at", &s, err));
-    TRY(table_rows(&store->db, s, sizeof(**ret_rows), device_read, &rows, ret_count, err));
+    TRY(centre_rows(&store->db, s, sizeof(**ret_rows), device_read, &rows, ret_count, err));
     *ret_rows = rows;
     return ERR_OK;
 }

@@ -49,9 +49,9 @@ uint64_t op_row_position(int64_t id);
 void site_read(sqlite3_stmt *s, int at, struct centre_site *site);
 
 /* The rows of a statement, at most CENTRE_LIST_MAX, each `size` bytes as `read` makes it. *ret_rows is malloc'd. */
-MUST_USE enum err_code table_rows(struct database *db, sqlite3_stmt *s, size_t size,
-                                  void (*read)(sqlite3_stmt *s, void *row), void **ret_rows, size_t *ret_count,
-                                  struct error *err);
+MUST_USE enum err_code centre_rows(struct database *db, sqlite3_stmt *s, size_t size,
+                                   void (*read)(sqlite3_stmt *s, void *row), void **ret_rows, size_t *ret_count,
+                                   struct error *err);
 
 /* ---- tree.c ---- */
 

@@ -85,7 +85,7 @@ static enum err_code load_chains(struct verifying *v)
                      "ORDER BY id",
                      &s, v->err));
     bind_int(s, 1, v->site->id);
-    TRY(table_rows(&v->store->db, s, sizeof(*v->chains), author_read, &rows, &v->chain_count, v->err));
+    TRY(centre_rows(&v->store->db, s, sizeof(*v->chains), author_read, &rows, &v->chain_count, v->err));
     v->chains = rows;
     for (size_t i = 0; i < v->chain_count; i++) {
         struct chain *chain = &v->chains[i];
