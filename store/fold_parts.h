@@ -94,7 +94,8 @@ MUST_USE enum err_code fold_plain(struct store *store, struct slice subject, str
  */
 MUST_USE enum err_code bind_said(struct store *store, sqlite3_stmt *put, int at, const struct version *newest,
                                  int64_t *ret_true_ms, struct error *err);
-/* The civil minute in London at which a version was said, by the centre's clock as far as it was known. */
+/* The civil minute in London at which a version was said, by the centre's clock as far as it was known, or by its place
+ * in the order of things where that is later: a clock that is set back makes nothing earlier. */
 MUST_USE enum err_code version_said_min(struct store *store, const struct version *version, int64_t *ret_minute,
                                         struct error *err);
 

@@ -129,7 +129,9 @@ enum err_code version_said_min(struct store *store, const struct version *versio
 {
     struct said_since said;
     TRY(said_of(store, version, &said, err));
-    *ret_minute = clock_london_minute(said.at_ms - said.offset_ms);
+    int64_t known_ms = (int64_t)(version->hlc >> 16);
+    int64_t true_ms = said.at_ms - said.offset_ms;
+    *ret_minute = clock_london_minute(known_ms > true_ms ? known_ms : true_ms);
     return ERR_OK;
 }
 

@@ -22,7 +22,7 @@ CREATE TABLE referral_out (
     PRIMARY KEY (referral, starts_on)
 ) STRICT, WITHOUT ROWID;
 
--- Days of those that a later record took away, and when (said_min: as of compliance_doubt).
+-- Days of those that a later record took away, and when (said_min: version_said_min, fold_parts.h).
 CREATE TABLE referral_out_before (
     referral BLOB NOT NULL, starts_on INTEGER NOT NULL, ends_on INTEGER NOT NULL, said_min INTEGER NOT NULL,
     PRIMARY KEY (referral, starts_on, ends_on, said_min)
@@ -153,7 +153,7 @@ CREATE TABLE placement_break (
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX placement_break_placement ON placement_break (placement);
 
--- What a break was before a later record changed it, and when that was said (said_min: as of compliance_doubt).
+-- What a break was before a later record changed it, and when that was said (said_min: version_said_min, fold_parts.h).
 CREATE TABLE break_before (
     id BLOB NOT NULL, placement BLOB NOT NULL, starts_on INTEGER NOT NULL, ends_on INTEGER NOT NULL, said_min INTEGER NOT NULL,
     PRIMARY KEY (id, placement, starts_on, ends_on, said_min)

@@ -33,6 +33,8 @@ static struct {
     bool at_once;  /* nobody waits for the next day */
     int weeks;
     char decision[KEY_SIZE];
+    int dated;     /* so many things were said on a day that the case names */
+    bool set_back; /* the newest by a clock that was set back to that day */
 } c;
 
 static int checked;
@@ -71,12 +73,17 @@ static void remember(const struct store_entry *entry, const struct op_id *op, bo
     last.of_centre = of_centre;
 }
 
+/* By a clock that is right; or by one that was set back, and then it comes after what was said here all the same. */
 static void write_at(struct store_entry *entry, int64_t said_ms)
 {
     struct store_written written;
     struct error err = { 0 };
+    uint64_t newest = site.store->newest_hlc;
+    bool right = said_ms < now && !c.set_back;
+    site.store->newest_hlc = right ? (uint64_t)said_ms << 16 : newest;
     cr_assert_eq(store_write(site.store, "tester", entry, 1, said_ms, &written, &err), ERR_OK, "line %d: %s", c.line,
                  err.message);
+    site.store->newest_hlc = right ? newest : site.store->newest_hlc;
     if (written.added > 0) {
         remember(entry, &written.last, false);
     }
@@ -105,8 +112,9 @@ static void hear(struct voice *voice, struct store_entry *entry)
 static int64_t said_at(char *const *words, int count, int64_t otherwise)
 {
     for (int i = 0; i + 1 < count; i++) {
-        if (strcmp(words[i], "said") == 0) {
-            return (int64_t)day_of(words[i + 1]) * 86400000 + 43200000;
+        c.set_back = strcmp(words[i], "claimed") == 0;
+        if (c.set_back || strcmp(words[i], "said") == 0) {
+            return (int64_t)day_of(words[i + 1]) * 86400000 + 43200000 + c.dated++ * INT64_C(1000);
         }
     }
     return otherwise;
@@ -137,9 +145,12 @@ static void place_at(int64_t said_ms)
     write_at(&entry, said_ms);
 }
 
+/* Before all that cases date. */
 static void place(void)
 {
-    place_at(now += 1000);
+    c.set_back = false;
+    now += 1000;
+    place_at((int64_t)(day_of(c.day) - 60) * 86400000);
 }
 
 static int64_t minute_of(const char *day, const char *time)
@@ -290,7 +301,7 @@ static void hear_at(struct voice *voice, struct store_entry *entry, const char *
     const int64_t year = INT64_C(366) * 86400000;
     voice->replica.forged_hlc_ms = strcmp(when, "last") == 0    ? now + 2 * year
                                    : strcmp(when, "after") == 0 ? now + year
-                                                                : now - year;
+                                                                : now - 3 * year;
     hear(voice, entry);
     voice->replica.forged_hlc_ms = 0;
 }
@@ -320,8 +331,8 @@ static void say_event(char *const *words, int count)
     now += 1000;
     if (has_word(words, count, "centre") || has_word(words, count, "peer")) {
         struct voice *voice = has_word(words, count, "centre") ? &jcp : &laptop;
-        voice->replica.forged_hlc_ms = now;
         voice->replica.forged_at_ms = said_at(words, count, now);
+        voice->replica.forged_hlc_ms = c.set_back ? now : voice->replica.forged_at_ms;
         hear(voice, &entry);
         voice->replica.forged_hlc_ms = voice->replica.forged_at_ms = 0;
     } else {
@@ -417,7 +428,7 @@ static void say_second(char *const *words, int count)
 /* What the placement says otherwise, and when that was recorded. */
 static void say_otherwise(char *out, size_t size, char *const *words, int count)
 {
-    bool dated = count > 2 && strcmp(words[0], "said") == 0;
+    bool dated = count > 2 && (strcmp(words[0], "said") == 0 || strcmp(words[0], "claimed") == 0);
     out[0] = '\0';
     for (int i = dated ? 2 : 0; i < count; i++) {
         size_t len = strlen(out);
