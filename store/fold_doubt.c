@@ -423,12 +423,12 @@ static enum err_code collect_open(struct store *store, struct buf *open, struct 
     TRY(db_statement(
         &store->db,
         "SELECT d.id FROM " MARKED " CROSS JOIN compliance_doubt d INDEXED BY doubt_open "
-        "ON d.placement = m.placement WHERE " IS_OPEN " UNION ALL "
+        "ON d.placement = m.placement WHERE " IS_OPEN " UNION "
         "SELECT d.id FROM " MARKED " CROSS JOIN placement p ON p.id = m.placement CROSS JOIN placement q "
         "ON q.participant IN (" SAME_PERSON(
             "p.participant") ") AND q.id <> p.id "
                              "CROSS JOIN compliance_doubt d INDEXED BY doubt_open ON d.placement = q.id "
-                             "WHERE " IS_OPEN " AND NOT " MANY_MARKED " UNION ALL "
+                             "WHERE " IS_OPEN " AND NOT " MANY_MARKED " UNION "
                              "SELECT d.id FROM compliance_doubt d INDEXED BY doubt_open CROSS JOIN placement p "
                              "ON p.id = d.placement WHERE " IS_OPEN " AND " MANY_MARKED
                              " AND EXISTS (SELECT 1 FROM placement q WHERE q.id <> p.id AND q.participant IN "

@@ -326,6 +326,44 @@ Test(doubt, about_hours_of_another_placement_is_suspended_at_once_where_many_are
     check_other_placement(17);
 }
 
+static int64_t count_judged(void)
+{
+    sqlite3_stmt *s;
+    bool row;
+    struct error err = { 0 };
+    cr_assert_eq(db_statement(&site.store->db, "SELECT count(*) FROM temp.judged", &s, &err), ERR_OK, "%s",
+                 err.message);
+    cr_assert_eq(db_step(&site.store->db, s, &row, &err), ERR_OK, "%s", err.message);
+    int64_t count = column_int(s, 0);
+    sqlite3_reset(s);
+    return count;
+}
+
+/* One that is judged for each placement of the person that is marked costs whoever has many their square. */
+Test(doubt, is_judged_once_however_many_placements_of_the_person_are_marked)
+{
+    static const char *const others[] = { "P-2", "P-3", "P-4" };
+    struct store_entry entry;
+    struct error err = { 0 };
+    raise_doubt();
+    for (size_t i = 0; i < ARRAY_LEN(others); i++) {
+        entry_placement(&world, &entry, others[i], "GDN-001", "mandatory", "2026-06-01", "2026-11-27",
+                        "Tue 09:30-15:30");
+        write_one(&entry);
+    }
+    cr_assert_eq(db_exec(&site.store->db,
+                         "CREATE TEMP TABLE judged (id BLOB); CREATE TEMP TRIGGER counts AFTER UPDATE ON "
+                         "main.compliance_doubt BEGIN INSERT INTO judged VALUES (NEW.id); END",
+                         &err),
+                 ERR_OK, "%s", err.message);
+    entry_contact(&world, &entry, "C-2", "GDN-001", "2026-06-04", DAY);
+    write_one(&entry);
+    int64_t judged = count_judged();
+    cr_assert_eq(db_exec(&site.store->db, "DROP TRIGGER counts; DROP TABLE judged", &err), ERR_OK, "%s", err.message);
+    cr_expect_eq(judged, 1, "%d times", (int)judged);
+    expect_status("standing", "");
+}
+
 /* ---- erasure ---- */
 
 Test(doubt, that_is_open_holds_back_what_it_rests_on)
