@@ -99,8 +99,18 @@ static void placement_id(struct world *world, const struct site *site, uint8_t o
 
 /* ---- drafts of each kind ---- */
 
+/* By the centre's clock, as far as the machine knows how far its own is off. */
+static int64_t known_ms(struct agent *agent)
+{
+    struct store_sync sync;
+    agent->disk.aside = true;
+    MUST(store_sync_read(agent->store, &sync, must));
+    agent->disk.aside = false;
+    return agent_wall_ms(agent) - sync.clock_offset_ms;
+}
+
 /* Whose clock says that the day is not over leaves open what only its end shows. */
-static void draft_attendance(struct world *world, const struct agent *agent, struct draft *draft, bool note)
+static void draft_attendance(struct world *world, struct agent *agent, struct draft *draft, bool note)
 {
     uint8_t placement[OP_ENTITY_BYTES];
     int32_t day = some_day(world);
@@ -108,7 +118,7 @@ static void draft_attendance(struct world *world, const struct agent *agent, str
     placement_id(world, agent->site, placement);
     session_subject(placement, day, (int)chance_below(&world->chance, 2) == 0, draft->entry.subject);
     int64_t outcome = chance_between(&world->chance, 1, OUTCOME_COUNT - 1);
-    bool over = clock_london_minute(agent_wall_ms(agent)) >= (int64_t)(day + 1) * 24 * 60;
+    bool over = clock_london_minute(known_ms(agent)) >= (int64_t)(day + 1) * 24 * 60;
     bool shown = outcome == OUTCOME_LATE || outcome == OUTCOME_LEFT_EARLY || outcome == OUTCOME_ABSENT;
     record_set_number(&draft->entry.record, "outcome", shown && !over ? OUTCOME_ABSENT_WITH_NOTICE : outcome);
     if (chance_percent(&world->chance, 50)) {
