@@ -363,6 +363,7 @@ Test(centre_doubts, one_under_another_s_referral_stands_on_neither_side)
     record_set_text(&entry.record, "basis", "mandatory");
     record_set_number(&entry.record, "starts_on", day("2026-06-01"));
     record_set_number(&entry.record, "ends_on", day("2026-11-27"));
+    record_set_text(&entry.record, "pattern", "Mon Wed 09:30-15:30"); /* as when the notice was served */
     record_set_number(&entry.record, "weekly_minutes", 720);
     write_entry(&entry);
     memcpy(ids[REFERRAL], referral, OP_ENTITY_BYTES);
