@@ -369,8 +369,7 @@ Test(centre_doubts, one_under_another_s_referral_stands_on_neither_side)
     memcpy(ids[REFERRAL], referral, OP_ENTITY_BYTES);
     referred = other;
     raise_doubt("mandatory");
-    expect_on_both_sides("suspended",
-                         "terms_changed,referral_of_another"); /* which has its hours from later than the notice */
+    expect_on_both_sides("suspended", "referral_of_another");
 }
 
 /* Steps of SQLite's machine that statements with this in them took since the last look. */
