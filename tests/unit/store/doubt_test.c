@@ -117,17 +117,22 @@ static void later_pattern(void)
     write_one(&entry);
 }
 
-static void later_break(void)
+static void break_of(const char *ref)
 {
     struct store_entry entry = { .kind = KIND_PLACEMENT_BREAK, .subject = "a break", .happened_at_ms = OP_TIME_NONE };
     uint8_t placement[OP_ENTITY_BYTES];
-    entity_id(world.stream, "placement", "P-1", placement);
+    entity_id(world.stream, "placement", ref, placement);
     record_init(&entry.record, kind_by_number(KIND_PLACEMENT_BREAK));
     record_set_id(&entry.record, "placement", placement);
     record_set_number(&entry.record, "starts_on", day_of(DAY));
     record_set_number(&entry.record, "ends_on", day_of(DAY));
     record_set_text(&entry.record, "reason", "agreed_leave");
     write_one(&entry);
+}
+
+static void later_break(void)
+{
+    break_of("P-1");
 }
 
 static void later_review(void)
@@ -204,16 +209,8 @@ static void they_were_at_the_second(void)
 
 static void break_of_the_second(void)
 {
-    struct store_entry entry = { .kind = KIND_PLACEMENT_BREAK, .subject = "a break", .happened_at_ms = OP_TIME_NONE };
-    uint8_t placement[OP_ENTITY_BYTES];
     second_placement("Wed 15:30-17:00");
-    entity_id(world.stream, "placement", "P-2", placement);
-    record_init(&entry.record, kind_by_number(KIND_PLACEMENT_BREAK));
-    record_set_id(&entry.record, "placement", placement);
-    record_set_number(&entry.record, "starts_on", day_of(DAY));
-    record_set_number(&entry.record, "ends_on", day_of(DAY));
-    record_set_text(&entry.record, "reason", "agreed_leave");
-    write_one(&entry);
+    break_of("P-2");
 }
 
 /* One hand merges them: what speaks for the person needs no more. */
