@@ -232,15 +232,30 @@ static bool centre_holds(const struct ledger *ledger, const struct held_list *li
     return count >= sure;
 }
 
+/* As often as others than the holder were told so: what two people said alike is held twice. */
+static bool holds_others(const struct ledger *ledger, const struct held_list *list, unsigned holder,
+                         const struct said *said)
+{
+    size_t count;
+    size_t others = 0;
+    size_t sure = 0;
+    const struct held *held = held_find(list, said->what, &count);
+    for (size_t i = 0; i < count; i++) {
+        others += !held[i].own;
+    }
+    for (size_t i = 0; i < ledger->count; i++) {
+        const struct said *row = &ledger->rows[i];
+        sure += row->surety == SURE && row->author != holder && same(row, said);
+    }
+    return others > 0 && others >= sure;
+}
+
 /* Another machine of the site gives it back to the centre. */
 static bool others_hold(const struct world *world, const struct held_list *agents, const struct said *said)
 {
     for (size_t i = 0; i < world->agent_count; i++) {
-        size_t count = 0;
-        if (world->agents[i].site->number == said->site && world->agents[i].store != NULL) {
-            (void)held_find(&agents[i], said->what, &count);
-        }
-        if (count > 0) {
+        if (world->agents[i].site->number == said->site && world->agents[i].store != NULL &&
+            holds_others(&world->ledger, &agents[i], (unsigned)i, said)) {
             return true;
         }
     }

@@ -114,11 +114,11 @@ Test(idle_lock, knows_that_a_machine_that_was_awake_did_not_sleep)
 Test(idle_lock, begins_anew_for_work_that_gets_on)
 {
     idle_lock_touch(&idle);
-    for (uint64_t got = 1; got <= 3; got++) {
+    for (int got = 1; got <= 3; got++) {
         run_for(AFTER_MS + 50);
         cr_assert_eq(dues, got);
         idle.got_at_awake_ms -= IDLE_STILL_MS;
-        cr_assert(idle_lock_put_off(&idle, got));
+        cr_assert(idle_lock_put_off(&idle, (uint64_t)got));
         cr_assert_geq(idle_lock_left_ms(&idle), AFTER_MS - 50);
     }
 }
