@@ -110,6 +110,7 @@ struct value *record_value(struct record *record, const char *name);
 void record_set_text(struct record *record, const char *name, const char *text); /* borrowed; NULL leaves it out */
 void record_set_number(struct record *record, const char *name, int64_t number);
 void record_set_id(struct record *record, const char *name, const uint8_t id[OP_ENTITY_BYTES]);
+int64_t record_number_or(const struct record *record, const char *name, int64_t otherwise); /* otherwise: not given */
 
 /* Types, limits and known codes. ERR_INVALID names the field and what is expected. `complete`: required fields must be
  * there. */
