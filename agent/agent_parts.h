@@ -1,5 +1,5 @@
 /*
- * agent/agent_parts - what agent.c, the API server and the service calls share.
+ * agent/agent_parts - what agent.c, starting.c, the API server and the service calls share.
  *
  * Layer: agent, inside the composition.
  */
@@ -150,6 +150,8 @@ void agent_begin_preparing(struct agent *agent);
 void agent_lock(struct agent *agent, enum lock_reason reason);
 /* Nobody has asked for anything for so long: locks, unless long work goes on and the machine was awake for it. */
 void agent_idle_over(struct agent *agent);
+/* Of the policy: whether the centre may keep an exchange waiting. */
+void agent_link_changed(void *agent);
 /* Once the device is enrolled; reads the identity again. */
 void agent_start_exchange(struct agent *agent);
 /* The same when one may run already, with another certificate. */
@@ -163,6 +165,8 @@ void agent_data_changed(struct agent *agent, bool recorded_here);
 /* For `agent->asking`. Takes the secret. */
 MUST_USE enum err_code agent_unlock(struct agent *agent, enum vault_slot_kind kind, struct secret *secret, bool create,
                                     struct error *err);
+/* By the key file of the settings, if they name one. */
+void agent_unlock_by_key_file(struct agent *agent);
 /* In force; of a locked agent the one without the centre's packs. */
 const struct programme *agent_programme(const struct agent *agent);
 /* With an open vault: PREPARING, and from there OPEN, or LOCKED again. */

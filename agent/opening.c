@@ -144,3 +144,22 @@ enum err_code agent_unlock(struct agent *agent, enum vault_slot_kind kind, struc
     agent_enter(agent, AGENT_UNLOCKING);
     return ERR_OK;
 }
+
+/* A key file that does not serve leaves the agent running and locked: status says why. */
+void agent_unlock_by_key_file(struct agent *agent)
+{
+    if (agent->options->key_file[0] == '\0') {
+        return;
+    }
+    SCOPED(secret_free) struct secret key = { 0 };
+    struct error *err = &agent->lock_error;
+    (void)snprintf(agent->asking, sizeof(agent->asking), "holdfastd");
+    enum err_code rc =
+        lockbox_key_file(&agent->lockbox, agent->options->key_file, agent->options->may_make_key_file, &key, err);
+    if (rc == ERR_OK) {
+        rc = agent_unlock(agent, VAULT_SLOT_KEY_FILE, &key, !vault_exists(agent->vault_path), err);
+    }
+    if (rc != ERR_OK) {
+        log_error("unlock_failed", err);
+    }
+}

@@ -387,7 +387,7 @@ static const char *const changes_nothing[] = {
     "/v1/sync", "/v1/verify", "/v1/vault/check", "/v1/vault/check/stop", "/v1/evidence",
 };
 
-/* In the audit log by itself, with what came of it (agent/api_people.c, agent/agent.c). */
+/* In the audit log by itself, with what came of it (agent/api_people.c, agent/opening.c). */
 static const char *const notes_itself[] = {
     "/v1/unlock", "/v1/sign-in", "/v1/sign-out", "/v1/people", "/v1/people/remove",
 };
