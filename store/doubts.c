@@ -39,10 +39,9 @@ static const struct doubt_want wants[] = {
       "the referral was on record as declined, paused, withdrawn, over or not begun on that day, and was put in force "
       "again when the day had begun: that counts for the days after it alone" },
     { "other_placement", 2,
-      "another placement of this person has them down for the same hours, or says of them otherwise than that they "
-      "were "
-      "away without a reason, or a break of it was agreed: put that one right first (give one that was entered by "
-      "mistake a last day before this one)" },
+      "another placement of this person has them down for the same hours, or had when the day began or since, or says "
+      "of them otherwise than that they were away without a reason, or a break of it was agreed: what is put right "
+      "there counts for the days after the one on which it is recorded" },
     { "overlaps_jcp", 2, "the session overlaps the Jobcentre's own appointment" },
     { "reason_given", 2, "a reason is recorded that is a usual factor of good reason, or an excuse" },
     { "paperwork", 2, "not signing a provider's paperwork is not a failure" },

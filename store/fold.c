@@ -231,6 +231,7 @@ static enum err_code put_placement(struct store *store, struct slice subject, st
 {
     bool voluntary;
     TRY(basis_note_formers(store, subject, merged, err));
+    TRY(placement_note_before(store, subject, merged, err));
     if (merged->count == 0) {
         return fold_delete(store, "DELETE FROM placement WHERE id = ?1", subject, err);
     }

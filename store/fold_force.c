@@ -7,7 +7,8 @@
  *   ----|-----------|##############|------------------------|##########>   not in force
  *
  * What one record put out and a later one took back is kept with when that was said: for a doubt about a day that had
- * begun by then it counts on.
+ * begun by then it counts on. So is what a later record put out that had been in force, for doubts about another
+ * placement of the person.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -221,9 +222,23 @@ static void add_sorted(struct event *sorted, size_t count, const struct event *e
     sorted[at] = *event;
 }
 
+/* What became of the days on which it was in force or was not. */
+struct spans {
+    struct buf outs;  /* struct out: not in force, as it stands */
+    struct buf losts; /* struct lost: were so, and were taken back */
+    struct buf lates; /* struct lost: came to be so */
+};
+
+static void spans_fini(struct spans *spans)
+{
+    buf_fini(&spans->outs);
+    buf_fini(&spans->losts);
+    buf_fini(&spans->lates);
+}
+
 /* As each was said: the events stand in that order yet. */
 static enum err_code note_each_lost(struct store *store, const struct merged *merged, const struct event *events,
-                                    struct event *sorted, struct buf *losts, struct error *err)
+                                    struct event *sorted, struct spans *spans, struct error *err)
 {
     SCOPED(buf_fini) struct buf before;
     SCOPED(buf_fini) struct buf after;
@@ -236,12 +251,14 @@ static enum err_code note_each_lost(struct store *store, const struct merged *me
         if (any) {
             buf_clear(&after);
             TRY(find_outs(sorted, i + 1, &after, err));
-            TRY(note_lost(store, losts, &merged->versions[i], &before, &after, err));
+            TRY(note_lost(store, &spans->losts, &merged->versions[i], &before, &after, err));
+            TRY(note_lost(store, &spans->lates, &merged->versions[i], &after, &before, err));
             buf_clear(&before);
             TRY(buf_append(&before, after.data, after.len, err));
         }
     }
-    sort_lost(losts);
+    sort_lost(&spans->losts);
+    sort_lost(&spans->lates);
     return ERR_OK;
 }
 
@@ -265,6 +282,13 @@ static const struct rows_of losts_of = {
     "ORDER BY starts_on, ends_on, said_min",
     "DELETE FROM referral_out_before WHERE referral = ?1",
     "INSERT INTO referral_out_before VALUES (?1, ?2, ?3, ?4)",
+};
+
+static const struct rows_of lates_of = {
+    "SELECT starts_on, ends_on, said_min FROM referral_in_before WHERE referral = ?1 "
+    "ORDER BY starts_on, ends_on, said_min",
+    "DELETE FROM referral_in_before WHERE referral = ?1",
+    "INSERT INTO referral_in_before VALUES (?1, ?2, ?3, ?4)",
 };
 
 static enum err_code read_held(struct store *store, const struct rows_of *table, struct slice referral,
@@ -339,7 +363,7 @@ static enum err_code read_all(struct store *store, const struct merged *merged, 
 }
 
 /* Those that stand, and of those that stood before what was taken away. */
-static enum err_code read_events(struct store *store, const struct merged *merged, struct buf *outs, struct buf *losts,
+static enum err_code read_events(struct store *store, const struct merged *merged, struct spans *spans,
                                  struct error *err)
 {
     struct event *events = calloc(2 * merged->count + 1, sizeof(*events));
@@ -349,10 +373,10 @@ static enum err_code read_events(struct store *store, const struct merged *merge
     struct event *sorted = events + merged->count;
     enum err_code rc = read_all(store, merged, events, err);
     if (rc == ERR_OK) {
-        rc = note_each_lost(store, merged, events, sorted, losts, err);
+        rc = note_each_lost(store, merged, events, sorted, spans, err);
     }
     if (rc == ERR_OK) {
-        rc = find_outs(sorted, merged->count, outs, err);
+        rc = find_outs(sorted, merged->count, &spans->outs, err);
     }
     free(events);
     return rc;
@@ -360,13 +384,14 @@ static enum err_code read_events(struct store *store, const struct merged *merge
 
 enum err_code fold_force(struct store *store, struct slice referral, const struct merged *events, struct error *err)
 {
-    SCOPED(buf_fini) struct buf outs;
-    SCOPED(buf_fini) struct buf losts;
+    SCOPED(spans_fini) struct spans spans;
     bool changed;
-    buf_init(&outs, SIZE_MAX / 2);
-    buf_init(&losts, SIZE_MAX / 2);
-    TRY(read_events(store, events, &outs, &losts, err));
-    TRY(write_rows(store, &losts_of, referral, &losts, &changed, err));
-    TRY(write_rows(store, &outs_of, referral, &outs, &changed, err));
+    buf_init(&spans.outs, SIZE_MAX / 2);
+    buf_init(&spans.losts, SIZE_MAX / 2);
+    buf_init(&spans.lates, SIZE_MAX / 2);
+    TRY(read_events(store, events, &spans, err));
+    TRY(write_rows(store, &losts_of, referral, &spans.losts, &changed, err));
+    TRY(write_rows(store, &lates_of, referral, &spans.lates, &changed, err));
+    TRY(write_rows(store, &outs_of, referral, &spans.outs, &changed, err));
     return changed ? lay_out_placements(store, referral, err) : ERR_OK;
 }

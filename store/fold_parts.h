@@ -131,6 +131,9 @@ MUST_USE enum err_code doubt_judge(struct store *store, struct slice doubt, char
 
 /* ---- store/fold_then.c ---- */
 
+/* The day of a row of session_before that is of any day (folded.sql has the number). */
+#define EXPECTED_ANY_DAY (-1000000000)
+
 /* When a doubt was confirmed. */
 struct doubt_moment {
     int64_t hlc;
@@ -145,6 +148,10 @@ MUST_USE enum err_code pack_was_in_force(struct store *store, const struct progr
  * on that day, or another place; INT64_MIN: it is as it was first recorded. */
 MUST_USE enum err_code terms_changed_on(struct store *store, struct slice placement, int32_t day, int64_t *ret_day,
                                         struct error *err);
+/* In session_before, where anybody can tell: the sessions that a record took away when their day had begun; merged by
+ * fold_subject. */
+MUST_USE enum err_code placement_note_before(struct store *store, struct slice placement, struct merged *merged,
+                                             struct error *err);
 /* What a break was before each record that changed it; merged by fold_subject. */
 MUST_USE enum err_code break_note_before(struct store *store, struct slice subject, struct merged *merged,
                                          struct error *err);

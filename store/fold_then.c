@@ -178,6 +178,113 @@ enum err_code terms_changed_on(struct store *store, struct slice placement, int3
     return ERR_OK;
 }
 
+/* ---- when somebody was expected who is not any more ---- */
+
+enum { EXPECTED_MAX = 4000, CHANGES_MAX = 32 };
+
+/* By what is agreed, on days up to `to`. */
+static size_t expected_by(const struct store *store, const struct agreed *agreed, int64_t to,
+                          struct pattern_session *out)
+{
+    struct pattern pattern;
+    enum calendar calendar = CALENDAR_ENGLAND_WALES;
+    (void)calendar_parse(agreed->calendar, &calendar);
+    to = to < agreed->ends_on ? to : agreed->ends_on;
+    return agreed->starts_on <= to && pattern_parse(agreed->pattern, &pattern, NULL) == ERR_OK
+               ? pattern_expand(store->programme, calendar, &pattern, (int32_t)agreed->starts_on, (int32_t)to, out,
+                                EXPECTED_MAX)
+               : 0;
+}
+
+static enum err_code put_expected(struct store *store, struct slice placement, const struct pattern_session *session,
+                                  struct error *err)
+{
+    sqlite3_stmt *s;
+    TRY(db_statement(&store->db, "INSERT OR IGNORE INTO session_before VALUES (?1, ?2, ?3, ?4)", &s, err));
+    bind_slice(s, 1, placement);
+    bind_int(s, 2, session->day);
+    bind_int(s, 3, session->starts_min);
+    bind_int(s, 4, session->ends_min);
+    return db_run(&store->db, s, err);
+}
+
+static int session_order(const struct pattern_session *a, const struct pattern_session *b)
+{
+    return a->day != b->day ? (a->day > b->day) - (a->day < b->day) : (a->slot > b->slot) - (a->slot < b->slot);
+}
+
+/* Those of `before` that a record took away when their day had begun. Both ascend. */
+static enum err_code put_taken(struct store *store, struct slice placement, const struct pattern_session *before,
+                               size_t count, const struct pattern_session *after, size_t left, struct error *err)
+{
+    size_t at = 0;
+    for (size_t i = 0; i < count; i++) {
+        while (at < left && session_order(&after[at], &before[i]) < 0) {
+            at++;
+        }
+        bool stays = at < left && session_order(&after[at], &before[i]) == 0 &&
+                     after[at].starts_min == before[i].starts_min && after[at].ends_min == before[i].ends_min;
+        TRY(stays ? ERR_OK : put_expected(store, placement, &before[i], err));
+    }
+    return ERR_OK;
+}
+
+static bool same_agreed(const struct agreed *a, const struct agreed *b)
+{
+    return strcmp(a->pattern, b->pattern) == 0 && strcmp(a->calendar, b->calendar) == 0 &&
+           a->starts_on == b->starts_on && a->ends_on == b->ends_on;
+}
+
+/* `rows`: room for two expansions. */
+static enum err_code note_change(struct store *store, struct slice placement, const struct version *version,
+                                 const struct agreed *before, const struct agreed *after, struct pattern_session *rows,
+                                 struct error *err)
+{
+    int64_t minute;
+    TRY(version_said_min(store, version, &minute, err));
+    size_t count = expected_by(store, before, minute / (24 * 60), rows);
+    size_t left = expected_by(store, after, minute / (24 * 60), rows + EXPECTED_MAX);
+    return put_taken(store, placement, rows, count, rows + EXPECTED_MAX, left, err);
+}
+
+/* Nobody changes the hours so often: where somebody did, any hour of any day may have been theirs. */
+static enum err_code note_changes(struct store *store, struct slice placement, struct merged *merged,
+                                  struct pattern_session *rows, struct error *err)
+{
+    static const struct pattern_session any = { .day = EXPECTED_ANY_DAY, .ends_min = 24 * 60 };
+    struct agreed agreed = { .starts_on = INT64_MAX, .ends_on = INT64_MIN };
+    size_t changes = 0;
+    for (size_t i = 0; i < merged->count && changes <= CHANGES_MAX; i++) {
+        struct record record;
+        struct agreed before = agreed;
+        TRY(merged_read(store, merged, &merged->versions[i], true, &record, err));
+        take_agreed(&record, &agreed);
+        free(merged->kept[--merged->kept_count]);
+        if (i > 0 && !same_agreed(&before, &agreed)) {
+            TRY(++changes > CHANGES_MAX
+                    ? put_expected(store, placement, &any, err)
+                    : note_change(store, placement, &merged->versions[i], &before, &agreed, rows, err));
+        }
+    }
+    return ERR_OK;
+}
+
+enum err_code placement_note_before(struct store *store, struct slice placement, struct merged *merged,
+                                    struct error *err)
+{
+    TRY(fold_delete(store, "DELETE FROM session_before WHERE placement = ?1", placement, err));
+    if (merged->count < 2) {
+        return ERR_OK;
+    }
+    struct pattern_session *rows = calloc(2 * EXPECTED_MAX, sizeof(*rows));
+    if (rows == NULL) {
+        return FAIL(err, NO_MEMORY, "lay out the sessions of a placement as they were");
+    }
+    enum err_code rc = note_changes(store, placement, merged, rows, err);
+    free(rows);
+    return rc;
+}
+
 /* ---- what a break was ---- */
 
 struct span {

@@ -28,6 +28,12 @@ CREATE TABLE referral_out_before (
     PRIMARY KEY (referral, starts_on, ends_on, said_min)
 ) STRICT, WITHOUT ROWID;
 
+-- Days on which it was in force until a record put it out, and when that was said.
+CREATE TABLE referral_in_before (
+    referral BLOB NOT NULL, starts_on INTEGER NOT NULL, ends_on INTEGER NOT NULL, said_min INTEGER NOT NULL,
+    PRIMARY KEY (referral, starts_on, ends_on, said_min)
+) STRICT, WITHOUT ROWID;
+
 CREATE TABLE placement (
     id BLOB PRIMARY KEY, ref TEXT, participant BLOB, referral BLOB, host TEXT, role TEXT, basis TEXT, calendar TEXT,
     starts_on INTEGER, ends_on INTEGER, pattern TEXT, weekly_minutes INTEGER, reduced_hours_reason TEXT,
@@ -83,6 +89,13 @@ CREATE TABLE session (
 CREATE INDEX session_unexpected ON session (day) WHERE expected = 0;
 CREATE INDEX session_disputed ON session (placement) WHERE standing = 2;
 CREATE INDEX session_clash ON session (placement) WHERE jcp_purpose IS NOT NULL;
+
+-- Hours at which a placement expected somebody until a record said otherwise, of days that had begun by then (fold_then.c); day -1000000000:
+-- of any.
+CREATE TABLE session_before (
+    placement BLOB NOT NULL, day INTEGER NOT NULL, starts_min INTEGER NOT NULL, ends_min INTEGER NOT NULL,
+    PRIMARY KEY (placement, day, starts_min, ends_min)
+) STRICT, WITHOUT ROWID;
 
 CREATE TABLE notice (
     id BLOB PRIMARY KEY, placement BLOB, served_on INTEGER, served_by TEXT, received_on INTEGER, says_what INTEGER,
@@ -375,7 +388,14 @@ WHERE EXISTS (
          OR EXISTS (SELECT 1 FROM session o LEFT JOIN session s ON s.placement = d.placement AND s.day = d.day AND s.slot = d.slot
                     WHERE o.placement = q.id AND o.day = d.day
                     AND (o.expected <> 0 OR o.standing <> 1 OR o.outcome <> 5 OR ifnull(o.reason, '') <> '')
-                    AND (s.starts_min IS NULL OR o.starts_min IS NULL OR (o.starts_min < s.ends_min AND o.ends_min > s.starts_min)))))
+                    AND (s.starts_min IS NULL OR o.starts_min IS NULL OR (o.starts_min < s.ends_min AND o.ends_min > s.starts_min)))
+         OR EXISTS (SELECT 1 FROM session_before o LEFT JOIN session s ON s.placement = d.placement AND s.day = d.day AND s.slot = d.slot
+                    WHERE o.placement = q.id AND o.day IN (d.day, -1000000000)
+                    AND (s.starts_min IS NULL OR (o.starts_min < s.ends_min AND o.ends_min > s.starts_min)))
+         OR EXISTS (SELECT 1 FROM break_before b WHERE b.placement = q.id AND d.day BETWEEN b.starts_on AND b.ends_on
+                    AND b.said_min >= d.day * 1440)
+         OR EXISTS (SELECT 1 FROM referral_in_before i WHERE i.referral = q.referral AND d.day BETWEEN i.starts_on AND i.ends_on
+                    AND i.said_min >= d.day * 1440 AND d.day BETWEEN q.starts_on AND q.ends_on)))
 UNION ALL
 SELECT d.id, 'not_yet' FROM compliance_doubt d
 LEFT JOIN session s ON s.placement = d.placement AND s.day = d.day AND s.slot = d.slot

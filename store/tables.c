@@ -21,6 +21,8 @@ const char *const folded_tables[] = { "participant",
                                       "former_participant",
                                       "referral_out",
                                       "referral_out_before",
+                                      "referral_in_before",
+                                      "session_before",
                                       "attendance",
                                       "attendance_supersedes",
                                       "session",
@@ -72,6 +74,8 @@ static const char *const digest_queries[] = {
     "SELECT * FROM former_participant ORDER BY placement, participant",
     "SELECT * FROM referral_out ORDER BY referral, starts_on",
     "SELECT * FROM referral_out_before ORDER BY referral, starts_on, ends_on, said_min",
+    "SELECT * FROM referral_in_before ORDER BY referral, starts_on, ends_on, said_min",
+    "SELECT * FROM session_before ORDER BY placement, day, starts_min, ends_min",
     "SELECT * FROM break_before ORDER BY id, placement, starts_on, ends_on, said_min",
     "SELECT a.placement, a.day, a.slot, w.device, w.incarnation, a.op & 1099511627775, a.outcome, a.minutes, a.reason, "
     "a.hlc, "

@@ -291,17 +291,23 @@ Test(centre_doubts, a_decision_that_answered_one_is_the_same_by_either_name)
 
 /* ---- another placement of the person, or another's referral ---- */
 
-static void write_second(const uint8_t id[OP_ENTITY_BYTES], const uint8_t participant[OP_ENTITY_BYTES])
+static void write_second_until(const uint8_t id[OP_ENTITY_BYTES], const uint8_t participant[OP_ENTITY_BYTES],
+                               const char *ends_on)
 {
     struct store_entry entry = begin_entry(KIND_PLACEMENT, id);
     record_set_text(&entry.record, "ref", "P-2");
     record_set_id(&entry.record, "participant", participant);
     record_set_text(&entry.record, "basis", "voluntary");
     record_set_number(&entry.record, "starts_on", day("2026-06-01"));
-    record_set_number(&entry.record, "ends_on", day("2026-06-30"));
+    record_set_number(&entry.record, "ends_on", day(ends_on));
     record_set_text(&entry.record, "pattern", "Wed 15:00-17:00");
     record_set_number(&entry.record, "weekly_minutes", 120);
     write_entry(&entry);
+}
+
+static void write_second(const uint8_t *second, const uint8_t *participant)
+{
+    write_second_until(second, participant, "2026-06-30");
 }
 
 static void expect_on_both_sides(const char *status, const char *wants)
@@ -316,17 +322,30 @@ static void expect_on_both_sides(const char *status, const char *wants)
     cr_expect_str_eq(lacks, wants, "%s", lacks);
 }
 
+static void end_second(const uint8_t *second)
+{
+    struct store_entry entry = begin_entry(KIND_PLACEMENT, second);
+    record_set_number(&entry.record, "ends_on", day("2026-06-02"));
+    write_entry(&entry);
+}
+
+Test(centre_doubts, what_another_placement_of_the_person_had_them_expected_for_counts_on_both_sides_though_it_was_ended)
+{
+    static const uint8_t second[OP_ENTITY_BYTES] = "a second of them";
+    raise_doubt("mandatory");
+    expect_on_both_sides("standing", "");
+    write_second(second, ids[PARTICIPANT]);
+    expect_on_both_sides("suspended", "other_placement");
+    end_second(second);
+    expect_on_both_sides("suspended", "other_placement");
+}
+
 Test(centre_doubts, what_another_placement_of_the_person_says_of_the_same_hours_counts_on_both_sides)
 {
     static const uint8_t second[OP_ENTITY_BYTES] = "a second of them";
     struct store_entry entry;
     raise_doubt("mandatory");
-    expect_on_both_sides("standing", "");
-    write_second(second, ids[PARTICIPANT]);
-    expect_on_both_sides("suspended", "other_placement");
-    entry = begin_entry(KIND_PLACEMENT, second);
-    record_set_number(&entry.record, "ends_on", day("2026-06-02"));
-    write_entry(&entry);
+    write_second_until(second, ids[PARTICIPANT], "2026-06-02"); /* it never expected them */
     expect_on_both_sides("standing", "");
     entry = (struct store_entry){ .kind = KIND_ATTENDANCE, .happened_at_ms = OP_TIME_NONE };
     session_subject(second, day("2026-06-03"), 0, entry.subject);

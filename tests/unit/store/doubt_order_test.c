@@ -73,6 +73,21 @@ static void random_rest(struct voice *voices, struct store_entry *entry)
     voice->replica.forged_at_ms = 0;
 }
 
+/* Said, or ended, within two days before or after the session. */
+static void random_second(struct voice *voice)
+{
+    struct store_entry entry;
+    uint8_t referral[OP_ENTITY_BYTES];
+    entry_placement(&world, &entry, "P-2", below(4) ? "GDN-001" : "GDN-002", "mandatory", "2026-06-01",
+                    below(4) ? "2026-11-27" : "2026-06-01", below(4) ? "Mon Wed 16:00-18:00" : "Wed 15:00-18:00");
+    entity_id(world.stream, "referral", "R-2", referral);
+    record_set_id(&entry.record, "referral", referral);
+    voice->replica.forged_at_ms = ((int64_t)day_of(DAY) - 2 + below(5)) * 86400000;
+    voice->replica.forged_hlc_ms = voice->replica.forged_at_ms;
+    voice_say(voice, &entry);
+    voice->replica.forged_hlc_ms = voice->replica.forged_at_ms = 0;
+}
+
 /* One of the things that may be said about the session, its placement and its doubts; JCP's own are said by voice 0. */
 static void random_word(struct voice *voices)
 {
@@ -100,9 +115,8 @@ static void random_word(struct voice *voices)
         record_set_text(&entry.record, "basis", below(32) ? "mandatory" : "voluntary"); /* it is never unsaid */
         break;
     case 11: /* beside it, mostly at other hours; mostly of the same person */
-        entry_placement(&world, &entry, "P-2", below(4) ? "GDN-001" : "GDN-002", "mandatory", "2026-06-01",
-                        "2026-11-27", below(4) ? "Mon Wed 16:00-18:00" : "Wed 15:00-18:00");
-        break;
+        random_second(voice);
+        return;
     case 12:
         if (below(2)) {
             entry_attendance(&world, &entry, "P-2", DAY, 0, below(2) ? OUTCOME_ABSENT : OUTCOME_ATTENDED, -1, NULL);

@@ -199,6 +199,14 @@ static void second_placement_then(void)
     second_placement("Wed 15:00-17:00");
 }
 
+static void second_placement_that_was_ended(void)
+{
+    struct store_entry entry;
+    second_placement("Wed 15:00-17:00");
+    entry_placement(&world, &entry, "P-2", "GDN-001", "mandatory", "2026-06-01", "2026-06-02", "Wed 15:00-17:00");
+    write_one(&entry);
+}
+
 static void they_were_at_the_second(void)
 {
     struct store_entry entry;
@@ -247,6 +255,7 @@ static const struct {
     { "another's referral", another_s_referral, "referral_of_another" },
     { "late referral", a_referral_that_came_after_the_day, "referral_not_in_force" },
     { "second placement", second_placement_then, "other_placement" },
+    { "second placement, ended since", second_placement_that_was_ended, "other_placement" },
     { "attendance of a second", they_were_at_the_second, "other_placement" },
     { "break of a second", break_of_the_second, "other_placement" },
     { "placement of a duplicate", placement_of_a_duplicate, "other_placement" },

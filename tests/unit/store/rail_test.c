@@ -321,20 +321,25 @@ static void say_said(char *const *words, int count)
     hear_at(strcmp(words[0], "centre") == 0 ? &jcp : &laptop, &entry, words[2]);
 }
 
+/* On the day that is said, if one is. */
+static void hear_said(struct voice *voice, struct store_entry *entry, char *const *words, int count)
+{
+    voice->replica.forged_at_ms = said_at(words, count, now);
+    voice->replica.forged_hlc_ms = c.set_back ? now : voice->replica.forged_at_ms;
+    hear(voice, entry);
+    voice->replica.forged_hlc_ms = voice->replica.forged_at_ms = 0;
+}
+
 static void say_event(char *const *words, int count)
 {
     struct store_entry entry = { .kind = KIND_REFERRAL_EVENT, .happened_at_ms = OP_TIME_NONE };
-    entity_id(world.stream, "referral", key("R"), entry.subject);
+    entity_id(world.stream, "referral", key(has_word(words, count, "second") ? "RQ" : "R"), entry.subject);
     record_init(&entry.record, kind_by_number(KIND_REFERRAL_EVENT));
     record_set_text(&entry.record, "status", words[0]);
     record_set_number(&entry.record, "on", day_of(words[1]));
     now += 1000;
     if (has_word(words, count, "centre") || has_word(words, count, "peer")) {
-        struct voice *voice = has_word(words, count, "centre") ? &jcp : &laptop;
-        voice->replica.forged_at_ms = said_at(words, count, now);
-        voice->replica.forged_hlc_ms = c.set_back ? now : voice->replica.forged_at_ms;
-        hear(voice, &entry);
-        voice->replica.forged_hlc_ms = voice->replica.forged_at_ms = 0;
+        hear_said(has_word(words, count, "centre") ? &jcp : &laptop, &entry, words, count);
     } else {
         write_at(&entry, said_at(words, count, now));
     }
@@ -409,7 +414,11 @@ static void say_second(char *const *words, int count)
     entry_placement(&world, &entry, key("Q"), key(has_word(words, count, "duplicate") ? "GG" : "G"),
                     has_word(words, count, "voluntary") ? "voluntary" : "mandatory", days_from(c.day, -30),
                     days_from(c.day, ended ? -1 : 90), pattern);
-    hear(&laptop, &entry);
+    if (has_word(words, count, "referred")) {
+        entry_sent_by(&world, &entry, key("RQ"));
+    }
+    now += 1000;
+    hear_said(&laptop, &entry, words, count);
     if (has_word(words, count, "duplicate")) {
         entry_merge(&world, &entry, key("GG"), key("G"), false);
         write_one(&entry);
