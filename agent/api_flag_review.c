@@ -239,7 +239,9 @@ static enum err_code entry_make(const struct flag_row *flag, const struct review
     if (review->look_again_on != ROW_NONE) {
         record_set_number(&entry->record, "look_again_on", review->look_again_on);
     }
-    return random_bytes(entry->subject, OP_ENTITY_BYTES, err);
+    TRY(random_bytes(entry->subject, OP_ENTITY_BYTES, err));
+    record_name_placement(&entry->record, entry->subject);
+    return ERR_OK;
 }
 
 enum err_code api_flag_review(struct api_call *call, struct error *err)

@@ -208,6 +208,8 @@ bool record_kind_is_open(const struct kind *kind);  /* recorded as it stands, wi
 bool record_kind_has_name(const struct kind *kind); /* a ref, or what stands for one: else a fresh id each */
 MUST_USE enum err_code record_subject(const struct api_call *call, const struct kind *kind, const char *id,
                                       const struct record *record, uint8_t subject[OP_SUBJECT_MAX], struct error *err);
+/* In the id of a fresh break, or of a review that keeps doubts from standing: of which placement it is. */
+void record_name_placement(const struct record *record, uint8_t id[OP_ENTITY_BYTES]);
 
 /* api_import_records.c */
 MUST_USE enum err_code api_import_records(struct api_call *call, const struct kind *kind, bool dry_run, bool partial,

@@ -221,6 +221,7 @@ static enum err_code content_id(const struct records_import *import, const struc
     TRY(rc);
     hex_encode(digest, sizeof(digest), text);
     entity_id(import->call->world->stream, import->kind->name, text, subject);
+    record_name_placement(record, subject);
     return ERR_OK;
 }
 

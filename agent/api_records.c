@@ -102,6 +102,23 @@ static enum err_code subject_of_key(const struct api_call *call, const struct ki
     return ERR_OK;
 }
 
+/* Whoever erases all of what may speak for the person leaves of whom it spoke (STORE.md, Erasure). */
+void record_name_placement(const struct record *record, uint8_t id[OP_ENTITY_BYTES])
+{
+    uint32_t kind = record->kind->number;
+    struct record copy = *record;
+    if (kind != KIND_PLACEMENT_BREAK && kind != KIND_FLAG_REVIEW) {
+        return;
+    }
+    const struct value *placement = record_value(&copy, "placement");
+    bool speaks =
+        kind == KIND_PLACEMENT_BREAK || (record_value(&copy, "day")->present &&
+                                         !slice_equal(record_value(&copy, "outcome")->text, slice_of_text("doubt")));
+    if (speaks && placement->present) {
+        id_name_placement(placement->text.data, id);
+    }
+}
+
 /* `id` as given; else from the ref (or what stands for one), so that the same ref is the same record on every device;
  * else a fresh one. */
 enum err_code record_subject(const struct api_call *call, const struct kind *kind, const char *id,
@@ -115,7 +132,9 @@ enum err_code record_subject(const struct api_call *call, const struct kind *kin
     int ref = kind_field_index(kind, "ref");
     const char *key = key_field(kind);
     if (ref < 0 && key == NULL) {
-        return random_bytes(subject, OP_ENTITY_BYTES, err);
+        TRY(random_bytes(subject, OP_ENTITY_BYTES, err));
+        record_name_placement(record, subject);
+        return ERR_OK;
     }
     if (call->world->stream == NULL) {
         return FAIL(err, NOT_ENROLLED, "record: this device is not enrolled yet");

@@ -63,7 +63,8 @@ static const struct doubt_want wants[] = {
       "a record of what became of the referral was erased, so it cannot be ruled out that it was not in force on that "
       "day: who is sent now needs a new referral and a new placement" },
     { "record_erased", 2,
-      "something that was recorded about the person and bears on this (a break, an appointment, a decision, a doubt "
+      "something that was recorded about the person and bears on this (a break, another placement, an appointment, a "
+      "decision, a doubt "
       "about that day that the Jobcentre decided, a notice, a review, an attempt to reach them) was erased, so it "
       "cannot be ruled out that it spoke for them" },
     { "no_referral", 3,

@@ -287,6 +287,28 @@ static enum err_code bound_after(struct store *store, uint32_t kind, struct slic
     return ERR_OK;
 }
 
+/* Of a break or a review without a body the id alone says of which placement it was. */
+static enum err_code mark_named(struct store *store, struct slice subject, const struct merged *merged,
+                                struct error *err)
+{
+    uint32_t kind = merged->record.kind->number;
+    uint8_t from[OP_ENTITY_BYTES] = { 0 };
+    uint8_t to[OP_ENTITY_BYTES];
+    sqlite3_stmt *s;
+    if (merged->erased_by == 0 || (kind != KIND_PLACEMENT_BREAK && kind != KIND_FLAG_REVIEW)) {
+        return ERR_OK;
+    }
+    memset(to, 0xff, sizeof(to));
+    id_name_placement(subject.data, from);
+    id_name_placement(subject.data, to);
+    TRY(db_statement(&store->db,
+                     "INSERT OR IGNORE INTO dirty_placement SELECT id FROM placement WHERE id BETWEEN ?1 AND ?2", &s,
+                     err));
+    bind_blob(s, 1, from, sizeof(from));
+    bind_blob(s, 2, to, sizeof(to));
+    return db_run(&store->db, s, err);
+}
+
 static enum err_code put_row(struct store *store, const struct plain *plain, struct slice subject,
                              struct merged *merged, struct error *err)
 {
@@ -307,6 +329,7 @@ enum err_code fold_plain(struct store *store, struct slice subject, struct merge
     SCOPED(bound_fini) struct bound bound = { 0 };
     buf_init(&bound.people, SIZE_MAX / 2);
     TRY(bound_before(store, kind, subject, &bound, err));
+    TRY(mark_named(store, subject, merged, err));
     TRY(put_row(store, &plains[kind], subject, merged, err));
     TRY(kind == KIND_PLACEMENT_BREAK ? break_note_before(store, subject, merged, err) : ERR_OK);
     return bound_after(store, kind, subject, &bound, err);

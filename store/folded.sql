@@ -344,6 +344,15 @@ OR EXISTS (SELECT 1 FROM break_before b CROSS JOIN erased_record x ON x.subject 
            WHERE b.placement = d.placement)
 OR EXISTS (SELECT 1 FROM flag_review v CROSS JOIN erased_record x ON x.subject = v.id AND x.kind = 18
            WHERE v.placement = d.placement)
+OR EXISTS (SELECT 1 FROM erased_record x WHERE x.kind IN (17, 18)
+           AND x.subject BETWEEN substr(d.placement, 1, 8) AND CAST(substr(d.placement, 1, 8) || x'ffffffffffffffff' AS BLOB))
+OR EXISTS (SELECT 1 FROM placement p CROSS JOIN placement q ON q.participant IN (
+               SELECT a.participant FROM same_as a
+               WHERE a.person = ifnull((SELECT m.person FROM same_as m WHERE m.participant = p.participant), p.participant)
+               UNION ALL SELECT ifnull((SELECT m.person FROM same_as m WHERE m.participant = p.participant), p.participant))
+           WHERE p.id = d.placement AND q.id <> p.id AND EXISTS (
+               SELECT 1 FROM erased_record x WHERE (x.kind = 4 AND x.subject = q.id)
+               OR (x.kind = 17 AND x.subject BETWEEN substr(q.id, 1, 8) AND CAST(substr(q.id, 1, 8) || x'ffffffffffffffff' AS BLOB))))
 OR EXISTS (SELECT 1 FROM placement_person a WHERE a.placement = d.placement AND (
     EXISTS (SELECT 1 FROM appointment j CROSS JOIN erased_record x ON x.subject = j.id AND x.kind = 8
             WHERE j.participant = a.participant)

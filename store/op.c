@@ -278,6 +278,11 @@ void entity_id(const uint8_t stream[STREAM_ID_BYTES], const char *kind, const ch
     memcpy(out, mac, OP_ENTITY_BYTES);
 }
 
+void id_name_placement(const uint8_t placement[OP_ENTITY_BYTES], uint8_t id[OP_ENTITY_BYTES])
+{
+    memcpy(id, placement, NAMED_PLACEMENT_BYTES);
+}
+
 void session_subject(const uint8_t placement[OP_ENTITY_BYTES], int32_t day, int slot, uint8_t out[OP_SESSION_BYTES])
 {
     CHECK(slot >= 0 && slot < SLOTS_A_DAY);

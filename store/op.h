@@ -17,7 +17,8 @@
  * A device signs link(n) as device_key_sign(OP_LINK_CONTEXT, stream || device || incarnation(4) || n(8) || link(n)).
  *
  * subject: an entity (16 bytes) or a session (placement id || 4 bytes big-endian of day * 4 + slot).
- * hlc: hybrid logical clock, ms << 16 | counter, below 2^63, and taken up to OP_HLC_MAX; orders descriptive fields, never evidence.
+ * hlc: hybrid logical clock, ms << 16 | counter, below 2^63, and taken up to OP_HLC_MAX; orders descriptive fields,
+ * never evidence.
  */
 #ifndef STORE_OP_H
 #define STORE_OP_H
@@ -117,6 +118,10 @@ MUST_USE enum err_code op_batch_add(struct op_batch *batch, const struct op *op,
 /* Identity of what a natural key names, the same on every device of a stream: the first 16 bytes of
  * HMAC-SHA-256(stream, SHA-256(kind, 0x00, key)). */
 void entity_id(const uint8_t stream[STREAM_ID_BYTES], const char *kind, const char *key, uint8_t out[OP_ENTITY_BYTES]);
+
+/* The first half of the id of a break, or of a review, is its placement's: the header says so when the body is gone. */
+enum { NAMED_PLACEMENT_BYTES = OP_ENTITY_BYTES / 2 };
+void id_name_placement(const uint8_t placement[OP_ENTITY_BYTES], uint8_t id[OP_ENTITY_BYTES]);
 
 void session_subject(const uint8_t placement[OP_ENTITY_BYTES], int32_t day, int slot, uint8_t out[OP_SESSION_BYTES]);
 void session_of_subject(const uint8_t subject[OP_SESSION_BYTES], int32_t *ret_day, int *ret_slot);

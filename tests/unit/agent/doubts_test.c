@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "agent/flags_pass.h"
+#include "store/replica.h"
 #include "tests/unit/agent/site.h"
 
 #define SESSION "GDN-P001@2026-11-18"
@@ -250,6 +251,38 @@ Test(doubts, one_that_is_raised_is_listed_and_goes_with_the_next_exchange)
     cr_expect_null(strstr(reply.text, "lives nearby"), "a list holds no answers");
     reply_fini(&reply);
     site_expect(&site, "POST", "/v1/doubts", RAISE, 409, "refused"); /* once is enough */
+}
+
+static int64_t named(const char *table, const char *where)
+{
+    sqlite3_stmt *s;
+    char sql[200];
+    (void)snprintf(sql, sizeof(sql),
+                   "SELECT count(*) FROM %s r JOIN placement p ON p.id = r.placement "
+                   "WHERE %s AND substr(r.id, 1, 8) = substr(p.id, 1, 8)",
+                   table, where);
+    cr_assert_eq(sqlite3_prepare_v2(site.replica.store->db.handle, sql, -1, &s, NULL), SQLITE_OK, "%s", sql);
+    cr_assert_eq(sqlite3_step(s), SQLITE_ROW);
+    int64_t count = sqlite3_column_int64(s, 0);
+    sqlite3_finalize(s);
+    return count;
+}
+
+/* So that no doubt stands where somebody erases all of it (STORE.md, Erasure). */
+Test(doubts, a_break_and_a_review_that_keep_one_from_standing_say_by_their_id_of_which_placement_they_are)
+{
+    absent();
+    site_expect(&site, "POST", "/v1/records",
+                "{\"kind\": \"placement_break\", \"fields\": {\"placement\": \"GDN-P001\", \"starts_on\": "
+                "\"2026-12-24\", \"ends_on\": \"2026-12-31\", \"reason\": \"agreed_leave\"}}",
+                200, NULL);
+    site_expect(&site, "POST", "/v1/import?kind=placement_break",
+                "placement,starts on,ends on,reason\nGDN-P002,2026-12-24,2026-12-31,agreed_leave\n", 200, NULL);
+    reviewed();
+    review("support", "", 200, NULL);
+    cr_expect_eq(named("placement_break", "1"), 2);
+    cr_expect_eq(named("flag_review", "r.outcome = 'support'"), 1);
+    cr_expect_eq(named("flag_review", "r.outcome = 'doubt'"), 0, "it keeps none from standing, and can be erased");
 }
 
 Test(doubts, none_is_raised_without_each_of_the_steps)
