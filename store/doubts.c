@@ -73,6 +73,9 @@ static const struct doubt_want wants[] = {
     { "referral_of_another", 3,
       "the referral that the placement names is not here, or is not this person's: end the placement and add one under "
       "their own referral, or have both people's records confirmed to be of one person" },
+    { "centre_says_voluntary", 3,
+      "the Jobcentre referred this person as voluntary, and never as mandatory; that they were sent is the "
+      "organisation's own record alone: ask the Jobcentre for the referral by which they were" },
     { "person_contested", 3,
       "another record says that this placement is somebody else's, so it does not show who stayed away: end it and add "
       "one for each of them, or have both people's records confirmed to be of one person" },

@@ -87,10 +87,12 @@ static enum err_code put_referral(struct store *store, struct slice subject, str
 {
     sqlite3_stmt *s;
     bool voluntary;
+    struct value of_centre;
     TRY(basis_ever_voluntary(store, merged, &voluntary, err));
+    TRY(merged_of_centre(store, merged, "received_on", &of_centre, err));
     TRY(db_statement(&store->db,
                      "INSERT OR REPLACE INTO referral VALUES "
-                     "(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17)",
+                     "(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18)",
                      &s, err));
     int at = bind_record(s, subject, &merged->record);
     bind_int(s, at, any_from_centre(merged));
@@ -102,6 +104,11 @@ static enum err_code put_referral(struct store *store, struct slice subject, str
     }
     bind_int(s, at + 3, end->policy);
     bind_int(s, at + 4, voluntary);
+    if (of_centre.present) {
+        bind_int(s, at + 5, of_centre.number);
+    } else {
+        bind_null(s, at + 5);
+    }
     return db_run(&store->db, s, err);
 }
 
@@ -117,6 +124,26 @@ static enum err_code dirty_placements_without(struct store *store, struct slice 
     return db_run(&store->db, s, err);
 }
 
+/* And every doubt about somebody whom the centre referred. */
+static enum err_code doubts_due_of_referred(struct store *store, struct slice referral, struct error *err)
+{
+    sqlite3_stmt *s;
+    TRY(db_statement(
+        &store->db,
+        "INSERT OR IGNORE INTO doubt_due SELECT d.id FROM referral r CROSS JOIN placement p "
+        "ON p.participant IN (" SAME_PERSON("r.participant") ") CROSS JOIN compliance_doubt d ON d.placement = p.id "
+                                                             "WHERE r.id = ?1 AND r.from_centre <> 0",
+        &s, err));
+    bind_slice(s, 1, referral);
+    return db_run(&store->db, s, err);
+}
+
+static enum err_code dirty_by_referral(struct store *store, struct slice referral, struct error *err)
+{
+    TRY(dirty_placements_without(store, referral, err));
+    return doubts_due_of_referred(store, referral, err);
+}
+
 static enum err_code fold_referral(struct store *store, struct slice subject, struct merged *merged, struct error *err)
 {
     SCOPED(merged_fini) struct merged events = { 0 };
@@ -124,13 +151,13 @@ static enum err_code fold_referral(struct store *store, struct slice subject, st
     buf_init(&status, ROW_CODE_SIZE);
     struct referral_end end = { .on = INT64_MIN };
     TRY(referral_status(store, subject, &events, merged_value(merged, "received_on"), &status, &end, err));
-    TRY(dirty_placements_without(store, subject, err));
+    TRY(dirty_by_referral(store, subject, err));
     if (merged->count == 0 && events.count == 0) {
         TRY(fold_delete(store, "DELETE FROM referral WHERE id = ?1", subject, err));
     } else {
         TRY(put_referral(store, subject, merged, buf_slice(&status), &end, err));
     }
-    TRY(dirty_placements_without(store, subject, err));
+    TRY(dirty_by_referral(store, subject, err));
     TRY(fold_force(store, subject, &events, err));
     sqlite3_stmt *s; /* the referral tells which contract pays for its placements, and whether it was voluntary */
     TRY(db_statement(&store->db,

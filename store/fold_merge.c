@@ -190,23 +190,37 @@ static enum err_code merge_fields(struct store *store, struct merged *merged, st
     return ERR_OK;
 }
 
-/* The newest that the centre said of the field; `value` stays as it is when it said nothing. */
+/* The newest that the centre said of the field, of what lasts the first; `value` stays as it is when it said nothing.
+ */
 static enum err_code find_of_centre(struct store *store, struct merged *merged, size_t field, struct value *value,
                                     struct error *err)
 {
-    for (size_t i = merged->count; i > 0; i--) {
+    bool lasting = merged->record.kind->fields[field].lasting;
+    for (size_t i = 0; i < merged->count; i++) {
+        const struct version *version = &merged->versions[lasting ? i : merged->count - 1 - i];
         struct record one;
-        if (merged->versions[i - 1].writer != WRITER_CENTRE) {
+        if (version->writer != WRITER_CENTRE) {
             continue;
         }
         merged->record.values[field].present = false; /* so that a version that says it is kept */
-        TRY(merged_read(store, merged, &merged->versions[i - 1], false, &one, err));
+        TRY(merged_read(store, merged, version, false, &one, err));
         if (one.values[field].present) {
             *value = one.values[field];
             return ERR_OK;
         }
     }
     return ERR_OK;
+}
+
+enum err_code merged_of_centre(struct store *store, struct merged *merged, const char *name, struct value *ret_value,
+                               struct error *err)
+{
+    size_t field = (size_t)kind_field_index(merged->record.kind, name);
+    struct value stands = merged->record.values[field];
+    *ret_value = (struct value){ 0 };
+    enum err_code rc = find_of_centre(store, merged, field, ret_value, err);
+    merged->record.values[field] = stands;
+    return rc;
 }
 
 /* What is the centre's to say stands as it said it, whatever an organisation said before or after. */

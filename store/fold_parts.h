@@ -36,6 +36,9 @@ MUST_USE enum err_code merged_find(struct store *store, const struct kind *kind,
 /* And their values, the newest of each field. No ops: an empty record. */
 MUST_USE enum err_code merged_make(struct store *store, const struct kind *kind, struct slice subject,
                                    struct merged *merged, struct error *err);
+/* What the centre alone says of a field: its newest word, of what lasts its first. */
+MUST_USE enum err_code merged_of_centre(struct store *store, struct merged *merged, const char *name,
+                                        struct value *ret_value, struct error *err);
 /* What a version says. It borrows from the row, which the caller resets once it is done with it. */
 MUST_USE enum err_code version_read(struct store *store, const struct kind *kind, const struct version *version,
                                     sqlite3_stmt **ret_row, struct record *ret_record, struct error *err);

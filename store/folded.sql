@@ -6,10 +6,11 @@ CREATE TABLE participant (
 CREATE INDEX participant_ref ON participant (ref);
 
 -- voluntary, here and of a placement: any record of it ever said so; where the centre said of a referral what it is, any of the centre's.
+-- centre_received_on: the day as the centre says it, which no organisation makes earlier.
 CREATE TABLE referral (
     id BLOB PRIMARY KEY, ref TEXT, participant BLOB, route TEXT, basis TEXT, received_on INTEGER, source TEXT,
     weekly_minutes INTEGER, note TEXT, needs TEXT, restrictions TEXT, contract BLOB, from_centre INTEGER NOT NULL, status TEXT NOT NULL, status_on INTEGER,
-    policy INTEGER NOT NULL, voluntary INTEGER NOT NULL
+    policy INTEGER NOT NULL, voluntary INTEGER NOT NULL, centre_received_on INTEGER
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX referral_ref ON referral (ref);
 CREATE INDEX referral_status ON referral (status, received_on);
@@ -373,7 +374,7 @@ SELECT d.id, 'referral_not_in_force' FROM compliance_doubt d JOIN placement p ON
 JOIN referral_out o ON o.referral = p.referral AND d.day BETWEEN o.starts_on AND o.ends_on
 UNION ALL
 SELECT d.id, 'referral_not_in_force' FROM compliance_doubt d JOIN placement p ON p.id = d.placement
-JOIN referral r ON r.id = p.referral AND r.received_on > d.day
+JOIN referral r ON r.id = p.referral AND (r.received_on > d.day OR r.centre_received_on > d.day)
 UNION ALL
 SELECT d.id, 'no_referral' FROM compliance_doubt d JOIN placement p ON p.id = d.placement WHERE p.referral IS NULL
 UNION ALL
@@ -386,6 +387,13 @@ WHERE p.referral IS NOT NULL AND NOT EXISTS (
 UNION ALL
 SELECT d.id, 'not_mandatory' FROM compliance_doubt d JOIN placement p ON p.id = d.placement
 JOIN referral r ON r.id = p.referral AND r.participant IS NOT NULL AND r.basis IS NOT 'mandatory'
+UNION ALL
+SELECT d.id, 'centre_says_voluntary' FROM compliance_doubt d JOIN placement p ON p.id = d.placement
+JOIN referral r ON r.id = p.referral AND r.from_centre = 0
+WHERE EXISTS (SELECT 1 FROM placement_person a JOIN referral v ON v.participant = a.participant
+              WHERE a.placement = p.id AND v.from_centre <> 0 AND v.voluntary <> 0)
+AND NOT EXISTS (SELECT 1 FROM placement_sure_person a JOIN referral m ON m.participant = a.participant
+                WHERE a.placement = p.id AND m.from_centre <> 0 AND m.voluntary = 0 AND m.basis = 'mandatory')
 UNION ALL
 SELECT d.id, 'other_placement' FROM compliance_doubt d JOIN placement p ON p.id = d.placement
 WHERE EXISTS (

@@ -212,7 +212,8 @@ static enum err_code compare_said(struct overwrites *o, struct slice subject, co
         return ERR_OK;
     }
     const struct said *before = *old;
-    bool lasting = kind->fields[field].lasting; /* then the first stands, and what came later gave way */
+    /* of what lasts the first stands, of each side's, and what came later gave way */
+    bool lasting = kind->fields[field].lasting && (before == NULL || before->writer == now->writer);
     *old = lasting && before != NULL ? before : now;
     bool overwritten = before != NULL && memcmp(before->id.device, now->id.device, DEVICE_ID_BYTES) != 0 &&
                        !same_value(&before->record.values[field], &now->record.values[field]);

@@ -60,7 +60,7 @@ static const struct field participant_fields[] = {
 
 static const struct field referral_fields[] = {
     REF(1, "ref"),
-    LASTING_ID(2, "participant", true),
+    { 2, "participant", FIELD_ID, 0, true, false, NULL, .lasting = true, .of_centre = true },
     CODE(3, "route", true, NULL), /* of the programme pack */
     { 4, "basis", FIELD_CODE, ROW_CODE_SIZE - 1, true, false, basis_codes, .of_centre = true },
     DATE(5, "received_on", true),

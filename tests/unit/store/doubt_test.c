@@ -187,6 +187,28 @@ static void a_referral_that_came_after_the_day(void)
     write_one(&entry);
 }
 
+static void voluntary_of_the_centre(void)
+{
+    struct store_entry entry;
+    entry_referral(&world, &entry, "R-9", "GDN-001", "2026-05-18");
+    record_set_text(&entry.record, "basis", "voluntary");
+    jcp_says(&entry);
+}
+
+static void the_centre_says_when_it_referred(void)
+{
+    struct store_entry entry;
+    entry_referral(&world, &entry, "R-1", "GDN-001", "2026-06-04");
+    jcp_says(&entry);
+}
+
+static void the_centre_says_whom_it_referred(void)
+{
+    struct store_entry entry;
+    entry_referral(&world, &entry, "R-1", "GDN-002", "2026-05-18");
+    jcp_says(&entry);
+}
+
 static void second_placement(const char *pattern)
 {
     struct store_entry entry;
@@ -254,6 +276,9 @@ static const struct {
     { "contact", the_contact_was_with_somebody_else, "no_contact" },
     { "another's referral", another_s_referral, "referral_of_another" },
     { "late referral", a_referral_that_came_after_the_day, "referral_not_in_force" },
+    { "voluntary by the centre", voluntary_of_the_centre, "centre_says_voluntary" },
+    { "late by the centre", the_centre_says_when_it_referred, "referral_not_in_force" },
+    { "another's by the centre", the_centre_says_whom_it_referred, "referral_of_another" },
     { "second placement", second_placement_then, "other_placement" },
     { "second placement, ended since", second_placement_that_was_ended, "other_placement" },
     { "attendance of a second", they_were_at_the_second, "other_placement" },

@@ -384,9 +384,34 @@ static void say_erased(char *const *words, int count)
 static void say_beside(char *const *words, int count)
 {
     struct store_entry entry;
-    entry_referral(&world, &entry, key(count > 1 ? words[1] : words[0]), key("G"), days_from(c.day, -36));
+    bool of_centre = has_word(words, count, "centre");
+    bool duplicate = has_word(words, count, "duplicate");
+    const char *name = count > 1 + of_centre + duplicate ? words[1] : words[0];
+    if (duplicate) {
+        entry_merge(&world, &entry, key("GG"), key("G"), false);
+        write_one(&entry);
+    }
+    entry_referral(&world, &entry, key(name), key(duplicate ? "GG" : "G"), days_from(c.day, -36));
     record_set_text(&entry.record, "basis", words[0]);
-    write_one(&entry);
+    if (of_centre) {
+        hear(&jcp, &entry);
+    } else {
+        write_one(&entry);
+    }
+}
+
+/* The centre says of the referral that the placement names whose it is and when it came; or a machine that has none of
+ * these rules does, by a clock that is years behind. */
+static void say_whose(char *const *words, int count)
+{
+    struct store_entry entry;
+    cr_assert_eq(count, 3, "line %d", c.line);
+    entry_referral(&world, &entry, key("R"), key(strcmp(words[1], "theirs") == 0 ? "G" : "X"), words[2]);
+    if (strcmp(words[0], "centre") == 0) {
+        hear(&jcp, &entry);
+    } else {
+        hear_at(&laptop, &entry, "before");
+    }
 }
 
 /* A machine without these rules says which; nobody's: no record of it is here. */
@@ -641,7 +666,7 @@ static const struct {
     { "answers", say_answers, 0 },   { "beside", say_beside, 1 },       { "another", say_another, 1 },
     { "erased", say_erased, 0 },     { "decided", say_decided, 2 },     { "host", say_host, 1 },
     { "ends", say_ends, 1 },         { "calendar", say_calendar, 1 },   { "beforehand", say_beforehand, 2 },
-    { "names", say_names, 1 },       { "second", say_second, 1 },
+    { "names", say_names, 1 },       { "second", say_second, 1 },       { "whose", say_whose, 3 },
 };
 
 /* The rules have looked at what the case before left: else each write judges every doubt of all of them again. */
