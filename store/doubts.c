@@ -43,6 +43,8 @@ static const struct doubt_want wants[] = {
       "of them otherwise than that they were away without a reason, or a break of it was agreed: what is put right "
       "there counts for the days after the one on which it is recorded" },
     { "overlaps_jcp", 2, "the session overlaps the Jobcentre's own appointment" },
+    { "jcp_undone", 2,
+      "the Jobcentre had the person at that time, and said otherwise when the day had begun: they could not know" },
     { "reason_given", 2, "a reason is recorded that is a usual factor of good reason, or an excuse" },
     { "paperwork", 2, "not signing a provider's paperwork is not a failure" },
     { "not_yet", 2, "the session had not ended when the doubt was confirmed" },

@@ -320,67 +320,6 @@ static enum err_code fold_capacity(struct store *store, struct slice subject, st
     return dirty_site(store, err);
 }
 
-/* Where an appointment stood before this fold: the sessions there are looked at again too. */
-struct appointment_place {
-    bool named; /* participant */
-    bool known; /* and the day */
-    uint8_t participant[OP_ENTITY_BYTES];
-    int32_t day;
-};
-
-static enum err_code appointment_before(struct store *store, struct slice subject, struct appointment_place *ret,
-                                        struct error *err)
-{
-    sqlite3_stmt *s;
-    bool row;
-    *ret = (struct appointment_place){ 0 };
-    TRY(db_statement(&store->db, "SELECT participant, day FROM appointment WHERE id = ?1", &s, err));
-    bind_slice(s, 1, subject);
-    TRY(db_step(&store->db, s, &row, err));
-    if (row) {
-        ret->named = column_fixed(s, 0, ret->participant, OP_ENTITY_BYTES);
-        ret->known = ret->named && sqlite3_column_type(s, 1) != SQLITE_NULL;
-        ret->day = (int32_t)column_int(s, 1);
-        sqlite3_reset(s);
-    }
-    return ERR_OK;
-}
-
-/* Nobody knows which day it was about. */
-static enum err_code dirty_of_erased(struct store *store, const struct appointment_place *before,
-                                     const struct value *participant, struct error *err)
-{
-    if (before->named) {
-        TRY(dirty_participant(store, slice_of(before->participant, OP_ENTITY_BYTES), err));
-    }
-    return participant->present ? dirty_participant(store, participant->text, err) : ERR_OK;
-}
-
-static enum err_code fold_appointment(struct store *store, struct slice subject, struct merged *merged,
-                                      struct error *err)
-{
-    struct appointment_place before;
-    TRY(appointment_before(store, subject, &before, err));
-    if (merged->count == 0) {
-        TRY(fold_delete(store, "DELETE FROM appointment WHERE id = ?1", subject, err));
-    } else {
-        sqlite3_stmt *s;
-        TRY(db_statement(&store->db, "INSERT OR REPLACE INTO appointment VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)", &s,
-                         err));
-        (void)bind_record(s, subject, &merged->record);
-        TRY(db_run(&store->db, s, err));
-    }
-    if (before.known) {
-        TRY(fold_sessions_of_day(store, slice_of(before.participant, OP_ENTITY_BYTES), before.day, err));
-    }
-    const struct value *participant = merged_value(merged, "participant");
-    TRY(merged->erased_by != 0 ? dirty_of_erased(store, &before, participant, err) : ERR_OK);
-    const struct value *day = merged_value(merged, "day");
-    return participant->present && day->present
-               ? fold_sessions_of_day(store, participant->text, (int32_t)day->number, err)
-               : ERR_OK;
-}
-
 static enum err_code fold_decision(struct store *store, struct slice subject, struct merged *merged, struct error *err)
 {
     /* of the person and the doubt it was about before, too */

@@ -159,6 +159,11 @@ MUST_USE enum err_code placement_note_before(struct store *store, struct slice p
 MUST_USE enum err_code break_note_before(struct store *store, struct slice subject, struct merged *merged,
                                          struct error *err);
 
+/* ---- store/fold_appointment.c ---- */
+
+MUST_USE enum err_code fold_appointment(struct store *store, struct slice subject, struct merged *merged,
+                                        struct error *err);
+
 /* ---- store/fold_person.c ---- */
 
 /* Binds who said at which device what a link says now, and whether it is sure, from `at` on. */

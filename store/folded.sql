@@ -116,6 +116,13 @@ CREATE TABLE appointment (
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX appointment_day ON appointment (participant, day);
 
+-- What an appointment was before a later record cancelled or moved it, and when that was said (said_min: version_said_min, fold_parts.h).
+CREATE TABLE appointment_before (
+    id BLOB NOT NULL, participant BLOB NOT NULL, day INTEGER NOT NULL, starts_min INTEGER NOT NULL, ends_min INTEGER NOT NULL,
+    said_min INTEGER NOT NULL, PRIMARY KEY (id, participant, day, starts_min, ends_min, said_min)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX appointment_before_day ON appointment_before (participant, day);
+
 CREATE TABLE decision (
     id BLOB PRIMARY KEY, participant BLOB, failure_on INTEGER, decided_on INTEGER, outcome TEXT, note TEXT,
     doubt BLOB, weeks INTEGER
@@ -434,6 +441,13 @@ FROM compliance_doubt d JOIN session s ON s.placement = d.placement AND s.day = 
 UNION ALL
 SELECT d.id, 'overlaps_jcp'
 FROM compliance_doubt d JOIN session s ON s.placement = d.placement AND s.day = d.day AND s.slot = d.slot WHERE s.jcp_purpose IS NOT NULL
+UNION ALL
+SELECT d.id, 'jcp_undone' FROM compliance_doubt d
+LEFT JOIN session s ON s.placement = d.placement AND s.day = d.day AND s.slot = d.slot
+WHERE s.jcp_purpose IS NULL AND EXISTS (
+    SELECT 1 FROM placement_person a JOIN appointment_before j ON j.participant = a.participant
+    WHERE a.placement = d.placement AND j.day = d.day AND j.said_min >= d.day * 1440
+    AND (s.starts_min IS NULL OR (j.starts_min < s.ends_min AND j.ends_min > s.starts_min)))
 UNION ALL
 SELECT d.id, 'paperwork'
 FROM compliance_doubt d JOIN session s ON s.placement = d.placement AND s.day = d.day AND s.slot = d.slot

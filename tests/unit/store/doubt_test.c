@@ -68,6 +68,15 @@ static void later_appointment(void)
     jcp_says(&entry);
 }
 
+static void an_appointment_that_was_cancelled_late(void)
+{
+    struct store_entry entry;
+    later_appointment();
+    entry_appointment(&world, &entry, "A-1", "GDN-001", DAY, 10 * 60, 11 * 60);
+    record_set_number(&entry.record, "cancelled", 1);
+    jcp_says(&entry);
+}
+
 static void later_incomplete_notice(void)
 {
     struct store_entry entry;
@@ -264,6 +273,7 @@ static const struct {
     { "paperwork", later_paperwork, "reason_given,paperwork" },
     { "dispute", later_dispute, "disputed" },
     { "appointment", later_appointment, "excused,overlaps_jcp" },
+    { "cancelled appointment", an_appointment_that_was_cancelled_late, "jcp_undone" },
     { "incomplete notice", later_incomplete_notice, "notice_incomplete" },
     { "late notice", later_late_notice, "notice_late" },
     { "another placement's notice", later_notice_of_another_placement, "no_notice" },

@@ -533,10 +533,17 @@ static void say_jcp(char *const *words, int count)
     struct store_entry entry;
     int from[2];
     int to[2];
-    (void)count;
     cr_assert_eq(sscanf(words[0], "%d:%d-%d:%d", &from[0], &from[1], &to[0], &to[1]), 4, "line %d", c.line);
-    entry_appointment(&world, &entry, key("A"), key("G"), c.day, 60 * from[0] + from[1], 60 * to[0] + to[1]);
+    entry_appointment(&world, &entry, key("A"), key("G"), has_word(words, count, "moved") ? days_from(c.day, 7) : c.day,
+                      60 * from[0] + from[1], 60 * to[0] + to[1]);
+    if (has_word(words, count, "cancelled")) {
+        record_set_number(&entry.record, "cancelled", 1);
+    }
+    now += 1000;
+    jcp.replica.forged_at_ms = said_at(words, count, now);
+    jcp.replica.forged_hlc_ms = c.set_back ? now : jcp.replica.forged_at_ms;
     hear(&jcp, &entry);
+    jcp.replica.forged_hlc_ms = jcp.replica.forged_at_ms = 0;
 }
 
 static void say_decision(char *const *words, int count)
