@@ -26,6 +26,9 @@ static const struct doubt_want wants[] = {
     { "not_absent", 2, "the session is not recorded as an absence without notice" },
     { "said_early", 2,
       "the absence was recorded before the session began, when nobody could know: have it recorded how it went" },
+    { "excused_then", 2,
+      "when the session began it was on record that they were excused, had said that they could not come, or that the "
+      "host was closed (or nobody knows any more what was): what is recorded afterwards takes that from nobody" },
     { "not_expected", 2, "nobody was expected then by the agreed pattern" },
     { "on_break", 2, "the session is in a break that was agreed" },
     { "referral_not_in_force", 2,

@@ -31,12 +31,12 @@ static void bind_said(sqlite3_stmt *s, int at, const struct fold_assertion *asse
     bind_text(s, at + 2, assertion->reason);
 }
 
-static void bind_said_min(sqlite3_stmt *s, int at, const struct fold_assertion *assertion)
+static void bind_minute(sqlite3_stmt *s, int at, int64_t minute)
 {
-    if (assertion->said_min == SAID_MIN_NONE) {
+    if (minute == SAID_MIN_NONE) {
         bind_null(s, at);
     } else {
-        bind_int(s, at, assertion->said_min);
+        bind_int(s, at, minute);
     }
 }
 
@@ -83,7 +83,7 @@ bool outcome_is_seen(int outcome)
     return outcome == OUTCOME_ABSENT || outcome == OUTCOME_LATE || outcome == OUTCOME_LEFT_EARLY;
 }
 
-static void say(const struct store *store, struct fold_assertion *assertion, const struct op *op, struct record *record)
+static void say(const struct store *store, struct fold_assertion *assertion, struct record *record)
 {
     const struct value *minutes = record_value(record, "minutes");
     struct slice reason = record_value(record, "reason")->text;
@@ -95,8 +95,8 @@ static void say(const struct store *store, struct fold_assertion *assertion, con
     }
     assertion->note_hints =
         is_absence(assertion->outcome) && note_hints(store->programme, record_value(record, "note")->text);
-    if (outcome_is_seen(assertion->outcome)) {
-        assertion->said_min = clock_london_minute(op->recorded_at_ms - op->offset_ms);
+    if (assertion->outcome == OUTCOME_ATTENDED) {
+        assertion->said_min = SAID_MIN_NONE;
     }
 }
 
@@ -107,7 +107,7 @@ enum err_code fold_attendance(struct store *store, int64_t op_number, const stru
                                         .hlc = (int64_t)(op->hlc & INT64_MAX),
                                         .outcome = OUTCOME_NONE,
                                         .minutes = ROW_NONE,
-                                        .said_min = SAID_MIN_NONE };
+                                        .said_min = clock_london_minute(op->recorded_at_ms - op->offset_ms) };
     memcpy(assertion.subject, op->subject, OP_SESSION_BYTES);
     if (!op->erased) {
         struct record record;
@@ -116,7 +116,7 @@ enum err_code fold_attendance(struct store *store, int64_t op_number, const stru
         if (!record_value(&record, "outcome")->present) {
             return ERR_OK; /* says nothing */
         }
-        say(store, &assertion, op, &record);
+        say(store, &assertion, &record);
     }
     TRY(insert_supersedes(store, op_number, op, err));
     return fold_mark_assertion(store, &assertion, op->supersedes_count == 0 && !op->erased, err);
@@ -177,7 +177,7 @@ enum err_code fold_assertions_insert(struct store *store, struct error *err)
             bind_said(s, at + 4, assertion);
             bind_int(s, at + 7, assertion->hlc);
             bind_int(s, at + 8, assertion->note_hints);
-            bind_said_min(s, at + 9, assertion);
+            bind_minute(s, at + 9, assertion->said_min);
         }
         TRY(db_run(&store->db, s, err));
     }
@@ -221,7 +221,7 @@ enum err_code fold_first_assertion(struct store *store, const struct fold_assert
     bind_subject(s, 1, assertion->subject);
     bind_said(s, 4, assertion);
     bind_int(s, 7, assertion->note_hints);
-    bind_said_min(s, 8, assertion);
+    bind_minute(s, 8, outcome_is_seen(assertion->outcome) ? assertion->said_min : SAID_MIN_NONE);
     TRY(db_run(&store->db, s, err));
     *ret_done = sqlite3_changes(store->db.handle) > 0;
     fold_assertions_seen(store, 1);

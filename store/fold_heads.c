@@ -55,7 +55,9 @@ static struct assertion assertion_of_row(sqlite3_stmt *s)
                              .head = { .outcome = (enum outcome)column_int(s, 1),
                                        .minutes = (int)column_int_or(s, 2, ROW_NONE),
                                        .note_hints = column_int(s, 9) != 0,
-                                       .said_min = column_int_or(s, 11, SAID_MIN_NONE),
+                                       .said_min = outcome_is_seen((int)column_int(s, 1))
+                                                       ? column_int_or(s, 11, SAID_MIN_NONE)
+                                                       : SAID_MIN_NONE,
                                        .hlc = (uint64_t)column_int(s, 4) },
                              .held_head = column_int(s, 7) != 0,
                              .superseded = column_int(s, 8) != 0,

@@ -59,7 +59,7 @@ CREATE TABLE former_participant (
 
 -- Every assertion about a session. `op` is this replica's number of it; outcome 0: what it said is erased; repeats: the
 -- op of which it is the same statement under another number, and which stands for both (said_again.h);
--- said_min, of absent, late and left_early: when it was recorded, as the civil minute in London by the centre's clock.
+-- said_min, of all but attended: when it was recorded, as the civil minute in London by the centre's clock.
 CREATE TABLE attendance (
     placement BLOB NOT NULL, day INTEGER NOT NULL, slot INTEGER NOT NULL, op INTEGER NOT NULL,
     outcome INTEGER NOT NULL CHECK (outcome BETWEEN 0 AND 7), minutes INTEGER, reason TEXT, hlc INTEGER NOT NULL,
@@ -435,6 +435,12 @@ UNION ALL
 SELECT d.id, 'said_early'
 FROM compliance_doubt d JOIN session s ON s.placement = d.placement AND s.day = d.day AND s.slot = d.slot
 WHERE s.standing = 1 AND s.early <> 0
+UNION ALL
+SELECT d.id, 'excused_then'
+FROM compliance_doubt d JOIN session s ON s.placement = d.placement AND s.day = d.day AND s.slot = d.slot
+WHERE s.standing = 1 AND s.outcome = 5 AND EXISTS (
+    SELECT 1 FROM attendance a WHERE a.placement = d.placement AND a.day = d.day AND a.slot = d.slot
+    AND a.outcome IN (0, 4, 6, 7) AND a.said_min < d.day * 1440 + ifnull(s.starts_min, 0))
 UNION ALL
 SELECT d.id, 'not_expected'
 FROM compliance_doubt d JOIN session s ON s.placement = d.placement AND s.day = d.day AND s.slot = d.slot WHERE s.expected = 0

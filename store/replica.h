@@ -72,7 +72,7 @@ struct fold_assertion {
     uint16_t came; /* its place among those that came */
     char reason[ROW_CODE_SIZE];
     bool note_hints;
-    int64_t said_min; /* SAID_MIN_NONE of what may be said beforehand */
+    int64_t said_min; /* SAID_MIN_NONE of attended */
 };
 #define SAID_MIN_NONE INT64_MAX
 struct fold_marks {

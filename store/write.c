@@ -71,13 +71,15 @@ static enum err_code view_session(struct store *store, const uint8_t *subject, s
     int slot;
     session_of_subject(subject, &day, &slot);
     sqlite3_stmt *s;
-    TRY(db_statement(&store->db,
-                     "SELECT a.op, a.head, w.device, w.incarnation, o.body = ?4 "
-                     "AND ifnull(a.said_min >= a.day * 1440 + ifnull(s.starts_min, 0), 1), a.hlc FROM attendance a "
-                     "JOIN author w ON w.id = (a.op >> 40) JOIN op o ON o.id = a.op "
-                     "LEFT JOIN session s ON s.placement = a.placement AND s.day = a.day AND s.slot = a.slot "
-                     "WHERE a.placement = ?1 AND a.day = ?2 AND a.slot = ?3",
-                     &s, err));
+    TRY(db_statement(
+        &store->db,
+        "SELECT a.op, a.head, w.device, w.incarnation, o.body = ?4 "
+        "AND (a.outcome NOT IN (2, 3, 5) OR ifnull(a.said_min >= a.day * 1440 + ifnull(s.starts_min, 0), 1)), a.hlc "
+        "FROM attendance a "
+        "JOIN author w ON w.id = (a.op >> 40) JOIN op o ON o.id = a.op "
+        "LEFT JOIN session s ON s.placement = a.placement AND s.day = a.day AND s.slot = a.slot "
+        "WHERE a.placement = ?1 AND a.day = ?2 AND a.slot = ?3",
+        &s, err));
     bind_blob(s, 1, subject, OP_ENTITY_BYTES);
     bind_int(s, 2, day);
     bind_int(s, 3, slot);
