@@ -226,7 +226,7 @@ static enum err_code show(const struct api_world *world, const struct doubt_plan
     TRY(notice_value(world->store, facts, &plan->notice, &shown->notice, err));
     TRY(reviews_of_session(world->store, &plan->placement, plan->day, plan->slot, &shown->reviews, err));
     TRY(contacts_value(world, participant, plan->day, &shown->contacts, err));
-    struct doubt_looking at = { plan, &roll->session, participant, shown->contacts };
+    struct doubt_looking at = { plan, &roll->session, participant, shown->contacts, facts };
     return doubt_second_look(world->store, &at, &shown->looks, err);
 }
 

@@ -27,6 +27,52 @@ static enum err_code look_at_changes(struct store *store, const struct row_id *p
     return ERR_OK;
 }
 
+enum { SAID_BEFORE_MAX = 4 };
+
+/* What was said of the session until somebody put it right, or ended a dispute. */
+static void look_at_said(const struct attendance_row *row, json_t *looks)
+{
+    char day[DATE_TEXT_SIZE];
+    bool known = row->outcome != OUTCOME_NONE;
+    date_format(clock_today(row->recorded_at_ms), day);
+    (void)json_array_append_new(
+        looks, json_sprintf("it was recorded otherwise before: %s%s%s%s, by %s on %s: who knows how it was?",
+                            known ? outcome_name(row->outcome) : "erased since", row->reason[0] != '\0' ? " (" : "",
+                            row->reason, row->reason[0] != '\0' ? ")" : "", row->actor, day));
+}
+
+static enum err_code look_at_corrections(struct store *store, const struct doubt_plan *plan, json_t *looks,
+                                         struct error *err)
+{
+    SCOPED(attendance_list_fini) struct attendance_list list = { 0 };
+    size_t said = 0;
+    TRY(query_attendance(store, &plan->placement, plan->day, plan->slot, QUERY_LIMIT_MAX, &list, err));
+    for (size_t i = 0; i < list.count && said < SAID_BEFORE_MAX; i++) {
+        const struct attendance_row *row = &list.rows[i];
+        if (!row->head && (row->outcome != OUTCOME_ABSENT || row->reason[0] != '\0')) {
+            look_at_said(row, looks);
+            said++;
+        }
+    }
+    return ERR_OK;
+}
+
+/* Known on this machine alone, and said to those who may read volunteers: a preview is a reviewer's. */
+static void look_at_shifts(const struct doubt_looking *at, json_t *looks)
+{
+    const struct session_row *session = at->session;
+    for (size_t i = 0; i < at->facts->shift_count; i++) {
+        const struct shift_row *shift = &at->facts->shifts[i];
+        if (shift->day == session->day &&
+            (session->starts_min == ROW_NONE || session->ends_min == ROW_NONE ||
+             (shift->starts_min < session->ends_min && session->starts_min < shift->ends_min))) {
+            look_add(looks, "somebody of the same name, or who was entered as the same person, is entered here as a "
+                            "volunteer at the same place and time: were they there, and what had been asked of them?");
+            return;
+        }
+    }
+}
+
 /* A proof that was recorded when the absence was known already. */
 static enum err_code look_at_notice(struct store *store, const struct doubt_plan *plan, json_t *looks,
                                     struct error *err)
@@ -137,6 +183,8 @@ static enum err_code look_at_all(struct store *store, const struct doubt_looking
     if (at->session->reason[0] != '\0') {
         look_add(looks, "a reason is recorded: has it been followed up?");
     }
+    TRY(look_at_corrections(store, at->plan, looks, err));
+    look_at_shifts(at, looks);
     TRY(look_at_notice(store, at->plan, looks, err));
     look_at_contacts(at->contacts, looks);
     TRY(look_at_review(store, at->plan, looks, err));

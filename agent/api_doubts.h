@@ -26,6 +26,7 @@ struct doubt_looking {
     const struct session_row *session;
     const struct row_id *participant;
     const json_t *contacts; /* that count */
+    const struct placement_facts *facts;
 };
 
 /* A list of texts. */

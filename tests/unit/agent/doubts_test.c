@@ -213,6 +213,46 @@ Test(doubts, the_second_look_names_attempts_that_cannot_have_reached_anybody)
     }
 }
 
+static void put_right(const char *outcome)
+{
+    char body[200];
+    (void)snprintf(body, sizeof(body), "{\"session\": \"" SESSION "\", \"outcome\": %s, \"note\": \"put right\"}",
+                   outcome);
+    site_expect(&site, "POST", "/v1/attendance", body, 200, NULL);
+}
+
+Test(doubts, the_second_look_names_what_was_recorded_before_it_was_put_right)
+{
+    ready();
+    expect_look("it was recorded otherwise before", false);
+    put_right("\"excused\", \"reason\": \"agreed_leave\"");
+    put_right("\"absent\", \"reason\": \"paperwork_not_signed\"");
+    put_right("\"absent\"");
+    expect_look("it was recorded otherwise before: excused (agreed_leave), by ", true);
+    expect_look("it was recorded otherwise before: absent (paperwork_not_signed), by ", true);
+    expect_look("it was recorded otherwise before: absent,", false);
+}
+
+Test(doubts, the_second_look_names_a_shift_at_the_same_place_and_time)
+{
+    ready();
+    site_expect(&site, "POST", "/v1/records",
+                "{\"kind\": \"placement\", \"there\": true, \"fields\": {\"ref\": \"GDN-P001\", \"host\": \"Sunny Bank "
+                "garden\"}}",
+                200, NULL);
+    site_expect(
+        &site, "POST", "/v1/volunteers",
+        "{\"ref\": \"V-1\", \"name\": \"Test Birch\", \"place\": \"Sunny Bank garden\", \"participant\": \"GDN-001\"}",
+        200, NULL);
+    expect_look("as a volunteer at the same place and time", false);
+    site_expect(&site, "POST", "/v1/volunteers/V-1/shift",
+                "{\"day\": \"2026-11-18\", \"starts\": \"06:00\", \"ends\": \"07:00\"}", 200, NULL);
+    expect_look("as a volunteer at the same place and time", false);
+    site_expect(&site, "POST", "/v1/volunteers/V-1/shift",
+                "{\"day\": \"2026-11-18\", \"starts\": \"12:00\", \"ends\": \"23:00\"}", 200, NULL);
+    expect_look("as a volunteer at the same place and time", true);
+}
+
 Test(doubts, the_second_look_names_answers_that_say_nothing)
 {
     served();
