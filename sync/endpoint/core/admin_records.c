@@ -228,6 +228,28 @@ static enum err_code decision_of_doubt(struct admin_call *call, struct writing *
     return ERR_OK;
 }
 
+/* What a decision says of itself; a person's record of sanctions rests on it. */
+static enum err_code check_decision(const struct admin_call *call, struct record *record)
+{
+    int64_t failure_on = record_value(record, "failure_on")->number;
+    int64_t decided_on = record_value(record, "decided_on")->number;
+    const struct value *weeks = record_value(record, "weeks");
+    bool adverse = slice_equal(record_value(record, "outcome")->text, slice_of_text("adverse"));
+    if (failure_on > clock_today(call->now_ms)) {
+        return FAIL(call->err, INVALID, "'failure_on': that day is still to come");
+    }
+    if (decided_on > clock_today(call->now_ms)) {
+        return FAIL(call->err, INVALID, "'decided_on': that day is still to come");
+    }
+    if (decided_on < failure_on) {
+        return FAIL(call->err, INVALID, "'decided_on': that is before the day of the failure");
+    }
+    if (weeks->present && (!adverse || weeks->number < 1)) {
+        return FAIL(call->err, INVALID, "'weeks': of an adverse decision alone, and at least 1");
+    }
+    return ERR_OK;
+}
+
 enum err_code admin_decision_new(struct admin_call *call)
 {
     struct writing w;
@@ -241,6 +263,7 @@ enum err_code admin_decision_new(struct admin_call *call)
         record_set_number(record, "weeks", argument_integer(call, "weeks", 0));
     }
     record_set_text(record, "note", argument_text(call, "note"));
+    TRY(check_decision(call, record));
     return finish(&w);
 }
 

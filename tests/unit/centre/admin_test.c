@@ -228,6 +228,16 @@ Test(admin, refuses_records_that_make_no_sense_and_keeps_nothing_of_them)
     cr_assert_eq(ask("decision-new", "{\"site\": \"garden\", \"participant\": \"P\", \"failure_on\": \"2026-11-01\", "
                                      "\"outcome\": \"guilty\"}"),
                  ERR_INVALID);
+#define DECIDED(more)                                                                                                  \
+    "{\"site\": \"garden\", \"participant\": \"P\", \"failure_on\": \"2026-06-03\", \"outcome\": " more "}"
+    cr_assert_eq(ask("decision-new", DECIDED("\"adverse\", \"decided_on\": \"2026-06-02\"")), ERR_INVALID);
+    cr_assert_eq(ask("decision-new", DECIDED("\"adverse\", \"decided_on\": \"2099-06-02\"")), ERR_INVALID);
+    cr_assert_eq(ask("decision-new", DECIDED("\"adverse\", \"weeks\": 0")), ERR_INVALID);
+    cr_assert_eq(ask("decision-new", DECIDED("\"non_adverse\", \"weeks\": 4")), ERR_INVALID);
+    cr_assert_eq(ask("decision-new", "{\"site\": \"garden\", \"participant\": \"P\", \"failure_on\": \"2099-06-03\", "
+                                     "\"decided_on\": \"2099-06-03\", \"outcome\": \"adverse\"}"),
+                 ERR_INVALID);
+#undef DECIDED
     cr_assert_eq(ask("referral-new", "{\"site\": \"garden\", \"ref\": \"R\", \"participant\": \"P\", \"route\": "
                                      "\"cwp\", \"basis\": \"maybe\"}"),
                  ERR_INVALID);
