@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "tests/support/wait.h"
 
 #define LINKS_MAX 64
 #define PIECE_MAX 16384
@@ -79,23 +80,20 @@ static struct sockaddr_in loopback(uint16_t port)
                                  .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
 }
 
-/* Port 0: any. -1 when it does not work. */
-static int listen_on(uint16_t port, uint16_t *ret_port)
+/* -1 when it does not work. */
+static int listen_on(uint16_t port)
 {
     struct sockaddr_in address = loopback(port);
-    socklen_t len = sizeof(address);
     int on = 1;
     int fd = tcp_socket();
     if (fd < 0) {
         return -1;
     }
     if (setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on)) != 0 ||
-        bind(fd, (struct sockaddr *)&address, sizeof(address)) != 0 || listen(fd, 32) != 0 ||
-        getsockname(fd, (struct sockaddr *)&address, &len) != 0) {
+        bind(fd, (struct sockaddr *)&address, sizeof(address)) != 0 || listen(fd, 32) != 0) {
         (void)close(fd);
         return -1;
     }
-    *ret_port = ntohs(address.sin_port);
     return fd;
 }
 
@@ -348,7 +346,7 @@ static void obey(struct proxy *proxy)
         (void)close(proxy->listener);
         proxy->listener = -1;
     } else if (!proxy->faults.refuse && proxy->listener < 0) {
-        proxy->listener = listen_on(proxy->port, &proxy->port);
+        proxy->listener = listen_on(proxy->port);
     }
     for (size_t i = 0; proxy->faults.refuse && i < LINKS_MAX; i++) {
         if (proxy->links[i].used) {
@@ -421,7 +419,8 @@ struct proxy *proxy_start(uint16_t target_port)
     buf_init(&proxy->last_up, KEPT_UP_MAX);
     proxy->target_port = target_port;
     proxy->wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-    proxy->listener = listen_on(0, &proxy->port);
+    proxy->port = keep_port("127.0.0.1");
+    proxy->listener = listen_on(proxy->port);
     cr_assert(proxy->wake >= 0 && proxy->listener >= 0, "start the proxy: %m");
     cr_assert_eq(pthread_mutex_init(&proxy->mutex, NULL), 0);
     cr_assert_eq(pthread_create(&proxy->thread, NULL, work, proxy), 0);

@@ -23,7 +23,8 @@ void sleep_ms(int ms);
         }                                                                                                              \
     } while (0)
 
-/* Of 127.0.0.1, free a moment ago. */
-uint16_t free_port(void);
+/* Of 127.0.0.1 or ::1, kept for this process until it ends: a socket has it that nobody can reach. Whoever sets
+ * SO_REUSEADDR may listen on it, stop and listen again, and the kernel gives it to nobody who asks for any. */
+uint16_t keep_port(const char *address);
 
 #endif

@@ -243,7 +243,7 @@ void centre_make_at(struct world *world, const char *name, const char *address)
 {
     struct centre *centre = &world->centre;
     centre->world = world;
-    centre->port = free_port();
+    centre->port = keep_port(address);
     (void)snprintf(centre->address, sizeof(centre->address), "%s", address);
     path_in(world, "centre", "", centre->dir);
     process_name(&centre->process, world, "centre");
