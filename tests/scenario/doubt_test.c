@@ -115,12 +115,11 @@ Test(doubt, goes_from_a_flag_to_the_jobcentre_with_its_evidence_and_comes_back_d
     json_t *doubt = laptop_do(office, EXIT_DONE, "doubt", "show", id, NULL);
     cr_assert_str_eq(text_at(doubt, "doubt.status"), "decided");
     cr_assert_str_eq(text_at(doubt, "doubt.decision.outcome"), "adverse");
-    char today[SITE_TEXT_SIZE]; /* the day of the decision, too */
-    day_ago(0, today);
     json_t *challenges = laptop_do(office, EXIT_DONE, "challenge", NULL);
     cr_assert_str_eq(text_at(challenges, "challenges.0.next"), "mandatory_reconsideration");
-    json_t *asked = laptop_do(office, EXIT_DONE, "challenge", "add", text_at(challenges, "challenges.0.decision.id"),
-                              "--form", "mandatory_reconsideration", "--made", today, NULL);
+    json_t *asked =
+        laptop_do(office, EXIT_DONE, "challenge", "add", text_at(challenges, "challenges.0.decision.id"), "--form",
+                  "mandatory_reconsideration", "--made", text_at(challenges, "challenges.0.decision.decided_on"), NULL);
     cr_assert_str_eq(text_at(asked, "challenge.next"), "waiting");
 }
 

@@ -10,10 +10,20 @@
 
 #define NOTE_BYTES 50
 
+/* The day on which the test began, also where midnight passes in it: a name is of one session. */
+static int32_t first_day(void)
+{
+    static int32_t day = DATE_MIN - 1;
+    if (day < DATE_MIN) {
+        day = clock_today(clock_wall_ms());
+    }
+    return day;
+}
+
 void day_ago(int days_ago, char ret_day[SITE_TEXT_SIZE])
 {
     char text[DATE_TEXT_SIZE];
-    date_format(clock_today(clock_wall_ms()) - days_ago, text);
+    date_format(first_day() - days_ago, text);
     (void)snprintf(ret_day, SITE_TEXT_SIZE, "%s", text);
 }
 

@@ -1,5 +1,6 @@
 /*
- * tests/support/site - invented people at a site, and what is recorded about them, in days before today.
+ * tests/support/site - invented people at a site, and what is recorded about them, in days before the one on which the
+ * test began.
  *
  * Placements are PREFIX-P001, PREFIX-P002, ... of PREFIX-001, PREFIX-002, ..., expected every day of the week from 400
  * days ago to 60 days from now.
