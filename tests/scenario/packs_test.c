@@ -7,6 +7,7 @@
 #include "base/file.h"
 #include "sync/edge/backup_task.h"
 #include "sync/edge/local_client.h"
+#include "tests/support/held_disk.h"
 #include "tests/support/proxy.h"
 #include "tests/support/site.h"
 #include "tests/support/wait.h"
@@ -166,20 +167,24 @@ static void import_many(struct laptop *laptop)
 
 static bool is_preparing(struct laptop *laptop)
 {
-    json_t *status = laptop_status(laptop);
-    return strcmp(text_at(status, "state"), "preparing") == 0 && number_at(status, "preparing.records_total") > 10000;
+    return strcmp(text_at(laptop_status(laptop), "state"), "preparing") == 0;
 }
 
 Test(packs, make_the_tables_of_a_large_replica_beside_the_status_and_again_after_a_kill_in_the_middle)
 {
+    held_disk_start(office);
     import_many(office);
     WAIT_UNTIL(rules_say(office, "4 weeks"), STEP_MS);
+    laptop_wait_synchronised(office, STEP_MS);
+    held_disk_hold(office);
     (void)centre_do(&world.centre, EXIT_DONE, "pack", "add", OTHER_PACK_FILE, "--in-force-from", "2026-01-01", "--all",
                     NULL);
     WAIT_UNTIL(is_preparing(office), STEP_MS);
     json_t *refused = laptop_ask(office, "busy", "GET", "/v1/flags", NULL);
     cr_assert(text_holds(refused, "error.message", "holdfast status"));
     cr_assert(is_preparing(office), "the refusal came while it went on");
+    held_disk_let_go(office);
+    WAIT_UNTIL(number_at(laptop_status(office), "preparing.records_done") > 0 || !is_preparing(office), STEP_MS);
     laptop_kill(office);
 
     laptop_start(office);

@@ -148,7 +148,7 @@ bool process_said(const struct process *process, const char *text)
 {
     SCOPED(buf_fini) struct buf said;
     file_load(process->stderr_path, &said);
-    return memmem(said.data, said.len, text, strlen(text)) != NULL;
+    return said.len > 0 && memmem(said.data, said.len, text, strlen(text)) != NULL;
 }
 
 /* ---- programs that answer and end ---- */
