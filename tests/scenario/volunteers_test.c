@@ -14,7 +14,7 @@
 #define HEADERS_END "\r\n\r\n"
 #define LENGTH_NAME "Content-Length:"
 #define HOST "Community Shed"
-#define FLAG_MS 10000
+#define FLAG_MS 60000
 #define KEPT_MAX ((size_t)256 * 1024 * 1024)
 
 static const char *const words[] = { "VOLREF-77", "Vesperfield", "Quillon", "Marrowbone",
