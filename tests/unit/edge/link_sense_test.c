@@ -107,8 +107,12 @@ Test(link_sense, calls_once_for_a_burst_and_never_after_the_stop, .timeout = 30)
     cr_assert(uv_loop_init(&loop) == 0);
     cr_assert(link_sense_start(&loop, note_change, NULL, &sense, &err) == ERR_OK);
     run_for(&loop, 700);
-    cr_assert_eq(changes, 0);
+    cr_assert(changes == 0 || !can, "nothing changes in a network of its own");
+    changes = 0;
     if (can && make_link()) { /* a link and its addresses and routes: several datagrams */
+        for (int tries = 0; tries < 100 && changes == 0; tries++) {
+            run_for(&loop, 200);
+        }
         run_for(&loop, 1200);
         cr_assert_eq(changes, 1);
     }

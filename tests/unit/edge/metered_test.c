@@ -12,7 +12,8 @@
 
 #include "sync/edge/metered.h"
 
-#define TURNS 500
+#define TURNS 5000
+#define BUS_TURNS 2000
 
 static char folder[] = "/tmp/holdfast-bus-XXXXXX";
 static pid_t bus_pid;
@@ -39,7 +40,7 @@ static void end(void)
     cr_assert_eq(uv_loop_close(&loop), 0);
 }
 
-TestSuite(metered, .init = begin, .fini = end, .timeout = 30);
+TestSuite(metered, .init = begin, .fini = end, .timeout = 60);
 
 /* ---- a bus of our own ---- */
 
@@ -49,6 +50,12 @@ static const char configuration[] =
     "<busconfig><type>system</type><listen>unix:path=%s/socket</listen><policy context=\"default\">"
     "<allow send_destination=\"*\"/><allow receive_sender=\"*\"/><allow own=\"*\"/><allow user=\"*\"/>"
     "</policy></busconfig>";
+
+static bool bus_ended(void)
+{
+    siginfo_t info = { .si_pid = 0 };
+    return waitid(P_PID, (id_t)bus_pid, &info, WEXITED | WNOHANG | WNOWAIT) != 0 || info.si_pid != 0;
+}
 
 static bool start_bus(void)
 {
@@ -69,7 +76,7 @@ static bool start_bus(void)
         _exit(127);
     }
     (void)snprintf(path, sizeof(path), "%s/socket", folder);
-    for (int i = 0; i < TURNS && access(path, F_OK) != 0; i++) {
+    for (int i = 0; i < BUS_TURNS && access(path, F_OK) != 0 && !bus_ended(); i++) {
         (void)usleep(10000);
     }
     return access(path, F_OK) == 0;

@@ -13,6 +13,7 @@
 
 #define PER_ADDRESS 6
 #define DEADLINE_S 2
+#define TRIES 100
 
 static struct world world;
 
@@ -83,6 +84,15 @@ Test(patience, a_client_that_says_a_byte_now_and_then_is_cut)
     cr_assert_eq(world.result.status, 200);
 }
 
+static int count_cut(const int *fds, size_t count)
+{
+    int cut = 0;
+    for (size_t i = 0; i < count; i++) {
+        cut += is_cut(fds[i]);
+    }
+    return cut;
+}
+
 Test(patience, one_address_has_so_many_connections_and_no_more)
 {
     int fds[PER_ADDRESS + 2];
@@ -90,17 +100,19 @@ Test(patience, one_address_has_so_many_connections_and_no_more)
     for (size_t i = 0; i < ARRAY_LEN(fds); i++) {
         fds[i] = stranger();
     }
-    run_for(500);
-    for (size_t i = 0; i < ARRAY_LEN(fds); i++) {
-        cut += is_cut(fds[i]);
+    for (int tries = 0; tries < TRIES && cut < 2; tries++) {
+        run_for(100);
+        cut = count_cut(fds, ARRAY_LEN(fds));
     }
     cr_assert_eq(cut, 2);
     for (size_t i = 0; i < ARRAY_LEN(fds); i++) {
         (void)close(fds[i]);
     }
-    run_for(200);
     world_connect(&world, &world.client_party, (const char *)world.ca_pem.data);
-    world_ask(&world, "/", (struct slice){ 0 });
+    for (int tries = 0; tries < TRIES && world.result.status != 200; tries++) {
+        run_for(100);
+        world_ask(&world, "/", (struct slice){ 0 });
+    }
     cr_assert_eq(world.result.status, 200, "the places are free again");
 }
 

@@ -12,6 +12,7 @@
 #include "crypto/vault/vault_internal.h"
 #include "tests/support/folder.h"
 #include "tests/support/process.h"
+#include "tests/support/wait.h"
 
 static const char *const PARTS[] = { "", "-wal", ".keys", ".keys.prev", ".fresh" };
 static const char SWTPM[] = "/usr/bin/swtpm";
@@ -46,9 +47,7 @@ static void tpm_start(void)
                            "not-need-init,startup-clear",
                            NULL };
     process_start(&tpm, argv);
-    for (int i = 0; i < 200 && access(socket, F_OK) != 0; i++) {
-        (void)usleep(25000);
-    }
+    WAIT_UNTIL(access(socket, F_OK) == 0, 60000);
     (void)snprintf(tcti, sizeof(tcti), "swtpm:path=%s", socket);
 }
 

@@ -261,7 +261,7 @@ static void *read_on(void *context)
         (void)snprintf(reader->failure, sizeof(reader->failure), "open: %s", err.message);
         return NULL;
     }
-    while (!atomic_load(reader->stop) && reader->failure[0] == '\0') {
+    do {
         sqlite3_stmt *statement = NULL;
         int rc = sqlite3_prepare_v2(db, "SELECT count(*), sum(length(b)) FROM t", -1, &statement, NULL);
         rc = rc == SQLITE_OK ? sqlite3_step(statement) : rc;
@@ -271,7 +271,7 @@ static void *read_on(void *context)
         }
         (void)sqlite3_finalize(statement);
         reader->reads++;
-    }
+    } while (!atomic_load(reader->stop) && reader->failure[0] == '\0');
     (void)sqlite3_close(db);
     return NULL;
 }
