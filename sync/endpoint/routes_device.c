@@ -89,7 +89,8 @@ static enum err_code run_enrol(struct device_call *call)
                     (call->retry_after_s + 59) / 60);
     }
     enum err_code rc = enrol(call);
-    if (rc == ERR_REFUSED || rc == ERR_TLS) {
+    bool tried = call->request->authorization[0] != '\0'; /* some clients ask without anything first */
+    if (tried && (rc == ERR_REFUSED || rc == ERR_TLS)) {
         strangers_was_wrong(strangers, address, clock_monotonic_ms());
         LOG_WARNING("enrolment_code_wrong", "all=%u", strangers->all.wrong);
     }
