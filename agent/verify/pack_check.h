@@ -60,6 +60,7 @@ struct pack_op {
     struct op_id supersedes[OP_SUPERSEDES_MAX];
     bool read;          /* the header could be; what follows is said of it */
     bool body_proved;   /* the body is there and is what was signed */
+    size_t erased_by;   /* without a body: index of the newest op that erased it; PACK_NO_OP: none that is proved */
     size_t chain;       /* index of its chain */
     bool signed_proved; /* by its device */
     bool acknowledged;  /* by a receipt of the centre */

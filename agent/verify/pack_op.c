@@ -55,6 +55,11 @@ static bool number_read(struct slice text, uint64_t max, uint64_t *ret_number)
     return true;
 }
 
+static enum record_writer writer_of(const struct pack_report *report, const struct pack_op *op)
+{
+    return report->chains[op->chain].device.role == CERTIFICATE_ROLE_CENTRE ? WRITER_CENTRE : WRITER_ORGANISATION;
+}
+
 static void check_chain(const struct pack_files *files, const char *folder, struct slice header, struct pack_op *op,
                         struct pack_report *report)
 {
@@ -78,9 +83,8 @@ static void check_chain(const struct pack_files *files, const char *folder, stru
         return;
     }
     op->signed_proved = chain->proved;
-    enum record_writer writer = chain->device.role == CERTIFICATE_ROLE_CENTRE ? WRITER_CENTRE : WRITER_ORGANISATION;
     struct error why = { .message = "" };
-    op->admitted = chain->proved ? record_admit(&op->op, writer, &why) : ERR_OK;
+    op->admitted = chain->proved ? record_admit(&op->op, writer_of(report, op), &why) : ERR_OK;
     (void)snprintf(op->admitted_text, sizeof(op->admitted_text), "%.390s", why.message);
 }
 
@@ -162,6 +166,31 @@ static void read_op(const struct pack_files *files, struct pack_op *op, struct p
     check_proof(files, folder, header->content, op, report);
 }
 
+static void mark_erased(struct pack_report *report, size_t by, const struct erasure *erasure)
+{
+    for (size_t i = 0; i < report->op_count; i++) {
+        struct pack_op *op = &report->ops[i];
+        bool newer = op->erased_by == PACK_NO_OP || report->ops[op->erased_by].op.hlc < report->ops[by].op.hlc;
+        if (op->signed_proved && op->op.erased && newer && erasure_covers(erasure, &op->op, writer_of(report, op))) {
+            op->erased_by = by;
+        }
+    }
+}
+
+/* A body can also have been taken out of the pack: then no record of it says that it went. */
+static void find_erasures(struct pack_report *report)
+{
+    struct erasure erasure;
+    struct error why;
+    for (size_t i = 0; i < report->op_count; i++) {
+        const struct pack_op *op = &report->ops[i];
+        if (op->op.kind == KIND_ERASURE && op->body_proved && op->signed_proved && op->admitted == ERR_OK &&
+            erasure_read(&op->op, writer_of(report, op), &erasure, &why) == ERR_OK) {
+            mark_erased(report, i, &erasure);
+        }
+    }
+}
+
 enum err_code pack_read_ops(const struct pack_files *files, struct pack_report *report, struct error *err)
 {
     size_t count = pack_folders(files, "ops", report);
@@ -172,10 +201,12 @@ enum err_code pack_read_ops(const struct pack_files *files, struct pack_report *
     while (report->op_count < count) {
         struct pack_op *op = &report->ops[report->op_count];
         (void)snprintf(op->name, sizeof(op->name), "%04zu", report->op_count + 1);
+        op->erased_by = PACK_NO_OP;
         read_op(files, op, report);
         op->op.supersedes = op->supersedes;
         report->op_count++;
     }
+    find_erasures(report);
     for (size_t i = 0; i < report->receipt_count; i++) {
         char folder[PACK_PATH_SIZE];
         (void)snprintf(folder, sizeof(folder), "receipts/%04zu", i + 1);

@@ -134,12 +134,22 @@ static void print_subject(const struct op *op, FILE *out)
     }
 }
 
-static void print_fields(const struct pack_op *op, FILE *out)
+static void print_erased(const struct pack_report *report, const struct pack_op *op, FILE *out)
+{
+    if (op->erased_by != PACK_NO_OP) {
+        (void)fprintf(out, "      what it said was erased by record %s; its header stays\n",
+                      report->ops[op->erased_by].name);
+    } else {
+        (void)fputs("      what it said is not here, and no record of the pack erased it\n", out);
+    }
+}
+
+static void print_fields(const struct pack_report *report, const struct pack_op *op, FILE *out)
 {
     struct fields fields;
     fields_read(op, &fields);
     if (op->op.erased) {
-        (void)fputs("      what it said was erased; its header stays\n", out);
+        print_erased(report, op, out);
     } else if (!fields.known) {
         (void)fprintf(out, "      %zu bytes that this program has no words for\n", op->op.body.len);
     }
@@ -249,7 +259,7 @@ static void print_op(const struct pack_report *report, const struct pack_op *op,
         print_id(&op->supersedes[i], out);
         (void)fputc('\n', out);
     }
-    print_fields(op, out);
+    print_fields(report, op, out);
     print_judged_by(report, op, out);
     print_proof(report, op, out);
 }
@@ -298,6 +308,15 @@ void report_print(const struct pack_report *report, bool insisted, bool brief, F
     }
     if (shown < report->finding_count) {
         (void)fprintf(out, "WRONG  and %zu more\n", report->finding_count - shown);
+    }
+    for (size_t i = 0; i < report->op_count; i++) {
+        const struct pack_op *op = &report->ops[i];
+        if (op->signed_proved && op->op.erased && op->erased_by == PACK_NO_OP) {
+            (void)fprintf(out,
+                          "LOOK   ops/%s: what it said is not here, and no record of the pack erased it: somebody may "
+                          "have taken it out\n",
+                          op->name);
+        }
     }
     (void)fprintf(out, "%s%s\n", brief ? "" : "\n",
                   report_proves(report) ? "VERIFIED: every record is as its device signed it"
@@ -396,6 +415,9 @@ static void json_op(FILE *out, const struct pack_report *report, const struct pa
         (void)fprintf(out, "], \"erased\": %s, \"body_proved\": %s, \"signed\": %s, \"confirmed\": %s",
                       op->op.erased ? "true" : "false", op->body_proved ? "true" : "false",
                       op->signed_proved ? "true" : "false", op->confirmed ? "true" : "false");
+        if (op->op.erased && op->erased_by != PACK_NO_OP) {
+            json_member(out, "erased_by", report->ops[op->erased_by].name);
+        }
         if (op->confirmed) {
             (void)fprintf(out, ", \"position\": %" PRIu64, op->position);
         }

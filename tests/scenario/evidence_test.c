@@ -631,9 +631,43 @@ Test(evidence, of_what_was_erased_proves_that_it_was_recorded_and_names_who_deci
                     "R-7", "--yes", NULL);
     sync_now(office);
     make_pack(office, "GDN-002");
-    json_decref(verify_pack(pack, 0));
+    json_t *report = verify_pack(pack, 0);
+    size_t index;
+    json_t *op;
+    size_t gone = 0;
+    json_array_foreach(json_at(report, "ops"), index, op)
+    {
+        gone += true_at(op, "erased");
+        cr_expect(!true_at(op, "erased") || strcmp(text_at(op, "erased_by"), "") > 0, "record %s",
+                  text_at(op, "number"));
+    }
+    cr_assert_eq(gone, 1);
+    json_decref(report);
     must_shell(pack, "grep -q 'What was erased' index.html && grep -q 'Invented Trustee' index.html && ! grep -rq "
                      "'words that go' .");
-    cr_assert(steps_verify(pack));
+    SCOPED(buf_fini) struct buf said;
+    buf_init(&said, PROCESS_OUTPUT_MAX);
+    cr_assert(steps_say(pack, &said));
+    cr_assert(memmem(said.data, said.len, "was erased: see ops/", 20) != NULL &&
+                  memmem(said.data, said.len, "LOOK", 4) == NULL,
+              "%.*s", (int)said.len, (const char *)said.data);
     cr_assert(another_program_verifies(pack));
+}
+
+Test(evidence, without_what_a_record_said_is_told_from_one_of_which_it_was_erased)
+{
+    struct process_result result;
+    SCOPED(buf_fini) struct buf said;
+    buf_init(&said, PROCESS_OUTPUT_MAX);
+    make_pack(office, "GDN-001");
+    must_shell(pack, "rm ops/0001/body.cbor ops/0001/salt && "
+                     "grep -v -e ops/0001/body.cbor -e ops/0001/salt MANIFEST >../left && mv ../left MANIFEST");
+    const char *argv[] = { program_verify, "--brief", pack, NULL };
+    process_try(argv, slice_of_text(""), STEP_MS, &result);
+    cr_assert_eq(result.exit_status, 0);
+    cr_assert_not_null(memmem(result.out.data, result.out.len, "LOOK   ops/0001:", 16));
+    process_result_fini(&result);
+    cr_assert(steps_say(pack, &said));
+    cr_assert_not_null(memmem(said.data, said.len, "LOOK ops/0001:", 14), "%.*s", (int)said.len,
+                       (const char *)said.data);
 }

@@ -212,6 +212,7 @@ Test(pack, of_a_record_whose_body_was_erased_still_proves_that_it_was_made)
         }
     }
     cr_assert(proves(), "%s: %s", report.findings[0].path, report.findings[0].text);
+    cr_assert_eq(report.ops[1].erased_by, PACK_NO_OP, "nothing here erased it: it was taken out");
 }
 
 Test(pack, with_numbers_left_out_or_a_file_of_no_pack_proves_nothing)
