@@ -35,6 +35,9 @@ static const struct doubt_want wants[] = {
       "the referral was declined, paused, withdrawn, over or not begun on that day: give the placement its last day, "
       "or "
       "a break" },
+    { "beyond_limit", 2,
+      "by that day the person's mandatory placements had lasted as long as the programme allows altogether: nothing "
+      "more can be required of them" },
     { "break_undone", 2,
       "the session was in a break that was agreed, and was taken out of it when the day had begun: that speaks for the "
       "days after it alone" },

@@ -22,7 +22,7 @@
 
 static void read_break_row(sqlite3_stmt *s, void *out)
 {
-    struct break_row *row = out;
+    struct day_span *row = out;
     row->starts_on = (int32_t)column_int(s, 0);
     row->ends_on = (int32_t)column_int_or(s, 1, ROW_NONE);
 }
@@ -68,7 +68,7 @@ static enum err_code paying_contract(struct store *store, const struct row_id *p
 
 void placement_money_init(struct placement_money *money)
 {
-    *money = (struct placement_money){ .breaks.size = sizeof(struct break_row),
+    *money = (struct placement_money){ .breaks.size = sizeof(struct day_span),
                                        .claims.size = sizeof(struct claim_row),
                                        .milestones.size = sizeof(struct milestone_row) };
 }

@@ -273,6 +273,29 @@ static enum err_code judge_pack(struct store *store, struct slice doubt, const s
     return ERR_OK;
 }
 
+static enum err_code judge_limit(struct store *store, struct slice doubt, const struct programme *programme,
+                                 char wants[DOUBT_WANTS_SIZE], struct error *err)
+{
+    sqlite3_stmt *s;
+    bool row;
+    bool over;
+    uint8_t placement[OP_ENTITY_BYTES] = { 0 };
+    TRY(db_statement(&store->db, "SELECT placement, day FROM compliance_doubt WHERE id = ?1", &s, err));
+    bind_slice(s, 1, doubt);
+    TRY(db_step(&store->db, s, &row, err));
+    if (!row) {
+        return ERR_OK;
+    }
+    (void)column_fixed(s, 0, placement, sizeof(placement));
+    int32_t day = (int32_t)column_int(s, 1);
+    sqlite3_reset(s);
+    TRY(scheme_is_over(store, slice_of(placement, sizeof(placement)), day, programme, &over, err));
+    if (over) {
+        add_want(wants, "beyond_limit");
+    }
+    return ERR_OK;
+}
+
 /* What only the programme pack can tell. */
 static enum err_code judge_by_pack(struct store *store, struct slice doubt, char wants[DOUBT_WANTS_SIZE],
                                    struct error *err)
@@ -308,6 +331,7 @@ static enum err_code judge_by_pack(struct store *store, struct slice doubt, char
         add_want(wants, "exposure_without_decision");
     }
     sqlite3_reset(s);
+    TRY(judge_limit(store, doubt, programme, wants, err));
     return judge_pack(store, doubt, programme, wants, err);
 }
 

@@ -164,6 +164,12 @@ MUST_USE enum err_code break_note_before(struct store *store, struct slice subje
 MUST_USE enum err_code fold_appointment(struct store *store, struct slice subject, struct merged *merged,
                                         struct error *err);
 
+/* ---- store/fold_limit.c ---- */
+
+/* Had the mandatory placements of the person lasted for all of the programme's time before that day? */
+MUST_USE enum err_code scheme_is_over(struct store *store, struct slice placement, int32_t day,
+                                      const struct programme *programme, bool *ret_over, struct error *err);
+
 /* ---- store/fold_person.c ---- */
 
 /* Binds who said at which device what a link says now, and whether it is sure, from `at` on. */

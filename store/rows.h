@@ -228,12 +228,6 @@ struct milestone_row {
     int32_t reached_on;
 };
 
-/* Days on which a placement rests. */
-struct break_row {
-    int32_t starts_on;
-    int32_t ends_on; /* ROW_NONE: not known yet */
-};
-
 /*
  * A contract and what became of its people: somebody's mandatory placements under it, one after the other, are one
  * case. Counted are cases that began in the pack's viability window.
@@ -280,7 +274,7 @@ struct placement_facts {
     size_t search_count;
     const struct change_row *changes; /* of the participant, by first day */
     size_t change_count;
-    const struct break_row *breaks; /* of the participant's mandatory placements, by first day */
+    const struct day_span *breaks; /* days of rest, of the participant's mandatory placements, by first day */
     size_t break_count;
     const struct contract_row *contract; /* by results, which pays for the placement; NULL: none is known */
     const struct claim_row *claims;      /* for the participant's placements, by day */

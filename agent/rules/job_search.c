@@ -12,7 +12,7 @@ enum { HOUR = 60 };
 static bool rests(const struct placement_facts *facts, int32_t monday)
 {
     for (size_t i = 0; i < facts->break_count; i++) {
-        const struct break_row *rest = &facts->breaks[i];
+        const struct day_span *rest = &facts->breaks[i];
         if (rest->starts_on < monday + DAYS_A_WEEK && (rest->ends_on == ROW_NONE || rest->ends_on >= monday)) {
             return true;
         }

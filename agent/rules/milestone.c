@@ -63,7 +63,7 @@ static bool chain_of(const struct placement_case *c, struct chain *ret_chain)
 static int32_t break_until(const struct placement_facts *facts, int32_t day)
 {
     for (size_t i = 0; i < facts->break_count; i++) {
-        const struct break_row *rest = &facts->breaks[i];
+        const struct day_span *rest = &facts->breaks[i];
         int32_t ends_on = rest->ends_on == ROW_NONE ? INT32_MAX : rest->ends_on;
         if (day_known(rest->starts_on) && rest->starts_on <= day && day <= ends_on) {
             return ends_on;

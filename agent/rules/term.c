@@ -1,6 +1,5 @@
 /*
- * How long a placement and a person's whole time on the scheme last. Days without a placement between two, and days of
- * breaks, are not counted, and after a long break the count begins anew.
+ * How long a placement and a person's whole time on the scheme (store/programme/scheme.c) last.
  */
 #include <string.h>
 
@@ -35,79 +34,18 @@ static enum err_code flag_near_end(const struct placement_case *c, struct flag_l
     return flag_list_add(out, &flag, err);
 }
 
-/* The person's placements that follow each other without a long break, up to the last. */
-struct scheme {
-    int32_t begins;
-    int32_t ends;
-    int64_t days;        /* on a placement, from first to last */
-    int64_t days_so_far; /* of them, up to today */
-    int32_t last_lawful; /* the day on which the limit is reached; ROW_NONE if it is not */
-    int placements;
-    bool is_last; /* the placement looked at is the last of them */
-};
-
-/* The first day from `from` on that no break covers; `from` may lie past them all. */
-static int32_t past_breaks(const struct placement_facts *facts, int32_t from)
+/* The placement looked at is the last of the scheme: what has to end earlier is that. */
+static struct scheme scheme_of(const struct placement_case *c, bool *ret_is_last)
 {
-    for (size_t i = 0; i < facts->break_count; i++) { /* by first day */
-        const struct break_row *rest = &facts->breaks[i];
-        if (rest->starts_on <= from && (rest->ends_on == ROW_NONE || rest->ends_on >= from)) {
-            from = rest->ends_on == ROW_NONE ? INT32_MAX : rest->ends_on + 1;
-        }
-    }
-    return from;
-}
-
-/* The last day before the next break, `to` at the latest. */
-static int32_t until_break(const struct placement_facts *facts, int32_t from, int32_t to)
-{
-    for (size_t i = 0; i < facts->break_count; i++) {
-        if (facts->breaks[i].starts_on > from && facts->breaks[i].starts_on <= to) {
-            return facts->breaks[i].starts_on - 1;
-        }
-    }
-    return to;
-}
-
-/* Adds the days of a span up to its end, breaks left out. */
-static void scheme_add(const struct placement_case *c, int32_t from, int32_t to, int64_t limit, struct scheme *scheme)
-{
-    for (from = past_breaks(c->facts, from); from <= to; from = past_breaks(c->facts, from)) {
-        int32_t last = until_break(c->facts, from, to);
-        int32_t last_so_far = last < c->today ? last : c->today;
-        int64_t before = scheme->days;
-        scheme->days += (int64_t)last - from + 1;
-        scheme->days_so_far += last_so_far >= from ? last_so_far - from + 1 : 0;
-        if (before < limit && scheme->days >= limit) {
-            scheme->last_lawful = from + (int32_t)(limit - before) - 1;
-        }
-        from = last + 1;
-    }
-}
-
-static struct scheme scheme_of(const struct placement_case *c)
-{
-    const struct programme_rules *rules = programme_rules_of(c->programme);
-    int64_t limit = (int64_t)rules->scheme_weeks_max * 7;
-    struct scheme scheme = { .last_lawful = ROW_NONE };
+    struct scheme scheme;
+    *ret_is_last = false;
+    scheme_begin(&scheme, c->programme, c->today, c->facts->breaks, c->facts->break_count);
     for (size_t i = 0; i < c->facts->span_count; i++) {
         const struct span_row *span = &c->facts->spans[i];
-        if (!day_known(span->starts_on) || !day_known(span->ends_on)) {
-            continue;
+        if (day_known(span->starts_on) && day_known(span->ends_on) &&
+            scheme_add(&scheme, span->starts_on, span->ends_on)) {
+            *ret_is_last = memcmp(&span->placement, &c->facts->placement.id, sizeof(span->placement)) == 0;
         }
-        if (scheme.placements == 0 || span->starts_on - scheme.ends - 1 > rules->scheme_new_after_days) {
-            scheme = (struct scheme){ .begins = span->starts_on, .ends = span->starts_on - 1, .last_lawful = ROW_NONE };
-        }
-        scheme.placements++;
-        if (span->ends_on >= scheme.ends) {
-            scheme.is_last = memcmp(&span->placement, &c->facts->placement.id, sizeof(span->placement)) == 0;
-        }
-        int32_t from = span->starts_on > scheme.ends ? span->starts_on : scheme.ends + 1;
-        if (span->ends_on < from) {
-            continue;
-        }
-        scheme_add(c, from, span->ends_on, limit, &scheme);
-        scheme.ends = span->ends_on;
     }
     return scheme;
 }
@@ -116,11 +54,12 @@ static enum err_code flag_scheme(const struct placement_case *c, struct flag_lis
 {
     const struct programme_rules *rules = programme_rules_of(c->programme);
     const struct placement_row *placement = &c->facts->placement;
-    struct scheme scheme = scheme_of(c);
+    bool is_last;
+    struct scheme scheme = scheme_of(c, &is_last);
     int64_t limit = (int64_t)rules->scheme_weeks_max * 7;
     bool beyond = scheme.days > limit;
     bool near = scheme.days_so_far > 0 && limit - scheme.days_so_far <= rules->scheme_warn_days;
-    if (placement->basis != BASIS_MANDATORY || !scheme.is_last || scheme.ends < c->today || !(beyond || near)) {
+    if (placement->basis != BASIS_MANDATORY || !is_last || scheme.ends < c->today || !(beyond || near)) {
         return ERR_OK;
     }
     struct flag_row flag =

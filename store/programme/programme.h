@@ -203,6 +203,34 @@ struct pattern {
 MUST_USE enum err_code pattern_parse(const char *text, struct pattern *ret_pattern, struct error *err);
 int pattern_weekly_minutes(const struct pattern *pattern);
 
+/* ---- store/programme/scheme.c ---- */
+
+#define DAY_OPEN INT32_MIN
+
+struct day_span {
+    int32_t starts_on;
+    int32_t ends_on; /* DAY_OPEN: not known yet */
+};
+
+/* Mandatory placements of a person that follow each other without a long time between, up to the last added. */
+struct scheme {
+    const struct programme *programme;
+    int32_t today;
+    const struct day_span *breaks; /* of these placements, by first day; borrowed */
+    size_t break_count;
+    int32_t begins;
+    int32_t ends;
+    int64_t days;        /* on a placement, from first to last */
+    int64_t days_so_far; /* of them, up to today */
+    int32_t last_lawful; /* the day on which the limit is reached; DAY_OPEN if it is not */
+    int placements;
+};
+
+void scheme_begin(struct scheme *scheme, const struct programme *programme, int32_t today,
+                  const struct day_span *breaks, size_t break_count);
+/* Of all that are added the first days ascend. Returns whether none before it ends later. */
+bool scheme_add(struct scheme *scheme, int32_t starts_on, int32_t ends_on);
+
 struct pattern_session {
     int32_t day;
     uint8_t slot;

@@ -306,7 +306,7 @@ static int64_t next_pounds(struct words *words)
 static void read_break(struct words *words, struct rule_case *c)
 {
     cr_assert_lt(c->placement.break_count, CASE_ROWS_MAX);
-    struct break_row *row = &c->breaks[c->placement.break_count++];
+    struct day_span *row = &c->breaks[c->placement.break_count++];
     next_span(words, &row->starts_on, &row->ends_on);
 }
 

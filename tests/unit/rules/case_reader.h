@@ -35,7 +35,7 @@ struct rule_case {
     struct span_row spans[CASE_ROWS_MAX];
     struct shift_row shifts[CASE_ROWS_MAX];
     struct referral_row referrals[CASE_ROWS_MAX];
-    struct break_row breaks[CASE_ROWS_MAX];
+    struct day_span breaks[CASE_ROWS_MAX];
     struct contract_row contract;
     struct contract_stand contracts[CASE_ROWS_MAX];
     struct claim_row claims[CASE_ROWS_MAX]; /* of the person, or the site's open ones */

@@ -459,6 +459,21 @@ static void say_second(char *const *words, int count)
     }
 }
 
+/* One that they were on before. */
+static void say_earlier(char *const *words, int count)
+{
+    struct store_entry entry;
+    bool duplicate = has_word(words, count, "duplicate");
+    entry_placement(&world, &entry, key("Q"), key(duplicate ? "GG" : "G"),
+                    has_word(words, count, "voluntary") ? "voluntary" : "mandatory", words[0], words[1],
+                    "Mon 09:00-10:00");
+    hear(&laptop, &entry);
+    if (duplicate) {
+        entry_merge(&world, &entry, key("GG"), key("G"), false);
+        write_one(&entry);
+    }
+}
+
 /* What the placement says otherwise, and when that was recorded. */
 static void say_otherwise(char *out, size_t size, char *const *words, int count)
 {
@@ -674,6 +689,7 @@ static const struct {
     { "erased", say_erased, 0 },     { "decided", say_decided, 2 },     { "host", say_host, 1 },
     { "ends", say_ends, 1 },         { "calendar", say_calendar, 1 },   { "beforehand", say_beforehand, 2 },
     { "names", say_names, 1 },       { "second", say_second, 1 },       { "whose", say_whose, 3 },
+    { "earlier", say_earlier, 2 },
 };
 
 /* The rules have looked at what the case before left: else each write judges every doubt of all of them again. */
