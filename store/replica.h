@@ -377,8 +377,10 @@ MUST_USE enum err_code copies_count(struct store *store, const struct store_appl
 /* ---- store/write_checks.c ---- */
 
 /* What this machine does not write itself, though it would be kept if it came from elsewhere. */
-MUST_USE enum err_code write_check(struct store *store, const struct store_entry *entry, struct error *err);
-/* Of an assertion that is not on record yet; true_ms is now by the centre's clock. */
+/* true_ms is now by the centre's clock. */
+MUST_USE enum err_code write_check(struct store *store, const struct store_entry *entry, int64_t true_ms,
+                                   struct error *err);
+/* Of an assertion that is not on record yet. */
 MUST_USE enum err_code write_check_assertion(struct store *store, const struct store_entry *entry, int64_t true_ms,
                                              struct error *err);
 

@@ -340,7 +340,7 @@ static enum err_code plan_entity(struct store *store, const struct store_entry *
     }
     op->hlc = newest.hlc;
     *ret_new = !said && !(entry->kind == KIND_REFERRAL_EVENT && newest.says_same);
-    return *ret_new ? write_check(store, entry, err) : ERR_OK;
+    return *ret_new ? write_check(store, entry, op->recorded_at_ms - op->offset_ms, err) : ERR_OK;
 }
 
 static enum err_code write_entry(struct store *store, const char *actor, const struct store_entry *entry,

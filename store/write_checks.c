@@ -225,8 +225,26 @@ enum err_code write_check_assertion(struct store *store, const struct store_entr
                                         "or absent_with_notice when they said beforehand that they cannot come");
 }
 
-enum err_code write_check(struct store *store, const struct store_entry *entry, struct error *err)
+/* ---- nor was a notice served on a day to come ---- */
+
+static enum err_code check_notice(const struct store_entry *entry, int64_t true_ms, struct error *err)
 {
+    static const char *const days[] = { "served_on", "received_on" };
+    for (size_t i = 0; i < ARRAY_LEN(days); i++) {
+        const struct value *day = &entry->record.values[kind_field_index(entry->record.kind, days[i])];
+        if (day->present && day->number > clock_london_minute(true_ms) / (24 * 60)) {
+            return FAIL(err, REFUSED,
+                        "field '%s': a notice is recorded once it was served, and this day is still to come", days[i]);
+        }
+    }
+    return ERR_OK;
+}
+
+enum err_code write_check(struct store *store, const struct store_entry *entry, int64_t true_ms, struct error *err)
+{
+    if (entry->kind == KIND_NOTICE) {
+        return check_notice(entry, true_ms, err);
+    }
     if (entry->kind == KIND_REFERRAL) {
         return check_referral(store, entry, err);
     }

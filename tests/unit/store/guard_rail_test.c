@@ -572,6 +572,21 @@ Test(guard_rail, a_notice_that_was_received_before_it_was_served_is_set_aside)
     cr_expect_eq(hear(&entry, 0), 0);
 }
 
+Test(guard_rail, no_notice_was_served_or_received_on_a_day_to_come)
+{
+    struct store_entry entry;
+    struct store_written written;
+    struct error err = { 0 };
+    now = (int64_t)day_of("2026-06-03") * 86400000 + (23 * 60 + 30) * 60000; /* the next day has begun in summer */
+    entry_notice(&world, &entry, "N-2", "P-1", "2026-06-05", "hand");
+    expect_not_written(&entry, "still to come");
+    entry_notice(&world, &entry, "N-2", "P-1", "2026-06-04", "post");
+    record_set_number(&entry.record, "received_on", day_of("2026-06-05"));
+    expect_not_written(&entry, "still to come");
+    record_set_number(&entry.record, "received_on", day_of("2026-06-04"));
+    cr_assert_eq(store_write(site.store, "tester", &entry, 1, now, &written, &err), ERR_OK, "%s", err.message);
+}
+
 Test(guard_rail, an_attempt_to_reach_somebody_that_is_still_to_come_is_set_aside)
 {
     enum { DAY_MS = 86400000 };
