@@ -80,6 +80,7 @@ enum err_code admin_authority_former(struct admin_call *call);
 enum err_code admin_referral_new(struct admin_call *call);
 enum err_code admin_appointment_new(struct admin_call *call);
 enum err_code admin_decision_new(struct admin_call *call);
+enum err_code admin_referral_event(struct admin_call *call);
 enum err_code admin_doubts(struct admin_call *call);
 enum err_code admin_doubt_event(struct admin_call *call);
 enum err_code admin_message_send(struct admin_call *call);

@@ -212,6 +212,29 @@ Test(admin, a_referral_stays_with_whom_it_is_about_and_has_a_route_of_the_progra
                  ERR_OK, "of another site: %s", world.err.message);
 }
 
+Test(admin, says_what_became_of_a_referral)
+{
+    refer("P", "R-1");
+    cr_assert_eq(ask("referral-event", "{\"site\": \"garden\", \"referral\": \"R-1\", \"status\": \"withdrawn\", "
+                                       "\"on\": \"2026-11-02\", \"note\": \"moved away\"}"),
+                 ERR_OK, "%s", world.err.message);
+    json_t *entry = newest("referral_event");
+    cr_assert_str_eq(json_string_value(json_object_get(entry, "writer")), "centre");
+    cr_assert_str_eq(field(entry, "status"), "withdrawn");
+    cr_assert_str_eq(field(entry, "on"), "2026-11-02");
+    json_decref(entry);
+    uint64_t before = world_ops(&world, "garden");
+    cr_assert_eq(ask("referral-event", "{\"site\": \"garden\", \"referral\": \"R-2\", \"status\": \"withdrawn\"}"),
+                 ERR_NOT_FOUND);
+    cr_expect_not_null(strstr(world.err.message, "--kind referral"), "%s", world.err.message);
+    cr_assert_eq(ask("referral-event", "{\"site\": \"garden\", \"referral\": \"R-1\", \"status\": \"declined\"}"),
+                 ERR_INVALID);
+    cr_assert_eq(ask("referral-event", "{\"site\": \"garden\", \"referral\": \"R-1\", \"status\": \"gone\"}"),
+                 ERR_INVALID);
+    cr_assert_eq(world_ops(&world, "garden"), before);
+    world_verify(&world);
+}
+
 Test(admin, refuses_records_that_make_no_sense_and_keeps_nothing_of_them)
 {
     refer("P", "R-1");
