@@ -101,6 +101,17 @@ enum err_code dirty_participant(struct store *store, struct slice participant, s
     return db_run(&store->db, s, err);
 }
 
+enum err_code dirty_without_referral(struct store *store, struct slice participant, struct error *err)
+{
+    sqlite3_stmt *s;
+    TRY(db_statement(&store->db,
+                     "INSERT OR IGNORE INTO dirty_placement SELECT id FROM placement "
+                     "WHERE referral IS NULL AND participant IN (" SAME_PERSON("?1") ")",
+                     &s, err));
+    bind_slice(s, 1, participant);
+    return db_run(&store->db, s, err);
+}
+
 enum err_code dirty_site(struct store *store, struct error *err)
 {
     sqlite3_stmt *s;

@@ -113,15 +113,17 @@ static enum err_code put_referral(struct store *store, struct slice subject, str
 }
 
 /* A placement that names no referral rests on all of the person's. */
-static enum err_code dirty_placements_without(struct store *store, struct slice referral, struct error *err)
+static enum err_code mark_without(struct store *store, struct slice referral, struct error *err)
 {
     sqlite3_stmt *s;
-    TRY(db_statement(&store->db,
-                     "INSERT OR IGNORE INTO dirty_placement SELECT id FROM placement WHERE referral IS NULL AND "
-                     "participant IN (" SAME_PERSON("(SELECT participant FROM referral WHERE id = ?1)") ")",
-                     &s, err));
+    bool row;
+    uint8_t person[OP_ENTITY_BYTES];
+    TRY(db_statement(&store->db, "SELECT participant FROM referral WHERE id = ?1", &s, err));
     bind_slice(s, 1, referral);
-    return db_run(&store->db, s, err);
+    TRY(db_step(&store->db, s, &row, err));
+    bool known = row && column_fixed(s, 0, person, sizeof(person));
+    sqlite3_reset(s);
+    return known ? fold_later(store, LATER_WITHOUT, slice_of(person, sizeof(person)), err) : ERR_OK;
 }
 
 /* And every doubt about somebody whom the centre referred. */
@@ -140,7 +142,7 @@ static enum err_code doubts_due_of_referred(struct store *store, struct slice re
 
 static enum err_code dirty_by_referral(struct store *store, struct slice referral, struct error *err)
 {
-    TRY(dirty_placements_without(store, referral, err));
+    TRY(mark_without(store, referral, err));
     return doubts_due_of_referred(store, referral, err);
 }
 
@@ -241,17 +243,22 @@ static enum err_code fold_notice(struct store *store, struct slice subject, stru
 /* Notices of a placement hang on its calendar. */
 static enum err_code fold_notices_of(struct store *store, const uint8_t placement[OP_ENTITY_BYTES], struct error *err);
 
-static enum err_code referral_of_placement(struct store *store, struct slice placement, uint8_t out[OP_ENTITY_BYTES],
-                                           bool *ret_named, struct error *err)
+/* The referral that it names and whose it is, as its row has them, wait for the end of the flush: what it says of the
+ * one, and of the one that it no longer names; and the weeks of all placements of a person are added up. */
+static enum err_code later_of_placement(struct store *store, struct slice placement, struct error *err)
 {
     sqlite3_stmt *s;
     bool row;
-    TRY(db_statement(&store->db, "SELECT referral FROM placement WHERE id = ?1", &s, err));
+    uint8_t referral[OP_ENTITY_BYTES];
+    uint8_t person[OP_ENTITY_BYTES];
+    TRY(db_statement(&store->db, "SELECT referral, participant FROM placement WHERE id = ?1", &s, err));
     bind_slice(s, 1, placement);
     TRY(db_step(&store->db, s, &row, err));
-    *ret_named = row && column_fixed(s, 0, out, OP_ENTITY_BYTES);
+    bool named = row && column_fixed(s, 0, referral, sizeof(referral));
+    bool known = row && column_fixed(s, 1, person, sizeof(person));
     sqlite3_reset(s);
-    return ERR_OK;
+    TRY(fold_later(store, LATER_REFERRAL, slice_of(referral, named ? sizeof(referral) : 0), err));
+    return fold_later(store, LATER_PERSON, slice_of(person, known ? sizeof(person) : 0), err);
 }
 
 static enum err_code put_placement(struct store *store, struct slice subject, struct merged *merged, struct error *err)
@@ -272,34 +279,11 @@ static enum err_code put_placement(struct store *store, struct slice subject, st
     return db_run(&store->db, s, err);
 }
 
-/* The others of the person too: the weeks of all of them are added up. */
-static enum err_code dirty_placements_of_person(struct store *store, struct slice placement, struct error *err)
-{
-    sqlite3_stmt *s;
-    TRY(db_statement(&store->db,
-                     "INSERT OR IGNORE INTO dirty_placement SELECT id FROM placement WHERE participant IN "
-                     "(" SAME_PERSON("(SELECT participant FROM placement WHERE id = ?1)") ")",
-                     &s, err));
-    bind_slice(s, 1, placement);
-    return db_run(&store->db, s, err);
-}
-
 static enum err_code fold_placement(struct store *store, struct slice subject, struct merged *merged, struct error *err)
 {
-    uint8_t before[OP_ENTITY_BYTES];
-    bool named;
-    TRY(referral_of_placement(store, subject, before, &named, err));
-    TRY(dirty_placements_of_person(store, subject, err));
+    TRY(later_of_placement(store, subject, err));
     TRY(put_placement(store, subject, merged, err));
-    TRY(dirty_placements_of_person(store, subject, err));
-    /* what a placement says of the referral it came from, and of the one it no longer names */
-    if (named) {
-        TRY(fold_subject(store, KIND_REFERRAL, slice_of(before, OP_ENTITY_BYTES), err));
-    }
-    const struct value *referral = merged_value(merged, "referral");
-    if (referral->present) {
-        TRY(fold_subject(store, KIND_REFERRAL, referral->text, err));
-    }
+    TRY(later_of_placement(store, subject, err));
     TRY(fold_placement_sessions(store, subject.data, err));
     TRY(fold_notices_of(store, subject.data, err));
     TRY(dirty_placement(store, subject.data, err));

@@ -435,30 +435,36 @@ static enum err_code collect_due(struct store *store, struct buf *due, struct er
 
 /*
  * Of placements that were marked before this transaction too: judging again changes nothing. What is recorded of one
- * placement bears on the person's others: where few are marked these are looked for from there, else from the doubts.
+ * placement bears on the person's others: the people are looked for, each once, from the marks where these are few,
+ * else from the doubts.
  */
 #define IS_OPEN "d.status IN ('standing', 'suspended')"
 #define MARKED "(SELECT placement FROM dirty_placement UNION ALL SELECT ?1) m"
 #define MANY_MARKED "(SELECT count(*) > 16 FROM (SELECT 1 FROM dirty_placement LIMIT 17))"
+#define PEOPLE_OF(placements)                                                                                          \
+    "(SELECT DISTINCT ifnull(s.person, p.participant) AS person FROM " placements                                      \
+    " LEFT JOIN same_as s ON s.participant = p.participant WHERE p.participant IS NOT NULL AND "
+#define OPEN_OF_PERSON                                                                                                 \
+    "CROSS JOIN placement q ON q.participant IN (" SAME_PERSON(                                                        \
+        "x.person") ") "                                                                                               \
+                    "CROSS JOIN compliance_doubt d INDEXED BY doubt_open ON d.placement = q.id WHERE " IS_OPEN
+
+static const char open_sql[] =
+    "SELECT d.id FROM " MARKED " CROSS JOIN compliance_doubt d INDEXED BY doubt_open ON d.placement = m.placement "
+    "WHERE " IS_OPEN " UNION SELECT d.id FROM " PEOPLE_OF(
+        MARKED " CROSS JOIN placement p ON p.id = m.placement") "NOT " MANY_MARKED ") x " OPEN_OF_PERSON
+                                                                " UNION SELECT d.id FROM " PEOPLE_OF(
+                                                                    "compliance_doubt d INDEXED BY doubt_open CROSS "
+                                                                    "JOIN placement p ON p.id = d.placement") IS_OPEN
+    " AND " MANY_MARKED ") x " OPEN_OF_PERSON
+    " AND EXISTS (SELECT 1 FROM placement r WHERE r.participant IN (" SAME_PERSON(
+        "x.person") ") "
+                    "AND (r.id IS ?1 OR EXISTS (SELECT 1 FROM dirty_placement m WHERE m.placement = r.id)))";
 
 static enum err_code collect_open(struct store *store, struct buf *open, struct error *err)
 {
     sqlite3_stmt *s;
-    TRY(db_statement(
-        &store->db,
-        "SELECT d.id FROM " MARKED " CROSS JOIN compliance_doubt d INDEXED BY doubt_open "
-        "ON d.placement = m.placement WHERE " IS_OPEN " UNION "
-        "SELECT d.id FROM " MARKED " CROSS JOIN placement p ON p.id = m.placement CROSS JOIN placement q "
-        "ON q.participant IN (" SAME_PERSON(
-            "p.participant") ") AND q.id <> p.id "
-                             "CROSS JOIN compliance_doubt d INDEXED BY doubt_open ON d.placement = q.id "
-                             "WHERE " IS_OPEN " AND NOT " MANY_MARKED " UNION "
-                             "SELECT d.id FROM compliance_doubt d INDEXED BY doubt_open CROSS JOIN placement p "
-                             "ON p.id = d.placement WHERE " IS_OPEN " AND " MANY_MARKED
-                             " AND EXISTS (SELECT 1 FROM placement q WHERE q.id <> p.id AND q.participant IN "
-                             "(" SAME_PERSON("p.participant") ") AND (q.id IS ?1 OR EXISTS (SELECT 1 FROM "
-                                                              "dirty_placement m WHERE m.placement = q.id)))",
-        &s, err));
+    TRY(db_statement(&store->db, open_sql, &s, err));
     if (store->dirty_held.set) {
         bind_blob(s, 1, store->dirty_held.placement.bytes, OP_ENTITY_BYTES);
     } else {

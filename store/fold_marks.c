@@ -38,6 +38,23 @@ void fold_forget(struct store *store)
     }
     marks->count = 0;
     marks->assertion_count = 0;
+    for (size_t i = 0; i < LATER_COUNT; i++) {
+        buf_fini(&marks->later[i]);
+        buf_init(&marks->later[i], SIZE_MAX / 2);
+    }
+}
+
+void fold_marks_fini(struct store *store)
+{
+    for (size_t i = 0; i < LATER_COUNT; i++) {
+        buf_fini(&store->fold_marks.later[i]);
+    }
+}
+
+enum err_code fold_later(struct store *store, enum fold_later what, struct slice id, struct error *err)
+{
+    CHECK(id.len == 0 || id.len == OP_ENTITY_BYTES);
+    return buf_append(&store->fold_marks.later[what], id.data, id.len, err);
 }
 
 bool fold_marked(const struct store *store, uint32_t kind, struct slice subject)
@@ -150,17 +167,59 @@ static enum err_code fold_sessions(struct store *store, struct error *err)
     return ERR_OK;
 }
 
-/* Sessions after the rest: placements and appointments lay them out, from what is said of them. Doubts last. */
+static int id_compare(const void *a, const void *b)
+{
+    return memcmp(a, b, OP_ENTITY_BYTES);
+}
+
+/* Each once. What it does may ask for other things that are done after it. */
+static enum err_code each_later(struct store *store, enum fold_later what,
+                                enum err_code (*run)(struct store *store, struct slice id, struct error *err),
+                                struct error *err)
+{
+    struct buf *ids = &store->fold_marks.later[what];
+    const uint8_t *before = NULL;
+    if (ids->len > 0) {
+        qsort(ids->data, ids->len / OP_ENTITY_BYTES, OP_ENTITY_BYTES, id_compare);
+    }
+    for (size_t at = 0; at < ids->len; at += OP_ENTITY_BYTES) {
+        const uint8_t *id = ids->data + at;
+        if (before == NULL || memcmp(before, id, OP_ENTITY_BYTES) != 0) {
+            TRY(run(store, slice_of(id, OP_ENTITY_BYTES), err));
+        }
+        before = id;
+    }
+    return ERR_OK;
+}
+
+static enum err_code fold_referral_again(struct store *store, struct slice referral, struct error *err)
+{
+    return fold_subject(store, KIND_REFERRAL, referral, err);
+}
+
+static enum err_code fold_laters(struct store *store, struct error *err)
+{
+    TRY(each_later(store, LATER_REFERRAL, fold_referral_again, err));
+    TRY(each_later(store, LATER_PERSON, dirty_participant, err));
+    return each_later(store, LATER_WITHOUT, dirty_without_referral, err);
+}
+
+/* Referrals after the placements that name them; sessions after the rest: placements and appointments lay them out,
+ * from what is said of them. Doubts last. */
 enum err_code fold_flush(struct store *store, struct error *err)
 {
     const struct fold_marks *marks = &store->fold_marks;
     TRY(fold_assertions_insert(store, err));
     for (size_t i = 0; i < marks->count; i++) {
         const struct fold_mark *mark = &marks->marks[i];
-        if (mark->kind != KIND_ATTENDANCE) {
-            TRY(fold_subject(store, mark->kind, slice_of(mark->subject, mark->subject_len), err));
+        struct slice subject = slice_of(mark->subject, mark->subject_len);
+        if (mark->kind == KIND_REFERRAL) {
+            TRY(fold_later(store, LATER_REFERRAL, subject, err));
+        } else if (mark->kind != KIND_ATTENDANCE) {
+            TRY(fold_subject(store, mark->kind, subject, err));
         }
     }
+    TRY(fold_laters(store, err));
     TRY(fold_sessions(store, err));
     TRY(fold_assertions_count(store, err));
     fold_forget(store);

@@ -25,12 +25,13 @@
 /* Placements that the rules must look at again, for the row as it was and as it is. */
 #define BY_PLACEMENT(name)                                                                                             \
     "INSERT OR IGNORE INTO dirty_placement SELECT placement FROM " name " WHERE id = ?1 AND placement IS NOT NULL"
-#define BY_PERSON(name)                                                                                                \
+#define BY_LINK(name)                                                                                                  \
     "INSERT OR IGNORE INTO dirty_placement SELECT id FROM placement WHERE participant IN "                             \
     "(" SAME_PERSON("(SELECT participant FROM " name " WHERE id = ?1)") ")"
+/* The person all of whose placements are, once for all that is said of them. */
+#define BY_PERSON(name) "SELECT participant FROM " name " WHERE id = ?1"
 #define BY_PERSON_PLACED(name)                                                                                         \
-    "INSERT OR IGNORE INTO dirty_placement SELECT id FROM placement WHERE participant IN (" SAME_PERSON(               \
-        "(SELECT p.participant FROM " name " r JOIN placement p ON p.id = r.placement WHERE r.id = ?1)") ")"
+    "SELECT p.participant FROM " name " r JOIN placement p ON p.id = r.placement WHERE r.id = ?1"
 /* Those whose referral names the contract, and those that it may pay for by its dates. */
 #define BY_CONTRACT                                                                                                    \
     "INSERT OR IGNORE INTO dirty_placement SELECT p.id FROM contract k JOIN placement p ON p.basis = 'mandatory' "     \
@@ -70,7 +71,7 @@ static const struct plain {
     [KIND_MILESTONE] = PLAIN("milestone", V9, BY_PERSON_PLACED("milestone"), true),
     [KIND_CLAIM] = PLAIN("claim", V14, BY_PERSON_PLACED("claim"), true),
     [KIND_SERVICE_USE] = PLAIN("service_use", V9, NULL, true),
-    [KIND_SAME_PERSON] = PLAIN("same_person", V13, BY_PERSON("same_person"), true),
+    [KIND_SAME_PERSON] = PLAIN("same_person", V13, BY_LINK("same_person"), true),
     [KIND_PROGRAMME_PACK] = PLAIN("programme_pack", V8, BY_PACK, true),
 };
 
@@ -79,6 +80,7 @@ bool kind_is_plain(uint32_t kind)
     return kind < ARRAY_LEN(plains) && plains[kind].put != NULL;
 }
 
+/* The statement names people, or marks placements. */
 static enum err_code mark(struct store *store, const struct plain *plain, struct slice subject, struct error *err)
 {
     if (plain->marks == NULL) {
@@ -87,7 +89,15 @@ static enum err_code mark(struct store *store, const struct plain *plain, struct
     sqlite3_stmt *s;
     TRY(db_statement(&store->db, plain->marks, &s, err));
     bind_slice(s, 1, subject);
-    return db_run(&store->db, s, err);
+    if (sqlite3_column_count(s) == 0) {
+        return db_run(&store->db, s, err);
+    }
+    bool row;
+    uint8_t person[OP_ENTITY_BYTES];
+    TRY(db_step(&store->db, s, &row, err));
+    bool known = row && column_fixed(s, 0, person, sizeof(person));
+    sqlite3_reset(s);
+    return known ? fold_later(store, LATER_PERSON, slice_of(person, sizeof(person)), err) : ERR_OK;
 }
 
 /* Who said a version, and when. */

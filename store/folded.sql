@@ -282,7 +282,8 @@ CREATE TABLE compliance_doubt (
     decision BLOB, said_min INTEGER NOT NULL,
     CHECK (status <> 'standing' OR (wants = '' AND confirmed IS 1 AND length(reviewer) > 0))
 ) STRICT, WITHOUT ROWID;
-CREATE INDEX doubt_session ON compliance_doubt (placement, day, slot);
+CREATE INDEX doubt_session ON compliance_doubt (placement, day, slot, hlc) WHERE status NOT IN ('withdrawn', 'returned');
+CREATE INDEX doubt_decided ON compliance_doubt (placement, day, slot) WHERE status = 'decided';
 CREATE INDEX doubt_open ON compliance_doubt (placement) WHERE status IN ('standing', 'suspended');
 CREATE INDEX doubt_review ON compliance_doubt (review);
 CREATE INDEX doubt_notice ON compliance_doubt (notice);
@@ -309,6 +310,14 @@ FROM placement p LEFT JOIN surely_as m ON m.participant = p.participant
 CROSS JOIN (SELECT 0 AS linked UNION ALL SELECT 1) k
 LEFT JOIN surely_as a ON k.linked AND a.person = ifnull(m.person, p.participant)
 WHERE k.linked = 0 OR a.participant IS NOT NULL;
+
+-- Placements of a person who has more than anybody has: they may have been anywhere, and what else is on record of them is not read.
+DROP VIEW IF EXISTS placement_of_crowd;
+CREATE VIEW placement_of_crowd (placement) AS
+SELECT p.id FROM placement p WHERE 50 < (SELECT count(*) FROM (SELECT 1 FROM placement q WHERE q.participant IN (
+        SELECT a.participant FROM same_as a
+        WHERE a.person = ifnull((SELECT m.person FROM same_as m WHERE m.participant = p.participant), p.participant)
+        UNION ALL SELECT ifnull((SELECT m.person FROM same_as m WHERE m.participant = p.participant), p.participant)) LIMIT 51));
 
 -- Records that count, and of which nobody knows any more what they said (STORE.md, Erasure).
 DROP VIEW IF EXISTS erased_record;
@@ -354,13 +363,6 @@ OR EXISTS (SELECT 1 FROM flag_review v CROSS JOIN erased_record x ON x.subject =
            WHERE v.placement = d.placement)
 OR EXISTS (SELECT 1 FROM erased_record x WHERE x.kind IN (17, 18)
            AND x.subject BETWEEN substr(d.placement, 1, 8) AND CAST(substr(d.placement, 1, 8) || x'ffffffffffffffff' AS BLOB))
-OR EXISTS (SELECT 1 FROM placement p CROSS JOIN placement q ON q.participant IN (
-               SELECT a.participant FROM same_as a
-               WHERE a.person = ifnull((SELECT m.person FROM same_as m WHERE m.participant = p.participant), p.participant)
-               UNION ALL SELECT ifnull((SELECT m.person FROM same_as m WHERE m.participant = p.participant), p.participant))
-           WHERE p.id = d.placement AND q.id <> p.id AND EXISTS (
-               SELECT 1 FROM erased_record x WHERE (x.kind = 4 AND x.subject = q.id)
-               OR (x.kind = 17 AND x.subject BETWEEN substr(q.id, 1, 8) AND CAST(substr(q.id, 1, 8) || x'ffffffffffffffff' AS BLOB))))
 OR EXISTS (SELECT 1 FROM placement_person a WHERE a.placement = d.placement AND (
     EXISTS (SELECT 1 FROM appointment j CROSS JOIN erased_record x ON x.subject = j.id AND x.kind = 8
             WHERE j.participant = a.participant)
@@ -372,6 +374,16 @@ OR EXISTS (SELECT 1 FROM placement_person a WHERE a.placement = d.placement AND 
                WHERE c.participant = a.participant AND c.day >= d.day AND ifnull(c.about_day, d.day) = d.day)
     OR EXISTS (SELECT 1 FROM erasure e WHERE e.subject = a.participant AND e.kind = 1 AND e.seq IS NULL
                AND (e.hlc >> 16) / 86400000 >= d.day)))
+UNION ALL
+SELECT d.id, 'record_erased' FROM compliance_doubt d JOIN placement p ON p.id = d.placement
+WHERE NOT EXISTS (SELECT 1 FROM placement_of_crowd c WHERE c.placement = d.placement)
+AND EXISTS (
+    SELECT 1 FROM placement q WHERE q.id <> p.id AND q.participant IN (
+        SELECT a.participant FROM same_as a
+        WHERE a.person = ifnull((SELECT m.person FROM same_as m WHERE m.participant = p.participant), p.participant)
+        UNION ALL SELECT ifnull((SELECT m.person FROM same_as m WHERE m.participant = p.participant), p.participant))
+    AND EXISTS (SELECT 1 FROM erased_record x WHERE x.subject BETWEEN substr(q.id, 1, 8)
+                AND CAST(substr(q.id, 1, 8) || x'ffffffffffffffff' AS BLOB) AND (x.kind = 17 OR (x.kind = 4 AND x.subject = q.id))))
 UNION ALL
 SELECT d.id, 'person_contested' FROM compliance_doubt d
 WHERE EXISTS (SELECT 1 FROM former_participant f WHERE f.placement = d.placement AND NOT EXISTS (
@@ -402,8 +414,11 @@ WHERE EXISTS (SELECT 1 FROM placement_person a JOIN referral v ON v.participant 
 AND NOT EXISTS (SELECT 1 FROM placement_sure_person a JOIN referral m ON m.participant = a.participant
                 WHERE a.placement = p.id AND m.from_centre <> 0 AND m.voluntary = 0 AND m.basis = 'mandatory')
 UNION ALL
+SELECT d.id, 'other_placement' FROM compliance_doubt d JOIN placement_of_crowd c ON c.placement = d.placement
+UNION ALL
 SELECT d.id, 'other_placement' FROM compliance_doubt d JOIN placement p ON p.id = d.placement
-WHERE EXISTS (
+WHERE NOT EXISTS (SELECT 1 FROM placement_of_crowd c WHERE c.placement = d.placement)
+AND EXISTS (
     SELECT 1 FROM placement q WHERE q.id <> p.id AND q.participant IN (
         SELECT a.participant FROM same_as a
         WHERE a.person = ifnull((SELECT m.person FROM same_as m WHERE m.participant = p.participant), p.participant)
@@ -511,12 +526,12 @@ WHERE d.earlier_decision IS NOT NULL AND NOT EXISTS (
                     AND o.decided_on >= e.decided_on AND o.outcome <> 'adverse'))
 UNION ALL
 SELECT d.id, 'raised_already' FROM compliance_doubt d
-WHERE EXISTS (SELECT 1 FROM compliance_doubt o WHERE o.placement = d.placement AND o.day = d.day AND o.slot = d.slot AND o.id <> d.id
-              AND o.status NOT IN ('withdrawn', 'returned') AND (o.hlc < d.hlc OR (o.hlc = d.hlc AND o.id < d.id)))
+WHERE EXISTS (SELECT 1 FROM compliance_doubt o INDEXED BY doubt_session WHERE o.placement = d.placement AND o.day = d.day AND o.slot = d.slot
+              AND o.status NOT IN ('withdrawn', 'returned') AND o.hlc <= d.hlc AND (o.hlc < d.hlc OR o.id < d.id))
 UNION ALL
 SELECT d.id, 'raised_already' FROM compliance_doubt d
-WHERE EXISTS (SELECT 1 FROM compliance_doubt o WHERE o.placement = d.placement AND o.day = d.day AND o.slot = d.slot AND o.id <> d.id
-              AND o.status = 'decided');
+WHERE EXISTS (SELECT 1 FROM compliance_doubt o INDEXED BY doubt_decided WHERE o.placement = d.placement AND o.day = d.day AND o.slot = d.slot
+              AND o.status = 'decided' AND o.id <> d.id);
 
 CREATE TRIGGER doubt_is_made_whole AFTER INSERT ON compliance_doubt
 WHEN NEW.status = 'standing' AND EXISTS (SELECT 1 FROM doubt_wants WHERE id = NEW.id)

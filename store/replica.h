@@ -75,6 +75,14 @@ struct fold_assertion {
     int64_t said_min; /* SAID_MIN_NONE of attended */
 };
 #define SAID_MIN_NONE INT64_MAX
+/* What is done once at the end of a flush, however many records of it ask for it. */
+enum fold_later {
+    LATER_REFERRAL, /* its row is made again */
+    LATER_PERSON,   /* their placements are marked for the rules */
+    LATER_WITHOUT,  /* those that name no referral are */
+    LATER_COUNT
+};
+
 struct fold_marks {
     struct fold_mark marks[FOLD_MARKS_MAX];
     size_t count;
@@ -82,6 +90,7 @@ struct fold_marks {
     struct fold_assertion assertions[FOLD_MARKS_MAX];
     size_t assertion_count;
     uint16_t sessions[FOLD_MARKS_MAX]; /* scratch of the flush */
+    struct buf later[LATER_COUNT];     /* ids, one behind the other */
 };
 
 /* What the tables held when they were last counted. */
@@ -388,6 +397,9 @@ MUST_USE enum err_code write_check_assertion(struct store *store, const struct s
 
 /* At the beginning of a transaction. */
 void fold_forget(struct store *store);
+void fold_marks_fini(struct store *store);
+/* An empty id: nothing. */
+MUST_USE enum err_code fold_later(struct store *store, enum fold_later what, struct slice id, struct error *err);
 MUST_USE enum err_code fold_mark(struct store *store, uint32_t kind, struct slice subject, struct error *err);
 bool fold_marked(const struct store *store, uint32_t kind, struct slice subject);
 bool fold_marked_any(const struct store *store, uint32_t kind);
@@ -477,6 +489,8 @@ MUST_USE enum err_code dirty_judge(struct store *store, struct error *err);
 /* Known without asking the database, until a transaction begins. */
 bool dirty_none(const struct store *store);
 MUST_USE enum err_code dirty_participant(struct store *store, struct slice participant, struct error *err);
+/* Of all records of the person, those that name no referral. */
+MUST_USE enum err_code dirty_without_referral(struct store *store, struct slice participant, struct error *err);
 MUST_USE enum err_code dirty_site(struct store *store, struct error *err);
 
 /* ---- store/packs.c ---- */

@@ -291,6 +291,7 @@ void store_close(struct store *store)
     }
     buf_fini(&store->header);
     buf_fini(&store->body);
+    fold_marks_fini(store);
     free(store);
 }
 
