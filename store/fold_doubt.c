@@ -273,6 +273,7 @@ static enum err_code judge_pack(struct store *store, struct slice doubt, const s
     return ERR_OK;
 }
 
+/* Of a person with more placements than anybody has no doubt stands, and the days are not added up. */
 static enum err_code judge_limit(struct store *store, struct slice doubt, const struct programme *programme,
                                  char wants[DOUBT_WANTS_SIZE], struct error *err)
 {
@@ -280,7 +281,10 @@ static enum err_code judge_limit(struct store *store, struct slice doubt, const 
     bool row;
     bool over;
     uint8_t placement[OP_ENTITY_BYTES] = { 0 };
-    TRY(db_statement(&store->db, "SELECT placement, day FROM compliance_doubt WHERE id = ?1", &s, err));
+    TRY(db_statement(&store->db,
+                     "SELECT d.placement, d.day FROM compliance_doubt d WHERE d.id = ?1 AND NOT EXISTS "
+                     "(SELECT 1 FROM placement_of_crowd c WHERE c.placement = d.placement)",
+                     &s, err));
     bind_slice(s, 1, doubt);
     TRY(db_step(&store->db, s, &row, err));
     if (!row) {
