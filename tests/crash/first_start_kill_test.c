@@ -91,6 +91,7 @@ Test(first_start_kill, a_centre_can_be_made_whenever_making_it_was_cut_short)
         cr_assert(status == EXIT_DONE || (status == EXIT_REFUSED && process_said(&making, "there is one here already")),
                   "a second init ended with %d", status);
         made += status == EXIT_DONE;
+        usual_us = status == EXIT_DONE ? usual_us : usual_us / 4 * 3 + 1; /* too late: the machine has become faster */
         centre_start(centre);
         centre_add_site(centre, "Green Spaces", "Garden");
         centre_kill(centre);

@@ -136,7 +136,7 @@ Test(import_kill, leaves_all_of_a_file_or_nothing_of_it)
         make_register(round, &file);
         json_int_t before = attendance_held();
         job_start(&job, laptop, "/v1/import?kind=register", buf_slice(&file));
-        kill_and_start(usual_us * 5 / 4);
+        kill_and_start(usual_us * 5 / 4 + 1);
         job_join(&job);
         json_int_t added = attendance_held() - before;
         cr_assert(added == 0 || added == ROWS, "%d of %d rows are there", (int)added, ROWS);
@@ -145,7 +145,7 @@ Test(import_kill, leaves_all_of_a_file_or_nothing_of_it)
         whole += added == ROWS;
         int64_t began_ms = clock_monotonic_ms();
         import_whole(&file, ROWS - added);
-        usual_us = added == 0 ? us_since(began_ms) : usual_us;
+        usual_us = added == 0 ? us_since(began_ms) : usual_us / 4 * 3; /* too late: the machine has become faster */
         cr_assert_eq(attendance_held(), before + ROWS);
     }
     (void)fprintf(stderr, "crash_import: %d kills within about %u ms: %u files whole, the others not at all\n", IMPORTS,
@@ -169,9 +169,10 @@ Test(import_kill, leaves_the_same_tables_when_a_rebuild_is_cut_short)
     for (int round = 0; round < REBUILDS; round++) {
         struct job job;
         job_start(&job, laptop, "/v1/rebuild", slice_of("{}", 2));
-        kill_and_start(usual_us * 5 / 4);
+        kill_and_start(usual_us * 5 / 4 + 1);
         job_join(&job);
         ended += job.rc == ERR_OK;
+        usual_us = job.rc == ERR_OK ? usual_us / 4 * 3 : usual_us;
         job_fini(&job);
         json_t *verified = laptop_do(laptop, EXIT_DONE, "verify", NULL);
         cr_assert_str_eq(text_at(verified, "digest"), digest);

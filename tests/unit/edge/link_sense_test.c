@@ -98,7 +98,7 @@ static bool make_link(void)
     return made;
 }
 
-Test(link_sense, calls_once_for_a_burst_and_never_after_the_stop, .timeout = 30)
+Test(link_sense, calls_once_for_a_burst_and_never_after_the_stop, .timeout = 60)
 {
     uv_loop_t loop;
     struct error err;
