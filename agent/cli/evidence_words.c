@@ -167,8 +167,8 @@ static void say_op(const struct evidence_pack *pack, const json_t *op, char out[
             return;
         }
     }
-    (void)snprintf(out, WORDS_SIZE, "%.8s/%" PRId64 " (not in this pack)", answer_text(op, "device"),
-                   answer_int(op, "seq"));
+    (void)snprintf(out, WORDS_SIZE, "%.8s/%" PRId64 "/%" PRId64 " (not in this pack)", answer_text(op, "device"),
+                   answer_int(op, "incarnation"), answer_int(op, "seq"));
 }
 
 static void say_supersedes(const struct evidence_pack *pack, const json_t *record, char out[WORDS_SIZE])

@@ -121,7 +121,8 @@ static void add_to_sheet(struct sheet *sheet, const json_t *entry)
     }
     const json_t *op = answer_member(entry, "op");
     char name[64];
-    (void)snprintf(name, sizeof(name), "%.8s/%" PRId64, answer_text(op, "device"), answer_int(op, "seq"));
+    (void)snprintf(name, sizeof(name), "%.8s/%" PRId64 "/%" PRId64, answer_text(op, "device"),
+                   answer_int(op, "incarnation"), answer_int(op, "seq"));
     char about[96];
     bool session = answer_has(entry, "subject_name");
     bool named = session || answer_has(entry, "subject_ref");

@@ -1,4 +1,5 @@
 /* Older copies put back, of a laptop and of the centre: noticed, named, and nothing is lost. */
+#include <stdio.h>
 #include <string.h>
 
 #include "tests/support/site.h"
@@ -119,6 +120,26 @@ static void record_alone(struct laptop *which, int placement, int count)
     centre_start(&world.centre);
 }
 
+/* What `holdfast log` prints for a person names one entry each, also where two incarnations have one number. */
+static void expect_names_of_one_entry(struct laptop *which)
+{
+    char name[256];
+    const char *argv[] = { program_cli, "log", "--limit", "1000", "--state-dir", which->dir, NULL };
+    struct process_result result;
+    size_t lines = 0;
+    process_try(argv, slice_of_text(""), SYNC_MS, &result);
+    cr_assert_eq(buf_append(&result.out, "", 1, NULL), ERR_OK);
+    for (char *at = strchr((char *)result.out.data, '\n'); at != NULL; at = strchr(at + 1, '\n')) {
+        if (sscanf(at, " %*s %*s %250s", name) == 1 && strchr(name, '/') != NULL) {
+            lines++;
+            cr_expect_eq(strspn(strchr(name, '/'), "/0123456789"), strlen(strchr(name, '/')), "%s", name);
+            cr_expect_neq(strchr(name, '/'), strrchr(name, '/'), "%s does not tell the incarnation", name);
+        }
+    }
+    cr_assert_geq(lines, 40);
+    process_result_fini(&result);
+}
+
 Test(put_back, an_older_copy_that_recorded_on_gets_its_records_back_and_says_its_own_again)
 {
     struct laptop *other = laptop_make(&world, "other", true);
@@ -147,6 +168,7 @@ Test(put_back, an_older_copy_that_recorded_on_gets_its_records_back_and_says_its
     laptop_wait_number(other, "records.attendance", 38, SYNC_MS);
     cr_assert(laptops_agree(laptop, other));
     cr_assert_eq(held_by_centre(), 38);
+    expect_names_of_one_entry(laptop);
     (void)laptop_do(laptop, EXIT_DONE, "verify", NULL);
     (void)centre_do(&world.centre, EXIT_DONE, "verify", NULL);
 }
