@@ -262,7 +262,7 @@ enum err_code query_log_entry(struct store *store, const char *text, struct log_
     sqlite3_stmt *s;
     bool more = false;
     if (!entry_name_parse(text, &name)) {
-        return FAIL(err, INVALID, "find the record: expected its entry as the log shows it, like d92f25b7/42");
+        return FAIL(err, INVALID, "find the record: expected its entry as the log shows it, like d92f25b7/1/42");
     }
     TRY(db_statement(&store->db,
                      LOG_COLUMNS "author w JOIN op o ON o.id = (w.id << 40) + ?3 WHERE hex(w.device) LIKE ?1 "
