@@ -89,6 +89,30 @@ static enum err_code look_at_notice(struct store *store, const struct doubt_plan
     return rc == ERR_NOT_FOUND ? ERR_OK : rc;
 }
 
+/* What the exposure rests on may not stand. */
+static enum err_code look_at_challenges(struct store *store, const struct row_id *decision, json_t *looks,
+                                        struct error *err)
+{
+    static const struct row_id none;
+    SCOPED(record_list_fini) struct record_list list = { 0 };
+    if (memcmp(decision, &none, sizeof(none)) == 0) {
+        return ERR_OK;
+    }
+    TRY(query_records(store, kind_by_number(KIND_REDRESS), "decision", decision, QUERY_LIMIT_MAX, &list, err));
+    for (size_t i = 0; i < list.count; i++) {
+        const struct value *outcome = record_value(&list.rows[i].record, "outcome");
+        if (record_value(&list.rows[i].record, "made_on")->present && !outcome->present) {
+            look_add(looks,
+                     "the decision on which the exposure rests is challenged, and nobody has answered yet: is it "
+                     "to be waited for?");
+        } else if (slice_equal(outcome->text, slice_of_text("changed"))) {
+            look_add(looks, "a challenge changed the decision on which the exposure rests, and the Jobcentre has not "
+                            "said so here: ask them first");
+        }
+    }
+    return ERR_OK;
+}
+
 static void look_at_contacts(const json_t *contacts, json_t *looks)
 {
     size_t index;
@@ -186,6 +210,7 @@ static enum err_code look_at_all(struct store *store, const struct doubt_looking
     TRY(look_at_corrections(store, at->plan, looks, err));
     look_at_shifts(at, looks);
     TRY(look_at_notice(store, at->plan, looks, err));
+    TRY(look_at_challenges(store, &at->plan->earlier_decision, looks, err));
     look_at_contacts(at->contacts, looks);
     TRY(look_at_review(store, at->plan, looks, err));
     return look_at_merges(store, at->participant, looks, err);

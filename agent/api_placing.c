@@ -5,8 +5,10 @@
 #include <string.h>
 
 #include "agent/api_handlers.h"
+#include "agent/placing_limits.h"
 #include "agent/record_json.h"
 #include "agent/sight.h"
+#include "store/packs.h"
 
 #define WEEKS_MAX 260
 #define WEEK_MINUTES (7 * 24 * 60)
@@ -246,10 +248,11 @@ static void add_open(struct draft *draft, json_t *warnings)
 }
 
 /* What nobody looked into at the opportunity. */
-static json_t *warnings_value(struct draft *draft)
+static json_t *warnings_value(const struct api_world *world, struct draft *draft)
 {
     json_t *warnings = json_array();
     add_open(draft, warnings);
+    placing_limits(store_programme(world->store), &draft->entry.record, warnings);
     if (draft->opportunity.count == 0) {
         (void)json_array_append_new(warnings, json_string("no opportunity is named: who benefits, and that it takes "
                                                           "nobody's paid work, is not on record"));
@@ -292,7 +295,7 @@ enum err_code api_placement_add(struct api_call *call, struct error *err)
                          json_pack("{s:o,s:i,s:o,s:o,s:o}", "id", value_id(draft.entry.subject, OP_ENTITY_BYTES),
                                    "added", (int)written.added, "op",
                                    written.added > 0 ? value_op(&written.last) : json_null(), "fields", fields,
-                                   "warnings", warnings_value(&draft)),
+                                   "warnings", warnings_value(world, &draft)),
                          err);
 }
 

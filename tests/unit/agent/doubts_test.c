@@ -233,6 +233,38 @@ Test(doubts, the_second_look_names_what_was_recorded_before_it_was_put_right)
     expect_look("it was recorded otherwise before: absent,", false);
 }
 
+static void challenged(const char *id, const char *fields)
+{
+    char body[300];
+    (void)snprintf(body, sizeof(body), "{\"kind\": \"redress\"%s, \"fields\": {%s}}", id, fields);
+    site_expect(&site, "POST", "/v1/records", body, 200, NULL);
+}
+
+Test(doubts, the_second_look_names_a_challenge_of_what_the_exposure_rests_on)
+{
+    struct store_entry entry;
+    char decision[2 * ROW_ID_BYTES + 1];
+    char fields[200];
+    ready();
+    entry_decision(&site.world, &entry, "E-1", "GDN-001", "2026-09-18", "2026-10-31", "adverse", NULL);
+    jcp_says(&entry);
+    hex_encode(entry.subject, ROW_ID_BYTES, decision);
+    expect_look("\"weeks\":13", true);
+    expect_look("challenge", false);
+    (void)snprintf(fields, sizeof(fields),
+                   "\"participant\": \"GDN-001\", \"decision\": \"%s\", \"form\": \"mandatory_reconsideration\", "
+                   "\"made_on\": \"2026-11-02\"",
+                   decision);
+    challenged("", fields);
+    expect_look("is challenged, and nobody has answered yet", true);
+    struct reply reply = site_call(&site, "GET", "/v1/records/redress", NULL);
+    (void)snprintf(fields, sizeof(fields), ", \"id\": \"%s\"", reply_text(&reply, "records.0.id"));
+    reply_fini(&reply);
+    challenged(fields, "\"outcome\": \"changed\", \"outcome_on\": \"2026-11-19\"");
+    expect_look("is challenged, and nobody has answered yet", false);
+    expect_look("a challenge changed the decision", true);
+}
+
 Test(doubts, the_second_look_names_a_shift_at_the_same_place_and_time)
 {
     ready();

@@ -688,6 +688,29 @@ Test(placing, says_that_nothing_is_expected_without_a_pattern_that_the_place_is_
     reply_fini(&reply);
 }
 
+static size_t limits_named(const char *ref, const char *basis, int weeks, const char *hours)
+{
+    char body[320];
+    (void)snprintf(body, sizeof(body),
+                   "{\"ref\": \"%s\", \"participant\": \"GDN-001\", \"basis\": \"%s\", \"starts_on\": \"2031-11-24\", "
+                   "\"weeks\": %d, \"pattern\": \"Mon-Fri %s\", \"host\": \"Invented Garden\"}",
+                   ref, basis, weeks, hours);
+    struct reply reply = site_call(&site, "POST", "/v1/placements", body);
+    cr_assert_eq(reply.status, 200, "%s", reply.text);
+    size_t named = (strstr(reply.text, "more than the 30:00 that can be required") != NULL) +
+                   (strstr(reply.text, "longer than the 30 weeks that can be required") != NULL);
+    reply_fini(&reply);
+    return named;
+}
+
+Test(placing, names_hours_and_weeks_beyond_what_can_be_required)
+{
+    cr_expect_eq(limits_named("GDN-P20", "voluntary", 31, "00:00-06:01"), 0, "nothing is required");
+    cr_expect_eq(limits_named("GDN-P21", "mandatory", 30, "07:00-13:00"), 0);
+    cr_expect_eq(limits_named("GDN-P22", "mandatory", 31, "14:00-17:00"), 1);
+    cr_expect_eq(limits_named("GDN-P23", "mandatory", 30, "17:30-23:31"), 1);
+}
+
 Test(placing, refuses_what_is_not_enough)
 {
     static const char *const bodies[] = {
