@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "agent/api_doubts.h"
+#include "agent/duplicates.h"
 #include "base/clock.h"
 #include "store/answers.h"
 
@@ -201,6 +202,28 @@ static enum err_code look_at_merges(struct store *store, const struct row_id *pa
     return ERR_OK;
 }
 
+/* What is recorded under a record that nobody merged speaks for nobody here. */
+static enum err_code look_at_duplicates(struct store *store, const struct row_id *participant, json_t *looks,
+                                        struct error *err)
+{
+    SCOPED(duplicate_list_fini) struct duplicate_list list = { 0 };
+    TRY(duplicates_find(store, &list, err));
+    for (size_t i = 0; i < list.count; i++) {
+        const struct duplicate *pair = &list.rows[i];
+        bool first = memcmp(&pair->one, participant, sizeof(*participant)) == 0;
+        if (first || memcmp(&pair->other, participant, sizeof(*participant)) == 0) {
+            struct participant_row other;
+            TRY(query_participant(store, first ? &pair->other : &pair->one, &other, err));
+            (void)json_array_append_new(
+                looks,
+                json_sprintf("%s seems to be a record of the same person, and nobody has said so: a referral, an "
+                             "appointment or a placement there counts for nothing here until they are merged",
+                             other.ref));
+        }
+    }
+    return ERR_OK;
+}
+
 static enum err_code look_at_all(struct store *store, const struct doubt_looking *at, json_t *looks, struct error *err)
 {
     TRY(look_at_changes(store, at->participant, at->plan->day, looks, err));
@@ -213,7 +236,8 @@ static enum err_code look_at_all(struct store *store, const struct doubt_looking
     TRY(look_at_challenges(store, &at->plan->earlier_decision, looks, err));
     look_at_contacts(at->contacts, looks);
     TRY(look_at_review(store, at->plan, looks, err));
-    return look_at_merges(store, at->participant, looks, err);
+    TRY(look_at_merges(store, at->participant, looks, err));
+    return look_at_duplicates(store, at->participant, looks, err);
 }
 
 enum err_code doubt_second_look(struct store *store, const struct doubt_looking *at, json_t **ret_looks,

@@ -265,6 +265,17 @@ Test(doubts, the_second_look_names_a_challenge_of_what_the_exposure_rests_on)
     expect_look("a challenge changed the decision", true);
 }
 
+Test(doubts, the_second_look_names_a_record_that_seems_to_be_of_the_same_person)
+{
+    ready();
+    site_expect(&site, "POST", "/v1/records",
+                "{\"kind\": \"participant\", \"fields\": {\"ref\": \"GDN-902\", \"name\": \"Bob Other\"}}", 200, NULL);
+    expect_look("seems to be a record of the same person", false);
+    site_expect(&site, "POST", "/v1/records",
+                "{\"kind\": \"participant\", \"fields\": {\"ref\": \"gdn 1\", \"name\": \"Ada Example\"}}", 200, NULL);
+    expect_look("gdn 1 seems to be a record of the same person", true);
+}
+
 Test(doubts, the_second_look_names_a_shift_at_the_same_place_and_time)
 {
     ready();
