@@ -336,24 +336,36 @@ static json_t *searches_value(const struct placement_facts *facts)
     return searches;
 }
 
+/* Its ref and where it stands: nobody is expected under one that is out of force. */
+static enum err_code add_referral(struct store *store, const struct row_id *id, json_t *value, struct error *err)
+{
+    struct referral_row row = { .status_on = ROW_NONE };
+    enum err_code rc = query_referral(store, id, &row, err);
+    if (rc != ERR_OK && rc != ERR_NOT_FOUND) {
+        return rc;
+    }
+    (void)json_object_set_new(value, "referral_ref", value_text(row.ref));
+    (void)json_object_set_new(value, "referral_status", value_text(row.status));
+    (void)json_object_set_new(value, "referral_status_on", value_day(row.status_on));
+    return ERR_OK;
+}
+
 /* What the row of a placement does not hold. */
 static enum err_code placement_more(struct store *store, const struct placement_facts *facts, json_t *value,
                                     struct error *err)
 {
     const struct placement_row *row = &facts->placement;
     char opportunity[ROW_REF_SIZE];
-    char referral[ROW_REF_SIZE];
     char reason[ROW_NOTE_SIZE] = "";
     SCOPED(record_list_fini) struct record_list list = { 0 };
     json_t *spans = json_array();
     (void)json_object_set_new(value, "in_a_row", spans);
     TRY(spans_value(store, facts, spans, err));
     TRY(query_ref(store, KIND_OPPORTUNITY, &row->opportunity, opportunity, err));
-    TRY(query_ref(store, KIND_REFERRAL, &row->referral, referral, err));
+    TRY(add_referral(store, &row->referral, value, err));
     TRY(query_record(store, kind_by_number(KIND_PLACEMENT), &row->id, &list, err));
     text_of(&list.rows[0].record, "reduced_hours_reason", reason, sizeof(reason));
     (void)json_object_set_new(value, "opportunity_ref", value_text(sight_place("opportunity", &row->id, opportunity)));
-    (void)json_object_set_new(value, "referral_ref", value_text(referral));
     (void)json_object_set_new(
         value, "reduced_hours_reason",
         value_text(sight_text(KIND_PLACEMENT, "reduced_hours_reason", slice_of(row->id.bytes, ROW_ID_BYTES), reason)));

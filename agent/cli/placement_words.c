@@ -16,7 +16,9 @@ static void print_where(const struct screen *screen, const json_t *answer)
         screen_fact(screen, "Opportunity", "%s", opportunity);
     }
     if (answer_text(answer, "referral_ref")[0] != '\0') {
-        screen_fact(screen, "Referral", "%s", answer_text(answer, "referral_ref"));
+        const char *since = answer_text(answer, "referral_status_on");
+        screen_fact(screen, "Referral", "%s, %s%s%s", answer_text(answer, "referral_ref"),
+                    answer_text(answer, "referral_status"), since[0] != '\0' ? " since " : "", since);
     }
 }
 

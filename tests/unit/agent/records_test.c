@@ -651,6 +651,16 @@ Test(placing, takes_what_was_not_said_from_the_referral_and_the_opportunity)
     reply = site_call(&site, "GET", "/v1/referrals/R-7", NULL);
     cr_expect_str_eq(reply_text(&reply, "referral.status"), "accepted", "a placement answers its referral");
     reply_fini(&reply);
+    site_expect(&site, "POST", "/v1/referrals/R-7/pause", "{\"on\": \"2026-11-19\", \"reason\": \"health\"}", 200,
+                NULL);
+    reply = site_call(&site, "GET", "/v1/placements/GDN-P7", NULL);
+    cr_expect_str_eq(reply_text(&reply, "referral_ref"), "R-7");
+    cr_expect_str_eq(reply_text(&reply, "referral_status"), "paused");
+    cr_expect_str_eq(reply_text(&reply, "referral_status_on"), "2026-11-19");
+    reply_fini(&reply);
+    reply = site_call(&site, "GET", "/v1/placements/GDN-P001", NULL);
+    cr_expect(json_is_null(reply_at(&reply, "referral_status")), "%s", reply.text);
+    reply_fini(&reply);
 }
 
 Test(placing, a_change_names_what_is_there_and_a_new_record_what_is_not)
