@@ -419,9 +419,11 @@ static void say_names(char *const *words, int count)
 {
     struct store_entry entry;
     (void)count;
-    if (strcmp(words[0], "another's") == 0) {
-        entry_referral(&world, &entry, key("RX"), key("X"), days_from(c.day, -40));
-        write_one(&entry);
+    bool unsaid = strcmp(words[0], "unsaid") == 0;
+    if (unsaid || strcmp(words[0], "another's") == 0) {
+        entry_referral(&world, &entry, key("RX"), key(unsaid ? "G" : "X"), days_from(c.day, -40));
+        record_value(&entry.record, "basis")->present = !unsaid;
+        hear(&laptop, &entry);
     }
     entry_placement(&world, &entry, key("P"), key("G"), c.basis, days_from(c.day, -30), days_from(c.day, 90),
                     c.pattern);
