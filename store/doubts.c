@@ -1,5 +1,6 @@
 #include "store/doubts.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -84,6 +85,9 @@ static const struct doubt_want wants[] = {
     { "centre_says_voluntary", 3,
       "the Jobcentre referred this person as voluntary, and never as mandatory; that they were sent is the "
       "organisation's own record alone: ask the Jobcentre for the referral by which they were" },
+    { "as_volunteer", 3,
+      "this person is entered here as one of the charity's own volunteers at those hours, and nobody is sent to what "
+      "they give: move the shift, or put the entry right, first (this is known on this machine alone)" },
     { "person_contested", 3,
       "another record says that this placement is somebody else's, so it does not show who stayed away: end it and add "
       "one for each of them, or have both people's records confirmed to be of one person" },
@@ -342,15 +346,47 @@ static enum err_code put_plan(struct store *store, const struct doubt_plan *plan
     return db_run(&store->db, s, err);
 }
 
+/* Who is entered on this machine as one of the charity's own volunteers at those hours; nothing of it goes anywhere. */
+static enum err_code gives_hours_then(struct store *store, const struct doubt_plan *plan, bool *ret_gives,
+                                      struct error *err)
+{
+    sqlite3_stmt *s;
+    TRY(db_statement(&store->db,
+                     "SELECT 1 FROM placement p JOIN session s ON s.placement = p.id AND s.day = ?2 AND s.slot = ?3 "
+                     "CROSS JOIN volunteer v ON v.participant IN (" SAME_PERSON(
+                         "p.participant") ") "
+                                          "CROSS JOIN volunteer_shift h ON h.volunteer = v.id AND h.day = s.day "
+                                          "WHERE p.id = ?1 AND (s.starts_min IS NULL OR "
+                                          "(h.starts_min < s.ends_min AND h.ends_min > s.starts_min))",
+                     &s, err));
+    bind_blob(s, 1, plan->placement.bytes, ROW_ID_BYTES);
+    bind_int(s, 2, plan->day);
+    bind_int(s, 3, plan->slot);
+    TRY(db_step(&store->db, s, ret_gives, err));
+    sqlite3_reset(s);
+    return ERR_OK;
+}
+
+static enum err_code try_plan(struct store *store, const struct doubt_plan *plan, char found[DOUBT_WANTS_SIZE],
+                              struct error *err)
+{
+    bool gives;
+    TRY(put_plan(store, plan, err));
+    TRY(doubt_judge(store, slice_of(plan_id.bytes, ROW_ID_BYTES), found, err));
+    TRY(gives_hours_then(store, plan, &gives, err));
+    if (gives) {
+        size_t len = strlen(found);
+        (void)snprintf(found + len, DOUBT_WANTS_SIZE - len, "%sas_volunteer", len > 0 ? "," : "");
+    }
+    return ERR_OK;
+}
+
 enum err_code doubt_try(struct store *store, const struct doubt_plan *plan, char ret_wants[DOUBT_WANTS_SIZE],
                         struct error *err)
 {
     char found[DOUBT_WANTS_SIZE] = "";
     TRY(replica_begin(store, err));
-    enum err_code rc = put_plan(store, plan, err);
-    if (rc == ERR_OK) {
-        rc = doubt_judge(store, slice_of(plan_id.bytes, ROW_ID_BYTES), found, err);
-    }
+    enum err_code rc = try_plan(store, plan, found, err);
     db_rollback(&store->db);
     TRY(rc);
     TRY(replica_reload(store, err));

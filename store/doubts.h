@@ -87,7 +87,8 @@ struct doubt_plan {
     int64_t now_ms;
 };
 
-/* What it would lack, as the fold will judge it; "" when nothing. Changes nothing. */
+/* What it would lack, as the fold will judge it, and what this machine alone knows of volunteers; "" when nothing.
+ * Changes nothing. */
 MUST_USE enum err_code doubt_try(struct store *store, const struct doubt_plan *plan, char ret_wants[DOUBT_WANTS_SIZE],
                                  struct error *err);
 

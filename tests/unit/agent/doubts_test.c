@@ -276,24 +276,46 @@ Test(doubts, the_second_look_names_a_record_that_seems_to_be_of_the_same_person)
     expect_look("gdn 1 seems to be a record of the same person", true);
 }
 
-Test(doubts, the_second_look_names_a_shift_at_the_same_place_and_time)
+static void shift(const char *volunteer, const char *hours)
+{
+    char url[60];
+    char body[120];
+    (void)snprintf(url, sizeof(url), "/v1/volunteers/%s/shift", volunteer);
+    (void)snprintf(body, sizeof(body), "{\"day\": \"2026-11-18\", %s}", hours);
+    site_expect(&site, "POST", url, body, 200, NULL);
+}
+
+Test(doubts, the_second_look_names_a_shift_of_somebody_of_the_same_name_at_the_same_place_and_time)
 {
     ready();
     site_expect(&site, "POST", "/v1/records",
                 "{\"kind\": \"placement\", \"there\": true, \"fields\": {\"ref\": \"GDN-P001\", \"host\": \"Sunny Bank "
                 "garden\"}}",
                 200, NULL);
-    site_expect(
-        &site, "POST", "/v1/volunteers",
-        "{\"ref\": \"V-1\", \"name\": \"Test Birch\", \"place\": \"Sunny Bank garden\", \"participant\": \"GDN-001\"}",
-        200, NULL);
+    site_expect(&site, "POST", "/v1/volunteers",
+                "{\"ref\": \"V-1\", \"name\": \"Ada Tester\", \"place\": \"Sunny Bank garden\"}", 200, NULL);
+    shift("V-1", "\"starts\": \"06:00\", \"ends\": \"07:00\"");
     expect_look("as a volunteer at the same place and time", false);
-    site_expect(&site, "POST", "/v1/volunteers/V-1/shift",
-                "{\"day\": \"2026-11-18\", \"starts\": \"06:00\", \"ends\": \"07:00\"}", 200, NULL);
-    expect_look("as a volunteer at the same place and time", false);
-    site_expect(&site, "POST", "/v1/volunteers/V-1/shift",
-                "{\"day\": \"2026-11-18\", \"starts\": \"12:00\", \"ends\": \"23:00\"}", 200, NULL);
+    shift("V-1", "\"starts\": \"12:00\", \"ends\": \"23:00\"");
     expect_look("as a volunteer at the same place and time", true);
+}
+
+Test(doubts, nobody_who_is_entered_as_a_volunteer_at_those_hours_is_doubted_here)
+{
+    ready();
+    site_expect(&site, "POST", "/v1/volunteers",
+                "{\"ref\": \"V-1\", \"name\": \"Test Birch\", \"participant\": \"GDN-001\"}", 200, NULL);
+    shift("V-1", "\"starts\": \"15:30\", \"ends\": \"17:00\"");
+    expect_look("as_volunteer", false);
+    shift("V-1", "\"starts\": \"12:00\", \"ends\": \"13:00\"");
+    struct reply reply = site_call(&site, "GET", "/v1/doubts/preview?session=" SESSION, NULL);
+    cr_expect_not(json_is_true(reply_at(&reply, "ready")), "%s", reply.text);
+    cr_expect(lists(&reply, "missing", "as_volunteer"), "%s", reply.text);
+    reply_fini(&reply);
+    site_expect(&site, "POST", "/v1/doubts", RAISE, 409, "refused");
+    site_expect(&site, "POST", "/v1/volunteers/V-1/unshift", "{\"day\": \"2026-11-18\", \"starts\": \"12:00\"}", 200,
+                NULL);
+    site_expect(&site, "POST", "/v1/doubts", RAISE, 200, NULL);
 }
 
 Test(doubts, the_second_look_names_answers_that_say_nothing)
