@@ -89,21 +89,25 @@ static void describe_older_copy(struct picture *picture)
 #define ENROL_AGAIN                                                                                                    \
     "get a new code from the centre, then `holdfast enrol --again --endpoint URL --code-file -`; all records stay"
 
+#define ENROL_AGAIN_BY_FILES                                                                                           \
+    "get a new code from the centre, then `holdfast enrol --again --request FILE --code-file -`, take that to the "    \
+    "centre, and `holdfast enrol --answer` what comes back; all records stay"
+
 /* By this machine's clock: the centre's was known by an exchange, and none works. True: somebody has to see to it. */
 static bool describe_certificate_to_come(const struct agent *agent, struct picture *picture)
 {
     const struct renewal *renewal = &agent->renewal;
+    bool by_files = agent->identity.endpoint[0] == '\0'; /* no exchange shows whether it works */
     char day[DATE_TEXT_SIZE];
     if (!agent->identity.enrolled || !renewal->known || renewal->certificate.not_before_ms <= clock_wall_ms() ||
-        picture->client.last.result == ERR_OK) {
+        (!by_files && picture->client.last.result == ERR_OK)) {
         return false;
     }
     date_format(clock_today(renewal->certificate.not_before_ms), day);
     say(picture, "attention",
         "this device's certificate holds from %s on only: set the clock of this machine if it is wrong; if it is "
-        "right, the "
-        "centre's was ahead when it made that: " ENROL_AGAIN,
-        day);
+        "right, the centre's was ahead when it made that: %s",
+        day, by_files ? ENROL_AGAIN_BY_FILES : ENROL_AGAIN);
     return true;
 }
 

@@ -375,11 +375,16 @@ Test(enrolment, a_renewal_waits_while_the_centres_clock_is_ahead_and_a_certifica
     cr_assert(true_at(enrol_again(office), "changed"), "with a code it is a person's word");
     (void)snprintf(ahead, sizeof(ahead), "%s", text_at(laptop_status(office), "certificate.valid_until"));
     cr_assert_str_gt(ahead, before);
+    json_t *waits = laptop_status(office);
+    cr_assert_str_eq(text_at(waits, "state"), "attention", "before any bundle is refused");
+    cr_assert(text_holds(waits, "message", "on only"), "%s", text_at(waits, "message"));
+    cr_assert(text_holds(waits, "message", "enrol --again --request"), "%s", text_at(waits, "message"));
     centre_clock(0);
     (void)laptop_do(office, EXIT_DONE, "bundle", "export", "--force", on_stick("out", path), NULL);
     (void)centre_do(&world.centre, EXIT_REFUSED, "bundle", "import", path, NULL);
     cr_assert(true_at(enrol_again(office), "changed"));
     cr_assert_str_lt(text_at(laptop_status(office), "certificate.valid_until"), ahead);
+    cr_assert(!text_holds(laptop_status(office), "message", "on only"));
     cr_assert(!true_at(take(office, EXIT_DONE, "answer"), "changed"));
     carry(office);
     cr_assert_eq(number_at(laptop_status(office), "pending_ops"), 0);
