@@ -113,11 +113,15 @@ enum err_code device_admit(struct centre *centre, const uint8_t code[SHA256_BYTE
     TRY(spent_check_code(centre, code, certificate.device, err));
     TRY(centre_device_enrol(centre->store, code, certificate.device, buf_slice(ret_der), certificate.not_after_ms,
                             now_ms, err));
-    TRY(spent_keep_code(centre, code, certificate.device, now_ms, err));
     char digits[2 * DEVICE_ID_BYTES + 1];
     hex_encode(certificate.device, DEVICE_ID_BYTES, digits);
     LOG_INFO("device_enrolled", "device=%s", digits);
-    return ERR_OK;
+    enum err_code rc = spent_keep_code(centre, code, certificate.device, now_ms, err);
+    if (rc != ERR_OK) {
+        (void)error_wrap(err, rc, "keep that the code was used, which it is now, also for a database that is put back");
+        log_error("used_code_not_kept", err);
+    }
+    return rc;
 }
 
 enum err_code centre_enrol(struct centre *centre, const char *password, struct slice request_der, int64_t now_ms,

@@ -1,9 +1,11 @@
 #include <criterion/criterion.h>
+#include <criterion/redirect.h>
 #include <libgen.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/log.h"
 #include "store/cbor.h"
 #include "sync/endpoint/core/private.h"
 #include "sync/endpoint/core/strangers.h"
@@ -22,6 +24,12 @@ static void begin(void)
     cr_assert(device_key_generate(&key, NULL) == ERR_OK);
     cr_assert(device_key_generate(&other_key, NULL) == ERR_OK);
     world_code(&world, "garden", password);
+}
+
+static void begin_heard(void)
+{
+    cr_redirect_stderr();
+    begin();
 }
 
 static void end(void)
@@ -334,6 +342,26 @@ Test(enrolment, revoked_is_revoked_where_the_file_cannot_be_written)
     json_decref(arguments);
     json_decref(answer);
     cr_assert_eq(site_as(&certificate), ERR_REVOKED);
+}
+
+Test(enrolment, is_in_the_log_where_the_file_cannot_be_written_and_so_is_that, .init = begin_heard)
+{
+    char path[96];
+    (void)snprintf(path, sizeof(path), "%s/gone", world.folder);
+    cr_assert_eq(mkdir(path, 0700), 0);
+    (void)snprintf(path, sizeof(path), "%s/gone/spent", world.folder);
+    open_spent(path);
+    cr_assert_eq(rmdir(dirname(path)), 0);
+    log_set_level(LOG_LEVEL_INFO);
+    cr_assert_neq(world_enrol(&world, key, password, &certificate), ERR_OK);
+    log_set_level(LOG_LEVEL_ERROR);
+    cr_assert_not_null(strstr(world.err.message, "which it is now"), "%s", world.err.message);
+    char said[4096] = "";
+    FILE *heard = cr_get_redirected_stderr();
+    size_t len = fread(said, 1, sizeof(said) - 1, heard);
+    said[len] = '\0';
+    cr_expect_not_null(strstr(said, "device_enrolled"), "%s", said);
+    cr_expect_not_null(strstr(said, "used_code_not_kept"), "%s", said);
 }
 
 static void roll(int days)
