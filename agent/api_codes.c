@@ -109,3 +109,18 @@ json_t *field_labels(const struct programme *programme, const char *kind, const 
     }
     return labels;
 }
+
+enum err_code labels_asked(const struct api_call *call, bool *ret_asked, struct error *err)
+{
+    return query_switch(call, "labels", ret_asked, err);
+}
+
+json_t *row_labelled(const struct api_call *call, bool asked, const char *kind, json_t *row)
+{
+    const json_t *fields = json_object_get(row, "fields");
+    if (asked) {
+        (void)json_object_set_new(row, "labels",
+                                  field_labels(call->world->programme, kind, fields != NULL ? fields : row));
+    }
+    return row;
+}

@@ -182,6 +182,10 @@ json_t *reason_warnings(const struct api_world *world, enum label_set set, const
 MUST_USE enum err_code api_codes(struct api_call *call, struct error *err);
 /* {FIELD: LABEL...} of the fields of a record that hold codes of the pack. */
 json_t *field_labels(const struct programme *programme, const char *kind, const json_t *fields);
+/* Does the call ask for them with each row of a list (labels=1)? And then the row with them, by its `fields`, or else
+ * its own members. */
+MUST_USE enum err_code labels_asked(const struct api_call *call, bool *ret_asked, struct error *err);
+json_t *row_labelled(const struct api_call *call, bool asked, const char *kind, json_t *row);
 
 /* api_audit.c */
 MUST_USE enum err_code api_audit(struct api_call *call, struct error *err);

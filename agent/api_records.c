@@ -271,6 +271,8 @@ static enum err_code answer_record(struct api_call *call, const struct kind *kin
 {
     struct row_id id;
     SCOPED(record_list_fini) struct record_list list = { 0 };
+    bool labels;
+    TRY(labels_asked(call, &labels, err));
     if (!hex_decode(text, id.bytes, ROW_ID_BYTES)) {
         if (kind_field_index(kind, "ref") < 0) {
             return FAIL(err, INVALID, "find the %s: expected its id, %d hexadecimal digits", kind->name,
@@ -279,8 +281,8 @@ static enum err_code answer_record(struct api_call *call, const struct kind *kin
         TRY(query_find(call->world->store, kind->number, text, &id, err));
     }
     TRY(query_record(call->world->store, kind, &id, &list, err));
-    return answer_object(call->answer,
-                         json_pack("{s:o}", "record", record_row_value(call->world->store, &list.rows[0])), err);
+    json_t *row = record_row_value(call->world->store, &list.rows[0]);
+    return answer_object(call->answer, json_pack("{s:o}", "record", row_labelled(call, labels, kind->name, row)), err);
 }
 
 /* KIND, or KIND/ID */
@@ -300,13 +302,16 @@ enum err_code api_records(struct api_call *call, struct error *err)
     const char *link;
     struct row_id id;
     size_t limit;
+    bool labels;
     SCOPED(record_list_fini) struct record_list list = { 0 };
+    TRY(labels_asked(call, &labels, err));
     TRY(query_number(call, "limit", RECORDS_LIMIT, QUERY_LIMIT_MAX, &limit, err));
     TRY(find_link(call, &link, &id, err));
     TRY(query_records(call->world->store, kind, link, &id, limit, &list, err));
     TRY(answer_list_begin(call->answer, NULL, "records", err));
     for (size_t i = 0; i < list.count; i++) {
-        TRY(answer_list_row(call->answer, record_row_value(call->world->store, &list.rows[i]), err));
+        json_t *row = record_row_value(call->world->store, &list.rows[i]);
+        TRY(answer_list_row(call->answer, row_labelled(call, labels, kind->name, row), err));
     }
     return answer_list_end(call->answer, list.more, err);
 }

@@ -24,12 +24,15 @@ static json_t *referral_value(const struct referral_row *row)
 enum err_code api_referrals(struct api_call *call, struct error *err)
 {
     size_t limit;
+    bool labels;
+    TRY(labels_asked(call, &labels, err));
     TRY(query_number(call, "limit", REFERRALS_LIMIT, QUERY_LIMIT_MAX, &limit, err));
     SCOPED(referral_list_fini) struct referral_list list = { 0 };
     TRY(query_referrals(call->world->store, query_text(call, "status"), limit, &list, err));
     TRY(answer_list_begin(call->answer, NULL, "referrals", err));
     for (size_t i = 0; i < list.count; i++) {
-        TRY(answer_list_row(call->answer, referral_value(&list.rows[i]), err));
+        json_t *row = referral_value(&list.rows[i]);
+        TRY(answer_list_row(call->answer, row_labelled(call, labels, "referral", row), err));
     }
     return answer_list_end(call->answer, list.more, err);
 }

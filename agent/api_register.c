@@ -42,6 +42,8 @@ enum err_code api_roll(struct api_call *call, struct error *err)
     int32_t from;
     int32_t to;
     size_t limit;
+    bool labels;
+    TRY(labels_asked(call, &labels, err));
     TRY(query_day(call, "date", call->world->today, &from, err));
     TRY(query_day(call, "to", from, &to, err));
     TRY(query_number(call, "limit", ROLL_LIMIT, QUERY_LIMIT_MAX, &limit, err));
@@ -54,7 +56,8 @@ enum err_code api_roll(struct api_call *call, struct error *err)
     TRY(answer_list_begin(call->answer, json_pack("{s:o,s:o}", "date", value_day(from), "to", value_day(to)),
                           "sessions", err));
     for (size_t i = 0; i < list.count; i++) {
-        TRY(answer_list_row(call->answer, session_value(&list.rows[i]), err));
+        json_t *row = session_value(&list.rows[i]);
+        TRY(answer_list_row(call->answer, row_labelled(call, labels, "attendance", row), err));
     }
     return answer_list_end(call->answer, list.more, err);
 }
@@ -76,14 +79,18 @@ enum err_code api_session(struct api_call *call, struct error *err)
 {
     struct store *store = call->world->store;
     struct session_name name;
+    bool labels;
+    TRY(labels_asked(call, &labels, err));
     TRY(session_name_find(store, call->tail, &name, err));
     struct roll_row row;
     TRY(query_roll_session(store, &name.placement, name.day, name.slot, &row, err));
     SCOPED(attendance_list_fini) struct attendance_list list = { 0 };
     TRY(query_attendance(store, &name.placement, name.day, name.slot, QUERY_LIMIT_MAX, &list, err));
-    TRY(answer_list_begin(call->answer, json_pack("{s:o}", "session", session_value(&row)), "assertions", err));
+    json_t *session = row_labelled(call, labels, "attendance", session_value(&row));
+    TRY(answer_list_begin(call->answer, json_pack("{s:o}", "session", session), "assertions", err));
     for (size_t i = 0; i < list.count; i++) {
-        TRY(answer_list_row(call->answer, assertion_value(&list.rows[i]), err));
+        json_t *assertion = row_labelled(call, labels, "attendance", assertion_value(&list.rows[i]));
+        TRY(answer_list_row(call->answer, assertion, err));
     }
     return answer_list_end(call->answer, list.more, err);
 }

@@ -60,6 +60,12 @@ const char *answer_text(const json_t *object, const char *name)
     return text == NULL ? "" : text;
 }
 
+const char *answer_words(const json_t *row, const char *name)
+{
+    const json_t *label = json_object_get(json_object_get(row, "labels"), name);
+    return answer_text(label != NULL ? label : row, label != NULL ? "label_cy" : name);
+}
+
 int64_t answer_int(const json_t *object, const char *name)
 {
     return json_integer_value(json_object_get(object, name));

@@ -16,7 +16,9 @@ void answer_free(json_t **answer); /* for SCOPED */
 void answer_clean(json_t *answer);
 
 const char *answer_text(const json_t *object, const char *name); /* "" */
-int64_t answer_int(const json_t *object, const char *name);      /* 0 */
+/* What a code in it says in Welsh, where it came with that (path_add_labels); else the code. */
+const char *answer_words(const json_t *row, const char *name);
+int64_t answer_int(const json_t *object, const char *name); /* 0 */
 bool answer_true(const json_t *object, const char *name);
 bool answer_has(const json_t *object, const char *name);                         /* there and not null */
 json_t *answer_member(const json_t *object, const char *name);                   /* NULL unless there and not null */

@@ -1,6 +1,7 @@
 #include "agent/cli/path.h"
 
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -53,4 +54,22 @@ void path_add(char **path, const char *name, const char *value)
     (void)fclose(out);
     free(*path);
     *path = must_have(longer);
+}
+
+/* As setlocale looks for the language of messages. */
+static bool is_welsh(void)
+{
+    static const char *const names[] = { "LC_ALL", "LC_MESSAGES", "LANG" };
+    for (size_t i = 0; i < ARRAY_LEN(names); i++) {
+        const char *locale = getenv(names[i]);
+        if (locale != NULL && locale[0] != '\0') {
+            return strncmp(locale, "cy", 2) == 0 && strchr("_.@", locale[2]) != NULL;
+        }
+    }
+    return false;
+}
+
+void path_add_labels(char **path)
+{
+    path_add(path, "labels", is_welsh() ? "1" : NULL);
 }

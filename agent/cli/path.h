@@ -13,5 +13,7 @@ char *path_of(const char *format, ...) PRINTF_LIKE(1, 2);
 
 /* Adds ?name=value or &name=value; a NULL value leaves the path as it is. */
 void path_add(char **path, const char *name, const char *value);
+/* Of a list: with what people read for its codes, where the locale of whoever asks is Welsh. */
+void path_add_labels(char **path);
 
 #endif

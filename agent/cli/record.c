@@ -265,7 +265,9 @@ static void say_field(const json_t *record, const char *field, char out[CELL_SIZ
 {
     const json_t *value = json_object_get(answer_member(record, "fields"), field);
     const char *ref = answer_text(answer_member(record, "refs"), field);
-    if (strcmp(field, "said_by") == 0 || strcmp(field, "id") == 0) {
+    if (json_object_get(answer_member(record, "labels"), field) != NULL) {
+        (void)snprintf(out, CELL_SIZE, "%s", answer_words(record, field));
+    } else if (strcmp(field, "said_by") == 0 || strcmp(field, "id") == 0) {
         (void)snprintf(out, CELL_SIZE, "%s", answer_text(record, field));
     } else if (ref[0] != '\0') {
         (void)snprintf(out, CELL_SIZE, "%s", ref);
@@ -288,6 +290,7 @@ enum exit_code record_list(struct cli *cli, const struct record_command *command
 {
     char *path = path_of("/v1/records/%s", command->kind);
     path_add(&path, has_ref(command) ? "host" : command->subject, subject);
+    path_add_labels(&path);
     SCOPED(answer_free) json_t *answer = NULL;
     enum exit_code code = call(cli, "GET", path, NULL, CALL_TIMEOUT_S, &answer);
     if (code != EXIT_DONE || call_printed(cli, answer)) {
@@ -348,8 +351,9 @@ static enum exit_code show(struct cli *cli, const struct record_command *command
         return show_own(cli, command, ref);
     }
     SCOPED(answer_free) json_t *answer = NULL;
-    enum exit_code code =
-        call(cli, "GET", path_of("/v1/records/%s/%s", command->kind, ref), NULL, CALL_TIMEOUT_S, &answer);
+    char *path = path_of("/v1/records/%s/%s", command->kind, ref);
+    path_add_labels(&path);
+    enum exit_code code = call(cli, "GET", path, NULL, CALL_TIMEOUT_S, &answer);
     if (code != EXIT_DONE || call_printed(cli, answer)) {
         return code;
     }

@@ -10,7 +10,7 @@
 #include "agent/cli/sheet.h"
 #include "base/clock.h"
 
-enum { MINUTES_A_DAY = 24 * 60, WORDS_SIZE = 160 };
+enum { MINUTES_A_DAY = 24 * 60, WORDS_SIZE = 480, LABEL_SIZE = 164 };
 
 static const char *const outcomes[] = { "attended", "late",        "left_early", "absent_with_notice",
                                         "absent",   "host_closed", "excused",    NULL };
@@ -81,9 +81,9 @@ const struct argp roll_argp = {
 };
 
 /* "jcp_appointment" as "jcp appointment" */
-static void say_code(const char *code, char out[WORDS_SIZE])
+static void say_code(const char *code, char out[LABEL_SIZE])
 {
-    (void)snprintf(out, WORDS_SIZE, "%s", code);
+    (void)snprintf(out, LABEL_SIZE, "%s", code);
     for (char *at = strchr(out, '_'); at != NULL; at = strchr(at, '_')) {
         *at = ' ';
     }
@@ -92,10 +92,10 @@ static void say_code(const char *code, char out[WORDS_SIZE])
 /* "late, 3 h 10 min (travel)" */
 static void say_outcome(const json_t *entry, char out[WORDS_SIZE])
 {
-    char outcome[WORDS_SIZE];
-    char reason[WORDS_SIZE];
-    say_code(answer_text(entry, "outcome"), outcome);
-    say_code(answer_text(entry, "reason"), reason);
+    char outcome[LABEL_SIZE];
+    char reason[LABEL_SIZE];
+    say_code(answer_words(entry, "outcome"), outcome);
+    say_code(answer_words(entry, "reason"), reason);
     if (answer_true(entry, "erased")) {
         (void)snprintf(out, WORDS_SIZE, "erased");
         return;
@@ -104,7 +104,7 @@ static void say_outcome(const json_t *entry, char out[WORDS_SIZE])
     if (answer_has(entry, "minutes")) {
         minutes = human_minutes((int)answer_int(entry, "minutes"));
     }
-    (void)snprintf(out, WORDS_SIZE, "%.40s%s%s%s%.40s%s", outcome, minutes.text[0] != '\0' ? ", " : "", minutes.text,
+    (void)snprintf(out, WORDS_SIZE, "%s%s%s%s%s%s", outcome, minutes.text[0] != '\0' ? ", " : "", minutes.text,
                    reason[0] != '\0' ? " (" : "", reason, reason[0] != '\0' ? ")" : "");
 }
 
@@ -119,19 +119,19 @@ static enum mark say_standing(const json_t *session, char out[WORDS_SIZE])
         return MARK_WARNING;
     }
     if (strcmp(standing, "disputed") == 0) {
-        (void)snprintf(out, WORDS_SIZE, "disputed: %" PRId64 " sides, newest: %.100s", answer_int(session, "heads"),
+        (void)snprintf(out, WORDS_SIZE, "disputed: %" PRId64 " sides, newest: %.400s", answer_int(session, "heads"),
                        outcome);
         return MARK_BAD;
     }
     if (strcmp(standing, "excused") == 0 && strcmp(answer_text(session, "outcome"), "excused") != 0) {
-        (void)snprintf(out, WORDS_SIZE, "excused; recorded as %.120s", outcome);
+        (void)snprintf(out, WORDS_SIZE, "excused; recorded as %.400s", outcome);
         return MARK_PLAIN;
     }
     if (strcmp(standing, "recorded") == 0 && answer_true(session, "early")) {
-        (void)snprintf(out, WORDS_SIZE, "said before it began: %.90s; record how it went", outcome);
+        (void)snprintf(out, WORDS_SIZE, "said before it began: %.400s; record how it went", outcome);
         return MARK_WARNING;
     }
-    (void)snprintf(out, WORDS_SIZE, "%.150s", outcome);
+    (void)snprintf(out, WORDS_SIZE, "%.400s", outcome);
     return MARK_PLAIN;
 }
 
@@ -286,6 +286,7 @@ enum exit_code roll_run(struct cli *cli, int argc, char **argv)
     char *path = path_of("/v1/roll");
     path_add(&path, "date", input.date);
     path_add(&path, "to", input.to);
+    path_add_labels(&path);
     SCOPED(answer_free) json_t *roll = NULL;
     enum exit_code code = call(cli, "GET", path, NULL, CALL_TIMEOUT_S, &roll);
     if (code != EXIT_DONE || call_printed(cli, roll)) {
@@ -456,7 +457,9 @@ enum exit_code session_run(struct cli *cli, int argc, char **argv)
     const char *name = NULL;
     command_parse(cli, argc, argv, &name);
     SCOPED(answer_free) json_t *answer = NULL;
-    enum exit_code code = call(cli, "GET", path_of("/v1/sessions/%s", name), NULL, CALL_TIMEOUT_S, &answer);
+    char *path = path_of("/v1/sessions/%s", name);
+    path_add_labels(&path);
+    enum exit_code code = call(cli, "GET", path, NULL, CALL_TIMEOUT_S, &answer);
     if (code != EXIT_DONE || call_printed(cli, answer)) {
         return code;
     }

@@ -739,3 +739,41 @@ Test(placing, refuses_what_is_not_enough)
                 "\"2026-11-23\", \"weeks\": 2, \"weekly_minutes\": 60}",
                 409, "conflict");
 }
+
+static void expect_welsh(const char *path, const char *member, enum label_set set, const char *code)
+{
+    char text[200];
+    char at[120];
+    struct reply reply = site_call(&site, "GET", path, NULL);
+    (void)snprintf(at, sizeof(at), "%.80s.label_cy", member);
+    cr_expect_null(strstr(reply.text, "label_cy"), "nobody asked: %s", reply.text);
+    reply_fini(&reply);
+    (void)snprintf(text, sizeof(text), "%s%slabels=1", path, strchr(path, '?') == NULL ? "?" : "&");
+    reply = site_call(&site, "GET", text, NULL);
+    cr_expect_str_eq(reply_text(&reply, at), programme_label(programme_default(), set, code, LANGUAGE_WELSH), "%s",
+                     reply.text);
+    reply_fini(&reply);
+    (void)snprintf(text, sizeof(text), "%s%slabels=cy", path, strchr(path, '?') == NULL ? "?" : "&");
+    site_expect(&site, "GET", text, NULL, 400, "invalid");
+}
+
+Test(records, lists_have_what_people_read_for_their_codes_where_it_is_asked_for)
+{
+    site_expect(&site, "POST", "/v1/records",
+                "{\"kind\": \"placement_break\", \"fields\": {\"placement\": \"GDN-P001\", \"starts_on\": "
+                "\"2026-12-24\", \"ends_on\": \"2026-12-31\", \"reason\": \"health\"}}",
+                200, NULL);
+    site_expect(&site, "POST", "/v1/records",
+                "{\"kind\": \"referral\", \"fields\": {\"ref\": \"R-W\", \"participant\": \"GDN-001\", \"route\": "
+                "\"cwp\", \"basis\": \"mandatory\", \"received_on\": \"2026-08-17\"}}",
+                200, NULL);
+    site_expect(&site, "POST", "/v1/attendance",
+                "{\"session\": \"GDN-P001@2026-11-18\", \"outcome\": \"late\", \"minutes\": 200, \"reason\": "
+                "\"caring\"}",
+                200, NULL);
+    expect_welsh("/v1/records/placement_break", "records.0.labels.reason", LABEL_REASON, "health");
+    expect_welsh("/v1/records/referral/R-W", "record.labels.route", LABEL_ROUTE, "cwp");
+    expect_welsh("/v1/referrals?status=received", "referrals.0.labels.route", LABEL_ROUTE, "cwp");
+    expect_welsh("/v1/sessions/GDN-P001@2026-11-18", "session.labels.outcome", LABEL_OUTCOME, "late");
+    expect_welsh("/v1/sessions/GDN-P001@2026-11-18", "assertions.0.labels.reason", LABEL_REASON, "caring");
+}

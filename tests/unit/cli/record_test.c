@@ -707,3 +707,55 @@ Test(overwrites, of_what_lasts_say_what_was_not_taken_and_what_stands)
     run_free(&run);
     service_stop(&service);
 }
+
+/* ---- in Welsh, where the locale is ---- */
+
+#define LATE_IN_WELSH                                                                                                  \
+    "{\"session\": {\"session\": \"P@2026-11-20\", \"day\": \"2026-11-20\", \"participant_ref\": \"P014\", "           \
+    "\"standing\": \"recorded\", \"outcome\": \"late\", \"reason\": \"caring\", \"heads\": 1, \"jcp\": null, "         \
+    "\"labels\": {\"outcome\": {\"code\": \"late\", \"label\": \"Late\", \"label_cy\": \"Yn hwyr\"}, \"reason\": "     \
+    "{\"code\": \"caring\", \"label\": \"Caring\", \"label_cy\": \"Gofalu\"}}}, \"assertions\": [], \"more\": false}"
+
+Test(welsh, is_asked_for_and_shown_where_the_locale_is_welsh)
+{
+    struct service service;
+    cr_assert_eq(setenv("LC_ALL", "cy_GB.UTF-8", 1), 0);
+    struct outcome_of_run run = RUN_ONCE(&service, 200, LATE_IN_WELSH, "session", "P@2026-11-20");
+    cr_assert_geq(service.asked_count, 1);
+    cr_expect_str_eq(service.asked[0].line, "GET /v1/sessions/P@2026-11-20?labels=1");
+    cr_expect_not_null(strstr(run.out, "Yn hwyr (Gofalu)"), "%s", run.out);
+    run_free(&run);
+    service_stop(&service);
+}
+
+Test(welsh, is_in_a_list_of_records_in_place_of_the_code)
+{
+    struct service service;
+    cr_assert_eq(setenv("LC_ALL", "", 1), 0);
+    cr_assert_eq(setenv("LC_MESSAGES", "cy", 1), 0);
+    struct outcome_of_run run =
+        RUN_ONCE(&service, 200,
+                 "{\"records\": [{\"id\": \"00\", \"fields\": {\"starts_on\": \"2026-12-24\", \"reason\": \"health\"}, "
+                 "\"labels\": {\"reason\": {\"code\": \"health\", \"label\": \"Health\", \"label_cy\": \"Iechyd\"}}, "
+                 "\"refs\": {}, "
+                 "\"said_by\": \"tester\"}], \"more\": false}",
+                 "break", "list");
+    cr_expect_str_eq(service.asked[0].line, "GET /v1/records/placement_break?labels=1");
+    cr_expect_not_null(strstr(run.out, "Iechyd"), "%s", run.out);
+    cr_expect_null(strstr(run.out, "health"), "%s", run.out);
+    run_free(&run);
+    service_stop(&service);
+}
+
+Test(welsh, is_not_asked_for_in_any_other_locale)
+{
+    static const char *const others[] = { "en_GB.UTF-8", "C", "cyg" };
+    for (size_t i = 0; i < ARRAY_LEN(others); i++) {
+        struct service service;
+        cr_assert_eq(setenv("LC_ALL", others[i], 1), 0);
+        struct outcome_of_run run = RUN_ONCE(&service, 200, "{\"records\": [], \"more\": false}", "break", "list");
+        cr_expect_str_eq(service.asked[0].line, "GET /v1/records/placement_break", "%s", others[i]);
+        run_free(&run);
+        service_stop(&service);
+    }
+}
