@@ -96,7 +96,7 @@ struct voice {
     struct world *world;
     struct replica replica;
     uint8_t link[SHA256_BYTES];
-    struct forged_run said[128];
+    struct forged_run said[256];
     size_t count;
 };
 void voice_start(struct world *world, struct voice *voice, enum certificate_role role);
