@@ -10,6 +10,8 @@
 #include "store/replica.h"
 #include "world.h"
 
+#define BEHIND_MS (INT64_C(180) * 86400000) /* the others' logical clocks, where a case says nothing of them */
+
 enum { WORDS_MAX = 24, KEY_SIZE = 24, LINE_SIZE = 300 };
 
 static struct world world;
@@ -99,9 +101,12 @@ static void hear(struct voice *voice, struct store_entry *entry)
     struct store_applied applied;
     struct error err = { 0 };
     int64_t forged_at_ms = voice->replica.forged_at_ms;
+    int64_t forged_hlc_ms = voice->replica.forged_hlc_ms;
     voice->replica.forged_at_ms = forged_at_ms != 0 ? forged_at_ms : now;
+    voice->replica.forged_hlc_ms = forged_hlc_ms != 0 ? forged_hlc_ms : now - BEHIND_MS;
     voice_say(voice, entry);
     voice->replica.forged_at_ms = forged_at_ms;
+    voice->replica.forged_hlc_ms = forged_hlc_ms;
     remember(entry, &voice->said[voice->count - 1].run.ops.ops[0].id, voice == &jcp);
     cr_assert_eq(voice_reach(voice, voice->count - 1, 1, &site, &applied, &err), ERR_OK, "line %d: %s", c.line,
                  err.message);
