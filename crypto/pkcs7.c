@@ -1,4 +1,5 @@
 #include <openssl/pkcs7.h>
+#include <string.h>
 
 #include "crypto/openssl_glue.h"
 
@@ -24,9 +25,27 @@ static enum err_code encode(PKCS7 *pkcs7, struct buf *out, struct error *err)
     return ERR_OK;
 }
 
+/* DER's order of a set (X.690, 11.6), which the library does not see to here: strict readers refuse any other. A
+ * certificate begins with its length, so none is the beginning of another. */
+static void sort(const struct slice *certificates_der, size_t count, struct slice *sorted)
+{
+    for (size_t i = 0; i < count; i++) {
+        struct slice next = certificates_der[i];
+        size_t at = i;
+        while (at > 0 && memcmp(sorted[at - 1].data, next.data,
+                                sorted[at - 1].len < next.len ? sorted[at - 1].len : next.len) > 0) {
+            sorted[at] = sorted[at - 1];
+            at--;
+        }
+        sorted[at] = next;
+    }
+}
+
 enum err_code pkcs7_make(const struct slice *certificates_der, size_t count, struct buf *out, struct error *err)
 {
     CHECK(count > 0 && count <= PKCS7_CERTIFICATES_MAX);
+    struct slice sorted[PKCS7_CERTIFICATES_MAX];
+    sort(certificates_der, count, sorted);
     SCOPED(scoped_pkcs7) PKCS7 *pkcs7 = PKCS7_new();
     if (pkcs7 == NULL || PKCS7_set_type(pkcs7, NID_pkcs7_signed) != 1 ||
         PKCS7_content_new(pkcs7, NID_pkcs7_data) != 1 || PKCS7_set_detached(pkcs7, 1) != 1) {
@@ -34,7 +53,7 @@ enum err_code pkcs7_make(const struct slice *certificates_der, size_t count, str
     }
     for (size_t i = 0; i < count; i++) {
         SCOPED(scoped_x509) X509 *certificate = NULL;
-        TRY(x509_decode(certificates_der[i], &certificate, err));
+        TRY(x509_decode(sorted[i], &certificate, err));
         if (PKCS7_add_certificate(pkcs7, certificate) != 1) {
             return openssl_failed(err, ERR_CRYPTO, "make a PKCS#7 message");
         }
