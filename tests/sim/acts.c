@@ -399,6 +399,7 @@ static const struct act acts[] = {
     { "both put back", TROUBLE_BOTH, 10, act_both_put_back },
     { "forge", TROUBLE_HOSTILE_DEVICE, 25, forger_act },
     { "lies", TROUBLE_HOSTILE_CENTRE, 16, act_lies },
+    { "misled twice", TROUBLE_HOSTILE_CENTRE, 6, work_misled_twice },
 };
 
 static const struct act *draw(struct world *world)

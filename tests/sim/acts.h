@@ -45,6 +45,7 @@ void work_notice_moves(struct world *world);
 void work_erase_aside(struct world *world);
 void work_line_breaks(struct world *world);
 void work_read_moment(struct world *world);
+void work_misled_twice(struct world *world);
 
 /* Their steps: work.c. */
 void work_placement_at(struct agent *agent, unsigned number);

@@ -258,8 +258,9 @@ static uint64_t own_in_order(const struct lie *lie)
     return own;
 }
 
-/* A history for this agent alone, without what the others said. It holds together, so it is taken, for now. */
-static void lie_split(struct lie *lie)
+/* A history for this agent alone, without what the others said. It holds together, so it is taken, for now. False: not
+ * this time. */
+static bool split(struct lie *lie)
 {
     struct exchange_response *response = &lie->response;
     struct merkle_range tree;
@@ -267,7 +268,7 @@ static void lie_split(struct lie *lie)
     if (lie->world->host.centre == NULL || lie->agent->store == NULL || lie->agent->disk.dead ||
         disk_troubled(&lie->agent->disk) || response->segment_count == 0 || response->more ||
         !tree_of_its_own(lie, own, &tree)) {
-        return;
+        return false;
     }
     struct store_order order = { .run = STORE_ORDER_OWN, .count = (uint32_t)own };
     MUST(exchange_order_encode(&order, own > 0, &lie->changed, must));
@@ -280,6 +281,30 @@ static void lie_split(struct lie *lie)
     merkle_root(&tree, &response->checkpoint.root);
     sign_checkpoint(lie);
     lie->agent->marks |= MARK_LIED_TO;
+    return true;
+}
+
+static void lie_split(struct lie *lie)
+{
+    (void)split(lie);
+}
+
+/* As somebody has it told: of its own alone, once there is something of its own and of others. With more to come what
+ * is signed is the whole, so that nobody can compare yet. */
+static void lie_as_told(struct lie *lie)
+{
+    struct misled *misled = &lie->world->host.misled;
+    struct checkpoint checkpoint = lie->response.checkpoint;
+    uint64_t head = lie->response.head;
+    if (own_in_order(lie) == 0 || !split(lie)) {
+        return;
+    }
+    misled->due = false;
+    if (misled->more) {
+        lie->response.more = true;
+        lie->response.head = head;
+        lie->response.checkpoint = checkpoint;
+    }
 }
 
 /* ---- numbers ---- */
@@ -379,15 +404,8 @@ static void (*const lies[])(struct lie *lie) = {
     lie_order,    lie_checkpoint, lie_unsigned,     lie_split,   lie_split,
 };
 
-void liar_change(struct world *world, struct agent *agent, struct message *answer)
+static void change(struct world *world, struct agent *agent, struct message *answer, void (*tell_lie)(struct lie *lie))
 {
-    if (world->host.lies == 0 || answer->refused != ERR_OK) {
-        return;
-    }
-    if (!chance_percent(&world->chance, world->host.lies)) {
-        remember(agent, answer);
-        return;
-    }
     static struct lie lie;
     lie.world = world;
     lie.agent = agent;
@@ -395,9 +413,7 @@ void liar_change(struct world *world, struct agent *agent, struct message *answe
     buf_init(&lie.changed, SEGMENT_BYTES_MAX);
     buf_init(&lie.whole, EXCHANGE_RESPONSE_MAX);
     MUST(exchange_response_decode(buf_slice(&answer->bytes), &lie.response, must));
-    size_t at = chance_below(&world->chance, ARRAY_LEN(lies));
-    tell("lie %zu to agent %u", at, agent->number);
-    lies[at](&lie);
+    tell_lie(&lie);
     if (lie.whole.len == 0) {
         MUST(exchange_response_encode(&lie.response, &lie.whole, must));
     }
@@ -406,4 +422,26 @@ void liar_change(struct world *world, struct agent *agent, struct message *answe
     answer->misleads = lie.misleads;
     answer->lies = true;
     buf_fini(&lie.changed);
+}
+
+void liar_change(struct world *world, struct agent *agent, struct message *answer)
+{
+    struct misled *misled = &world->host.misled;
+    if (answer->refused == ERR_OK && misled->agent == agent) {
+        misled->answers++;
+        if (misled->due) {
+            change(world, agent, answer, lie_as_told);
+        }
+        return;
+    }
+    if (world->host.lies == 0 || answer->refused != ERR_OK) {
+        return;
+    }
+    if (!chance_percent(&world->chance, world->host.lies)) {
+        remember(agent, answer);
+        return;
+    }
+    size_t at = chance_below(&world->chance, ARRAY_LEN(lies));
+    tell("lie %zu to agent %u", at, agent->number);
+    change(world, agent, answer, lies[at]);
 }

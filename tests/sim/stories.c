@@ -142,3 +142,106 @@ void work_read_moment(struct world *world)
     check_not_gone(agent);
     store_close(reader);
 }
+
+/* ---- a machine is misled, and again while it reads its stream once more ---- */
+
+static bool may_exchange(struct agent *agent)
+{
+    return agent->store != NULL && !agent->offline && !disk_troubled(&agent->disk) &&
+           !papers_revoked(agent->world, agent);
+}
+
+/* Another machine of its site; NULL: there is none. */
+static struct agent *neighbour_of(struct agent *agent)
+{
+    struct world *world = agent->world;
+    for (size_t i = 0; i < world->agent_count; i++) {
+        struct agent *other = &world->agents[i];
+        if (other != agent && other->site == agent->site && may_exchange(other)) {
+            return other;
+        }
+    }
+    return NULL;
+}
+
+static void exchange(struct agent *agent)
+{
+    if (agent->store != NULL) {
+        client_wake(agent->client, CLIENT_WAKE_PERSON);
+        agent_look_after(agent);
+    }
+}
+
+/* It says something, and the centre has it, before the answer that is on its way to the other comes there. */
+static void say_meanwhile(struct agent *other)
+{
+    if (other->store != NULL) {
+        work_attend_at(other->world, other);
+        exchange(other);
+        world_run(other->world, 200);
+    }
+}
+
+/* Until the centre has given it so many answers, of which the last is on its way. */
+static void await_answer(struct agent *agent, unsigned answers)
+{
+    struct world *world = agent->world;
+    for (unsigned i = 0; i < 40000 && world->host.misled.answers < answers; i++) {
+        world_run(world, 20);
+    }
+}
+
+static void await_lie(struct agent *agent)
+{
+    struct world *world = agent->world;
+    for (unsigned i = 0; i < 40000 && world->host.misled.due; i++) {
+        world_run(world, 20);
+    }
+}
+
+/*
+ *     the other says A ──► centre     agent ◄── a history without A, which it takes
+ *     agent ◄── what follows does not: from the beginning, all of it is there
+ *     the other says B ──► centre     agent ◄── a history without B, and that there is more of it
+ *     the other says C ──► centre     agent ◄── C does not follow: it stops, and has to try again
+ */
+static void mislead_twice(struct agent *agent, struct agent *other)
+{
+    struct misled *misled = &agent->world->host.misled;
+    agent->line.cut = true;
+    say_meanwhile(other);
+    agent->line = (struct line){ .latency_ms = 120000 };
+    *misled = (struct misled){ .agent = agent, .due = true };
+    work_attend_at(agent->world, agent);
+    exchange(agent);
+    await_lie(agent);
+    exchange(agent);
+    await_answer(agent, misled->answers + 2);
+    say_meanwhile(other);
+    if (agent->store != NULL) {
+        work_attend_at(agent->world, agent);
+        *misled = (struct misled){ .agent = agent, .due = true, .more = true };
+        await_lie(agent);
+    }
+    say_meanwhile(other);
+    world_run(agent->world, 10 * MINUTE_MS);
+}
+
+void work_misled_twice(struct world *world)
+{
+    unsigned lies = world->host.lies;
+    struct agent *agent = any_well(world);
+    struct agent *other =
+        agent != NULL && world->host.centre != NULL && may_exchange(agent) ? neighbour_of(agent) : NULL;
+    if (other == NULL || disk_troubled(&world->host.disk)) {
+        return;
+    }
+    tell("agent %u, while agent %u works on", agent->number, other->number);
+    world->host.lies = 0;
+    agent->line = other->line = (struct line){ .latency_ms = 5 };
+    work_exchange_all(world);
+    mislead_twice(agent, other);
+    agent->line = other->line = (struct line){ .latency_ms = 40 };
+    world->host.misled = (struct misled){ 0 };
+    world->host.lies = lies;
+}

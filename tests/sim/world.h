@@ -87,6 +87,14 @@ struct agent {
     bool has_copy;  /* an older copy of its files is kept */
 };
 
+/* Whom it tells, once, of a history without what the others said (liar.c). */
+struct misled {
+    const struct agent *agent; /* NULL: nobody; all of its answers are counted */
+    bool due;
+    bool more;        /* and that there is more of it */
+    unsigned answers; /* that it was given */
+};
+
 struct host { /* of the centre */
     char folder[96];
     char path[128];
@@ -98,6 +106,7 @@ struct host { /* of the centre */
     bool put_back; /* an older copy of it was put back at some time */
     bool unsure;   /* a write of its own failed: it may turn up all the same */
     unsigned lies; /* percent of its answers that are not as it should give them */
+    struct misled misled;
 };
 
 /* A request on its way, or what becomes of it. */
