@@ -13,6 +13,7 @@ static struct pack_file parts[PATHS_MAX];
 static size_t part_count;
 static struct pack_report report;  /* of the last check; its lists are gone */
 static int64_t acknowledged_ms[2]; /* of its two records; 0: no receipt is held */
+static bool unexplained[2];        /* without what it said, and without the record that erased it */
 
 static void load(void)
 {
@@ -72,6 +73,7 @@ static bool proves(void)
         for (size_t i = 0; i < ARRAY_LEN(acknowledged_ms); i++) {
             bool held = i < report.op_count && report.ops[i].acknowledged;
             acknowledged_ms[i] = held ? report.ops[i].acknowledged_at_ms : 0;
+            unexplained[i] = i < report.op_count && report.ops[i].op.erased && report.ops[i].erased_by == PACK_NO_OP;
         }
         pack_report_fini(&report);
     }
@@ -212,7 +214,7 @@ Test(pack, of_a_record_whose_body_was_erased_still_proves_that_it_was_made)
         }
     }
     cr_assert(proves(), "%s: %s", report.findings[0].path, report.findings[0].text);
-    cr_assert_eq(report.ops[1].erased_by, PACK_NO_OP, "nothing here erased it: it was taken out");
+    cr_assert(unexplained[1], "no record of the pack erased it: it was taken out");
 }
 
 Test(pack, with_numbers_left_out_or_a_file_of_no_pack_proves_nothing)
