@@ -1,4 +1,6 @@
 -- The tables that are folded from the log (fold.c). They can be made again from it at any time, so an upgrade drops them and does that.
+-- A replica whose tables another text of this file made has them made again when it is opened (refold.c): who changes
+-- how they are filled, and nothing else here, raises this number: 1.
 
 CREATE TABLE participant (
     id BLOB PRIMARY KEY, ref TEXT, name TEXT, address TEXT, phone TEXT, restricted INTEGER, note TEXT

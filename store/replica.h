@@ -521,6 +521,13 @@ MUST_USE enum err_code scratch_fold(struct store *store, int32_t today, struct e
 /* ---- store/tables.c ---- */
 
 extern const char *const folded_tables[]; /* NULL-terminated */
+
+/* ---- store/refold.c ---- */
+
+/* Before anything reads them: empty folded tables of our own, where there are none or others. */
+MUST_USE enum err_code refold_prepare(struct store *store, struct error *err);
+/* And what the log says in them. */
+MUST_USE enum err_code refold_run(struct store *store, struct error *err);
 /* Of a second view, which afterwards shows the tables as they were made again beside those of the replica. */
 MUST_USE enum err_code tables_verify(struct store *view, uint8_t ret_digest[SHA256_BYTES], struct error *err);
 

@@ -13,7 +13,6 @@ enum { SCHEMA_VERSION = 3 };
 
 extern const unsigned char store_schema[];
 extern const size_t store_schema_size;
-extern const unsigned char store_folded_schema[];
 
 static enum err_code read_state(struct store *store, struct error *err)
 {
@@ -116,56 +115,6 @@ enum err_code replica_end(struct store *store, enum err_code rc, struct error *e
     return rc;
 }
 
-static enum err_code refold_due(struct store *store, bool *ret_due, struct error *err)
-{
-    sqlite3_stmt *s;
-    TRY(db_statement(&store->db, "SELECT 1 FROM sync_state WHERE refold <> 0", &s, err));
-    TRY(db_step(&store->db, s, ret_due, err));
-    sqlite3_reset(s);
-    return ERR_OK;
-}
-
-static enum err_code drop_folded(struct store *store, struct error *err)
-{
-    for (size_t i = 0; folded_tables[i] != NULL; i++) {
-        char sql[96];
-        (void)snprintf(sql, sizeof(sql), "DROP TABLE IF EXISTS %s", folded_tables[i]);
-        TRY(db_exec(&store->db, sql, err));
-    }
-    return ERR_OK;
-}
-
-/* Empty ones: a fresh replica has none, and an older schema's were not folded as ours are. */
-static enum err_code make_folded(struct store *store, struct error *err)
-{
-    bool due;
-    TRY(refold_due(store, &due, err));
-    if (!due) {
-        return ERR_OK;
-    }
-    TRY(db_begin(&store->db, err));
-    enum err_code rc = drop_folded(store, err);
-    if (rc == ERR_OK) {
-        rc = db_exec(&store->db, (const char *)store_folded_schema, err); /* embedded with a closing NUL */
-    }
-    return db_end(&store->db, rc, err);
-}
-
-static enum err_code refold(struct store *store, struct error *err)
-{
-    bool due;
-    TRY(refold_due(store, &due, err));
-    if (!due) {
-        return ERR_OK;
-    }
-    TRY(replica_begin(store, err));
-    enum err_code rc = pack_fold_all(store, err);
-    if (rc == ERR_OK) {
-        rc = db_exec(&store->db, "UPDATE sync_state SET refold = 0", err);
-    }
-    return replica_end(store, rc, err);
-}
-
 static enum err_code update_key(struct store *store, struct slice plain, struct error *err)
 {
     SCOPED(secret_free) struct secret key = { 0 };
@@ -214,13 +163,13 @@ enum err_code store_open(struct vault *vault, const struct store_options *option
                                       .upgrades = replica_upgrades };
     enum err_code rc = db_open(&store->db, vault, options->cache_kib, &schema, err);
     if (rc == ERR_OK) {
-        rc = make_folded(store, err);
+        rc = refold_prepare(store, err);
     }
     if (rc == ERR_OK) {
         rc = replica_reload(store, err);
     }
     if (rc == ERR_OK) {
-        rc = refold(store, err);
+        rc = refold_run(store, err);
     }
     if (rc == ERR_OK) {
         rc = db_exec(&store->db, "PRAGMA secure_delete=ON", err); /* what is erased is not left in a page's rest */

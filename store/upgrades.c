@@ -1,6 +1,6 @@
 /*
- * From older tables to those of schema.sql. Those of folded.sql have no steps: a step sets sync_state.refold, and they
- * are dropped and made again from the log before anything else reads them.
+ * From older tables to those of schema.sql. Those of folded.sql have no steps: they are dropped and made again from
+ * the log before anything else reads them, as a step that changes what is folded asks by sync_state.refold (refold.c).
  */
 #include "store/replica.h"
 
