@@ -206,7 +206,9 @@ static bool needs_a_person(const struct agent *agent, struct picture *picture)
                describe_authority(agent, picture)) {
         return true;
     } else if (client->histories.code != ERR_OK) {
-        say(picture, "attention", "%s; `holdfast accept --history` goes on with the centre's and keeps the other",
+        say(picture, "attention",
+            "%s; ask the centre first: where it says that its records are right, `holdfast accept --history` goes on "
+            "with them and keeps the other",
             client->histories.message);
     } else if (picture->violations > 0) {
         describe_violation(picture);

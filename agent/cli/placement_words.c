@@ -68,8 +68,9 @@ static void print_rows(const struct screen *screen, const json_t *answer)
 void placement_print(const struct screen *screen, const json_t *answer)
 {
     const json_t *placement = answer_member(answer, "placement");
-    screen_print(screen, "%s, %s: %s%s%s\n", answer_text(placement, "ref"), answer_person(placement).text,
-                 screen_mark(screen, MARK_STRONG), answer_text(placement, "basis"), screen_unmark(screen));
+    struct answer_person person = answer_person(placement);
+    screen_print(screen, "%s%s%s: %s%s%s\n", answer_text(placement, "ref"), person.text[0] != '\0' ? ", " : "",
+                 person.text, screen_mark(screen, MARK_STRONG), answer_text(placement, "basis"), screen_unmark(screen));
     print_where(screen, answer);
     print_hours(screen, answer);
     print_rows(screen, answer);

@@ -324,6 +324,19 @@ static bool sends_somebody(const struct draft *drafts, size_t count)
     return false;
 }
 
+/* Nor is a notice recorded before it was served, as far as the machine knows the day. */
+static bool serves_to_come(struct agent *agent, const struct draft *drafts, size_t count)
+{
+    int64_t today = clock_london_minute(known_ms(agent)) / (24 * 60);
+    for (size_t i = 0; i < count; i++) {
+        struct record *record = (struct record *)(uintptr_t)&drafts[i].entry.record;
+        if (drafts[i].entry.kind == KIND_NOTICE && record_value(record, "served_on")->number > today) {
+            return true;
+        }
+    }
+    return false;
+}
+
 /* What the store makes of it: kept whole, nothing new, or refused as it may be. */
 static void record(struct agent *agent, struct draft *drafts, size_t count, bool may_be_refused)
 {
@@ -339,7 +352,8 @@ static void record(struct agent *agent, struct draft *drafts, size_t count, bool
         sim_fail("agent %u: of %zu entries %zu are new and %zu not", agent->number, count, written.added,
                  written.unchanged);
     }
-    bool refused = rc == ERR_REFUSED && (may_be_refused || sends_somebody(drafts, count));
+    bool refused =
+        rc == ERR_REFUSED && (may_be_refused || sends_somebody(drafts, count) || serves_to_come(agent, drafts, count));
     if (rc != ERR_OK && !refused && !disk_troubled(&agent->disk)) {
         sim_fail("agent %u does not record with a healthy disk: %s: %s", agent->number, err_code_name(rc), err.message);
     }
