@@ -48,7 +48,8 @@ static void setup(void)
     day_ago(40, served);
     (void)laptop_do(office, EXIT_DONE, "referral", "add", "GDN-R001", "--person", "GDN-001", "--route", "cwp",
                     "--basis", "mandatory", "--on", served, NULL);
-    (void)laptop_do(office, EXIT_DONE, "placement", "change", "GDN-P001", "--referral", "GDN-R001", NULL);
+    (void)laptop_do(office, EXIT_DONE, "placement", "change", "GDN-P001", "--referral", "GDN-R001", "--from", served,
+                    NULL);
     choose_session();
     (void)snprintf(pack, sizeof(pack), "%s/pack", world.folder);
     (void)laptop_do(office, EXIT_DONE, "notice", "add", "GDN-P001", "--served", served, "--by", "hand", "--says", "all",
