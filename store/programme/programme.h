@@ -218,6 +218,8 @@ struct scheme {
     int32_t today;
     const struct day_span *breaks; /* of these placements, by first day; borrowed */
     size_t break_count;
+    size_t break_at; /* those before it began already */
+    int32_t rest_to; /* and the last of their days */
     int32_t begins;
     int32_t ends;
     int64_t days;        /* on a placement, from first to last */

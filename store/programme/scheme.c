@@ -7,32 +7,32 @@
 void scheme_begin(struct scheme *scheme, const struct programme *programme, int32_t today,
                   const struct day_span *breaks, size_t break_count)
 {
-    *scheme = (struct scheme){
-        .programme = programme, .today = today, .breaks = breaks, .break_count = break_count, .last_lawful = DAY_OPEN
-    };
+    *scheme = (struct scheme){ .programme = programme,
+                               .today = today,
+                               .breaks = breaks,
+                               .break_count = break_count,
+                               .rest_to = INT32_MIN,
+                               .last_lawful = DAY_OPEN };
 }
 
-/* The first day from `from` on that no break covers; `from` may lie past them all. */
-static int32_t past_breaks(const struct scheme *scheme, int32_t from)
+/* The first day from `from` on, which never descends, that no break covers; it may lie past them all. */
+static int32_t past_breaks(struct scheme *scheme, int32_t from)
 {
-    for (size_t i = 0; i < scheme->break_count; i++) {
-        const struct day_span *rest = &scheme->breaks[i];
-        if (rest->starts_on <= from && (rest->ends_on == DAY_OPEN || rest->ends_on >= from)) {
-            from = rest->ends_on == DAY_OPEN ? INT32_MAX : rest->ends_on + 1;
-        }
+    for (; scheme->break_at < scheme->break_count && scheme->breaks[scheme->break_at].starts_on <= from;
+         scheme->break_at++) {
+        int32_t ends_on = scheme->breaks[scheme->break_at].ends_on;
+        ends_on = ends_on == DAY_OPEN ? INT32_MAX - 1 : ends_on;
+        scheme->rest_to = ends_on > scheme->rest_to ? ends_on : scheme->rest_to;
+        from = scheme->rest_to >= from ? scheme->rest_to + 1 : from;
     }
-    return from;
+    return scheme->rest_to >= from ? scheme->rest_to + 1 : from;
 }
 
 /* The last day before the next break, `to` at the latest. */
-static int32_t until_break(const struct scheme *scheme, int32_t from, int32_t to)
+static int32_t until_break(const struct scheme *scheme, int32_t to)
 {
-    for (size_t i = 0; i < scheme->break_count; i++) {
-        if (scheme->breaks[i].starts_on > from && scheme->breaks[i].starts_on <= to) {
-            return scheme->breaks[i].starts_on - 1;
-        }
-    }
-    return to;
+    bool within = scheme->break_at < scheme->break_count && scheme->breaks[scheme->break_at].starts_on <= to;
+    return within ? scheme->breaks[scheme->break_at].starts_on - 1 : to;
 }
 
 /* Adds the days of a span up to its end, breaks left out. */
@@ -40,7 +40,7 @@ static void add_days(struct scheme *scheme, int32_t from, int32_t to)
 {
     int64_t limit = (int64_t)programme_rules_of(scheme->programme)->scheme_weeks_max * 7;
     for (from = past_breaks(scheme, from); from <= to; from = past_breaks(scheme, from)) {
-        int32_t last = until_break(scheme, from, to);
+        int32_t last = until_break(scheme, to);
         int32_t last_so_far = last < scheme->today ? last : scheme->today;
         int64_t before = scheme->days;
         scheme->days += (int64_t)last - from + 1;
