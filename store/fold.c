@@ -130,12 +130,13 @@ static enum err_code mark_without(struct store *store, struct slice referral, st
 static enum err_code doubts_due_of_referred(struct store *store, struct slice referral, struct error *err)
 {
     sqlite3_stmt *s;
-    TRY(db_statement(
-        &store->db,
-        "INSERT OR IGNORE INTO doubt_due SELECT d.id FROM referral r CROSS JOIN placement p "
-        "ON p.participant IN (" SAME_PERSON("r.participant") ") CROSS JOIN compliance_doubt d ON d.placement = p.id "
-                                                             "WHERE r.id = ?1 AND r.from_centre <> 0",
-        &s, err));
+    TRY(db_statement(&store->db,
+                     "INSERT OR IGNORE INTO doubt_due SELECT d.id FROM referral r CROSS JOIN placement p "
+                     "ON p.participant IN (" SAME_PERSON(
+                         "r.participant") ") CROSS JOIN compliance_doubt d ON d.placement = p.id "
+                                          "WHERE r.id = ?1 AND (r.from_centre <> 0 OR EXISTS (SELECT 1 FROM "
+                                          "erased_record x WHERE x.subject = r.id AND x.kind = 2))",
+                     &s, err));
     bind_slice(s, 1, referral);
     return db_run(&store->db, s, err);
 }

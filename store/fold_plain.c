@@ -311,9 +311,12 @@ static enum err_code mark_named(struct store *store, struct slice subject, const
     memset(to, 0xff, sizeof(to));
     id_name_placement(subject.data, from);
     id_name_placement(subject.data, to);
-    TRY(db_statement(&store->db,
-                     "INSERT OR IGNORE INTO dirty_placement SELECT id FROM placement WHERE id BETWEEN ?1 AND ?2", &s,
-                     err));
+    TRY(db_statement(
+        &store->db,
+        "INSERT OR IGNORE INTO dirty_placement SELECT id FROM placement WHERE id BETWEEN ?1 AND ?2 UNION ALL "
+        "SELECT placement FROM compliance_doubt INDEXED BY doubt_open WHERE status IN ('standing', "
+        "'suspended') AND placement BETWEEN ?1 AND ?2",
+        &s, err));
     bind_blob(s, 1, from, sizeof(from));
     bind_blob(s, 2, to, sizeof(to));
     return db_run(&store->db, s, err);

@@ -347,7 +347,7 @@ WHERE EXISTS (SELECT 1 FROM erased_record x WHERE x.subject = p.id AND x.kind = 
 OR EXISTS (SELECT 1 FROM erased_record x WHERE x.subject = p.referral AND x.kind = 2)
 OR EXISTS (SELECT 1 FROM former_referral f CROSS JOIN erased_record x ON x.subject = f.referral AND x.kind = 2
            WHERE f.placement = p.id)
-OR (p.referral IS NULL
+OR (NOT EXISTS (SELECT 1 FROM referral r WHERE r.id = p.referral AND r.from_centre <> 0)
     AND EXISTS (SELECT 1 FROM placement_person a CROSS JOIN referral r ON r.participant = a.participant
                 CROSS JOIN erased_record x ON x.subject = r.id AND x.kind = 2 WHERE a.placement = p.id))
 UNION ALL
@@ -384,8 +384,11 @@ AND EXISTS (
         SELECT a.participant FROM same_as a
         WHERE a.person = ifnull((SELECT m.person FROM same_as m WHERE m.participant = p.participant), p.participant)
         UNION ALL SELECT ifnull((SELECT m.person FROM same_as m WHERE m.participant = p.participant), p.participant))
-    AND EXISTS (SELECT 1 FROM erased_record x WHERE x.subject BETWEEN substr(q.id, 1, 8)
-                AND CAST(substr(q.id, 1, 8) || x'ffffffffffffffff' AS BLOB) AND (x.kind = 17 OR (x.kind = 4 AND x.subject = q.id))))
+    AND (EXISTS (SELECT 1 FROM erased_record x WHERE x.subject BETWEEN substr(q.id, 1, 8)
+                AND CAST(substr(q.id, 1, 8) || x'ffffffffffffffff' AS BLOB) AND (x.kind = 17 OR (x.kind = 4 AND x.subject = q.id)))
+         OR EXISTS (SELECT 1 FROM erased_record x WHERE x.subject = q.referral AND x.kind = 3)
+         OR EXISTS (SELECT 1 FROM placement_break b CROSS JOIN erased_record x ON x.subject = b.id AND x.kind = 17 WHERE b.placement = q.id)
+         OR EXISTS (SELECT 1 FROM break_before b CROSS JOIN erased_record x ON x.subject = b.id AND x.kind = 17 WHERE b.placement = q.id)))
 UNION ALL
 SELECT d.id, 'person_contested' FROM compliance_doubt d
 WHERE EXISTS (SELECT 1 FROM former_participant f WHERE f.placement = d.placement AND NOT EXISTS (
@@ -432,7 +435,10 @@ AND EXISTS (
                     AND (s.starts_min IS NULL OR o.starts_min IS NULL OR (o.starts_min < s.ends_min AND o.ends_min > s.starts_min)))
          OR EXISTS (SELECT 1 FROM session_before o LEFT JOIN session s ON s.placement = d.placement AND s.day = d.day AND s.slot = d.slot
                     WHERE o.placement = q.id AND o.day IN (d.day, -1000000000)
-                    AND (s.starts_min IS NULL OR (o.starts_min < s.ends_min AND o.ends_min > s.starts_min)))
+                    AND (s.starts_min IS NULL OR (o.starts_min < s.ends_min AND o.ends_min > s.starts_min))
+                    AND NOT EXISTS (SELECT 1 FROM referral_out u WHERE u.referral = q.referral AND d.day BETWEEN u.idle_from AND u.ends_on
+                                    AND NOT EXISTS (SELECT 1 FROM referral_in_before i WHERE i.referral = u.referral
+                                                    AND d.day BETWEEN i.starts_on AND i.ends_on AND i.said_min >= d.day * 1440)))
          OR EXISTS (SELECT 1 FROM break_before b WHERE b.placement = q.id AND d.day BETWEEN b.starts_on AND b.ends_on
                     AND b.said_min >= d.day * 1440)
          OR EXISTS (SELECT 1 FROM referral_in_before i WHERE i.referral = q.referral AND d.day BETWEEN i.starts_on AND i.ends_on

@@ -157,3 +157,71 @@ Test(doubt_erased, the_review_that_it_rests_on_is_none_any_more)
     say(&erasure);
     expect_status("suspended", "no_review");
 }
+
+/* The first of them hears the doubt before what came erased, the other after it; the rules have taken their marks. */
+static void expect_the_same_around(struct voice *recorder, struct voice *eraser)
+{
+    struct replica readers[2];
+    struct store_applied applied;
+    struct error err = { 0 };
+    char digests[3][65];
+    for (int i = 0; i < 2; i++) {
+        replica_start(&world, &readers[i], CERTIFICATE_ROLE_AGENT);
+        if (i == 0) {
+            cr_assert_eq(voice_reach(&laptop, laptop.count - 1, 1, &readers[i], &applied, &err), ERR_OK, "%s",
+                         err.message);
+            cr_assert_eq(db_exec(&readers[i].store->db, "DELETE FROM dirty_placement", &err), ERR_OK);
+        }
+        cr_assert_eq(voice_reach(eraser, 0, 1, &readers[i], &applied, &err), ERR_OK, "%s", err.message);
+        cr_assert_eq(voice_reach(recorder, 0, 1, &readers[i], &applied, &err), ERR_OK, "%s", err.message);
+        if (i == 1) {
+            cr_assert_eq(voice_reach(&laptop, laptop.count - 1, 1, &readers[i], &applied, &err), ERR_OK, "%s",
+                         err.message);
+        }
+        replica_digest(&readers[i], digests[i]);
+        cr_expect(strstr(the_doubt(&readers[i], "D-9").wants, "record_erased") != NULL, "%s",
+                  the_doubt(&readers[i], "D-9").wants);
+    }
+    cr_assert_eq(store_rebuild(readers[0].store, &err), ERR_OK, "%s", err.message);
+    replica_digest(&readers[0], digests[2]);
+    cr_expect_str_eq(digests[0], digests[1]);
+    cr_expect_str_eq(digests[0], digests[2]);
+    replica_stop(&readers[0]);
+    replica_stop(&readers[1]);
+}
+
+/* Its placement is on no replica. */
+static void expect_missed_of_nobody(struct store_entry *named)
+{
+    struct voice eraser;
+    struct voice recorder;
+    struct store_entry entry;
+    voice_start(&world, &eraser, CERTIFICATE_ROLE_AGENT);
+    voice_start(&world, &recorder, CERTIFICATE_ROLE_AGENT);
+    voice_say(&recorder, named);
+    entry_erasure(&entry, named->kind, named->subject, false);
+    eraser.replica.forged_hlc_ms = clock_wall_ms() + 60000;
+    voice_say(&eraser, &entry);
+    entry_doubt(&world, &entry, "D-9", "P-9", DAY, "V-1", "N-1");
+    voice_say(&laptop, &entry);
+    expect_the_same_around(&recorder, &eraser);
+    voice_stop(&eraser);
+    voice_stop(&recorder);
+}
+
+Test(doubt_erased, a_break_of_a_placement_that_nobody_holds_is_missed)
+{
+    struct store_entry entry;
+    entry_break_of(&entry, "B-1", "P-9");
+    expect_missed_of_nobody(&entry);
+}
+
+Test(doubt_erased, a_review_of_a_placement_that_nobody_holds_is_missed)
+{
+    struct store_entry entry;
+    uint8_t placement[OP_ENTITY_BYTES];
+    entry_review(&world, &entry, "V-9", "P-9", DAY, "support");
+    entity_id(world.stream, "placement", "P-9", placement);
+    id_name_placement(placement, entry.subject);
+    expect_missed_of_nobody(&entry);
+}

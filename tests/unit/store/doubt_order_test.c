@@ -62,7 +62,10 @@ static void random_rest(struct voice *voices, struct store_entry *entry)
     } else {
         uint32_t from = below(4);
         entity_id(world.stream, "placement_break", "B-1", entry->subject);
-        entity_id(world.stream, "placement", below(4) ? "P-1" : "P-2", placement);
+        entity_id(world.stream, "placement", below(2) ? "P-1" : "P-2", placement);
+        if (below(2)) {
+            id_name_placement(placement, entry->subject);
+        }
         record_set_id(&entry->record, "placement", placement);
         record_set_number(&entry->record, "starts_on", day_of(days[from]));
         record_set_number(&entry->record, "ends_on", day_of(days[from + below(4 - from)]));
@@ -71,6 +74,16 @@ static void random_rest(struct voice *voices, struct store_entry *entry)
     voice->replica.forged_at_ms = ((int64_t)day_of(DAY) - 2 + below(5)) * 86400000;
     voice_say(voice, entry);
     voice->replica.forged_at_ms = 0;
+}
+
+/* Recorded two days before the day in question to two days after it. */
+static void say_about_then(struct voice *voice, const struct store_entry *entry)
+{
+    voice->replica.forged_at_ms = ((int64_t)day_of(DAY) - 2 + below(5)) * 86400000;
+    voice->replica.forged_hlc_ms = voice->replica.forged_at_ms;
+    voice_say(voice, entry);
+    voice->replica.forged_at_ms = 0;
+    voice->replica.forged_hlc_ms = 0;
 }
 
 /* Said, or ended, within two days before or after the session. */
@@ -82,10 +95,51 @@ static void random_second(struct voice *voice)
                     below(4) ? "2026-11-27" : "2026-06-01", below(4) ? "Mon Wed 16:00-18:00" : "Wed 15:00-18:00");
     entity_id(world.stream, "referral", "R-2", referral);
     record_set_id(&entry.record, "referral", referral);
-    voice->replica.forged_at_ms = ((int64_t)day_of(DAY) - 2 + below(5)) * 86400000;
-    voice->replica.forged_hlc_ms = voice->replica.forged_at_ms;
-    voice_say(voice, &entry);
-    voice->replica.forged_hlc_ms = voice->replica.forged_at_ms = 0;
+    say_about_then(voice, &entry);
+}
+
+/* What else the doubts rest on: of others of the person's referrals, placements, appointments, reviews and records. */
+static void random_around(struct voice *voices, uint32_t what)
+{
+    static const char *const keys[] = { "R-1", "R-2", "R-8", "R-9" };
+    struct store_entry entry;
+    struct voice *voice = &voices[1 + below(VOICES - 1)];
+    const char *person = below(4) ? "GDN-001" : "GDN-002";
+    const char *reviewed = below(2) ? "P-1" : "P-4";
+    uint8_t placement[OP_ENTITY_BYTES];
+    switch (what) {
+    case 0:
+        voice = below(4) ? &voices[0] : voice;
+        entry_referral(&world, &entry, keys[below(4)], person, below(4) ? "2026-05-20" : "2026-06-04");
+        record_set_text(&entry.record, "basis", below(4) == 0 ? NULL : below(2) ? "mandatory" : "voluntary");
+        voice_say(voice, &entry);
+        return;
+    case 1:
+        entry_placement(&world, &entry, below(2) ? "P-2" : "P-3", person, below(2) ? "mandatory" : "voluntary",
+                        "2025-06-01", below(2) ? "2026-05-20" : "2026-06-02",
+                        below(2) ? "Wed 09:00-10:00" : "Mon 09:00-10:00");
+        say_about_then(voice, &entry);
+        return;
+    case 2:
+        entry_appointment(&world, &entry, "A-1", person, below(2) ? DAY : "2026-06-09", below(2) ? 600 : 1000,
+                          below(2) ? 1060 : 1061);
+        record_set_number(&entry.record, "cancelled", below(2));
+        say_about_then(&voices[0], &entry);
+        return;
+    case 3:
+        entry_attendance(&world, &entry, "P-1", DAY, 0, 1 + below(7), -1, NULL);
+        say_about_then(voice, &entry);
+        return;
+    case 4:
+        entry_review(&world, &entry, below(2) ? "V-1" : "V-3", reviewed, DAY, below(2) ? "doubt" : "support");
+        entity_id(world.stream, "placement", reviewed, placement);
+        id_name_placement(placement, entry.subject);
+        voice_say(voice, &entry);
+        return;
+    default:
+        entry_merge(&world, &entry, below(2) ? "GDN-002" : "GDN-003", below(2) ? "GDN-001" : "GDN-002", below(2));
+        voice_say(voice, &entry);
+    }
 }
 
 /* One of the things that may be said about the session, its placement and its doubts; JCP's own are said by voice 0. */
@@ -96,7 +150,12 @@ static void random_word(struct voice *voices)
     struct store_entry entry;
     struct voice *voice = &voices[1 + below(VOICES - 1)];
     uint8_t referral[OP_ENTITY_BYTES];
-    switch (below(15)) {
+    uint32_t word = below(21);
+    if (word >= 15) {
+        random_around(voices, word - 15);
+        return;
+    }
+    switch (word) {
     case 13:
         random_erasure(voices);
         return;
@@ -178,6 +237,8 @@ static void hear(struct voice *voices, struct replica *reader)
         piece = piece < voices[v].count - heard[v] ? piece : voices[v].count - heard[v];
         cr_assert_eq(voice_reach(&voices[v], heard[v], piece, reader, &applied, &err), ERR_OK, "%s", err.message);
         cr_assert_eq(applied.quarantined, 0);
+        /* the rules take the marks, so that nothing is judged again for the sake of what came before */
+        cr_assert_eq(db_exec(&reader->store->db, "DELETE FROM dirty_placement", &err), ERR_OK);
         heard[v] += piece;
         left -= piece;
     }
@@ -193,7 +254,7 @@ static void check_orders(uint64_t seed, size_t *standing)
         voice_start(&world, &voices[i], i == 0 ? CERTIFICATE_ROLE_CENTRE : CERTIFICATE_ROLE_AGENT);
         voices[i].replica.forged_at_ms = now;
     }
-    for (int i = seed % 2 == 0 ? 14 : 0; i < 16; i++) { /* of the few more doubts stand */
+    for (int i = seed % 2 == 0 ? 20 : 0; i < 24; i++) { /* of the few more doubts stand */
         random_word(voices);
     }
     if (seed % 2 == 0) {
