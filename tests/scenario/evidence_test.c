@@ -671,3 +671,36 @@ Test(evidence, without_what_a_record_said_is_told_from_one_of_which_it_was_erase
     cr_assert_not_null(memmem(said.data, said.len, "LOOK ops/0001:", 14), "%.*s", (int)said.len,
                        (const char *)said.data);
 }
+
+/* Of another session of the placement, and what was said of one anew: no erasure of the pack reaches them. */
+Test(evidence, of_which_a_part_was_taken_out_beside_an_erasure_of_something_else_does_not_call_it_erased)
+{
+    char gone[SITE_TEXT_SIZE];
+    char other[SITE_TEXT_SIZE];
+    SCOPED(buf_fini) struct buf said;
+    buf_init(&said, PROCESS_OUTPUT_MAX);
+    session_name("GDN", 2, 9, gone);
+    session_name("GDN", 2, 10, other);
+    site_attend(office, gone, "attended", "words that go");
+    site_attend(office, other, "attended", "words that stay");
+    (void)laptop_do(office, EXIT_DONE, "erase", gone, "--ground", "retention", "--by", "Invented Trustee", "--reason",
+                    "R-7", "--yes", NULL);
+    site_attend(office, gone, "attended", "words said anew");
+    sync_now(office);
+    make_pack(office, "GDN-002");
+    must_shell(pack, "grep -l -e 'words that stay' -e 'words said anew' ops/*/body.cbor | cut -d / -f 2 >../taken && "
+                     "for o in $(cat ../taken); do rm ops/$o/body.cbor ops/$o/salt; grep -v -e ops/$o/body.cbor -e "
+                     "ops/$o/salt MANIFEST >../left && mv ../left MANIFEST; done; test $(wc -l <../taken) = 2");
+    (void)steps_say(pack, &said);
+    cr_assert_eq(buf_append(&said, "", 1, NULL), ERR_OK);
+    const char *first = strstr((const char *)said.data, "LOOK ops/");
+    cr_assert(first != NULL && strstr(first + 1, "LOOK ops/") != NULL, "%s", (const char *)said.data);
+    cr_assert_not_null(strstr((const char *)said.data, "was erased: see ops/"), "%s", (const char *)said.data);
+    const char *argv[] = { program_verify, "--brief", pack, NULL };
+    struct process_result result;
+    process_try(argv, slice_of_text(""), STEP_MS, &result);
+    cr_assert_eq(buf_append(&result.out, "", 1, NULL), ERR_OK);
+    first = strstr((const char *)result.out.data, "LOOK   ops/");
+    cr_assert(first != NULL && strstr(first + 1, "LOOK   ops/") != NULL, "%s", (const char *)result.out.data);
+    process_result_fini(&result);
+}
