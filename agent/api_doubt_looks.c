@@ -3,6 +3,7 @@
 
 #include "agent/api_doubts.h"
 #include "agent/duplicates.h"
+#include "agent/sight.h"
 #include "base/clock.h"
 #include "store/answers.h"
 
@@ -31,15 +32,16 @@ static enum err_code look_at_changes(struct store *store, const struct row_id *p
 enum { SAID_BEFORE_MAX = 4 };
 
 /* What was said of the session until somebody put it right, or ended a dispute. */
-static void look_at_said(const struct attendance_row *row, json_t *looks)
+static void look_at_said(const struct doubt_plan *plan, const struct attendance_row *row, json_t *looks)
 {
     char day[DATE_TEXT_SIZE];
     bool known = row->outcome != OUTCOME_NONE;
+    const char *reason = sight_attendance("reason", &plan->placement, plan->day, plan->slot, row->reason);
     date_format(clock_today(row->recorded_at_ms), day);
     (void)json_array_append_new(
         looks, json_sprintf("it was recorded otherwise before: %s%s%s%s, by %s on %s: who knows how it was?",
-                            known ? outcome_name(row->outcome) : "erased since", row->reason[0] != '\0' ? " (" : "",
-                            row->reason, row->reason[0] != '\0' ? ")" : "", row->actor, day));
+                            known ? outcome_name(row->outcome) : "erased since", reason[0] != '\0' ? " (" : "", reason,
+                            reason[0] != '\0' ? ")" : "", row->actor, day));
 }
 
 static enum err_code look_at_corrections(struct store *store, const struct doubt_plan *plan, json_t *looks,
@@ -51,7 +53,7 @@ static enum err_code look_at_corrections(struct store *store, const struct doubt
     for (size_t i = 0; i < list.count && said < SAID_BEFORE_MAX; i++) {
         const struct attendance_row *row = &list.rows[i];
         if (!row->head && (row->outcome != OUTCOME_ABSENT || row->reason[0] != '\0')) {
-            look_at_said(row, looks);
+            look_at_said(plan, row, looks);
             said++;
         }
     }

@@ -233,6 +233,26 @@ Test(doubts, the_second_look_names_what_was_recorded_before_it_was_put_right)
     expect_look("it was recorded otherwise before: absent,", false);
 }
 
+Test(doubts, a_reason_that_the_second_look_shows_is_noted_as_read)
+{
+    ready();
+    put_right("\"excused\", \"reason\": \"health\"");
+    put_right("\"absent\"");
+    expect_look("excused (health)", true);
+    struct reply reply = site_call(&site, "GET", "/v1/audit", NULL);
+    bool noted = false;
+    const json_t *entry;
+    size_t index;
+    json_array_foreach(reply_at(&reply, "entries"), index, entry)
+    {
+        const char *call = json_string_value(json_object_get(entry, "call"));
+        noted |= call != NULL && strcmp(call, "GET /v1/doubts/preview") == 0 &&
+                 strcmp(json_string_value(json_object_get(entry, "kind")), "attendance") == 0;
+    }
+    cr_expect(noted, "%s", reply.text);
+    reply_fini(&reply);
+}
+
 static void challenged(const char *id, const char *fields)
 {
     char body[300];
