@@ -204,23 +204,40 @@ static enum err_code look_at_merges(struct store *store, const struct row_id *pa
     return ERR_OK;
 }
 
+/* Takes the text. */
+static void look_add_once(json_t *looks, json_t *look)
+{
+    size_t index;
+    json_t *one;
+    json_array_foreach(looks, index, one)
+    {
+        if (json_equal(one, look)) {
+            json_decref(look);
+            return;
+        }
+    }
+    (void)json_array_append_new(looks, look);
+}
+
 /* What is recorded under a record that nobody merged speaks for nobody here. */
 static enum err_code look_at_duplicates(struct store *store, const struct row_id *participant, json_t *looks,
                                         struct error *err)
 {
     SCOPED(duplicate_list_fini) struct duplicate_list list = { 0 };
+    SCOPED(id_list_fini) struct id_list same = { 0 };
+    TRY(query_same_person(store, participant, &same, err));
     TRY(duplicates_find(store, &list, err));
     for (size_t i = 0; i < list.count; i++) {
         const struct duplicate *pair = &list.rows[i];
-        bool first = memcmp(&pair->one, participant, sizeof(*participant)) == 0;
-        if (first || memcmp(&pair->other, participant, sizeof(*participant)) == 0) {
+        bool first = id_list_has(&same, pair->one.bytes);
+        if (first || id_list_has(&same, pair->other.bytes)) {
             struct participant_row other;
             TRY(query_participant(store, first ? &pair->other : &pair->one, &other, err));
-            (void)json_array_append_new(
-                looks,
+            json_t *look =
                 json_sprintf("%s seems to be a record of the same person, and nobody has said so: a referral, an "
                              "appointment or a placement there counts for nothing here until they are merged",
-                             other.ref));
+                             other.ref);
+            look_add_once(looks, look);
         }
     }
     return ERR_OK;

@@ -296,6 +296,23 @@ Test(doubts, the_second_look_names_a_record_that_seems_to_be_of_the_same_person)
     expect_look("gdn 1 seems to be a record of the same person", true);
 }
 
+Test(doubts, the_second_look_names_a_record_that_seems_to_be_of_one_that_was_merged)
+{
+    ready();
+    for (int i = 902; i <= 903; i++) {
+        char body[200];
+        (void)snprintf(body, sizeof(body),
+                       "{\"kind\": \"participant\", \"fields\": {\"ref\": \"GDN-%d\", \"name\": \"Bob Other\", "
+                       "\"phone\": \"07700 900123\"}}",
+                       i);
+        site_expect(&site, "POST", "/v1/records", body, 200, NULL);
+    }
+    expect_look("GDN-903 seems to be", false);
+    site_expect(&site, "POST", "/v1/merge",
+                "{\"duplicate\": \"GDN-902\", \"into\": \"GDN-001\", \"reason\": \"told us\"}", 200, NULL);
+    expect_look("GDN-903 seems to be", true);
+}
+
 static void shift(const char *volunteer, const char *hours)
 {
     char url[60];
