@@ -1,7 +1,6 @@
 #include "agent/cli/path.h"
 
 #include <stdarg.h>
-#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -69,7 +68,7 @@ static bool is_welsh(void)
     return false;
 }
 
-void path_add_labels(char **path)
+void path_add_labels(char **path, bool json)
 {
-    path_add(path, "labels", is_welsh() ? "1" : NULL);
+    path_add(path, "labels", !json && is_welsh() ? "1" : NULL);
 }

@@ -290,7 +290,7 @@ enum exit_code record_list(struct cli *cli, const struct record_command *command
 {
     char *path = path_of("/v1/records/%s", command->kind);
     path_add(&path, has_ref(command) ? "host" : command->subject, subject);
-    path_add_labels(&path);
+    path_add_labels(&path, cli->json);
     SCOPED(answer_free) json_t *answer = NULL;
     enum exit_code code = call(cli, "GET", path, NULL, CALL_TIMEOUT_S, &answer);
     if (code != EXIT_DONE || call_printed(cli, answer)) {
@@ -352,7 +352,7 @@ static enum exit_code show(struct cli *cli, const struct record_command *command
     }
     SCOPED(answer_free) json_t *answer = NULL;
     char *path = path_of("/v1/records/%s/%s", command->kind, ref);
-    path_add_labels(&path);
+    path_add_labels(&path, cli->json);
     enum exit_code code = call(cli, "GET", path, NULL, CALL_TIMEOUT_S, &answer);
     if (code != EXIT_DONE || call_printed(cli, answer)) {
         return code;

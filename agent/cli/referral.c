@@ -83,7 +83,7 @@ enum exit_code referrals_run(struct cli *cli, int argc, char **argv)
     command_parse(cli, argc, argv, &input);
     char *path = path_of("/v1/referrals");
     path_add(&path, "status", input.status);
-    path_add_labels(&path);
+    path_add_labels(&path, cli->json);
     SCOPED(answer_free) json_t *answer = NULL;
     enum exit_code code = call(cli, "GET", path, NULL, CALL_TIMEOUT_S, &answer);
     if (code != EXIT_DONE || call_printed(cli, answer)) {

@@ -286,7 +286,7 @@ enum exit_code roll_run(struct cli *cli, int argc, char **argv)
     char *path = path_of("/v1/roll");
     path_add(&path, "date", input.date);
     path_add(&path, "to", input.to);
-    path_add_labels(&path);
+    path_add_labels(&path, cli->json);
     SCOPED(answer_free) json_t *roll = NULL;
     enum exit_code code = call(cli, "GET", path, NULL, CALL_TIMEOUT_S, &roll);
     if (code != EXIT_DONE || call_printed(cli, roll)) {
@@ -458,7 +458,7 @@ enum exit_code session_run(struct cli *cli, int argc, char **argv)
     command_parse(cli, argc, argv, &name);
     SCOPED(answer_free) json_t *answer = NULL;
     char *path = path_of("/v1/sessions/%s", name);
-    path_add_labels(&path);
+    path_add_labels(&path, cli->json);
     enum exit_code code = call(cli, "GET", path, NULL, CALL_TIMEOUT_S, &answer);
     if (code != EXIT_DONE || call_printed(cli, answer)) {
         return code;

@@ -748,6 +748,27 @@ Test(welsh, is_in_a_list_of_records_in_place_of_the_code)
     service_stop(&service);
 }
 
+/* A script gets the same whoever runs it. */
+Test(welsh, is_not_asked_for_where_json_is)
+{
+    static const char *const asked[][4] = {
+        { "GET /v1/sessions/P@2026-11-20", "session", "P@2026-11-20" },
+        { "GET /v1/roll", "roll" },
+        { "GET /v1/referrals", "referrals" },
+        { "GET /v1/records/placement_break", "break", "list" },
+        { "GET /v1/records/opportunity/O-1", "opportunity", "show", "O-1" },
+    };
+    cr_assert_eq(setenv("LC_ALL", "cy_GB.UTF-8", 1), 0);
+    for (size_t i = 0; i < ARRAY_LEN(asked); i++) {
+        struct service service;
+        struct outcome_of_run run = RUN_ONCE(&service, 200, "{}", "--json", asked[i][1], asked[i][2], asked[i][3]);
+        cr_assert_geq(service.asked_count, 1, "%s", asked[i][0]);
+        cr_expect_str_eq(service.asked[0].line, asked[i][0]);
+        run_free(&run);
+        service_stop(&service);
+    }
+}
+
 Test(welsh, is_not_asked_for_in_any_other_locale)
 {
     static const char *const others[] = { "en_GB.UTF-8", "C", "cyg" };
