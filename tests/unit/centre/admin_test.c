@@ -235,6 +235,12 @@ Test(admin, says_what_became_of_a_referral)
     world_verify(&world);
 }
 
+static void expect_decision_refused(const char *arguments, const char *words)
+{
+    cr_assert_eq(ask("decision-new", arguments), ERR_INVALID, "%s", arguments);
+    cr_expect_not_null(strstr(world.err.message, words), "%s", world.err.message);
+}
+
 Test(admin, refuses_records_that_make_no_sense_and_keeps_nothing_of_them)
 {
     refer("P", "R-1");
@@ -253,13 +259,16 @@ Test(admin, refuses_records_that_make_no_sense_and_keeps_nothing_of_them)
                  ERR_INVALID);
 #define DECIDED(more)                                                                                                  \
     "{\"site\": \"garden\", \"participant\": \"P\", \"failure_on\": \"2026-06-03\", \"outcome\": " more "}"
-    cr_assert_eq(ask("decision-new", DECIDED("\"adverse\", \"decided_on\": \"2026-06-02\"")), ERR_INVALID);
-    cr_assert_eq(ask("decision-new", DECIDED("\"adverse\", \"decided_on\": \"2099-06-02\"")), ERR_INVALID);
-    cr_assert_eq(ask("decision-new", DECIDED("\"adverse\", \"weeks\": 0")), ERR_INVALID);
-    cr_assert_eq(ask("decision-new", DECIDED("\"non_adverse\", \"weeks\": 4")), ERR_INVALID);
-    cr_assert_eq(ask("decision-new", "{\"site\": \"garden\", \"participant\": \"P\", \"failure_on\": \"2099-06-03\", "
-                                     "\"decided_on\": \"2099-06-03\", \"outcome\": \"adverse\"}"),
-                 ERR_INVALID);
+    expect_decision_refused(DECIDED("\"adverse\", \"decided_on\": \"2026-06-02\""),
+                            "'decided_on': that is before the day of the failure");
+    expect_decision_refused(DECIDED("\"adverse\", \"decided_on\": \"2099-06-02\""),
+                            "'decided_on': that day is still to come");
+    expect_decision_refused(DECIDED("\"adverse\", \"weeks\": 0"),
+                            "'weeks': of an adverse decision alone, and at least 1");
+    expect_decision_refused(DECIDED("\"non_adverse\", \"weeks\": 4"), "'weeks': of an adverse decision alone");
+    expect_decision_refused("{\"site\": \"garden\", \"participant\": \"P\", \"failure_on\": \"2099-06-03\", "
+                            "\"decided_on\": \"2099-06-03\", \"outcome\": \"adverse\"}",
+                            "'failure_on': that day is still to come");
 #undef DECIDED
     cr_assert_eq(ask("referral-new", "{\"site\": \"garden\", \"ref\": \"R\", \"participant\": \"P\", \"route\": "
                                      "\"cwp\", \"basis\": \"maybe\"}"),
