@@ -151,8 +151,8 @@ MUST_USE enum err_code pack_was_in_force(struct store *store, const struct progr
  * on that day, or another place; INT64_MIN: it is as it was first recorded. */
 MUST_USE enum err_code terms_changed_on(struct store *store, struct slice placement, int32_t day, int64_t *ret_day,
                                         struct error *err);
-/* In session_before, where anybody can tell: the sessions that a record took away when their day had begun; merged by
- * fold_subject. */
+/* In session_before: the sessions that a record took away when their day had begun; or, where they or the records are
+ * too many, every hour of the days up to the last of these; merged by fold_subject. */
 MUST_USE enum err_code placement_note_before(struct store *store, struct slice placement, struct merged *merged,
                                              struct error *err);
 /* What a break was before each record that changed it; merged by fold_subject. */

@@ -180,7 +180,19 @@ enum err_code terms_changed_on(struct store *store, struct slice placement, int3
 
 /* ---- when somebody was expected who is not any more ---- */
 
-enum { EXPECTED_MAX = 4000, CHANGES_MAX = 32 };
+enum { EXPECTED_MAX = 4000, CHANGES_MAX = 32, DAYS_MAX = 1000 };
+
+/* What the records of a placement took away. */
+struct taken {
+    struct pattern_session before[EXPECTED_MAX];
+    struct pattern_session after[EXPECTED_MAX];
+    struct pattern_session sessions[EXPECTED_MAX];
+    size_t count;
+    size_t changes;
+    bool too_much; /* `sessions` are not all: any hour of the days from `first` to `last` */
+    int64_t first;
+    int64_t last;
+};
 
 /* By what is agreed, on days up to `to`. */
 static size_t expected_by(const struct store *store, const struct agreed *agreed, int64_t to,
@@ -196,6 +208,73 @@ static size_t expected_by(const struct store *store, const struct agreed *agreed
                : 0;
 }
 
+static int session_order(const struct pattern_session *a, const struct pattern_session *b)
+{
+    return a->day != b->day ? (a->day > b->day) - (a->day < b->day) : (a->slot > b->slot) - (a->slot < b->slot);
+}
+
+/* Those of `before` that a record took away when their day had begun. Both ascend. */
+static void take_missing(struct taken *taken, size_t count, size_t left)
+{
+    const struct pattern_session *after = taken->after;
+    size_t at = 0;
+    taken->too_much |= count == EXPECTED_MAX || left == EXPECTED_MAX;
+    for (size_t i = 0; i < count && !taken->too_much; i++) {
+        const struct pattern_session *session = &taken->before[i];
+        while (at < left && session_order(&after[at], session) < 0) {
+            at++;
+        }
+        bool stays = at < left && session_order(&after[at], session) == 0 &&
+                     after[at].starts_min == session->starts_min && after[at].ends_min == session->ends_min;
+        if (!stays && taken->count < EXPECTED_MAX) {
+            taken->sessions[taken->count++] = *session;
+        } else if (!stays) {
+            taken->too_much = true;
+        }
+    }
+}
+
+static bool same_agreed(const struct agreed *a, const struct agreed *b)
+{
+    return strcmp(a->pattern, b->pattern) == 0 && strcmp(a->calendar, b->calendar) == 0 &&
+           a->starts_on == b->starts_on && a->ends_on == b->ends_on;
+}
+
+static enum err_code note_change(struct store *store, const struct version *version, const struct agreed *before,
+                                 const struct agreed *after, struct taken *taken, struct error *err)
+{
+    int64_t minute;
+    TRY(version_said_min(store, version, &minute, err));
+    int64_t day = minute / (24 * 60);
+    int64_t last = day < before->ends_on ? day : before->ends_on;
+    if (before->pattern[0] != '\0' && before->starts_on <= last) {
+        taken->first = before->starts_on < taken->first ? before->starts_on : taken->first;
+        taken->last = last > taken->last ? last : taken->last;
+    }
+    taken->too_much |= ++taken->changes > CHANGES_MAX;
+    if (!taken->too_much) {
+        size_t count = expected_by(store, before, day, taken->before);
+        take_missing(taken, count, count > 0 ? expected_by(store, after, day, taken->after) : 0);
+    }
+    return ERR_OK;
+}
+
+static enum err_code note_changes(struct store *store, struct merged *merged, struct taken *taken, struct error *err)
+{
+    struct agreed agreed = { .starts_on = INT64_MAX, .ends_on = INT64_MIN };
+    for (size_t i = 0; i < merged->count; i++) {
+        struct record record;
+        struct agreed before = agreed;
+        TRY(merged_read(store, merged, &merged->versions[i], true, &record, err));
+        take_agreed(&record, &agreed);
+        free(merged->kept[--merged->kept_count]);
+        if (i > 0 && !same_agreed(&before, &agreed)) {
+            TRY(note_change(store, &merged->versions[i], &before, &agreed, taken, err));
+        }
+    }
+    return ERR_OK;
+}
+
 static enum err_code put_expected(struct store *store, struct slice placement, const struct pattern_session *session,
                                   struct error *err)
 {
@@ -208,63 +287,26 @@ static enum err_code put_expected(struct store *store, struct slice placement, c
     return db_run(&store->db, s, err);
 }
 
-static int session_order(const struct pattern_session *a, const struct pattern_session *b)
+/* Nobody changes the hours so often: where somebody did, any hour of these days may have been theirs; and of any day,
+ * where they are more than a placement has. */
+static enum err_code put_days(struct store *store, struct slice placement, const struct taken *taken, struct error *err)
 {
-    return a->day != b->day ? (a->day > b->day) - (a->day < b->day) : (a->slot > b->slot) - (a->slot < b->slot);
-}
-
-/* Those of `before` that a record took away when their day had begun. Both ascend. */
-static enum err_code put_taken(struct store *store, struct slice placement, const struct pattern_session *before,
-                               size_t count, const struct pattern_session *after, size_t left, struct error *err)
-{
-    size_t at = 0;
-    for (size_t i = 0; i < count; i++) {
-        while (at < left && session_order(&after[at], &before[i]) < 0) {
-            at++;
-        }
-        bool stays = at < left && session_order(&after[at], &before[i]) == 0 &&
-                     after[at].starts_min == before[i].starts_min && after[at].ends_min == before[i].ends_min;
-        TRY(stays ? ERR_OK : put_expected(store, placement, &before[i], err));
+    struct pattern_session any = { .day = EXPECTED_ANY_DAY, .ends_min = 24 * 60 };
+    if (taken->first <= taken->last && taken->last - taken->first >= DAYS_MAX) {
+        return put_expected(store, placement, &any, err);
+    }
+    for (int64_t day = taken->first; day <= taken->last; day++) {
+        any.day = (int32_t)day;
+        TRY(put_expected(store, placement, &any, err));
     }
     return ERR_OK;
 }
 
-static bool same_agreed(const struct agreed *a, const struct agreed *b)
+static enum err_code put_taken(struct store *store, struct slice placement, const struct taken *taken,
+                               struct error *err)
 {
-    return strcmp(a->pattern, b->pattern) == 0 && strcmp(a->calendar, b->calendar) == 0 &&
-           a->starts_on == b->starts_on && a->ends_on == b->ends_on;
-}
-
-/* `rows`: room for two expansions. */
-static enum err_code note_change(struct store *store, struct slice placement, const struct version *version,
-                                 const struct agreed *before, const struct agreed *after, struct pattern_session *rows,
-                                 struct error *err)
-{
-    int64_t minute;
-    TRY(version_said_min(store, version, &minute, err));
-    size_t count = expected_by(store, before, minute / (24 * 60), rows);
-    size_t left = expected_by(store, after, minute / (24 * 60), rows + EXPECTED_MAX);
-    return put_taken(store, placement, rows, count, rows + EXPECTED_MAX, left, err);
-}
-
-/* Nobody changes the hours so often: where somebody did, any hour of any day may have been theirs. */
-static enum err_code note_changes(struct store *store, struct slice placement, struct merged *merged,
-                                  struct pattern_session *rows, struct error *err)
-{
-    static const struct pattern_session any = { .day = EXPECTED_ANY_DAY, .ends_min = 24 * 60 };
-    struct agreed agreed = { .starts_on = INT64_MAX, .ends_on = INT64_MIN };
-    size_t changes = 0;
-    for (size_t i = 0; i < merged->count && changes <= CHANGES_MAX; i++) {
-        struct record record;
-        struct agreed before = agreed;
-        TRY(merged_read(store, merged, &merged->versions[i], true, &record, err));
-        take_agreed(&record, &agreed);
-        free(merged->kept[--merged->kept_count]);
-        if (i > 0 && !same_agreed(&before, &agreed)) {
-            TRY(++changes > CHANGES_MAX
-                    ? put_expected(store, placement, &any, err)
-                    : note_change(store, placement, &merged->versions[i], &before, &agreed, rows, err));
-        }
+    for (size_t i = 0; i < taken->count; i++) {
+        TRY(put_expected(store, placement, &taken->sessions[i], err));
     }
     return ERR_OK;
 }
@@ -276,12 +318,17 @@ enum err_code placement_note_before(struct store *store, struct slice placement,
     if (merged->count < 2) {
         return ERR_OK;
     }
-    struct pattern_session *rows = calloc(2 * EXPECTED_MAX, sizeof(*rows));
-    if (rows == NULL) {
+    struct taken *taken = calloc(1, sizeof(*taken));
+    if (taken == NULL) {
         return FAIL(err, NO_MEMORY, "lay out the sessions of a placement as they were");
     }
-    enum err_code rc = note_changes(store, placement, merged, rows, err);
-    free(rows);
+    taken->first = INT64_MAX;
+    taken->last = INT64_MIN;
+    enum err_code rc = note_changes(store, merged, taken, err);
+    if (rc == ERR_OK) {
+        rc = taken->too_much ? put_days(store, placement, taken, err) : put_taken(store, placement, taken, err);
+    }
+    free(taken);
     return rc;
 }
 
