@@ -183,7 +183,8 @@ enum err_code authority_successor(const struct authority *old, int64_t now_ms, s
     TRY(check_now(now_ms, err));
     TRY(authority_from(old, &old_from_ms, err));
     int64_t from_ms = begins_ms(now_ms);
-    from_ms = from_ms > old_from_ms ? from_ms : old_from_ms + MS_PER_S;
+    int64_t next_ms = old_from_ms + MS_PER_S; /* certificates tell seconds, and the present one is who begins last */
+    from_ms = from_ms > next_ms ? from_ms : next_ms;
     TRY(found(from_ms, now_ms + AUTHORITY_LIFE_MS, &made, err));
     if (X509_set_subject_name(made->certificate, X509_get_subject_name(old->certificate)) != 1) {
         return openssl_failed(err, ERR_CRYPTO, "name an authority");

@@ -58,6 +58,22 @@ Test(authorities, the_successor_is_trusted_through_the_one_before_and_alone_from
     expect_verifies(&world.certificate, buf_slice(&known), ERR_OK);
 }
 
+/* Who reads them takes the one that begins last for the present one, and certificates tell whole seconds. */
+Test(authorities, a_successor_of_the_same_second_begins_in_the_next_one)
+{
+    static const int64_t later_ms[] = { 0, 1, 500, 999, 1000, 1999 };
+    int64_t first_ms;
+    assert_ok(authority_from(world.authority, &first_ms, err));
+    for (size_t i = 0; i < ARRAY_LEN(later_ms); i++) {
+        struct authority *next = NULL;
+        int64_t from_ms;
+        assert_ok(authority_successor(world.authority, NOW_MS + later_ms[i], &next, err));
+        assert_ok(authority_from(next, &from_ms, err));
+        cr_expect_geq(from_ms, first_ms + 1000, "%lld ms later", (long long)later_ms[i]);
+        authority_free(next);
+    }
+}
+
 Test(authorities, whoever_begins_with_the_successor_still_knows_who_signed_before_it)
 {
     assert_ok(authorities_follow(buf_slice(&given), authority_certificate(successor), LATER_MS + DAY_MS, &known, err));
