@@ -132,10 +132,7 @@ MUST_USE enum err_code fold_doubts(struct store *store, struct error *err);
 MUST_USE enum err_code doubt_judge(struct store *store, struct slice doubt, char ret_wants[DOUBT_WANTS_SIZE],
                                    struct error *err);
 
-/* ---- store/fold_then.c ---- */
-
-/* The day of a row of session_before that is of any day (folded.sql has the number). */
-#define EXPECTED_ANY_DAY (-1000000000)
+/* ---- store/fold_before.c ---- */
 
 /* When a doubt was confirmed. */
 struct doubt_moment {
@@ -146,6 +143,14 @@ struct doubt_moment {
 /* Was the pack in force then, as far as it had been said? */
 MUST_USE enum err_code pack_was_in_force(struct store *store, const struct programme *named,
                                          const struct doubt_moment *moment, bool *ret_in_force, struct error *err);
+/* What a break was before each record that changed it; merged by fold_subject. */
+MUST_USE enum err_code break_note_before(struct store *store, struct slice subject, struct merged *merged,
+                                         struct error *err);
+
+/* ---- store/fold_then.c ---- */
+
+/* The day of a row of session_before that is of any day (folded.sql has the number). */
+#define EXPECTED_ANY_DAY (-1000000000)
 
 /* The last day, by the centre's clock as far as it was known, on which somebody recorded other hours of the placement
  * on that day, or another place; INT64_MIN: it is as it was first recorded. */
@@ -155,9 +160,6 @@ MUST_USE enum err_code terms_changed_on(struct store *store, struct slice placem
  * too many, every hour of the days up to the last of these; merged by fold_subject. */
 MUST_USE enum err_code placement_note_before(struct store *store, struct slice placement, struct merged *merged,
                                              struct error *err);
-/* What a break was before each record that changed it; merged by fold_subject. */
-MUST_USE enum err_code break_note_before(struct store *store, struct slice subject, struct merged *merged,
-                                         struct error *err);
 
 /* ---- store/fold_appointment.c ---- */
 
