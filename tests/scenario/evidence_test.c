@@ -527,7 +527,7 @@ Test(evidence, forged_by_a_device_of_another_site_or_another_authority_is_verifi
 static int verify_insisting(const char *folder)
 {
     struct process_result result;
-    char file[PATH_SIZE];
+    char file[PATH_SIZE + sizeof("/authority/1.pem")];
     (void)snprintf(file, sizeof(file), "%s/authority/1.pem", pack);
     const char *argv[] = { program_verify, "--brief", "--ca", file, folder, NULL };
     process_try(argv, slice_of_text(""), STEP_MS, &result);

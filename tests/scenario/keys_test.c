@@ -197,7 +197,7 @@ static bool add_meanwhile(void)
 static void remove_down_to(size_t wanted)
 {
     for (size_t have = count(laptop); have > wanted; have--) {
-        char path[32];
+        char path[48];
         char number[24];
         (void)snprintf(path, sizeof(path), "keys.%zu.number", have - 1);
         (void)snprintf(number, sizeof(number), "%lld", (long long)number_at(list(laptop), path));

@@ -60,7 +60,7 @@ Test(checkpoint, note_is_written_to_a_file_alone)
     struct outcome_of_run run = RUN(&service, "checkpoint", "-o", path);
     FILE *file = fopen(path, "r");
     cr_assert_not_null(file, "%s", run.err);
-    (void)fread(written, 1, sizeof(written) - 1, file);
+    cr_expect_eq(fread(written, 1, sizeof(written) - 1, file), strlen(NOTE));
     (void)fclose(file);
     cr_expect_str_eq(written, NOTE);
     cr_expect_eq(run.code, EXIT_DONE);
